@@ -1,0 +1,78 @@
+# Every way to run something. The same commands serve a laptop and CI; `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+SAMPLE := files/samples/flights.csv
+# The interpreter for $(VENV), and a newer one (or nothing) for a second run of the tests. Looked up when used.
+PYTHON = $(shell tools/find_python.sh)
+NEWER = $(shell tools/find_python.sh --newer)
+
+# ansible is found by its path: no `activate` is needed, and a system-wide ansible is never picked up by mistake.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##### environment
+
+.PHONY: setup setup-dev
+setup:  ## make .venv, all that a run needs (only when missing or stale)
+	@$(or $(PYTHON),exit 1;) tools/environment.py $(VENV) runtime
+
+setup-dev:  ## the same with the tools of `make test`
+	@$(or $(PYTHON),exit 1;) tools/environment.py $(VENV) dev
+
+.PHONY: lock
+lock: setup-dev  ## make requirements/*.txt from *.in again (UPGRADE=1: in the newest versions)
+	@tools/lock.sh $(if $(UPGRADE),--upgrade)
+
+##### use
+
+.PHONY: demo
+demo: setup  ## process the sample CSV on this machine
+	@ansible-playbook run_job.yml -e input=$(SAMPLE)
+
+##### checks and tests
+
+.PHONY: test
+test: lint unit  ## run every check and every test
+	@$(MAKE) unit-newer
+
+.PHONY: lint
+lint: lint-python lint-ansible  ## run the checks only
+
+# mypy and ruff look at what is there.
+PYTHON_CODE := $(wildcard scripts files/processors tests tools)
+
+.PHONY: lint-python
+lint-python: setup-dev
+	ruff check $(PYTHON_CODE)
+	ruff format --check $(PYTHON_CODE)
+	mypy $(PYTHON_CODE)
+
+.PHONY: lint-ansible
+lint-ansible: setup-dev
+	yamllint --strict .
+	ansible-playbook --syntax-check $(wildcard *.yml playbooks/*.yml)
+	ansible-lint
+
+.PHONY: unit
+unit: setup-dev  ## run the tests (T=... chooses: make unit T=tests/ansible)
+	python -m pytest $(T)
+
+# Python 3.12 and newer means another ansible-core (2.21): the same tests once more, where such a Python is found.
+.PHONY: unit-newer
+unit-newer:  ## run the tests on Python 3.12+ too, where there is one
+	@newer="$(NEWER)"; \
+	if [ -z "$$newer" ] || [ "$$newer" = "$(PYTHON)" ]; then \
+	    echo "test: no Python above 3.11 found, the second run is left out"; exit 0; \
+	fi; \
+	venv=".venv-$$("$$newer" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
+	"$$newer" tools/environment.py "$$venv" dev; \
+	PATH="$$PWD/$$venv/bin:$$PATH" python -m pytest $(T)

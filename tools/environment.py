@@ -1,0 +1,96 @@
+"""Make or refresh a virtual environment from a hash-locked requirements file.
+
+    python tools/environment.py .venv runtime     # requirements/runtime.txt into .venv
+
+The environment is built for the interpreter that runs this file. Nothing happens when it is already up to date:
+a stamp in the environment holds a digest of all that it depends on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ROOT / "requirements"
+INCLUDES = {"runtime": ("runtime",), "dev": ("runtime", "dev")}
+APT_OPTIONS = ("-y", "-qq", "--no-install-recommends")
+
+
+def digest(venv: Path, lock: Path) -> str:
+    """Identify what the environment is made of: the lock, the interpreter, the place (its scripts hold paths)."""
+    parts = (lock.read_text(), sys.version, sys.base_prefix, str(venv))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def runs(venv: Path) -> bool:
+    """Tell whether the environment's interpreter still starts (its base may have been removed)."""
+    try:
+        return subprocess.run([venv / "bin/python", "-c", ""], check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def install_ensurepip() -> None:
+    """Debian and Ubuntu keep venv's second half, ensurepip, in a package of its own: get it or say so."""
+    try:
+        import ensurepip  # noqa: F401, PLC0415 - only its presence is asked for
+    except ImportError:
+        pass
+    else:
+        return
+    package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        sys.exit(
+            f"Python's venv module is incomplete here: {sys.executable} has no ensurepip.\n"
+            f"Install it and run make again, on Debian and Ubuntu with: sudo apt-get install {package}"
+        )
+    print(f"setup: installing {package}", flush=True)
+    apt = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "update", "-qq"], env=apt, check=False)
+    if subprocess.run(["apt-get", "install", *APT_OPTIONS, package], env=apt, check=False).returncode:
+        sys.exit(f"apt-get could not install {package} (see above). Install it by hand and run make again.")
+
+
+def build(venv: Path, name: str) -> None:
+    """Bring the environment in line with the lock `name`."""
+    lock = LOCKS / f"{name}.txt"
+    stamp = venv / f".{name}"
+    wanted = digest(venv, lock)
+    had = stamp.read_text() if stamp.exists() else None
+    if had == wanted and runs(venv):
+        return
+    if had is not None or not runs(venv):
+        # Start afresh rather than install over: what a lock no longer names must not linger.
+        install_ensurepip()
+        print(f"setup: making {venv.name} with Python {sys.version.split()[0]}", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+    print(f"setup: installing requirements/{name}.txt into {venv.name} (a few minutes the first time)", flush=True)
+    pip = [f"{venv}/bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-input"]
+    # Nothing is built here: a lock that needs a compiler on someone's machine is a mistake in the lock.
+    if subprocess.run([*pip, "--only-binary=:all:", "--require-hashes", "-r", lock], check=False).returncode:
+        sys.exit(f"pip could not install requirements/{lock.name} (see above). Is a package index reachable?")
+    for installed in INCLUDES[name]:
+        (venv / f".{installed}").write_text(digest(venv, LOCKS / f"{installed}.txt"))
+
+
+def main() -> None:
+    """Read the arguments and build, one process at a time for a clone."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("venv", type=Path, help="directory of the environment, for example .venv")
+    parser.add_argument("name", choices=INCLUDES, help="which lock in requirements/ to install")
+    arguments = parser.parse_args()
+    venv = (ROOT / arguments.venv).absolute()
+    turn = os.open(LOCKS, os.O_RDONLY)
+    fcntl.flock(turn, fcntl.LOCK_EX)  # two shells may run make at once
+    build(venv, arguments.name)
+
+
+if __name__ == "__main__":
+    main()

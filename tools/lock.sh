@@ -1,0 +1,17 @@
+#!/bin/sh
+# Makes requirements/*.txt from *.in: `make lock`. Arguments go to `uv pip compile` (--upgrade).
+set -eu
+cd "$(dirname "$0")/../requirements"
+
+# --universal: one lock for every platform and every Python from 3.11 on.
+# --no-config and --no-emit-*: this machine's own index settings must not get into the file.
+compile() { # name, arguments...
+    name=$1
+    shift
+    uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+        "$@" -o "$name.txt" "$name.in"
+}
+
+compile runtime "$@"
+compile dev -c runtime.txt "$@"
