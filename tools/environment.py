@@ -72,7 +72,7 @@ def build(venv: Path, name: str) -> None:
         print(f"setup: making {venv.name} with Python {sys.version.split()[0]}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
     print(f"setup: installing requirements/{name}.txt into {venv.name} (a few minutes the first time)", flush=True)
-    pip = [f"{venv}/bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-input"]
+    pip = [f"{venv}/bin/python", "-m", "pip", "install", "--disable-pip-version-check", "-qq", "--no-input"]
     # Nothing is built here: a lock that needs a compiler on someone's machine is a mistake in the lock.
     if subprocess.run([*pip, "--only-binary=:all:", "--require-hashes", "-r", lock], check=False).returncode:
         sys.exit(f"pip could not install requirements/{lock.name} (see above). Is a package index reachable?")
