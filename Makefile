@@ -47,8 +47,8 @@ test: lint unit  ## run every check and every test
 .PHONY: lint
 lint: lint-python lint-ansible  ## run the checks only
 
-# mypy and ruff look at what is there.
-PYTHON_CODE := $(wildcard scripts files/processors tests tools)
+# What there is of it.
+PYTHON_CODE := $(wildcard scripts files/processors roles/*/filter_plugins tests tools)
 
 .PHONY: lint-python
 lint-python: setup-dev
