@@ -20,7 +20,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
 INCLUDES = {"runtime": ("runtime",), "dev": ("runtime", "dev")}
-APT_OPTIONS = ("-y", "-qq", "--no-install-recommends")
 
 
 def digest(venv: Path, lock: Path) -> str:
@@ -54,8 +53,10 @@ def install_ensurepip() -> None:
     print(f"setup: installing {package}", flush=True)
     apt = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run(["apt-get", "update", "-qq"], env=apt, check=False)
-    if subprocess.run(["apt-get", "install", *APT_OPTIONS, package], env=apt, check=False).returncode:
-        sys.exit(f"apt-get could not install {package} (see above). Install it by hand and run make again.")
+    install = ["apt-get", "install", "-y", "--no-install-recommends", package]
+    done = subprocess.run(install, env=apt, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        sys.exit(f"{done.stdout}\napt-get could not install {package}. Install it by hand and run make again.")
 
 
 def build(venv: Path, name: str) -> None:
