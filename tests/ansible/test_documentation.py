@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 
 
-def load(path: Path) -> Any:  # noqa: ANN401 - a YAML file holds anything
+def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
