@@ -47,7 +47,7 @@ def test_the_playbook_repeats_the_role_s_defaults() -> None:
     variables = playbook_variables()
 
     assert all(defaults[name] == default for name, default in variables.values())
-    # The job's directory is for the later engines and for tests: no user has to know it.
+    # Where jobs are kept is for the engines and for tests: no user has to know.
     assert defaults.keys() - {name for name, _ in variables.values()} == {"processing_job_directory"}
 
 

@@ -1,0 +1,131 @@
+"""run_job.yml, from what a user says to the result."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.ansible.conftest import Clone
+
+SAMPLE = Path(__file__).resolve().parents[2] / "files/samples/flights.csv"
+
+MINE = """
+def process(block, context):
+    return block[block["dep_delay"] > 60][["carrier", "flight"]]
+"""
+
+FAILING = """
+def process(block, context):
+    raise KeyError("no such thing")
+"""
+
+
+def test_the_sample_becomes_a_result(clone: Clone) -> None:
+    run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", "chunks=3", "-e", "workers=1")
+
+    five, figures = run.summary.split("\n\n", 1)
+    assert five.splitlines() == [
+        "[✓] Split file into 3 chunks",
+        "[✓] Deployed 1 worker",
+        "[✓] Each processed 3 chunks",
+        "[✓] Collected 3 result files",
+        "[✓] Final file merged successfully",
+    ]
+    found = re.search(r"^job +(\d{8}-\d{6}-[0-9a-f]{6})$", figures, re.MULTILINE)
+    assert found
+    result = clone.root / "results" / found[1] / "result.csv"
+    assert f"result    {result}\n" in figures
+    assert "rows      27,004 in, 14 out\n" in figures
+    assert re.search(r"^time      \d+\.\d s, [\d,]+ rows/s$", figures, re.MULTILINE)
+    assert result.read_text().startswith("column,count,missing,mean,")
+    assert (clone.root / "jobs" / found[1]).is_dir()
+
+
+@pytest.mark.parametrize("config", [True, False], ids=["with ansible.cfg", "without ansible.cfg"])
+def test_paths_start_where_the_user_stands(clone: Clone, tmp_path: Path, config: bool) -> None:
+    here = tmp_path / "desk"
+    here.mkdir()
+    (tmp_path / "data.csv").write_bytes(SAMPLE.read_bytes())
+    (here / "mine.py").write_text(MINE)
+    said = ["-e", "input=../data.csv", "-e", "processor=./mine.py", "-e", "output=out"]
+
+    run = clone.run_job(*said, stand=here, config=config)
+
+    assert run.code == 0, run.output
+    assert (here / "out/result.csv").read_text().startswith("carrier,flight\n")
+    assert not (clone.root / "results").exists()
+
+
+def test_the_same_job_id_resumes(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=twice", "-e", "chunks=2"]
+    assert clone.run_job(*said, stand=tmp_path).code == 0
+    result = clone.root / "results/twice/result.csv"
+    first = result.read_bytes()
+
+    again = clone.run_job(*said, stand=tmp_path)
+
+    assert again.code == 0, again.output
+    assert "changed=0" in again.output
+    assert result.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"columns": ["carrier", "flight"]}, '{"columns": ["carrier", "flight"]}', "{columns: [carrier, flight]}"],
+    ids=["dictionary", "JSON", "YAML"],
+)
+def test_options_are_a_dictionary_or_its_text(clone: Clone, options: object) -> None:
+    said = {"input": str(SAMPLE), "processor": "transform", "options": options, "job_id": "options"}
+
+    run = clone.run_job("-e", json.dumps(said))
+
+    assert run.code == 0, run.output
+    assert (clone.root / "results/options/result.csv").read_text().startswith("carrier,flight\nUA,1545\n")
+
+
+def test_overrides_reach_the_scripts(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "my data.txt").write_bytes("zip\tname\n007\t'Zoë\tK'\n-\tx\n".encode("latin-1"))
+    said = {
+        "input": "my data.txt",
+        "delimiter": "tab",
+        "quotechar": "'",
+        "encoding": "latin-1",
+        "column_types": {"zip": "int"},
+        "null_values": ["-"],
+        "output": "out",
+    }
+
+    run = clone.run_job("-e", json.dumps(said), stand=tmp_path)
+
+    assert run.code == 0, run.output
+    header, *rows = (tmp_path / "out/result.csv").read_text().splitlines()
+    [figures] = (dict(zip(header.split(","), row.split(","), strict=True)) for row in rows)
+    assert (figures["column"], figures["count"], figures["missing"], figures["max"]) == ("zip", "1", "1", "7")
+
+
+def test_an_error_in_the_input_is_one_message(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("")
+
+    run = clone.run_job("-e", "input=empty.csv", stand=tmp_path)
+
+    assert run.code != 0
+    assert "empty" in run.message
+    assert "job_id" not in run.message
+    assert not (clone.root / "results").exists()
+
+
+def test_an_error_in_a_processor_says_how_to_go_on(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FAILING)
+    said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=broken"]
+
+    run = clone.run_job(*said, stand=tmp_path)
+
+    assert run.code != 0
+    assert "no such thing" in run.message
+    assert run.message.endswith("run the same again with -e job_id=broken")
