@@ -1,0 +1,236 @@
+"""statistics: figures of every numeric column, exactly as one pass over the whole file would give them.
+
+The state is a table of additive rows (slot, key, n), so blocks and chunks combine in any grouping: per column how many
+values there are and how many are missing, the exact sums of the values and of the rolling variances, and every distinct
+value with its count. The figures are read off the merged table in order of value, in little memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from csvswarm import exact
+from csvswarm.block import Rows
+from csvswarm.errors import OptionError
+from csvswarm.processor import Context
+from csvswarm.rolling import rolling_variances
+from csvswarm.sortable import keys_of, value_of, values_of
+
+OPTIONS = {
+    "columns": {"type": "list", "elements": "str", "description": "numeric columns to look at; all when left out"},
+    "window": {"type": "int", "default": 500, "min": 1, "description": "consecutive rows of a rolling variance"},
+}
+BLOCK = "rows"
+KEYS = ["slot", "key"]
+
+NUMERIC = ("null", "int", "float")
+PERCENTILES = (10, 25, 50, 75, 90)
+FIGURES = (
+    "column count missing mean min max mode variance std p10 p25 p50 p75 p90 kurtosis skewness rolling_variance_sum"
+).split()
+#: What the rows of a slot are; a column's slots are its place times SLOTS plus one of these, read in this order.
+COUNTS, SUM, ROLLING, VALUES = range(4)
+SLOTS = 4
+PRESENT, MISSING = 0, 1
+
+Array = np.ndarray[Any, Any]
+
+
+def columns(context: Context) -> list[str]:
+    """Return the numeric columns to look at. Raises OptionError when the user names one that is not numeric."""
+    if context.options["columns"] is None:
+        return [name for name in context.names if context.type_of(name) in NUMERIC]
+    context.require(context.options["columns"], "option 'columns' of statistics")
+    for name in context.options["columns"]:
+        if context.type_of(name) not in NUMERIC:
+            raise OptionError(
+                f"option 'columns' of statistics names {name!r}, which is not numeric but {context.type_of(name)}: leave it "
+                f"out, or say what is missing in it with -e null_values or what it is with -e column_types."
+            )
+    return list(context.options["columns"])
+
+
+def overlap(context: Context) -> int:
+    """Return how many rows before a block its first windows reach back."""
+    return int(context.options["window"]) - 1
+
+
+def process(rows: Rows, context: Context) -> pa.Table:
+    """Return the state of one block."""
+    parts: list[tuple[int, Array, Array]] = []
+    for place, name in enumerate(rows.table.column_names):
+        column = rows.table.column(name)
+        slot = place * SLOTS
+        own = column.slice(context.overlap).drop_null().to_numpy()
+        own = own[~np.isnan(own)] if own.dtype == np.float64 else own
+        total = len(column) - context.overlap
+        parts.append((slot + COUNTS, np.array([PRESENT, MISSING]), np.array([len(own), total - len(own)])))
+        parts.append((slot + SUM, *_levels(exact.add_up(own))))
+        floats = column.to_numpy().astype(np.float64, copy=False)
+        variances = rolling_variances(floats, context.options["window"])
+        parts.append((slot + ROLLING, *_levels(exact.add_up(variances[~np.isnan(variances)]))))
+        parts.append((slot + VALUES, *np.unique(keys_of(own), return_counts=True)))
+    slots = [np.full(len(keys), slot, np.int32) for slot, keys, _ in parts]
+    return _table(_joined(slots, np.int32), _joined([k for _, k, _ in parts]), _joined([n for _, _, n in parts]))
+
+
+def combine(partials: list[pa.Table], context: Context) -> pa.Table:
+    """Return one state, sorted by slot and key: the counts of equal keys are added."""
+    slot, key, n = (_joined([p.column(c).to_numpy() for p in partials]) for c in ("slot", "key", "n"))
+    if not len(slot):
+        return _table(slot.astype(np.int32), key, n)
+    order = np.lexsort((key, slot))
+    slot, key, n = slot[order], key[order], n[order]
+    first = np.flatnonzero(np.r_[True, (slot[1:] != slot[:-1]) | (key[1:] != key[:-1])])
+    return _table(slot[first].astype(np.int32), key[first], np.add.reduceat(n, first))
+
+
+def finish(pieces: Iterator[pa.Table], context: Context) -> pa.Table:
+    """Return the figures, a row per column."""
+    names = columns(context)
+    order = [name for name in context.names if name in set(names)]
+    states = {name: Figures(context.type_of(name) == "int") for name in order}
+    for piece in pieces:
+        slot, key, n = (piece.column(name).to_numpy() for name in ("slot", "key", "n"))
+        edges = np.flatnonzero(np.r_[True, slot[1:] != slot[:-1], True]) if len(slot) else []
+        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+            place, kind = divmod(int(slot[start]), SLOTS)
+            states[order[place]].add(kind, key[start:stop], n[start:stop])
+    rows = [[name, *states[name].texts()] for name in names]
+    return pa.table([pa.array([row[i] for row in rows], pa.string()) for i in range(len(FIGURES))], names=FIGURES)
+
+
+class Figures:
+    """The figures of one column, from its state in order of slot and key."""
+
+    def __init__(self, is_integer: bool) -> None:
+        self._is_integer = is_integer
+        self._count = self._missing = 0
+        self._sums: dict[int, int] = {}
+        self._rolling: dict[int, int] = {}
+        self._mean: Fraction | float | None = None
+        self._seen = 0
+        self._first: int | None = None
+        self._last: int | None = None
+        self._mode: tuple[int, int] = (0, 0)  # (count, key)
+        self._ranked: dict[int, int] = {}  # rank -> key
+        self._moments: list[exact.Levels] = [{}, {}, {}]
+
+    def add(self, kind: int, keys: Array, n: Array) -> None:
+        """Take rows of one slot, in order."""
+        if kind == COUNTS:
+            for key, count in zip(keys.tolist(), n.tolist(), strict=True):
+                if key == PRESENT:
+                    self._count = count
+                else:
+                    self._missing = count
+        elif kind in (SUM, ROLLING):
+            (self._sums if kind == SUM else self._rolling).update(zip(keys.tolist(), n.tolist(), strict=True))
+        else:
+            self._add_values(keys, n)
+
+    def _add_values(self, keys: Array, n: Array) -> None:
+        if self._first is None:
+            self._first = int(keys[0])
+            total = exact.total(self._sums)
+            self._mean = total / self._count if isinstance(total, Fraction) else total
+        self._last = int(keys[-1])
+        top = int(n.argmax())
+        if n[top] > self._mode[0]:
+            self._mode = int(n[top]), int(keys[top])
+        until = self._seen + np.cumsum(n)
+        for rank in self._ranks():
+            if self._seen <= rank < until[-1]:
+                self._ranked[rank] = int(keys[np.searchsorted(until, rank, side="right")])
+        self._seen = int(until[-1])
+        if isinstance(self._mean, Fraction):
+            distance = self._distance(keys, self._mean)
+            power = distance
+            for levels in self._moments:
+                power = power * distance
+                with np.errstate(over="ignore", invalid="ignore"):
+                    terms = power * n
+                exact.merge(levels, exact.add_up(terms[~np.isnan(terms)]))
+
+    def _distance(self, keys: Array, mean: Fraction) -> Array:
+        """Return value - mean, rounded once or twice; value by value, so that no grouping shows."""
+        if not self._is_integer:
+            with np.errstate(over="ignore"):
+                return values_of(keys, False) - exact.rounded(mean)
+        whole = math.floor(mean)
+        high = (keys >> 32) - (whole >> 32)
+        low = (keys & 0xFFFFFFFF) - (whole & 0xFFFFFFFF)
+        return (high * 2.0**32 + low) - float(mean - whole)
+
+    def _ranks(self) -> set[int]:
+        last = self._count - 1
+        return {min(rank, last) for p in PERCENTILES for rank in (last * p // 100, last * p // 100 + 1)}
+
+    def _percentile(self, percent: int) -> float:
+        """Return the percentile by linear interpolation between the two nearest ranks."""
+        last = self._count - 1
+        rank = last * percent // 100
+        share = Fraction(last * percent, 100) - rank
+        low, high = (value_of(self._ranked[min(r, last)], self._is_integer) for r in (rank, rank + 1))
+        if math.isinf(low) or math.isinf(high):
+            return low + (high - low) * float(share)  # as numpy: undefined where infinities meet
+        return exact.rounded(Fraction(low) + (Fraction(high) - Fraction(low)) * share)
+
+    def texts(self) -> list[str | None]:
+        """Return the figures as text, None where one is undefined."""
+        rolling = exact.total(self._rolling)
+        last = _text(exact.rounded(rolling))
+        if not self._count or self._first is None or self._last is None or self._mean is None:
+            return [str(self._count), str(self._missing), *[None] * 13, last]
+        values = [value_of(key, self._is_integer) for key in (self._first, self._last, self._mode[1])]
+        mean = exact.rounded(self._mean)
+        variance, skewness, kurtosis = self._shape(mean)
+        return [
+            str(self._count),
+            str(self._missing),
+            _text(mean),
+            *map(_text, values),
+            _text(variance),
+            _text(math.sqrt(variance) if variance >= 0 else math.nan),
+            *(_text(self._percentile(percent)) for percent in PERCENTILES),
+            _text(kurtosis),
+            _text(skewness),
+            last,
+        ]
+
+    def _shape(self, mean: float) -> tuple[float, float, float]:
+        """Return (population variance, biased skewness, biased Fisher kurtosis), NaN where undefined."""
+        if not isinstance(self._mean, Fraction):
+            return math.nan, math.nan, math.nan
+        totals = (exact.total(exact.group_levels(levels)) for levels in self._moments)
+        second, third, fourth = (exact.rounded(total) / self._count for total in totals)
+        # scipy's rule: a column whose spread is lost in the rounding of its mean has no shape
+        if not math.isfinite(second) or second <= (np.finfo(np.float64).eps * mean) ** 2:
+            return second, math.nan, math.nan
+        return second, _finite(third / second / math.sqrt(second)), _finite(fourth / second / second - 3.0)
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else math.nan
+
+
+def _text(value: float | int) -> str | None:
+    return None if value != value else repr(value)
+
+
+def _levels(levels: exact.Levels) -> tuple[Array, Array]:
+    order = sorted(levels)
+    return np.array(order, np.int64), np.array([int(levels[level][0]) for level in order], np.int64)
+
+
+def _joined(arrays: list[Array], dtype: Any = np.int64) -> Array:
+    return np.concatenate(arrays) if arrays else np.empty(0, dtype)
+
+
+def _table(slot: Array, key: Array, n: Array) -> pa.Table:
+    return pa.table({"slot": pa.array(slot, pa.int32()), "key": pa.array(key, pa.int64()), "n": pa.array(n, pa.int64())})

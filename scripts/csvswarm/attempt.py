@@ -1,0 +1,290 @@
+"""One attempt at one chunk: stream its blocks through the processor and commit what came of it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from .block import ChunkReader, Reader, Rejected, Rows, read_range
+from .cut import Block, Chunk
+from .dialect import CANONICAL
+from .errors import CsvswarmError, Misfit, ProcessorError
+from .job import Job, Manifest, Receipt
+from .processor import Context, Processor, load_processor
+from .schema import Schema
+from .sinks import CombinedOutput, KeyedOutput, Output, RowsOutput, described
+from .text import rows_of
+
+REJECTED_COLUMNS = ["record", "column", "reason", "text"]
+
+
+def load_job_processor(job: Job, manifest: Manifest) -> Processor:
+    """Return the processor as it was when the job was made; its errors name the user's own file."""
+    processor = load_processor(
+        job.processor_path, name=manifest.processor["name"], shown=Path(manifest.processor["source"])
+    )
+    if processor.sha256 != manifest.processor["sha256"]:
+        raise ProcessorError(f"{job.processor_path} has been changed since the job was made; start a new job.")
+    return processor
+
+
+class Attempt:
+    """One try at a chunk under one generation of the schema. All its files carry its own name."""
+
+    def __init__(self, job: Job, manifest: Manifest, processor: Processor, number: int, name: str) -> None:
+        self._job, self._manifest, self._processor = job, manifest, processor
+        self._chunk: Chunk = manifest.chunks[number - 1]
+        self._name = name
+        self._generation, schema = job.schema()
+        self._schema = Schema.from_json(schema)
+        request = manifest.request
+        self._context = Context(
+            options=dict(request["options"]),
+            names=manifest.names,
+            schema=self._schema,
+            dialect=manifest.dialect,
+            null_values=request["null_values"],
+            chunk=number,
+        )
+        self._columns = processor.columns(self._context)
+        self._overlap = processor.overlap(self._context)
+        self._quarantine = request["on_error"] == "quarantine"
+        self._rejected: list[Rejected] = []
+        self._reader = self._new_reader()
+
+    def _new_reader(self) -> Reader:
+        return Reader(
+            dialect=self._manifest.dialect,
+            names=self._manifest.names,
+            schema=self._schema,
+            columns=self._columns,
+            null_values=self._manifest.request["null_values"],
+            source=self._manifest.input["path"],
+            quarantine=self._quarantine,
+            watch_gaps=self._processor.watches_gaps,
+            keep_raw=self._quarantine or self._processor.keeps_raw(self._context),
+        )
+
+    def run(self) -> Receipt:
+        """Process the chunk and commit. Return this attempt's receipt, which counts if it was the first.
+
+        What would go wrong again the same way becomes a receipt with the status "error"; what may pass (I/O errors,
+        lack of memory) is raised.
+        """
+        started = time.time()
+        fields: dict[str, Any]
+        try:
+            fields = {"status": "done", **self._process()}
+        except Misfit:
+            fields = self._observe()
+            self._job.misfit_seen.touch()
+        except CsvswarmError as error:
+            self._remove_files()
+            fields = {"status": "error", "message": self._told(error)}
+        receipt = Receipt(
+            chunk=self._chunk.number,
+            generation=self._generation,
+            attempt=self._name,
+            started=started,
+            ended=time.time(),
+            processor=self._processor.sha256,
+            types=self._schema.read_as(self._columns),
+            peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            **fields,
+        )
+        if not self._job.commit(receipt):
+            self._remove_files()
+        return receipt
+
+    def _told(self, error: CsvswarmError) -> str:
+        try:  # a damaged chunk file can look like any other error: tell what is really wrong
+            self._chunk_reader(self._reader).verify_afresh()
+        except CsvswarmError as damage:
+            error = damage
+        return str(error)
+
+    def _remove_files(self) -> None:
+        for path in self._job.attempts_directory.glob(f"{self._chunk.number:06d}-{self._name}.*"):
+            if path.suffix != ".json":
+                path.unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self._job.attempt_path(self._chunk.number, self._name, name)
+
+    def _input_path(self, chunk: Chunk) -> Path:
+        return self._job.chunks_directory / chunk.file if chunk.file else Path(self._manifest.input["path"])
+
+    def _chunk_reader(self, reader: Reader) -> ChunkReader:
+        return ChunkReader(reader, self._chunk, self._input_path(self._chunk))
+
+    # -- the straight way ------------------------------------------------------------------------------------------
+
+    def _process(self) -> dict[str, Any]:
+        if self._job.misfit_seen.exists():
+            raise Misfit({}, set())
+        output = self._output()
+        rows_in = 0
+        before = self._rows_before() if self._overlap else None
+        chunk = self._chunk_reader(self._reader)
+        for block, data, record in chunk.blocks():
+            rows = self._reader.read(data, record, block.regular, block.rows)
+            rows_in += len(rows)
+            self._call(output, rows, before, (record, record + block.rows - 1))
+            if self._overlap:
+                before = _tail(before, rows, self._overlap)
+        chunk.verify()
+        if not self._chunk.blocks:
+            self._call(output, self._reader.empty(), before, (1, 0))
+        fields = output.close()
+        fields["rows_in"] = rows_in
+        self._rejected += self._reader.rejected
+        if self._rejected:
+            fields["rejected"] = len(self._rejected)
+            fields["files"]["rejected"] = self._save_rejected()
+        self._sync(fields["files"])
+        return fields
+
+    def _output(self) -> Output:
+        def combine(partials: list[Any]) -> Any:
+            return self._processor.call("combine", partials, self._context)
+
+        processor = self._processor
+        if processor.keys is not None:
+            keys = processor.call(processor.keys, self._context) if callable(processor.keys) else processor.keys
+            return KeyedOutput(self._path("partial.arrow"), list(keys), combine)
+        if processor.combines:
+            return CombinedOutput(processor, self._path("partial.arrow"), combine)
+        return RowsOutput(processor, self._path("partial.csv"), self._schema.output)
+
+    def _sync(self, files: dict[str, dict[str, Any]]) -> None:
+        """Make the attempt's files durable before the receipt names them.
+
+        Not for a job whose chunks are ranges: it runs on one machine, where only a power cut can lose what was written,
+        and the collector finds that by the checksums and asks for those chunks again.
+        """
+        if self._manifest.mode != "files":
+            return
+        for file in files.values():
+            descriptor = os.open(self._job.attempts_directory / file["name"], os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _call(self, output: Output, rows: Rows, before: Rows | None, records: tuple[int, int]) -> None:
+        """Call the processor on rows; on an error in quarantine, set aside the records that alone cause it."""
+        try:
+            output.add(self._result(rows, before))
+        except ProcessorError as error:
+            told = f"{error}\n  in chunk {self._chunk.number}, records {records[0]} to {records[1]}"
+            if not self._quarantine or "failed:" not in str(error).split("\n")[0]:
+                raise ProcessorError(told) from error
+            if self._overlap:
+                raise ProcessorError(
+                    f"{told}\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"
+                ) from error
+            if len(rows) < 2:
+                self._rejected.append(Rejected(records[0], "", str(error).replace("\n", " "), _record_text(rows)))
+                return
+            middle = len(rows) // 2
+            numbers = rows.numbers
+            self._call(output, _slice(rows, 0, middle), None, (int(numbers[0]), int(numbers[middle - 1])))
+            self._call(output, _slice(rows, middle, len(rows)), None, (int(numbers[middle]), int(numbers[-1])))
+
+    def _result(self, rows: Rows, before: Rows | None) -> Any:
+        context = self._context
+        context.first_record = int(rows.numbers[0]) if len(rows) else 1
+        context.overlap = len(before) if before is not None else 0
+        if before is not None and len(before):
+            rows = Rows(pa.concat_tables([before.table, rows.table]), np.concatenate([before.numbers, rows.numbers]))
+        if self._processor.wants_rows:
+            return self._processor.call("process", rows, context)
+        from .frame import to_frame  # imports pandas, which not every processor needs
+
+        return self._processor.call("process", to_frame(rows, self._schema), context)
+
+    def _rows_before(self) -> Rows:
+        """Return the last rows before this chunk, as many as the processor wants to see."""
+        reader = self._new_reader()  # of its own: what it rejects belongs to the chunks before
+        parts: list[Rows] = []
+        count = 0
+        for chunk, block, record in self._blocks_before():
+            with self._input_path(chunk).open("rb", buffering=0) as file:
+                data = read_range(file, block.offset, block.length)
+            rows = reader.read(data, record, block.regular, block.rows)
+            parts.insert(0, _slice(rows, max(0, len(rows) - (self._overlap - count)), len(rows)))
+            count += len(parts[0])
+            if count >= self._overlap:
+                break
+        if not parts:
+            return self._reader.empty()
+        return Rows(pa.concat_tables([part.table for part in parts]), np.concatenate([part.numbers for part in parts]))
+
+    def _blocks_before(self) -> Iterator[tuple[Chunk, Block, int]]:
+        for chunk in reversed(self._manifest.chunks[: self._chunk.number - 1]):
+            record = chunk.first_record + chunk.rows
+            for block in reversed(chunk.blocks):
+                record -= block.rows
+                yield chunk, block, record
+
+    def _save_rejected(self) -> dict[str, Any]:
+        path = self._path("rejected.csv")
+        rejected = sorted(self._rejected, key=lambda bad: bad.record)
+        columns = [
+            pa.array([str(bad.record) for bad in rejected], pa.string()),
+            pa.array([bad.column or None for bad in rejected], pa.string()),
+            pa.array([bad.reason for bad in rejected], pa.string()),
+            pa.array([bad.text for bad in rejected], pa.string()),
+        ]
+        path.write_bytes(rows_of(columns, CANONICAL))
+        return described(path)
+
+    # -- when the schema does not fit ------------------------------------------------------------------------------
+
+    def _observe(self) -> dict[str, Any]:
+        """Return the fields of a misfit receipt: what the whole chunk holds, so that one widening is enough."""
+        self._remove_files()
+        kinds: dict[str, set[str]] = {column: set() for column in self._columns}
+        missing: set[str] = set()
+        try:
+            chunk = self._chunk_reader(self._reader)
+            for _, data, record in chunk.blocks():
+                seen, gaps = self._reader.observe(data, record)
+                missing |= gaps
+                for column, names in seen.items():
+                    kinds[column] |= set(names.split("+")) if names else set()
+            chunk.verify()
+        except CsvswarmError as error:
+            return {"status": "error", "message": self._told(error)}
+        observed = {column: "+".join(sorted(names)) for column, names in kinds.items()}
+        return {"status": "misfit", "observed": observed, "missing": sorted(missing)}
+
+
+def _tail(before: Rows | None, rows: Rows, count: int) -> Rows:
+    if before is None or len(rows) >= count:
+        return _slice(rows, max(0, len(rows) - count), len(rows))
+    both = Rows(pa.concat_tables([before.table, rows.table]), np.concatenate([before.numbers, rows.numbers]))
+    return _slice(both, max(0, len(both) - count), len(both))
+
+
+def _slice(rows: Rows, start: int, stop: int) -> Rows:
+    table = rows.table.slice(start, stop - start)
+    if not rows.data:
+        return Rows(table, rows.numbers[start:stop])
+    base = int(rows.ends[start - 1]) + 1 if start else 0
+    end = int(rows.ends[stop - 1]) + 1 if stop > start else base
+    toggles = rows.toggles[(rows.toggles >= base) & (rows.toggles < end)] - base
+    return Rows(table, rows.numbers[start:stop], rows.data[base:end], rows.ends[start:stop] - base, toggles)
+
+
+def _record_text(rows: Rows) -> str:
+    if rows.data:
+        return rows.data.decode("utf-8", errors="replace").rstrip("\n")
+    return ",".join("" if value is None else str(value) for value in next(iter(rows.table.to_pylist()), {}).values())

@@ -1,0 +1,364 @@
+"""Read the blocks of a chunk: bytes to columns of the schema's types, with every bad record found and named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv
+import xxhash
+
+from .cut import Block, Chunk
+from .dialect import Dialect
+from .errors import BadRecord, JobError, Misfit
+from .records import CR, LF, Bytes, Grammar, Positions, blank, outside, starts_of
+from .schema import ARROW, Schema, Values
+
+SHOWN_TEXT = 120
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A record set aside: its number in the input (from 1, the header not counted), why, and its text."""
+
+    record: int
+    column: str
+    reason: str
+    text: str
+
+
+@dataclass
+class Rows:
+    """Some rows of the input, with what is needed to compute on them and to write them again as they were.
+
+    table: the columns that were asked for, in the schema's types. numbers: the record number of every row.
+    data: the raw records, in UTF-8; ends: position of the last byte of each row's terminator in it, toggles: of the
+    quotes that count. Raw records are kept only when asked for.
+    """
+
+    table: pa.Table
+    numbers: npt.NDArray[np.int64]
+    data: bytes = b""
+    ends: Positions = field(default_factory=lambda: np.empty(0, np.int64))
+    toggles: Positions = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+class Reader:
+    """Reads blocks of one input with one schema.
+
+    columns: names of the columns to read. fixed and kinds come from the schema; a value that does not fit a column
+    with a type the user gave makes its record bad, one that does not fit an inferred type raises Misfit. watch_gaps:
+    raise Misfit as well for missing values where the schema has none. quarantine: leave bad records out, and keep
+    them in `rejected`, instead of raising BadRecord. keep_raw: keep the raw records in the Rows.
+    """
+
+    def __init__(
+        self,
+        *,
+        dialect: Dialect,
+        names: Sequence[str],
+        schema: Schema,
+        columns: Sequence[str],
+        null_values: Sequence[str],
+        source: str,
+        quarantine: bool = False,
+        watch_gaps: bool = False,
+        keep_raw: bool = False,
+    ) -> None:
+        self._dialect, self._names, self._schema = dialect, list(names), schema
+        self._columns = list(columns)
+        self._places = [self._names.index(column) for column in self._columns]
+        self._values = Values(null_values)
+        self._grammar = Grammar(dialect)
+        self._source = source
+        self._quarantine, self._watch_gaps, self._keep_raw = quarantine, watch_gaps, keep_raw
+        self.rejected: list[Rejected] = []
+
+    def empty(self) -> Rows:
+        """Return no rows, in the right columns and types."""
+        arrays = [pa.array([], ARROW[self._schema.type_of(column)]) for column in self._columns]
+        return Rows(pa.table(arrays, names=self._columns), np.empty(0, np.int64))
+
+    def read(self, data: bytes, first_record: int, regular: bool, rows: int | None = None) -> Rows:
+        """Return the rows of a block of whole records, the first of which is number `first_record`.
+
+        rows: how many records the split counted, to be checked. Raises BadRecord, Misfit.
+        """
+        numbers = None
+        text = self._parse(data) if self._is_clean(data) else None
+        if text is None or (rows is not None and text.num_rows != rows) or self._unfit(text):
+            data, numbers = self._triage(data, first_record)
+            text = self._parse(data)
+            if text is None:  # the triage found every record good that Arrow does not read
+                raise JobError(f"{self._source}: a block near record {first_record} cannot be parsed; please report this.")
+        table = self._convert(text)
+        if numbers is not None and table.num_rows != len(numbers):
+            raise JobError(f"{self._source}: the records near {first_record} are counted differently; please report this.")
+        if numbers is None:
+            numbers = np.arange(first_record, first_record + table.num_rows, dtype=np.int64)
+        if not self._keep_raw:
+            return Rows(table, numbers)
+        data, ends, toggles = self._raw(data)
+        return Rows(table, numbers, data, ends, toggles)
+
+    # -- the straight way ------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _is_clean(data: bytes) -> bool:
+        if data.find(b"\0") >= 0:
+            return False
+        if data.isascii():
+            return True
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def _parse(self, data: bytes) -> pa.Table | None:
+        """Return the asked columns as text, None when Arrow finds a ragged record."""
+        wanted = [str(place) for place in self._places] or ["0"]  # Arrow reads all columns when asked for none
+        if not data.strip(b"\r\n"):
+            return pa.table([pa.array([], pa.string()) for _ in wanted], names=wanted)
+        try:
+            return pa.csv.read_csv(
+                pa.BufferReader(data),
+                read_options=pa.csv.ReadOptions(
+                    column_names=[str(place) for place in range(len(self._names))],
+                    use_threads=False,
+                    block_size=len(data) + 1,
+                ),
+                parse_options=pa.csv.ParseOptions(
+                    delimiter=self._dialect.delimiter,
+                    quote_char=self._dialect.quotechar or False,
+                    newlines_in_values=True,
+                ),
+                convert_options=pa.csv.ConvertOptions(
+                    column_types=dict.fromkeys(wanted, pa.string()),
+                    include_columns=wanted,
+                    null_values=self._values.null_values,
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+
+    def _text(self, table: pa.Table, place: int) -> pa.Array:
+        column = table.column(str(place))
+        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+    def _unfit(self, text: pa.Table) -> bool:
+        """Whether a column of a type the user gave holds a value that is none."""
+        return any(
+            self._values.convert(self._text(text, place), self._schema.fixed[column], fixed=True) is None
+            for column, place in zip(self._columns, self._places, strict=True)
+            if column in self._schema.fixed
+        )
+
+    def _convert(self, text: pa.Table) -> pa.Table:
+        arrays, observed, missing = [], {}, set()
+        for column, place in zip(self._columns, self._places, strict=True):
+            strings = self._text(text, place)
+            kind = self._schema.type_of(column)
+            values = self._values.convert(strings, kind, fixed=column in self._schema.fixed)
+            if values is None:
+                observed[column] = "+".join(self._values.kinds(strings))
+            elif values.null_count and kind in ("int", "bool") and column not in self._schema.missing:
+                missing.add(column)
+            arrays.append(values)
+        if observed or (missing and self._watch_gaps):
+            raise Misfit(observed, missing)
+        return pa.table(arrays, names=self._columns) if arrays else pa.table({"": pa.nulls(text.num_rows)}).select([])
+
+    def observe(self, data: bytes, first_record: int) -> tuple[dict[str, str], set[str]]:
+        """Return the kinds of every asked column in a block, and which have missing values."""
+        text = self._parse(data) if self._is_clean(data) else None
+        if text is None or self._unfit(text):
+            data, _ = self._triage(data, first_record)
+            text = self._parse(data)
+        if text is None:
+            return {}, set()
+        strings = {column: self._text(text, place) for column, place in zip(self._columns, self._places, strict=True)}
+        missing = {column for column, array in strings.items() if array.null_count}
+        for column, array in strings.items():  # a quoted "NA" among numbers is missing, too
+            values = self._values.convert(array, self._schema.type_of(column), fixed=column in self._schema.fixed)
+            if values is not None and values.null_count:
+                missing.add(column)
+        return {column: "+".join(self._values.kinds(array)) for column, array in strings.items()}, missing
+
+    # -- bad records -----------------------------------------------------------------------------------------------
+
+    def _triage(self, data: bytes, first_record: int) -> tuple[bytes, npt.NDArray[np.int64]]:
+        """Find the bad records of a block. Return the block without them, and the numbers of the rest.
+
+        Raises BadRecord for the first one, unless they are quarantined.
+        """
+        data, ends, toggles = self._raw(data)
+        starts = starts_of(ends)
+        reasons: dict[int, tuple[str, str]] = {}
+        self._find_ragged(data, ends, toggles, reasons)
+        self._find_bytes(data, starts, ends, reasons)
+        good = [place for place in range(ends.size) if place not in reasons]
+        self._find_unfit(b"".join(data[starts[place] : ends[place] + 1] for place in good), good, reasons)
+        bad = sorted(reasons)
+        if not bad:
+            return data, np.arange(first_record, first_record + ends.size, dtype=np.int64)
+        found = [
+            Rejected(
+                first_record + place,
+                *reasons[place],
+                data[starts[place] : ends[place]].decode("utf-8", errors="replace"),
+            )
+            for place in bad
+        ]
+        if not self._quarantine:
+            raise BadRecord(self._describe(found[0]))
+        self.rejected += found
+        keep = np.ones(ends.size, dtype=bool)
+        keep[bad] = False
+        kept = b"".join(data[start : end + 1] for start, end in zip(starts[keep], ends[keep], strict=True))
+        return kept, first_record + np.flatnonzero(keep)
+
+    def _describe(self, bad: Rejected) -> str:
+        text = bad.text if len(bad.text) <= SHOWN_TEXT else bad.text[:SHOWN_TEXT] + "…"
+        where = f"record {bad.record}" + (f", column {bad.column!r}" if bad.column else "")
+        return (
+            f"{self._source}: {where}: {bad.reason}: {text!r}. Mend the record, "
+            "or say -e on_error=quarantine to set such records aside in rejected.csv."
+        )
+
+    def _find_ragged(
+        self, data: bytes, ends: Positions, toggles: Positions, reasons: dict[int, tuple[str, str]]
+    ) -> None:
+        array = np.frombuffer(data, np.uint8)
+        delimiters = outside(np.flatnonzero(array == self._grammar.delimiter), toggles, False)
+        fields = np.diff(np.searchsorted(delimiters, ends), prepend=0) + 1
+        for place in np.flatnonzero(fields != len(self._names)).tolist():
+            count = int(fields[place])
+            reasons[place] = "", f"{count} field{'s' * (count != 1)} where the header has {len(self._names)}"
+
+    @staticmethod
+    def _find_bytes(data: bytes, starts: Positions, ends: Positions, reasons: dict[int, tuple[str, str]]) -> None:
+        place = data.find(b"\0")
+        while place >= 0:
+            record = int(np.searchsorted(ends, place))
+            reasons[record] = "", f"a NUL byte at position {place - int(starts[record])}"
+            place = data.find(b"\0", int(ends[record]))
+        base = 0
+        while base < len(data):
+            try:
+                data[base:].decode("utf-8")
+                break
+            except UnicodeDecodeError as error:
+                place = base + error.start
+                record = int(np.searchsorted(ends, place))
+                reasons[record] = (
+                    "",
+                    f"byte {data[place]:#04x} at position {place - int(starts[record])} is not UTF-8 "
+                    "(is the file in another encoding, say -e encoding=latin-1?)",
+                )
+                base = int(ends[record]) + 1
+
+    def _find_unfit(self, data: bytes, places: list[int], reasons: dict[int, tuple[str, str]]) -> None:
+        fixed = [(column, place) for column, place in zip(self._columns, self._places, strict=True)]
+        fixed = [(column, place) for column, place in fixed if column in self._schema.fixed]
+        text = self._parse(data) if fixed else None
+        if text is None:
+            return
+        for column, place in fixed:
+            kind = self._schema.fixed[column]
+            strings = self._text(text, place)
+            for row in np.flatnonzero(self._values.misfits(strings, kind)).tolist():
+                reasons.setdefault(places[row], (column, f"{strings[row].as_py()!r} is not of the type {kind}"))
+
+    # -- raw records -----------------------------------------------------------------------------------------------
+
+    def _raw(self, data: bytes) -> tuple[bytes, Positions, Positions]:
+        """Return (bytes, ends, toggles) with blank lines left out and every record ended by one LF."""
+        if data and not data.endswith((b"\n", b"\r")):
+            data += b"\n"
+        structure = self._grammar.scan(data)
+        ends, toggles = structure.ends, structure.toggles
+        array: Bytes = np.frombuffer(data, np.uint8)
+        starts = starts_of(ends)
+        drop = np.zeros(0, dtype=np.int64)
+        if CR in data:
+            before = ends[(ends > 0) & (array[ends] == LF)] - 1
+            drop = before[array[before] == CR]
+            array = array.copy()
+            array[ends] = LF
+        empty = blank(array, starts, ends)
+        if not drop.size and not empty.any():
+            return array.tobytes() if CR in data else data, ends, toggles
+        keep = np.ones(array.size, dtype=bool)
+        keep[drop] = False
+        keep[ends[empty]] = False
+        ends = ends[~empty]
+        new_place = np.cumsum(keep) - 1
+        return array[keep].tobytes(), new_place[ends], new_place[toggles]
+
+
+class ChunkReader:
+    """Streams the blocks of one chunk, verifying its checksum on the way."""
+
+    def __init__(self, reader: Reader, chunk: Chunk, path: Path) -> None:
+        self._reader, self._chunk, self._path = reader, chunk, path
+        self._hash = xxhash.xxh3_128()
+
+    def blocks(self) -> Iterator[tuple[Block, bytes, int]]:
+        """Yield (block, its bytes, number of its first record).
+
+        Raises JobError when the bytes are not those that were split.
+        """
+        record = self._chunk.first_record
+        if not self._chunk.blocks:
+            return
+        with self._path.open("rb", buffering=0) as file:
+            for block in self._chunk.blocks:
+                data = read_range(file, block.offset, block.length)
+                self._hash.update(data)
+                if len(data) != block.length:
+                    self._changed()
+                yield block, data, record
+                record += block.rows
+
+    def verify(self) -> None:
+        """Check the whole chunk's checksum; call it after the last block, or before a bad record is believed."""
+        if self._chunk.blocks and self._hash.hexdigest() != self._chunk.checksum:
+            self._changed()
+
+    def verify_afresh(self) -> None:
+        """Read the chunk again and check it: a record is called bad only when the file is what was split."""
+        digest = xxhash.xxh3_128()
+        if not self._chunk.blocks:
+            return
+        with self._path.open("rb", buffering=0) as file:
+            for block in self._chunk.blocks:
+                digest.update(read_range(file, block.offset, block.length))
+        if digest.hexdigest() != self._chunk.checksum:
+            self._changed()
+
+    def _changed(self) -> None:
+        raise JobError(
+            f"{self._path} is not the file that was split: the bytes of chunk {self._chunk.number} differ. "
+            "Start a new job on the file as it is now."
+        )
+
+
+def read_range(file: Any, offset: int, length: int) -> bytes:
+    """Read `length` bytes at `offset`; fewer only at the end of the file."""
+    file.seek(offset)
+    parts = []
+    while length and (data := file.read(length)):
+        parts.append(data)
+        length -= len(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

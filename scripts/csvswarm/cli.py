@@ -1,0 +1,78 @@
+"""What the three scripts share: arguments with the same names, and errors told the same way."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .errors import CsvswarmError, OptionError
+from .job import Job
+
+REPORTED = 1
+
+
+def parser(description: str, epilog: str) -> argparse.ArgumentParser:
+    """Return a parser with the arguments every script has."""
+    result = argparse.ArgumentParser(
+        description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    result.add_argument("--job", type=Path, required=True, metavar="DIR", help="job directory; its name is the job id")
+    result.add_argument("--json", action="store_true", help="print what was done as one JSON object on standard output")
+    return result
+
+
+def job_of(arguments: argparse.Namespace) -> Job:
+    """Return the job the arguments name."""
+    return Job(arguments.job.expanduser().absolute())
+
+
+def json_value(name: str, text: str | None, kind: type) -> Any:
+    """Return the JSON value of an argument, an empty one when it is not given. Raises OptionError."""
+    if not text:
+        return kind()
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise OptionError(f"{name} is not valid JSON ({error}): {text}") from error
+    if not isinstance(value, kind):
+        what = {"dict": "an object like {\"window\": 100}", "list": "a list like [\"-\", \"n/a\"]"}[kind.__name__]
+        raise OptionError(f"{name} is {text}, but must be {what}.")
+    return value
+
+
+def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int:
+    """Run a script's work. Return its exit code: 0, or 1 after the one message that says what is wrong.
+
+    main returns (what was done, the same as a sentence).
+    """
+    try:
+        done, told = main()
+    except CsvswarmError as error:
+        return _fail(str(error))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _fail(
+                f"no space left on the disk of {error.filename or 'the job or output directory'}: free some and run again "
+                "with the same job_id; what is done is kept."
+            )
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return _fail(f"{error.filename}: {error.strerror}. Check its permissions, or name another directory.")
+        raise
+    except KeyboardInterrupt:
+        print("stopped; run again with the same job_id to go on.", file=sys.stderr)
+        return 130
+    if as_json:
+        print(json.dumps(done))
+    else:
+        print(told)
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)
+    return REPORTED

@@ -1,0 +1,250 @@
+"""Cut a stream of bytes into chunks and blocks of whole records, counting and checksumming on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import xxhash
+
+from .dialect import Dialect
+from .errors import InputError
+from .records import LF, Bytes, Grammar, Positions, Structure, blank, starts_of
+
+PIECE_BYTES = 1 << 20
+BLOCK_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of whole records within a chunk's file: offset and length in bytes, rows in records.
+
+    regular: whether quote parity tells what is quoted in it (see records.py).
+    """
+
+    offset: int
+    length: int
+    rows: int
+    regular: bool
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A run of blocks, the unit of scheduling.
+
+    file: name of the chunk file in the job's chunks directory, or None for a range of the input itself.
+    first_record: number of its first record in the whole input, from 1 (the header is not counted).
+    checksum: xxh3_128 of its bytes.
+    """
+
+    number: int
+    file: str | None
+    offset: int
+    length: int
+    first_record: int
+    rows: int
+    checksum: str
+    blocks: tuple[Block, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        data = asdict(self)
+        data["blocks"] = [[b.offset, b.length, b.rows, b.regular] for b in self.blocks]
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Chunk:
+        return cls(**{**data, "blocks": tuple(Block(*block) for block in data["blocks"])})
+
+
+class Irregular(Exception):
+    """Quotes stand inside fields: parity cannot be trusted, the scan must carry its exact state from the start."""
+
+
+class Sink(Protocol):
+    """Where the bytes of a chunk go when chunks are files."""
+
+    def write(self, data: bytes | memoryview) -> object: ...
+    def close(self) -> None: ...
+
+
+class Cutter:
+    """Feed it pieces in order; it cuts a chunk at the first record end at or after each target.
+
+    offset: where in its file the first piece starts. next_target(chunk start) gives the offset to cut at next,
+    None for never. open_sink(chunk number) gives a sink per chunk, for chunk files; then offsets count within the
+    chunk's own file. adaptive: an irregular piece is scanned exactly, instead of raising Irregular; right only when
+    the state at the start is known, as when a file is cut from its first byte.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        *,
+        offset: int,
+        next_target: Callable[[int], int | None],
+        block_bytes: int = BLOCK_BYTES,
+        adaptive: bool = True,
+        open_sink: Callable[[int], tuple[str, Sink]] | None = None,
+    ) -> None:
+        self._grammar = Grammar(dialect)
+        self._next_target = next_target
+        self._block_bytes = block_bytes
+        self._adaptive = adaptive
+        self._open_sink = open_sink
+        self._before = LF
+        self._inside = False
+        self._position = offset  # of the next piece in the stream
+        self._records = 0
+        self.chunks: list[Chunk] = []
+        self._begin_chunk(offset)
+
+    def _begin_chunk(self, offset: int) -> None:
+        self._chunk_start = self._block_start = self._record_start = offset
+        self._target = self._next_target(offset)
+        self._chunk_rows = self._block_rows = 0
+        self._regular = True
+        self._blocks: list[Block] = []
+        self._hash = xxhash.xxh3_128()
+        self._file: str | None = None
+        self._sink: Sink | None = None  # opened with the first byte, so that no empty file is left
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece, cut as `Grammar.read_piece` cuts it."""
+        if not piece:
+            return
+        structure = self._scan(piece)
+        base, view = self._position, memoryview(piece)
+        self._position += len(piece)
+        self._before = piece[-1]
+        self._inside = structure.inside
+        self._regular &= structure.regular
+        array = np.frombuffer(piece, dtype=np.uint8)
+        ends = structure.ends
+        kept = self._not_blank(array, ends, self._record_start - base)
+        done = 0  # bytes of this piece that belong to chunks already closed
+        while self._target is not None and ends.size:
+            place = int(np.searchsorted(ends, self._target - base - 1))
+            if place >= ends.size:
+                break
+            cut = int(ends[place]) + 1
+            self._count(int(np.searchsorted(kept, cut)) - int(np.searchsorted(kept, done)))
+            self._absorb(view[done:cut])
+            self._record_start = base + cut
+            self._end_block(base + cut)
+            self._end_chunk()
+            self._begin_chunk(base + cut)
+            self._regular = structure.regular
+            done = cut
+        if ends.size and ends[-1] + 1 > done:
+            self._count(kept.size - int(np.searchsorted(kept, done)))
+            self._record_start = base + int(ends[-1]) + 1
+            if self._record_start - self._block_start >= self._block_bytes:
+                self._end_block(self._record_start)
+                self._regular = structure.regular
+        self._absorb(view[done:])
+
+    def _scan(self, piece: bytes) -> Structure:
+        structure = self._grammar.scan(piece, before=self._before, inside=self._inside)
+        if not structure.regular and not self._adaptive:
+            raise Irregular
+        return structure
+
+    @staticmethod
+    def _not_blank(array: Bytes, ends: Positions, first: int) -> Positions:
+        """Return the ends of the records that are not blank; the first one starts at `first`, maybe before the piece."""
+        if not ends.size:
+            return ends
+        starts = starts_of(ends)
+        starts[0] = max(first, 0)
+        is_blank = blank(array, starts, ends)
+        if first < 0:
+            is_blank[0] = False
+        return ends[~is_blank] if is_blank.any() else ends
+
+    def _count(self, rows: int) -> None:
+        self._block_rows += rows
+
+    def _absorb(self, data: memoryview) -> None:
+        self._hash.update(data)
+        if self._open_sink and data:
+            if not self._sink:
+                self._file, self._sink = self._open_sink(len(self.chunks) + 1)
+            self._sink.write(data)
+
+    def _end_block(self, offset: int) -> None:
+        if offset > self._block_start:
+            base = self._chunk_start if self._open_sink else 0
+            block = Block(self._block_start - base, offset - self._block_start, self._block_rows, self._regular)
+            self._blocks.append(block)
+        self._chunk_rows += self._block_rows
+        self._block_start, self._block_rows, self._regular = offset, 0, True
+
+    def _end_chunk(self) -> None:
+        if self._sink:
+            self._sink.close()
+        start = 0 if self._open_sink else self._chunk_start
+        self.chunks.append(
+            Chunk(
+                number=len(self.chunks) + 1,
+                file=self._file,
+                offset=start,
+                length=self._block_start - self._chunk_start,
+                first_record=self._records + 1,
+                rows=self._chunk_rows,
+                checksum=self._hash.hexdigest(),
+                blocks=tuple(self._blocks),
+            )
+        )
+        self._records += self._chunk_rows
+
+    def finish(self) -> list[Chunk]:
+        """Close the last chunk and return them all; at least one, which may be empty.
+
+        Raises InputError when the input ends inside a quoted field.
+        """
+        if self._inside and not self._adaptive:
+            raise Irregular
+        if self._inside:
+            record = self._records + self._chunk_rows + self._block_rows + 1
+            raise InputError(
+                f"record {record} opens a quote that is never closed: the file ends inside it. "
+                "Close the quote, or say -e quotechar= when quotes mean nothing in this file."
+            )
+        if self._position > self._record_start:
+            self._count(1)  # the last record has no terminator
+        if self._position > self._chunk_start or not self.chunks:
+            self._end_block(self._position)
+            self._end_chunk()
+        return self.chunks
+
+
+def even_targets(start: int, end: int, count: int) -> Callable[[int], int | None]:
+    """Targets that cut the bytes [start, end) into `count` chunks of equal size, as near as records allow."""
+    targets = iter([start + (end - start) * i // count for i in range(1, count)])
+
+    def next_target(chunk_start: int) -> int | None:
+        return next((target for target in targets if target > chunk_start), None)
+
+    return next_target
+
+
+def sized_targets(chunk_bytes: int) -> Callable[[int], int | None]:
+    """Targets for an input of unknown length: every chunk about `chunk_bytes`."""
+    return lambda chunk_start: chunk_start + chunk_bytes
+
+
+def no_targets(chunk_start: int) -> int | None:
+    """One chunk only."""
+    return None
+
+
+def renumbered(parts: Iterable[list[Chunk]]) -> Iterator[Chunk]:
+    """Chunks cut independently, as the chunks of one input: numbered and counted from its start."""
+    number, record = 0, 1
+    for chunks in parts:
+        for chunk in chunks:
+            number += 1
+            yield Chunk(**{**vars(chunk), "number": number, "first_record": record})
+            record += chunk.rows

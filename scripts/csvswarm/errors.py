@@ -1,0 +1,36 @@
+"""Errors whose message is meant for the person who runs the job: what, where, what to do."""
+
+from __future__ import annotations
+
+
+class CsvswarmError(Exception):
+    """Base of every error that is shown to the user as its message alone, without a traceback."""
+
+
+class InputError(CsvswarmError):
+    """The input file cannot be read as the CSV it should be."""
+
+
+class OptionError(CsvswarmError):
+    """An option, of the job or of its processor, is wrong."""
+
+
+class JobError(CsvswarmError):
+    """A job directory is in a state that does not allow what was asked."""
+
+
+class ProcessorError(CsvswarmError):
+    """The processor's own code failed, or returned something that is not a result."""
+
+
+class BadRecord(CsvswarmError):
+    """A record that cannot be processed; the first one found in its chunk."""
+
+
+class Misfit(Exception):
+    """Internal: data does not fit the schema, which has to be widened. Never shown to the user."""
+
+    def __init__(self, observed: dict[str, str], missing: set[str]) -> None:
+        super().__init__(f"columns do not fit the schema: {sorted(observed)}, {sorted(missing)}")
+        self.observed = observed
+        self.missing = missing

@@ -1,0 +1,194 @@
+"""Exact, order-free sums of floats and integers, so that a result does not depend on who added what first.
+
+A double is cut into parts on a fixed grid of levels, each LEVEL_BITS bits wide: level k holds multiples of
+2**(k * LEVEL_BITS). The parts of one level add up without rounding, as integers, and integers associate; only the
+final total is rounded, once, to the nearest double. The idea is that of reproducible summation by extraction
+(J. Demmel, H. D. Nguyen: Parallel Reproducible Summation, IEEE Trans. Computers 64 (2015); S. M. Rump, T. Ogita,
+S. Oishi: Accurate Floating-Point Summation, SIAM J. Sci. Comput. 31 (2008)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+LEVEL_BITS = 30
+#: How many values may be added in one go: parts are below 2**31, a double holds integers up to 2**53.
+SLICE = 1 << 22
+#: From here on the extraction's constant would overflow; such values are cut up by Python integers instead.
+HUGE = 2.0**900
+#: Levels of the special values in a sum, outside of the grid.
+PLUS_INFINITY, MINUS_INFINITY = 1_000, 1_001
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Levels = dict[int, Integers]
+
+
+def add_up(values: npt.NDArray[np.generic], groups: Integers | None = None, count: int = 1) -> Levels:
+    """Return level -> int64 array of length `count`: the exact sums of the values of every group.
+
+    values: float64 without NaN, or int64, shape (n,). groups: the group of every value, shape (n,), in [0, count);
+    None when there is one group. Sums of different calls are added level by level; `total` reads them.
+    """
+    sums: Levels = {}
+    for start in range(0, len(values), SLICE):
+        part = values[start : start + SLICE]
+        _add_slice(part, None if groups is None else groups[start : start + SLICE], count, sums)
+    return sums
+
+
+def add_up_squares(values: npt.NDArray[np.generic], groups: Integers | None = None, count: int = 1) -> Levels:
+    """Return the exact sums of the squares of the values, as `add_up` does."""
+    if values.dtype == np.int64:
+        return _integer_squares(values.astype(np.int64, copy=False), groups, count)
+    floats = values.astype(np.float64, copy=False)
+    size = np.abs(floats)
+    plain = (size < 2.0**480) & ((size > 2.0**-430) | (size == 0))
+    sums: Levels = {}
+    if not plain.all():
+        rest = floats[~plain]
+        where = None if groups is None else groups[~plain]
+        finite = np.isfinite(rest)
+        for value, group in _pairs(rest[finite], None if where is None else where[finite]):
+            _add_fraction(sums, Fraction(value) ** 2, group, count)
+        infinite = int(np.count_nonzero(~finite))
+        if infinite:
+            places = np.zeros(infinite, np.int64) if where is None else where[~finite]
+            _accumulate(sums, PLUS_INFINITY, np.bincount(places, minlength=count).astype(np.int64))
+        floats, groups = floats[plain], None if groups is None else groups[plain]
+    # Dekker's split: x = high + low with 26 bits each, so every product below is exact.
+    high = floats * 134217729.0
+    high = high - (high - floats)
+    low = floats - high
+    for part in (high * high, 2.0 * high * low, low * low):
+        merge(sums, add_up(part, groups, count))
+    return sums
+
+
+def merge(into: Levels, other: Levels) -> None:
+    """Add the sums `other` to the sums `into`."""
+    for level, parts in other.items():
+        _accumulate(into, level, parts)
+
+
+def total(levels: Mapping[int, int] | Iterable[tuple[int, int]]) -> Fraction | float:
+    """Return the exact total of one group's level sums; a float (inf, -inf or nan) when infinities are in it."""
+    result = Fraction(0)
+    plus = minus = 0
+    for level, parts in levels.items() if isinstance(levels, Mapping) else levels:
+        if level == PLUS_INFINITY:
+            plus += int(parts)
+        elif level == MINUS_INFINITY:
+            minus += int(parts)
+        else:
+            result += int(parts) * Fraction(2) ** (level * LEVEL_BITS)
+    if plus or minus:
+        return float("nan") if plus and minus else float("inf") if plus else float("-inf")
+    return result
+
+
+def group_levels(levels: Levels, group: int = 0) -> dict[int, int]:
+    """Return the level sums of one group, as `total` reads them."""
+    return {level: int(parts[group]) for level, parts in levels.items()}
+
+
+def rounded(value: Fraction | float) -> float:
+    """Return the double nearest to an exact value; infinite when it is out of range."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def _add_slice(values: npt.NDArray[np.generic], groups: Integers | None, count: int, sums: Levels) -> None:
+    if values.dtype == np.int64:
+        _add_integers(values.astype(np.int64, copy=False), groups, count, sums)
+        return
+    rest = values.astype(np.float64)
+    size = np.abs(rest)
+    top = float(size.max(initial=0.0))
+    if not top < HUGE:
+        _add_huge(rest, size, groups, count, sums)
+        top = float(np.abs(rest).max(initial=0.0))
+    if not top:
+        return
+    level = int(np.floor(np.log2(top))) // LEVEL_BITS + 1  # one above: log2 may round down at the edge
+    while True:
+        # Adding and subtracting 1.5 * 2**52 units rounds to whole units of this level, exactly.
+        anchor = np.ldexp(1.5, 52 + level * LEVEL_BITS)
+        part = (rest + anchor) - anchor
+        rest -= part
+        if part.any():
+            exact = part.sum(keepdims=True) if groups is None else np.bincount(groups, part, count)
+            _accumulate(sums, level, _in_units(exact, level))
+        if not rest.any():
+            return
+        level -= 1
+
+
+def _in_units(sums: Floats, level: int) -> Integers:
+    half = -level * LEVEL_BITS // 2
+    return np.ldexp(np.ldexp(sums, half), -level * LEVEL_BITS - half).astype(np.int64)
+
+
+def _add_huge(rest: Floats, size: Floats, groups: Integers | None, count: int, sums: Levels) -> None:
+    """Add the values an extraction cannot take, infinities and those beyond HUGE, and set them to zero."""
+    huge = ~(size < HUGE)
+    where = np.zeros(int(np.count_nonzero(huge)), np.int64) if groups is None else groups[huge]
+    values = rest[huge]
+    for level, infinite in ((PLUS_INFINITY, values == np.inf), (MINUS_INFINITY, values == -np.inf)):
+        if infinite.any():
+            _accumulate(sums, level, np.bincount(where[infinite], minlength=count).astype(np.int64))
+    finite = np.isfinite(values)
+    for value, group in _pairs(values[finite], where[finite]):
+        _add_fraction(sums, Fraction(value), group, count)
+    rest[huge] = 0.0
+
+
+def _add_integers(values: Integers, groups: Integers | None, count: int, sums: Levels) -> None:
+    level = 0
+    while values.size:
+        last = level == 2 or bool(((values < 1 << LEVEL_BITS) & (values > -(1 << LEVEL_BITS))).all())
+        part = values if last else values & ((1 << LEVEL_BITS) - 1)
+        exact = part.sum(keepdims=True) if groups is None else np.bincount(groups, part.astype(np.float64), count)
+        _accumulate(sums, level, exact.astype(np.int64))
+        if last:
+            return
+        values = values >> LEVEL_BITS
+        level += 1
+
+
+def _integer_squares(values: Integers, groups: Integers | None, count: int) -> Levels:
+    small = (values < 1 << 31) & (values > -(1 << 31))
+    sums = add_up(values[small] ** 2, None if groups is None else groups[small], count)
+    for value, group in _pairs(values[~small], None if groups is None else groups[~small]):
+        _add_fraction(sums, Fraction(int(value)) ** 2, group, count)
+    return sums
+
+
+def _pairs(values: npt.NDArray[np.generic], groups: Integers | None) -> Iterable[tuple[float, int]]:
+    return zip(values.tolist(), [0] * len(values) if groups is None else groups.tolist(), strict=True)
+
+
+def _add_fraction(sums: Levels, value: Fraction, group: int, count: int) -> None:
+    """Add one exact value; its denominator is a power of two."""
+    level = -((value.denominator.bit_length() - 1 + LEVEL_BITS - 1) // LEVEL_BITS)
+    units = int(value / Fraction(2) ** (level * LEVEL_BITS))
+    sign, units = (-1 if units < 0 else 1), abs(units)
+    while units:
+        units, part = divmod(units, 1 << LEVEL_BITS)
+        parts = np.zeros(count, np.int64)
+        parts[group] = sign * part
+        _accumulate(sums, level, parts)
+        level += 1
+
+
+def _accumulate(sums: Levels, level: int, parts: Integers) -> None:
+    if level in sums:
+        sums[level] = sums[level] + parts
+    else:
+        sums[level] = parts

@@ -1,0 +1,57 @@
+"""Rows as the pandas DataFrame a processor sees, and what it returns as columns again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from .block import Rows
+from .errors import ProcessorError
+from .schema import Schema
+from .text import as_arrow
+
+
+def to_frame(rows: Rows, schema: Schema) -> pd.DataFrame:
+    """Return rows as a DataFrame, the same dtypes for every block of the file.
+
+    int -> int64, or Int64 when the file has a gap in the column anywhere; float and all-missing -> float64;
+    bool -> bool or boolean; text -> str; timestamp -> datetime64[us]. The index is the record's place in the file,
+    from 0, as pandas' single pass would give it.
+    """
+    numbers = rows.numbers
+    if len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1:
+        index: pd.Index[int] = pd.RangeIndex(int(numbers[0]) - 1, int(numbers[-1]))
+    else:
+        index = pd.Index(numbers - 1)
+    data = {name: _series(rows.table.column(name), name, schema) for name in rows.table.column_names}
+    return pd.DataFrame(data, index=index, copy=False) if data else pd.DataFrame(index=index)
+
+
+def _series(column: pa.ChunkedArray, name: str, schema: Schema) -> Any:
+    kind = schema.type_of(name)
+    if kind in ("int", "bool") and name in schema.missing:
+        dtype: Any = pd.Int64Dtype() if kind == "int" else pd.BooleanDtype()
+        return column.to_pandas(types_mapper=lambda _: dtype).array
+    if kind in ("int", "float", "null", "bool"):
+        return np.array(column.to_numpy())  # a copy: Arrow's memory is read-only, the user's column is not
+    return column.to_pandas().array
+
+
+def to_columns(result: Any, processor: str) -> tuple[list[str], list[pa.Array]]:
+    """Return (names, arrays) of what a processor returned; index levels with a name come first, as columns.
+
+    Raises ProcessorError when it is no DataFrame or Table.
+    """
+    if isinstance(result, pa.Table):
+        return list(result.column_names), [as_arrow(column) for column in result.columns]
+    if not isinstance(result, pd.DataFrame):
+        raise ProcessorError(
+            f"processor {processor} returned {type(result).__name__}, but process, combine and finish must return a DataFrame."
+        )
+    if any(name is not None for name in result.index.names):
+        result = result.reset_index()
+    names = [str(name) for name in result.columns]
+    return names, [as_arrow(result.iloc[:, place]) for place in range(len(names))]

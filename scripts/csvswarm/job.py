@@ -1,0 +1,258 @@
+"""The job directory: what is in it, and the commit protocol over it (docs/job-directory.md)."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .cut import Chunk
+from .dialect import Dialect
+from .errors import JobError
+
+FORMAT = 1
+JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+SUCCESS = "_SUCCESS"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a job works on, written once by the split; its existence says that the split is complete.
+
+    input: {path, size, mtime_ns, compression}. request: what the user asked for. processor: {name, sha256, source}.
+    header: the raw header record, without byte order mark and terminator. names: the unique column names.
+    """
+
+    job_id: str
+    input: dict[str, Any]
+    request: dict[str, Any]
+    processor: dict[str, Any]
+    dialect: Dialect
+    bom: bool
+    header: str
+    names: list[str]
+    mode: str
+    chunks: list[Chunk]
+    created: float = field(default_factory=time.time)
+    split_seconds: float = 0.0
+    format: int = FORMAT
+
+    @property
+    def rows(self) -> int:
+        return sum(chunk.rows for chunk in self.chunks)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **vars(self),
+            "dialect": self.dialect.to_json(),
+            "chunks": [chunk.to_json() for chunk in self.chunks],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Manifest:
+        return cls(
+            **{
+                **data,
+                "dialect": Dialect.from_json(data["dialect"]),
+                "chunks": [Chunk.from_json(chunk) for chunk in data["chunks"]],
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What one attempt at a chunk came to; the first receipt of a chunk in a generation is the one that counts.
+
+    status: "done" (files holds the partial), "misfit" (observed and missing say how the schema must widen) or
+    "error" (message says what would go wrong again). files: name -> {"name", "bytes", "checksum"} of the attempt's
+    files. types: the schema the attempt read with; output: type of every column it wrote, None for none seen.
+    """
+
+    chunk: int
+    generation: int
+    attempt: str
+    status: str
+    board: str = field(default_factory=socket.gethostname)
+    started: float = 0.0
+    ended: float = 0.0
+    rows_in: int = 0
+    rows_out: int = 0
+    rejected: int = 0
+    peak_bytes: int = 0
+    processor: str = ""
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    columns: list[str] | None = None
+    output: list[str | None] | None = None
+    uniform: bool = True
+    observed: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    message: str = ""
+    format: int = FORMAT
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Job:
+    """A job directory. Every method that writes leaves either the old state or the new one, whatever is killed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @property
+    def job_id(self) -> str:
+        return self.directory.name
+
+    @property
+    def chunks_directory(self) -> Path:
+        return self.directory / "chunks"
+
+    @property
+    def attempts_directory(self) -> Path:
+        return self.directory / "attempts"
+
+    @property
+    def receipts_directory(self) -> Path:
+        return self.directory / "receipts"
+
+    @property
+    def processor_path(self) -> Path:
+        return self.directory / "processor.py"
+
+    def create(self) -> None:
+        """Make the directories. Raises JobError when the job's id cannot be one."""
+        if not JOB_ID.fullmatch(self.job_id):
+            raise JobError(
+                f"{self.job_id!r} cannot be a job id: use up to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first."
+            )
+        for directory in (self.chunks_directory, self.attempts_directory, self.receipts_directory):
+            directory.mkdir(parents=True, exist_ok=True)
+
+    # -- manifest and schema ---------------------------------------------------------------------------------------
+
+    def manifest(self) -> Manifest | None:
+        """Return the manifest, None before the split is complete. Raises JobError when another version wrote it."""
+        data = read_json(self.directory / "manifest.json")
+        if data is None:
+            return None
+        if data.get("format") != FORMAT:
+            raise JobError(
+                f"job {self.job_id} was made by another version of csvswarm (format {data.get('format')}, "
+                f"this one writes {FORMAT}): finish it with that version, or start a new job."
+            )
+        return Manifest.from_json(data)
+
+    def require_manifest(self) -> Manifest:
+        manifest = self.manifest()
+        if manifest is None:
+            raise JobError(f"{self.directory} holds no complete split: run split_dataframe.py with this --job first.")
+        return manifest
+
+    def save_manifest(self, manifest: Manifest) -> None:
+        write_json(self.directory / "manifest.json", manifest.to_json())
+
+    def schema(self) -> tuple[int, dict[str, Any]]:
+        """Return (generation, schema) of the newest schema."""
+        paths = sorted(self.directory.glob("schema-*.json"))
+        data = read_json(paths[-1]) if paths else None
+        if data is None:
+            raise JobError(f"{self.directory} holds no schema: run split_dataframe.py with this --job again.")
+        return int(paths[-1].stem.removeprefix("schema-")), data
+
+    def save_schema(self, generation: int, schema: dict[str, Any]) -> None:
+        write_json(self.directory / f"schema-{generation:04d}.json", schema)
+
+    # -- attempts and receipts -------------------------------------------------------------------------------------
+
+    def attempt_path(self, chunk: int, attempt: str, name: str) -> Path:
+        """Return the path of an attempt's own file: nobody else writes to it."""
+        return self.attempts_directory / f"{chunk:06d}-{attempt}.{name}"
+
+    def commit(self, receipt: Receipt) -> bool:
+        """Commit by a link of the receipt to the chunk's receipt name. Return whether this attempt was the first.
+
+        A link cannot replace: of two attempts exactly one commits, on NFS as well; the other changes nothing.
+        """
+        own = self.attempt_path(receipt.chunk, receipt.attempt, f"{receipt.generation}.json")
+        write_durably(own, json.dumps(receipt.to_json()).encode())
+        target = self.receipts_directory / f"{receipt.chunk:06d}-{receipt.generation:04d}.json"
+        try:
+            os.link(own, target)
+        except FileExistsError:
+            # NFS may answer EEXIST to a repeated request of our own that had succeeded: same file, same commit.
+            return own.samefile(target)
+        sync_directory(self.receipts_directory)
+        return True
+
+    def receipts(self) -> Iterator[Receipt]:
+        """Yield all receipts, by chunk and generation."""
+        for name in sorted(os.listdir(self.receipts_directory)):  # a listing is fresh where a look-up may be cached
+            data = read_json(self.receipts_directory / name) if name.endswith(".json") else None
+            if data is not None:
+                yield Receipt(**data)
+
+    @property
+    def misfit_seen(self) -> Path:
+        """A mark beside the newest schema: a chunk did not fit it, so the rest is only looked at, not processed."""
+        generation, _ = self.schema()
+        return self.directory / f"schema-{generation:04d}.misfit"
+
+    def forget_errors(self) -> None:
+        """Take error receipts back, so that a run the user starts again tries those chunks again."""
+        for receipt in list(self.receipts()):
+            if receipt.status == "error":
+                name = f"{receipt.chunk:06d}-{receipt.generation:04d}.json"
+                (self.receipts_directory / name).unlink(missing_ok=True)
+
+
+def new_attempt() -> str:
+    """Return a name no other attempt has."""
+    return uuid.uuid4().hex[:12]
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the object in a JSON file, None when there is no such file. Raises JobError when it is damaged."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise JobError(f"{path} is damaged ({error}): remove the job's directory and start the job again.") from error
+    if not isinstance(data, dict):
+        raise JobError(f"{path} is damaged: remove the job's directory and start the job again.")
+    return data
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file that is on disk when this returns."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Write a JSON file beside its name, then rename: readers see all of it or nothing."""
+    temporary = path.with_name(f".{path.name}.{new_attempt()}")
+    write_durably(temporary, json.dumps(data, indent=1).encode())
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,140 @@
+"""Large states in little memory: tables sorted by key, kept in files and merged piece by piece.
+
+A processor with KEYS returns tables whose rows are identified by those columns. `combine` brings tables together into
+one that is sorted by the keys with every key once; because it may be given any rows as long as all rows of a key are
+among them, files of any size are merged by cutting all of them at the same key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+BATCH_ROWS = 8192
+HELD_ROWS = 1 << 19
+FAN_IN = 64
+
+Combine = Callable[[list[pa.Table]], pa.Table]
+Key = tuple[tuple[bool, Any], ...]
+
+
+class KeyedStore:
+    """Takes tables, combines them, and keeps what would be too much for memory in sorted files.
+
+    path: gives the path of the n-th file this store may write.
+    """
+
+    def __init__(self, keys: Sequence[str], combine: Combine, path: Callable[[int], Path]) -> None:
+        self._keys, self._combine, self._path = list(keys), combine, path
+        self._held: list[pa.Table] = []
+        self._rows = 0
+        self._runs: list[Path] = []
+        self._written = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Take one more table."""
+        self._held.append(table)
+        self._rows += table.num_rows
+        if self._rows > HELD_ROWS:
+            table = self._combine(self._held)
+            self._held, self._rows = [table], table.num_rows
+            if self._rows > HELD_ROWS // 2:
+                self._runs.append(self._write(iter([table])))
+                self._held, self._rows = [], 0
+
+    def save(self, target: Path) -> int:
+        """Write everything, combined, to one sorted file; return its rows."""
+        if not self._runs:
+            return write_run(target, iter([self._combine(self._held)]))
+        if self._held:
+            self._runs.append(self._write(iter([self._combine(self._held)])))
+        while len(self._runs) > FAN_IN:
+            first, self._runs = self._runs[:FAN_IN], self._runs[FAN_IN:]
+            self._runs.append(self._write(merge_runs(first, self._keys, self._combine)))
+            for path in first:
+                path.unlink()
+        rows = write_run(target, merge_runs(self._runs, self._keys, self._combine))
+        for path in self._runs:
+            path.unlink()
+        return rows
+
+    def _write(self, tables: Iterator[pa.Table]) -> Path:
+        self._written += 1
+        path = self._path(self._written)
+        write_run(path, tables)
+        return path
+
+
+def write_run(path: Path, tables: Iterator[pa.Table]) -> int:
+    """Write sorted tables to a file in batches of at most BATCH_ROWS; return the number of rows."""
+    first = next(tables)
+    rows = 0
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
+        table: pa.Table | None = first
+        while table is not None:
+            writer.write_table(table.combine_chunks(), max_chunksize=BATCH_ROWS)
+            rows += table.num_rows
+            table = next(tables, None)
+    return rows
+
+
+def merge_runs(paths: Sequence[Path], keys: Sequence[str], combine: Combine) -> Iterator[pa.Table]:
+    """Yield the rows of sorted files, combined, in order of the keys. Holds one batch of every file."""
+    with ExitStack() as stack:
+        runs = [_Run(pa.ipc.open_stream(stack.enter_context(pa.OSFile(str(path)))), keys) for path in paths]
+        schema = runs[0].schema
+        runs = [run for run in runs if run.advance()]
+        if not runs:
+            yield combine([schema.empty_table()])
+        while runs:
+            limit = min(run.last for run in runs)
+            pieces = [piece for run in runs if (piece := run.take(limit)).num_rows]
+            runs = [run for run in runs if run.left() or run.advance()]
+            yield combine(pieces)
+
+
+class _Run:
+    """One sorted file, read batch by batch."""
+
+    def __init__(self, reader: Any, keys: Sequence[str]) -> None:
+        self._reader, self._keys = reader, keys
+        self.schema = reader.schema
+        self._batch: pa.RecordBatch | None = None
+        self._start = 0
+        self.last: Key = ()
+
+    def advance(self) -> bool:
+        for batch in self._reader:
+            if batch.num_rows:
+                self._batch, self._start = batch, 0
+                self._columns = [batch.column(key) for key in self._keys]
+                self.last = self._key(batch.num_rows - 1)
+                return True
+        return False
+
+    def left(self) -> bool:
+        return self._batch is not None and self._start < self._batch.num_rows
+
+    def take(self, limit: Key) -> pa.Table:
+        """Return the rows up to and including the key `limit`."""
+        assert self._batch is not None
+        low, high = self._start, self._batch.num_rows
+        if self.last <= limit:
+            low = high
+        while low < high:
+            middle = (low + high) // 2
+            if self._key(middle) <= limit:
+                low = middle + 1
+            else:
+                high = middle
+        piece = self._batch.slice(self._start, low - self._start)
+        self._start = low
+        return pa.Table.from_batches([piece])
+
+    def _key(self, row: int) -> Key:
+        values = [column[row].as_py() for column in self._columns]
+        return tuple((value is not None, value) for value in values)

@@ -1,0 +1,55 @@
+"""How much this machine can take: cores, memory, and the numbers of chunks and workers that follow."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .errors import OptionError
+
+#: What one worker may need: its imports, one block in several forms, and some to spare.
+WORKER_BYTES = 300 << 20
+MIN_CHUNK_BYTES, MAX_CHUNK_BYTES = 512 << 10, 256 << 20
+CHUNKS_PER_WORKER = 3
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def free_memory() -> int:
+    """Return the bytes of memory that can be used, by the kernel's estimate and the container's limit."""
+    free = 1 << 62
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                free = int(line.split()[1]) * 1024
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+        if limit.isdigit():
+            free = min(free, int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii")))
+    except OSError:
+        pass
+    return free
+
+
+def number(name: str, value: str) -> int | None:
+    """Return the number an option gives, None for "auto". Raises OptionError."""
+    if value == "auto":
+        return None
+    if not value.isdigit() or not 1 <= int(value) <= 100_000:
+        raise OptionError(f"{name} is {value!r}, but must be auto or a whole number from 1 on.")
+    return int(value)
+
+
+def workers_for(wanted: int | None, chunks: int) -> int:
+    """Return the number of worker processes: as wanted, or what cores and memory allow; never more than chunks."""
+    if wanted is None:
+        wanted = max(1, min(cores(), free_memory() // WORKER_BYTES))
+    return max(1, min(wanted, chunks))
+
+
+def chunk_bytes_for(size: int, workers: int | None) -> int:
+    """Return how large chunks should be for an input of `size` bytes: several per worker, of a size worth a start."""
+    share = size // (CHUNKS_PER_WORKER * (workers or cores()))
+    return min(max(share, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES)

@@ -1,0 +1,159 @@
+"""The local engine's workers: a few long-lived processes that take one chunk after the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from multiprocessing.context import ForkProcess
+from typing import Any
+
+from .errors import CsvswarmError
+
+MAX_ATTEMPTS = 3
+
+#: Runs one chunk; returns the status of its receipt. Called in a worker process.
+Run = Callable[[int], str]
+
+
+@dataclass
+class _Worker:
+    process: ForkProcess
+    pipe: Any
+    chunk: int | None = None
+    done: int = 0
+
+
+class Pool:
+    """Runs chunks in `count` processes, forked with everything already imported.
+
+    A chunk whose process dies, or that raises, is tried again, MAX_ATTEMPTS times in all.
+    """
+
+    def __init__(self, count: int, run: Run) -> None:
+        self._count, self._run = count, run
+        self._workers: list[_Worker] = []
+        self._attempts: dict[int, int] = {}
+        self.chunks_per_worker = [0] * count
+
+    def map(self, chunks: Sequence[int], stop: Callable[[str], bool]) -> None:
+        """Run the chunks; give no new ones out once `stop(status)` holds for one that ended.
+
+        Raises CsvswarmError when a chunk was given up.
+        """
+        waiting = deque(chunks)
+        stopped = False
+        try:
+            while len(self._workers) < min(self._count, len(waiting)):
+                self._start()
+            for worker in self._workers:
+                self._give(worker, waiting)
+            while any(worker.chunk is not None for worker in self._workers):
+                for worker in self._ready():
+                    status, told = self._receive(worker)
+                    chunk, worker.chunk = worker.chunk, None
+                    assert chunk is not None
+                    if status == "failed":
+                        self._note_failure(chunk, told)
+                        waiting.appendleft(chunk)
+                    else:
+                        self.chunks_per_worker[self._workers.index(worker)] += 1
+                        stopped |= stop(status)
+                    if not worker.process.is_alive():
+                        self._replace(worker)
+                    if not stopped:
+                        self._give(worker, waiting)
+        except BaseException:
+            self.close(kill=True)
+            raise
+
+    def close(self, *, kill: bool = False) -> None:
+        """End the worker processes."""
+        for worker in self._workers:
+            worker.pipe.close()
+            if kill:
+                worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+        self._workers = []
+
+    def _start(self) -> None:
+        context = get_context("fork")
+        ours, theirs = context.Pipe()
+        others = [worker.pipe for worker in self._workers] + [ours]
+        process = context.Process(target=_serve, args=(theirs, others, self._run), daemon=True)
+        process.start()
+        theirs.close()
+        self._workers.append(_Worker(process, ours))
+
+    def _replace(self, worker: _Worker) -> None:
+        worker.pipe.close()
+        place = self._workers.index(worker)
+        rest = self._workers[:place] + self._workers[place + 1 :]
+        self._workers = rest
+        self._start()
+        fresh = self._workers.pop()
+        worker.process, worker.pipe = fresh.process, fresh.pipe
+        self._workers = [*rest[:place], worker, *rest[place:]]
+
+    def _give(self, worker: _Worker, waiting: deque[int]) -> None:
+        if waiting:
+            worker.chunk = waiting.popleft()
+            try:
+                worker.pipe.send(worker.chunk)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # it died in between: the next receive tells
+
+    def _ready(self) -> list[_Worker]:
+        busy = [worker for worker in self._workers if worker.chunk is not None]
+        events = connection.wait([worker.pipe for worker in busy])
+        return [worker for worker in busy if worker.pipe in events]
+
+    def _receive(self, worker: _Worker) -> tuple[str, str]:
+        try:
+            status, told = worker.pipe.recv()
+            return str(status), str(told)
+        except (EOFError, ConnectionResetError):
+            worker.process.join()
+            code = worker.process.exitcode or 0
+            reason = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+            hint = "; is there too little memory for so many workers?" if code == -signal.SIGKILL else ""
+            return "failed", f"its worker process {reason}{hint}"
+
+    def _note_failure(self, chunk: int, told: str) -> None:
+        self._attempts[chunk] = self._attempts.get(chunk, 0) + 1
+        if self._attempts[chunk] >= MAX_ATTEMPTS or "No space left" in told:
+            raise CsvswarmError(
+                f"chunk {chunk} failed {self._attempts[chunk]} time{'s' * (self._attempts[chunk] > 1)}, last because "
+                f"{told}. What is done is kept: run again with the same job_id when the cause is gone."
+            )
+
+
+def _serve(pipe: Any, others: list[Any], run: Run) -> None:
+    """A worker's life: chunks in, statuses out, until the pipe closes."""
+    for other in others:
+        other.close()  # or a worker would outlive its parent, whose end of the pipe the others hold open
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    while True:
+        try:
+            chunk = pipe.recv()
+        except (EOFError, OSError):
+            break
+        try:
+            answer = (run(chunk), "")
+        except MemoryError:
+            answer = ("failed", "its worker process ran out of memory")
+        except OSError as error:
+            answer = ("failed", f"of {error.strerror or error}" + (f" ({error.filename})" if error.filename else ""))
+        except BaseException as error:
+            answer = ("failed", f"of {type(error).__name__}: {error}")
+        try:
+            pipe.send(answer)
+        except OSError:
+            break
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,82 @@
+"""Process: run the chunks of a job that still have to run, with a pool of local processes or one by one."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import machine
+from .attempt import Attempt, load_job_processor
+from .errors import JobError
+from .job import Job, Manifest, Receipt, new_attempt
+from .pool import Pool
+from .processor import Processor
+from .state import read_state, settle
+
+
+@dataclass
+class Processed:
+    """workers: processes used. chunks_run: chunks this call ran. chunks_per_worker: how they were shared out."""
+
+    chunks_done: int
+    workers: int
+    chunks_run: int = 0
+    chunks_per_worker: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return vars(self)
+
+
+def process_all(job: Job, workers: int | None) -> Processed:
+    """Run every chunk that has no partial yet, and again what a wider schema asks for, until nothing is left to do.
+
+    Raises CsvswarmError with the error of the first chunk that failed; the others' partials stay for a resume.
+    """
+    started = time.monotonic()
+    manifest = job.require_manifest()
+    processor = load_job_processor(job, manifest)
+    job.forget_errors()
+    state = settle(job, manifest)
+    count = machine.workers_for(workers, max(1, len(state.pending or manifest.chunks)))
+    _preload(processor)
+    run = 0
+    shares = [0] * count
+    while state.pending:
+        pool = Pool(count, lambda number: run_chunk(job, manifest, processor, number).status)
+        try:
+            pool.map(state.pending, stop=lambda status: status == "error")
+        finally:
+            pool.close()
+        run += sum(pool.chunks_per_worker)
+        shares = [share + more for share, more in zip(shares, pool.chunks_per_worker, strict=True)]
+        before, state = state, settle(job, manifest)
+        if state.pending == before.pending and state.generation == before.generation:
+            raise JobError(f"job {job.job_id}: chunks {state.pending} ran but left no receipt in {job.receipts_directory}.")
+    return Processed(len(manifest.chunks), count, run, shares, time.monotonic() - started)
+
+
+def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
+    """Make one attempt at one chunk, as a container does. Raises CsvswarmError when the chunk failed for good."""
+    manifest = job.require_manifest()
+    if not 1 <= number <= len(manifest.chunks):
+        raise JobError(f"job {job.job_id} has chunks 1 to {len(manifest.chunks)}, no chunk {number}.")
+    state = read_state(job, manifest)
+    if number in state.done:
+        return state.done[number]
+    return run_chunk(job, manifest, load_job_processor(job, manifest), number, attempt)
+
+
+def run_chunk(
+    job: Job, manifest: Manifest, processor: Processor, number: int, attempt: str | None = None
+) -> Receipt:
+    """Make one attempt at one chunk under the newest schema."""
+    return Attempt(job, manifest, processor, number, attempt or new_attempt()).run()
+
+
+def _preload(processor: Processor) -> None:
+    """Import before the fork what every worker needs."""
+    if not processor.wants_rows:
+        importlib.import_module(".frame", __package__)  # imports pandas, once for all workers

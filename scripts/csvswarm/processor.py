@@ -1,0 +1,160 @@
+"""Processors: load one, check what it declares, and call it so that its errors are told in its own terms."""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from .dialect import CANONICAL, Dialect
+from .errors import CsvswarmError, OptionError, ProcessorError
+from .options import check_options
+from .schema import Schema, listed
+
+SHIPPED = Path(__file__).resolve().parents[2] / "files" / "processors"
+SHOWN_FRAMES = 3
+
+
+@dataclass
+class Context:
+    """What a processor is told beside its rows.
+
+    options: its checked options. names: all columns of the input, in order. schema: their types. dialect: of the input. chunk: number of the
+    chunk, 0 outside of one. first_record: number of the block's first own record (from 1). overlap: how many rows at
+    the start of the block belong to what came before; `process` may look at them but must not return anything for them.
+    """
+
+    options: dict[str, Any]
+    names: list[str]
+    schema: Schema
+    dialect: Dialect = CANONICAL
+    null_values: Sequence[str] = ()
+    chunk: int = 0
+    first_record: int = 1
+    overlap: int = 0
+    rows: int = field(default=0, repr=False)
+
+    def type_of(self, column: str) -> str:
+        """Return the type of an input column: text, int, float, bool, timestamp, null (all missing) or quoted."""
+        return self.schema.type_of(column)
+
+    def require(self, columns: Sequence[str], where: str) -> None:
+        """Raise OptionError when one of the columns that `where` names is not in the input."""
+        for column in columns:
+            if column not in self.names:
+                raise OptionError(f"{where} names a column {column!r}, but the file has: {listed(self.names)}.")
+
+
+class Processor:
+    """A loaded processor file. See files/processors/README.md for what one may define."""
+
+    def __init__(self, name: str, module: ModuleType, sha256: str) -> None:
+        self.name, self.module, self.sha256 = name, module, sha256
+        if not callable(getattr(module, "process", None)):
+            raise ProcessorError(f"processor {name} defines no function process(block, context): it needs one.")
+        self.options: dict[str, dict[str, Any]] = getattr(module, "OPTIONS", {})
+        self.wants_rows: bool = getattr(module, "BLOCK", "frame") == "rows"
+        self.watches_gaps: bool = not self.wants_rows or getattr(module, "GAPS", False)
+        self.keys: Sequence[str] | None = getattr(module, "KEYS", None)
+
+    @property
+    def combines(self) -> bool:
+        return hasattr(self.module, "combine")
+
+    @property
+    def finishes(self) -> bool:
+        return hasattr(self.module, "finish")
+
+    def check(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the checked options. Raises OptionError."""
+        return check_options(given, self.options, self.name)
+
+    def columns(self, context: Context) -> list[str]:
+        """Return the input columns `process` needs, in the input's order; all when it does not say."""
+        declared = getattr(self.module, "columns", None)
+        if declared is None:
+            return list(context.names)
+        wanted = list(self.call(declared, context) if callable(declared) else declared)
+        context.require(wanted, f"processor {self.name}")
+        return [name for name in context.names if name in set(wanted)]
+
+    def overlap(self, context: Context) -> int:
+        """Return how many rows before a block `process` also wants to see."""
+        declared = getattr(self.module, "OVERLAP", None) or getattr(self.module, "overlap", 0)
+        rows = self.call(declared, context) if callable(declared) else declared
+        if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
+            raise ProcessorError(f"processor {self.name}: the overlap is {rows!r}, but must be a number of rows.")
+        return rows
+
+    def keeps_raw(self, context: Context) -> bool:
+        """Return whether `process` writes raw records again."""
+        declared = getattr(self.module, "RAW", False)
+        return bool(self.call(declared, context) if callable(declared) else declared)
+
+    def call(self, function: str | Callable[..., Any], *arguments: Any) -> Any:
+        """Call one of the processor's functions. Raises ProcessorError with the last lines in the user's file."""
+        try:
+            return (getattr(self.module, function) if isinstance(function, str) else function)(*arguments)
+        except (CsvswarmError, MemoryError):
+            raise
+        except Exception as error:
+            raise ProcessorError(self._told(error)) from error
+
+    def _told(self, error: Exception) -> str:
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.module.__file__]
+        lines = [f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
+        text = str(error).strip().splitlines()
+        reason = f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")
+        return "\n".join([f"processor {self.name} failed: {reason}", *lines[-SHOWN_FRAMES:]])
+
+
+def find_processor(name: str) -> Path:
+    """Return the file of a processor named as a shipped one or by its path. Raises OptionError."""
+    shipped = sorted(path.stem for path in SHIPPED.glob("*.py"))
+    if re.fullmatch(r"[A-Za-z0-9_-]+", name) and name in shipped:
+        return SHIPPED / f"{name}.py"
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    raise OptionError(
+        f"processor {name!r} is neither one that ships ({', '.join(shipped)}) nor the path of a Python file."
+    )
+
+
+def load_processor(path: Path, *, name: str | None = None, shown: Path | None = None) -> Processor:
+    """Load a processor file. shown: the path its errors name, when `path` is a job's copy of it.
+
+    Raises ProcessorError when it cannot be read, is not Python or fails while it loads.
+    """
+    shown = shown or path
+    name = name or shown.stem
+    try:
+        source = path.read_bytes()
+        code = compile(source, str(shown), "exec")
+    except OSError as error:
+        raise ProcessorError(f"processor {shown} cannot be read: {error.strerror}.") from error
+    except (SyntaxError, ValueError) as error:
+        place = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise ProcessorError(f"processor {shown} is not valid Python:{place}: {error}.") from error
+    module = ModuleType(f"csvswarm_processor_{re.sub(r'[^A-Za-z0-9_]', '_', name)}")
+    module.__file__ = str(shown)
+    text = source.decode("utf-8", errors="replace")
+    linecache.cache[str(shown)] = (len(text), None, text.splitlines(keepends=True), str(shown))
+    sys.modules[module.__name__] = module
+    _execute(code, module, shown)
+    return Processor(name, module, hashlib.sha256(source).hexdigest())
+
+
+def _execute(code: CodeType, module: ModuleType, shown: Path) -> None:
+    try:
+        exec(code, module.__dict__)
+    except Exception as error:
+        line = next((f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(shown)), 0)
+        raise ProcessorError(f"processor {shown} fails to load at line {line}: {type(error).__name__}: {error}.") from error

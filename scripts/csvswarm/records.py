@@ -1,0 +1,142 @@
+"""Where records end, at byte level: the quote-aware scan everything else stands on.
+
+A quote is special only at a field's edge, as for Python's csv module, pandas and Arrow: it opens at the start of
+a field, `""` inside a quoted field is one quote, and what follows the closing quote is ordinary again. When all
+quotes of a piece stand at edges ("regular"), quote parity says what is quoted and numpy answers for the whole piece
+at once; otherwise a loop over the quotes alone gives the exact answer for that piece.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from .dialect import Dialect
+
+Positions = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+LF, CR = 10, 13
+NOWHERE: Positions = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What the scan of one piece found.
+
+    ends: positions of the last byte of every record terminator (LF, CRLF, or a lone CR) outside quotes.
+    toggles: positions of the quotes that open or close a quoted field.
+    inside: whether the piece ends inside a quoted field. regular: whether parity was enough.
+    """
+
+    ends: Positions
+    toggles: Positions
+    inside: bool
+    regular: bool
+
+
+class Grammar:
+    """The byte values that matter for one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.delimiter = ord(dialect.delimiter)
+        self.quote = ord(dialect.quotechar) if dialect.quotechar else None
+        self.edge = np.zeros(256, dtype=bool)
+        self.edge[[self.delimiter, LF, CR]] = True
+        self.open_ended = {CR} | ({self.quote} if self.quote is not None else set())
+
+    def read_piece(self, file: BinaryIO, size: int) -> bytes:
+        """Read about `size` bytes, never ending between a quote or CR and the byte that decides its meaning."""
+        piece = file.read(size)
+        while piece and piece[-1] in self.open_ended and (more := file.read(1)):
+            piece += more
+        return piece
+
+    def scan(self, piece: bytes, *, before: int = LF, inside: bool = False) -> Structure:
+        """Return the structure of `piece`, which follows the byte `before` and starts inside quotes or not.
+
+        The piece must end as `read_piece` ends it, or at the end of the file.
+        """
+        array = np.frombuffer(piece, dtype=np.uint8)
+        toggles, after, regular = self._toggles(array, piece, before, inside)
+        ends = np.flatnonzero(array == LF)
+        if CR in piece:
+            returns = np.flatnonzero(array[:-1] == CR)
+            lone = returns[array[returns + 1] != LF]
+            if piece.endswith(b"\r"):
+                lone = np.append(lone, len(piece) - 1)
+            if lone.size:
+                ends = np.sort(np.concatenate([ends, lone]))
+        return Structure(outside(ends, toggles, inside), toggles, after, regular)
+
+    def _toggles(self, array: Bytes, piece: bytes, before: int, inside: bool) -> tuple[Positions, bool, bool]:
+        if self.quote is None:
+            return NOWHERE, False, True
+        quoted = array == self.quote
+        if not np.count_nonzero(quoted):
+            return NOWHERE, inside, True
+        quotes = np.flatnonzero(quoted)
+        if self._regular(array, quotes, before, inside):
+            return quotes, bool((quotes.size + inside) % 2), True
+        return self._exact(piece, quotes, before, inside)
+
+    def _regular(self, array: Bytes, quotes: Positions, before: int, inside: bool) -> bool:
+        """Whether every quote stands at a field's edge or is doubled, so that parity tells what is quoted."""
+        opens, closes = quotes[int(inside) :: 2], quotes[1 - int(inside) :: 2]
+        left = array[opens - 1]
+        if opens.size and opens[0] == 0:
+            left[0] = before
+        if not (self.edge[left] | (left == self.quote)).all():
+            return False
+        if closes.size and closes[-1] == array.size - 1:
+            closes = closes[:-1]  # the end of the file ends the field as well
+        right = array[closes + 1]
+        return bool((self.edge[right] | (right == self.quote)).all())
+
+    def _exact(self, piece: bytes, quotes: Positions, before: int, inside: bool) -> tuple[Positions, bool, bool]:
+        places = quotes.tolist()
+        edges = (self.delimiter, LF, CR)
+        toggles = []
+        place = 0
+        while place < len(places):
+            quote = places[place]
+            place += 1
+            if not inside:
+                if (piece[quote - 1] if quote else before) in edges:
+                    toggles.append(quote)
+                    inside = True
+            elif place < len(places) and places[place] == quote + 1:
+                place += 1  # doubled: one quote of the field's text
+            else:
+                toggles.append(quote)
+                inside = False
+        return np.array(toggles, dtype=np.int64), inside, False
+
+
+def outside(positions: Positions, toggles: Positions, inside: bool) -> Positions:
+    """Return those of the sorted `positions` that are outside quotes; `toggles` turn quoting on and off."""
+    if not toggles.size:
+        return NOWHERE if inside else positions
+    flips = np.bincount(np.searchsorted(positions, toggles), minlength=positions.size + 1)[: positions.size]
+    parity = (np.cumsum(flips) + int(inside)) & 1
+    return positions[parity == 0]
+
+
+def starts_of(ends: Positions) -> Positions:
+    """Return where the records start whose terminators end at `ends`, the first at byte 0."""
+    starts = np.empty_like(ends)
+    if ends.size:
+        starts[0] = 0
+        np.add(ends[:-1], 1, out=starts[1:])
+    return starts
+
+
+def blank(array: Bytes, starts: Positions, ends: Positions) -> npt.NDArray[np.bool_]:
+    """Return which of the records are blank lines, which every CSV reader skips."""
+    length = ends - starts
+    if length.size and length.min() > 1:
+        return np.zeros(ends.size, dtype=bool)
+    return (length == 0) | ((length == 1) & (array[starts] == CR) & (array[ends] == LF))

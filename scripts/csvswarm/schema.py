@@ -1,0 +1,286 @@
+"""One schema for the whole file: what kinds of values a column holds, and the type they come to together.
+
+Kinds are collected as sets, so the order in which values are seen does not matter; the type of a set only ever moves
+up the chain null < quoted < bool or int < float < text as kinds are added. That is what makes sampling safe: a value
+that changes the type is one that does not fit the type so far, and every reader checks that its values fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .errors import OptionError
+
+#: What pandas takes for a missing value; only unquoted ones are, in a column of text.
+NULL_VALUES = (
+    "",
+    "#N/A",
+    "#N/A N/A",
+    "#NA",
+    "-1.#IND",
+    "-1.#QNAN",
+    "-NaN",
+    "-nan",
+    "1.#IND",
+    "1.#QNAN",
+    "<NA>",
+    "N/A",
+    "NA",
+    "NULL",
+    "NaN",
+    "None",
+    "n/a",
+    "nan",
+    "null",
+)
+TRUE = ("True", "TRUE", "true")
+FALSE = ("False", "FALSE", "false")
+
+TYPES = ("text", "int", "float", "bool", "timestamp")
+ALIASES = {
+    "str": "text",
+    "string": "text",
+    "object": "text",
+    "category": "text",
+    "int64": "int",
+    "integer": "int",
+    "float64": "float",
+    "double": "float",
+    "number": "float",
+    "boolean": "bool",
+    "datetime": "timestamp",
+    "datetime64": "timestamp",
+    "datetime64[ns]": "timestamp",
+}
+NUMERIC = ("null", "int", "float")
+ARROW = {
+    "null": pa.float64(),
+    "quoted": pa.string(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+    "text": pa.string(),
+    "timestamp": pa.timestamp("us"),
+}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """kinds: what was seen per column. fixed: types the user gave. missing: columns with missing values.
+
+    output: kinds of the columns the processor writes, in order, once they are known to differ between blocks.
+    """
+
+    kinds: dict[str, frozenset[str]]
+    fixed: dict[str, str] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+    output: tuple[str | None, ...] = ()
+
+    def type_of(self, column: str) -> str:
+        """Return the type of a column: one of `TYPES`, "null" (nothing in it) or "quoted" (only "", "NA", ...)."""
+        return self.fixed.get(column) or resolve(self.kinds[column])
+
+    def read_as(self, columns: Iterable[str]) -> dict[str, str]:
+        """Return how columns are read: their types, with "?" where values are missing."""
+        return {column: self.type_of(column) + "?" * (column in self.missing) for column in columns}
+
+    @property
+    def types(self) -> dict[str, str]:
+        return {column: self.type_of(column) for column in self.kinds}
+
+    def widened(self, observed: Iterable[tuple[dict[str, str], Iterable[str]]]) -> Schema:
+        """Return the schema that fits what was observed as well; observed kinds are joined by "+"."""
+        kinds, missing = dict(self.kinds), set(self.missing)
+        for columns, gaps in observed:
+            missing |= set(gaps)
+            for column, seen in columns.items():
+                kinds[column] = kinds[column] | set(seen.split("+") if seen else ())
+        return Schema(kinds, self.fixed, frozenset(missing), self.output)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "types": self.types,
+            "kinds": {column: sorted(kinds) for column, kinds in self.kinds.items()},
+            "fixed": self.fixed,
+            "missing": sorted(self.missing),
+            "output": list(self.output),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Schema:
+        kinds = {column: frozenset(kinds) for column, kinds in data["kinds"].items()}
+        return cls(kinds, data["fixed"], frozenset(data["missing"]), tuple(data["output"]))
+
+
+def resolve(kinds: Iterable[str]) -> str:
+    """Return the type that a set of kinds comes to.
+
+    >>> resolve({"int"}), resolve({"int", "float"}), resolve({"int", "bool"}), resolve({"quoted"}), resolve(())
+    ('int', 'float', 'text', 'quoted', 'null')
+    """
+    kinds = set(kinds)
+    if not kinds:
+        return "null"
+    if kinds == {"quoted"}:
+        return "quoted"
+    kinds -= {"quoted"}
+    if kinds <= {"int", "float"}:
+        return "float" if "float" in kinds else "int"
+    return "bool" if kinds == {"bool"} else "text"
+
+
+def check_types(column_types: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """Return the user's column types under our names. Raises OptionError for an unknown column or type."""
+    fixed = {}
+    for column, given in column_types.items():
+        if column not in names:
+            raise OptionError(f"column_types names a column {column!r}, but the file has {listed(names)}.")
+        name = ALIASES.get(str(given), str(given))
+        if name not in TYPES:
+            raise OptionError(f"column_types gives {column!r} the type {given!r}: use one of {', '.join(TYPES)}.")
+        fixed[column] = name
+    return fixed
+
+
+def listed(names: Sequence[str], most: int = 30) -> str:
+    """Return names as a message lists them, never more than a screen can show."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+class Values:
+    """Turns columns of text into values of the schema's types, and says what kinds of values a column holds.
+
+    null_values: what stands for a missing value, the user's or `NULL_VALUES`.
+    """
+
+    def __init__(self, null_values: Sequence[str] = NULL_VALUES) -> None:
+        self.null_values = list(null_values)
+        self._nulls = pa.array(self.null_values, pa.string())
+        self._true = pa.array(TRUE)
+        self._bools = pa.array(TRUE + FALSE)
+
+    def convert(self, text: pa.Array, kind: str, *, fixed: bool = False) -> pa.Array | None:
+        """Return `text` as values of the type `kind`, None when a value does not fit.
+
+        fixed: the user asked for the type, so "007" is a number. A missing value fits every type, and so does a
+        quoted "" or "NA" every type but text, where it is text.
+        """
+        if kind == "text":
+            return text
+        if kind == "null":
+            return pa.nulls(len(text), pa.float64()) if text.null_count == len(text) else None
+        if kind == "quoted":
+            return text if _all(pc.is_in(text, value_set=self._nulls, skip_nulls=True), text) else None
+        for plain in (True, False):
+            if not plain:
+                text = self._normalised(text)
+            if (values := self._cast(text, kind, fixed)) is not None:
+                return values
+        return None
+
+    def misfits(self, text: pa.Array, kind: str) -> npt.NDArray[np.bool_]:
+        """Return a mask of the values that do not fit the type the user gave."""
+        mask = np.zeros(len(text), dtype=bool)
+        todo = [(0, len(text))]
+        while todo:
+            start, stop = todo.pop()
+            if start == stop or self.convert(text.slice(start, stop - start), kind, fixed=True) is not None:
+                continue
+            if stop - start == 1:
+                mask[start] = True
+            else:
+                todo += [(start, (start + stop) // 2), ((start + stop) // 2, stop)]
+        return mask
+
+    def kinds(self, text: pa.Array) -> frozenset[str]:
+        """Return the kinds of the values in a column of text."""
+        values = text.drop_null()
+        if not len(values):
+            return frozenset()
+        is_null = pc.is_in(values, value_set=self._nulls)
+        quoted = frozenset({"quoted"}) if pc.any(is_null).as_py() else frozenset()
+        values = self._trimmed(values.filter(pc.invert(is_null)))
+        if not len(values):
+            return quoted
+        if _all(pc.is_in(values, value_set=self._bools), values):
+            return quoted | {"bool"}
+        if self._cast(values, "int", False) is not None:
+            return quoted | {"int"}
+        if self._cast(values, "float", False) is None:
+            return quoted | {"text"}
+        return quoted | {"float"}
+
+    def _cast(self, text: pa.Array, kind: str, fixed: bool) -> pa.Array | None:
+        if kind == "bool":
+            if not _all(pc.is_in(text, value_set=self._bools, skip_nulls=True), text):
+                return None
+            is_true = pc.is_in(text, value_set=self._true)
+            return pc.if_else(pc.is_valid(text), is_true, pa.scalar(None, pa.bool_())) if text.null_count else is_true
+        if kind in ("int", "float") and _is_code(text, whole=kind == "int", zeros=not fixed):
+            return None
+        if kind == "float" and not fixed and self._has_long_integer(text):
+            return None
+        try:
+            return text.cast(ARROW[kind])
+        except pa.ArrowInvalid:
+            return None
+
+    def _has_long_integer(self, text: pa.Array) -> bool:
+        """Whether a value is an integer beyond 64 bits: as a float it would lose digits of what may be an id."""
+        if (pc.max(pc.binary_length(text)).as_py() or 0) < 19:
+            return False
+        integers = text.filter(pc.match_substring_regex(text, "^-?[0-9]{19,}$"))
+        return len(integers) > integers.null_count and self._cast(integers, "int", False) is None
+
+    def _normalised(self, text: pa.Array) -> pa.Array:
+        """Return text without blanks around values, and with quoted null values missing, as numbers are read."""
+        text = self._trimmed(text)
+        return pc.if_else(pc.is_in(text, value_set=self._nulls), pa.scalar(None, pa.string()), text)
+
+    @staticmethod
+    def _trimmed(text: pa.Array) -> pa.Array:
+        return pc.ascii_trim(text, " \t")
+
+
+def _all(mask: pa.Array, text: pa.Array) -> bool:
+    """Whether the mask holds for every value that is not missing."""
+    return int(pc.sum(mask).as_py() or 0) == len(text) - text.null_count
+
+
+def _is_code(text: pa.Array, *, whole: bool, zeros: bool) -> bool:
+    """Whether a value has digits a number would lose: a leading zero ("007", not "0.7"), a plus sign, or 0x.
+
+    whole: for integers, whose reader takes 0x1F for 31. zeros: whether "007" counts; never for types the user gave.
+    """
+    count = len(text)
+    if not count:
+        return False
+    offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + count + 1]
+    if offsets[0] == offsets[-1]:
+        return False
+    data = np.frombuffer(text.buffers()[2], np.uint8)
+    starts, ends = offsets[:-1], offsets[1:]
+    starts, ends = starts[ends > starts], ends[ends > starts]
+    first = data[starts]
+    if not zeros:
+        whole_hex = whole and bool(((first == 48) & (data[np.minimum(starts + 1, ends - 1)] | 32 == 120)).any())
+        return whole_hex
+    if (first == 43).any():
+        return True
+    negative = first == 45
+    if negative.any():
+        starts = np.minimum(starts + negative, ends - 1)
+        first = data[starts]
+    zero = (first == 48) & (ends - starts > 1)
+    if whole or not zero.any():
+        return bool(zero.any())
+    second = data[starts[zero] + 1]
+    return bool(((second >= 48) & (second <= 57)).any())

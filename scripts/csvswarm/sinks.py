@@ -1,0 +1,167 @@
+"""What becomes of a processor's outputs within one attempt: rows of text, one combined frame, or a keyed table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import xxhash
+
+from .dialect import CANONICAL
+from .errors import ProcessorError
+from .keyed import KeyedStore
+from .processor import Processor
+from .text import canonical, join_kinds, kind_of, rows_of
+
+COMBINED_OUTPUTS = 16
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows a processor has written itself, as whole CSV records. kinds: of every column (see text.py), None for none."""
+
+    data: bytes
+    rows: int
+    columns: list[str]
+    kinds: list[str | None]
+
+
+class Output(Protocol):
+    """Takes the outputs of one attempt, in order; `close` returns what goes into the receipt."""
+
+    def add(self, result: Any) -> None: ...
+    def close(self) -> dict[str, Any]: ...
+
+
+class RowsOutput:
+    """Outputs that follow each other: written as text at once, so that nothing is held."""
+
+    def __init__(self, processor: Processor, path: Path, kinds: tuple[str | None, ...]) -> None:
+        self._processor, self._forced = processor, kinds
+        self._path = path
+        self._file = path.open("wb", buffering=0)
+        self._hash = xxhash.xxh3_128()
+        self._bytes = self._rows = 0
+        self._columns: list[str] | None = None
+        self._kinds: list[str | None] = []
+        self._uniform = True
+
+    def add(self, result: Any) -> None:
+        if isinstance(result, Written):
+            names, data, kinds, rows = result.columns, result.data, result.kinds, result.rows
+        else:
+            names, arrays = _to_columns(result, self._processor)
+            if not names:
+                return
+            kinds = [kind_of(array) for array in arrays]
+            rows = len(arrays[0])
+            wanted = self._forced if len(self._forced) == len(kinds) else tuple(kinds)
+            data = rows_of([canonical(a, k) for a, k in zip(arrays, wanted, strict=True)], CANONICAL)
+        if self._columns is None:
+            self._columns, self._kinds = names, kinds
+        elif self._columns != names:
+            raise ProcessorError(
+                f"processor {self._processor.name} returned the columns {names} for one block and {self._columns} for "
+                "another: it must return the same columns for every block."
+            )
+        else:
+            joined = [join_kinds(first, second) for first, second in zip(self._kinds, kinds, strict=True)]
+            self._uniform &= all(first in (None, second) for first, second in zip(self._kinds, joined, strict=True))
+            self._uniform &= all(first in (None, second) for first, second in zip(kinds, joined, strict=True))
+            self._kinds = joined
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+        self._hash.update(data)
+        self._bytes += len(data)
+        self._rows += rows
+
+    def close(self) -> dict[str, Any]:
+        self._file.close()
+        forced = len(self._forced) == len(self._kinds) and self._forced
+        file = {"name": self._path.name, "bytes": self._bytes, "checksum": self._hash.hexdigest()}
+        return {
+            "files": {"partial": file},
+            "rows_out": self._rows,
+            "columns": self._columns,
+            "output": list(self._forced) if forced else self._kinds,
+            "uniform": bool(forced) or self._uniform,
+        }
+
+
+class CombinedOutput:
+    """Outputs that are combined: one frame is held, and written at the end."""
+
+    def __init__(self, processor: Processor, path: Path, combine: Callable[[list[Any]], Any]) -> None:
+        self._processor, self._path, self._combine = processor, path, combine
+        self._held: list[Any] = []
+
+    def add(self, result: Any) -> None:
+        self._held.append(result)
+        if len(self._held) >= COMBINED_OUTPUTS:
+            self._held = [self._combine(self._held)]
+
+    def close(self) -> dict[str, Any]:
+        partial = self._held[0] if len(self._held) == 1 else self._combine(self._held)
+        table = frame_table(partial, self._processor)
+        with pa.OSFile(str(self._path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        return {"files": {"partial": described(self._path)}, "rows_out": table.num_rows}
+
+
+class KeyedOutput:
+    """Outputs that are combined by key, in files where they are large."""
+
+    def __init__(self, path: Path, keys: list[str], combine: Callable[[list[Any]], Any]) -> None:
+        self._path = path
+        self._store = KeyedStore(keys, combine, lambda number: path.with_suffix(f".run{number}"))
+
+    def add(self, result: Any) -> None:
+        self._store.add(result)
+
+    def close(self) -> dict[str, Any]:
+        rows = self._store.save(self._path)
+        return {"files": {"partial": described(self._path)}, "rows_out": rows}
+
+
+def frame_table(frame: Any, processor: Processor) -> pa.Table:
+    """Return a combined output as a table that keeps its index. Raises ProcessorError when it cannot be stored."""
+    import pandas as pd  # only here: a processor that works on Arrow tables needs no pandas
+
+    if isinstance(frame, pa.Table):
+        return frame
+    if not isinstance(frame, pd.DataFrame):
+        raise ProcessorError(f"processor {processor.name} returned {type(frame).__name__}, but must return a DataFrame.")
+    try:
+        return pa.Table.from_pandas(frame)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise ProcessorError(
+            f"processor {processor.name}: its partial result cannot be stored ({error}). "
+            "Give every column values of one type."
+        ) from error
+
+
+def read_table(path: Path) -> pa.Table:
+    """Read a table that an output wrote."""
+    with pa.OSFile(str(path)) as source:
+        return pa.ipc.open_stream(source).read_all()
+
+
+def described(path: Path) -> dict[str, Any]:
+    """Return name, bytes and checksum of a file, as receipts name it."""
+    digest = xxhash.xxh3_128()
+    size = 0
+    with path.open("rb", buffering=0) as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+            size += len(data)
+    return {"name": path.name, "bytes": size, "checksum": digest.hexdigest()}
+
+
+def _to_columns(result: Any, processor: Processor) -> tuple[list[str], list[pa.Array]]:
+    from .frame import to_columns  # imports pandas, which not every processor needs
+
+    return to_columns(result, processor.name)

@@ -1,0 +1,30 @@
+"""Numbers as 64-bit integers that sort the same way, so that one table can hold every numeric column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_MAGNITUDE = np.int64(0x7FFFFFFFFFFFFFFF)
+
+
+def keys_of(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the keys of int64 or float64 values, shape (n,): integers are their own; -0.0 is 0.0; no NaN."""
+    if values.dtype != np.float64:
+        return values.astype(np.int64, copy=False)
+    bits = (values + 0.0).view(np.int64)
+    return bits ^ ((bits >> 63) & _MAGNITUDE)
+
+
+def values_of(keys: np.ndarray[Any, Any], is_integer: bool) -> np.ndarray[Any, Any]:
+    """Return the values of keys, int64 or float64."""
+    if is_integer:
+        return keys
+    bits = keys.astype(np.int64, copy=False)
+    return (bits ^ ((bits >> 63) & _MAGNITUDE)).view(np.float64)
+
+
+def value_of(key: int, is_integer: bool) -> int | float:
+    """Return the value of one key."""
+    return key if is_integer else float(values_of(np.array([key], np.int64), False)[0])

@@ -1,0 +1,198 @@
+"""Open the input, plain or compressed, and say clearly what is wrong with one that cannot be read."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from .dialect import BOM
+from .errors import InputError, OptionError
+
+MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+NOT_CSV = {
+    b"PK\x03\x04": "a zip archive or a spreadsheet (.xlsx, .ods): unpack it, or save the sheet as CSV",
+    b"PAR1": "a Parquet file: convert it to CSV first",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"SQLite format 3": "an SQLite database: export the table as CSV first",
+    b"\x7fELF": "a program",
+    b"ARROW1": "an Arrow file: convert it to CSV first",
+}
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """An input file: its path, its size in bytes, its compression ("" for none), the encoding of its text."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+    compression: str
+    encoding: str
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the file's own bytes are the UTF-8 CSV, so that ranges of it can be read."""
+        return not self.compression and self.encoding == "utf-8"
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open the CSV as a stream of UTF-8 bytes. Reading raises InputError when the file is damaged."""
+        with self.path.open("rb") as raw:
+            stream = _decompressed(raw, self.compression)
+            if self.encoding != "utf-8":
+                stream = cast(BinaryIO, io.BufferedReader(_Transcoded(stream, self.encoding, self.path)))
+            yield cast(BinaryIO, _Guarded(stream, self.path, self.compression))
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "path": str(self.path),
+            "size": self.size,
+            "mtime_ns": self.mtime_ns,
+            "compression": self.compression,
+            "encoding": self.encoding,
+        }
+
+
+def find_source(path: Path, encoding: str = "utf-8") -> Source:
+    """Look at the input file. Raises InputError when it cannot be read or is no CSV, OptionError for the encoding."""
+    encoding = check_encoding(encoding)
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a directory: name the CSV file in it.")
+        with path.open("rb") as file:
+            head = file.read(64)
+        status = path.stat()
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: check the path given as input.") from None
+    except PermissionError:
+        raise InputError(f"{path} cannot be read: you lack the permission (chmod, or run as its owner).") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    if not status.st_size:
+        raise InputError(f"{path} is empty: a CSV needs at least a header record.")
+    for magic, what in NOT_CSV.items():
+        if head.startswith(magic):
+            raise InputError(f"{path} is not a CSV file but {what}.")
+    compression = next((name for magic, name in MAGIC.items() if head.startswith(magic)), "")
+    return Source(path, status.st_size, status.st_mtime_ns, compression, encoding)
+
+
+def check_encoding(encoding: str) -> str:
+    """Return the codec's own name of a text encoding; utf-8-sig is utf-8, whose mark is recognised anyway."""
+    try:
+        name = codecs.lookup(encoding).name
+        "".encode(encoding)
+    except (LookupError, TypeError):
+        raise OptionError(
+            f"encoding {encoding!r} is not known to Python: use a name like utf-8, latin-1, cp1252 or utf-16."
+        ) from None
+    return "utf-8" if name in ("utf-8", "utf-8-sig", "ascii") else name
+
+
+def check_text(head: bytes, source: Source) -> None:
+    """Raise InputError when the first bytes of the CSV show that it is none."""
+    if not head.removeprefix(BOM).strip(b"\r\n"):
+        raise InputError(f"{source.path} is empty: a CSV needs at least a header record.")
+    if head.startswith(UTF16):
+        raise InputError(f"{source.path} is UTF-16 text: add -e encoding=utf-16.")
+    if b"\0" in head[:4096]:
+        raise InputError(
+            f"{source.path} is not a text file (byte {head.index(0)} is NUL). If it is UTF-16 text, say -e encoding=utf-16."
+        )
+
+
+def _decompressed(raw: BinaryIO, compression: str) -> BinaryIO:
+    if compression == "gzip":
+        return cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="rb"))
+    if compression == "bzip2":
+        return cast(BinaryIO, bz2.BZ2File(raw))
+    if compression == "xz":
+        return cast(BinaryIO, lzma.LZMAFile(raw))
+    if compression == "zstd":
+        import pyarrow as pa  # only here: the standard library reads zstd from Python 3.14 on
+
+        return cast(BinaryIO, io.BufferedReader(_Readable(pa.CompressedInputStream(raw, "zstd"))))
+    return raw
+
+
+class _Readable(io.RawIOBase):
+    """An Arrow stream as Python's io sees one."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # io's stubs want every buffer type
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class _Transcoded(io.RawIOBase):
+    """A stream in another encoding, as UTF-8."""
+
+    def __init__(self, stream: BinaryIO, encoding: str, path: Path) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
+        self._encoding, self._path = encoding, path
+        self._read = 0
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # io's stubs want every buffer type
+        while not self._rest:
+            data = self._stream.read(READ_BYTES)
+            try:
+                text = self._decoder.decode(data, final=not data)
+            except UnicodeError as error:
+                place = self._read + getattr(error, "start", 0)
+                raise InputError(
+                    f"{self._path} is not {self._encoding} text near byte {place} ({getattr(error, 'reason', error)}): "
+                    "give the encoding it is really written in."
+                ) from error
+            self._read += len(data)
+            self._rest = text.encode("utf-8")
+            if not data:
+                break
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+class _Guarded:
+    """A stream whose decompression errors say what is wrong with the file."""
+
+    def __init__(self, stream: BinaryIO, path: Path, compression: str) -> None:
+        self._stream, self._path, self._compression = stream, path, compression
+        self._read = 0
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            data = self._stream.read(size)
+        except (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
+            if not self._compression:
+                raise
+            raise InputError(
+                f"{self._path} is damaged or cut off: its {self._compression} stream ends badly after "
+                f"{self._read} unpacked bytes ({error}). Copy or download it again."
+            ) from error
+        self._read += len(data)
+        return data

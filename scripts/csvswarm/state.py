@@ -1,0 +1,108 @@
+"""Where a job stands: which chunks are done, which schema holds, what has to run next. Read from its receipts alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .errors import CsvswarmError, ProcessorError
+from .job import Job, Manifest, Receipt
+from .schema import Schema
+from .text import join_kinds
+
+
+@dataclass(frozen=True)
+class State:
+    """done: chunk -> the receipt that counts. pending: chunks that have to run under the newest schema.
+
+    errors: receipts of chunks that failed in a way that would repeat. generation: number of the newest schema.
+    """
+
+    generation: int
+    schema: Schema
+    done: dict[int, Receipt]
+    pending: list[int]
+    errors: list[Receipt]
+
+
+def read_state(job: Job, manifest: Manifest) -> State:
+    """Return where the job stands under its newest schema."""
+    generation, data = job.schema()
+    schema = Schema.from_json(data)
+    done: dict[int, Receipt] = {}
+    errors = []
+    for receipt in job.receipts():
+        if receipt.status == "done" and _stands(receipt, schema):
+            done[receipt.chunk] = receipt
+        elif receipt.status == "error" and receipt.generation == generation:
+            errors.append(receipt)
+    failed = {receipt.chunk for receipt in errors}
+    pending = [chunk.number for chunk in manifest.chunks if chunk.number not in done and chunk.number not in failed]
+    return State(generation, schema, done, pending, [receipt for receipt in errors if receipt.chunk not in done])
+
+
+def _stands(receipt: Receipt, schema: Schema) -> bool:
+    """Whether a partial of an earlier schema is what the newest one would give as well."""
+    if receipt.types != schema.read_as(receipt.types):
+        return False
+    if not schema.output or receipt.output is None:
+        return True
+    return receipt.uniform and all(
+        kind is None or kind == wanted for kind, wanted in zip(receipt.output, schema.output, strict=False)
+    )
+
+
+def settle(job: Job, manifest: Manifest) -> State:
+    """Return the state after every decision that can be made from the receipts, and make those decisions.
+
+    Once all chunks have receipts, a schema that did not fit is widened by what was observed, and columns that came out
+    as different kinds in different chunks are given one kind; both start a new generation, whose pending chunks run.
+    Raises ProcessorError when chunks returned different columns, and the error of the first chunk that failed.
+    """
+    while True:
+        state = read_state(job, manifest)
+        raise_first(state)
+        receipts = [receipt for receipt in job.receipts() if receipt.generation == state.generation]
+        misfits = [receipt for receipt in receipts if receipt.status == "misfit"]
+        if {receipt.chunk for receipt in misfits} | set(state.done) != {chunk.number for chunk in manifest.chunks}:
+            return state
+        if misfits:
+            schema = state.schema.widened((receipt.observed, receipt.missing) for receipt in misfits)
+        else:
+            kinds = _joined_output(state)
+            if all(_fits(receipt, kinds) for receipt in state.done.values()):
+                return state
+            schema = replace(state.schema, output=kinds)
+        if schema == state.schema:
+            raise CsvswarmError(f"job {job.job_id}: its schema does not settle; please report this.")
+        job.save_schema(state.generation + 1, schema.to_json())
+
+
+def raise_first(state: State) -> None:
+    """Raise the error of the first chunk that failed, if one did."""
+    if state.errors:
+        raise CsvswarmError(state.errors[0].message)
+
+
+def _fits(receipt: Receipt, kinds: tuple[str | None, ...]) -> bool:
+    if receipt.output is None or not receipt.columns:
+        return True
+    return receipt.uniform and all(k in (None, w) for k, w in zip(receipt.output, kinds, strict=True))
+
+
+def _joined_output(state: State) -> tuple[str | None, ...]:
+    columns: list[str] | None = None
+    joined: list[str | None] = []
+    for number in sorted(state.done):
+        receipt = state.done[number]
+        if receipt.columns is None or receipt.output is None:
+            continue
+        if columns is None:
+            columns, joined = receipt.columns, list(receipt.output)
+        elif receipt.columns != columns:
+            raise ProcessorError(
+                f"the processor returned the columns {receipt.columns} for chunk {number} and {columns} for an earlier "
+                "one: it must return the same columns for every block."
+            )
+        else:
+            joined = [join_kinds(first, second) for first, second in zip(joined, receipt.output, strict=True)]
+    return tuple(joined)

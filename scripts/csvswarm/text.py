@@ -1,0 +1,219 @@
+"""The canonical text of values, and writing rows of it as CSV (docs/format.md).
+
+One value has one text, whatever block, worker or machine writes it: an integer its digits, a float the shortest text
+that reads back to it (Python's repr: 1.0, 1e-05, inf), a boolean True or False, a timestamp YYYY-MM-DD HH:MM:SS with
+a fraction only where there is one, a missing value nothing at all. Text is quoted only where it has to be.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from .dialect import Dialect
+from .schema import NULL_VALUES
+
+_NULLS = pa.array(NULL_VALUES, pa.string())
+_REPR_BELOW, _REPR_FROM = 1e-3, 1e15  # outside of these Arrow and Python differ about the exponent
+
+
+def kind_of(array: pa.Array) -> str | None:
+    """Return the kind of output column an array is: bool, int, float, timestamp or text; None when all is missing."""
+    kind = array.type
+    if array.null_count == len(array):
+        return None
+    if pa.types.is_boolean(kind):
+        return "bool"
+    if pa.types.is_integer(kind):
+        return "int"
+    if pa.types.is_floating(kind):
+        return "float"
+    return "timestamp" if pa.types.is_timestamp(kind) else "text"
+
+
+def join_kinds(first: str | None, second: str | None) -> str | None:
+    """Return the kind of a column that is `first` in one block and `second` in another."""
+    if first is None or second is None or first == second:
+        return first or second
+    return "float" if {first, second} == {"int", "float"} else "text"
+
+
+def as_arrow(values: Any) -> pa.Array:
+    """Return a column of a DataFrame as an Arrow array; what Arrow has no column type for becomes its text."""
+    if isinstance(values, pa.ChunkedArray):
+        array = values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
+    elif isinstance(values, pa.Array):
+        array = values
+    else:
+        try:
+            array = pa.array(values, from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+            array = pa.array([None if _is_missing(value) else _text_of(value) for value in values], pa.string())
+        if isinstance(array, pa.ChunkedArray):
+            array = array.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_floating(array.type):
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array) if _has_nan(array) else array
+    return array
+
+
+def canonical(array: pa.Array, kind: str | None) -> pa.Array:
+    """Return the canonical text of an array, missing where the value is; kind as `kind_of` or `join_kinds` give it."""
+    source = array.type
+    if pa.types.is_null(source):
+        return array.cast(pa.string())
+    if kind == "float" and pa.types.is_integer(source):
+        array, source = array.cast(pa.float64(), safe=False), pa.float64()
+    if pa.types.is_floating(source):
+        return _float_text(array)
+    if pa.types.is_string(source):
+        return array
+    if pa.types.is_boolean(source):
+        return pc.if_else(array, "True", "False")
+    if pa.types.is_timestamp(source):
+        return _timestamp_text(array)
+    if pa.types.is_integer(source) or pa.types.is_large_string(source) or pa.types.is_string_view(source):
+        return array.cast(pa.string())
+    return pa.array([None if value is None else _text_of(value) for value in array.to_pylist()], pa.string())
+
+
+def quoted(text: pa.Array, dialect: Dialect) -> tuple[pa.Array, bool]:
+    """Return (fields as they stand in the file, whether any is quoted).
+
+    Quoted are fields that hold the delimiter, the quote or a line break, and texts that would otherwise be read as a
+    missing value: the empty text, NA, null, ...
+    """
+    offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
+    needy = pc.is_in(text, value_set=_NULLS, skip_nulls=True)
+    data = np.frombuffer(text.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    special = np.zeros(256, dtype=bool)
+    special[[ord(char) for char in (dialect.delimiter, dialect.quotechar or "\n", "\n", "\r")]] = True
+    places = np.flatnonzero(special[data]) + offsets[0]
+    if places.size:
+        mask = np.zeros(len(text), dtype=bool)
+        mask[np.searchsorted(offsets, places, side="right") - 1] = True
+        needy = pc.or_(needy, pa.array(mask))
+    if not pc.any(needy).as_py():
+        return text, False
+    if not dialect.quotechar:
+        return text, bool(places.size)
+    quote = dialect.quotechar
+    doubled = pc.replace_substring(text, quote, quote * 2)
+    wrapped = pc.binary_join_element_wise(quote, doubled, quote, "")
+    return pc.if_else(pc.fill_null(needy, False), wrapped, text), True
+
+
+def rows_of(columns: Sequence[pa.Array], dialect: Dialect) -> bytes:
+    """Return rows of canonical text as CSV in `dialect`, without a header. columns: arrays of text, one length."""
+    fields, special = [], False
+    for column in columns:
+        field, is_quoted = quoted(column, dialect)
+        fields.append(field)
+        special |= is_quoted
+    if not columns or not len(columns[0]):
+        return b""
+    if not special and dialect.lineterminator == "\n" and len(columns) > 1:
+        table = pa.table(fields, names=[str(place) for place in range(len(fields))])
+        sink = pa.BufferOutputStream()
+        options = pyarrow.csv.WriteOptions(include_header=False, delimiter=dialect.delimiter, quoting_style="none")
+        pyarrow.csv.write_csv(table, sink, options)
+        return sink.getvalue().to_pybytes()
+    if len(columns) == 1:  # a blank line is no record: a lone missing value is written as quotes around nothing
+        fields[0] = pc.fill_null(fields[0], dialect.quotechar * 2)
+    return joined(fields, dialect)
+
+
+def joined(fields: Sequence[pa.Array], dialect: Dialect) -> bytes:
+    """Return fields, as they stand in the file, as the bytes of whole records."""
+    empty = pa.scalar("", fields[0].type)
+    rows = pc.binary_join_element_wise(
+        *fields, empty, pa.scalar(dialect.delimiter, fields[0].type), null_handling="replace", null_replacement=""
+    )
+    if isinstance(rows, pa.ChunkedArray):
+        rows = rows.combine_chunks()
+    offsets = np.frombuffer(rows.buffers()[1], np.int32)[rows.offset : rows.offset + len(rows) + 1]
+    data = np.frombuffer(rows.buffers()[2], np.uint8)[offsets[0] : offsets[-1]].copy()
+    ends = offsets[1:] - offsets[0] - 1
+    data[ends] = 10
+    return terminated(data.tobytes(), ends, dialect)
+
+
+def terminated(data: bytes, ends: Any, dialect: Dialect) -> bytes:
+    """Return records that end in LF at `ends` with the line ending of the dialect."""
+    if dialect.lineterminator == "\n":
+        return data
+    ending = np.frombuffer(dialect.lineterminator.encode(), np.uint8)
+    array = np.frombuffer(data, np.uint8).copy()
+    array[ends] = ending[-1]
+    return np.insert(array, ends, ending[0]).tobytes() if ending.size > 1 else array.tobytes()
+
+
+def header_of(names: Sequence[str], dialect: Dialect) -> bytes:
+    """Return a header record."""
+    if not names:
+        return dialect.lineterminator.encode()
+    return rows_of([pa.array([str(name)], pa.string()) for name in names], dialect)
+
+
+def _float_text(array: pa.Array) -> pa.Array:
+    text = array.cast(pa.string())
+    values = np.asarray(array.fill_null(0.5) if array.null_count else array, dtype=np.float64)
+    size = np.abs(values)
+    whole = (values == np.rint(values)) & (size < _REPR_FROM)
+    if whole.any():
+        text = pc.if_else(pa.array(whole), pc.binary_join_element_wise(text, ".0", ""), text)
+    far = ((size >= _REPR_FROM) | (size < _REPR_BELOW)) & (size > 0)
+    if far.any():
+        narrow = array.type != pa.float64()
+        exact = [_repr(value, narrow) for value in np.asarray(array.filter(pa.array(far)))]
+        text = pc.replace_with_mask(text, pa.array(far), pa.array(exact, pa.string()))
+    nan = np.isnan(values)
+    return pc.if_else(pa.array(nan), pa.scalar(None, pa.string()), text) if nan.any() else text
+
+
+def _repr(value: Any, narrow: bool) -> str:
+    return str(value) if narrow else repr(float(value))
+
+
+def _timestamp_text(array: pa.Array) -> pa.Array:
+    zone = array.type.tz
+    if zone:
+        return pa.array([None if value is None else str(value) for value in array.to_pandas()], pa.string())
+    text = array.cast(pa.string())  # the fraction is that of the unit: .000000 for microseconds
+    if array.type.unit == "s":
+        return text
+    return pc.utf8_rtrim(pc.utf8_rtrim(text, "0"), ".") if _has_fraction(array) else pc.utf8_slice_codeunits(text, 0, 19)
+
+
+def _has_fraction(array: pa.Array) -> bool:
+    per_second = {"ms": 10**3, "us": 10**6, "ns": 10**9}[array.type.unit]
+    values = np.asarray(array.drop_null().cast(pa.int64()))
+    return bool((values % per_second).any())
+
+
+def _has_nan(array: pa.Array) -> bool:
+    return bool(pc.any(pc.is_nan(array)).as_py())
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, float):
+        return math.isnan(value)
+    return type(value).__name__ in ("NAType", "NaTType")
+
+
+def _text_of(value: Any) -> str:
+    if isinstance(value, float):
+        return repr(float(value))
+    if isinstance(value, datetime.datetime):
+        return str(value)
+    return str(value)

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Split a CSV file into chunks of whole records, in a job directory."""
+
+import sys
+from pathlib import Path
+
+from csvswarm import cli, machine
+from csvswarm.collect import check_output
+from csvswarm.job import Job
+from csvswarm.split import Request, split
+
+EPILOG = """\
+example:
+  split_dataframe.py --job jobs/demo --input flights.csv --processor statistics --chunks 6
+
+A job directory that holds the same split already is left as it is.
+"""
+
+
+def main() -> int:
+    parser = cli.parser(__doc__, EPILOG)
+    add = parser.add_argument
+    add("--input", type=Path, required=True, metavar="FILE", help="CSV or TSV file, plain, .gz, .bz2, .xz or .zst")
+    add("--output", type=Path, metavar="DIR", help="where the result will go, to be checked before the work")
+    add("--processor", default="statistics", help="statistics, aggregate, transform or a Python file (statistics)")
+    add("--options", metavar="JSON", help="the processor's options, as a JSON object")
+    add("--chunks", default="auto", metavar="N", help="number of chunks, or auto (auto)")
+    add("--workers", default="auto", metavar="N", help="processes to plan for and to scan with, or auto (auto)")
+    add("--on-error", default="fail", metavar="WHAT", help="fail or quarantine, for bad records (fail)")
+    add("--mode", default="auto", choices=("auto", "ranges", "files"), help="ranges of the input, or chunk files (auto)")
+    add("--delimiter", help="what separates fields (detected)")
+    add("--quotechar", help="what quotes fields; empty for none (\")")
+    add("--encoding", default="utf-8", help="text encoding of the input (utf-8)")
+    add("--column-types", metavar="JSON", help='types of columns, like {"zip": "text"}')
+    add("--null-values", metavar="JSON", help='what stands for a missing value, like ["-"]')
+    arguments = parser.parse_args()
+    return cli.run(lambda: _split(cli.job_of(arguments), arguments), as_json=arguments.json)
+
+
+def _split(job: Job, arguments: cli.argparse.Namespace) -> tuple[dict[str, object], str]:
+    if arguments.output:
+        check_output(arguments.output.expanduser().absolute(), job.job_id)
+    request = Request(
+        input=arguments.input,
+        processor=arguments.processor,
+        options=cli.json_value("options", arguments.options, dict),
+        chunks=machine.number("chunks", arguments.chunks),
+        workers=machine.number("workers", arguments.workers),
+        on_error=arguments.on_error,
+        mode=arguments.mode,
+        delimiter=arguments.delimiter or None,
+        quotechar=arguments.quotechar,
+        encoding=arguments.encoding,
+        column_types=cli.json_value("column_types", arguments.column_types, dict),
+        null_values=cli.json_value("null_values", arguments.null_values, list) if arguments.null_values else None,
+    )
+    manifest = split(job, request)
+    done = {
+        "job_id": manifest.job_id,
+        "chunks": len(manifest.chunks),
+        "rows": manifest.rows,
+        "mode": manifest.mode,
+        "seconds": round(manifest.split_seconds, 3),
+    }
+    return done, f"split {manifest.rows} records into {len(manifest.chunks)} chunks"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
