@@ -71,7 +71,7 @@ unit: setup-dev  ## run the tests (T=... chooses: make unit T=tests/ansible)
 unit-newer:  ## run the tests on Python 3.12+ too, where there is one
 	@newer="$(NEWER)"; \
 	if [ -z "$$newer" ] || [ "$$newer" = "$(PYTHON)" ]; then \
-	    echo "test: no Python above 3.11 found, the second run is left out"; exit 0; \
+	    echo "test: no other Python above 3.11 found, so the tests ran once"; exit 0; \
 	fi; \
 	venv=".venv-$$("$$newer" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
 	"$$newer" tools/environment.py "$$venv" dev; \

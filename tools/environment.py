@@ -39,7 +39,7 @@ def runs(venv: Path) -> bool:
 def install_ensurepip() -> None:
     """Debian and Ubuntu keep venv's second half, ensurepip, in a package of its own: get it or say so."""
     try:
-        import ensurepip  # noqa: F401, PLC0415 - only its presence is asked for
+        import ensurepip  # noqa: F401 - only its presence is asked for
     except ImportError:
         pass
     else:
