@@ -15,8 +15,11 @@ example:
 
 
 def main() -> int:
+    """Read the arguments, do the work, return the exit code."""
     parser = cli.parser(__doc__, EPILOG)
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="directory for result.csv and job.json")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="directory for result.csv and job.json"
+    )
     arguments = parser.parse_args()
     return cli.run(lambda: _collect(cli.job_of(arguments), arguments.output), as_json=arguments.json)
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Split a CSV file into chunks of whole records, in a job directory."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ A job directory that holds the same split already is left as it is.
 
 
 def main() -> int:
+    """Read the arguments, do the work, return the exit code."""
     parser = cli.parser(__doc__, EPILOG)
     add = parser.add_argument
     add("--input", type=Path, required=True, metavar="FILE", help="CSV or TSV file, plain, .gz, .bz2, .xz or .zst")
@@ -27,9 +29,11 @@ def main() -> int:
     add("--chunks", default="auto", metavar="N", help="number of chunks, or auto (auto)")
     add("--workers", default="auto", metavar="N", help="processes to plan for and to scan with, or auto (auto)")
     add("--on-error", default="fail", metavar="WHAT", help="fail or quarantine, for bad records (fail)")
-    add("--mode", default="auto", choices=("auto", "ranges", "files"), help="ranges of the input, or chunk files (auto)")
+    add(
+        "--mode", default="auto", choices=("auto", "ranges", "files"), help="ranges of the input, or chunk files (auto)"
+    )
     add("--delimiter", help="what separates fields (detected)")
-    add("--quotechar", help="what quotes fields; empty for none (\")")
+    add("--quotechar", help='what quotes fields; empty for none (")')
     add("--encoding", default="utf-8", help="text encoding of the input (utf-8)")
     add("--column-types", metavar="JSON", help='types of columns, like {"zip": "text"}')
     add("--null-values", metavar="JSON", help='what stands for a missing value, like ["-"]')
@@ -37,7 +41,7 @@ def main() -> int:
     return cli.run(lambda: _split(cli.job_of(arguments), arguments), as_json=arguments.json)
 
 
-def _split(job: Job, arguments: cli.argparse.Namespace) -> tuple[dict[str, object], str]:
+def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
     if arguments.output:
         check_output(arguments.output.expanduser().absolute(), job.job_id)
     request = Request(

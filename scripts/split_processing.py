@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Process the chunks of a job: all that have no partial yet, or one of them."""
 
+import argparse
 import sys
 
 from csvswarm import cli, machine
@@ -15,6 +16,7 @@ examples:
 
 
 def main() -> int:
+    """Read the arguments, do the work, return the exit code."""
     parser = cli.parser(__doc__, EPILOG)
     parser.add_argument("--workers", default="auto", metavar="N", help="local processes, or auto (auto)")
     parser.add_argument("--chunk", type=int, metavar="N", help="process this chunk only")
@@ -23,7 +25,7 @@ def main() -> int:
     return cli.run(lambda: _process(cli.job_of(arguments), arguments), as_json=arguments.json)
 
 
-def _process(job: Job, arguments: cli.argparse.Namespace) -> tuple[dict[str, object], str]:
+def _process(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
     if arguments.chunk is None:
         processed = process_all(job, machine.number("workers", arguments.workers))
         return processed.to_json(), f"processed {processed.chunks_run} chunks with {processed.workers} workers"

@@ -7,6 +7,7 @@ value with its count. The figures are read off the merged table in order of valu
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -26,13 +27,28 @@ OPTIONS = {
     "window": {"type": "int", "default": 500, "min": 1, "description": "consecutive rows of a rolling variance"},
 }
 BLOCK = "rows"
-KEYS = ["slot", "key"]
 
 NUMERIC = ("null", "int", "float")
 PERCENTILES = (10, 25, 50, 75, 90)
-FIGURES = (
-    "column count missing mean min max mode variance std p10 p25 p50 p75 p90 kurtosis skewness rolling_variance_sum"
-).split()
+FIGURES = [
+    "column",
+    "count",
+    "missing",
+    "mean",
+    "min",
+    "max",
+    "mode",
+    "variance",
+    "std",
+    "p10",
+    "p25",
+    "p50",
+    "p75",
+    "p90",
+    "kurtosis",
+    "skewness",
+    "rolling_variance_sum",
+]
 #: What the rows of a slot are; a column's slots are its place times SLOTS plus one of these, read in this order.
 COUNTS, SUM, ROLLING, VALUES = range(4)
 SLOTS = 4
@@ -49,8 +65,8 @@ def columns(context: Context) -> list[str]:
     for name in context.options["columns"]:
         if context.type_of(name) not in NUMERIC:
             raise OptionError(
-                f"option 'columns' of statistics names {name!r}, which is not numeric but {context.type_of(name)}: leave it "
-                f"out, or say what is missing in it with -e null_values or what it is with -e column_types."
+                f"option 'columns' of statistics names {name!r}, which is not numeric but {context.type_of(name)}: "
+                "leave it out, or say what is missing in it with -e null_values or what it is with -e column_types."
             )
     return list(context.options["columns"])
 
@@ -58,6 +74,11 @@ def columns(context: Context) -> list[str]:
 def overlap(context: Context) -> int:
     """Return how many rows before a block its first windows reach back."""
     return int(context.options["window"]) - 1
+
+
+def keys(_: Context) -> list[str]:
+    """Return what identifies a row of state."""
+    return ["slot", "key"]
 
 
 def process(rows: Rows, context: Context) -> pa.Table:
@@ -79,7 +100,7 @@ def process(rows: Rows, context: Context) -> pa.Table:
     return _table(_joined(slots, np.int32), _joined([k for _, k, _ in parts]), _joined([n for _, _, n in parts]))
 
 
-def combine(partials: list[pa.Table], context: Context) -> pa.Table:
+def combine(partials: list[pa.Table], _: Context) -> pa.Table:
     """Return one state, sorted by slot and key: the counts of equal keys are added."""
     slot, key, n = (_joined([p.column(c).to_numpy() for p in partials]) for c in ("slot", "key", "n"))
     if not len(slot):
@@ -97,8 +118,8 @@ def finish(pieces: Iterator[pa.Table], context: Context) -> pa.Table:
     states = {name: Figures(context.type_of(name) == "int") for name in order}
     for piece in pieces:
         slot, key, n = (piece.column(name).to_numpy() for name in ("slot", "key", "n"))
-        edges = np.flatnonzero(np.r_[True, slot[1:] != slot[:-1], True]) if len(slot) else []
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        edges: list[int] = np.flatnonzero(np.r_[True, slot[1:] != slot[:-1], True]).tolist() if len(slot) else []
+        for start, stop in itertools.pairwise(edges):
             place, kind = divmod(int(slot[start]), SLOTS)
             states[order[place]].add(kind, key[start:stop], n[start:stop])
     rows = [[name, *states[name].texts()] for name in names]
@@ -220,7 +241,7 @@ def _finite(value: float) -> float:
 
 
 def _text(value: float | int) -> str | None:
-    return None if value != value else repr(value)
+    return None if math.isnan(value) else repr(value)
 
 
 def _levels(levels: exact.Levels) -> tuple[Array, Array]:
@@ -233,4 +254,6 @@ def _joined(arrays: list[Array], dtype: Any = np.int64) -> Array:
 
 
 def _table(slot: Array, key: Array, n: Array) -> pa.Table:
-    return pa.table({"slot": pa.array(slot, pa.int32()), "key": pa.array(key, pa.int64()), "n": pa.array(n, pa.int64())})
+    return pa.table(
+        {"slot": pa.array(slot, pa.int32()), "key": pa.array(key, pa.int64()), "n": pa.array(n, pa.int64())}
+    )

@@ -27,11 +27,8 @@ OPTIONS = {
     "columns": {"type": "list", "elements": "str", "description": "the columns of the result, in this order"},
 }
 BLOCK = "rows"
+RAW = True  # records are written as they stand in the file
 GAPS = True  # expressions see Int64 where an integer is missing anywhere in the file
-
-
-def RAW(context: Context) -> bool:
-    return True
 
 
 def columns(context: Context) -> list[str]:
@@ -100,7 +97,9 @@ def result_columns(context: Context) -> list[str]:
     return [*context.names, *new]
 
 
-def write(rows: Rows, kept: np.ndarray[Any, Any], wanted: list[str], text: dict[str, pa.Array], context: Context) -> bytes:
+def write(
+    rows: Rows, kept: np.ndarray[Any, Any], wanted: list[str], text: dict[str, pa.Array], context: Context
+) -> bytes:
     """Return the kept rows: raw fields as they stand in the file, derived ones as their text."""
     if not len(kept):
         return b""

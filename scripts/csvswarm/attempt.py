@@ -69,7 +69,7 @@ class Attempt:
             source=self._manifest.input["path"],
             quarantine=self._quarantine,
             watch_gaps=self._processor.watches_gaps,
-            keep_raw=self._quarantine or self._processor.keeps_raw(self._context),
+            keep_raw=self._quarantine or self._processor.keeps_raw,
         )
 
     def run(self) -> Receipt:
@@ -134,7 +134,7 @@ class Attempt:
         before = self._rows_before() if self._overlap else None
         chunk = self._chunk_reader(self._reader)
         for block, data, record in chunk.blocks():
-            rows = self._reader.read(data, record, block.regular, block.rows)
+            rows = self._reader.read(data, record, block.rows)
             rows_in += len(rows)
             self._call(output, rows, before, (record, record + block.rows - 1))
             if self._overlap:
@@ -156,9 +156,8 @@ class Attempt:
             return self._processor.call("combine", partials, self._context)
 
         processor = self._processor
-        if processor.keys is not None:
-            keys = processor.call(processor.keys, self._context) if callable(processor.keys) else processor.keys
-            return KeyedOutput(self._path("partial.arrow"), list(keys), combine)
+        if processor.is_keyed:
+            return KeyedOutput(self._path("partial.arrow"), processor.keys(self._context), combine)
         if processor.combines:
             return CombinedOutput(processor, self._path("partial.arrow"), combine)
         return RowsOutput(processor, self._path("partial.csv"), self._schema.output)
@@ -218,7 +217,7 @@ class Attempt:
         for chunk, block, record in self._blocks_before():
             with self._input_path(chunk).open("rb", buffering=0) as file:
                 data = read_range(file, block.offset, block.length)
-            rows = reader.read(data, record, block.regular, block.rows)
+            rows = reader.read(data, record, block.rows)
             parts.insert(0, _slice(rows, max(0, len(rows) - (self._overlap - count)), len(rows)))
             count += len(parts[0])
             if count >= self._overlap:

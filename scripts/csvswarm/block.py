@@ -87,7 +87,7 @@ class Reader:
         arrays = [pa.array([], ARROW[self._schema.type_of(column)]) for column in self._columns]
         return Rows(pa.table(arrays, names=self._columns), np.empty(0, np.int64))
 
-    def read(self, data: bytes, first_record: int, regular: bool, rows: int | None = None) -> Rows:
+    def read(self, data: bytes, first_record: int, rows: int | None = None) -> Rows:
         """Return the rows of a block of whole records, the first of which is number `first_record`.
 
         rows: how many records the split counted, to be checked. Raises BadRecord, Misfit.
@@ -98,10 +98,14 @@ class Reader:
             data, numbers = self._triage(data, first_record)
             text = self._parse(data)
             if text is None:  # the triage found every record good that Arrow does not read
-                raise JobError(f"{self._source}: a block near record {first_record} cannot be parsed; please report this.")
+                raise JobError(
+                    f"{self._source}: a block near record {first_record} cannot be parsed; please report this."
+                )
         table = self._convert(text)
         if numbers is not None and table.num_rows != len(numbers):
-            raise JobError(f"{self._source}: the records near {first_record} are counted differently; please report this.")
+            raise JobError(
+                f"{self._source}: the records near {first_record} are counted differently; please report this."
+            )
         if numbers is None:
             numbers = np.arange(first_record, first_record + table.num_rows, dtype=np.int64)
         if not self._keep_raw:
@@ -261,11 +265,11 @@ class Reader:
             except UnicodeDecodeError as error:
                 place = base + error.start
                 record = int(np.searchsorted(ends, place))
-                reasons[record] = (
-                    "",
+                reason = (
                     f"byte {data[place]:#04x} at position {place - int(starts[record])} is not UTF-8 "
-                    "(is the file in another encoding, say -e encoding=latin-1?)",
+                    "(is the file in another encoding, say -e encoding=latin-1?)"
                 )
+                reasons[record] = "", reason
                 base = int(ends[record]) + 1
 
     def _find_unfit(self, data: bytes, places: list[int], reasons: dict[int, tuple[str, str]]) -> None:

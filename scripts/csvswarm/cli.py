@@ -40,7 +40,7 @@ def json_value(name: str, text: str | None, kind: type) -> Any:
     except ValueError as error:
         raise OptionError(f"{name} is not valid JSON ({error}): {text}") from error
     if not isinstance(value, kind):
-        what = {"dict": "an object like {\"window\": 100}", "list": "a list like [\"-\", \"n/a\"]"}[kind.__name__]
+        what = 'an object like {"window": 100}' if kind is dict else 'a list like ["-", "n/a"]'
         raise OptionError(f"{name} is {text}, but must be {what}.")
     return value
 
@@ -57,8 +57,8 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _fail(
-                f"no space left on the disk of {error.filename or 'the job or output directory'}: free some and run again "
-                "with the same job_id; what is done is kept."
+                f"no space left on the disk of {error.filename or 'the job or output directory'}: "
+                "free some and run again with the same job_id; what is done is kept."
             )
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return _fail(f"{error.filename}: {error.strerror}. Check its permissions, or name another directory.")

@@ -80,7 +80,7 @@ def collect(job: Job, output: Path) -> Collected:
     result = described(output / RESULT)
     write_json(output / REPORT, _report(manifest, state, receipts, collected, result))
     write_json(output / SUCCESS, {"job_id": job.job_id, "checksum": result["checksum"], **collected.to_json()})
-    _clean(job, state)
+    _clean(job)
     return collected
 
 
@@ -155,7 +155,7 @@ def _write_result(file: BinaryIO, job: Job, manifest: Manifest, state: State, re
     for receipt in receipts:
         _verify(job, receipt, "partial")
     paths = [_partial(job, receipt) for receipt in receipts]
-    if processor.keys is not None:
+    if processor.is_keyed:
         return _merge_keyed(file, job, processor, context, paths)
     import pandas as pd  # only here: most jobs end without it
 
@@ -191,8 +191,8 @@ def _merge_keyed(file: BinaryIO, job: Job, processor: Processor, context: Contex
         table: pa.Table = processor.call("combine", tables, context)
         return table
 
-    keys = list(processor.call(processor.keys, context) if callable(processor.keys) else processor.keys or [])
-    merged = []
+    keys = processor.keys(context)
+    merged: list[Path] = []
     try:
         while len(paths) > FAN_IN:
             path = job.directory / f"merge-{len(merged)}.arrow"
@@ -299,7 +299,7 @@ def _told(receipt: Receipt) -> dict[str, Any]:
     return {name: getattr(receipt, name) for name in names}
 
 
-def _clean(job: Job, state: State) -> None:
+def _clean(job: Job) -> None:
     """Remove the data that the result now holds; receipts and manifest stay, to tell what happened."""
     for path in job.attempts_directory.iterdir():
         if path.suffix != ".json":

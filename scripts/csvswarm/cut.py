@@ -19,15 +19,11 @@ BLOCK_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class Block:
-    """A run of whole records within a chunk's file: offset and length in bytes, rows in records.
-
-    regular: whether quote parity tells what is quoted in it (see records.py).
-    """
+    """A run of whole records within a chunk's file: offset and length in bytes, rows in records."""
 
     offset: int
     length: int
     rows: int
-    regular: bool
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Chunk:
 
     def to_json(self) -> dict[str, Any]:
         data = asdict(self)
-        data["blocks"] = [[b.offset, b.length, b.rows, b.regular] for b in self.blocks]
+        data["blocks"] = [[b.offset, b.length, b.rows] for b in self.blocks]
         return data
 
     @classmethod
@@ -104,7 +100,6 @@ class Cutter:
         self._chunk_start = self._block_start = self._record_start = offset
         self._target = self._next_target(offset)
         self._chunk_rows = self._block_rows = 0
-        self._regular = True
         self._blocks: list[Block] = []
         self._hash = xxhash.xxh3_128()
         self._file: str | None = None
@@ -119,7 +114,6 @@ class Cutter:
         self._position += len(piece)
         self._before = piece[-1]
         self._inside = structure.inside
-        self._regular &= structure.regular
         array = np.frombuffer(piece, dtype=np.uint8)
         ends = structure.ends
         kept = self._not_blank(array, ends, self._record_start - base)
@@ -135,15 +129,13 @@ class Cutter:
             self._end_block(base + cut)
             self._end_chunk()
             self._begin_chunk(base + cut)
-            self._regular = structure.regular
             done = cut
         if ends.size and ends[-1] + 1 > done:
             self._count(kept.size - int(np.searchsorted(kept, done)))
             self._record_start = base + int(ends[-1]) + 1
             if self._record_start - self._block_start >= self._block_bytes:
                 self._end_block(self._record_start)
-                self._regular = structure.regular
-        self._absorb(view[done:])
+            self._absorb(view[done:])
 
     def _scan(self, piece: bytes) -> Structure:
         structure = self._grammar.scan(piece, before=self._before, inside=self._inside)
@@ -153,7 +145,7 @@ class Cutter:
 
     @staticmethod
     def _not_blank(array: Bytes, ends: Positions, first: int) -> Positions:
-        """Return the ends of the records that are not blank; the first one starts at `first`, maybe before the piece."""
+        """Return the ends of the records that are not blank; the first starts at `first`, maybe before the piece."""
         if not ends.size:
             return ends
         starts = starts_of(ends)
@@ -176,10 +168,10 @@ class Cutter:
     def _end_block(self, offset: int) -> None:
         if offset > self._block_start:
             base = self._chunk_start if self._open_sink else 0
-            block = Block(self._block_start - base, offset - self._block_start, self._block_rows, self._regular)
+            block = Block(self._block_start - base, offset - self._block_start, self._block_rows)
             self._blocks.append(block)
         self._chunk_rows += self._block_rows
-        self._block_start, self._block_rows, self._regular = offset, 0, True
+        self._block_start, self._block_rows = offset, 0
 
     def _end_chunk(self) -> None:
         if self._sink:
@@ -235,7 +227,7 @@ def sized_targets(chunk_bytes: int) -> Callable[[int], int | None]:
     return lambda chunk_start: chunk_start + chunk_bytes
 
 
-def no_targets(chunk_start: int) -> int | None:
+def no_targets(_: int) -> int | None:
     """One chunk only."""
     return None
 

@@ -45,7 +45,7 @@ CANONICAL = Dialect()
 
 
 def check_character(name: str, value: str, *, may_be_empty: bool = False) -> str:
-    """Return the one-character `value` of the option `name`; "\\t" and "tab" mean a tabulator.
+    """Return the one-character `value` of the option `name`; backslash-t and "tab" mean a tabulator.
 
     Raises OptionError when it is not one printable ASCII character.
     """
@@ -54,7 +54,7 @@ def check_character(name: str, value: str, *, may_be_empty: bool = False) -> str
         return value
     if len(value) != 1 or not value.isascii() or value in "\r\n\0" or value.isalnum():
         raise OptionError(
-            f"{name} is {value!r}, but must be one ASCII character that is no letter or digit, like ',' or ';' or '\\t'."
+            f"{name} is {value!r}, but must be one ASCII character that is no letter or digit, like ',', ';' or '\\t'."
         )
     return value
 

@@ -124,7 +124,7 @@ def _add_slice(values: npt.NDArray[np.generic], groups: Integers | None, count: 
         rest -= part
         if part.any():
             exact = part.sum(keepdims=True) if groups is None else np.bincount(groups, part, count)
-            _accumulate(sums, level, _in_units(exact, level))
+            _accumulate(sums, level, _in_units(exact.astype(np.float64), level))
         if not rest.any():
             return
         level -= 1

@@ -19,10 +19,34 @@ from .errors import OptionError
 from .schema import listed
 
 FUNCTIONS = frozenset(
-    "sin cos tan exp log expm1 log1p sqrt sinh cosh tanh arcsin arccos arctan arccosh arcsinh arctanh abs log10 floor "
-    "ceil arctan2".split()
+    [
+        "sin",
+        "cos",
+        "tan",
+        "exp",
+        "log",
+        "expm1",
+        "log1p",
+        "sqrt",
+        "sinh",
+        "cosh",
+        "tanh",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "arccosh",
+        "arcsinh",
+        "arctanh",
+        "abs",
+        "log10",
+        "floor",
+        "ceil",
+        "arctan2",
+    ]
 )
-METHODS = frozenset("isna isnull notna notnull isin between fillna round abs clip astype".split())
+METHODS = frozenset(
+    ["isna", "isnull", "notna", "notnull", "isin", "between", "fillna", "round", "abs", "clip", "astype"]
+)
 ACCESSORS = frozenset(("str", "dt"))
 NOT_ROWWISE = frozenset(("cat", "get_dummies"))
 _BACKTICKS = re.compile(r"`([^`]*)`")
@@ -51,7 +75,9 @@ class Expression:
             tree = ast.parse(_BACKTICKS.sub(stand_in, self._text), mode="eval")
         except SyntaxError as error:
             raise OptionError(f"{where} cannot be read: {error.msg}, in {self._text!r}.") from error
-        called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        called = {
+            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
         names = {quoted.get(node.id, node.id) for node in ast.walk(tree) if isinstance(node, ast.Name)} - called
         for name in sorted(names - set(known)):
             raise OptionError(f"{where} names a column {name!r}, but there is: {listed(list(known))}.")

@@ -49,7 +49,8 @@ def to_columns(result: Any, processor: str) -> tuple[list[str], list[pa.Array]]:
         return list(result.column_names), [as_arrow(column) for column in result.columns]
     if not isinstance(result, pd.DataFrame):
         raise ProcessorError(
-            f"processor {processor} returned {type(result).__name__}, but process, combine and finish must return a DataFrame."
+            f"processor {processor} returned {type(result).__name__}, "
+            "but process, combine and finish must return a DataFrame."
         )
     if any(name is not None for name in result.index.names):
         result = result.reset_index()

@@ -131,7 +131,8 @@ class Job:
         """Make the directories. Raises JobError when the job's id cannot be one."""
         if not JOB_ID.fullmatch(self.job_id):
             raise JobError(
-                f"{self.job_id!r} cannot be a job id: use up to 63 of a-z, 0-9, '.', '_' and '-', a letter or digit first."
+                f"{self.job_id!r} cannot be a job id: use up to 63 of a-z, 0-9, '.', '_' and '-', "
+                "the first a letter or digit."
             )
         for directory in (self.chunks_directory, self.attempts_directory, self.receipts_directory):
             directory.mkdir(parents=True, exist_ok=True)
@@ -194,8 +195,8 @@ class Job:
 
     def receipts(self) -> Iterator[Receipt]:
         """Yield all receipts, by chunk and generation."""
-        for name in sorted(os.listdir(self.receipts_directory)):  # a listing is fresh where a look-up may be cached
-            data = read_json(self.receipts_directory / name) if name.endswith(".json") else None
+        for path in sorted(self.receipts_directory.iterdir()):  # a listing is fresh where a look-up may be cached
+            data = read_json(path) if path.suffix == ".json" else None
             if data is not None:
                 yield Receipt(**data)
 

@@ -121,7 +121,8 @@ class _Run:
 
     def take(self, limit: Key) -> pa.Table:
         """Return the rows up to and including the key `limit`."""
-        assert self._batch is not None
+        if self._batch is None:
+            return self.schema.empty_table()
         low, high = self._start, self._batch.num_rows
         if self.last <= limit:
             low = high

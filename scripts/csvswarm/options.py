@@ -16,7 +16,9 @@ _TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "d
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
-def check_options(given: Mapping[str, Any], declared: Mapping[str, Mapping[str, Any]], processor: str) -> dict[str, Any]:
+def check_options(
+    given: Mapping[str, Any], declared: Mapping[str, Mapping[str, Any]], processor: str
+) -> dict[str, Any]:
     """Return the options with defaults filled in and types right. Raises OptionError naming option and remedy."""
     for name in given:
         if name not in declared:

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.context import ForkProcess
@@ -56,7 +57,8 @@ class Pool:
                 for worker in self._ready():
                     status, told = self._receive(worker)
                     chunk, worker.chunk = worker.chunk, None
-                    assert chunk is not None
+                    if chunk is None:
+                        continue
                     if status == "failed":
                         self._note_failure(chunk, told)
                         waiting.appendleft(chunk)
@@ -103,10 +105,8 @@ class Pool:
     def _give(self, worker: _Worker, waiting: deque[int]) -> None:
         if waiting:
             worker.chunk = waiting.popleft()
-            try:
+            with suppress(BrokenPipeError, ConnectionResetError):  # it died in between: the next receive tells
                 worker.pipe.send(worker.chunk)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # it died in between: the next receive tells
 
     def _ready(self) -> list[_Worker]:
         busy = [worker for worker in self._workers if worker.chunk is not None]
@@ -149,7 +149,7 @@ def _serve(pipe: Any, others: list[Any], run: Run) -> None:
             answer = ("failed", "its worker process ran out of memory")
         except OSError as error:
             answer = ("failed", f"of {error.strerror or error}" + (f" ({error.filename})" if error.filename else ""))
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the parent tells it and decides
             answer = ("failed", f"of {type(error).__name__}: {error}")
         try:
             pipe.send(answer)

@@ -10,7 +10,7 @@ from typing import Any
 from . import machine
 from .attempt import Attempt, load_job_processor
 from .errors import JobError
-from .job import Job, Manifest, Receipt, new_attempt
+from .job import Job, Manifest, Receipt, new_attempt, read_json, write_json
 from .pool import Pool
 from .processor import Processor
 from .state import read_state, settle
@@ -54,8 +54,15 @@ def process_all(job: Job, workers: int | None) -> Processed:
         shares = [share + more for share, more in zip(shares, pool.chunks_per_worker, strict=True)]
         before, state = state, settle(job, manifest)
         if state.pending == before.pending and state.generation == before.generation:
-            raise JobError(f"job {job.job_id}: chunks {state.pending} ran but left no receipt in {job.receipts_directory}.")
-    return Processed(len(manifest.chunks), count, run, shares, time.monotonic() - started)
+            raise JobError(
+                f"job {job.job_id}: chunks {state.pending} ran but left no receipt in {job.receipts_directory}."
+            )
+    done = Processed(len(manifest.chunks), count, run, shares, round(time.monotonic() - started, 3))
+    told = job.directory / "processed.json"
+    if not run and (before_this := read_json(told)) is not None:
+        return Processed(**{**before_this, "chunks_run": 0})
+    write_json(told, done.to_json())
+    return done
 
 
 def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
@@ -69,9 +76,7 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
     return run_chunk(job, manifest, load_job_processor(job, manifest), number, attempt)
 
 
-def run_chunk(
-    job: Job, manifest: Manifest, processor: Processor, number: int, attempt: str | None = None
-) -> Receipt:
+def run_chunk(job: Job, manifest: Manifest, processor: Processor, number: int, attempt: str | None = None) -> Receipt:
     """Make one attempt at one chunk under the newest schema."""
     return Attempt(job, manifest, processor, number, attempt or new_attempt()).run()
 

@@ -26,9 +26,10 @@ SHOWN_FRAMES = 3
 class Context:
     """What a processor is told beside its rows.
 
-    options: its checked options. names: all columns of the input, in order. schema: their types. dialect: of the input. chunk: number of the
-    chunk, 0 outside of one. first_record: number of the block's first own record (from 1). overlap: how many rows at
-    the start of the block belong to what came before; `process` may look at them but must not return anything for them.
+    options: its checked options. names: all columns of the input, in order. schema: their types. dialect: that of the
+    input. chunk: number of the chunk, 0 outside of one. first_record: number of the block's first own record (from 1).
+    overlap: how many rows at the start of the block belong to what came before; `process` may look at them, but must
+    not return anything for them. rows: how many rows there were in all, for `finish`.
     """
 
     options: dict[str, Any]
@@ -62,7 +63,8 @@ class Processor:
         self.options: dict[str, dict[str, Any]] = getattr(module, "OPTIONS", {})
         self.wants_rows: bool = getattr(module, "BLOCK", "frame") == "rows"
         self.watches_gaps: bool = not self.wants_rows or getattr(module, "GAPS", False)
-        self.keys: Sequence[str] | None = getattr(module, "KEYS", None)
+        self.keeps_raw: bool = getattr(module, "RAW", False)
+        self.is_keyed: bool = hasattr(module, "keys")
 
     @property
     def combines(self) -> bool:
@@ -93,10 +95,9 @@ class Processor:
             raise ProcessorError(f"processor {self.name}: the overlap is {rows!r}, but must be a number of rows.")
         return rows
 
-    def keeps_raw(self, context: Context) -> bool:
-        """Return whether `process` writes raw records again."""
-        declared = getattr(self.module, "RAW", False)
-        return bool(self.call(declared, context) if callable(declared) else declared)
+    def keys(self, context: Context) -> list[str]:
+        """Return the columns that identify the rows of a keyed partial."""
+        return list(self.call("keys", context))
 
     def call(self, function: str | Callable[..., Any], *arguments: Any) -> Any:
         """Call one of the processor's functions. Raises ProcessorError with the last lines in the user's file."""
@@ -108,7 +109,9 @@ class Processor:
             raise ProcessorError(self._told(error)) from error
 
     def _told(self, error: Exception) -> str:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.module.__file__]
+        frames = [
+            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.module.__file__
+        ]
         lines = [f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
         text = str(error).strip().splitlines()
         reason = f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")
@@ -154,7 +157,11 @@ def load_processor(path: Path, *, name: str | None = None, shown: Path | None = 
 
 def _execute(code: CodeType, module: ModuleType, shown: Path) -> None:
     try:
-        exec(code, module.__dict__)
+        exec(code, module.__dict__)  # noqa: S102  # running the user's file is what a processor is
     except Exception as error:
-        line = next((f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(shown)), 0)
-        raise ProcessorError(f"processor {shown} fails to load at line {line}: {type(error).__name__}: {error}.") from error
+        line = next(
+            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(shown)), 0
+        )
+        raise ProcessorError(
+            f"processor {shown} fails to load at line {line}: {type(error).__name__}: {error}."
+        ) from error

@@ -122,7 +122,8 @@ def outside(positions: Positions, toggles: Positions, inside: bool) -> Positions
         return NOWHERE if inside else positions
     flips = np.bincount(np.searchsorted(positions, toggles), minlength=positions.size + 1)[: positions.size]
     parity = (np.cumsum(flips) + int(inside)) & 1
-    return positions[parity == 0]
+    kept: Positions = positions[parity == 0]
+    return kept
 
 
 def starts_of(ends: Positions) -> Positions:
@@ -139,4 +140,5 @@ def blank(array: Bytes, starts: Positions, ends: Positions) -> npt.NDArray[np.bo
     length = ends - starts
     if length.size and length.min() > 1:
         return np.zeros(ends.size, dtype=bool)
-    return (length == 0) | ((length == 1) & (array[starts] == CR) & (array[ends] == LF))
+    empty: npt.NDArray[np.bool_] = (length == 0) | ((length == 1) & (array[starts] == CR) & (array[ends] == LF))
+    return empty

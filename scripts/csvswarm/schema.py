@@ -252,7 +252,7 @@ class Values:
 
 def _all(mask: pa.Array, text: pa.Array) -> bool:
     """Whether the mask holds for every value that is not missing."""
-    return int(pc.sum(mask).as_py() or 0) == len(text) - text.null_count
+    return int(pc.sum(mask).as_py() or 0) == len(text) - int(text.null_count)
 
 
 def _is_code(text: pa.Array, *, whole: bool, zeros: bool) -> bool:
@@ -271,8 +271,7 @@ def _is_code(text: pa.Array, *, whole: bool, zeros: bool) -> bool:
     starts, ends = starts[ends > starts], ends[ends > starts]
     first = data[starts]
     if not zeros:
-        whole_hex = whole and bool(((first == 48) & (data[np.minimum(starts + 1, ends - 1)] | 32 == 120)).any())
-        return whole_hex
+        return whole and bool(((first == 48) & (data[np.minimum(starts + 1, ends - 1)] | 32 == 120)).any())
     if (first == 43).any():
         return True
     negative = first == 45

@@ -21,7 +21,7 @@ COMBINED_OUTPUTS = 16
 
 @dataclass(frozen=True)
 class Written:
-    """Rows a processor has written itself, as whole CSV records. kinds: of every column (see text.py), None for none."""
+    """Rows a processor has written itself, as whole CSV records. kinds: one per column, as in text.py."""
 
     data: bytes
     rows: int
@@ -134,7 +134,9 @@ def frame_table(frame: Any, processor: Processor) -> pa.Table:
     if isinstance(frame, pa.Table):
         return frame
     if not isinstance(frame, pd.DataFrame):
-        raise ProcessorError(f"processor {processor.name} returned {type(frame).__name__}, but must return a DataFrame.")
+        raise ProcessorError(
+            f"processor {processor.name} returned {type(frame).__name__}, but must return a DataFrame."
+        )
     try:
         return pa.Table.from_pandas(frame)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:

@@ -172,7 +172,9 @@ def _read_head(source: Source, request: Request) -> Head:
                 break
             head += more
             if len(head) > MAX_HEADER_BYTES:
-                raise InputError(f"{source.path}: the header does not end within {MAX_HEADER_BYTES >> 20} MB; is it a CSV?")
+                raise InputError(
+                    f"{source.path}: the header does not end within {MAX_HEADER_BYTES >> 20} MB; is it a CSV?"
+                )
     if structure.inside:
         raise InputError(f"{source.path}: the header opens a quote that is never closed.")
     return _head(head, dialect, "\n", bom, text.strip(b"\r\n"), len(head))
@@ -192,7 +194,6 @@ def _check_options(
     )
     processor.columns(context)
     processor.overlap(context)
-    processor.keeps_raw(context)
 
 
 # -- cutting -----------------------------------------------------------------------------------------------------------
@@ -223,7 +224,9 @@ def _cut(job: Job, source: Source, head: Head, request: Request, mode: str) -> l
             targets = sized_targets(machine.chunk_bytes_for(likely, request.workers))
         return _cut_stream(source, head, targets, request, open_sink)
     except InputError as error:
-        raise InputError(f"{source.path}: {error}") from error if not str(error).startswith(str(source.path)) else error
+        if str(error).startswith(str(source.path)):
+            raise
+        raise InputError(f"{source.path}: {error}") from error
 
 
 def _chunk_files(directory: Path) -> Callable[[int], tuple[str, Sink]]:
@@ -285,7 +288,7 @@ def _cut_ranges(source: Source, head: Head, count: int, request: Request) -> lis
     start, end = head.data_offset, source.size
     cuts = sorted({start + (end - start) * place // count for place in range(count)})
     ranges = list(zip(cuts, [*cuts[1:], end], strict=True))
-    path = str(source.path)
+    path = source.path
     processes = machine.workers_for(request.workers, min(count, (end - start) // (4 << 20) + 1))
     with _Processes(processes) as processes_map:
         inside = [False]
@@ -321,7 +324,7 @@ class _Processes:
             self._pool.shutdown(cancel_futures=True)
 
 
-def _quote_parity(path: str, low: int, high: int, dialect: Dialect) -> bool:
+def _quote_parity(path: Path, low: int, high: int, dialect: Dialect) -> bool:
     """Whether the bytes [low, high) hold an odd number of quotes."""
     import numpy as np
 
@@ -330,7 +333,7 @@ def _quote_parity(path: str, low: int, high: int, dialect: Dialect) -> bool:
     quote, count = ord(dialect.quotechar), 0
     buffer = bytearray(PIECE_BYTES)
     view = np.frombuffer(buffer, np.uint8)
-    with open(path, "rb", buffering=0) as file:
+    with path.open("rb", buffering=0) as file:
         file.seek(low)
         while low < high and (size := file.readinto(memoryview(buffer)[: high - low])):
             count += int(np.count_nonzero(view[:size] == quote))
@@ -361,11 +364,11 @@ def _next_record(file: BinaryIO, offset: int, inside: bool, end: int, dialect: D
     return end
 
 
-def _cut_range(path: str, low: int, high: int, dialect: Dialect, block_bytes: int) -> list[Chunk]:
+def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: int) -> list[Chunk]:
     """Cut the bytes [low, high) into one chunk of blocks."""
     cutter = Cutter(dialect, offset=low, next_target=no_targets, block_bytes=block_bytes, adaptive=False)
     grammar = Grammar(dialect)
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         file.seek(low)
         while low < high:
             piece = grammar.read_piece(file, min(PIECE_BYTES, high - low))

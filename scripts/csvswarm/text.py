@@ -7,9 +7,9 @@ a fraction only where there is one, a missing value nothing at all. Text is quot
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,22 +66,15 @@ def as_arrow(values: Any) -> pa.Array:
 
 
 def canonical(array: pa.Array, kind: str | None) -> pa.Array:
-    """Return the canonical text of an array, missing where the value is; kind as `kind_of` or `join_kinds` give it."""
-    source = array.type
-    if pa.types.is_null(source):
-        return array.cast(pa.string())
-    if kind == "float" and pa.types.is_integer(source):
-        array, source = array.cast(pa.float64(), safe=False), pa.float64()
-    if pa.types.is_floating(source):
-        return _float_text(array)
-    if pa.types.is_string(source):
-        return array
-    if pa.types.is_boolean(source):
-        return pc.if_else(array, "True", "False")
-    if pa.types.is_timestamp(source):
-        return _timestamp_text(array)
-    if pa.types.is_integer(source) or pa.types.is_large_string(source) or pa.types.is_string_view(source):
-        return array.cast(pa.string())
+    """Return the canonical text of an array, missing where the value is.
+
+    kind: what `kind_of` or `join_kinds` say; integers become floats where their column is one in another block.
+    """
+    if kind == "float" and pa.types.is_integer(array.type):
+        array = array.cast(pa.float64(), safe=False)
+    for applies, text in _TEXTS:
+        if applies(array.type):
+            return text(array)
     return pa.array([None if value is None else _text_of(value) for value in array.to_pylist()], pa.string())
 
 
@@ -125,7 +118,8 @@ def rows_of(columns: Sequence[pa.Array], dialect: Dialect) -> bytes:
         sink = pa.BufferOutputStream()
         options = pyarrow.csv.WriteOptions(include_header=False, delimiter=dialect.delimiter, quoting_style="none")
         pyarrow.csv.write_csv(table, sink, options)
-        return sink.getvalue().to_pybytes()
+        written: bytes = sink.getvalue().to_pybytes()
+        return written
     if len(columns) == 1:  # a blank line is no record: a lone missing value is written as quotes around nothing
         fields[0] = pc.fill_null(fields[0], dialect.quotechar * 2)
     return joined(fields, dialect)
@@ -190,7 +184,9 @@ def _timestamp_text(array: pa.Array) -> pa.Array:
     text = array.cast(pa.string())  # the fraction is that of the unit: .000000 for microseconds
     if array.type.unit == "s":
         return text
-    return pc.utf8_rtrim(pc.utf8_rtrim(text, "0"), ".") if _has_fraction(array) else pc.utf8_slice_codeunits(text, 0, 19)
+    return (
+        pc.utf8_rtrim(pc.utf8_rtrim(text, "0"), ".") if _has_fraction(array) else pc.utf8_slice_codeunits(text, 0, 19)
+    )
 
 
 def _has_fraction(array: pa.Array) -> bool:
@@ -214,6 +210,31 @@ def _is_missing(value: Any) -> bool:
 def _text_of(value: Any) -> str:
     if isinstance(value, float):
         return repr(float(value))
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, dt.datetime):
         return str(value)
     return str(value)
+
+
+def _plain_text(array: pa.Array) -> pa.Array:
+    return array.cast(pa.string())
+
+
+def _same_text(array: pa.Array) -> pa.Array:
+    return array
+
+
+def _bool_text(array: pa.Array) -> pa.Array:
+    return pc.if_else(array, "True", "False")
+
+
+#: How the values of an Arrow type are written; anything else is Python's str of each value.
+_TEXTS: tuple[tuple[Callable[[Any], bool], Callable[[pa.Array], pa.Array]], ...] = (
+    (pa.types.is_string, _same_text),
+    (pa.types.is_floating, _float_text),
+    (pa.types.is_integer, _plain_text),
+    (pa.types.is_boolean, _bool_text),
+    (pa.types.is_timestamp, _timestamp_text),
+    (pa.types.is_null, _plain_text),
+    (pa.types.is_large_string, _plain_text),
+    (pa.types.is_string_view, _plain_text),
+)

@@ -1,0 +1,122 @@
+"""The figures of groups, read off their state in order of its keys."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from . import exact
+from .group_state import COUNT, FIRST, LARGEST, LAST, SMALLEST, SQUARES, SUM, VALUES, changes, group_names
+from .schema import ARROW
+from .sortable import value_of
+from .text import canonical
+
+PICKS = {"min": SMALLEST, "max": LARGEST, "first": FIRST, "last": LAST}
+
+Array = np.ndarray[Any, Any]
+
+
+class StateRows:
+    """A piece of state, its columns at hand. groups: number of grouping columns."""
+
+    def __init__(self, piece: pa.Table, groups: int) -> None:
+        self._names = group_names(groups)
+        self._groups = [piece.column(name).to_pylist() for name in self._names]
+        self._piece = piece
+        self.slot, self.key, self.n, self.order, self.value = (
+            piece.column(name).to_numpy() for name in ("slot", "key", "n", "order", "value")
+        )
+        self.order_text, self.value_text = piece.column("order_text"), piece.column("value_text")
+
+    def group(self, row: int) -> tuple[Any, ...]:
+        """Return the values of the group a row belongs to."""
+        return tuple(values[row] for values in self._groups)
+
+    def segments(self) -> list[tuple[int, int]]:
+        """Return (start, stop) of the runs of rows of one group and slot."""
+        edges = [*np.flatnonzero(changes(self._piece, [*self._names, "slot"])).tolist(), len(self.slot)]
+        return list(itertools.pairwise(edges))
+
+
+class GroupFigures:
+    """The figures of one column in one group, from its state in order."""
+
+    def __init__(self, kind: str, metrics: list[str]) -> None:
+        self._kind, self._metrics = kind, metrics
+        self._whole = kind in ("int", "bool", "timestamp")
+        self._count = self._distinct = self._seen = 0
+        self._sums: dict[int, dict[int, int]] = {SUM: {}, SQUARES: {}}
+        self._picked: dict[int, Any] = {}
+        self._middle: dict[int, int] = {}
+
+    def add(self, sort: int, rows: StateRows, start: int, stop: int) -> None:
+        if sort == COUNT:
+            self._count += int(rows.n[start])
+        elif sort in (SUM, SQUARES):
+            for level, n in zip(rows.key[start:stop].tolist(), rows.n[start:stop].tolist(), strict=True):
+                self._sums[sort][level] = self._sums[sort].get(level, 0) + n
+        elif sort == VALUES:
+            self._add_values(rows.key[start:stop], rows.n[start:stop])
+        elif self._kind in ("text", "quoted"):
+            texts = rows.order_text if sort in (SMALLEST, LARGEST) else rows.value_text
+            self._picked[sort] = texts[start].as_py()
+        else:
+            keys = rows.order if sort in (SMALLEST, LARGEST) else rows.value
+            self._picked[sort] = value_of(int(keys[start]), self._whole)
+
+    def _add_values(self, keys: Array, n: Array) -> None:
+        self._distinct += len(keys)
+        until = self._seen + np.cumsum(n)
+        for rank in {(self._count - 1) // 2, self._count // 2}:
+            if self._seen <= rank < until[-1]:
+                self._middle[rank] = int(keys[np.searchsorted(until, rank, side="right")])
+        self._seen = int(until[-1])
+
+    def texts(self) -> list[str | None]:
+        """Return the figures as text, in the order of the metrics, None where one is undefined."""
+        return [self._text(name) for name in self._metrics]
+
+    def _text(self, name: str) -> str | None:
+        if name in ("count", "nunique"):
+            return str(self._count if name == "count" else self._distinct)
+        if name in PICKS:
+            value = self._picked.get(PICKS[name])
+            return None if value is None else self._as_column(value)
+        total = exact.total(self._sums[SUM])
+        if name == "sum":
+            return str(int(total)) if self._whole and isinstance(total, Fraction) else _number(exact.rounded(total))
+        return _number(self._figure(name, total)) if self._count else None
+
+    def _figure(self, name: str, total: Fraction | float) -> float:
+        """Return a mean, median, var or std; NaN where it is undefined. There is at least one value."""
+        if name == "mean":
+            return exact.rounded(total / self._count)
+        if name == "median":
+            low, high = (value_of(self._middle[r], self._whole) for r in ((self._count - 1) // 2, self._count // 2))
+            exactly = math.isfinite(low) and math.isfinite(high)
+            return exact.rounded((Fraction(low) + Fraction(high)) / 2) if exactly else (low + high) / 2
+        squares = exact.total(self._sums[SQUARES])
+        if self._count < 2 or not isinstance(total, Fraction) or not isinstance(squares, Fraction):
+            return math.nan
+        variance = exact.rounded((squares - total * total / self._count) / (self._count - 1))
+        return variance if name == "var" else math.sqrt(variance)
+
+    def _as_column(self, value: Any) -> str | None:
+        """Return a value of the column itself as its canonical text."""
+        if self._kind in ("text", "quoted"):
+            return str(value)
+        if self._kind == "bool":
+            return str(bool(value))
+        if self._kind == "timestamp":
+            text: str = canonical(pa.array([value], pa.int64()).cast(ARROW["timestamp"]), "timestamp")[0].as_py()
+            return text
+        return str(value) if self._whole else _number(value)
+
+
+def _number(value: float) -> str | None:
+    return None if math.isnan(value) else repr(float(value))

@@ -1,0 +1,204 @@
+"""The state of groups: rows (group, slot, key, ...) that add up, or of which one is picked, in any grouping.
+
+A column's slots are its place times SORTS plus a sort. Counts and exact sums add; of the smallest, largest, first and
+last one row stays, told by its `order`; values keep a row per distinct value with its count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from . import exact
+from .sortable import keys_of
+
+#: The sorts of state, in the order in which they are read: counts come before what needs them.
+COUNT, SUM, SQUARES, SMALLEST, LARGEST, FIRST, LAST, VALUES = range(8)
+SORTS = 8
+TAKES_LAST = (LARGEST, LAST)
+
+Array = np.ndarray[Any, Any]
+
+
+def group_names(count: int) -> list[str]:
+    """Return the names of the columns that hold the values of a group."""
+    return [f"group{place}" for place in range(count)]
+
+
+def key_names(groups: int) -> list[str]:
+    """Return the columns that identify a row of state."""
+    return [*group_names(groups), "slot", "key", "text"]
+
+
+class StateBuilder:
+    """Collects the rows of state of one block. groups: per grouping column its value in every group."""
+
+    def __init__(self, groups: Sequence[pa.Array]) -> None:
+        self._groups = groups
+        self._parts: list[pa.Table] = []
+        self.count = len(groups[0])
+
+    def measure(self, slot: int, needs: set[int], values: pa.Array, codes: Array, numbers: Array) -> None:
+        """Add the state of one column.
+
+        needs: the sorts of state that are wanted. codes: the group of every row; numbers: its record number.
+        """
+        where = present(values)
+        if not where.all():
+            values, codes, numbers = values.filter(pa.array(where)), codes[where], numbers[where]
+        if COUNT in needs:
+            self._add(slot + COUNT, np.arange(self.count), n=np.bincount(codes, minlength=self.count))
+        if not len(codes):
+            return
+        if pa.types.is_string(values.type):
+            self._measure_text(slot, needs, values, codes, numbers)
+        else:
+            self._measure_numbers(slot, needs, _numbers(values), codes, numbers)
+
+    def _measure_numbers(self, slot: int, needs: set[int], values: Array, codes: Array, numbers: Array) -> None:
+        for sort, add in ((SUM, exact.add_up), (SQUARES, exact.add_up_squares)):
+            if sort in needs:
+                for level, sums in add(values, codes, self.count).items():
+                    some = np.flatnonzero(sums)
+                    self._add(slot + sort, some, key=np.full(len(some), level), n=sums[some])
+        keys = keys_of(values)
+        for sort in needs & {SMALLEST, LARGEST}:
+            places = _extreme_number(keys, codes, self.count, sort)
+            self._add(slot + sort, codes[places], order=keys[places])
+        for sort in needs & {FIRST, LAST}:
+            places = _edge(codes, sort)
+            self._add(slot + sort, codes[places], order=numbers[places], value=keys[places])
+        if VALUES in needs:
+            order = np.lexsort((keys, codes))
+            code, key = codes[order], keys[order]
+            first = np.flatnonzero(np.r_[True, (code[1:] != code[:-1]) | (key[1:] != key[:-1])])
+            self._add(slot + VALUES, code[first], key=key[first], n=np.diff(np.r_[first, len(code)]))
+
+    def _measure_text(self, slot: int, needs: set[int], values: pa.Array, codes: Array, numbers: Array) -> None:
+        for sort in needs & {SMALLEST, LARGEST}:
+            places = _extreme_text(values, codes, sort)
+            self._add(slot + sort, codes[places], order_text=values.take(pa.array(places)))
+        for sort in needs & {FIRST, LAST}:
+            places = _edge(codes, sort)
+            self._add(slot + sort, codes[places], order=numbers[places], value_text=values.take(pa.array(places)))
+        if VALUES in needs:
+            pairs = pa.table({"code": pa.array(codes), "text": values}).group_by(["code", "text"])
+            found = pairs.aggregate([([], "count_all")])
+            texts, n = found.column("text").combine_chunks(), found.column("count_all").to_numpy()
+            self._add(slot + VALUES, found.column("code").to_numpy(), text=texts, n=n)
+
+    def _add(
+        self,
+        slot: int,
+        codes: Array,
+        *,
+        key: Array | None = None,
+        text: pa.Array | None = None,
+        n: Array | None = None,
+        order: Array | None = None,
+        order_text: pa.Array | None = None,
+        value: Array | None = None,
+        value_text: pa.Array | None = None,
+    ) -> None:
+        rows, taken = len(codes), pa.array(codes)
+        names = group_names(len(self._groups))
+        data = {name: group.take(taken) for name, group in zip(names, self._groups, strict=True)}
+        data["slot"] = pa.array(np.full(rows, slot, np.int32))
+        for name, numbers in (("key", key), ("n", n), ("order", order), ("value", value)):
+            data[name] = pa.array(np.zeros(rows, np.int64) if numbers is None else numbers.astype(np.int64, copy=False))
+        for name, texts in (("text", text), ("order_text", order_text), ("value_text", value_text)):
+            data[name] = pa.nulls(rows, pa.string()) if texts is None else texts
+        self._parts.append(pa.table(data))
+
+    def table(self) -> pa.Table:
+        """Return the rows collected, in no order."""
+        return pa.concat_tables(self._parts)
+
+
+def combined(partials: list[pa.Table], groups: int) -> pa.Table:
+    """Return one state, sorted by its keys: equal keys are added up, or the row to pick stays."""
+    table = pa.concat_tables(partials).combine_chunks()
+    if not table.num_rows:
+        return table
+    names = key_names(groups)
+    by = [(name, "ascending", "at_start") for name in [*names, "order", "order_text"]]
+    table = table.take(pc.sort_indices(table, sort_keys=by)).combine_chunks()
+    first = np.flatnonzero(changes(table, names))
+    last = np.r_[first[1:], table.num_rows] - 1
+    slot = table.column("slot").to_numpy()
+    chosen = np.where(np.isin(slot[first] % SORTS, TAKES_LAST), last, first)
+    n = np.add.reduceat(table.column("n").to_numpy(), first)
+    table = table.take(pa.array(chosen))
+    return table.set_column(table.column_names.index("n"), "n", pa.array(n))
+
+
+def changes(table: pa.Table, names: Sequence[str]) -> Array:
+    """Return which rows differ from the row before in one of the columns; the first one does."""
+    new = np.zeros(table.num_rows, dtype=bool)
+    new[:1] = True
+    for name in names:
+        values = table.column(name).combine_chunks()
+        before, after = values.slice(0, len(values) - 1), values.slice(1)
+        new[1:] |= pc.fill_null(pc.not_equal(before, after), False).to_numpy(zero_copy_only=False)
+        if values.null_count:
+            there = pc.is_valid(values).to_numpy(zero_copy_only=False)
+            new[1:] |= there[1:] != there[:-1]
+    return new
+
+
+def encode(columns: Sequence[pa.Array]) -> tuple[Array, list[pa.Array]]:
+    """Return (group of every row, per column its value in every group). No value may be missing."""
+    encoded = []
+    for column in columns:
+        # -0.0 and 0.0 are one group
+        values = pa.array(column.to_numpy() + 0.0) if pa.types.is_floating(column.type) else column
+        encoded.append(values.dictionary_encode())
+    if len(encoded) == 1:
+        return encoded[0].indices.to_numpy().astype(np.int64), [encoded[0].dictionary]
+    stacked = np.stack([column.indices.to_numpy() for column in encoded])
+    unique, codes = np.unique(stacked, axis=1, return_inverse=True)
+    groups = [column.dictionary.take(pa.array(unique[place])) for place, column in enumerate(encoded)]
+    return codes.reshape(-1).astype(np.int64), groups
+
+
+def present(values: pa.Array) -> Array:
+    """Return which values are there, neither missing nor NaN."""
+    valid: Array = pc.is_valid(values).to_numpy(zero_copy_only=False)
+    if pa.types.is_floating(values.type):
+        valid = valid & ~np.isnan(values.to_numpy(zero_copy_only=False))
+    return valid
+
+
+def _numbers(values: pa.Array) -> Array:
+    """Return values that are all present as int64 or float64; booleans as 0 and 1, timestamps as microseconds."""
+    if pa.types.is_boolean(values.type) or pa.types.is_timestamp(values.type):
+        values = values.cast(pa.int64())
+    numbers: Array = values.to_numpy()
+    return numbers
+
+
+def _extreme_number(keys: Array, codes: Array, count: int, sort: int) -> Array:
+    """Return for every group that occurs the row of its smallest or largest key."""
+    at = np.minimum if sort == SMALLEST else np.maximum
+    limits = np.iinfo(np.int64)
+    best = np.full(count, limits.max if sort == SMALLEST else limits.min)
+    at.at(best, codes, keys)
+    rows = np.flatnonzero(keys == best[codes])
+    return rows[np.unique(codes[rows], return_index=True)[1]]
+
+
+def _extreme_text(values: pa.Array, codes: Array, sort: int) -> Array:
+    """Return for every group that occurs the row of its smallest or largest text."""
+    order: Array = pc.array_sort_indices(values, order="ascending" if sort == SMALLEST else "descending").to_numpy()
+    return order[np.unique(codes[order], return_index=True)[1]]
+
+
+def _edge(codes: Array, sort: int) -> Array:
+    """Return for every group that occurs its first or last row."""
+    if sort == FIRST:
+        return np.unique(codes, return_index=True)[1]
+    return len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]
