@@ -135,7 +135,7 @@ class Cutter:
             self._record_start = base + int(ends[-1]) + 1
             if self._record_start - self._block_start >= self._block_bytes:
                 self._end_block(self._record_start)
-            self._absorb(view[done:])
+        self._absorb(view[done:])
 
     def _scan(self, piece: bytes) -> Structure:
         structure = self._grammar.scan(piece, before=self._before, inside=self._inside)
