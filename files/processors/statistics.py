@@ -61,8 +61,12 @@ def columns(context: Context) -> list[str]:
     """Return the numeric columns to look at. Raises OptionError when the user names one that is not numeric."""
     if context.options["columns"] is None:
         return [name for name in context.names if context.type_of(name) in NUMERIC]
+    if not context.options["columns"]:
+        raise OptionError("option 'columns' of statistics is an empty list: name a column, or leave it out for all.")
     context.require(context.options["columns"], "option 'columns' of statistics")
     for name in context.options["columns"]:
+        if context.options["columns"].count(name) > 1:
+            raise OptionError(f"option 'columns' of statistics names {name!r} twice.")
         if context.type_of(name) not in NUMERIC:
             raise OptionError(
                 f"option 'columns' of statistics names {name!r}, which is not numeric but {context.type_of(name)}: "
@@ -173,8 +177,8 @@ class Figures:
             distance = self._distance(keys, self._mean)
             power = distance
             for levels in self._moments:
-                power = power * distance
                 with np.errstate(over="ignore", invalid="ignore"):
+                    power = power * distance
                     terms = power * n
                 exact.merge(levels, exact.add_up(terms[~np.isnan(terms)]))
 
@@ -199,7 +203,8 @@ class Figures:
         share = Fraction(last * percent, 100) - rank
         low, high = (value_of(self._ranked[min(r, last)], self._is_integer) for r in (rank, rank + 1))
         if math.isinf(low) or math.isinf(high):
-            return low + (high - low) * float(share)  # as numpy: undefined where infinities meet
+            # as numpy, which starts from the nearer one: undefined where infinities meet
+            return high - (high - low) * float(1 - share) if share >= 0.5 else low + (high - low) * float(share)
         return exact.rounded(Fraction(low) + (Fraction(high) - Fraction(low)) * share)
 
     def texts(self) -> list[str | None]:
@@ -231,7 +236,8 @@ class Figures:
         totals = (exact.total(exact.group_levels(levels)) for levels in self._moments)
         second, third, fourth = (exact.rounded(total) / self._count for total in totals)
         # scipy's rule: a column whose spread is lost in the rounding of its mean has no shape
-        if not math.isfinite(second) or second <= (np.finfo(np.float64).eps * mean) ** 2:
+        lost = math.ulp(1.0) * mean
+        if not math.isfinite(second) or second <= lost * lost:
             return second, math.nan, math.nan
         return second, _finite(third / second / math.sqrt(second)), _finite(fourth / second / second - 3.0)
 

@@ -1,0 +1,159 @@
+"""What tests share: a job run in this process from split to result, and the scripts run as a user runs them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from csvswarm.attempt import load_job_processor
+from csvswarm.collect import collect
+from csvswarm.job import SUCCESS, Job
+from csvswarm.process import run_chunk
+from csvswarm.split import Request, split
+from csvswarm.state import settle
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = ROOT / "files/samples/flights.csv"
+
+#: (number of chunks, bytes of a block): one piece, a few blocks, many chunks of few records each.
+CUTS = ((1, 1 << 20), (2, 64), (7, 16))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a job left behind: the bytes of result.csv, and of rejected.csv when there is one."""
+
+    data: bytes
+    rejected: bytes | None = None
+
+    @property
+    def header(self) -> list[str]:
+        return next(self._rows(self.data))
+
+    @property
+    def rows(self) -> list[list[str]]:
+        return list(self._rows(self.data))[1:]
+
+    @property
+    def records(self) -> list[dict[str, str]]:
+        return [dict(zip(self.header, row, strict=True)) for row in self.rows]
+
+    @property
+    def rejects(self) -> list[list[str]]:
+        """The rows of rejected.csv: record, column, reason, text."""
+        return list(self._rows(self.rejected or b""))[1:]
+
+    @staticmethod
+    def _rows(data: bytes) -> Any:
+        return csv.reader(io.StringIO(data.decode("utf-8"), newline=""))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+    """Write a CSV as Python's csv module does; None is a missing value."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    return path
+
+
+def run_here(directory: Path, source: Path, *, chunks: int = 1, block_bytes: int = 1 << 20, **request: Any) -> Result:
+    """Run a job in this process. Blocks of a few bytes are made by reading the input in pieces of that size."""
+    name = f"job-{chunks}-{block_bytes}"
+    job, output = Job(directory / name), directory / f"{name}-out"
+    with mock.patch("os.fsync"), mock.patch("csvswarm.split.PIECE_BYTES", block_bytes):
+        manifest = split(job, Request(input=source, chunks=chunks, workers=1, block_bytes=block_bytes, **request))
+        processor = load_job_processor(job, manifest)
+        while (state := settle(job, manifest)).pending:
+            for number in state.pending:
+                run_chunk(job, manifest, processor, number)
+        collected = collect(job, output)
+    rejected = Path(collected.rejected_file).read_bytes() if collected.rejected_file else None
+    return Result(Path(collected.result).read_bytes(), rejected)
+
+
+def run_every_way(directory: Path, source: Path, *, cuts: Iterable[tuple[int, int]] = CUTS, **request: Any) -> Result:
+    """Run a job cut in several ways, and show that the bytes of its result are the same for all of them."""
+    (first, *others) = [
+        run_here(directory, source, chunks=chunks, block_bytes=size, **request) for chunks, size in cuts
+    ]
+    for other in others:
+        assert other == first
+    return first
+
+
+# -- the scripts -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a script ended."""
+
+    code: int
+    out: str
+    error: str
+
+    @property
+    def done(self) -> dict[str, Any]:
+        """What a run that went well says it did."""
+        assert self.code == 0, self.error
+        told: dict[str, Any] = json.loads(self.out)
+        return told
+
+    @property
+    def message(self) -> str:
+        """The one message of a run that failed: nothing else is said, and no traceback."""
+        assert self.code == 1, (self.code, self.out, self.error)
+        assert not self.out
+        assert "Traceback" not in self.error
+        assert self.error.strip()
+        return self.error.strip()
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """The three scripts on one job, as a user runs them. before: a command that runs them, like ["nice"]."""
+
+    directory: Path
+    before: tuple[str, ...] = ()
+
+    @property
+    def job(self) -> Path:
+        return self.directory / "job"
+
+    @property
+    def output(self) -> Path:
+        return self.directory / "out"
+
+    def split(self, source: Path, *arguments: str | Path) -> Run:
+        return self._run("split_dataframe.py", "--input", source, "--output", self.output, *arguments)
+
+    def process(self, *arguments: str) -> Run:
+        return self._run("split_processing.py", *(arguments or ("--workers", "1")))
+
+    def collect(self) -> Run:
+        return self._run("collect_results.py", "--output", self.output)
+
+    def all(self, source: Path, *arguments: str | Path) -> Result:
+        """Run all three; every one of them must do well."""
+        for run in (self.split(source, *arguments), self.process(), self.collect()):
+            assert run.code == 0, run.error
+        rejected = self.output / "rejected.csv"
+        return Result((self.output / "result.csv").read_bytes(), rejected.read_bytes() if rejected.exists() else None)
+
+    def nothing_looks_finished(self) -> bool:
+        """Whether nothing is left that could be taken for a result."""
+        return not any((self.output / name).exists() for name in ("result.csv", "rejected.csv", "job.json", SUCCESS))
+
+    def _run(self, script: str, *arguments: str | Path) -> Run:
+        command = [*self.before, sys.executable, ROOT / "scripts" / script, "--job", self.job, "--json", *arguments]
+        done = subprocess.run(command, cwd=self.directory, check=False, capture_output=True, text=True)
+        return Run(done.returncode, done.stdout, done.stderr)
