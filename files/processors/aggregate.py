@@ -73,22 +73,31 @@ def metrics_of(context: Context) -> dict[str, list[str]]:
     """Return column -> list of metrics. Raises OptionError for an unknown column or metric."""
     wanted = {}
     for column, given in context.options["metrics"].items():
-        wanted[column] = [given] if isinstance(given, str) else list(given)
-    context.require(context.options["group_by"], "option 'group_by' of aggregate")
+        wanted[column] = list(given) if isinstance(given, (list, tuple)) else [given]
+    group_by = context.options["group_by"]
+    context.require(group_by, "option 'group_by' of aggregate")
     context.require(list(wanted), "option 'metrics' of aggregate")
+    if twice := [name for name in group_by if group_by.count(name) > 1]:
+        raise OptionError(f"option 'group_by' of aggregate names {twice[0]!r} twice.")
     for column, names in wanted.items():
+        if names in ([], [None]):
+            raise OptionError(
+                f"option 'metrics' of aggregate asks for nothing of {column!r}: use one of {', '.join(NEEDS)}."
+            )
         for name in names:
-            if name not in NEEDS:
+            if not isinstance(name, str) or name not in NEEDS:
                 raise OptionError(
                     f"option 'metrics' of aggregate asks for {name!r} of {column!r}: use one of {', '.join(NEEDS)}."
                 )
+            if names.count(name) > 1:
+                raise OptionError(f"option 'metrics' of aggregate asks for {name!r} of {column!r} twice.")
             if name in FOR_NUMBERS and context.type_of(column) in ("text", "quoted", "timestamp"):
                 raise OptionError(
                     f"option 'metrics' of aggregate asks for the {name} of {column!r}, "
                     f"which is {context.type_of(column)} and no number; "
                     "if only a few values are not, name them in -e null_values."
                 )
-    if not context.options["group_by"] or not wanted:
+    if not group_by or not wanted:
         raise OptionError("options 'group_by' and 'metrics' of aggregate must each name at least one column.")
     return wanted
 

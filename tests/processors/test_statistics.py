@@ -136,7 +136,7 @@ def exact_windows(values: list[float | None], window: int) -> tuple[float, float
         part = [Fraction(value) for value in values[start : start + window] if value is not None]
         if len(part) == window:
             mean = Fraction(sum(part)) / window
-            total += sum((value - mean) ** 2 for value in part) / window
+            total += Fraction(sum((value - mean) ** 2 for value in part)) / window
             several += 1
     largest = max((abs(value) for value in values if value is not None), default=0.0)
     # the rounding of the values themselves, to about 16 digits, is all that doubles can see of a spread
