@@ -129,20 +129,20 @@ class Attempt:
     def _process(self) -> dict[str, Any]:
         if self._job.misfit_seen.exists():
             raise Misfit({}, set())
-        output = self._output()
         rows_in = 0
         before = self._rows_before() if self._overlap else None
         chunk = self._chunk_reader(self._reader)
-        for block, data, record in chunk.blocks():
-            rows = self._reader.read(data, record, block.rows)
-            rows_in += len(rows)
-            self._call(output, rows, before, (record, record + block.rows - 1))
-            if self._overlap:
-                before = _tail(before, rows, self._overlap)
-        chunk.verify()
-        if not self._chunk.blocks:
-            self._call(output, self._reader.empty(), before, (1, 0))
-        fields = output.close()
+        with self._output() as output:
+            for block, data, record in chunk.blocks():
+                rows = self._reader.read(data, record, block.rows)
+                rows_in += len(rows)
+                self._call(output, rows, before, (record, record + block.rows - 1))
+                if self._overlap:
+                    before = _tail(before, rows, self._overlap)
+            chunk.verify()
+            if not self._chunk.blocks:
+                self._call(output, self._reader.empty(), before, (1, 0))
+            fields = output.close()
         fields["rows_in"] = rows_in
         self._rejected += self._reader.rejected
         if self._rejected:

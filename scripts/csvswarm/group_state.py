@@ -140,7 +140,7 @@ def changes(table: pa.Table, names: Sequence[str]) -> Array:
     """Return which rows differ from the row before in one of the columns; the first one does."""
     new = np.zeros(table.num_rows, dtype=bool)
     new[:1] = True
-    for name in names:
+    for name in names if table.num_rows else ():
         values = table.column(name).combine_chunks()
         before, after = values.slice(0, len(values) - 1), values.slice(1)
         new[1:] |= pc.fill_null(pc.not_equal(before, after), False).to_numpy(zero_copy_only=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import pyarrow as pa
 import xxhash
@@ -30,13 +30,28 @@ class Written:
 
 
 class Output(Protocol):
-    """Takes the outputs of one attempt, in order; `close` returns what goes into the receipt."""
+    """Takes the outputs of one attempt, in order; `close` returns what goes into the receipt.
 
+    As a context it lets go of what it holds open when the attempt fails.
+    """
+
+    def __enter__(self) -> Output: ...
+    def __exit__(self, *exception: object) -> None: ...
     def add(self, result: Any) -> None: ...
     def close(self) -> dict[str, Any]: ...
 
 
-class RowsOutput:
+class _Held:
+    """An output that holds nothing open between calls."""
+
+    def __enter__(self) -> Output:
+        return cast(Output, self)
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
+class RowsOutput(_Held):
     """Outputs that follow each other: written as text at once, so that nothing is held."""
 
     def __init__(self, processor: Processor, path: Path, kinds: tuple[str | None, ...]) -> None:
@@ -79,6 +94,9 @@ class RowsOutput:
         self._bytes += len(data)
         self._rows += rows
 
+    def __exit__(self, *exception: object) -> None:
+        self._file.close()
+
     def close(self) -> dict[str, Any]:
         self._file.close()
         forced = len(self._forced) == len(self._kinds) and self._forced
@@ -92,7 +110,7 @@ class RowsOutput:
         }
 
 
-class CombinedOutput:
+class CombinedOutput(_Held):
     """Outputs that are combined: one frame is held, and written at the end."""
 
     def __init__(self, processor: Processor, path: Path, combine: Callable[[list[Any]], Any]) -> None:
@@ -112,7 +130,7 @@ class CombinedOutput:
         return {"files": {"partial": described(self._path)}, "rows_out": table.num_rows}
 
 
-class KeyedOutput:
+class KeyedOutput(_Held):
     """Outputs that are combined by key, in files where they are large."""
 
     def __init__(self, path: Path, keys: list[str], combine: Callable[[list[Any]], Any]) -> None:

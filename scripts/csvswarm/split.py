@@ -267,7 +267,7 @@ def _cut_stream(
         left = head.data_offset
         while left:
             left -= len(file.read(left))
-        while piece := grammar.read_piece(file, PIECE_BYTES):
+        while piece := grammar.read_piece(file, min(PIECE_BYTES, request.block_bytes)):
             cutter.feed(piece)
     return cutter.finish()
 
@@ -371,7 +371,7 @@ def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: i
     with path.open("rb") as file:
         file.seek(low)
         while low < high:
-            piece = grammar.read_piece(file, min(PIECE_BYTES, high - low))
+            piece = grammar.read_piece(file, min(PIECE_BYTES, block_bytes, high - low))
             if not piece:
                 break
             piece = piece[: high - low]

@@ -1,0 +1,101 @@
+"""Where records end, against the grammar written down one character at a time."""
+
+from __future__ import annotations
+
+import io
+
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+from csvswarm.cut import Cutter, even_targets, no_targets, sized_targets
+from csvswarm.dialect import Dialect
+from csvswarm.errors import InputError
+from csvswarm.records import Grammar
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.data_plane.grammar import count_records, is_unclosed, record_texts, wild_csv
+
+
+def scan_in_pieces(data: bytes, size: int) -> tuple[list[int], bool]:
+    grammar, file = Grammar(Dialect()), io.BytesIO(data)
+    ends, inside, before, base = [], False, 10, 0
+    while piece := grammar.read_piece(file, size):
+        structure = grammar.scan(piece, before=before, inside=inside)
+        ends += [base + int(end) for end in structure.ends]
+        inside, before, base = structure.inside, piece[-1], base + len(piece)
+    return ends, inside
+
+
+@given(wild_csv, st.integers(1, 30))
+@example(b'a,"b""c\n",d\r\n"', 3)
+@example(b'"a\r"\r\rb', 2)
+def test_records_end_where_the_grammar_says_however_the_bytes_arrive(data: bytes, size: int) -> None:
+    ends, inside = scan_in_pieces(data, size)
+    texts = record_texts(data)
+    expected = [sum(map(len, texts[: place + 1])) - 1 for place in range(len(texts))]
+    if texts and (inside or not data.endswith((b"\n", b"\r"))):
+        expected.pop()
+    assert ends == expected
+
+
+@given(wild_csv)
+def test_arrow_reads_as_many_records_as_the_scan_counts(data: bytes) -> None:
+    cutter = Cutter(Dialect(), offset=0, next_target=no_targets)
+    cutter.feed(data)
+    try:
+        (chunk,) = cutter.finish()
+    except InputError:
+        return
+    if not chunk.rows:
+        return
+    ragged = []
+
+    def note(row: pyarrow.csv.InvalidRow) -> str:
+        ragged.append(row)
+        return "skip"
+
+    table = pyarrow.csv.read_csv(
+        pa.BufferReader(data),
+        read_options=pyarrow.csv.ReadOptions(column_names=["a", "b"], use_threads=False),
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
+    )
+    assert table.num_rows + len(ragged) == chunk.rows
+
+
+@given(wild_csv, st.integers(1, 12), st.integers(1, 40), st.integers(1, 40))
+def test_chunks_and_blocks_follow_each_other_without_a_gap(data: bytes, count: int, piece: int, block: int) -> None:
+    cutter = Cutter(Dialect(), offset=0, next_target=even_targets(0, len(data), count), block_bytes=block)
+    grammar, file = Grammar(Dialect()), io.BytesIO(data)
+    while read := grammar.read_piece(file, piece):
+        cutter.feed(read)
+    try:
+        chunks = cutter.finish()
+    except InputError:
+        assert is_unclosed(data)
+        return
+    assert b"".join(data[chunk.offset : chunk.offset + chunk.length] for chunk in chunks) == data
+    assert len(chunks) <= count
+    record = 1
+    for chunk in chunks:
+        text = data[chunk.offset : chunk.offset + chunk.length]
+        assert chunk.rows == count_records(text)
+        assert chunk.first_record == record
+        record += chunk.rows
+        place = chunk.offset
+        for part in chunk.blocks:
+            assert part.offset == place
+            assert part.rows == count_records(data[place : place + part.length])
+            place += part.length
+        assert place == chunk.offset + chunk.length
+    assert record - 1 == count_records(data)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_chunks_of_a_given_size_are_cut_at_the_next_record(size: int) -> None:
+    data = b"".join(b"%d,x\n" % number for number in range(50))
+    cutter = Cutter(Dialect(), offset=0, next_target=sized_targets(size))
+    cutter.feed(data)
+    lengths = [chunk.length for chunk in cutter.finish()]
+    assert sum(lengths) == len(data)
+    assert all(size <= length < size + 6 for length in lengths[:-1])
