@@ -114,7 +114,7 @@ def write(
         return joined([_unterminated(records), *(text[name].cast(pa.binary()) for name in wanted[own:])], dialect)
     fields = _pieces(rows.data, _field_ends(rows, context))
     places = {name: place for place, name in enumerate(context.names)}
-    if not any(name in text for name in wanted):
+    if len(wanted) > 1 and not any(name in text for name in wanted):
         index = kept[:, None] * own + np.array([places[name] for name in wanted])
         data, ends = _bytes(fields.take(pa.array(index.reshape(-1))))
         array = np.frombuffer(data, np.uint8).copy()
@@ -128,6 +128,9 @@ def write(
         else _unterminated(fields.take(pa.array(kept * own + places[name])))
         for name in wanted
     ]
+    if len(wanted) == 1:  # a blank line is no record: a lone missing value is written as quotes around nothing
+        missing = pc.fill_null(pc.equal(pc.binary_length(columns[0]), 0), True)
+        columns = [pc.if_else(missing, pa.scalar(dialect.quotechar.encode() * 2, pa.binary()), columns[0])]
     return joined(columns, dialect)
 
 

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from .dialect import Dialect
+from .errors import OptionError
 from .schema import NULL_VALUES
 
 _NULLS = pa.array(NULL_VALUES, pa.string())
@@ -46,15 +47,19 @@ def join_kinds(first: str | None, second: str | None) -> str | None:
 
 
 def as_arrow(values: Any) -> pa.Array:
-    """Return a column of a DataFrame as an Arrow array; what Arrow has no column type for becomes its text."""
+    """Return a column of a DataFrame as an Arrow array.
+
+    A column of Python objects becomes text, value by value: were it given a type by what one block happens to hold,
+    the same value would be written differently elsewhere.
+    """
     if isinstance(values, pa.ChunkedArray):
         array = values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
     elif isinstance(values, pa.Array):
         array = values
     else:
         try:
-            array = pa.array(values, from_pandas=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+            array = pa.array(values, pa.string() if values.dtype == object else None, from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
             array = pa.array([None if _is_missing(value) else _text_of(value) for value in values], pa.string())
         if isinstance(array, pa.ChunkedArray):
             array = array.combine_chunks()
@@ -90,14 +95,20 @@ def quoted(text: pa.Array, dialect: Dialect) -> tuple[pa.Array, bool]:
     special = np.zeros(256, dtype=bool)
     special[[ord(char) for char in (dialect.delimiter, dialect.quotechar or "\n", "\n", "\r")]] = True
     places = np.flatnonzero(special[data]) + offsets[0]
+    mask = np.zeros(len(text), dtype=bool)
     if places.size:
-        mask = np.zeros(len(text), dtype=bool)
         mask[np.searchsorted(offsets, places, side="right") - 1] = True
         needy = pc.or_(needy, pa.array(mask))
     if not pc.any(needy).as_py():
         return text, False
     if not dialect.quotechar:
-        return text, bool(places.size)
+        if places.size:
+            value = text[int(np.argmax(mask))].as_py()
+            raise OptionError(
+                f"{value!r} cannot be written: it needs quotes, and with an empty quotechar there are none. "
+                "Leave quotechar out, or name another delimiter."
+            )
+        return text, False
     quote = dialect.quotechar
     doubled = pc.replace_substring(text, quote, quote * 2)
     wrapped = pc.binary_join_element_wise(quote, doubled, quote, "")
@@ -210,8 +221,11 @@ def _is_missing(value: Any) -> bool:
 def _text_of(value: Any) -> str:
     if isinstance(value, float):
         return repr(float(value))
-    if isinstance(value, dt.datetime):
-        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, dt.datetime) and not value.tzinfo:
+        text = str(value)
+        return text.rstrip("0").rstrip(".") if "." in text else text
     return str(value)
 
 
