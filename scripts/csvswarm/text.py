@@ -22,7 +22,8 @@ from .errors import OptionError
 from .schema import NULL_VALUES
 
 _NULLS = pa.array(NULL_VALUES, pa.string())
-_REPR_BELOW, _REPR_FROM = 1e-3, 1e15  # outside of these Arrow and Python differ about the exponent
+_REPR_BELOW, _REPR_FROM = 1e-3, 1e10  # outside of these Arrow and Python differ about the exponent
+_WHOLE_BELOW = 1e15  # whole numbers below are written with all their digits
 
 
 def kind_of(array: pa.Array) -> str | None:
@@ -172,16 +173,24 @@ def _float_text(array: pa.Array) -> pa.Array:
     text = array.cast(pa.string())
     values = np.asarray(array.fill_null(0.5) if array.null_count else array, dtype=np.float64)
     size = np.abs(values)
-    whole = (values == np.rint(values)) & (size < _REPR_FROM)
+    whole = (values == np.rint(values)) & (size < _WHOLE_BELOW)
     if whole.any():
-        text = pc.if_else(pa.array(whole), pc.binary_join_element_wise(text, ".0", ""), text)
-    far = ((size >= _REPR_FROM) | (size < _REPR_BELOW)) & (size > 0)
+        # Arrow writes 1.0 as 1, and 10000000000.0 as 1e+10
+        digits = text if size[whole].max() < _REPR_FROM else _digits(values, whole, text)
+        text = pc.if_else(pa.array(whole), pc.binary_join_element_wise(digits, ".0", ""), text)
+    far = ((size >= _REPR_FROM) | (size < _REPR_BELOW)) & ~whole
     if far.any():
         narrow = array.type != pa.float64()
         exact = [_repr(value, narrow) for value in np.asarray(array.filter(pa.array(far)))]
         text = pc.replace_with_mask(text, pa.array(far), pa.array(exact, pa.string()))
     nan = np.isnan(values)
     return pc.if_else(pa.array(nan), pa.scalar(None, pa.string()), text) if nan.any() else text
+
+
+def _digits(values: Any, whole: Any, text: pa.Array) -> pa.Array:
+    """Return the digits of whole numbers; -0.0, which has no integer, keeps its text."""
+    integers = pa.array(np.where(whole, values, 0.0).astype(np.int64)).cast(pa.string())
+    return pc.if_else(pa.array(values == 0), text, integers)
 
 
 def _repr(value: Any, narrow: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -87,12 +88,13 @@ def test_ranges_are_cut_the_same_by_several_processes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
 def test_compressed_input_is_cut_as_its_text_would_be(tmp_path: Path, kind: str, chunks: int | None) -> None:
     data = b"a,b\n" + b"".join(b'%d,"x\n%d"\n' % (number, number) for number in range(5000))
-    packed = {
+    packers: dict[str, Callable[[bytes], bytes]] = {
         "gz": gzip.compress,
         "bz2": bz2.compress,
         "xz": lzma.compress,
-        "zst": lambda text: pa.compress(text, "zstd", asbytes=True),
-    }[kind](data)
+        "zst": lambda text: bytes(pa.compress(text, "zstd", asbytes=True)),
+    }
+    packed = packers[kind](data)
     source = tmp_path / f"data.csv.{kind}"
     source.write_bytes(packed)
     job = Job(tmp_path / "job")
