@@ -120,6 +120,17 @@ def test_an_error_in_the_input_is_one_message(clone: Clone, tmp_path: Path) -> N
     assert not (clone.root / "results").exists()
 
 
+def test_an_output_of_another_job_is_refused_before_the_work(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/job.json").write_text('{"job_id": "another"}')
+
+    run = clone.run_job("-e", f"input={SAMPLE}", "-e", "output=out", "-e", "job_id=mine", stand=tmp_path)
+
+    assert run.code != 0
+    assert "already holds the result of job another" in run.message
+    assert not (clone.root / "jobs").exists()
+
+
 def test_an_error_in_a_processor_says_how_to_go_on(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FAILING)
     said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=broken"]

@@ -1,0 +1,37 @@
+"""The pages of docs/ name what there is, and lead to what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "files/processors/README.md"]
+
+
+def test_every_module_is_named_once() -> None:
+    text = (ROOT / "docs/architecture.md").read_text().split("## The modules")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
+
+    named = [name for cell in cells for name in re.findall("`(.*?)`", cell)]
+    assert sorted(named) == sorted(path.stem for path in (ROOT / "scripts/csvswarm").glob("[a-z]*.py"))
+
+
+def test_every_script_is_named() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+
+    named = re.findall(r"^\| `(\w+\.py)` \|", text, re.MULTILINE)
+    assert sorted(named) == sorted(path.name for path in (ROOT / "scripts").glob("*.py"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_leads_to_is_there(page: Path) -> None:
+    text = page.read_text()
+
+    links = [link for link in re.findall(r"\]\((?!https?:)([^)#]+)", text) if not (page.parent / link).exists()]
+    roots = r"(?:docs|files|inventory|requirements|roles|scripts|tests)"
+    paths = [path for path in re.findall(rf"\b{roots}/[\w./-]+\.\w+", text) if not (ROOT / path).exists()]
+    assert (links, paths) == ([], [])
