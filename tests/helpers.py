@@ -110,12 +110,18 @@ class Run:
 
     @property
     def message(self) -> str:
-        """The one message of a run that failed: nothing else is said, and no traceback."""
+        """The message of a run that failed: nothing else is said, and no traceback."""
         assert self.code == 1, (self.code, self.out, self.error)
         assert not self.out
         assert "Traceback" not in self.error
         assert self.error.strip()
         return self.error.strip()
+
+    @property
+    def line(self) -> str:
+        """The message, which is one line."""
+        assert "\n" not in self.message, self.message
+        return self.message
 
 
 @dataclass(frozen=True)
@@ -155,5 +161,5 @@ class Scripts:
 
     def _run(self, script: str, *arguments: str | Path) -> Run:
         command = [*self.before, sys.executable, ROOT / "scripts" / script, "--job", self.job, "--json", *arguments]
-        done = subprocess.run(command, cwd=self.directory, check=False, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=self.directory, check=False, capture_output=True, text=True, timeout=60)
         return Run(done.returncode, done.stdout, done.stderr)

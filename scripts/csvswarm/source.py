@@ -72,6 +72,8 @@ def find_source(path: Path, encoding: str = "utf-8") -> Source:
     try:
         if path.is_dir():
             raise InputError(f"{path} is a directory: name the CSV file in it.")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is not a regular file: save what it gives to one first.")
         with path.open("rb") as file:
             head = file.read(64)
         status = path.stat()

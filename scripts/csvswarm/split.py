@@ -73,7 +73,10 @@ def split(job: Job, request: Request) -> Manifest:
     if (manifest := job.manifest()) is not None:
         _check_same(job, manifest, source, processor, wish)
         return manifest
-    head = _read_head(source, request)
+    try:
+        head = _read_head(source, request)
+    except InputError as error:
+        raise _named(source, error) from error
     fixed = check_types(request.column_types, head.names)
     sampler = _Sampler(head, fixed, wish["null_values"], str(source.path))
     _check_options(processor, options, head, sampler.schema_of_head(source), wish)
@@ -141,6 +144,11 @@ def _mode(request: Request, source: Source) -> str:
     if request.mode == "ranges" and not source.is_plain:
         raise OptionError(f"{source.path} is compressed or not UTF-8: ranges of it cannot be read; use mode files.")
     return ("ranges" if source.is_plain else "files") if request.mode == "auto" else request.mode
+
+
+def _named(source: Source, error: InputError) -> InputError:
+    """Return the error with the name of the file in its message."""
+    return error if str(error).startswith(str(source.path)) else InputError(f"{source.path}: {error}")
 
 
 # -- the head ----------------------------------------------------------------------------------------------------------
@@ -224,9 +232,7 @@ def _cut(job: Job, source: Source, head: Head, request: Request, mode: str) -> l
             targets = sized_targets(machine.chunk_bytes_for(likely, request.workers))
         return _cut_stream(source, head, targets, request, open_sink)
     except InputError as error:
-        if str(error).startswith(str(source.path)):
-            raise
-        raise InputError(f"{source.path}: {error}") from error
+        raise _named(source, error) from error
 
 
 def _chunk_files(directory: Path) -> Callable[[int], tuple[str, Sink]]:

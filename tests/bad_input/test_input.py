@@ -1,0 +1,297 @@
+"""Input files that are not what they should be: one message that says what, where and what to do."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import random
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.helpers import Scripts, run_every_way
+
+GOOD = "id,name,x\n1,one,1.5\n2,two,2.5\n3,three,3.5\n"
+MAP = "def process(block, context):\n    return block\n"
+
+
+def written(scripts: Scripts, data: bytes | str, name: str = "data.csv") -> Path:
+    path = scripts.directory / name
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+def refused(scripts: Scripts, source: Path, *arguments: str) -> str:
+    """The line with which the split refuses an input. Nothing is left behind, and there is nothing to go on with."""
+    line = scripts.split(source, *arguments).line
+    assert not (scripts.job / "manifest.json").exists()
+    assert scripts.nothing_looks_finished()
+    return line
+
+
+def fails(scripts: Scripts, source: Path, *arguments: str) -> str:
+    """The line with which a job ends whose input can be split, but not processed."""
+    assert scripts.split(source, *arguments).code == 0
+    line = scripts.process().line
+    assert scripts.nothing_looks_finished()
+    return line
+
+
+# -- what is no CSV at all ---------------------------------------------------------------------------------------------
+
+
+def test_no_such_file(scripts: Scripts) -> None:
+    source = scripts.directory / "missing.csv"
+
+    assert refused(scripts, source) == f"{source} does not exist: check the path given as input."
+
+
+def test_a_file_that_may_not_be_read(unprivileged: Scripts) -> None:
+    source = written(unprivileged, GOOD)
+    source.chmod(0)
+
+    line = refused(unprivileged, source)
+
+    assert line == f"{source} cannot be read: you lack the permission (chmod, or run as its owner)."
+
+
+def test_a_directory(scripts: Scripts) -> None:
+    assert refused(scripts, scripts.directory) == f"{scripts.directory} is a directory: name the CSV file in it."
+
+
+def test_a_pipe(scripts: Scripts) -> None:
+    source = scripts.directory / "pipe"
+    os.mkfifo(source)
+
+    assert refused(scripts, source) == f"{source} is not a regular file: save what it gives to one first."
+
+
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n\n\n", b"\r\n\r\n", b"\xef\xbb\xbf\r\n"])
+def test_nothing_in_it(scripts: Scripts, data: bytes) -> None:
+    source = written(scripts, data)
+
+    assert refused(scripts, source) == f"{source} is empty: a CSV needs at least a header record."
+
+
+def a_zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("data.csv", GOOD)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (a_zip(), "is not a CSV file but a zip archive or a spreadsheet (.xlsx, .ods): unpack it,"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not a CSV file but a picture."),
+        (b"PAR1\x15\x04\x15", "is not a CSV file but a Parquet file: convert it to CSV first."),
+        (random.Random(1).randbytes(5000), "is not a text file (byte 107 is NUL)."),
+        (bytes(byte for byte in random.Random(2).randbytes(5000) if byte), "the header is not UTF-8 (byte 0x"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "is not a text file (byte 1 is NUL). If it is UTF-16 text,"),
+        ("a,b\n1,2\n".encode("utf-16"), "is UTF-16 text: add -e encoding=utf-16."),
+        ("naïve,b\n1,2\n".encode("latin-1"), "the header is not UTF-8 (byte 0xef at position 2): say what it is"),
+        (b'"a,b\n1,2\n', "the header opens a quote that is never closed."),
+    ],
+    ids=["zip", "png", "parquet", "noise", "noise without NUL", "UTF-16 bare", "UTF-16", "Latin-1", "open quote"],
+)
+def test_not_a_csv(scripts: Scripts, data: bytes, told: str) -> None:
+    source = written(scripts, data)
+
+    line = refused(scripts, source)
+
+    assert line.startswith(f"{source}")
+    assert told in line
+
+
+def test_wrong_usage_is_told_as_such(scripts: Scripts) -> None:
+    run = scripts.process("--chunk", "one")
+
+    assert (run.code, run.out) == (2, "")
+    assert run.error.splitlines()[-1].endswith("argument --chunk: invalid int value: 'one'")
+
+
+# -- a header and nothing else -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", ["a,b\n", "a,b", "\ufeffa,b\r\n", "a,b\n\n\n"])
+@pytest.mark.parametrize(
+    ("processor", "options", "result"),
+    [
+        ("transform", {}, "{}"),
+        ("transform", {"where": "a > 1"}, "{}"),
+        ("aggregate", {"group_by": "a", "metrics": {"b": "mean"}}, "a,b_mean\n"),
+        ("mine.py", {}, "a,b\n"),
+    ],
+)
+def test_a_header_alone_gives_a_result_without_rows(
+    scripts: Scripts, data: str, processor: str, options: dict[str, Any], result: str
+) -> None:
+    (scripts.directory / "mine.py").write_text(MAP)
+    source = written(scripts, data)
+    processor = str(scripts.directory / processor) if "." in processor else processor
+
+    done = run_every_way(scripts.directory, source, processor=processor, options=options)
+
+    header = data.rstrip() + ("\r\n" if "\r" in data else "\n")
+    assert done.data.decode() == result.replace("{}", header)
+
+
+def test_a_header_alone_has_statistics_of_nothing(scripts: Scripts) -> None:
+    done = scripts.all(written(scripts, "a,b\n"), "--chunks", "3")
+
+    assert (scripts.output / "_SUCCESS").exists()
+    assert done.rows == [["a", "0", "0", *[""] * 13, "0.0"], ["b", "0", "0", *[""] * 13, "0.0"]]
+
+
+# -- records -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "record", "fields"),
+    [
+        (1, "7", "1 field"),
+        (1, "7,8,9,10", "4 fields"),
+        (50, "7,", "2 fields"),
+        (99, "7", "1 field"),
+        (99, ",,,", "4 fields"),
+    ],
+)
+def test_a_ragged_record(scripts: Scripts, place: int, record: str, fields: str) -> None:
+    records = [f"{number},b,c" for number in range(1, 100)]
+    records[place - 1] = record
+    source = written(scripts, "\n".join(["a,b,c", *records]))
+
+    assert fails(scripts, source, "--chunks", "3") == (
+        f"{source}: record {place}: {fields} where the header has 3: {record!r}. Mend the record, "
+        "or say -e on_error=quarantine to set such records aside in rejected.csv."
+    )
+
+
+@pytest.mark.parametrize("mode", ["ranges", "files"])
+def test_a_quote_that_is_never_closed(scripts: Scripts, mode: str) -> None:
+    source = written(scripts, 'a,b\n1,x\n2,"two\nlines"\n3,"y\n4,z\n5,z\n')
+
+    assert refused(scripts, source, "--chunks", "2", "--mode", mode) == (
+        f"{source}: record 3 opens a quote that is never closed: the file ends inside it. "
+        "Close the quote, or say -e quotechar= when quotes mean nothing in this file."
+    )
+
+
+def test_quotes_that_mean_nothing(scripts: Scripts) -> None:
+    data = 'size,x\n5" pipe,1\n"3,2\n'
+
+    assert scripts.all(written(scripts, data), "--processor", "transform", "--quotechar", "").data.decode() == data
+
+
+def test_bytes_of_another_encoding(scripts: Scripts) -> None:
+    source = written(scripts, "id,name\n1,one\n2,très cher\n".encode("latin-1"))
+
+    line = fails(scripts, source, "--processor", "transform")
+
+    assert line.startswith(f"{source}: record 2: byte 0xe8 at position 4 is not UTF-8")
+    assert "-e encoding=latin-1" in line
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "cp1252", "utf-16-le"])
+def test_an_encoding_that_is_named_is_read(scripts: Scripts, encoding: str) -> None:
+    text = "id,naïve\n1,one\n2,très cher\n"
+
+    done = scripts.all(
+        written(scripts, text.encode(encoding)), "--processor", "transform", "--encoding", encoding, "--chunks", "2"
+    )
+
+    assert done.data.decode("utf-8") == text
+
+
+def test_an_encoding_that_is_not_the_one_named(scripts: Scripts) -> None:
+    source = written(scripts, b"id,name\n1,\x81\x8d\n")
+
+    line = refused(scripts, source, "--encoding", "cp1252")
+
+    assert line.startswith(f"{source} is not cp1252 text near byte 10 (")
+
+
+@pytest.mark.parametrize("encoding", ["latin-9000", "base64", "rot13"])
+def test_an_encoding_that_is_none(scripts: Scripts, encoding: str) -> None:
+    assert refused(scripts, written(scripts, GOOD), "--encoding", encoding).startswith(
+        f"encoding {encoding!r} is not known to Python: use a name like utf-8"
+    )
+
+
+def test_a_nul_byte_far_into_the_file(scripts: Scripts) -> None:
+    good = "".join(f"{number},some text\n" for number in range(1, 1001))
+    source = written(scripts, f"id,name\n{good}1001,so\0me\n")
+
+    line = fails(scripts, source, "--processor", "transform")
+
+    assert line.startswith(f"{source}: record 1001: a NUL byte at position 7: ")
+
+
+# -- compressed files --------------------------------------------------------------------------------------------------
+
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": lambda data: pa.Codec("zstd").compress(data, asbytes=True),
+}
+NAMES = {"gz": "gzip", "bz2": "bzip2", "xz": "xz", "zst": "zstd"}
+
+
+def plenty() -> bytes:
+    """A CSV that does not compress well: half a megabyte stays of one."""
+    numbers = random.Random(3)
+    return b"a,b\n" + b"".join(b"%d,%d\n" % (numbers.getrandbits(60), numbers.getrandbits(60)) for _ in range(25_000))
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_a_whole_compressed_file(scripts: Scripts, suffix: str) -> None:
+    data = plenty()
+    source = written(scripts, COMPRESS[suffix](data), f"data.csv.{suffix}")
+
+    assert scripts.all(source, "--processor", "transform", "--chunks", "2").data == data
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("share", [0.9, 0.00005])
+def test_a_compressed_file_that_is_cut_off(scripts: Scripts, suffix: str, share: float) -> None:
+    packed = COMPRESS[suffix](plenty())
+    source = written(scripts, packed[: max(12, int(len(packed) * share))], f"data.csv.{suffix}")
+
+    line = refused(scripts, source)
+
+    assert line.startswith(f"{source} is damaged or cut off: its {NAMES[suffix]} stream ends badly after ")
+    assert line.endswith(" Copy or download it again.")
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_a_compressed_file_with_a_wrong_byte(scripts: Scripts, suffix: str) -> None:
+    packed = bytearray(COMPRESS[suffix](plenty()))
+    middle = len(packed) // 2
+    packed[middle : middle + 64] = bytes(64)
+    source = written(scripts, bytes(packed), f"data.csv.{suffix}")
+
+    assert f"{source} is damaged or cut off: its {NAMES[suffix]} stream" in refused(scripts, source)
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_nothing_compressed(scripts: Scripts, suffix: str) -> None:
+    source = written(scripts, COMPRESS[suffix](b""), f"data.csv.{suffix}")
+
+    assert refused(scripts, source) == f"{source} is empty: a CSV needs at least a header record."
+
+
+def test_ranges_of_a_compressed_file_cannot_be_read(scripts: Scripts) -> None:
+    source = written(scripts, gzip.compress(GOOD.encode()), "data.csv.gz")
+
+    assert refused(scripts, source, "--mode", "ranges") == (
+        f"{source} is compressed or not UTF-8: ranges of it cannot be read; use mode files."
+    )
