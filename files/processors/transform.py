@@ -9,17 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from csvswarm.block import Rows
 from csvswarm.errors import OptionError
 from csvswarm.expressions import Expression
-from csvswarm.frame import to_frame
 from csvswarm.processor import Context
-from csvswarm.records import NOWHERE, Grammar, outside
+from csvswarm.records import NOWHERE, Grammar, find, outside
 from csvswarm.sinks import Written
-from csvswarm.text import as_arrow, canonical, joined, kind_of, quoted, terminated
+from csvswarm.text import Data, as_arrow, canonical, content, field_of, joined, kind_of, quoted, terminated
 
 OPTIONS = {
     "where": {"type": "str", "description": "keep the rows for which this pandas expression holds, as in frame.query"},
@@ -29,6 +27,9 @@ OPTIONS = {
 BLOCK = "rows"
 RAW = True  # records are written as they stand in the file
 GAPS = True  # expressions see Int64 where an integer is missing anywhere in the file
+
+
+Array = np.ndarray[Any, Any]
 
 
 def columns(context: Context) -> list[str]:
@@ -51,7 +52,25 @@ def columns(context: Context) -> list[str]:
 
 def process(rows: Rows, context: Context) -> Written:
     """Return the rows that are kept, written in the input's own dialect."""
-    frame = to_frame(rows, context.schema) if len(rows.table.column_names) else pd.DataFrame(index=range(len(rows)))
+    mask, derived = compute(rows, context) if context.options["where"] or context.options["assign"] else (None, {})
+    wanted = result_columns(context)
+    kinds: list[str | None] = ["text" if name not in derived else kind_of(derived[name]) for name in wanted]
+    forced = context.schema.output or kinds
+    text = {
+        name: field_of(canonical(derived[name], kind), kind, context.dialect)[0]
+        for name, kind in zip(wanted, forced, strict=True)
+        if name in derived
+    }
+    kept = np.arange(len(rows)) if mask is None else np.flatnonzero(mask)
+    data = write(rows, kept, wanted, text, context)
+    return Written(data, len(kept), wanted, list(forced))
+
+
+def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Array]]:
+    """Return (which rows are kept, None for all; the new columns of the rows that are)."""
+    from csvswarm.frame import to_frame  # imports pandas, which the identity does not need
+
+    frame = to_frame(rows, context.schema)
     mask = None
     if context.options["where"]:
         mask = Expression(context.options["where"], context.names, "where").mask(frame)
@@ -62,17 +81,7 @@ def process(rows: Rows, context: Context) -> Written:
         frame = frame.assign(**{name: Expression(str(text), known, f"assign {name!r}").value(frame)})
         derived[name] = as_arrow(frame[name])
         known.append(name)
-    wanted = result_columns(context)
-    kinds: list[str | None] = ["text" if name not in derived else kind_of(derived[name]) for name in wanted]
-    forced = context.schema.output or kinds
-    text = {
-        name: quoted(canonical(derived[name], kind), context.dialect)[0]
-        for name, kind in zip(wanted, forced, strict=True)
-        if name in derived
-    }
-    kept = np.arange(len(rows)) if mask is None else np.flatnonzero(mask)
-    data = write(rows, kept, wanted, text, context)
-    return Written(data, len(kept), wanted, list(forced))
+    return mask, derived
 
 
 def header(context: Context, record: bytes) -> bytes:
@@ -97,60 +106,68 @@ def result_columns(context: Context) -> list[str]:
     return [*context.names, *new]
 
 
-def write(
-    rows: Rows, kept: np.ndarray[Any, Any], wanted: list[str], text: dict[str, pa.Array], context: Context
-) -> bytes:
+def write(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
     """Return the kept rows: raw fields as they stand in the file, derived ones as their text."""
     if not len(kept):
         return b""
+    dialect, own = context.dialect, context.names
+    if wanted[: len(own)] != own or any(name in text for name in own):
+        return _write_fields(rows, kept, wanted, text, context)
+    if len(wanted) == len(own) and len(kept) == len(rows):
+        return terminated(rows.data, rows.ends, dialect)
+    new = [text[name].cast(pa.binary()) for name in wanted[len(own) :]]
+    data = _ended_by(dialect.delimiter, rows.data, rows.ends) if new else rows.data
+    records = _pieces(data, rows.ends)
+    if len(kept) < len(rows):
+        records = records.take(pa.array(kept))
+    if not new:
+        return terminated(content(records), _ends_in(records), dialect)
+    return joined(new, dialect, before=records)
+
+
+def _write_fields(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
+    """Return the kept rows with columns left out, moved or replaced."""
     dialect, own = context.dialect, len(context.names)
-    if wanted[:own] == context.names and not any(name in text for name in context.names):
-        records = _pieces(rows.data, rows.ends)
-        if len(kept) < len(rows):
-            records = records.take(pa.array(kept))
-        if len(wanted) == own:
-            data, ends = _bytes(records)
-            return terminated(data, ends, dialect)
-        return joined([_unterminated(records), *(text[name].cast(pa.binary()) for name in wanted[own:])], dialect)
     fields = _pieces(rows.data, _field_ends(rows, context))
     places = {name: place for place, name in enumerate(context.names)}
-    if len(wanted) > 1 and not any(name in text for name in wanted):
-        index = kept[:, None] * own + np.array([places[name] for name in wanted])
-        data, ends = _bytes(fields.take(pa.array(index.reshape(-1))))
-        array = np.frombuffer(data, np.uint8).copy()
-        array[ends] = ord(dialect.delimiter)
-        record_ends = ends[len(wanted) - 1 :: len(wanted)]
-        array[record_ends] = 10
-        return terminated(array.tobytes(), record_ends, dialect)
-    columns = [
-        text[name].cast(pa.binary())
-        if name in text
-        else _unterminated(fields.take(pa.array(kept * own + places[name])))
-        for name in wanted
-    ]
-    if len(wanted) == 1:  # a blank line is no record: a lone missing value is written as quotes around nothing
-        missing = pc.fill_null(pc.equal(pc.binary_length(columns[0]), 0), True)
-        columns = [pc.if_else(missing, pa.scalar(dialect.quotechar.encode() * 2, pa.binary()), columns[0])]
-    return joined(columns, dialect)
+    if any(name in text for name in wanted):
+        columns = [
+            text[name].cast(pa.binary())
+            if name in text
+            else pc.binary_slice(fields.take(pa.array(kept * own + places[name])), 0, -1)
+            for name in wanted
+        ]
+        return joined(columns, dialect)
+    index = kept[:, None] * own + np.array([places[name] for name in wanted])
+    taken = fields.take(pa.array(index.reshape(-1)))
+    ends = _ends_in(taken)
+    data = np.frombuffer(_ended_by(dialect.delimiter, content(taken), ends), np.uint8).copy()
+    record_ends = ends[len(wanted) - 1 :: len(wanted)]
+    data[record_ends] = 10
+    return terminated(data.data, record_ends, dialect)
 
 
-def _pieces(data: bytes, ends: np.ndarray[Any, Any]) -> pa.Array:
+def _pieces(data: Data, ends: Array) -> pa.Array:
     """Return the bytes between ends, each piece with the byte that ends it."""
     offsets = np.zeros(len(ends) + 1, np.int32)
     offsets[1:] = ends + 1
     return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
-def _bytes(pieces: pa.Array) -> tuple[bytes, np.ndarray[Any, Any]]:
+def _ends_in(pieces: pa.Array) -> Array:
+    """Return where in `content(pieces)` each piece ends."""
     offsets = np.frombuffer(pieces.buffers()[1], np.int32)[pieces.offset : pieces.offset + len(pieces) + 1]
-    return pieces.buffers()[2].to_pybytes()[offsets[0] : offsets[-1]], offsets[1:] - offsets[0] - 1
+    ends: Array = offsets[1:] - offsets[0] - 1
+    return ends
 
 
-def _unterminated(pieces: pa.Array) -> pa.Array:
-    return pc.binary_slice(pieces, 0, -1)
+def _ended_by(char: str, data: Data, ends: Array) -> Data:
+    """Return data with the bytes at `ends` replaced."""
+    array = np.frombuffer(data, np.uint8).copy()
+    array[ends] = ord(char)
+    return array.data
 
 
-def _field_ends(rows: Rows, context: Context) -> np.ndarray[Any, Any]:
-    array = np.frombuffer(rows.data, np.uint8)
-    places = np.flatnonzero((array == ord(context.dialect.delimiter)) | (array == 10))
+def _field_ends(rows: Rows, context: Context) -> Array:
+    places = find(np.frombuffer(rows.data, np.uint8), ord(context.dialect.delimiter), 10)
     return outside(places, rows.toggles, False) if rows.toggles.size else places if places.size else NOWHERE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import json
 import sys
@@ -48,10 +49,12 @@ def json_value(name: str, text: str | None, kind: type) -> Any:
 def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int:
     """Run a script's work. Return its exit code: 0, or 1 after the one message that says what is wrong.
 
-    main returns (what was done, the same as a sentence).
+    main returns (what was done, the same as a sentence). What a processor prints goes to standard error: the answer
+    stands alone on standard output.
     """
     try:
-        done, told = main()
+        with contextlib.redirect_stdout(sys.stderr):
+            done, told = main()
     except CsvswarmError as error:
         return _fail(str(error))
     except OSError as error:
@@ -62,7 +65,10 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
             )
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return _fail(f"{error.filename}: {error.strerror}. Check its permissions, or name another directory.")
-        raise
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(
+            f"{where}{error.strerror or error}. Run again with the same job_id when that is mended; what is done is kept."
+        )
     except KeyboardInterrupt:
         print("stopped; run again with the same job_id to go on.", file=sys.stderr)
         return 130

@@ -20,7 +20,7 @@ from .keyed import FAN_IN, merge_runs, write_run
 from .processor import Context, Processor
 from .sinks import described, frame_table, read_table
 from .state import State, settle
-from .text import canonical, header_of, kind_of, rows_of
+from .text import Data, canonical, header_of, kind_of, rows_of
 
 COPY_BYTES = 4 << 20
 RESULT, REJECTED, REPORT = "result.csv", "rejected.csv", "job.json"
@@ -62,7 +62,7 @@ def collect(job: Job, output: Path) -> Collected:
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
     _verify_rows(job, manifest, receipts)
     output.mkdir(parents=True, exist_ok=True)
-    rows_out = _commit(output / RESULT, job, lambda file: _write_result(file, job, manifest, state, receipts))
+    rows_out, result = _commit(output / RESULT, job, lambda file: _write_result(file, job, manifest, state, receipts))
     rejected = sum(receipt.rejected for receipt in receipts)
     if rejected:
         _commit(output / REJECTED, job, lambda file: _write_rejected(file, job, receipts))
@@ -77,7 +77,6 @@ def collect(job: Job, output: Path) -> Collected:
         rejected_file=str(output / REJECTED) if rejected else None,
         seconds=time.monotonic() - started,
     )
-    result = described(output / RESULT)
     write_json(output / REPORT, _report(manifest, state, receipts, collected, result))
     write_json(output / SUCCESS, {"job_id": job.job_id, "checksum": result["checksum"], **collected.to_json()})
     _clean(job)
@@ -112,12 +111,33 @@ def _finished(output: Path, job: Job) -> Collected | None:
     return Collected(**marker)
 
 
-def _commit(path: Path, job: Job, write: Callable[[BinaryIO], int]) -> int:
-    """Write a file beside its name, make it durable, and rename it: it is there whole or not at all."""
+class _Hashing:
+    """A file that knows the checksum of what was written to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = xxhash.xxh3_128()
+        self._bytes = 0
+
+    def write(self, data: Data) -> None:
+        self._file.write(data)
+        self._digest.update(data)
+        self._bytes += len(data)
+
+    def described(self, name: str) -> dict[str, Any]:
+        return {"name": name, "bytes": self._bytes, "checksum": self._digest.hexdigest()}
+
+
+def _commit(path: Path, job: Job, write: Callable[[_Hashing], int]) -> tuple[int, dict[str, Any]]:
+    """Write a file beside its name, make it durable, and rename it: it is there whole or not at all.
+
+    Returns (rows, name with bytes and checksum).
+    """
     temporary = path.with_name(f".{path.name}.{job.job_id}")
     try:
         with temporary.open("wb") as file:
-            rows = write(file)
+            hashing = _Hashing(file)
+            rows = write(hashing)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -125,7 +145,7 @@ def _commit(path: Path, job: Job, write: Callable[[BinaryIO], int]) -> int:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
-    return rows
+    return rows, hashing.described(path.name)
 
 
 def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
@@ -140,7 +160,7 @@ def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
 # -- bringing partials together ----------------------------------------------------------------------------------------
 
 
-def _write_result(file: BinaryIO, job: Job, manifest: Manifest, state: State, receipts: list[Receipt]) -> int:
+def _write_result(file: _Hashing, job: Job, manifest: Manifest, state: State, receipts: list[Receipt]) -> int:
     processor = load_job_processor(job, manifest)
     context = Context(
         options=dict(manifest.request["options"]),
@@ -173,7 +193,7 @@ def _write_result(file: BinaryIO, job: Job, manifest: Manifest, state: State, re
 
 
 def _concatenate(
-    file: BinaryIO, job: Job, manifest: Manifest, processor: Processor, context: Context, receipts: list[Receipt]
+    file: _Hashing, job: Job, manifest: Manifest, processor: Processor, context: Context, receipts: list[Receipt]
 ) -> int:
     columns = next((receipt.columns for receipt in receipts if receipt.columns is not None), None)
     if hasattr(processor.module, "header"):
@@ -186,7 +206,7 @@ def _concatenate(
     return sum(receipt.rows_out for receipt in receipts)
 
 
-def _merge_keyed(file: BinaryIO, job: Job, processor: Processor, context: Context, paths: list[Path]) -> int:
+def _merge_keyed(file: _Hashing, job: Job, processor: Processor, context: Context, paths: list[Path]) -> int:
     def combine(tables: list[pa.Table]) -> pa.Table:
         table: pa.Table = processor.call("combine", tables, context)
         return table
@@ -211,7 +231,7 @@ def _merge_keyed(file: BinaryIO, job: Job, processor: Processor, context: Contex
             path.unlink(missing_ok=True)
 
 
-def _write_tables(file: BinaryIO, tables: Iterator[pa.Table]) -> int:
+def _write_tables(file: _Hashing, tables: Iterator[pa.Table]) -> int:
     rows, header = 0, False
     for table in tables:
         if not header:
@@ -223,7 +243,7 @@ def _write_tables(file: BinaryIO, tables: Iterator[pa.Table]) -> int:
     return rows
 
 
-def _write_rejected(file: BinaryIO, job: Job, receipts: list[Receipt]) -> int:
+def _write_rejected(file: _Hashing, job: Job, receipts: list[Receipt]) -> int:
     file.write(header_of(REJECTED_COLUMNS, CANONICAL))
     for receipt in receipts:
         if "rejected" in receipt.files:
@@ -235,7 +255,7 @@ def _partial(job: Job, receipt: Receipt) -> Path:
     return job.attempts_directory / str(receipt.files["partial"]["name"])
 
 
-def _copy(file: BinaryIO, job: Job, receipt: Receipt, name: str) -> None:
+def _copy(file: _Hashing, job: Job, receipt: Receipt, name: str) -> None:
     """Append a file that a receipt names, verifying it on the way."""
     named = receipt.files[name]
     digest = xxhash.xxh3_128()
@@ -288,7 +308,7 @@ def _report(
         "rows_in": collected.rows_in,
         "rows_out": collected.rows_out,
         "rejected": collected.rejected,
-        "result": {**result, "name": RESULT},
+        "result": result,
         "seconds": {"split": manifest.split_seconds, "collect": collected.seconds},
         "attempts": [_told(receipt) for receipt in receipts],
     }

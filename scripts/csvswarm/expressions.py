@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from .errors import OptionError
 from .schema import listed
@@ -99,7 +98,7 @@ class Expression:
                     f"seen at a time. Usable are {', '.join(sorted(METHODS))}, .str and .dt."
                 )
 
-    def value(self, frame: pd.DataFrame) -> Any:
+    def value(self, frame: Any) -> Any:
         """Return the expression's value on a frame: a Series, or one value for all rows."""
         try:
             return frame.eval(self._text, engine="python")
@@ -108,8 +107,10 @@ class Expression:
         except Exception as error:
             raise OptionError(f"{self._where}: {self._text!r} fails: {type(error).__name__}: {error}.") from error
 
-    def mask(self, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    def mask(self, frame: Any) -> npt.NDArray[np.bool_]:
         """Return which rows the expression holds for; where its value is missing, it does not hold."""
+        import pandas as pd  # only here: the split checks expressions, and need not wait for pandas
+
         value = self.value(frame)
         if isinstance(value, (bool, np.bool_)):
             return np.full(len(frame), bool(value))

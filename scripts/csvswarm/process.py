@@ -41,7 +41,8 @@ def process_all(job: Job, workers: int | None) -> Processed:
     job.forget_errors()
     state = settle(job, manifest)
     count = machine.workers_for(workers, max(1, len(state.pending or manifest.chunks)))
-    _preload(processor)
+    if processor.watches_gaps:
+        importlib.import_module(".frame", __package__)  # imports pandas: once here, before the fork, for all workers
     run = 0
     shares = [0] * count
     while state.pending:
@@ -79,9 +80,3 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
 def run_chunk(job: Job, manifest: Manifest, processor: Processor, number: int, attempt: str | None = None) -> Receipt:
     """Make one attempt at one chunk under the newest schema."""
     return Attempt(job, manifest, processor, number, attempt or new_attempt()).run()
-
-
-def _preload(processor: Processor) -> None:
-    """Import before the fork what every worker needs."""
-    if not processor.wants_rows:
-        importlib.import_module(".frame", __package__)  # imports pandas, once for all workers

@@ -105,10 +105,10 @@ class Processor:
             return (getattr(self.module, function) if isinstance(function, str) else function)(*arguments)
         except (CsvswarmError, MemoryError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ProcessorError(self._told(error)) from error
 
-    def _told(self, error: Exception) -> str:
+    def _told(self, error: BaseException) -> str:
         frames = [
             frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.module.__file__
         ]
@@ -158,7 +158,7 @@ def load_processor(path: Path, *, name: str | None = None, shown: Path | None = 
 def _execute(code: CodeType, module: ModuleType, shown: Path) -> None:
     try:
         exec(code, module.__dict__)  # noqa: S102  # running the user's file is what a processor is
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = next(
             (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(shown)), 0
         )

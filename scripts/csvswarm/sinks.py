@@ -14,7 +14,7 @@ from .dialect import CANONICAL
 from .errors import ProcessorError
 from .keyed import KeyedStore
 from .processor import Processor
-from .text import canonical, join_kinds, kind_of, rows_of
+from .text import Data, canonical, join_kinds, kind_of, rows_of
 
 COMBINED_OUTPUTS = 16
 
@@ -23,7 +23,7 @@ COMBINED_OUTPUTS = 16
 class Written:
     """Rows a processor has written itself, as whole CSV records. kinds: one per column, as in text.py."""
 
-    data: bytes
+    data: Data
     rows: int
     columns: list[str]
     kinds: list[str | None]
@@ -74,7 +74,7 @@ class RowsOutput(_Held):
             kinds = [kind_of(array) for array in arrays]
             rows = len(arrays[0])
             wanted = self._forced if len(self._forced) == len(kinds) else tuple(kinds)
-            data = rows_of([canonical(a, k) for a, k in zip(arrays, wanted, strict=True)], CANONICAL)
+            data = rows_of([canonical(a, k) for a, k in zip(arrays, wanted, strict=True)], CANONICAL, wanted)
         if self._columns is None:
             self._columns, self._kinds = names, kinds
         elif self._columns != names:

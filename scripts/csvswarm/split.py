@@ -18,13 +18,14 @@ from .dialect import BOM, Dialect, header_names, sniff
 from .errors import InputError, JobError, OptionError
 from .job import Job, Manifest, write_durably
 from .processor import Context, Processor, find_processor, load_processor
-from .records import LF, NOWHERE, Grammar, outside, starts_of
+from .records import Grammar, starts_of
 from .schema import NULL_VALUES, Schema, Values, check_types
 from .source import Source, check_text, find_source
 
 HEAD_BYTES = 256 << 10
 MAX_HEADER_BYTES = 64 << 20
-SAMPLES, SAMPLE_BYTES = 64, 64 << 10
+SAMPLES, SAMPLE_BYTES = 64, 16 << 10
+GUESS_BYTES = 64 << 10
 HEADER_FILE = "000000-header.csv"
 
 
@@ -287,28 +288,25 @@ def _unpacked_size(source: Source) -> int:
 
 
 def _cut_ranges(source: Source, head: Head, count: int, request: Request) -> list[Chunk]:
-    """Cut a plain file into ranges, in parallel: quote parity first, then every chunk for itself.
+    """Cut a plain file into ranges, in parallel, reading it once.
 
-    Raises Irregular when quotes stand where parity cannot be trusted.
+    Where a range starts is told from the bytes around it, and proven by the scan of the range before: the first range
+    starts outside quotes, and one that ends outside of them hands that on to the next.
+
+    Raises Irregular when that fails, or quotes stand where parity cannot be trusted.
     """
     start, end = head.data_offset, source.size
     cuts = sorted({start + (end - start) * place // count for place in range(count)})
-    ranges = list(zip(cuts, [*cuts[1:], end], strict=True))
-    path = source.path
-    processes = machine.workers_for(request.workers, min(count, (end - start) // (4 << 20) + 1))
-    with _Processes(processes) as processes_map:
-        inside = [False]
-        for parity in processes_map(_quote_parity, [(path, low, high, head.dialect) for low, high in ranges]):
-            inside.append(inside[-1] ^ parity)
-        with source.path.open("rb") as file:
-            begins = [start] + [
-                _next_record(file, cut, state, end, head.dialect)
-                for cut, state in zip(cuts[1:], inside[1:-1], strict=True)
-            ]
-        begins = sorted({begin for begin in begins if begin < end}) or [start]
-        ranges = list(zip(begins, [*begins[1:], end], strict=True))
-        arguments = [(path, low, high, head.dialect, request.block_bytes) for low, high in ranges]
-        return list(renumbered(processes_map(_cut_range, arguments)))
+    with source.path.open("rb") as file:
+        found = {start, *(_next_record(file, cut, end, head.dialect) for cut in cuts[1:])} - {end}
+    begins = sorted(found or {start})
+    arguments = [
+        (source.path, low, high, head.dialect, request.block_bytes)
+        for low, high in zip(begins, [*begins[1:], end], strict=True)
+    ]
+    processes = machine.workers_for(request.workers, min(len(begins), (end - start) // (4 << 20) + 1))
+    with _Processes(processes) as run:
+        return list(renumbered(run(_cut_range, arguments)))
 
 
 class _Processes:
@@ -330,44 +328,28 @@ class _Processes:
             self._pool.shutdown(cancel_futures=True)
 
 
-def _quote_parity(path: Path, low: int, high: int, dialect: Dialect) -> bool:
-    """Whether the bytes [low, high) hold an odd number of quotes."""
-    import numpy as np
+def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int:
+    """Return where the first record seems to start that begins after `offset`; `end` when there is none.
 
-    if not dialect.quotechar:
-        return False
-    quote, count = ord(dialect.quotechar), 0
-    buffer = bytearray(PIECE_BYTES)
-    view = np.frombuffer(buffer, np.uint8)
-    with path.open("rb", buffering=0) as file:
-        file.seek(low)
-        while low < high and (size := file.readinto(memoryview(buffer)[: high - low])):
-            count += int(np.count_nonzero(view[:size] == quote))
-            low += size
-    return bool(count % 2)
+    Of the two assumptions, that `offset` is within quotes or not, the wrong one soon puts quotes where none may stand.
 
-
-def _next_record(file: BinaryIO, offset: int, inside: bool, end: int, dialect: Dialect) -> int:
-    """Return where the first record starts that begins after `offset`, the end of the file when there is none.
-
-    offset: anywhere in a file whose quoting is regular; inside: whether it is within quotes.
+    Raises Irregular when both do.
     """
-    import numpy as np
-
-    quote = ord(dialect.quotechar) if dialect.quotechar else None
-    file.seek(offset)
     grammar = Grammar(dialect)
-    size = 4096
-    while data := grammar.read_piece(file, size):
-        array = np.frombuffer(data, np.uint8)
-        toggles = np.flatnonzero(array == quote) if quote is not None else NOWHERE
-        ends = outside(np.flatnonzero(array == LF), toggles, inside)
-        if ends.size:
-            return offset + int(ends[0]) + 1
-        inside ^= bool(toggles.size % 2)
-        offset += len(data)
-        size = min(size * 4, PIECE_BYTES)
-    return end
+    size = GUESS_BYTES
+    while True:
+        file.seek(offset - 1)
+        before = file.read(1)[0]
+        data = grammar.read_piece(file, min(size, end - offset))
+        scans = [grammar.scan(data, before=before, inside=inside) for inside in (False, True)]
+        likely = next((scan for scan in scans if scan.regular), None)
+        if likely is None:
+            raise Irregular
+        if likely.ends.size:
+            return offset + int(likely.ends[0]) + 1
+        if offset + len(data) >= end:
+            return end
+        size *= 4
 
 
 def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: int) -> list[Chunk]:

@@ -21,6 +21,9 @@ from .dialect import Dialect
 from .errors import OptionError
 from .schema import NULL_VALUES
 
+#: Bytes, wherever they lie.
+Data = bytes | memoryview
+
 _NULLS = pa.array(NULL_VALUES, pa.string())
 _REPR_BELOW, _REPR_FROM = 1e-3, 1e10  # outside of these Arrow and Python differ about the exponent
 _WHOLE_BELOW = 1e15  # whole numbers below are written with all their digits
@@ -116,11 +119,21 @@ def quoted(text: pa.Array, dialect: Dialect) -> tuple[pa.Array, bool]:
     return pc.if_else(pc.fill_null(needy, False), wrapped, text), True
 
 
-def rows_of(columns: Sequence[pa.Array], dialect: Dialect) -> bytes:
-    """Return rows of canonical text as CSV in `dialect`, without a header. columns: arrays of text, one length."""
+def field_of(text: pa.Array, kind: str | None, dialect: Dialect) -> tuple[pa.Array, bool]:
+    """Return (canonical text as fields as they stand in the file, whether any is quoted)."""
+    if kind in ("int", "float", "bool") and dialect.delimiter not in "+-.":
+        return text, False  # nothing in a number needs quotes
+    return quoted(text, dialect)
+
+
+def rows_of(columns: Sequence[pa.Array], dialect: Dialect, kinds: Sequence[str | None] | None = None) -> Data:
+    """Return rows of canonical text as CSV in `dialect`, without a header.
+
+    columns: arrays of text, of one length. kinds: what kind of column each is the text of, where that is known.
+    """
     fields, special = [], False
-    for column in columns:
-        field, is_quoted = quoted(column, dialect)
+    for column, kind in zip(columns, kinds or [None] * len(columns), strict=True):
+        field, is_quoted = field_of(column, kind, dialect)
         fields.append(field)
         special |= is_quoted
     if not columns or not len(columns[0]):
@@ -130,43 +143,51 @@ def rows_of(columns: Sequence[pa.Array], dialect: Dialect) -> bytes:
         sink = pa.BufferOutputStream()
         options = pyarrow.csv.WriteOptions(include_header=False, delimiter=dialect.delimiter, quoting_style="none")
         pyarrow.csv.write_csv(table, sink, options)
-        written: bytes = sink.getvalue().to_pybytes()
-        return written
+        return memoryview(sink.getvalue())
     if len(columns) == 1:  # a blank line is no record: a lone missing value is written as quotes around nothing
         fields[0] = pc.fill_null(fields[0], dialect.quotechar * 2)
     return joined(fields, dialect)
 
 
-def joined(fields: Sequence[pa.Array], dialect: Dialect) -> bytes:
-    """Return fields, as they stand in the file, as the bytes of whole records."""
-    empty = pa.scalar("", fields[0].type)
-    rows = pc.binary_join_element_wise(
-        *fields, empty, pa.scalar(dialect.delimiter, fields[0].type), null_handling="replace", null_replacement=""
+def joined(fields: Sequence[pa.Array], dialect: Dialect, before: pa.Array | None = None) -> Data:
+    """Return fields, as they stand in the file, as the bytes of whole records.
+
+    before: starts of the records, each of which ends in the delimiter already.
+    """
+    # The long parts are copied once: what goes between them is put onto the short last field first.
+    last = _join([fields[-1], pa.scalar(dialect.lineterminator, fields[0].type)], "")
+    rows = _join([*fields[:-1], last], dialect.delimiter) if len(fields) > 1 else last
+    return content(rows if before is None else _join([before, rows], ""))
+
+
+def _join(fields: Sequence[Any], separator: str) -> pa.Array:
+    kind = fields[0].type
+    return pc.binary_join_element_wise(
+        *fields, pa.scalar(separator, kind), null_handling="replace", null_replacement=""
     )
-    if isinstance(rows, pa.ChunkedArray):
-        rows = rows.combine_chunks()
-    offsets = np.frombuffer(rows.buffers()[1], np.int32)[rows.offset : rows.offset + len(rows) + 1]
-    data = np.frombuffer(rows.buffers()[2], np.uint8)[offsets[0] : offsets[-1]].copy()
-    ends = offsets[1:] - offsets[0] - 1
-    data[ends] = 10
-    return terminated(data.tobytes(), ends, dialect)
 
 
-def terminated(data: bytes, ends: Any, dialect: Dialect) -> bytes:
+def content(array: pa.Array) -> memoryview:
+    """Return the bytes of all values of an array, one after the other, without copying them."""
+    offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
+    return memoryview(array.buffers()[2])[offsets[0] : offsets[-1]] if len(array) else memoryview(b"")
+
+
+def terminated(data: Data, ends: Any, dialect: Dialect) -> Data:
     """Return records that end in LF at `ends` with the line ending of the dialect."""
     if dialect.lineterminator == "\n":
         return data
     ending = np.frombuffer(dialect.lineterminator.encode(), np.uint8)
     array = np.frombuffer(data, np.uint8).copy()
     array[ends] = ending[-1]
-    return np.insert(array, ends, ending[0]).tobytes() if ending.size > 1 else array.tobytes()
+    return (np.insert(array, ends, ending[0]) if ending.size > 1 else array).data
 
 
 def header_of(names: Sequence[str], dialect: Dialect) -> bytes:
     """Return a header record."""
     if not names:
         return dialect.lineterminator.encode()
-    return rows_of([pa.array([str(name)], pa.string()) for name in names], dialect)
+    return bytes(rows_of([pa.array([str(name)], pa.string()) for name in names], dialect))
 
 
 def _float_text(array: pa.Array) -> pa.Array:
