@@ -67,7 +67,8 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
             return _fail(f"{error.filename}: {error.strerror}. Check its permissions, or name another directory.")
         where = f"{error.filename}: " if error.filename else ""
         return _fail(
-            f"{where}{error.strerror or error}. Run again with the same job_id when that is mended; what is done is kept."
+            f"{where}{error.strerror or error}. "
+            "Run again with the same job_id when that is mended; what is done is kept."
         )
     except KeyboardInterrupt:
         print("stopped; run again with the same job_id to go on.", file=sys.stderr)
