@@ -72,6 +72,7 @@ def run_here(directory: Path, source: Path, *, chunks: int = 1, block_bytes: int
     with mock.patch("os.fsync"), mock.patch("csvswarm.split.PIECE_BYTES", block_bytes):
         manifest = split(job, Request(input=source, chunks=chunks, workers=1, block_bytes=block_bytes, **request))
         processor = load_job_processor(job, manifest)
+        job.forget_errors()
         while (state := settle(job, manifest)).pending:
             for number in state.pending:
                 run_chunk(job, manifest, processor, number)

@@ -143,7 +143,7 @@ class Attempt:
             if not self._chunk.blocks:
                 self._call(output, self._reader.empty(), before, (1, 0))
             fields = output.close()
-        fields["rows_in"] = rows_in
+        fields["rows_in"] = rows_in - len(self._rejected)  # read, but not processed
         self._rejected += self._reader.rejected
         if self._rejected:
             fields["rejected"] = len(self._rejected)
@@ -189,6 +189,8 @@ class Attempt:
                 raise ProcessorError(
                     f"{told}\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"
                 ) from error
+            if not len(rows):
+                return  # all of its records are set aside already
             if len(rows) < 2:
                 self._rejected.append(Rejected(records[0], "", str(error).replace("\n", " "), _record_text(rows)))
                 return

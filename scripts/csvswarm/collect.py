@@ -150,7 +150,7 @@ def _commit(path: Path, job: Job, write: Callable[[_Hashing], int]) -> tuple[int
 
 def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
     for chunk, receipt in zip(manifest.chunks, receipts, strict=True):
-        if receipt.rows_in + receipt.rejected not in (chunk.rows, chunk.rows + receipt.rejected):
+        if receipt.rows_in + receipt.rejected != chunk.rows:
             raise JobError(
                 f"job {job.job_id}: chunk {chunk.number} has {chunk.rows} records, but its receipt speaks of "
                 f"{receipt.rows_in} read and {receipt.rejected} rejected; please report this."

@@ -110,7 +110,7 @@ def check_text(head: bytes, source: Source) -> None:
         raise InputError(f"{source.path} is empty: a CSV needs at least a header record.")
     if head.startswith(UTF16):
         raise InputError(f"{source.path} is UTF-16 text: add -e encoding=utf-16.")
-    if b"\0" in head[:4096]:
+    if b"\0" in head[:4096].partition(b"\n")[0]:  # further on it is the fault of one record
         raise InputError(
             f"{source.path} is not a text file (byte {head.index(0)} is NUL). "
             "If it is UTF-16 text, say -e encoding=utf-16."

@@ -96,14 +96,14 @@ def a_zip() -> bytes:
         (a_zip(), "is not a CSV file but a zip archive or a spreadsheet (.xlsx, .ods): unpack it,"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not a CSV file but a picture."),
         (b"PAR1\x15\x04\x15", "is not a CSV file but a Parquet file: convert it to CSV first."),
-        (NOISE, "is not a text file (byte "),
-        (NOISE.replace(b"\0", b""), "the header is not UTF-8 (byte 0x"),
+        (b"DATA\x01\0\0\0" * 99, "is not a text file (byte 5 is NUL)."),
+        (NOISE, "the header is not UTF-8 (byte 0x"),
         ("a,b\n1,2\n".encode("utf-16-le"), "is not a text file (byte 1 is NUL). If it is UTF-16 text,"),
         ("a,b\n1,2\n".encode("utf-16"), "is UTF-16 text: add -e encoding=utf-16."),
         ("naïve,b\n1,2\n".encode("latin-1"), "the header is not UTF-8 (byte 0xef at position 2): say what it is"),
         (b'"a,b\n1,2\n', "the header opens a quote that is never closed."),
     ],
-    ids=["zip", "png", "parquet", "noise", "noise without NUL", "UTF-16 bare", "UTF-16", "Latin-1", "open quote"],
+    ids=["zip", "png", "parquet", "records of some program", "noise", "UTF-16 bare", "UTF-16", "Latin-1", "open quote"],
 )
 def test_not_a_csv(scripts: Scripts, data: bytes, told: str) -> None:
     source = written(scripts, data)

@@ -203,9 +203,8 @@ def process(block, context):
 
 
 def test_what_it_prints_is_not_taken_for_the_answer(scripts: Scripts) -> None:
-    source, mine = given(
-        scripts, "print('loaded')\n\n\ndef process(block, context):\n    print('here')\n    return block\n"
-    )
+    code = "print('loaded')\n\n\ndef process(block, context):\n    print('here')\n    return block\n"
+    source, mine = given(scripts, code)
 
     assert scripts.split(source, "--processor", mine).done["chunks"] == 1
     run = scripts.process()

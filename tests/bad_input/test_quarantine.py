@@ -1,0 +1,185 @@
+"""on_error=quarantine: bad records are set aside with number and reason, the rest is processed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from csvswarm.errors import CsvswarmError
+
+from tests.helpers import CUTS, Result, Scripts, run_every_way, run_here
+
+HEADER = "id,n,note\n"
+POISON = """\
+def process(block, context):
+    if (block["note"] == "poison").any():
+        raise ValueError("poison")
+    return block
+"""
+
+
+def mine(directory: Path, code: str = POISON) -> str:
+    (directory / "mine.py").write_text(code)
+    return str(directory / "mine.py")
+
+
+def written(directory: Path, *records: str | bytes) -> Path:
+    """A CSV of these records, and of good ones around them, so that no cut has only bad ones."""
+    path = directory / "data.csv"
+    lines = [record.encode() if isinstance(record, str) else record for record in records]
+    path.write_bytes(HEADER.encode() + b"\n".join(lines) + b"\n")
+    return path
+
+
+def set_aside(directory: Path, source: Path, processor: str, **request: object) -> Result:
+    """The result of a job in quarantine, the same for every cut and for ranges and chunk files."""
+    result = run_every_way(directory, source, processor=processor, on_error="quarantine", **request)
+    files = directory / "files"
+    assert run_every_way(
+        files, source, cuts=CUTS[1:], processor=processor, on_error="quarantine", mode="files", **request
+    ) == result  # fmt: skip
+    return result
+
+
+EVERY_KIND: tuple[str | bytes, ...] = (
+    "1,10,good",
+    "2,20",
+    '3,30,"two\nlines"',
+    "4,40,too,many",
+    b"5,50,n\0l",
+    b"6,60,caf\xe9",
+    "7,twelve,good",
+    "8,80,poison",
+    '9,"90",',
+    '10,,"quoted, ""too"""',
+)
+
+
+def test_every_kind_of_bad_record_at_once(tmp_path: Path) -> None:
+    source = written(tmp_path, *EVERY_KIND)
+
+    result = set_aside(tmp_path, source, mine(tmp_path), column_types={"n": "int"})
+
+    assert result.data.decode() == (
+        'id,n,note\n1,10,good\n3,30,"two\nlines"\n9,90,\n10,,"quoted, ""too"""\n'
+    )  # fmt: skip
+    assert result.rejected
+    assert result.rejected.startswith(b"record,column,reason,text\n")
+    (few, many, nul, encoding, kind, raised) = result.rejects
+    assert few == ["2", "", "2 fields where the header has 3", "2,20"]
+    assert many == ["4", "", "4 fields where the header has 3", "4,40,too,many"]
+    assert nul == ["5", "", "a NUL byte at position 6", "5,50,n\0l"]
+    assert encoding[:2] == ["6", ""]
+    assert encoding[2].startswith("byte 0xe9 at position 8 is not UTF-8")
+    assert encoding[3] == "6,60,caf\N{REPLACEMENT CHARACTER}"
+    assert kind == ["7", "n", "'twelve' is not of the type int", "7,twelve,good"]
+    assert raised[:2] == ["8", ""]
+    assert raised[2].startswith("processor mine failed: ValueError: poison")
+    assert "mine.py:3 in process" in raised[2]
+    assert raised[3] == "8,80,poison"
+
+
+@pytest.mark.parametrize("processor", ["statistics", "transform", "aggregate"])
+def test_the_figures_are_those_of_the_good_records(tmp_path: Path, processor: str) -> None:
+    options = {"aggregate": {"group_by": "note", "metrics": {"n": ["sum", "median", "first", "last"]}}}
+    options |= {"statistics": {"window": 3}, "transform": {"where": "n > 0", "columns": ["n", "id"]}}
+    good = [f"{number},{number * number},{'ab'[number % 2]}" for number in range(30)]
+    bad: list[str | bytes] = ["x", "1,2,3,4", b"1,2,\xff", b"1,\0,3"]
+    mixed = [*good[:10], *bad[:2], *good[10:29], *bad[2:], good[29]]
+
+    result = set_aside(tmp_path, written(tmp_path, *mixed), processor, options=options[processor])
+
+    assert [reject[0] for reject in result.rejects] == ["11", "12", "32", "33"]
+    only_good = tmp_path / "good"
+    only_good.mkdir()
+    source = written(only_good, *good)
+    assert result.data == run_here(only_good, source, processor=processor, options=options[processor]).data
+
+
+def test_nothing_but_bad_records(tmp_path: Path) -> None:
+    source = written(tmp_path, "1", "2,3", "4,5,6,7")
+
+    result = set_aside(tmp_path, source, "transform")
+
+    assert result.data.decode() == HEADER
+    assert [reject[0] for reject in result.rejects] == ["1", "2", "3"]
+
+
+def test_no_bad_record_leaves_no_file(tmp_path: Path) -> None:
+    assert set_aside(tmp_path, written(tmp_path, "1,2,3"), "transform").rejected is None
+
+
+def test_line_endings_and_delimiters_of_the_input_are_kept_in_the_text(tmp_path: Path) -> None:
+    source = tmp_path / "data.csv"
+    source.write_bytes(b'a;b\r\n1;2\r\n3\r\n"x\r\ny";4;5\r\n\r\n6;7')
+
+    result = set_aside(tmp_path, source, "transform")
+
+    assert result.data == b"a;b\r\n1;2\r\n6;7\r\n"
+    assert result.rejects == [
+        ["2", "", "1 field where the header has 2", "3"],
+        ["3", "", "3 fields where the header has 2", '"x\r\ny";4;5'],
+    ]
+
+
+def test_a_value_of_another_type_is_named_with_its_column(tmp_path: Path) -> None:
+    rows = ["1,1.5,a", "2,x,b", "3,,c", '4,"",d', "5,2020-01-01,e", "6,1e3,f"]
+    source = written(tmp_path, *rows)
+    aggregate = {"group_by": "note", "metrics": {"n": "sum"}}
+
+    with pytest.raises(CsvswarmError, match=r"record 2, column 'n': 'x' is not of the type float: '2,x,b'\. Mend"):
+        run_here(tmp_path, source, processor="aggregate", options=aggregate, column_types={"n": "float"})
+    result = set_aside(tmp_path, source, "aggregate", options=aggregate, column_types={"n": "float"})
+
+    assert result.rows == [["a", "1.5"], ["c", "0.0"], ["d", "0.0"], ["f", "1000.0"]]
+    assert [reject[:2] for reject in result.rejects] == [["2", "n"], ["5", "n"]]
+
+
+def test_a_processor_that_looks_back_cannot_tell_which_record_is_to_blame(tmp_path: Path) -> None:
+    source = written(tmp_path, "1,2,good", "2,3,poison", "3,4,good")
+
+    with pytest.raises(CsvswarmError, match="cannot tell which record is to blame when blocks overlap"):
+        run_here(tmp_path, source, processor=mine(tmp_path, f"OVERLAP = 2\n{POISON}"), on_error="quarantine")
+
+
+def test_a_processor_that_returns_nonsense_is_no_fault_of_the_records(tmp_path: Path) -> None:
+    source = written(tmp_path, "1,2,good")
+
+    with pytest.raises(CsvswarmError, match="returned NoneType, but process, combine and finish must return"):
+        run_here(tmp_path, source, processor=mine(tmp_path, "def process(block, context):\n    pass\n"),
+                 on_error="quarantine")  # fmt: skip
+
+
+def test_a_processor_that_needs_a_row_is_not_blamed_on_records_that_are_gone(tmp_path: Path) -> None:
+    source = written(tmp_path, "1,2,x", "2", "3", "4", "5", "6,7,x")
+    code = "def process(block, context):\n    block.iloc[0]\n    return block\n"
+
+    result = set_aside(tmp_path, source, mine(tmp_path, code))
+
+    assert result.data.decode() == f"{HEADER}1,2,x\n6,7,x\n"
+    assert [reject[0] for reject in result.rejects] == ["2", "3", "4", "5"]
+
+
+def test_a_failed_job_goes_on_in_quarantine(scripts: Scripts) -> None:
+    source = written(scripts.directory, *[f"{number},1,x" for number in range(50)], "50,1", "51,1,x")
+    options = ("--processor", "transform", "--chunks", "3")
+    assert scripts.split(source, *options).code == 0
+    assert "record 51: 2 fields where the header has 3" in scripts.process().line
+
+    assert scripts.split(source, *options, "--on-error", "quarantine").code == 0
+    assert scripts.process().done["chunks_run"] == 1
+    collected = scripts.collect().done
+
+    assert (collected["rows_in"], collected["rows_out"], collected["rejected"]) == (52, 51, 1)
+    assert (scripts.output / "rejected.csv").read_text() == (
+        'record,column,reason,text\n51,,2 fields where the header has 3,"50,1"\n'
+    )
+
+
+def test_on_error_is_one_of_two(scripts: Scripts) -> None:
+    source = written(scripts.directory, "1,2,3")
+
+    line = scripts.split(source, "--on-error", "ignore").line
+
+    assert line == "on_error is 'ignore', but must be fail or quarantine."
+    assert not scripts.job.exists()
