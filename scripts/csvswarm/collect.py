@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import pyarrow as pa
-import xxhash
-
-from .attempt import REJECTED_COLUMNS, load_job_processor
-from .dialect import BOM, CANONICAL
 from .errors import JobError
 from .job import SUCCESS, Job, Manifest, Receipt, read_json, sync_directory, write_json
-from .keyed import FAN_IN, merge_runs, write_run
-from .processor import Context, Processor
-from .sinks import described, frame_table, read_table
+from .merge import take_merged
+from .result import Hashing, write_rejected, write_result
+from .sinks import described
 from .state import State, settle
-from .text import Data, canonical, header_of, kind_of, rows_of
 
-COPY_BYTES = 4 << 20
 RESULT, REJECTED, REPORT = "result.csv", "rejected.csv", "job.json"
 
 
@@ -62,10 +55,16 @@ def collect(job: Job, output: Path) -> Collected:
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
     _verify_rows(job, manifest, receipts)
     output.mkdir(parents=True, exist_ok=True)
-    rows_out, result = _commit(output / RESULT, job, lambda file: _write_result(file, job, manifest, state, receipts))
+    write_json(output / REPORT, {"format": manifest.format, "job_id": job.job_id, "status": "collecting"})
+    if (merged := take_merged(job, output / RESULT, receipts)) is not None:
+        rows_out, result = merged
+    else:
+        rows_out, result = _commit(
+            output / RESULT, job, lambda file: write_result(file, job, manifest, state.schema, receipts)
+        )
     rejected = sum(receipt.rejected for receipt in receipts)
     if rejected:
-        _commit(output / REJECTED, job, lambda file: _write_rejected(file, job, receipts))
+        _commit(output / REJECTED, job, lambda file: write_rejected(file, job, receipts))
     else:
         (output / REJECTED).unlink(missing_ok=True)
     collected = Collected(
@@ -96,6 +95,8 @@ def check_output(output: Path, job_id: str) -> None:
     if report is None and (output / RESULT).exists():
         raise JobError(f"output {output} already holds a {RESULT} of something else: name another directory.")
     existing = next(path for path in [output, *output.parents] if path.exists())
+    if not existing.is_dir():
+        raise JobError(f"output {output} cannot be made: {existing} is a file.")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise JobError(f"output {output} cannot be written: you lack the permission on {existing}.")
 
@@ -111,24 +112,7 @@ def _finished(output: Path, job: Job) -> Collected | None:
     return Collected(**marker)
 
 
-class _Hashing:
-    """A file that knows the checksum of what was written to it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._digest = xxhash.xxh3_128()
-        self._bytes = 0
-
-    def write(self, data: Data) -> None:
-        self._file.write(data)
-        self._digest.update(data)
-        self._bytes += len(data)
-
-    def described(self, name: str) -> dict[str, Any]:
-        return {"name": name, "bytes": self._bytes, "checksum": self._digest.hexdigest()}
-
-
-def _commit(path: Path, job: Job, write: Callable[[_Hashing], int]) -> tuple[int, dict[str, Any]]:
+def _commit(path: Path, job: Job, write: Callable[[Hashing], int]) -> tuple[int, dict[str, Any]]:
     """Write a file beside its name, make it durable, and rename it: it is there whole or not at all.
 
     Returns (rows, name with bytes and checksum).
@@ -136,7 +120,7 @@ def _commit(path: Path, job: Job, write: Callable[[_Hashing], int]) -> tuple[int
     temporary = path.with_name(f".{path.name}.{job.job_id}")
     try:
         with temporary.open("wb") as file:
-            hashing = _Hashing(file)
+            hashing = Hashing(file)
             rows = write(hashing)
             file.flush()
             os.fsync(file.fileno())
@@ -155,135 +139,6 @@ def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
                 f"job {job.job_id}: chunk {chunk.number} has {chunk.rows} records, but its receipt speaks of "
                 f"{receipt.rows_in} read and {receipt.rejected} rejected; please report this."
             )
-
-
-# -- bringing partials together ----------------------------------------------------------------------------------------
-
-
-def _write_result(file: _Hashing, job: Job, manifest: Manifest, state: State, receipts: list[Receipt]) -> int:
-    processor = load_job_processor(job, manifest)
-    context = Context(
-        options=dict(manifest.request["options"]),
-        names=manifest.names,
-        schema=state.schema,
-        dialect=manifest.dialect,
-        null_values=manifest.request["null_values"],
-        rows=sum(receipt.rows_in for receipt in receipts),
-    )
-    if not processor.combines:
-        return _concatenate(file, job, manifest, processor, context, receipts)
-    for receipt in receipts:
-        _verify(job, receipt, "partial")
-    paths = [_partial(job, receipt) for receipt in receipts]
-    if processor.is_keyed:
-        return _merge_keyed(file, job, processor, context, paths)
-    import pandas as pd  # only here: most jobs end without it
-
-    frames = [read_table(path) for path in paths]
-    partials = [table.to_pandas() if table.schema.pandas_metadata else table for table in frames]
-    result = processor.call("combine", partials, context)
-    if processor.finishes:
-        result = processor.call("finish", result, context)
-    if isinstance(result, pd.DataFrame) or not isinstance(result, pa.Table):
-        from .frame import to_columns
-
-        names, arrays = to_columns(result, processor.name)
-        result = pa.table(arrays, names=names)
-    return _write_tables(file, iter([result]))
-
-
-def _concatenate(
-    file: _Hashing, job: Job, manifest: Manifest, processor: Processor, context: Context, receipts: list[Receipt]
-) -> int:
-    columns = next((receipt.columns for receipt in receipts if receipt.columns is not None), None)
-    if hasattr(processor.module, "header"):
-        header = processor.call("header", context, (BOM if manifest.bom else b"") + manifest.header.encode())
-        file.write(header)
-    elif columns:
-        file.write(header_of(columns, CANONICAL))
-    for receipt in receipts:
-        _copy(file, job, receipt, "partial")
-    return sum(receipt.rows_out for receipt in receipts)
-
-
-def _merge_keyed(file: _Hashing, job: Job, processor: Processor, context: Context, paths: list[Path]) -> int:
-    def combine(tables: list[pa.Table]) -> pa.Table:
-        table: pa.Table = processor.call("combine", tables, context)
-        return table
-
-    keys = processor.keys(context)
-    merged: list[Path] = []
-    try:
-        while len(paths) > FAN_IN:
-            path = job.directory / f"merge-{len(merged)}.arrow"
-            write_run(path, merge_runs(paths[:FAN_IN], keys, combine))
-            merged.append(path)
-            paths = [*paths[FAN_IN:], path]
-        pieces = merge_runs(paths, keys, combine)
-        result = processor.call("finish", pieces, context) if processor.finishes else pieces
-        if isinstance(result, pa.Table):
-            result = iter([result])
-        elif not isinstance(result, Iterator):
-            result = iter([frame_table(result, processor)])
-        return _write_tables(file, result)
-    finally:
-        for path in merged:
-            path.unlink(missing_ok=True)
-
-
-def _write_tables(file: _Hashing, tables: Iterator[pa.Table]) -> int:
-    rows, header = 0, False
-    for table in tables:
-        if not header:
-            file.write(header_of(table.column_names, CANONICAL))
-            header = True
-        arrays = [column.combine_chunks() for column in table.columns]
-        file.write(rows_of([canonical(array, kind_of(array)) for array in arrays], CANONICAL))
-        rows += table.num_rows
-    return rows
-
-
-def _write_rejected(file: _Hashing, job: Job, receipts: list[Receipt]) -> int:
-    file.write(header_of(REJECTED_COLUMNS, CANONICAL))
-    for receipt in receipts:
-        if "rejected" in receipt.files:
-            _copy(file, job, receipt, "rejected")
-    return sum(receipt.rejected for receipt in receipts)
-
-
-def _partial(job: Job, receipt: Receipt) -> Path:
-    return job.attempts_directory / str(receipt.files["partial"]["name"])
-
-
-def _copy(file: _Hashing, job: Job, receipt: Receipt, name: str) -> None:
-    """Append a file that a receipt names, verifying it on the way."""
-    named = receipt.files[name]
-    digest = xxhash.xxh3_128()
-    try:
-        with (job.attempts_directory / named["name"]).open("rb", buffering=0) as source:
-            while data := source.read(COPY_BYTES):
-                digest.update(data)
-                file.write(data)
-    except FileNotFoundError:
-        _lost(job, receipt)
-    if digest.hexdigest() != named["checksum"]:
-        _lost(job, receipt)
-
-
-def _verify(job: Job, receipt: Receipt, name: str) -> None:
-    named = receipt.files[name]
-    path = job.attempts_directory / named["name"]
-    if not path.is_file() or described(path) != named:
-        _lost(job, receipt)
-
-
-def _lost(job: Job, receipt: Receipt) -> None:
-    """Take the receipt of a lost or damaged partial back, so that the next run makes it again."""
-    (job.receipts_directory / f"{receipt.chunk:06d}-{receipt.generation:04d}.json").unlink(missing_ok=True)
-    raise JobError(
-        f"the partial of chunk {receipt.chunk} in {job.attempts_directory} is lost or damaged: "
-        f"its receipt was taken back; run job {job.job_id} again and only this chunk is processed again."
-    )
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------

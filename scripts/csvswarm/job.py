@@ -193,6 +193,13 @@ class Job:
         sync_directory(self.receipts_directory)
         return True
 
+    def receipt(self, chunk: int, generation: int) -> Receipt:
+        """Return the receipt of a chunk that is known to have one."""
+        data = read_json(self.receipts_directory / f"{chunk:06d}-{generation:04d}.json")
+        if data is None:
+            raise JobError(f"the receipt of chunk {chunk} in {self.receipts_directory} is gone.")
+        return Receipt(**data)
+
     def receipts(self) -> Iterator[Receipt]:
         """Yield all receipts, by chunk and generation."""
         for path in sorted(self.receipts_directory.iterdir()):  # a listing is fresh where a look-up may be cached

@@ -41,8 +41,8 @@ class Pool:
         self._attempts: dict[int, int] = {}
         self.chunks_per_worker = [0] * count
 
-    def map(self, chunks: Sequence[int], stop: Callable[[str], bool]) -> None:
-        """Run the chunks; give no new ones out once `stop(status)` holds for one that ended.
+    def map(self, chunks: Sequence[int], ended: Callable[[int, str], bool]) -> None:
+        """Run the chunks, telling `ended(chunk, status)` of each; give no new ones out once it says to stop.
 
         Raises CsvswarmError when a chunk was given up.
         """
@@ -64,7 +64,7 @@ class Pool:
                         waiting.appendleft(chunk)
                     else:
                         self.chunks_per_worker[self._workers.index(worker)] += 1
-                        stopped |= stop(status)
+                        stopped |= ended(chunk, status)
                     if not worker.process.is_alive():
                         self._replace(worker)
                     if not stopped:

@@ -11,9 +11,10 @@ from . import machine
 from .attempt import Attempt, load_job_processor
 from .errors import JobError
 from .job import Job, Manifest, Receipt, new_attempt, read_json, write_json
+from .merge import Merger
 from .pool import Pool
 from .processor import Processor
-from .state import read_state, settle
+from .state import State, read_state, settle
 
 
 @dataclass
@@ -46,11 +47,7 @@ def process_all(job: Job, workers: int | None) -> Processed:
     run = 0
     shares = [0] * count
     while state.pending:
-        pool = Pool(count, lambda number: run_chunk(job, manifest, processor, number).status)
-        try:
-            pool.map(state.pending, stop=lambda status: status == "error")
-        finally:
-            pool.close()
+        pool = _run_pending(job, manifest, processor, state, count)
         run += sum(pool.chunks_per_worker)
         shares = [share + more for share, more in zip(shares, pool.chunks_per_worker, strict=True)]
         before, state = state, settle(job, manifest)
@@ -64,6 +61,25 @@ def process_all(job: Job, workers: int | None) -> Processed:
         return Processed(**{**before_this, "chunks_run": 0})
     write_json(told, done.to_json())
     return done
+
+
+def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: State, count: int) -> Pool:
+    """Run the chunks that are pending under one schema, and merge early what may follow each other."""
+    merger = None if processor.combines else Merger(job, manifest, processor, state)
+    pool = Pool(count, lambda number: run_chunk(job, manifest, processor, number).status)
+
+    def ended(chunk: int, status: str) -> bool:
+        if merger and status == "done":
+            merger.tell(chunk)
+        return status == "error"
+
+    try:
+        pool.map(state.pending, ended)
+    finally:
+        pool.close()
+        if merger:
+            merger.close()
+    return pool
 
 
 def process_one(job: Job, number: int, attempt: str | None) -> Receipt:

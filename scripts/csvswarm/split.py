@@ -125,6 +125,8 @@ def _check_same(job: Job, manifest: Manifest, source: Source, processor: Process
     same = source.to_json()
     if manifest.input["path"] != same["path"]:
         what = f"for another input ({manifest.input['path']})"
+    elif manifest.input["encoding"] != same["encoding"]:
+        what = f"with another encoding ({manifest.input['encoding']})"
     elif manifest.input != same:
         what = f"from {source.path} as it was before it changed"
     elif manifest.processor["sha256"] != processor.sha256:
