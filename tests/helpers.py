@@ -146,8 +146,8 @@ class Scripts:
     def process(self, *arguments: str) -> Run:
         return self._run("split_processing.py", *(arguments or ("--workers", "1")))
 
-    def collect(self) -> Run:
-        return self._run("collect_results.py", "--output", self.output)
+    def collect(self, *arguments: str | Path) -> Run:
+        return self._run("collect_results.py", "--output", self.output, *arguments)
 
     def all(self, source: Path, *arguments: str | Path) -> Result:
         """Run all three; every one of them must do well."""
@@ -156,9 +156,13 @@ class Scripts:
         rejected = self.output / "rejected.csv"
         return Result((self.output / "result.csv").read_bytes(), rejected.read_bytes() if rejected.exists() else None)
 
-    def nothing_looks_finished(self) -> bool:
-        """Whether nothing is left that could be taken for a result."""
-        return not any((self.output / name).exists() for name in ("result.csv", "rejected.csv", "job.json", SUCCESS))
+    def nothing_looks_finished(self, output: Path | None = None) -> bool:
+        """Whether nothing is left that could be taken for a result, beside a report that says there is none yet."""
+        left = {path.name for path in (output or self.output).glob("*")}
+        if "job.json" in left:
+            report = json.loads(((output or self.output) / "job.json").read_text())
+            return left == {"job.json"} and report["status"] == "collecting"
+        return not left & {"result.csv", "rejected.csv", SUCCESS}
 
     def _run(self, script: str, *arguments: str | Path) -> Run:
         command = [*self.before, sys.executable, ROOT / "scripts" / script, "--job", self.job, "--json", *arguments]

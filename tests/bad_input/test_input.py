@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from csvswarm.errors import InputError
 
-from tests.helpers import Scripts, run_every_way
+from tests.helpers import Scripts, run_every_way, run_here
 
 GOOD = "id,name,x\n1,one,1.5\n2,two,2.5\n3,three,3.5\n"
 MAP = "def process(block, context):\n    return block\n"
@@ -73,7 +74,7 @@ def test_a_pipe(scripts: Scripts) -> None:
     assert refused(scripts, source) == f"{source} is not a regular file: save what it gives to one first."
 
 
-@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n\n\n", b"\r\n\r\n", b"\xef\xbb\xbf\r\n"])
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n\r\n\n"])
 def test_nothing_in_it(scripts: Scripts, data: bytes) -> None:
     source = written(scripts, data)
 
@@ -203,13 +204,13 @@ def test_bytes_of_another_encoding(scripts: Scripts) -> None:
     assert "-e encoding=latin-1" in line
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "cp1252"])
 def test_an_encoding_that_is_named_is_read(scripts: Scripts, encoding: str) -> None:
     text = "id,naïve\n1,one\n2,très cher\n"
 
-    done = scripts.all(
-        written(scripts, text.encode(encoding)), "--processor", "transform", "--encoding", encoding, "--chunks", "2"
-    )
+    source = written(scripts, text.encode(encoding))
+
+    done = run_every_way(scripts.directory, source, processor="transform", encoding=encoding)
 
     assert done.data.decode("utf-8") == text
 
@@ -222,7 +223,7 @@ def test_an_encoding_that_is_not_the_one_named(scripts: Scripts) -> None:
     assert line.startswith(f"{source} is not cp1252 text near byte 10 (")
 
 
-@pytest.mark.parametrize("encoding", ["latin-9000", "base64", "rot13"])
+@pytest.mark.parametrize("encoding", ["latin-9000", "base64"])
 def test_an_encoding_that_is_none(scripts: Scripts, encoding: str) -> None:
     assert refused(scripts, written(scripts, GOOD), "--encoding", encoding).startswith(
         f"encoding {encoding!r} is not known to Python: use a name like utf-8"
@@ -260,14 +261,15 @@ def test_a_whole_compressed_file(scripts: Scripts, suffix: str) -> None:
     data = plenty()
     source = written(scripts, COMPRESS[suffix](data), f"data.csv.{suffix}")
 
-    assert scripts.all(source, "--processor", "transform", "--chunks", "2").data == data
+    assert (
+        run_every_way(scripts.directory, source, cuts=((1, 1 << 20), (2, 1 << 17)), processor="transform").data == data
+    )
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-@pytest.mark.parametrize("share", [0.9, 0.00005])
-def test_a_compressed_file_that_is_cut_off(scripts: Scripts, suffix: str, share: float) -> None:
+def test_a_compressed_file_that_is_cut_off(scripts: Scripts, suffix: str) -> None:
     packed = COMPRESS[suffix](plenty())
-    source = written(scripts, packed[: max(12, int(len(packed) * share))], f"data.csv.{suffix}")
+    source = written(scripts, packed[:-1000], f"data.csv.{suffix}")
 
     line = refused(scripts, source)
 
@@ -289,7 +291,8 @@ def test_a_compressed_file_with_a_wrong_byte(scripts: Scripts, suffix: str) -> N
 def test_nothing_compressed(scripts: Scripts, suffix: str) -> None:
     source = written(scripts, COMPRESS[suffix](b""), f"data.csv.{suffix}")
 
-    assert refused(scripts, source) == f"{source} is empty: a CSV needs at least a header record."
+    with pytest.raises(InputError, match="is empty: a CSV needs at least a header record"):
+        run_here(scripts.directory, source)
 
 
 def test_ranges_of_a_compressed_file_cannot_be_read(scripts: Scripts) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from csvswarm.errors import CsvswarmError
@@ -31,7 +32,7 @@ def written(directory: Path, *records: str | bytes) -> Path:
     return path
 
 
-def set_aside(directory: Path, source: Path, processor: str, **request: object) -> Result:
+def set_aside(directory: Path, source: Path, processor: str, **request: Any) -> Result:
     """The result of a job in quarantine, the same for every cut and for ranges and chunk files."""
     result = run_every_way(directory, source, processor=processor, on_error="quarantine", **request)
     files = directory / "files"
@@ -81,7 +82,9 @@ def test_every_kind_of_bad_record_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("processor", ["statistics", "transform", "aggregate"])
 def test_the_figures_are_those_of_the_good_records(tmp_path: Path, processor: str) -> None:
-    options = {"aggregate": {"group_by": "note", "metrics": {"n": ["sum", "median", "first", "last"]}}}
+    options: dict[str, dict[str, Any]] = {
+        "aggregate": {"group_by": "note", "metrics": {"n": ["sum", "median", "first", "last"]}}
+    }
     options |= {"statistics": {"window": 3}, "transform": {"where": "n > 0", "columns": ["n", "id"]}}
     good = [f"{number},{number * number},{'ab'[number % 2]}" for number in range(30)]
     bad: list[str | bytes] = ["x", "1,2,3,4", b"1,2,\xff", b"1,\0,3"]

@@ -35,7 +35,6 @@ def fails(scripts: Scripts, code: str, *arguments: str) -> list[str]:
     source, mine = given(scripts, code)
     assert scripts.split(source, "--processor", mine, *arguments).code == 0
     message = scripts.process().message
-    assert scripts.collect().message == message
     assert scripts.nothing_looks_finished()
     return message.splitlines()
 
@@ -115,12 +114,13 @@ def process(block, context):
     check(block)
     return block
 """
-    reason, first, second, where = fails(scripts, code, "--chunks", "4")
+    reason, first, second, where = lines = fails(scripts, code, "--chunks", "4")
 
     assert reason == "processor mine failed: ValueError: sixty is too much"
     assert first == "  mine.py:7 in process: check(block)"
     assert second == '  mine.py:3 in check: raise ValueError("sixty is too much\\nreally")'
     assert where == f"  in chunk 3, records {record_range(scripts, 3)}"
+    assert scripts.collect().message.splitlines() == lines
 
 
 def record_range(scripts: Scripts, chunk: int) -> str:
@@ -145,9 +145,7 @@ def test_a_process_that_ends_with_it(scripts: Scripts) -> None:
     assert scripts.nothing_looks_finished()
 
 
-@pytest.mark.parametrize(
-    ("returned", "told"), [("None", "NoneType"), ("block['x']", "Series"), ("block.to_csv()", "str"), ("[1]", "list")]
-)
+@pytest.mark.parametrize(("returned", "told"), [("None", "NoneType"), ("block['x']", "Series")])
 def test_something_else_than_a_frame(scripts: Scripts, returned: str, told: str) -> None:
     lines = fails(scripts, f"def process(block, context):\n    return {returned}\n")
 

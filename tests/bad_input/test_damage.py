@@ -1,0 +1,189 @@
+"""Files that change or break between the steps: it is noticed, told, and mended where it can be."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import Scripts
+
+DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(100, 1000))
+AGGREGATE = ("--processor", "aggregate", "--options", '{"group_by": "id", "metrics": {"x": "sum"}}')
+
+
+def split(scripts: Scripts, *arguments: str) -> Path:
+    source = scripts.directory / "data.csv"
+    source.write_text(DATA)
+    assert scripts.split(source, "--chunks", "3", *arguments).done["chunks"] == 3
+    return source
+
+
+def change(path: Path, data: bytes) -> None:
+    """Change a file in a way that its size and its times do not tell."""
+    times = path.stat()
+    path.write_bytes(data)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def receipts(scripts: Scripts) -> list[str]:
+    return sorted(path.name for path in (scripts.job / "receipts").iterdir())
+
+
+# -- the input ---------------------------------------------------------------------------------------------------------
+
+CHANGES = {
+    "a digit": DATA.replace("\n500,500\n", "\n500,501\n"),
+    "a digit that is none": DATA.replace("\n500,500\n", "\n500,5x0\n"),
+    "a delimiter": DATA.replace("\n500,500\n", "\n500;500\n"),
+    "a quote": DATA.replace("\n500,500\n", '\n500,"00\n'),
+    "an end of a record": DATA.replace("\n500,500\n", "\n500,500 "),
+    "a NUL": DATA.replace("\n500,500\n", "\n500,5\0000\n"),
+    "fewer records": DATA[:-50],
+}
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+def test_an_input_that_changed_after_the_split(scripts: Scripts, changed: str) -> None:
+    source = split(scripts)
+    change(source, CHANGES[changed].encode())
+
+    line = scripts.process().line
+
+    assert line.startswith(f"{source} is not the file that was split: the bytes of chunk ")
+    assert line.endswith(" differ. Start a new job on the file as it is now.")
+    assert scripts.nothing_looks_finished()
+
+
+def test_an_input_that_changed_is_not_resumed(scripts: Scripts) -> None:
+    source = split(scripts)
+    source.write_text(CHANGES["a digit"])
+
+    assert scripts.split(source, "--chunks", "3").line == (
+        f"job job was made from {source} as it was before it changed: leave out job_id to start a new job."
+    )
+
+
+def test_an_input_that_is_gone(scripts: Scripts) -> None:
+    source = split(scripts)
+    source.unlink()
+
+    line = scripts.process().line
+
+    assert "No such file or directory" in line
+    assert str(source) in line
+    assert scripts.nothing_looks_finished()
+
+    source.write_text(DATA)
+    assert scripts.process().code == 0
+
+
+# -- chunk files -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-40], lambda data: data.replace(b"500", b"501")])
+def test_a_chunk_file_that_is_damaged(scripts: Scripts, damage: object) -> None:
+    split(scripts, "--mode", "files")
+    chunk = scripts.job / "chunks" / "000002.csv"
+    assert callable(damage)
+    change(chunk, damage(chunk.read_bytes()))
+
+    line = scripts.process().line
+
+    assert line.startswith(f"{chunk} is not the file that was split: the bytes of chunk 2 differ.")
+    assert scripts.nothing_looks_finished()
+
+
+# -- partials ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("processor", "mode", "gone"),
+    [
+        (("--processor", "transform"), "ranges", True),
+        (("--processor", "transform"), "files", False),
+        (AGGREGATE, "ranges", False),
+        (AGGREGATE, "files", True),
+    ],
+    ids=["rows gone", "rows corrupted", "groups corrupted", "groups gone"],
+)
+def test_a_partial_that_is_lost_is_made_again_and_no_other(
+    scripts: Scripts, processor: tuple[str, ...], mode: str, gone: bool
+) -> None:
+    split(scripts, *processor, "--mode", mode)
+    assert scripts.process().done["chunks_run"] == 3
+    before = receipts(scripts)
+    (partial,) = (scripts.job / "attempts").glob("000002-*.partial.*")
+    for merged in scripts.job.glob("merged*"):
+        merged.unlink()  # the rows that are there are in it already
+    if gone:
+        partial.unlink()
+    else:
+        data = bytearray(partial.read_bytes())
+        data[len(data) // 2] ^= 1
+        partial.write_bytes(data)
+
+    line = scripts.collect().line
+
+    assert line == (
+        f"the partial of chunk 2 in {scripts.job / 'attempts'} is lost or damaged: its receipt was taken back; "
+        "run job job again and only this chunk is processed again."
+    )
+    assert scripts.nothing_looks_finished()
+    assert [name for name in before if name not in receipts(scripts)] == ["000002-0001.json"]
+
+    assert scripts.process().done["chunks_run"] == 1
+    assert scripts.collect().done["rows_in"] == 900
+    header = "id,x_sum" if processor == AGGREGATE else "id,x"
+    assert (scripts.output / "result.csv").read_text() == DATA.replace("id,x", header, 1)
+
+
+# -- the job's own files -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"), [("manifest.json", "{"), ("schema-0001.json", "[]"), ("receipts/000002-0001.json", "")]
+)
+def test_a_job_file_that_is_damaged(scripts: Scripts, name: str, damage: str) -> None:
+    split(scripts)
+    assert scripts.process().code == 0
+    (scripts.job / name).write_text(damage)
+
+    for line in (scripts.process().line, scripts.collect().line):
+        assert line.startswith(f"{scripts.job / name} is damaged")
+        assert line.endswith("remove the job's directory and start the job again.")
+    assert scripts.nothing_looks_finished()
+
+
+def test_a_job_of_another_version(scripts: Scripts) -> None:
+    source = split(scripts)
+    manifest = json.loads((scripts.job / "manifest.json").read_text())
+    (scripts.job / "manifest.json").write_text(json.dumps({**manifest, "format": 99}))
+
+    for line in (scripts.split(source).line, scripts.process().line):
+        assert line.startswith("job job was made by another version of csvswarm (format 99,")
+
+
+def test_a_processor_of_the_job_that_was_changed(scripts: Scripts) -> None:
+    split(scripts)
+    with (scripts.job / "processor.py").open("a") as file:
+        file.write("# mine\n")
+
+    line = scripts.process().line
+
+    assert line == f"{scripts.job / 'processor.py'} has been changed since the job was made; start a new job."
+
+
+# -- the result --------------------------------------------------------------------------------------------------------
+
+
+def test_a_result_that_is_finished_stands(scripts: Scripts) -> None:
+    split(scripts, "--processor", "transform")
+    assert scripts.process().code == 0
+    first = scripts.collect().done
+
+    assert scripts.process().done["chunks_run"] == 0
+    assert scripts.collect().done == first
+    assert (scripts.output / "result.csv").read_text() == DATA
