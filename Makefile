@@ -38,6 +38,21 @@ lock: setup-dev  ## make requirements/*.txt from *.in again (UPGRADE=1: in the n
 demo: setup  ## process the sample CSV on this machine
 	@ansible-playbook run_job.yml -e input=$(SAMPLE)
 
+##### speed
+
+SIZE := 1GB
+
+.PHONY: bench bench-plots setup-bench
+bench: setup setup-bench  ## measure beside other tools (SIZE=100MB: a quick look; KEEP=1: keep the data)
+	@.venv-bench/bin/python -m bench --size $(SIZE) $(if $(KEEP),--keep)
+
+bench-plots: setup setup-bench  ## draw docs/images (SIZES=10MB,30MB CHUNKS=1,10 SIZE=30MB: a quick look)
+	@.venv-bench/bin/python -m bench.plots --size $(SIZE) $(if $(SIZES),--sizes $(SIZES)) \
+	    $(if $(CHUNKS),--chunks $(CHUNKS)) $(if $(KEEP),--keep)
+
+setup-bench:
+	@$(or $(PYTHON),exit 1;) tools/environment.py .venv-bench bench
+
 ##### checks and tests
 
 .PHONY: test
@@ -48,7 +63,7 @@ test: lint unit  ## run every check and every test
 lint: lint-python lint-ansible  ## run the checks only
 
 # What there is of it.
-PYTHON_CODE := $(wildcard scripts files/processors roles/*/filter_plugins tests tools)
+PYTHON_CODE := $(wildcard scripts files/processors roles/*/filter_plugins tests tools bench)
 
 .PHONY: lint-python
 lint-python: setup-dev

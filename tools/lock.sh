@@ -15,3 +15,4 @@ compile() { # name, arguments...
 
 compile runtime "$@"
 compile dev -c runtime.txt "$@"
+compile bench -c runtime.txt "$@"

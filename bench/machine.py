@@ -1,0 +1,67 @@
+"""What a run was made on and with: the machine, the versions, the date, the revision of this repository."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bench.measure import ROOT
+from bench.tools import OURS, parallel_version
+
+PACKAGES = ("pandas", "numpy", "pyarrow", "dask", "polars", "duckdb")
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine."""
+    memory = _line("/proc/meminfo", "MemTotal").split()
+    return {
+        "cpu": _line("/proc/cpuinfo", "model name") or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(int(memory[0]) * 1024 / 1e9, 1) if memory else None,
+        "kernel": platform.release(),
+        "load_at_start": round(os.getloadavg()[0], 2),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return what runs in which version."""
+    ansible = _said([str(OURS / "python"), "-c", "import ansible.release as r; print(r.__version__)"])
+    parallel = parallel_version().rpartition(" ")[2]
+    return {
+        "csvswarm": revision(),
+        "Python": platform.python_version(),
+        "ansible-core": ansible or "missing",
+        **{name: version(name) for name in PACKAGES},
+        "GNU parallel": parallel or "missing",
+    }
+
+
+def revision() -> str:
+    """Return the revision of this repository, and whether the code that is measured differs from it."""
+    changed = _said(["git", "status", "--porcelain", "--", "scripts", "files/processors", "roles"])
+    return (_said(["git", "rev-parse", "--short", "HEAD"]) or "unknown") + (", changed" if changed else "")
+
+
+def today() -> str:
+    """Return the date, in UTC."""
+    return dt.datetime.now(dt.UTC).date().isoformat()
+
+
+def _said(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
+
+
+def _line(file: str, key: str) -> str:
+    for line in Path(file).read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return ""

@@ -1,0 +1,176 @@
+"""Runs a command and measures it with all its descendants: wall time, CPU time, and memory.
+
+- CPU is user and system time of the process and of all its descendants, as wait4 tells it. Orphans are adopted.
+- The peak of one process is the largest ru_maxrss among them. A process inherits this figure from the one that
+  starts it, so this process must stay small: nothing that imports pandas or the like may be imported here.
+- The peak of the tree is sampled: every 20 ms the resident sets of all its processes are added up. Where they reach a
+  new high the sum of PSS is taken, which counts a page that several processes share only once. Its maximum is told.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+INTERVAL = 0.02
+NEW_HIGH = 1.03
+PAGE = os.sysconf("SC_PAGE_SIZE")
+PR_SET_CHILD_SUBREAPER = 36
+MESSAGE = 2000
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What commands cost that ran one after the other, and how the last one ended."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_process: int
+    peak_tree: int
+    code: int
+    message: str
+    steps: list[float] = field(default_factory=list)
+
+
+def run(commands: Sequence[Sequence[str]], environment: dict[str, str], seconds: float) -> Measured:
+    """Run commands, one after the other until one fails; `seconds` is how long each of them may take."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    began = time.perf_counter()
+    done: list[Measured] = []
+    for command in commands:
+        done.append(_run(command, environment, seconds))
+        if done[-1].code:
+            break
+    return Measured(
+        time.perf_counter() - began,
+        sum(one.cpu_seconds for one in done),
+        max(one.peak_process for one in done),
+        max(one.peak_tree for one in done),
+        done[-1].code,
+        done[-1].message,
+        [one.seconds for one in done],
+    )
+
+
+def _run(command: Sequence[str], environment: dict[str, str], seconds: float) -> Measured:
+    with tempfile.TemporaryFile() as said:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        memory = _Memory(process.pid)
+        late = threading.Timer(seconds, _kill, [process.pid])
+        memory.start()
+        late.start()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            _kill(process.pid)
+            raise
+        finally:
+            took = time.perf_counter() - began
+            late.cancel()
+            memory.stop()
+        process.returncode = os.waitstatus_to_exitcode(status)  # Popen need not wait any more
+        orphans = list(_orphans(process.pid))
+        size = said.seek(0, os.SEEK_END)
+        said.seek(max(0, size - MESSAGE))
+        message = said.read().decode(errors="replace").strip()
+    usages = [usage, *orphans]
+    timed_out = process.returncode == -signal.SIGKILL and took >= seconds
+    return Measured(
+        took,
+        sum(one.ru_utime + one.ru_stime for one in usages),
+        max(one.ru_maxrss for one in usages) * 1024,
+        memory.peak,
+        process.returncode,
+        f"stopped after {seconds:.0f} s" if timed_out else message,
+    )
+
+
+def _kill(session: int) -> None:
+    try:
+        os.killpg(session, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _orphans(session: int) -> Iterator[resource.struct_rusage]:
+    """End what a command has left running, and yield what it has cost."""
+    _kill(session)
+    while True:
+        try:
+            yield os.wait4(-1, 0)[2]
+        except ChildProcessError:
+            return
+
+
+class _Memory(threading.Thread):
+    """Samples the memory of a process and its descendants until it is told to stop."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0
+        self._pid = pid
+        self._high = 0.0
+        self._end = threading.Event()
+
+    def run(self) -> None:
+        while not self._end.wait(INTERVAL):
+            pids = list(_tree(self._pid))
+            resident = sum(_resident(pid) for pid in pids)
+            if resident > self._high * NEW_HIGH:
+                self._high = resident
+                self.peak = max(self.peak, sum(_proportional(pid) for pid in pids))
+
+    def stop(self) -> None:
+        self._end.set()
+        self.join()
+
+
+def _read(path: str) -> str:
+    """Return a file of /proc; nothing when its process has ended."""
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
+
+
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    try:
+        threads = [path.name for path in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return
+    for thread in threads:
+        for child in _read(f"/proc/{pid}/task/{thread}/children").split():
+            yield from _tree(int(child))
+
+
+def _resident(pid: int) -> int:
+    words = _read(f"/proc/{pid}/statm").split()
+    return int(words[1]) * PAGE if words else 0
+
+
+def _proportional(pid: int) -> int:
+    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0

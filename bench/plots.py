@@ -1,0 +1,96 @@
+"""`make bench-plots`: time and memory against the size of the input and against the number of chunks, drawn.
+
+The figures are written as CSV, and bench.draw makes pictures of them: it is called as another process, because what
+measures must stay small (see measure.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.files import DATA, IMAGES, WORK, data_file, size_of
+from bench.rounds import Judge, Row, call, one_run
+from bench.tools import SCRIPTS, Task, Tool, all_tools
+from bench.works import AGGREGATE, MAP, Work
+
+SIZES = "10MB,30MB,100MB,300MB,1GB,2GB"
+CHUNKS = "1,3,10,30,100,300,1000"
+ROUNDS = 3
+FIELDS = ["work", "tool", "bytes", "chunks", "seconds", "peak_process", "peak_tree", "verdict"]
+
+Point = dict[str, Any]
+
+
+def by_size(sizes: list[int]) -> Iterator[Point]:
+    """Measure the quick tools on files of these sizes."""
+    tools = [tool for tool in all_tools() if tool.quick and not tool.door]
+    for size in sizes:
+        source = data_file("main", size)
+        for work in (MAP, AGGREGATE):
+            yield from _points(work, source, {(tool.name, "auto"): tool for tool in tools})
+
+
+def by_chunks(size: int, chunks: list[int]) -> Iterator[Point]:
+    """Measure csvswarm on one file, cut into these numbers of chunks."""
+    source = data_file("main", size)
+    ours = next(tool for tool in all_tools() if tool.name == SCRIPTS)
+    for work in (MAP, AGGREGATE):
+        yield from _points(work, source, {(SCRIPTS, str(number)): ours for number in chunks})
+
+
+def _points(work: Work, source: Path, runs: dict[tuple[str, str], Tool]) -> Iterator[Point]:
+    judge = Judge(work)
+    rows = {key: Row(tool.name) for key, tool in runs.items()}
+    for _ in range(ROUNDS):
+        for key, tool in runs.items():
+            one_run(tool, Task(work, source, WORK / "run", chunks=key[1]), judge, rows[key])
+    for (name, chunks), row in rows.items():
+        yield {
+            "work": work.name,
+            "tool": name,
+            "bytes": source.stat().st_size,
+            "chunks": chunks,
+            "seconds": round(row.median("seconds"), 3),
+            "peak_process": int(row.median("peak_process")),
+            "peak_tree": int(row.median("peak_tree")),
+            "verdict": row.verdict,
+        }
+
+
+def _write(name: str, points: Iterator[Point]) -> None:
+    path = IMAGES / f"{name}.csv"
+    rows = list(points)
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    call("bench.draw", name, str(path), str(path.with_suffix(".svg")))
+
+
+def main() -> int:
+    """Read the arguments, measure, draw."""
+    parser = argparse.ArgumentParser(prog="make bench-plots", description=__doc__.partition("\n")[0])
+    parser.add_argument("--sizes", default=SIZES, help=f"sizes of the first picture ({SIZES})")
+    parser.add_argument("--chunks", default=CHUNKS, help=f"numbers of chunks of the second picture ({CHUNKS})")
+    parser.add_argument("--size", type=size_of, default=size_of("1GB"), help="size of the file that is cut (1GB)")
+    parser.add_argument("--keep", action="store_true", help="keep the data for the next run")
+    arguments = parser.parse_args()
+    try:
+        _write("by-size", by_size([size_of(text) for text in arguments.sizes.split(",")]))
+        _write("by-chunks", by_chunks(arguments.size, [int(text) for text in arguments.chunks.split(",")]))
+    finally:
+        shutil.rmtree(WORK, ignore_errors=True)
+        if not arguments.keep:
+            shutil.rmtree(DATA, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

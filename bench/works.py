@@ -1,0 +1,70 @@
+"""What is done with the files: two works on the main file, and the same two on the hostile one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+JOBS = 2
+"""How many processes or threads every tool may use."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One thing to do, as csvswarm's own processor is told it, and what its answer looks like.
+
+    decimals: how many digits after the point the numbers of a column have, by which answers are compared. A product
+    of decimals is a decimal, so that says all there is, and a last binary digit that differs does not matter.
+    """
+
+    name: str
+    title: str
+    processor: str
+    options: dict[str, Any]
+    columns: tuple[str, ...]
+    decimals: dict[str, int]
+    times: tuple[str, ...] = ()
+
+    @property
+    def is_map(self) -> bool:
+        return self.processor == "transform"
+
+    @property
+    def hostile(self) -> bool:
+        return self.name.startswith("hostile")
+
+
+MAP = Work(
+    "map",
+    "Map: keep quantity >= 500, add total = price * quantity and km = latitude * 111.2, write in input order",
+    "transform",
+    {"where": "quantity >= 500", "assign": {"total": "price * quantity", "km": "latitude * 111.2"}},
+    ("id", "time", "category", "price", "quantity", "late", "latitude", "longitude", "note", "code", "total", "km"),
+    {"id": 0, "price": 2, "quantity": 0, "late": 0, "latitude": 6, "longitude": 6, "total": 2, "km": 7},
+    ("time",),
+)
+AGGREGATE = Work(
+    "aggregate",
+    "Aggregate: count, sum, mean, min, max of price by category",
+    "aggregate",
+    {"group_by": ["category"], "metrics": {"price": ["count", "sum", "mean", "min", "max"]}},
+    ("category", "count", "sum", "mean", "min", "max"),
+    {"count": 0, "sum": 2, "mean": 9, "min": 2, "max": 2},
+)
+HOSTILE_MAP = Work(
+    "hostile_map",
+    "Map of the hostile file: keep quantity >= 50, add twice = quantity * 2",
+    "transform",
+    {"where": "quantity >= 50", "assign": {"twice": "quantity * 2"}},
+    ("id", "category", "quantity", "size", "note", "twice"),
+    {"id": 0, "quantity": 0, "twice": 0},
+)
+HOSTILE_AGGREGATE = Work(
+    "hostile_aggregate",
+    "Aggregate of the hostile file: count and sum of quantity by category",
+    "aggregate",
+    {"group_by": ["category"], "metrics": {"quantity": ["count", "sum"]}},
+    ("category", "count", "sum"),
+    {"count": 0, "sum": 0},
+)
+WORKS = {work.name: work for work in (MAP, AGGREGATE, HOSTILE_MAP, HOSTILE_AGGREGATE)}
