@@ -42,8 +42,9 @@ def main() -> int:
 
 
 def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
-    if arguments.output:
-        check_output(arguments.output.expanduser().absolute(), job.job_id)
+    output = arguments.output.expanduser().absolute() if arguments.output else None
+    if output:
+        check_output(output, job.job_id)
     request = Request(
         input=arguments.input,
         processor=arguments.processor,
@@ -58,7 +59,7 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         column_types=cli.json_value("column_types", arguments.column_types, dict),
         null_values=cli.json_value("null_values", arguments.null_values, list) if arguments.null_values else None,
     )
-    manifest = split(job, request)
+    manifest = split(job, request, output)
     done = {
         "job_id": manifest.job_id,
         "chunks": len(manifest.chunks),

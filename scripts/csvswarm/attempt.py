@@ -84,7 +84,7 @@ class Attempt:
             fields = {"status": "done", **self._process()}
         except Misfit:
             fields = self._observe()
-            self._job.misfit_seen.touch()
+            self._job.misfit_mark(self._generation).touch()
         except CsvswarmError as error:
             self._remove_files()
             fields = {"status": "error", "message": self._told(error)}
@@ -127,7 +127,7 @@ class Attempt:
     # -- the straight way ------------------------------------------------------------------------------------------
 
     def _process(self) -> dict[str, Any]:
-        if self._job.misfit_seen.exists():
+        if self._job.misfit_mark(self._generation).exists():
             raise Misfit({}, set())
         rows_in = 0
         before = self._rows_before() if self._overlap else None

@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import JobError
 from .job import SUCCESS, Job, Manifest, Receipt, read_json, sync_directory, write_json
-from .merge import take_merged
+from .merge import MERGED, take_merged
 from .result import Hashing, write_rejected, write_result
 from .sinks import described
 from .state import State, settle
@@ -44,8 +44,14 @@ def collect(job: Job, output: Path) -> Collected:
     manifest = job.require_manifest()
     output = output.expanduser().absolute()
     check_output(output, job.job_id)
-    if (finished := _finished(output, job)) is not None:
+    if (finished := standing_result(output, job)) is not None:
+        _clean(job, output)  # again, for a kill may have come in between
         return finished
+    if (done := read_json(job.done_path)) is not None:
+        raise JobError(
+            f"job {job.job_id} is done: its result went to {done['output']} and its data was removed. "
+            "To have it once more, run the job from its split on again."
+        )
     state = settle(job, manifest)
     if missing := [chunk.number for chunk in manifest.chunks if chunk.number not in state.done]:
         raise JobError(
@@ -78,7 +84,7 @@ def collect(job: Job, output: Path) -> Collected:
     )
     write_json(output / REPORT, _report(manifest, state, receipts, collected, result))
     write_json(output / SUCCESS, {"job_id": job.job_id, "checksum": result["checksum"], **collected.to_json()})
-    _clean(job)
+    _clean(job, output)
     return collected
 
 
@@ -101,8 +107,8 @@ def check_output(output: Path, job_id: str) -> None:
         raise JobError(f"output {output} cannot be written: you lack the permission on {existing}.")
 
 
-def _finished(output: Path, job: Job) -> Collected | None:
-    """Return what an earlier call of this job committed, if it still stands whole."""
+def standing_result(output: Path, job: Job) -> Collected | None:
+    """Return what an earlier call of this job committed to `output`, if it still stands whole."""
     marker = read_json(output / SUCCESS) if (output / SUCCESS).is_file() else None
     if marker is None or marker.pop("job_id") != job.job_id:
         return None
@@ -174,8 +180,12 @@ def _told(receipt: Receipt) -> dict[str, Any]:
     return {name: getattr(receipt, name) for name in names}
 
 
-def _clean(job: Job) -> None:
+def _clean(job: Job, output: Path) -> None:
     """Remove the data that the result now holds; receipts and manifest stay, to tell what happened."""
+    if not job.done_path.exists():
+        write_json(job.done_path, {"output": str(output)})
+    for name in MERGED:
+        (job.directory / name).unlink(missing_ok=True)
     for path in job.attempts_directory.iterdir():
         if path.suffix != ".json":
             path.unlink(missing_ok=True)

@@ -127,6 +127,11 @@ class Job:
     def processor_path(self) -> Path:
         return self.directory / "processor.py"
 
+    @property
+    def done_path(self) -> Path:
+        """What says that the job is done, where its result went, and that its data was removed."""
+        return self.directory / "done.json"
+
     def create(self) -> None:
         """Make the directories. Raises JobError when the job's id cannot be one."""
         if not JOB_ID.fullmatch(self.job_id):
@@ -207,11 +212,21 @@ class Job:
             if data is not None:
                 yield Receipt(**data)
 
-    @property
-    def misfit_seen(self) -> Path:
-        """A mark beside the newest schema: a chunk did not fit it, so the rest is only looked at, not processed."""
-        generation, _ = self.schema()
+    def misfit_mark(self, generation: int) -> Path:
+        """A mark beside a schema: a chunk did not fit it, so the rest is only looked at, not processed."""
         return self.directory / f"schema-{generation:04d}.misfit"
+
+    def forget_all(self) -> None:
+        """Forget what was done, the split included, so that the job is run from its start again.
+
+        What later steps rely on goes first: killed at any moment, this leaves a job that is whole or starts again.
+        """
+        (self.directory / "manifest.json").unlink(missing_ok=True)
+        for directory in (self.receipts_directory, self.attempts_directory, self.chunks_directory):
+            for path in directory.iterdir():
+                path.unlink()
+        for path in [*self.directory.glob("schema-*"), *self.directory.glob("merged.*"), self.done_path]:
+            path.unlink(missing_ok=True)
 
     def forget_errors(self) -> None:
         """Take error receipts back, so that a run the user starts again tries those chunks again."""

@@ -21,7 +21,7 @@ from .result import Hashing, context_of, copy_part, header_bytes
 from .schema import Schema
 from .state import State
 
-DATA, RECORD = "merged.csv", "merged.json"
+DATA, RECORD = MERGED = "merged.csv", "merged.json"
 #: How much may be written before the disk is asked to keep up, so that little is left to wait for at the end.
 SYNC_BYTES = 64 << 20
 
@@ -33,7 +33,7 @@ class Merger:
     """
 
     def __init__(self, job: Job, manifest: Manifest, processor: Processor, state: State) -> None:
-        for name in (RECORD, DATA):
+        for name in reversed(MERGED):
             (job.directory / name).unlink(missing_ok=True)
         context = get_context("fork")
         theirs, self._pipe = context.Pipe(duplex=False)

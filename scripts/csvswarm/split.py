@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from . import machine
 from .block import Reader, read_range
+from .collect import standing_result
 from .cut import PIECE_BYTES, Chunk, Cutter, Irregular, Sink, even_targets, no_targets, renumbered, sized_targets
 from .dialect import BOM, Dialect, header_names, sniff
 from .errors import InputError, JobError, OptionError
@@ -60,8 +61,10 @@ class Head:
     preamble: bytes
 
 
-def split(job: Job, request: Request) -> Manifest:
+def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
     """Make the job's chunks, schema and manifest; a job that has them already is returned as it is.
+
+    output: where the result is wanted. A job that is done, but has no result there (any more), is split again.
 
     Raises InputError, OptionError, ProcessorError, and JobError when the job was made for something else.
     """
@@ -73,7 +76,9 @@ def split(job: Job, request: Request) -> Manifest:
     wish = _wish(request, options)
     if (manifest := job.manifest()) is not None:
         _check_same(job, manifest, source, processor, wish)
-        return manifest
+        if not job.done_path.exists() or output is None or standing_result(output, job) is not None:
+            return manifest
+        job.forget_all()  # it was done and its data removed, but the result is not where it is wanted
     try:
         head = _read_head(source, request)
     except InputError as error:

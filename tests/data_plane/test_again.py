@@ -1,0 +1,69 @@
+"""A job that is done, run once more: nothing to do, or all of it again when its result is gone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from csvswarm.attempt import Attempt, load_job_processor
+from csvswarm.collect import collect
+from csvswarm.errors import JobError
+from csvswarm.job import Job
+from csvswarm.process import process_all, run_chunk
+from csvswarm.split import Request, split
+from csvswarm.state import settle
+
+from tests.helpers import SAMPLE
+
+
+def run(job: Job, output: Path, mode: str) -> bytes:
+    split(job, Request(input=SAMPLE, processor="transform", chunks=3, workers=1, mode=mode), output)
+    process_all(job, 1)
+    return Path(collect(job, output).result).read_bytes()
+
+
+@pytest.mark.parametrize("mode", ["ranges", "files"])
+def test_a_job_that_is_done_is_run_again_when_its_result_is_gone(tmp_path: Path, mode: str) -> None:
+    job, output = Job(tmp_path / "job"), tmp_path / "out"
+    assert run(job, output, mode) == SAMPLE.read_bytes()
+    written = (output / "result.csv").stat()
+    assert run(job, output, mode) == SAMPLE.read_bytes()
+    assert (output / "result.csv").stat().st_mtime_ns == written.st_mtime_ns  # there was nothing to do
+    shutil.rmtree(output)
+    assert run(job, output, mode) == SAMPLE.read_bytes()
+    assert run(job, tmp_path / "elsewhere", mode) == SAMPLE.read_bytes()
+
+
+def test_collecting_a_job_that_is_done_says_where_its_result_is(tmp_path: Path) -> None:
+    job = Job(tmp_path / "job")
+    run(job, tmp_path / "out", "ranges")
+    with pytest.raises(JobError, match=r"is done: its result went to .*out"):
+        collect(job, tmp_path / "elsewhere")
+
+
+def test_what_is_left_of_a_finished_job_is_small(tmp_path: Path) -> None:
+    job = Job(tmp_path / "job")
+    run(job, tmp_path / "out", "files")
+    left = sorted(path.relative_to(job.directory).as_posix() for path in job.directory.rglob("*") if path.is_file())
+    assert not [name for name in left if name.endswith(".csv")]
+
+
+def test_a_late_attempt_under_an_older_schema_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csvswarm.split.SAMPLES", 1)  # so that the text in the middle is not in a sample
+    monkeypatch.setattr("csvswarm.split.SAMPLE_BYTES", 64)
+    source = tmp_path / "late.csv"
+    rows = "".join(f"{number},2\n" for number in range(40_000))
+    source.write_text(f"a,b\n{rows}x,2\n{rows}")
+    processor = tmp_path / "map.py"
+    processor.write_text("def process(block, context):\n    return block\n")
+    job = Job(tmp_path / "job")
+    manifest = split(job, Request(input=source, processor=str(processor), chunks=3, workers=1, block_bytes=100_000))
+    loaded = load_job_processor(job, manifest)
+    late = Attempt(job, manifest, loaded, 2, "late")
+    for number in (1, 2, 3):
+        run_chunk(job, manifest, loaded, number)
+    assert settle(job, manifest).generation == 2
+    late.run()
+    process_all(job, 1)
+    assert Path(collect(job, tmp_path / "out").result).read_bytes() == source.read_bytes()
