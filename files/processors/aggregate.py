@@ -91,7 +91,7 @@ def metrics_of(context: Context) -> dict[str, list[str]]:
                 )
             if names.count(name) > 1:
                 raise OptionError(f"option 'metrics' of aggregate asks for {name!r} of {column!r} twice.")
-            if name in FOR_NUMBERS and context.type_of(column) in ("text", "quoted", "timestamp"):
+            if name in FOR_NUMBERS and context.type_of(column) in ("text", "timestamp"):
                 raise OptionError(
                     f"option 'metrics' of aggregate asks for the {name} of {column!r}, "
                     f"which is {context.type_of(column)} and no number; "
@@ -125,8 +125,17 @@ def process(rows: Rows, context: Context) -> pa.Table:
     state = StateBuilder(groups)
     for place, (column, names) in enumerate(metrics_of(context).items()):
         needs = set().union(*(NEEDS[name] for name in names)) | ({COUNT} if place == 0 else set())
-        state.measure(place * SORTS, needs, table.column(column).combine_chunks(), codes, numbers)
+        values = table.column(column).combine_chunks()
+        if pa.types.is_string(values.type) and _measured_as(context, column, names) == "null":
+            values = pa.nulls(len(values), pa.float64())
+        state.measure(place * SORTS, needs, values, codes, numbers)
     return combine([state.table()], context)
+
+
+def _measured_as(context: Context, column: str, names: list[str]) -> str:
+    """Return the type of a column for its metrics: asked for numbers, quoted "" and "NA" alone are missing ones."""
+    kind = context.type_of(column)
+    return "null" if kind == "quoted" and FOR_NUMBERS.intersection(names) else kind
 
 
 def combine(partials: list[pa.Table], context: Context) -> pa.Table:
@@ -160,7 +169,7 @@ def finish(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
             if rows.group(start) != group:
                 end_group()
                 group = rows.group(start)
-                figures = [GroupFigures(context.type_of(column), ms) for column, ms in metrics.items()]
+                figures = [GroupFigures(_measured_as(context, column, ms), ms) for column, ms in metrics.items()]
             place, sort = divmod(int(rows.slot[start]), SORTS)
             figures[place].add(sort, rows, start, stop)
         if len(done) >= BATCH_GROUPS:

@@ -28,7 +28,8 @@ OPTIONS = {
 }
 BLOCK = "rows"
 
-NUMERIC = ("null", "int", "float")
+#: A column that holds nothing but quoted "" or "NA" is one without a number, not one of text: a number may come yet.
+NUMERIC = ("null", "quoted", "int", "float")
 PERCENTILES = (10, 25, 50, 75, 90)
 FIGURES = [
     "column",
@@ -90,6 +91,8 @@ def process(rows: Rows, context: Context) -> pa.Table:
     parts: list[tuple[int, Array, Array]] = []
     for place, name in enumerate(rows.table.column_names):
         column = rows.table.column(name)
+        if context.type_of(name) == "quoted":
+            column = pa.chunked_array([pa.nulls(len(column), pa.float64())])
         slot = place * SLOTS
         own = column.slice(context.overlap).drop_null().to_numpy()
         own = own[~np.isnan(own)] if own.dtype == np.float64 else own

@@ -130,13 +130,16 @@ def _write_fields(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa
     dialect, own = context.dialect, len(context.names)
     fields = _pieces(rows.data, _field_ends(rows, context))
     places = {name: place for place, name in enumerate(context.names)}
-    if any(name in text for name in wanted):
+    if len(wanted) == 1 or any(name in text for name in wanted):
         columns = [
             text[name].cast(pa.binary())
             if name in text
             else pc.binary_slice(fields.take(pa.array(kept * own + places[name])), 0, -1)
             for name in wanted
         ]
+        if len(wanted) == 1:  # a blank line is no record: a lone missing value is written as quotes around nothing
+            missing = pc.fill_null(pc.equal(pc.binary_length(columns[0]), 0), True)
+            columns = [pc.if_else(missing, pa.scalar(dialect.quotechar.encode() * 2, pa.binary()), columns[0])]
         return joined(columns, dialect)
     index = kept[:, None] * own + np.array([places[name] for name in wanted])
     taken = fields.take(pa.array(index.reshape(-1)))
