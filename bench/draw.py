@@ -57,6 +57,7 @@ def _label(panels: Any, name: str) -> None:
         for panel in (time, memory):
             panel.set_yscale("log")
             panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+            panel.yaxis.set_minor_formatter(NullFormatter())
         text = FuncFormatter(lambda x, _: f"{x / 1e9:g} GB" if x >= 1e9 else f"{x / 1e6:g} MB")
     else:
         for panel in (time, memory):

@@ -64,6 +64,7 @@ def run(commands: Sequence[Sequence[str]], environment: dict[str, str], seconds:
 
 
 def _run(command: Sequence[str], environment: dict[str, str], seconds: float) -> Measured:
+    others = set(_children(os.getpid()))
     with tempfile.TemporaryFile() as said:
         began = time.perf_counter()
         process = subprocess.Popen(
@@ -89,7 +90,8 @@ def _run(command: Sequence[str], environment: dict[str, str], seconds: float) ->
             late.cancel()
             memory.stop()
         process.returncode = os.waitstatus_to_exitcode(status)  # Popen need not wait any more
-        orphans = list(_orphans(process.pid))
+        _kill(process.pid)
+        orphans = list(_orphans(others))
         size = said.seek(0, os.SEEK_END)
         said.seek(max(0, size - MESSAGE))
         message = said.read().decode(errors="replace").strip()
@@ -112,14 +114,15 @@ def _kill(session: int) -> None:
         return
 
 
-def _orphans(session: int) -> Iterator[resource.struct_rusage]:
-    """End what a command has left running, and yield what it has cost."""
-    _kill(session)
-    while True:
-        try:
-            yield os.wait4(-1, 0)[2]
-        except ChildProcessError:
-            return
+def _orphans(others: set[int]) -> Iterator[resource.struct_rusage]:
+    """End what a command has left running, and yield what it has cost. others: children that are not the command's."""
+    while orphans := set(_children(os.getpid())) - others:
+        for pid in orphans:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                yield os.wait4(pid, 0)[2]
+            except (ChildProcessError, ProcessLookupError):
+                continue
 
 
 class _Memory(threading.Thread):
@@ -155,13 +158,17 @@ def _read(path: str) -> str:
 
 def _tree(pid: int) -> Iterator[int]:
     yield pid
+    for child in _children(pid):
+        yield from _tree(child)
+
+
+def _children(pid: int) -> Iterator[int]:
     try:
         threads = [path.name for path in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
         return
     for thread in threads:
-        for child in _read(f"/proc/{pid}/task/{thread}/children").split():
-            yield from _tree(int(child))
+        yield from map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
 
 
 def _resident(pid: int) -> int:

@@ -1,0 +1,57 @@
+"""What is measured, as far as it can be told without a clock."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from bench.measure import run
+
+MB = 1_000_000
+GROW = "import time; data = bytearray(150_000_000); time.sleep(0.3)"
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_memory_of_a_descendant_counts() -> None:
+    nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {GROW!r}])"
+
+    done = run([python(nested)], {}, 60)
+
+    assert done.code == 0
+    assert done.peak_process > 150 * MB
+    assert done.peak_tree > 150 * MB
+
+
+def test_a_command_that_fails_ends_the_row_and_is_heard() -> None:
+    done = run([python("pass"), python("raise SystemExit('no such thing')"), python("pass")], {}, 60)
+
+    assert done.code == 1
+    assert done.message == "no such thing"
+    assert len(done.steps) == 2
+
+
+def test_a_command_that_takes_too_long_is_stopped() -> None:
+    done = run([python("import time; time.sleep(60)")], {}, 0.2)
+
+    assert done.code != 0
+    assert "stopped after" in done.message
+
+
+def test_the_environment_is_set() -> None:
+    done = run([python("import os; print(os.environ['BENCH_TEST'])")], {"BENCH_TEST": "1"}, 60)
+
+    assert done.message == "1"
+
+
+def test_what_a_command_leaves_running_is_ended_and_other_children_are_not() -> None:
+    sleeps = "import time; time.sleep(60)"
+    leaves = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {sleeps!r}], start_new_session=True)"
+    with subprocess.Popen(python(sleeps)) as other:
+        done = run([python(leaves)], {}, 30)
+
+        assert done.code == 0
+        assert other.poll() is None
+        other.kill()
