@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from .block import Rows
 from .errors import ProcessorError
+from .lean import with_pandas
 from .schema import Schema
 from .text import as_arrow
 
@@ -21,6 +22,7 @@ def to_frame(rows: Rows, schema: Schema) -> pd.DataFrame:
     bool -> bool or boolean; text -> str; timestamp -> datetime64[us]. The index is the record's place in the file,
     from 0, as pandas' single pass would give it.
     """
+    with_pandas()
     numbers = rows.numbers
     if len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1:
         index: pd.Index[int] = pd.RangeIndex(int(numbers[0]) - 1, int(numbers[-1]))

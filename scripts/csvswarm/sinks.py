@@ -147,10 +147,10 @@ class KeyedOutput(_Held):
 
 def frame_table(frame: Any, processor: Processor) -> pa.Table:
     """Return a combined output as a table that keeps its index. Raises ProcessorError when it cannot be stored."""
-    import pandas as pd  # only here: a processor that works on Arrow tables needs no pandas
-
     if isinstance(frame, pa.Table):
         return frame
+    import pandas as pd  # only here: a processor that works on Arrow tables needs no pandas
+
     if not isinstance(frame, pd.DataFrame):
         raise ProcessorError(
             f"processor {processor.name} returned {type(frame).__name__}, but must return a DataFrame."

@@ -19,6 +19,7 @@ import pyarrow.csv
 
 from .dialect import Dialect
 from .errors import OptionError
+from .lean import with_pandas
 from .schema import NULL_VALUES
 
 #: Bytes, wherever they lie.
@@ -61,6 +62,7 @@ def as_arrow(values: Any) -> pa.Array:
     elif isinstance(values, pa.Array):
         array = values
     else:
+        with_pandas()
         try:
             array = pa.array(values, pa.string() if values.dtype == object else None, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
