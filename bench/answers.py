@@ -128,6 +128,7 @@ def _rows(work: Work, path: Path) -> Counter[int]:
 
     numbers = [place for place, name in enumerate(work.columns) if name in work.decimals]
     rows: Counter[int] = Counter()
+    csv.field_size_limit(sys.maxsize)  # a wrong answer may be one long field
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         reader = csv.reader(file)
         next(reader, None)

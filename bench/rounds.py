@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import statistics
 import subprocess
@@ -21,6 +22,7 @@ from bench.works import Work
 TIMEOUT = 600.0
 QUICK_ROUNDS = 3
 TOLD = 160
+ERROR = re.compile(r"[\w.]+(Error|Exception): ")
 
 
 @dataclass
@@ -107,9 +109,9 @@ def one_run(tool: Tool, task: Task, judge: Judge, row: Row) -> None:
         print(f"  {task.work.name:18}{tool.name:42}{done.seconds:8.2f} s", flush=True)
         if done.code or not task.result.exists():
             row.say("failed", _last_line(done.message))
-            return
-        row.say(*judge.verdict(task.result))
-        if task.work.hostile:
+        else:
+            row.say(*judge.verdict(task.result))
+        if task.work.hostile and task.result.exists():
             row.right, row.expected = judge.right_rows(task.result)
     finally:
         shutil.rmtree(task.directory)
@@ -117,7 +119,7 @@ def one_run(tool: Tool, task: Task, judge: Judge, row: Row) -> None:
 
 def _last_line(message: str) -> str:
     lines = [line.strip() for line in message.replace(str(ROOT), ".").splitlines() if line.strip()]
-    errors = [line for line in lines if "Error" in line or "error" in line]
+    errors = [line for line in lines if ERROR.match(line) and "CalledProcessError" not in line]
     return (errors or lines or ["no answer, and no word about it"])[-1][:TOLD]
 
 

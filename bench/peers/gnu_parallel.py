@@ -28,7 +28,7 @@ def main() -> None:
     work, source, output = arguments()
     code = pandas_code(work)
     cut = ["--pipepart", "-a", str(source), "--header", ":", "--block", str(piece_bytes(source))]
-    run = ["-k", f"-j{JOBS}", "--halt", "now,fail=1", "--tmpdir", str(output.parent)]
+    run = ["-k", f"-j{JOBS}", "--tmpdir", str(output.parent)]
     python = [sys.executable, "-m", "bench.peers.gnu_parallel", "job", work]
     pieces = Path(f"{output}.pieces") if hasattr(code, "combine") else output
     with pieces.open("wb") as file:
