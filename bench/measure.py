@@ -25,7 +25,7 @@ INTERVAL = 0.02
 NEW_HIGH = 1.03
 PAGE = os.sysconf("SC_PAGE_SIZE")
 PR_SET_CHILD_SUBREAPER = 36
-MESSAGE = 2000
+MESSAGE = 20_000  # bytes of what it said last that are kept
 
 ROOT = Path(__file__).resolve().parents[1]
 
