@@ -185,6 +185,13 @@ class Figures:
                     terms = power * n
                 exact.merge(levels, exact.add_up(terms[~np.isnan(terms)]))
 
+    def _origin(self, mean: Fraction) -> Fraction:
+        """Return what distances are taken from: the mean as far as floats can tell it."""
+        if not self._is_integer:
+            return Fraction(exact.rounded(mean))
+        whole = math.floor(mean)
+        return whole + Fraction(float(mean - whole))
+
     def _distance(self, keys: Array, mean: Fraction) -> Array:
         """Return value - mean, rounded once or twice; value by value, so that no grouping shows."""
         if not self._is_integer:
@@ -236,8 +243,15 @@ class Figures:
         """Return (population variance, biased skewness, biased Fisher kurtosis), NaN where undefined."""
         if not isinstance(self._mean, Fraction):
             return math.nan, math.nan, math.nan
-        totals = (exact.total(exact.group_levels(levels)) for levels in self._moments)
-        second, third, fourth = (exact.rounded(total) / self._count for total in totals)
+        totals = [exact.total(exact.group_levels(levels)) for levels in self._moments]
+        second, third, fourth = (total / self._count for total in totals)
+        if isinstance(second, Fraction) and isinstance(third, Fraction) and isinstance(fourth, Fraction):
+            # the distances were taken from a rounded mean, which is off by this much: move them to the mean itself
+            off = self._mean - self._origin(self._mean)
+            fourth += -4 * off * third + 6 * off**2 * second - 3 * off**4
+            third += -3 * off * second + 2 * off**3
+            second -= off**2
+        second, third, fourth = (exact.rounded(moment) for moment in (second, third, fourth))
         # scipy's rule: a column whose spread is lost in the rounding of its mean has no shape
         lost = math.ulp(1.0) * mean
         if not math.isfinite(second) or second <= lost * lost:

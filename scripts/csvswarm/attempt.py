@@ -15,7 +15,7 @@ import pyarrow as pa
 from .block import ChunkReader, Reader, Rejected, Rows, read_range
 from .cut import Block, Chunk
 from .dialect import CANONICAL
-from .errors import CsvswarmError, Misfit, ProcessorError
+from .errors import CsvswarmError, Misfit, OptionError, ProcessorError
 from .job import Job, Manifest, Receipt
 from .processor import Context, Processor, load_processor
 from .schema import Schema
@@ -53,10 +53,16 @@ class Attempt:
             null_values=request["null_values"],
             chunk=number,
         )
-        self._columns = processor.columns(self._context)
-        self._overlap = processor.overlap(self._context)
         self._quarantine = request["on_error"] == "quarantine"
         self._rejected: list[Rejected] = []
+        self._columns: list[str] = []
+        self._overlap = 0
+        self._reader = self._new_reader()
+
+    def _ask_processor(self) -> None:
+        """Let the processor say what it wants; under this schema it may want nothing of the kind."""
+        self._columns = self._processor.columns(self._context)
+        self._overlap = self._processor.overlap(self._context)
         self._reader = self._new_reader()
 
     def _new_reader(self) -> Reader:
@@ -81,6 +87,7 @@ class Attempt:
         started = time.time()
         fields: dict[str, Any]
         try:
+            self._ask_processor()
             fields = {"status": "done", **self._process()}
         except Misfit:
             fields = self._observe()
@@ -88,6 +95,10 @@ class Attempt:
         except CsvswarmError as error:
             self._remove_files()
             fields = {"status": "error", "message": self._told(error)}
+            if isinstance(error, OptionError) or (isinstance(error, ProcessorError) and not error.final):
+                # It failed on types that come from samples: whether on the right ones, the whole file decides.
+                fields = {**self._observe(), **fields, "status": "suspect"}
+                self._job.misfit_mark(self._generation).touch()
         receipt = Receipt(
             chunk=self._chunk.number,
             generation=self._generation,
@@ -184,7 +195,7 @@ class Attempt:
         except ProcessorError as error:
             told = f"{error}\n  in chunk {self._chunk.number}, records {records[0]} to {records[1]}"
             if not self._quarantine or "failed:" not in str(error).split("\n")[0]:
-                raise ProcessorError(told) from error
+                raise ProcessorError(told, final=error.final) from error
             if self._overlap:
                 raise ProcessorError(
                     f"{told}\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"

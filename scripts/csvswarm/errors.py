@@ -20,7 +20,14 @@ class JobError(CsvswarmError):
 
 
 class ProcessorError(CsvswarmError):
-    """The processor's own code failed, or returned something that is not a result."""
+    """The processor's own code failed, or returned something that is not a result.
+
+    final: whether it would fail whatever the types of the columns turn out to be.
+    """
+
+    def __init__(self, message: str, *, final: bool = True) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 class BadRecord(CsvswarmError):

@@ -70,8 +70,9 @@ class Manifest:
 class Receipt:
     """What one attempt at a chunk came to; the first receipt of a chunk in a generation is the one that counts.
 
-    status: "done" (files holds the partial), "misfit" (observed and missing say how the schema must widen) or
-    "error" (message says what would go wrong again). files: name -> {"name", "bytes", "checksum"} of the attempt's
+    status: "done" (files holds the partial), "misfit" (observed and missing say how the schema must widen), "error"
+    (message says what would go wrong again) or "suspect" (an error that a wider schema may mend; observed as well).
+    files: name -> {"name", "bytes", "checksum"} of the attempt's
     files. types: the schema the attempt read with; output: type of every column it wrote, None for none seen.
     """
 
@@ -230,8 +231,13 @@ class Job:
 
     def forget_errors(self) -> None:
         """Take error receipts back, so that a run the user starts again tries those chunks again."""
-        for receipt in list(self.receipts()):
-            if receipt.status == "error":
+        generation, _ = self.schema()
+        receipts = [receipt for receipt in self.receipts() if receipt.generation == generation]
+        if not any(receipt.status in ("error", "suspect") for receipt in receipts):
+            return
+        self.misfit_mark(generation).unlink(missing_ok=True)
+        for receipt in receipts:
+            if receipt.status != "done":
                 name = f"{receipt.chunk:06d}-{receipt.generation:04d}.json"
                 (self.receipts_directory / name).unlink(missing_ok=True)
 

@@ -19,6 +19,7 @@ from .job import Job, Manifest, Receipt, read_json, sync_directory, write_json
 from .processor import Processor
 from .result import Hashing, context_of, copy_part, header_bytes
 from .schema import Schema
+from .sinks import described
 from .state import State
 
 DATA, RECORD = MERGED = "merged.csv", "merged.json"
@@ -104,8 +105,8 @@ def take_merged(job: Job, target: Path, receipts: Sequence[Receipt]) -> tuple[in
     data = job.directory / DATA
     if record is None or record["parts"] != [_name(receipt) for receipt in receipts if "partial" in receipt.files]:
         return None
-    if not data.is_file() or data.stat().st_size != record["bytes"]:
-        return None
+    if not data.is_file() or described(data) != {name: record[name] for name in ("name", "bytes", "checksum")}:
+        return None  # something has touched it since
     try:
         data.replace(target)
     except OSError as error:

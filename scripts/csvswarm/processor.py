@@ -20,6 +20,8 @@ from .schema import Schema, listed
 
 SHIPPED = Path(__file__).resolve().parents[2] / "files" / "processors"
 SHOWN_FRAMES = 3
+#: Exceptions that no other type of a column would have prevented.
+NEVER_OF_TYPES = (NameError, ImportError, NotImplementedError, RecursionError, SystemExit)
 
 
 @dataclass
@@ -106,7 +108,7 @@ class Processor:
         except (CsvswarmError, MemoryError):
             raise
         except (Exception, SystemExit) as error:
-            raise ProcessorError(self._told(error)) from error
+            raise ProcessorError(self._told(error), final=isinstance(error, NEVER_OF_TYPES)) from error
 
     def _told(self, error: BaseException) -> str:
         frames = [

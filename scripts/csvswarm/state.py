@@ -14,14 +14,17 @@ from .text import join_kinds
 class State:
     """done: chunk -> the receipt that counts. pending: chunks that have to run under the newest schema.
 
-    errors: receipts of chunks that failed in a way that would repeat. generation: number of the newest schema.
+    misfits: receipts of chunks that tell how the schema must widen. errors: of chunks that failed in a way that would
+    repeat. suspects: of chunks that failed as well, but may not under a wider schema. generation: of the newest schema.
     """
 
     generation: int
     schema: Schema
     done: dict[int, Receipt]
     pending: list[int]
+    misfits: list[Receipt]
     errors: list[Receipt]
+    suspects: list[Receipt]
 
 
 def read_state(job: Job, manifest: Manifest) -> State:
@@ -29,15 +32,16 @@ def read_state(job: Job, manifest: Manifest) -> State:
     generation, data = job.schema()
     schema = Schema.from_json(data)
     done: dict[int, Receipt] = {}
-    errors = []
+    told: dict[str, list[Receipt]] = {"misfit": [], "error": [], "suspect": []}
     for receipt in job.receipts():
-        if receipt.status == "done" and _stands(receipt, schema):
-            done[receipt.chunk] = receipt
-        elif receipt.status == "error" and receipt.generation == generation:
-            errors.append(receipt)
-    failed = {receipt.chunk for receipt in errors}
-    pending = [chunk.number for chunk in manifest.chunks if chunk.number not in done and chunk.number not in failed]
-    return State(generation, schema, done, pending, [receipt for receipt in errors if receipt.chunk not in done])
+        if receipt.status == "done":
+            if _stands(receipt, schema):
+                done[receipt.chunk] = receipt
+        elif receipt.generation == generation:
+            told[receipt.status].append(receipt)
+    seen = set(done) | {receipt.chunk for receipts in told.values() for receipt in receipts}
+    pending = [chunk.number for chunk in manifest.chunks if chunk.number not in seen]
+    return State(generation, schema, done, pending, told["misfit"], told["error"], told["suspect"])
 
 
 def _stands(receipt: Receipt, schema: Schema) -> bool:
@@ -60,13 +64,11 @@ def settle(job: Job, manifest: Manifest) -> State:
     """
     while True:
         state = read_state(job, manifest)
-        raise_first(state)
-        receipts = [receipt for receipt in job.receipts() if receipt.generation == state.generation]
-        misfits = [receipt for receipt in receipts if receipt.status == "misfit"]
-        if {receipt.chunk for receipt in misfits} | set(state.done) != {chunk.number for chunk in manifest.chunks}:
+        raise_first(state.errors)
+        if state.pending:
             return state
-        if misfits:
-            schema = state.schema.widened((receipt.observed, receipt.missing) for receipt in misfits)
+        if state.misfits or state.suspects:
+            schema = _widened(state)
         else:
             kinds = _joined_output(state)
             if all(_fits(receipt, kinds) for receipt in state.done.values()):
@@ -77,10 +79,20 @@ def settle(job: Job, manifest: Manifest) -> State:
         job.save_schema(state.generation + 1, schema.to_json())
 
 
-def raise_first(state: State) -> None:
+def _widened(state: State) -> Schema:
+    """Return the schema that fits what was observed. Raises the first suspect error if no type changes by it."""
+    told = [*state.misfits, *state.suspects]
+    schema = state.schema.widened((receipt.observed, receipt.missing) for receipt in told)
+    columns = {column for receipt in told for column in receipt.types}
+    if schema.read_as(columns) == state.schema.read_as(columns):
+        raise_first(sorted(state.suspects, key=lambda receipt: receipt.chunk))
+    return schema
+
+
+def raise_first(errors: list[Receipt]) -> None:
     """Raise the error of the first chunk that failed, if one did."""
-    if state.errors:
-        raise CsvswarmError(state.errors[0].message)
+    if errors:
+        raise CsvswarmError(errors[0].message)
 
 
 def _fits(receipt: Receipt, kinds: tuple[str | None, ...]) -> bool:

@@ -84,10 +84,6 @@ def test_a_column_of_quoted_gaps_is_one_without_numbers(tmp_path: Path) -> None:
     assert groups.rows == [["a", "0", "0.0"], ["b", "0", "0.0"]]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="an exception is taken as final although the schema it came under may not fit the rest of the file",
-)
 @pytest.mark.parametrize(
     ("file", "options"),
     [

@@ -1,0 +1,61 @@
+"""An error that comes of types drawn from samples waits for the whole file; one that does not is told at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from csvswarm.errors import CsvswarmError
+from csvswarm.job import Job
+from csvswarm.process import process_all
+from csvswarm.split import Request, split
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A column of integers, with one text near the end that no sample shows."""
+    monkeypatch.setattr("csvswarm.split.SAMPLES", 1)
+    monkeypatch.setattr("csvswarm.split.SAMPLE_BYTES", 64)
+    source = tmp_path / "data.csv"
+    rows = "".join(f"{number},1\n" for number in range(60_000))
+    source.write_text(f"a,b\n{rows}x,1\n{rows}")
+    return source
+
+
+def run(directory: Path, source: Path, body: str, **request: object) -> tuple[Job, str]:
+    processor = directory / "mine.py"
+    processor.write_text(f"def process(block, context):\n    {body}\n")
+    job = Job(directory / "job")
+    name = request.pop("processor", str(processor))
+    split(job, Request(input=source, processor=str(name), chunks=4, workers=1, **request))  # type: ignore[arg-type]
+    try:
+        process_all(job, 1)
+    except CsvswarmError as error:
+        return job, str(error)
+    return job, ""
+
+
+def test_an_error_that_a_wider_schema_mends_is_none(tmp_path: Path, source: Path) -> None:
+    _, told = run(tmp_path, source, "return block.assign(first=block.a.str.slice(0, 1))")
+    assert not told
+
+
+def test_an_error_that_it_does_not_mend_is_told_once_everything_is_seen(tmp_path: Path, source: Path) -> None:
+    job, told = run(tmp_path, source, "return block.assign(first=block.b.str.slice(0, 1))")
+    assert "AttributeError" in told
+    assert "in chunk 1, records 1 to" in told
+    assert {receipt.status for receipt in job.receipts()} <= {"suspect", "misfit"}
+
+
+def test_an_error_that_has_nothing_to_do_with_types_is_told_at_once(tmp_path: Path, source: Path) -> None:
+    job, told = run(tmp_path, source, "return undefined_name")
+    assert "NameError" in told
+    assert [receipt.status for receipt in job.receipts()] == ["error"]
+
+
+def test_an_option_that_the_whole_file_proves_wrong_is_one_message(tmp_path: Path, source: Path) -> None:
+    options = {"columns": ["a"]}
+    job, told = run(tmp_path, source, "return block", processor="statistics", options=options)
+    assert "names 'a', which is not numeric but text" in told
+    with pytest.raises(CsvswarmError, match="not numeric but text"):
+        process_all(job, 1)  # the same again, and no other message
