@@ -1,0 +1,72 @@
+#!/bin/bash
+# Boots the board. First time: "flash the card", as a person does with an imager, and only then power on.
+#   BOARD_NAME, BOARD_ADDRESS (with prefix length), BOARD_GATEWAY, BOARD_DNS: what to write on the card
+#   BOARD_MEMORY_MB, BOARD_DISK_GB: the machine
+#   /flash: authorized_keys, ssh_host_ed25519_key and its .pub, put there by create.yml before the first start
+#   /disk: a volume; the card and, when BOARD_DATA_DISK_GB is not 0, a blank second disk
+set -euo pipefail
+
+flash() {
+    local card=$1 files commands
+    files=$(mktemp -d)
+    commands=$files/commands
+    cp --sparse=always /card.img "$card"
+    truncate -s "${BOARD_DISK_GB}G" "$card"
+    e2fsck -fp "$card" >/dev/null || [ $? -le 1 ]
+    resize2fs "$card" >/dev/null 2>&1
+
+    printf '%s\n' "$BOARD_NAME" >"$files/hostname"
+    printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$BOARD_NAME" >"$files/hosts"
+    printf 'nameserver %s\n' $BOARD_DNS >"$files/resolv.conf"
+    printf '[Match]\nType=ether\nKind=!bridge\nName=eth0 vec0\n\n[Network]\nAddress=%s\nGateway=%s\nLinkLocalAddressing=no\n' \
+        "$BOARD_ADDRESS" "$BOARD_GATEWAY" >"$files/lab.network"
+
+    # debugfs writes into the unmounted file system, so no privilege is needed. It creates files as root, 0644.
+    {
+        for target in hostname hosts resolv.conf; do
+            printf 'rm /etc/%s\nwrite %s /etc/%s\n' "$target" "$files/$target" "$target"
+        done
+        printf 'write %s /etc/systemd/network/lab.network\n' "$files/lab.network"
+        printf 'write /flash/ssh_host_ed25519_key /etc/ssh/ssh_host_ed25519_key\n'
+        printf 'sif /etc/ssh/ssh_host_ed25519_key mode 0100600\n'
+        printf 'write /flash/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_ed25519_key.pub\n'
+        printf 'write /flash/authorized_keys /home/maker/.ssh/authorized_keys\n'
+        printf 'sif /home/maker/.ssh/authorized_keys %s\n' 'mode 0100600' 'uid 1000' 'gid 1000'
+    } >"$commands"
+    debugfs -w -f "$commands" "$card" >"$files/log" 2>&1
+    # debugfs exits 0 whatever happened: look for its words ("rm" of a missing file is no error here).
+    if grep -vE '^debugfs( |:)|^Allocated inode|^rm: File not found' "$files/log" | grep .; then
+        echo "flashing the card failed" >&2
+        return 1
+    fi
+    rm -rf "$files"
+}
+
+card=/disk/card.img
+if [ ! -e "$card" ]; then
+    flash "$card.new"
+    mv "$card.new" "$card"  # a container stopped half way flashes anew
+fi
+disks=("ubd0=$card")
+if [ "${BOARD_DATA_DISK_GB:-0}" != 0 ]; then
+    [ -e /disk/data.img ] || truncate -s "${BOARD_DATA_DISK_GB}G" /disk/data.img
+    disks+=("ubd1=/disk/data.img")
+fi
+
+# The container's address belongs to the board: eth0 and the board's tap become ports of one bridge.
+mac=$(cat /sys/class/net/eth0/address)
+ip address flush dev eth0
+# The board takes the container's own hardware address, the one that Docker's network knows; eth0 gets another.
+ip link set eth0 down
+ip link set eth0 address "06${mac:2}"
+ip link set eth0 up
+ip link add br0 type bridge forward_delay 0
+ip tuntap add tap0 mode tap
+ip link set eth0 master br0
+ip link set tap0 master br0
+for port in tap0 br0; do ip link set "$port" up; done
+
+export LD_PRELOAD=/usr/lib/xstate.so  # see xstate.c
+exec linux.uml "mem=${BOARD_MEMORY_MB}M" "${disks[@]}" root=/dev/ubda rw \
+    "vec0:transport=tap,ifname=tap0,depth=128,gro=1,mac=$mac" \
+    con=null con0=fd:0,fd:1 con1=null "hostname=$BOARD_NAME" umid=board init=/sbin/init
