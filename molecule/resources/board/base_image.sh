@@ -1,0 +1,23 @@
+#!/bin/sh
+# Makes sure that debian:SUITE is here: base_image.sh SUITE
+# From the registry the engine knows, or, where none answers, made of Debian's packages.
+set -eu
+suite=$1
+image=debian:$suite
+
+docker image inspect "$image" >/dev/null 2>&1 && exit 0
+echo "base image: $image"
+timeout 300 docker pull --quiet "$image" >/dev/null 2>&1 && exit 0
+
+if ! command -v mmdebstrap >/dev/null; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "$image: no registry answers, and mmdebstrap is not installed. Install it, or: docker pull $image" >&2
+        exit 1
+    fi
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mmdebstrap >/dev/null
+fi
+tar=$(mktemp)
+trap 'rm -f "$tar"' EXIT
+mmdebstrap --quiet --variant=minbase --include=ca-certificates "$suite" "$tar"
+docker import "$tar" "$image"

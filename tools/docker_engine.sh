@@ -1,0 +1,46 @@
+#!/bin/sh
+# Makes sure that a Docker engine answers: tools/docker_engine.sh
+# Where none does and we are root on Debian or Ubuntu, it is installed (docker.io) and started, by hand where there is
+# no init. Anywhere else one sentence says what is missing.
+set -eu
+
+LOG=/var/log/csvswarm-dockerd.log
+LIMIT=60 # seconds for the engine to answer
+
+answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+
+give_up() {
+    echo "docker engine: $1" >&2
+    exit 1
+}
+
+answers && exit 0
+if command -v docker >/dev/null && [ -n "${DOCKER_HOST:-}" ]; then
+    give_up "DOCKER_HOST is set to $DOCKER_HOST, but no engine answers there. Start it, or unset DOCKER_HOST."
+fi
+[ "$(id -u)" = 0 ] ||
+    give_up "none answers. Start it (sudo systemctl start docker) and be in the group docker, or run this as root."
+command -v apt-get >/dev/null ||
+    give_up "none answers, and only on Debian and Ubuntu can it be installed from here. Install Docker and start it."
+
+if ! command -v dockerd >/dev/null || ! command -v docker >/dev/null || ! command -v iptables >/dev/null; then
+    echo "docker engine: installing docker.io"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io iptables >/dev/null ||
+        give_up "apt-get could not install docker.io (see above)"
+fi
+
+echo "docker engine: starting"
+if [ -d /run/systemd/system ]; then
+    systemctl start docker
+elif ! pgrep -x dockerd >/dev/null; then
+    # A killed engine leaves its pid files behind and would refuse to start.
+    rm -f /var/run/docker.pid /var/run/docker/containerd/containerd.pid
+    setsid dockerd >"$LOG" 2>&1 </dev/null &
+fi
+waited=0
+until answers; do
+    [ "$waited" -lt "$LIMIT" ] || give_up "started, but does not answer after $LIMIT s. Its log: $LOG, or journalctl -u docker"
+    waited=$((waited + 1))
+    sleep 1
+done
