@@ -1,0 +1,75 @@
+"""Print a board's health as JSON. Only reads, and needs nothing but Python: board_status.py SHARE."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+
+def run(*command):
+    """Return a command's output, or '' when it fails or is not there."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def memory_mb():
+    """Return (total, available) memory in MB."""
+    with open("/proc/meminfo") as lines:
+        sizes = {line.split(":")[0]: int(line.split()[1]) // 1024 for line in lines}
+    return sizes["MemTotal"], sizes["MemAvailable"]
+
+
+def share_mount(path):
+    """Return the type and options of what is mounted at the path, or ''."""
+    with open("/proc/mounts") as mounts:
+        for line in mounts:
+            _, where, kind, options = line.split()[:4]
+            if where == path:
+                return f"{kind} {options}"
+    return ""
+
+
+def clock_offset():
+    """Return chrony's idea of the clock's offset in seconds, or None when it follows nobody."""
+    fields = run("chronyc", "-c", "tracking").split(",")
+    return float(fields[4]) if len(fields) > 4 and fields[2] not in ("", "0") else None
+
+
+def main():
+    """Print the report."""
+    share = sys.argv[1]
+    total, available = memory_mb()
+    with open("/proc/uptime") as uptime:
+        up_seconds = float(uptime.read().split()[0])
+    # cat in a process of its own: with the server gone, a read of the share never returns.
+    sentinel = run("timeout", "10", "cat", f"{share}/.csvswarm-cluster")
+    report = {
+        "up_seconds": int(up_seconds),
+        "load": os.getloadavg()[0],
+        "memory_mb": total,
+        "memory_free_mb": available,
+        "disk_free_mb": shutil.disk_usage("/").free // 2**20,
+        "share": sentinel,
+        "share_mount": share_mount(share),
+        "share_free_mb": shutil.disk_usage(share).free // 2**20 if sentinel else 0,
+        "clock_offset": clock_offset(),
+        "docker": run("systemctl", "is-active", "docker") or "not running",
+        "firewall": run("iptables", "--wait", "10", "-S", "INPUT").count("-j CSVSWARM"),
+        "failed_units": [line.split()[0] for line in run("systemctl", "--failed", "--plain", "--no-legend").splitlines()],
+        "node": {},
+        "nodes": [],
+    }
+    info = run("docker", "info", "--format", "{{json .Swarm}}")
+    if info:
+        report["node"] = {key: json.loads(info).get(key) for key in ("NodeID", "LocalNodeState", "ControlAvailable")}
+        report["engine"] = run("docker", "version", "--format", "{{.Server.Version}}")
+    if report["node"].get("ControlAvailable"):
+        listed = run("docker", "node", "ls", "--format", "{{json .}}")
+        report["nodes"] = [json.loads(line) for line in listed.splitlines()]
+    print(json.dumps(report))
+
+
+main()
