@@ -58,7 +58,9 @@ def main():
         "clock_offset": clock_offset(),
         "docker": run("systemctl", "is-active", "docker") or "not running",
         "firewall": run("iptables", "--wait", "10", "-S", "INPUT").count("-j CSVSWARM"),
-        "failed_units": [line.split()[0] for line in run("systemctl", "--failed", "--plain", "--no-legend").splitlines()],
+        "failed_units": [
+            line.split()[0] for line in run("systemctl", "--failed", "--plain", "--no-legend").splitlines()
+        ],
         "node": {},
         "nodes": [],
     }

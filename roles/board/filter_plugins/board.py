@@ -117,9 +117,7 @@ def _shared(boards: dict[str, dict[str, Any]], key: str) -> dict[str, list[str]]
     }
 
 
-def cluster_problems(
-    boards: dict[str, dict[str, Any]], groups: dict[str, list[str]], pools: list[str]
-) -> list[str]:
+def cluster_problems(boards: dict[str, dict[str, Any]], groups: dict[str, list[str]], pools: list[str]) -> list[str]:
     """Return what keeps boards from being one cluster, each with what to change.
 
     Args:
@@ -146,7 +144,9 @@ def cluster_problems(
         )
     both = sorted(set(managers) & set(groups.get("swarm_worker", [])))
     if both:
-        problems.append(f"{', '.join(both)}: both in swarm_manager and in swarm_worker. Managers work too: leave one out")
+        problems.append(
+            f"{', '.join(both)}: both in swarm_manager and in swarm_worker. Managers work too: leave one out"
+        )
     servers = groups.get("nfs_server", [])
     if len(servers) != 1:
         problems.append(f"the group nfs_server has {len(servers)} boards: the share is on exactly one")

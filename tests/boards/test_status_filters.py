@@ -1,0 +1,89 @@
+"""The health of the cluster, from what boards report."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+GROUPS = {"swarm_manager": ["b1"], "swarm_worker": ["b2"], "nfs_server": ["b1"]}
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    return {
+        "up_seconds": 7200,
+        "load": 0.5,
+        "memory_mb": 990,
+        "memory_free_mb": 800,
+        "disk_free_mb": 6000,
+        "share": "id-1",
+        "share_mount": "nfs4 rw",
+        "share_free_mb": 6000,
+        "clock_offset": 0.001,
+        "docker": "active",
+        "engine": "26.1.5",
+        "firewall": 1,
+        "failed_units": [],
+        "node": {"NodeID": "n2", "LocalNodeState": "active", "ControlAvailable": False},
+        "nodes": [],
+    } | changes
+
+
+def cluster(b1: dict[str, Any] | None = None, b2: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
+    nodes = [
+        {"ID": "n1", "Hostname": "b1", "Status": "Ready", "Availability": "Active"},
+        {"ID": "n2", "Hostname": "b2", "Status": "Ready", "Availability": "Active"},
+    ]
+    manager = {"node": {"NodeID": "n1", "LocalNodeState": "active", "ControlAvailable": True}, "nodes": nodes}
+    return {"b1": report(**(manager | (b1 or {}))), "b2": report(**(b2 or {}))}
+
+
+def test_a_healthy_cluster(status: ModuleType) -> None:
+    assert status.status_problems(cluster(), GROUPS) == []
+    header, b1, b2 = status.status_table(cluster(), GROUPS).splitlines()
+    assert header.split()[:2] == ["board", "part"]
+    assert "manager, NFS server" in b1
+    assert "ready, active" in b2
+    assert "2 h" in b2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"share": ""}, "b2 has no share"),
+        ({"share_free_mb": 20}, "remove old jobs"),
+        ({"disk_free_mb": 20}, "docker system prune"),
+        ({"clock_offset": -40.0}, "off by -40.0 s"),
+        ({"firewall": 0}, "no firewall"),
+        ({"failed_units": ["x.service"]}, "x.service"),
+        ({"docker": "failed"}, "systemctl status docker"),
+        ({"share": "id-2"}, "different shares"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_to_do(status: ModuleType, change: dict[str, Any], words: str) -> None:
+    problems = status.status_problems(cluster(b2=change), GROUPS)
+
+    assert len(problems) == 1
+    assert words in problems[0]
+
+
+def test_a_board_that_is_off(status: ModuleType) -> None:
+    reports = cluster()
+    reports["b1"]["nodes"][1]["Status"] = "Down"
+    reports["b2"] = {}
+
+    assert status.status_problems(reports, GROUPS) == ["b2 cannot be reached: is it on and connected?"]
+    assert "cannot be reached" in status.status_table(reports, GROUPS)
+
+
+def test_a_ghost(status: ModuleType) -> None:
+    reports = cluster()
+    reports["b1"]["nodes"].append({"ID": "n0", "Hostname": "b2", "Status": "Down", "Availability": "Active"})
+
+    [problem] = status.status_problems(reports, GROUPS)
+    assert "docker node rm --force n0" in problem
+
+
+def test_no_manager(status: ModuleType) -> None:
+    assert any("no manager answers" in p for p in status.status_problems(cluster(b1={"nodes": []}), GROUPS))
