@@ -41,9 +41,7 @@ def row(name: str, option: dict[str, Any]) -> str:
     if "choices" in option:
         text += f" One of: {', '.join(f'`{choice}`' for choice in option['choices'])}."
     if "options" in option:
-        keys = "; ".join(
-            f"`{key}`: {' '.join(sentences(sub['description']))}" for key, sub in option["options"].items()
-        )
+        keys = "; ".join(f"`{key}`: {' '.join(sentences(o['description']))}" for key, o in option["options"].items())
         text += f" Keys: {keys}"
     default = "must be given" if option.get("required") else shown(option.get("default"))
     kind = option["type"] + (f" of {option['elements']}" if "elements" in option else "")

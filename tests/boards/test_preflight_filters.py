@@ -83,8 +83,8 @@ def boards(**changes: dict[str, str]) -> dict[str, dict[str, str]]:
         f"b{n}": {
             "hostname": f"b{n}",
             "machine_id": f"m{n}",
-            "address": f"192.168.1.{n}",
-            "subnet": f"192.168.1.{n}/24",
+            "address": f"10.1.1.{n}",
+            "subnet": f"10.1.1.{n}/24",
         }
         for n in (1, 2, 3)
     }

@@ -60,8 +60,8 @@ def board_problems(facts: Facts, wants: dict[str, Any]) -> list[str]:
     machine = facts.get("architecture")
     if machine not in ARCHITECTURES or facts.get("userspace_bits") != "64":
         problems.append(
-            f"is {machine} with a {facts.get('userspace_bits')}-bit system: only 64-bit amd64 and arm64 boards can take "
-            "part. Write a 64-bit image on its card (a Raspberry Pi 3 or newer can run one), or leave the board out"
+            f"is {machine} with a {facts.get('userspace_bits')}-bit system: only 64-bit amd64 and arm64 boards can "
+            "take part. Write a 64-bit image on its card (a Raspberry Pi 3 or newer can run one), or leave the board out"
         )
     if facts.get("service_mgr") != "systemd":
         problems.append(f"is run by {facts.get('service_mgr')}: a system with systemd is needed")
@@ -79,8 +79,8 @@ def board_problems(facts: Facts, wants: dict[str, Any]) -> list[str]:
         )
     if facts.get("memtotal_mb", 0) < wants["memory_min_mb"]:
         problems.append(
-            f"has {facts.get('memtotal_mb', 0)} MB of memory, {wants['memory_min_mb']} are needed: leave the board out, "
-            "or lower board_memory_min_mb"
+            f"has {facts.get('memtotal_mb', 0)} MB of memory, {wants['memory_min_mb']} are needed: leave the board out, or "
+            "lower board_memory_min_mb"
         )
     return problems
 
