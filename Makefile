@@ -53,6 +53,18 @@ bench-plots: setup setup-bench  ## draw docs/images (SIZES=10MB,30MB CHUNKS=1,10
 setup-bench:
 	@$(or $(PYTHON),exit 1;) tools/environment.py .venv-bench bench
 
+##### boards
+
+.PHONY: lab lab-down molecule
+lab: setup-dev  ## make virtual boards in Docker and the cluster on them
+	@tools/lab up
+
+lab-down: setup-dev  ## remove the virtual boards
+	@tools/lab down
+
+molecule: setup-dev  ## prove site.yml on virtual boards (S=apart chooses a scenario)
+	molecule test --scenario-name $(or $(S),default)
+
 ##### checks and tests
 
 .PHONY: test

@@ -106,7 +106,7 @@ def test_a_good_cluster_has_no_problem(board: ModuleType) -> None:
     [
         ({"hostname": "b1"}, "b1, b2 share the host name b1"),
         ({"machine_id": "m1"}, "systemd-machine-id-setup"),
-        ({"address": "192.168.1.1"}, "share the address"),
+        ({"address": "10.1.1.1"}, "share the address"),
         ({"subnet": "10.213.4.2/24"}, "swarm_manager_address_pool"),
     ],
 )
