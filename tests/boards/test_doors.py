@@ -1,0 +1,78 @@
+"""What the playbooks answer before they have seen a board."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Addresses of documentation, which lead nowhere: nothing here may get as far as to use them.
+BOARDS = """
+all:
+  children:
+    swarm_manager: {hosts: {b1: {ansible_host: 192.0.2.11}}}
+    swarm_worker: {hosts: {b2: {ansible_host: 192.0.2.12}}}
+    nfs_server: {hosts: {b1: {}}}
+"""
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    file = tmp_path / "hosts.yml"
+    file.write_text(BOARDS)
+    return file
+
+
+def play(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "playbooks/preflight.yml"])
+def test_without_boards_it_says_where_to_write_them(playbook: str) -> None:
+    done = play(playbook, "-i", "inventory/hosts.yml")
+
+    assert done.returncode != 0
+    assert "The inventory has no boards: write them in" in done.stdout + done.stderr
+    assert "inventory/hosts.yml" in done.stdout + done.stderr
+
+
+def test_a_part_of_the_cluster_is_refused(inventory: Path) -> None:
+    done = play("site.yml", "-i", inventory, "--limit", "b2,localhost")
+
+    assert done.returncode != 0
+    assert "leaves boards out" in " ".join((done.stdout + done.stderr).split())
+
+
+def test_reset_asks_before_it_touches_anything(inventory: Path) -> None:
+    done = play("playbooks/reset.yml", "-i", inventory)
+
+    assert done.returncode != 0
+    assert "-e confirm=reset" in done.stdout + done.stderr
+    assert "192.0.2.11" not in done.stdout + done.stderr
+
+
+def test_boards_that_cannot_be_reached_are_named_with_a_remedy(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    # Nothing listens on port 1 of this machine.
+    inventory.write_text(
+        BOARDS.replace("192.0.2.11", "127.0.0.1, ansible_port: 1").replace("192.0.2.12", "127.0.0.2, ansible_port: 1")
+    )
+
+    done = play("playbooks/preflight.yml", "-i", inventory)
+
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode != 0
+    assert "b1 cannot be reached at 127.0.0.1" in said
+    assert "b2 cannot be reached at 127.0.0.2" in said
+    assert "Then try by hand: ssh 127.0.0.2" in said
