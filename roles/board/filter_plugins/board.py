@@ -35,7 +35,7 @@ def board_address(facts: Facts, network: str) -> str:
 def board_labels(facts: Facts) -> dict[str, str]:
     """Return what the scheduler and people want to know of a board, as node labels."""
     return {
-        "csvswarm.arch": ARCHITECTURES.get(facts["architecture"], facts["architecture"]),
+        "csvswarm.arch": ARCHITECTURES[facts["architecture"]],
         "csvswarm.cores": str(facts["processor_vcpus"]),
         "csvswarm.memory_mb": str(facts["memtotal_mb"]),
         "csvswarm.model": str(facts.get("product_name", "")).strip("\0 ") or "unknown",
@@ -61,7 +61,8 @@ def board_problems(facts: Facts, wants: dict[str, Any]) -> list[str]:
     if machine not in ARCHITECTURES or facts.get("userspace_bits") != "64":
         problems.append(
             f"is {machine} with a {facts.get('userspace_bits')}-bit system: only 64-bit amd64 and arm64 boards can "
-            "take part. Write a 64-bit image on its card (a Raspberry Pi 3 or newer can run one), or leave the board out"
+            "take part. Write a 64-bit image on its card (a Raspberry Pi 3 or newer can run one), or leave the board "
+            "out"
         )
     if facts.get("service_mgr") != "systemd":
         problems.append(f"is run by {facts.get('service_mgr')}: a system with systemd is needed")
@@ -79,8 +80,8 @@ def board_problems(facts: Facts, wants: dict[str, Any]) -> list[str]:
         )
     if facts.get("memtotal_mb", 0) < wants["memory_min_mb"]:
         problems.append(
-            f"has {facts.get('memtotal_mb', 0)} MB of memory, {wants['memory_min_mb']} are needed: leave the board out, or "
-            "lower board_memory_min_mb"
+            f"has {facts.get('memtotal_mb', 0)} MB of memory, {wants['memory_min_mb']} are needed: leave the board "
+            "out, or lower board_memory_min_mb"
         )
     return problems
 
@@ -158,8 +159,8 @@ def cluster_problems(boards: dict[str, dict[str, Any]], groups: dict[str, list[s
         )
         if hit:
             problems.append(
-                f"{', '.join(hit)}: in the network {boards[hit[0]]['subnet']}, which overlaps {pool}, where Swarm makes "
-                "its own networks. Set swarm_manager_address_pool to a range that is unused around you"
+                f"{', '.join(hit)}: in the network {boards[hit[0]]['subnet']}, which overlaps {pool}, where Swarm "
+                "makes its own networks. Set swarm_manager_address_pool to a range that is unused around you"
             )
     return problems
 

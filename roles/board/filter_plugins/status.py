@@ -35,7 +35,7 @@ def _state(report: Report, listed: list[dict[str, str]]) -> str:
 def status_table(reports: dict[str, Report], groups: dict[str, list[str]]) -> str:
     """Return one line for each board, in columns."""
     listed = _listed(reports)
-    rows = [COLUMNS]
+    rows: list[tuple[str, ...]] = [COLUMNS]
     for board, report in sorted(reports.items()):
         part = ", ".join(_parts(board, groups))
         if not report:
@@ -55,7 +55,8 @@ def status_table(reports: dict[str, Report], groups: dict[str, list[str]]) -> st
             )
         )
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+    padded = (map(str.ljust, row, widths) for row in rows)
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
 def _board_problems(board: str, report: Report, member: bool, listed: list[dict[str, str]]) -> list[str]:
@@ -74,11 +75,10 @@ def _board_problems(board: str, report: Report, member: bool, listed: list[dict[
         problems.append("has no firewall: run site.yml, or set csvswarm_firewall to false if that is meant")
     if report["failed_units"]:
         problems.append(f"has failed units ({', '.join(report['failed_units'])}): systemctl status names the reason")
-    if member:
-        if report["docker"] != "active":
-            problems.append(f"has a Docker that is {report['docker']}: systemctl status docker csvswarm-share")
-        elif not _state(report, listed).startswith("ready"):
-            problems.append(f"is {_state(report, listed)} in the swarm: run site.yml")
+    if member and report["docker"] != "active":
+        problems.append(f"has a Docker that is {report['docker']}: systemctl status docker csvswarm-share")
+    elif member and not _state(report, listed).startswith("ready"):
+        problems.append(f"is {_state(report, listed)} in the swarm: run site.yml")
     return [f"{board} {problem}" for problem in problems]
 
 
@@ -98,8 +98,8 @@ def status_problems(reports: dict[str, Report], groups: dict[str, list[str]], *,
     known = {report.get("node", {}).get("NodeID") for report in reports.values() if report}
     if all(reports.values()):
         problems += [
-            f"the swarm has a node {node['Hostname']} ({node['ID']}, {node['Status'].lower()}) that is no board here: on "
-            f"a manager, sudo docker node rm --force {node['ID']}"
+            f"the swarm has a node {node['Hostname']} ({node['ID']}, {node['Status'].lower()}) that is no board here: "
+            f"on a manager, sudo docker node rm --force {node['ID']}"
             for node in listed
             if node["ID"] not in known
         ]
