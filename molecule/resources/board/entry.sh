@@ -67,6 +67,6 @@ ip link set tap0 master br0
 for port in tap0 br0; do ip link set "$port" up; done
 
 export LD_PRELOAD=/usr/lib/xstate.so  # see xstate.c
-exec linux.uml "mem=${BOARD_MEMORY_MB}M" "${disks[@]}" root=/dev/ubda rw \
+exec linux.uml "mem=${BOARD_MEMORY_MB}M" "${disks[@]}" root=/dev/ubda rw rootflags=barrier=0 \
     "vec0:transport=tap,ifname=tap0,depth=128,gro=1,mac=$mac" \
     con=null con0=fd:0,fd:1 con1=null "hostname=$BOARD_NAME" umid=board init=/sbin/init

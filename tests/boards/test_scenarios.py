@@ -1,0 +1,23 @@
+"""The scenarios run what they list: Molecule passes over a playbook it does not find, with no more than a warning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIOS = sorted((ROOT / "molecule").glob("*/molecule.yml"))
+
+
+@pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.parent.name)
+def test_every_playbook_is_there(file: Path) -> None:
+    scenario = yaml.safe_load(file.read_text())
+    playbooks = scenario["ansible"]["playbooks"]
+    steps = [step.split() for step in scenario["scenario"]["test_sequence"]]
+
+    for path in [*playbooks.values(), *(argument for _, *arguments in steps for argument in arguments)]:
+        assert (file.parent / path).is_file(), path
+    aliases = {"check": "converge", "idempotence": "converge"}
+    assert {aliases.get(step, step) for step, *_ in steps} <= playbooks.keys()
