@@ -88,12 +88,12 @@ def board_problems(facts: Facts, wants: dict[str, Any]) -> list[str]:
 
 def cluster_view(board: dict[str, Any]) -> dict[str, str]:
     """Return what cluster_problems() wants to know, from a board's host variables."""
-    facts = board["ansible_facts"]
-    address = board["board_address"]
+    facts = board.get("ansible_facts", {})
+    address = board.get("board_address", "")
     subnet = ""
     for name in facts.get("interfaces", []):
         ipv4 = facts.get(name.replace("-", "_").replace(".", "_"), {}).get("ipv4", {})
-        if ipv4.get("address") == address:
+        if address and ipv4.get("address") == address:
             subnet = f"{address}/{ipv4['netmask']}"
     return {
         "hostname": board.get("board_hostname") or board["inventory_hostname_short"],
