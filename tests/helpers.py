@@ -66,10 +66,10 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def run_here(directory: Path, source: Path, *, chunks: int = 1, block_bytes: int = 1 << 20, **request: Any) -> Result:
-    """Run a job in this process. Blocks of a few bytes are made by reading the input in pieces of that size."""
+    """Run a job in this process, in blocks of as few bytes as wanted."""
     name = f"job-{chunks}-{block_bytes}"
     job, output = Job(directory / name), directory / f"{name}-out"
-    with mock.patch("os.fsync"), mock.patch("csvswarm.split.PIECE_BYTES", block_bytes):
+    with mock.patch("os.fsync"):
         manifest = split(job, Request(input=source, chunks=chunks, workers=1, block_bytes=block_bytes, **request))
         processor = load_job_processor(job, manifest)
         job.forget_errors()

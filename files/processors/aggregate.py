@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from csvswarm.block import Rows
 from csvswarm.errors import OptionError
 from csvswarm.group_figures import GroupFigures, StateRows
 from csvswarm.group_state import (
@@ -32,6 +31,7 @@ from csvswarm.group_state import (
     present,
 )
 from csvswarm.processor import Context
+from csvswarm.rows import Rows
 from csvswarm.schema import ARROW
 
 OPTIONS = {

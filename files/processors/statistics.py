@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from csvswarm import exact
-from csvswarm.block import Rows
 from csvswarm.errors import OptionError
 from csvswarm.processor import Context
 from csvswarm.rolling import rolling_variances
+from csvswarm.rows import Rows
 from csvswarm.sortable import keys_of, value_of, values_of
 
 OPTIONS = {

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from csvswarm.block import Rows
 from csvswarm.errors import OptionError
 from csvswarm.expressions import Expression
 from csvswarm.processor import Context
 from csvswarm.records import NOWHERE, Grammar, find, outside
+from csvswarm.rows import Rows
 from csvswarm.sinks import Written
 from csvswarm.text import Data, as_arrow, canonical, content, field_of, joined, kind_of, quoted, terminated
 

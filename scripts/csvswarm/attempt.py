@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .block import ChunkReader, Reader, Rejected, Rows, read_range
+from .chunk_reader import ChunkReader, read_range
 from .cut import Block, Chunk
 from .dialect import CANONICAL
 from .errors import CsvswarmError, Misfit, OptionError, ProcessorError
 from .job import Job, Manifest, Receipt
 from .processor import Context, Processor, load_processor
+from .reader import Reader
+from .rows import Rejected, Rows
 from .schema import Schema
 from .sinks import CombinedOutput, KeyedOutput, Output, RowsOutput, described
 from .text import rows_of
@@ -116,7 +118,7 @@ class Attempt:
 
     def _told(self, error: CsvswarmError) -> str:
         try:  # a damaged chunk file can look like any other error: tell what is really wrong
-            self._chunk_reader(self._reader).verify_afresh()
+            self._chunk_reader().verify_afresh()
         except CsvswarmError as damage:
             error = damage
         return str(error)
@@ -132,8 +134,8 @@ class Attempt:
     def _input_path(self, chunk: Chunk) -> Path:
         return self._job.chunks_directory / chunk.file if chunk.file else Path(self._manifest.input["path"])
 
-    def _chunk_reader(self, reader: Reader) -> ChunkReader:
-        return ChunkReader(reader, self._chunk, self._input_path(self._chunk))
+    def _chunk_reader(self) -> ChunkReader:
+        return ChunkReader(self._chunk, self._input_path(self._chunk))
 
     # -- the straight way ------------------------------------------------------------------------------------------
 
@@ -142,7 +144,7 @@ class Attempt:
             raise Misfit({}, set())
         rows_in = 0
         before = self._rows_before() if self._overlap else None
-        chunk = self._chunk_reader(self._reader)
+        chunk = self._chunk_reader()
         with self._output() as output:
             for block, data, record in chunk.blocks():
                 rows = self._reader.read(data, record, block.rows)
@@ -266,7 +268,7 @@ class Attempt:
         kinds: dict[str, set[str]] = {column: set() for column in self._columns}
         missing: set[str] = set()
         try:
-            chunk = self._chunk_reader(self._reader)
+            chunk = self._chunk_reader()
             for _, data, record in chunk.blocks():
                 seen, gaps = self._reader.observe(data, record)
                 missing |= gaps

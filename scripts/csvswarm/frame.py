@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from .block import Rows
 from .errors import ProcessorError
 from .lean import with_pandas
+from .rows import Rows
 from .schema import Schema
 from .text import as_arrow
 

@@ -50,8 +50,8 @@ def test_what_is_left_of_a_finished_job_is_small(tmp_path: Path) -> None:
 
 
 def test_a_late_attempt_under_an_older_schema_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("csvswarm.split.SAMPLES", 1)  # so that the text in the middle is not in a sample
-    monkeypatch.setattr("csvswarm.split.SAMPLE_BYTES", 64)
+    monkeypatch.setattr("csvswarm.sample.SAMPLES", 1)  # so that the text in the middle is not in a sample
+    monkeypatch.setattr("csvswarm.sample.SAMPLE_BYTES", 64)
     source = tmp_path / "late.csv"
     rows = "".join(f"{number},2\n" for number in range(40_000))
     source.write_text(f"a,b\n{rows}x,2\n{rows}")

@@ -14,8 +14,8 @@ from csvswarm.split import Request, split
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A column of integers, with one text near the end that no sample shows."""
-    monkeypatch.setattr("csvswarm.split.SAMPLES", 1)
-    monkeypatch.setattr("csvswarm.split.SAMPLE_BYTES", 64)
+    monkeypatch.setattr("csvswarm.sample.SAMPLES", 1)
+    monkeypatch.setattr("csvswarm.sample.SAMPLE_BYTES", 64)
     source = tmp_path / "data.csv"
     rows = "".join(f"{number},1\n" for number in range(60_000))
     source.write_text(f"a,b\n{rows}x,1\n{rows}")

@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
-import xxhash
 
-from .cut import Block, Chunk
 from .dialect import Dialect
 from .errors import BadRecord, JobError, Misfit
 from .records import CR, LF, Bytes, Grammar, Positions, blank, outside, starts_of
+from .rows import Rejected, Rows
 from .schema import ARROW, Schema, Values
 
 SHOWN_TEXT = 120
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A record set aside: its number in the input (from 1, the header not counted), why, and its text."""
-
-    record: int
-    column: str
-    reason: str
-    text: str
-
-
-@dataclass
-class Rows:
-    """Some rows of the input, with what is needed to compute on them and to write them again as they were.
-
-    table: the columns that were asked for, in the schema's types. numbers: the record number of every row.
-    data: the raw records, in UTF-8; ends: position of the last byte of each row's terminator in it, toggles: of the
-    quotes that count. Raw records are kept only when asked for.
-    """
-
-    table: pa.Table
-    numbers: npt.NDArray[np.int64]
-    data: bytes = b""
-    ends: Positions = field(default_factory=lambda: np.empty(0, np.int64))
-    toggles: Positions = field(default_factory=lambda: np.empty(0, np.int64))
-
-    def __len__(self) -> int:
-        return len(self.numbers)
 
 
 class Reader:
@@ -309,60 +276,3 @@ class Reader:
         ends = ends[~empty]
         new_place = np.cumsum(keep) - 1
         return array[keep].tobytes(), new_place[ends], new_place[toggles]
-
-
-class ChunkReader:
-    """Streams the blocks of one chunk, verifying its checksum on the way."""
-
-    def __init__(self, reader: Reader, chunk: Chunk, path: Path) -> None:
-        self._reader, self._chunk, self._path = reader, chunk, path
-        self._hash = xxhash.xxh3_128()
-
-    def blocks(self) -> Iterator[tuple[Block, bytes, int]]:
-        """Yield (block, its bytes, number of its first record).
-
-        Raises JobError when the bytes are not those that were split.
-        """
-        record = self._chunk.first_record
-        if not self._chunk.blocks:
-            return
-        with self._path.open("rb", buffering=0) as file:
-            for block in self._chunk.blocks:
-                data = read_range(file, block.offset, block.length)
-                self._hash.update(data)
-                if len(data) != block.length:
-                    self._changed()
-                yield block, data, record
-                record += block.rows
-
-    def verify(self) -> None:
-        """Check the whole chunk's checksum; call it after the last block, or before a bad record is believed."""
-        if self._chunk.blocks and self._hash.hexdigest() != self._chunk.checksum:
-            self._changed()
-
-    def verify_afresh(self) -> None:
-        """Read the chunk again and check it: a record is called bad only when the file is what was split."""
-        digest = xxhash.xxh3_128()
-        if not self._chunk.blocks:
-            return
-        with self._path.open("rb", buffering=0) as file:
-            for block in self._chunk.blocks:
-                digest.update(read_range(file, block.offset, block.length))
-        if digest.hexdigest() != self._chunk.checksum:
-            self._changed()
-
-    def _changed(self) -> None:
-        raise JobError(
-            f"{self._path} is not the file that was split: the bytes of chunk {self._chunk.number} differ. "
-            "Start a new job on the file as it is now."
-        )
-
-
-def read_range(file: Any, offset: int, length: int) -> bytes:
-    """Read `length` bytes at `offset`; fewer only at the end of the file."""
-    file.seek(offset)
-    parts = []
-    while length and (data := file.read(length)):
-        parts.append(data)
-        length -= len(data)
-    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,0 +1,184 @@
+"""Cut an input into chunks: ranges of it in parallel, or chunk files in one stream."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from . import machine
+from .cut import PIECE_BYTES, Chunk, Cutter, Irregular, Sink, even_targets, no_targets, renumbered, sized_targets
+from .dialect import Dialect
+from .errors import InputError
+from .head import Head, named
+from .job import Job, write_durably
+from .records import Grammar
+from .request import Request
+from .source import Source
+
+GUESS_BYTES = 64 << 10
+HEADER_FILE = "000000-header.csv"
+
+
+def cut_input(job: Job, source: Source, head: Head, request: Request, mode: str) -> list[Chunk]:
+    """Cut the input into chunks, in the mode "ranges" or "files". Raises InputError when a quote is never closed."""
+    for leftover in job.chunks_directory.iterdir():  # of a split that was killed
+        leftover.unlink()
+    open_sink = None
+    if mode == "files":
+        write_durably(job.chunks_directory / HEADER_FILE, head.preamble)
+        open_sink = _chunk_files(job.chunks_directory)
+    try:
+        if source.is_plain:
+            size = source.size - head.data_offset
+            count = request.chunks or -(-size // machine.chunk_bytes_for(size, request.workers)) or 1
+            if mode == "ranges":
+                try:
+                    return _cut_ranges(source, head, count, request)
+                except Irregular:
+                    pass
+            targets = even_targets(head.data_offset, source.size, count)
+        elif request.chunks:
+            targets = even_targets(head.data_offset, _unpacked_size(source), request.chunks)
+        else:
+            # The size is not known before the end: a usual ratio of compression decides how many chunks it becomes.
+            likely = source.size * (5 if source.compression else 1)
+            targets = sized_targets(machine.chunk_bytes_for(likely, request.workers))
+        return _cut_stream(source, head, targets, request, open_sink)
+    except InputError as error:
+        raise named(source, error) from error
+
+
+def _chunk_files(directory: Path) -> Callable[[int], tuple[str, Sink]]:
+    def open_sink(number: int) -> tuple[str, Sink]:
+        name = f"{number:06d}.csv"
+        return name, _ChunkFile(directory / name)
+
+    return open_sink
+
+
+class _ChunkFile:
+    """A chunk file, on disk when it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._file.write(data)
+
+    def close(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+
+def _cut_stream(
+    source: Source, head: Head, targets: Callable[[int], int | None], request: Request, open_sink: Any
+) -> list[Chunk]:
+    cutter = Cutter(
+        head.dialect,
+        offset=head.data_offset,
+        next_target=targets,
+        block_bytes=request.block_bytes,
+        open_sink=open_sink,
+    )
+    grammar = Grammar(head.dialect)
+    with source.open() as file:
+        left = head.data_offset
+        while left:
+            left -= len(file.read(left))
+        while piece := grammar.read_piece(file, min(PIECE_BYTES, request.block_bytes)):
+            cutter.feed(piece)
+    return cutter.finish()
+
+
+def _unpacked_size(source: Source) -> int:
+    size = 0
+    with source.open() as file:
+        while data := file.read(PIECE_BYTES):
+            size += len(data)
+    return size
+
+
+def _cut_ranges(source: Source, head: Head, count: int, request: Request) -> list[Chunk]:
+    """Cut a plain file into ranges, in parallel, reading it once.
+
+    Where a range starts is told from the bytes around it, and proven by the scan of the range before: the first range
+    starts outside quotes, and one that ends outside of them hands that on to the next.
+
+    Raises Irregular when that fails, or quotes stand where parity cannot be trusted.
+    """
+    start, end = head.data_offset, source.size
+    cuts = sorted({start + (end - start) * place // count for place in range(count)})
+    with source.path.open("rb") as file:
+        found = {start, *(_next_record(file, cut, end, head.dialect) for cut in cuts[1:])} - {end}
+    begins = sorted(found or {start})
+    arguments = [
+        (source.path, low, high, head.dialect, request.block_bytes)
+        for low, high in zip(begins, [*begins[1:], end], strict=True)
+    ]
+    processes = machine.workers_for(request.workers, min(len(begins), (end - start) // (4 << 20) + 1))
+    with _Processes(processes) as run:
+        return list(renumbered(run(_cut_range, arguments)))
+
+
+class _Processes:
+    """Maps a function over arguments in so many processes; in this one when that is enough."""
+
+    def __init__(self, count: int) -> None:
+        self._pool = ProcessPoolExecutor(count, mp_context=get_context("fork")) if count > 1 else None
+
+    def __enter__(self) -> Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], list[Any]]:
+        def run(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+            if self._pool is None:
+                return [function(*given) for given in arguments]
+            return list(self._pool.map(function, *zip(*arguments, strict=True)))
+
+        return run
+
+    def __exit__(self, *exception: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int:
+    """Return where the first record seems to start that begins after `offset`; `end` when there is none.
+
+    Of the two assumptions, that `offset` is within quotes or not, the wrong one soon puts quotes where none may stand.
+
+    Raises Irregular when both do.
+    """
+    grammar = Grammar(dialect)
+    size = GUESS_BYTES
+    while True:
+        file.seek(offset - 1)
+        before = file.read(1)[0]
+        data = grammar.read_piece(file, min(size, end - offset))
+        scans = [grammar.scan(data, before=before, inside=inside) for inside in (False, True)]
+        likely = next((scan for scan in scans if scan.regular), None)
+        if likely is None:
+            raise Irregular
+        if likely.ends.size:
+            return offset + int(likely.ends[0]) + 1
+        if offset + len(data) >= end:
+            return end
+        size *= 4
+
+
+def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: int) -> list[Chunk]:
+    """Cut the bytes [low, high) into one chunk of blocks."""
+    cutter = Cutter(dialect, offset=low, next_target=no_targets, block_bytes=block_bytes, adaptive=False)
+    grammar = Grammar(dialect)
+    with path.open("rb") as file:
+        file.seek(low)
+        while low < high:
+            piece = grammar.read_piece(file, min(PIECE_BYTES, block_bytes, high - low))
+            if not piece:
+                break
+            piece = piece[: high - low]
+            cutter.feed(piece)
+            low += len(piece)
+    return cutter.finish()

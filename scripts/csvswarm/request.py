@@ -1,0 +1,28 @@
+"""What a user asks of a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .cut import BLOCK_BYTES
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, as it came: see the scripts' --help."""
+
+    input: Path
+    processor: str = "statistics"
+    options: dict[str, Any] = field(default_factory=dict)
+    chunks: int | None = None
+    workers: int | None = None
+    on_error: str = "fail"
+    mode: str = "auto"
+    delimiter: str | None = None
+    quotechar: str | None = None
+    encoding: str = "utf-8"
+    column_types: dict[str, Any] = field(default_factory=dict)
+    null_values: list[str] | None = None
+    block_bytes: int = BLOCK_BYTES

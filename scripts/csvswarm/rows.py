@@ -1,0 +1,40 @@
+"""Rows of the input, as processors get them, and records that were set aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from .records import Positions
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A record set aside: its number in the input (from 1, the header not counted), why, and its text."""
+
+    record: int
+    column: str
+    reason: str
+    text: str
+
+
+@dataclass
+class Rows:
+    """Some rows of the input, with what is needed to compute on them and to write them again as they were.
+
+    table: the columns that were asked for, in the schema's types. numbers: the record number of every row.
+    data: the raw records, in UTF-8; ends: position of the last byte of each row's terminator in it, toggles: of the
+    quotes that count. Raw records are kept only when asked for.
+    """
+
+    table: pa.Table
+    numbers: npt.NDArray[np.int64]
+    data: bytes = b""
+    ends: Positions = field(default_factory=lambda: np.empty(0, np.int64))
+    toggles: Positions = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.numbers)

@@ -1,0 +1,66 @@
+"""Infer a first schema from samples; the workers check that everything else fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .chunk_reader import read_range
+from .cut import Chunk
+from .head import HEAD_BYTES, Head
+from .job import Job
+from .reader import Reader
+from .records import Grammar
+from .schema import Schema, Values
+from .source import Source
+
+SAMPLES, SAMPLE_BYTES = 64, 16 << 10
+
+
+class Sampler:
+    """Infers a first schema from samples; the workers check that everything else fits it."""
+
+    def __init__(self, head: Head, fixed: dict[str, str], null_values: list[str], source: str) -> None:
+        self._head, self._fixed = head, fixed
+        self._grammar = Grammar(head.dialect)
+        nothing = Schema({name: frozenset() for name in head.names}, fixed)
+        self._nothing = nothing
+        self._reader = Reader(
+            dialect=head.dialect,
+            names=head.names,
+            schema=Schema(nothing.kinds, {}),
+            columns=head.names,
+            null_values=null_values,
+            source=source,
+            quarantine=True,
+        )
+        self._values = Values(null_values)
+
+    def schema(self, samples: Sequence[tuple[bytes, bool]]) -> Schema:
+        """Return the schema that fits samples; each is (bytes from a record's start on, whether it ends with one)."""
+        whole = (data if complete else self._whole(data) for data, complete in samples)
+        return self._nothing.widened(self._reader.observe(data, 1) for data in whole)
+
+    def schema_of_head(self, source: Source) -> Schema:
+        """Return a schema of the first records, good enough to check options with."""
+        with source.open() as file:
+            data = file.read(HEAD_BYTES)
+        return self.schema([(data[self._head.data_offset :], len(data) < HEAD_BYTES)])
+
+    def _whole(self, data: bytes) -> bytes:
+        while data and data[-1] in self._grammar.open_ended:
+            data = data[:-1]
+        ends = self._grammar.scan(data).ends
+        return data[: int(ends[-1]) + 1] if ends.size else b""
+
+
+def sample_blocks(job: Job, source: Source, chunks: list[Chunk]) -> list[tuple[bytes, bool]]:
+    """Return samples from blocks spread over the whole file."""
+    blocks = [(chunk, block) for chunk in chunks for block in chunk.blocks]
+    step = max(1, len(blocks) // SAMPLES)
+    size = max(SAMPLE_BYTES, SAMPLE_BYTES * SAMPLES // max(1, len(blocks)))
+    samples = []
+    for chunk, block in blocks[::step] + blocks[-1:]:
+        path = job.chunks_directory / chunk.file if chunk.file else source.path
+        with path.open("rb", buffering=0) as file:
+            samples.append((read_range(file, block.offset, min(size, block.length)), size >= block.length))
+    return samples
