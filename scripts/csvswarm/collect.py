@@ -61,6 +61,7 @@ def collect(job: Job, output: Path) -> Collected:
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
     _verify_rows(job, manifest, receipts)
     output.mkdir(parents=True, exist_ok=True)
+    (output / SUCCESS).unlink(missing_ok=True)  # it spoke of a result that does not stand any more
     write_json(output / REPORT, {"format": manifest.format, "job_id": job.job_id, "status": "collecting"})
     if (merged := take_merged(job, output / RESULT, receipts)) is not None:
         rows_out, result = merged

@@ -57,12 +57,27 @@ class Merger:
 
 def _merge(pipe: Any, other_end: Any, job: Job, manifest: Manifest, processor: Processor, state: State) -> None:
     other_end.close()
-    with suppress(OSError, CsvswarmError), (job.directory / DATA).open("wb") as file:
+    data = job.directory / DATA
+    with suppress(OSError, CsvswarmError):
+        record = _append(data, pipe, job, manifest, processor, state)
+        if record is not None:
+            write_json(job.directory / RECORD, record)
+            os._exit(0)
+    with suppress(OSError):
+        data.unlink(missing_ok=True)  # half of a head start is none, and takes space that the workers may need
+    os._exit(0)
+
+
+def _append(
+    path: Path, pipe: Any, job: Job, manifest: Manifest, processor: Processor, state: State
+) -> dict[str, Any] | None:
+    """Append partials until all are there; return the record of what the file is made of, None when one is missing."""
+    done = dict(state.done)
+    parts: list[Receipt] = []
+    synced = 0
+    with path.open("wb") as file:
         hashing = Hashing(file)
-        parts: list[Receipt] = []
-        done = dict(state.done)
-        synced = 0
-        while len(parts) < len(manifest.chunks):
+        while True:
             while (receipt := done.pop(len(parts) + 1, None)) is not None:
                 if not parts:
                     _begin(hashing, manifest, state.schema, processor, receipt)
@@ -72,18 +87,17 @@ def _merge(pipe: Any, other_end: Any, job: Job, manifest: Manifest, processor: P
                     file.flush()
                     os.fdatasync(file.fileno())
                     synced = hashing.size
+            if len(parts) == len(manifest.chunks):
+                break
             try:
                 chunk = pipe.recv()
             except EOFError:
-                break
+                return None
             done[chunk] = job.receipt(chunk, state.generation)
         file.flush()
         os.fsync(file.fileno())
-        if len(parts) == len(manifest.chunks):
-            rows = sum(receipt.rows_out for receipt in parts)
-            record = {"parts": [_name(receipt) for receipt in parts], "rows": rows, **hashing.described(DATA)}
-            write_json(job.directory / RECORD, record)
-    os._exit(0)
+    rows = sum(receipt.rows_out for receipt in parts)
+    return {"parts": [_name(receipt) for receipt in parts], "rows": rows, **hashing.described(DATA)}
 
 
 def _begin(file: Hashing, manifest: Manifest, schema: Schema, processor: Processor, first: Receipt) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from csvswarm.collect import collect
+from csvswarm.errors import CsvswarmError
 from csvswarm.job import Job
 from csvswarm.process import process_all
 from csvswarm.split import Request, split
@@ -46,6 +47,28 @@ def test_a_merged_file_that_is_not_of_these_receipts_is_not_taken(job: Job, tmp_
         record.write_text(json.dumps(parts))
         data.write_bytes(data.read_bytes().replace(b"UA", b"XX"))
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
+
+
+def test_half_a_merged_file_is_not_left_behind(tmp_path: Path) -> None:
+    processor = tmp_path / "fails.py"
+    processor.write_text(
+        "def process(block, context):\n    if context.chunk == 3:\n        undefined_name\n    return block\n"
+    )
+    job = Job(tmp_path / "job")
+    split(job, Request(input=SAMPLE, processor=str(processor), chunks=4, workers=1))
+    with pytest.raises(CsvswarmError, match="NameError"):
+        process_all(job, 1)
+    assert not list(job.directory.glob("merged*"))
+
+
+def test_a_damaged_result_is_made_again(job: Job, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    collect(job, output)
+    (output / "result.csv").write_bytes(b"damaged")
+    again = split(job, Request(input=SAMPLE, processor="transform", chunks=5, workers=2), output)
+    process_all(job, 2)
+    assert Path(collect(job, output).result).read_bytes() == SAMPLE.read_bytes()
+    assert again.rows == 27_004
 
 
 def test_what_was_done_before_a_resume_is_merged_as_well(job: Job, tmp_path: Path) -> None:
