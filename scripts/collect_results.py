@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Collect the partials of a job into one result file."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -20,13 +21,19 @@ def main() -> int:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="directory for result.csv and job.json"
     )
+    cli.add_plan(parser)
     arguments = parser.parse_args()
-    return cli.run(lambda: _collect(cli.job_of(arguments), arguments.output), as_json=arguments.json)
+    return cli.run(lambda: _collect(cli.job_of(arguments), arguments), as_json=arguments.json)
 
 
-def _collect(job: Job, output: Path) -> tuple[dict[str, object], str]:
-    collected = collect(job, output)
-    return collected.to_json(), f"wrote {collected.rows_out} rows to {collected.result}"
+def _collect(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
+    planned: dict[str, object] = {}
+    if arguments.plan and not job.done_path.exists():
+        planned = cli.planned(job, job.require_manifest())
+        if planned["round"] is not None:
+            return planned, "chunks have to run (again) first"
+    collected = collect(job, arguments.output)
+    return collected.to_json() | planned, f"wrote {collected.rows_out} rows to {collected.result}"
 
 
 if __name__ == "__main__":

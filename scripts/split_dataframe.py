@@ -37,6 +37,8 @@ def main() -> int:
     add("--encoding", default="utf-8", help="text encoding of the input (utf-8)")
     add("--column-types", metavar="JSON", help='types of columns, like {"zip": "text"}')
     add("--null-values", metavar="JSON", help='what stands for a missing value, like ["-"]')
+    add("--durable", action="store_true", help="partials are on disk before they count: for boards that lose power")
+    cli.add_plan(parser)
     arguments = parser.parse_args()
     return cli.run(lambda: _split(cli.job_of(arguments), arguments), as_json=arguments.json)
 
@@ -58,6 +60,7 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         encoding=arguments.encoding,
         column_types=cli.json_value("column_types", arguments.column_types, dict),
         null_values=cli.json_value("null_values", arguments.null_values, list) if arguments.null_values else None,
+        durable=arguments.durable,
     )
     manifest = split(job, request, output)
     done = {
@@ -67,6 +70,9 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         "mode": manifest.mode,
         "seconds": round(manifest.split_seconds, 3),
     }
+    if arguments.plan:
+        job.forget_errors()
+        done |= cli.planned(job, manifest)
     return done, f"split {manifest.rows} records into {len(manifest.chunks)} chunks"
 
 

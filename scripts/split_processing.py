@@ -2,16 +2,21 @@
 """Process the chunks of a job: all that have no partial yet, or one of them."""
 
 import argparse
+import signal
 import sys
 
 from csvswarm import cli, machine
-from csvswarm.job import Job
+from csvswarm.attempt_log import attempt_log
+from csvswarm.job import Job, new_attempt
 from csvswarm.process import process_all, process_one
+from csvswarm.rounds import read_round
 
 EPILOG = """\
 examples:
   split_processing.py --job jobs/demo                with a pool of local processes
-  split_processing.py --job jobs/demo --chunk 3      one attempt at one chunk, as a container makes it
+  split_processing.py --job jobs/demo --chunk 3      one attempt at one chunk
+
+A container makes one attempt at the chunk of its slot: --round 1 --slot 3 --attempt NAME --limit 3600
 """
 
 
@@ -21,15 +26,37 @@ def main() -> int:
     parser.add_argument("--workers", default="auto", metavar="N", help="local processes, or auto (auto)")
     parser.add_argument("--chunk", type=int, metavar="N", help="process this chunk only")
     parser.add_argument("--attempt", metavar="ID", help="name of the attempt, with --chunk (made up)")
+    parser.add_argument("--round", type=int, metavar="N", help="process a chunk of this round only, with --slot")
+    parser.add_argument("--slot", type=int, metavar="N", help="which chunk of the round, counted from 1")
+    parser.add_argument("--limit", type=int, default=0, metavar="SECONDS", help="give up after so long (0: never)")
     arguments = parser.parse_args()
-    return cli.run(lambda: _process(cli.job_of(arguments), arguments), as_json=arguments.json)
+    if (arguments.round is None) != (arguments.slot is None) or (arguments.slot and arguments.chunk):
+        parser.error("--round and --slot go together, and not with --chunk")
+    # The signal's own action ends the process at once, in the middle of whatever library it is in.
+    signal.alarm(arguments.limit)
+    if arguments.slot is None:
+        return cli.run(lambda: _process(cli.job_of(arguments), arguments, arguments.chunk), as_json=arguments.json)
+    return _in_container(cli.job_of(arguments), arguments)
 
 
-def _process(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
-    if arguments.chunk is None:
+def _in_container(job: Job, arguments: argparse.Namespace) -> int:
+    """Make the attempt of one slot, with a log that is kept if it fails."""
+    arguments.attempt = arguments.attempt or new_attempt()
+    name = f"{arguments.round:04d}-{arguments.slot:06d}-{arguments.attempt}.log"
+    with attempt_log(job.logs_directory / name) as codes:
+        code = cli.run(
+            lambda: _process(job, arguments, read_round(job, arguments.round).chunk(arguments.slot)),
+            as_json=arguments.json,
+        )
+        codes.append(code)
+    return code
+
+
+def _process(job: Job, arguments: argparse.Namespace, chunk: int | None) -> tuple[dict[str, object], str]:
+    if chunk is None:
         processed = process_all(job, machine.number("workers", arguments.workers))
         return processed.to_json(), f"processed {processed.chunks_run} chunks with {processed.workers} workers"
-    receipt = process_one(job, arguments.chunk, arguments.attempt)
+    receipt = process_one(job, chunk, arguments.attempt)
     told = f"chunk {receipt.chunk}: {receipt.status} {receipt.message}".rstrip()
     if receipt.status == "error":
         # The receipt tells the collector; trying again would come to the same, so this is no failure of the attempt.

@@ -178,10 +178,10 @@ class Attempt:
     def _sync(self, files: dict[str, dict[str, Any]]) -> None:
         """Make the attempt's files durable before the receipt names them.
 
-        Not for a job whose chunks are ranges: it runs on one machine, where only a power cut can lose what was written,
-        and the collector finds that by the checksums and asks for those chunks again.
+        Not for a job of one machine: there only a power cut can lose what was written, and the collector finds that by
+        the checksums and asks for those chunks again.
         """
-        if self._manifest.mode != "files":
+        if not self._manifest.durable:
             return
         for file in files.values():
             descriptor = os.open(self._job.attempts_directory / file["name"], os.O_RDONLY)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CsvswarmError, OptionError
-from .job import Job
+from .job import Job, Manifest
+from .rounds import plan_round
 
 REPORTED = 1
 
@@ -30,6 +31,19 @@ def parser(description: str, epilog: str) -> argparse.ArgumentParser:
 def job_of(arguments: argparse.Namespace) -> Job:
     """Return the job the arguments name."""
     return Job(arguments.job.expanduser().absolute())
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of scripts that say what a cluster has to run next."""
+    parser.add_argument(
+        "--plan", action="store_true", help="write down which chunks have to run next, as a round (see --round)"
+    )
+
+
+def planned(job: Job, manifest: Manifest) -> dict[str, Any]:
+    """Plan a round, and return it as a part of a script's answer; its "round" is None when nothing has to run."""
+    planned = plan_round(job, manifest)
+    return {"round": planned.to_json() if planned else None}
 
 
 def json_value(name: str, text: str | None, kind: type) -> Any:

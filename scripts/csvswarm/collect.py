@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import JobError
+from .history import attempts
 from .job import SUCCESS, Job, Manifest, Receipt, read_json, sync_directory, write_json
 from .merge import MERGED, take_merged
 from .result import Hashing, write_rejected, write_result
@@ -83,7 +84,8 @@ def collect(job: Job, output: Path) -> Collected:
         rejected_file=str(output / REJECTED) if rejected else None,
         seconds=time.monotonic() - started,
     )
-    write_json(output / REPORT, _report(manifest, state, receipts, collected, result))
+    history = attempts(job, manifest, receipts)
+    write_json(output / REPORT, _report(manifest, state, history, collected, result))
     write_json(output / SUCCESS, {"job_id": job.job_id, "checksum": result["checksum"], **collected.to_json()})
     _clean(job, output)
     return collected
@@ -152,7 +154,7 @@ def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
 
 
 def _report(
-    manifest: Manifest, state: State, receipts: list[Receipt], collected: Collected, result: dict[str, Any]
+    manifest: Manifest, state: State, attempts: list[dict[str, Any]], collected: Collected, result: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "format": manifest.format,
@@ -172,13 +174,8 @@ def _report(
         "rejected": collected.rejected,
         "result": result,
         "seconds": {"split": manifest.split_seconds, "collect": collected.seconds},
-        "attempts": [_told(receipt) for receipt in receipts],
+        "attempts": attempts,
     }
-
-
-def _told(receipt: Receipt) -> dict[str, Any]:
-    names = "chunk", "attempt", "board", "started", "ended", "rows_in", "rows_out", "rejected", "peak_bytes"
-    return {name: getattr(receipt, name) for name in names}
 
 
 def _clean(job: Job, output: Path) -> None:

@@ -27,7 +27,8 @@ class Manifest:
     """What a job works on, written once by the split; its existence says that the split is complete.
 
     input: {path, size, mtime_ns, compression}. request: what the user asked for. processor: {name, sha256, source}.
-    header: the raw header record, without byte order mark and terminator. names: the unique column names.
+    header: the raw header record, without byte order mark and terminator. names: the unique column names. durable:
+    whether partials are on disk before they count.
     """
 
     job_id: str
@@ -42,6 +43,7 @@ class Manifest:
     chunks: list[Chunk]
     created: float = field(default_factory=time.time)
     split_seconds: float = 0.0
+    durable: bool = False
     format: int = FORMAT
 
     @property
@@ -125,6 +127,11 @@ class Job:
         return self.directory / "receipts"
 
     @property
+    def logs_directory(self) -> Path:
+        """Logs of attempts that failed in a container."""
+        return self.directory / "logs"
+
+    @property
     def processor_path(self) -> Path:
         return self.directory / "processor.py"
 
@@ -140,7 +147,7 @@ class Job:
                 f"{self.job_id!r} cannot be a job id: use up to 63 of a-z, 0-9, '.', '_' and '-', "
                 "the first a letter or digit."
             )
-        for directory in (self.chunks_directory, self.attempts_directory, self.receipts_directory):
+        for directory in (self.chunks_directory, self.attempts_directory, self.receipts_directory, self.logs_directory):
             directory.mkdir(parents=True, exist_ok=True)
 
     # -- manifest and schema ---------------------------------------------------------------------------------------
@@ -206,10 +213,12 @@ class Job:
             raise JobError(f"the receipt of chunk {chunk} in {self.receipts_directory} is gone.")
         return Receipt(**data)
 
-    def receipts(self) -> Iterator[Receipt]:
-        """Yield all receipts, by chunk and generation."""
+    def receipts(self, chunk: int | None = None) -> Iterator[Receipt]:
+        """Yield all receipts, by chunk and generation, or those of one chunk."""
+        beginning = "" if chunk is None else f"{chunk:06d}-"
         for path in sorted(self.receipts_directory.iterdir()):  # a listing is fresh where a look-up may be cached
-            data = read_json(path) if path.suffix == ".json" else None
+            wanted = path.suffix == ".json" and path.name.startswith(beginning)
+            data = read_json(path) if wanted else None
             if data is not None:
                 yield Receipt(**data)
 
@@ -226,7 +235,12 @@ class Job:
         for directory in (self.receipts_directory, self.attempts_directory, self.chunks_directory):
             for path in directory.iterdir():
                 path.unlink()
-        for path in [*self.directory.glob("schema-*"), *self.directory.glob("merged.*"), self.done_path]:
+        for path in [
+            *self.directory.glob("schema-*"),
+            *self.directory.glob("round-*"),
+            *self.directory.glob("merged.*"),
+            self.done_path,
+        ]:
             path.unlink(missing_ok=True)
 
     def forget_errors(self) -> None:

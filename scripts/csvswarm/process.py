@@ -14,7 +14,7 @@ from .job import Job, Manifest, Receipt, new_attempt, read_json, write_json
 from .merge import Merger
 from .pool import Pool
 from .processor import Processor
-from .state import State, read_state, settle
+from .state import State, settle, standing_receipt
 
 
 @dataclass
@@ -87,9 +87,8 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
     manifest = job.require_manifest()
     if not 1 <= number <= len(manifest.chunks):
         raise JobError(f"job {job.job_id} has chunks 1 to {len(manifest.chunks)}, no chunk {number}.")
-    state = read_state(job, manifest)
-    if number in state.done:
-        return state.done[number]
+    if (done := standing_receipt(job, number)) is not None:
+        return done
     return run_chunk(job, manifest, load_job_processor(job, manifest), number, attempt)
 
 

@@ -26,3 +26,4 @@ class Request:
     column_types: dict[str, Any] = field(default_factory=dict)
     null_values: list[str] | None = None
     block_bytes: int = BLOCK_BYTES
+    durable: bool = False

@@ -65,6 +65,7 @@ def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
         mode=mode,
         chunks=chunks,
         split_seconds=time.monotonic() - started,
+        durable=request.durable,
     )
     job.save_manifest(manifest)
     return manifest

@@ -44,6 +44,14 @@ def read_state(job: Job, manifest: Manifest) -> State:
     return State(generation, schema, done, pending, told["misfit"], told["error"], told["suspect"])
 
 
+def standing_receipt(job: Job, chunk: int) -> Receipt | None:
+    """Return the receipt of a chunk that is done under the newest schema. Reads the receipts of that chunk alone."""
+    _, data = job.schema()
+    schema = Schema.from_json(data)
+    done = [receipt for receipt in job.receipts(chunk) if receipt.status == "done" and _stands(receipt, schema)]
+    return done[-1] if done else None
+
+
 def _stands(receipt: Receipt, schema: Schema) -> bool:
     """Whether a partial of an earlier schema is what the newest one would give as well."""
     if receipt.types != schema.read_as(receipt.types):

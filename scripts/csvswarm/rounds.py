@@ -1,0 +1,55 @@
+"""Rounds: what a cluster runs at once, so that one container is one slot of one service."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import JobError
+from .job import Job, Manifest, read_json, write_json
+from .state import settle
+
+#: Every task of a service takes an address of its network, and networks are not larger than this (roles/swarm_manager).
+MAX_SLOTS = 2000
+
+
+@dataclass(frozen=True)
+class Round:
+    """Chunks that are to run under one generation of the schema. Slot n, counted from 1, is chunks[n - 1]."""
+
+    number: int
+    generation: int
+    chunks: list[int]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def chunk(self, slot: int) -> int:
+        """Return the chunk of a slot. Raises JobError when there is no such slot."""
+        if not 1 <= slot <= len(self.chunks):
+            raise JobError(f"round {self.number} has slots 1 to {len(self.chunks)}, no slot {slot}.")
+        return self.chunks[slot - 1]
+
+
+def plan_round(job: Job, manifest: Manifest) -> Round | None:
+    """Settle the job, and write down what has to run next; None when nothing has. Raises what settle raises."""
+    state = settle(job, manifest)
+    if not state.pending:
+        return None
+    last = max((int(path.stem.removeprefix("round-")) for path in job.directory.glob("round-*.json")), default=0)
+    planned = Round(last + 1, state.generation, state.pending[:MAX_SLOTS])
+    write_json(_path(job, planned.number), planned.to_json())
+    return planned
+
+
+def read_round(job: Job, number: int) -> Round:
+    """Return a round that was planned. Raises JobError when it was not."""
+    data = read_json(_path(job, number))
+    if data is None:
+        raise JobError(f"job {job.job_id} has no round {number}.")
+    return Round(**data)
+
+
+def _path(job: Job, number: int) -> Path:
+    return job.directory / f"round-{number:04d}.json"

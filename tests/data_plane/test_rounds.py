@@ -1,0 +1,139 @@
+"""The way a cluster runs a job: a round of slots, one container for each, then the next round or the result."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.helpers import Scripts, run_here
+
+MINE = """
+def process(block, context):
+    return block.assign(twice=block["a"] * 2)
+"""
+LATE = "a,b\n" + "".join(f"{n},x\n" for n in range(300)) + "1.5,y\n"
+ENDLESS = """
+def process(block, context):
+    while True:
+        pass
+"""
+
+
+def ready(directory: Path, code: str = MINE, text: str = LATE) -> tuple[Scripts, Path]:
+    (directory / "mine.py").write_text(code)
+    source = directory / "data.csv"
+    source.write_text(text)
+    return Scripts(directory), source
+
+
+def split(scripts: Scripts, source: Path) -> dict[str, Any]:
+    processor = scripts.directory / "mine.py"
+    chosen = ("--processor", str(processor), "--chunks", "3", "--workers", "1")
+    return scripts.split(source, *chosen, "--durable", "--plan").done
+
+
+def container(scripts: Scripts, number: int, slot: int, name: str = "task", *more: str) -> Any:
+    chosen = ("--round", str(number), "--slot", str(slot), "--attempt", f"{name}{number}x{slot}")
+    return scripts.process(*chosen, *more)
+
+
+def collect(scripts: Scripts) -> dict[str, Any]:
+    return scripts.collect("--plan").done
+
+
+def test_rounds_lead_to_the_result_of_one_machine(tmp_path: Path) -> None:
+    # One value where no sample is taken: the schema has to be widened, and that takes another round.
+    rows = [f"{n},some text\n" for n in range(400_000)]
+    rows[250_007] = "1.5,some text\n"
+    scripts, source = ready(tmp_path, text="a,b\n" + "".join(rows))
+    first = split(scripts, source)
+    assert first["round"] == {"number": 1, "generation": 1, "chunks": [1, 2, 3]}
+
+    rounds = 0
+    answer: dict[str, Any] = {"round": first["round"]}
+    while answer["round"] is not None:
+        rounds += 1
+        for slot in range(1, len(answer["round"]["chunks"]) + 1):
+            assert container(scripts, answer["round"]["number"], slot).done["status"] in ("done", "misfit")
+        answer = collect(scripts)
+
+    alone = run_here(tmp_path, source, processor=str(tmp_path / "mine.py"))
+    assert (scripts.output / "result.csv").read_bytes() == alone.data
+    assert rounds > 1
+    assert not list((scripts.job / "logs").iterdir())
+
+
+def test_a_second_round_has_only_what_is_missing(tmp_path: Path) -> None:
+    scripts, source = ready(tmp_path)
+    split(scripts, source)
+    container(scripts, 1, 2)
+
+    answer = split(scripts, source)
+
+    assert answer["round"] == {"number": 2, "generation": 1, "chunks": [1, 3]}
+    assert container(scripts, 2, 2).done["chunk"] == 3
+
+
+def test_two_containers_of_a_slot_make_one_partial(tmp_path: Path) -> None:
+    scripts, source = ready(tmp_path)
+    split(scripts, source)
+
+    for name in ("first", "second"):
+        for slot in (1, 2, 3):
+            assert container(scripts, 1, slot, name).done["status"] == "done"
+    collect(scripts)
+
+    attempts = json.loads((scripts.output / "job.json").read_text())["attempts"]
+    assert [(a["chunk"], a["attempt"], a["counts"]) for a in attempts] == [(n, f"first1x{n}", True) for n in (1, 2, 3)]
+
+
+def test_what_only_the_engine_saw_is_told_as_well(tmp_path: Path) -> None:
+    scripts, source = ready(tmp_path)
+    split(scripts, source)
+    lost = {
+        "chunk": 2, "attempt": "gone", "board": "board7", "started": 1.0, "ended": 2.0, "exit": 137, "message": "x",
+    }  # fmt: skip
+    counted = lost | {"attempt": "task1x2"}
+    (scripts.job / "tasks-0001.json").write_text(json.dumps({"tasks": [lost, counted]}))
+    for slot in (1, 2, 3):
+        container(scripts, 1, slot)
+    collect(scripts)
+
+    attempts = json.loads((scripts.output / "job.json").read_text())["attempts"]
+    assert [(a["attempt"], a["status"], a["exit"], a["counts"]) for a in attempts] == [
+        ("task1x1", "done", 0, True),
+        ("gone", "lost", 137, False),
+        ("task1x2", "done", 0, True),
+        ("task1x3", "done", 0, True),
+    ]
+
+
+def test_an_attempt_ends_at_its_limit(tmp_path: Path) -> None:
+    scripts, source = ready(tmp_path, ENDLESS)
+    split(scripts, source)
+
+    ended = container(scripts, 1, 1, "task", "--limit", "2")
+
+    assert ended.code == -14, ended
+    assert not list((scripts.job / "receipts").iterdir())
+
+
+def test_the_log_of_a_failed_attempt_is_kept(tmp_path: Path) -> None:
+    scripts, source = ready(tmp_path)
+    split(scripts, source)
+    source.unlink()
+
+    ended = container(scripts, 1, 3)
+
+    [log] = (scripts.job / "logs").iterdir()
+    assert log.name == "0001-000003-task1x3.log"
+    assert log.read_text().strip() == ended.message
+
+
+def test_a_slot_that_is_none(tmp_path: Path) -> None:
+    scripts, source = ready(tmp_path)
+    split(scripts, source)
+
+    assert container(scripts, 1, 4).line == "round 1 has slots 1 to 3, no slot 4."
+    assert container(scripts, 9, 1).line == "job job has no round 9."
