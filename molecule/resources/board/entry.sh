@@ -53,20 +53,11 @@ if [ "${BOARD_DATA_DISK_GB:-0}" != 0 ]; then
     disks+=("ubd1=/disk/data.img")
 fi
 
-# The container's address belongs to the board: eth0 and the board's tap become ports of one bridge.
+# The container's address belongs to the board, which sends and receives on eth0 itself, with its hardware address.
 mac=$(cat /sys/class/net/eth0/address)
 ip address flush dev eth0
-# The board takes the container's own hardware address, the one that Docker's network knows; eth0 gets another.
-ip link set eth0 down
-ip link set eth0 address "06${mac:2}"
-ip link set eth0 up
-ip link add br0 type bridge forward_delay 0
-ip tuntap add tap0 mode tap
-ip link set eth0 master br0
-ip link set tap0 master br0
-for port in tap0 br0; do ip link set "$port" up; done
 
 export LD_PRELOAD=/usr/lib/xstate.so  # see xstate.c
 exec linux.uml "mem=${BOARD_MEMORY_MB}M" "${disks[@]}" root=/dev/ubda rw rootflags=barrier=0 \
-    "vec0:transport=tap,ifname=tap0,depth=128,gro=1,mac=$mac" \
+    "vec0:transport=raw,ifname=eth0,depth=128,gro=1,mac=$mac" \
     con=null con0=fd:0,fd:1 con1=null "hostname=$BOARD_NAME" umid=board init=/sbin/init
