@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from csvswarm import cli
-from csvswarm.collect import collect
+from csvswarm.collect import check_output, collect
 from csvswarm.job import Job
+from csvswarm.landing import land
 
 EPILOG = """\
 example:
@@ -22,17 +23,27 @@ def main() -> int:
         "--output", type=Path, required=True, metavar="DIR", help="directory for result.csv and job.json"
     )
     cli.add_plan(parser)
+    parser.add_argument("--check", action="store_true", help="only say whether a result may be written to --output")
+    parser.add_argument(
+        "--fetched", type=Path, metavar="DIR", help="put the result that boards have collected to DIR into --output"
+    )
     arguments = parser.parse_args()
     return cli.run(lambda: _collect(cli.job_of(arguments), arguments), as_json=arguments.json)
 
 
 def _collect(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
+    output = arguments.output.expanduser().absolute()
+    if arguments.check:
+        check_output(output, job.job_id)
+        return {}, f"{output} can be written"
+    if arguments.fetched:
+        return {"changed": land(job, arguments.fetched, output)}, f"the result is in {output}"
     planned: dict[str, object] = {}
     if arguments.plan and not job.done_path.exists():
         planned = cli.planned(job, job.require_manifest())
         if planned["round"] is not None:
             return planned, "chunks have to run (again) first"
-    collected = collect(job, arguments.output)
+    collected = collect(job, output)
     return collected.to_json() | planned, f"wrote {collected.rows_out} rows to {collected.result}"
 
 

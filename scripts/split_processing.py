@@ -2,6 +2,7 @@
 """Process the chunks of a job: all that have no partial yet, or one of them."""
 
 import argparse
+import os
 import signal
 import sys
 
@@ -17,6 +18,7 @@ examples:
   split_processing.py --job jobs/demo --chunk 3      one attempt at one chunk
 
 A container makes one attempt at the chunk of its slot: --round 1 --slot 3 --attempt NAME --limit 3600
+Swarm says slot and attempt in CSVSWARM_SLOT and CSVSWARM_ATTEMPT: it fills in variables, but no arguments.
 """
 
 
@@ -28,6 +30,8 @@ def main() -> int:
     parser.add_argument("--attempt", metavar="ID", help="name of the attempt, with --chunk (made up)")
     parser.add_argument("--round", type=int, metavar="N", help="process a chunk of this round only, with --slot")
     parser.add_argument("--slot", type=int, metavar="N", help="which chunk of the round, counted from 1")
+    if "CSVSWARM_SLOT" in os.environ:
+        parser.set_defaults(slot=int(os.environ["CSVSWARM_SLOT"]), attempt=os.environ["CSVSWARM_ATTEMPT"])
     parser.add_argument("--limit", type=int, default=0, metavar="SECONDS", help="give up after so long (0: never)")
     arguments = parser.parse_args()
     if (arguments.round is None) != (arguments.slot is None) or (arguments.slot and arguments.chunk):

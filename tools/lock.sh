@@ -8,11 +8,14 @@ cd "$(dirname "$0")/../requirements"
 compile() { # name, arguments...
     name=$1
     shift
-    uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+    uv --no-config pip compile --quiet --generate-hashes \
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
         "$@" -o "$name.txt" "$name.in"
 }
 
-compile runtime "$@"
-compile dev -c runtime.txt "$@"
-compile bench -c runtime.txt "$@"
+everywhere="--universal --python-version 3.11"
+compile runtime $everywhere "$@"
+compile dev -c runtime.txt $everywhere "$@"
+compile bench -c runtime.txt $everywhere "$@"
+# No conditions in this one: pip would judge them by the control node's own Python.
+compile image -c runtime.txt --python-version 3.13 --python-platform linux "$@"

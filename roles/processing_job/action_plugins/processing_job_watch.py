@@ -1,0 +1,180 @@
+"""Watch a round of a job until its chunks have receipts, and show how it goes."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+display = Display()
+
+#: A slot that has stopped gets its next task within restart_policy's delay; if not, Swarm has given up on it.
+STOPPED_FOR = 20.0
+#: Nothing runs and nothing can be placed: a board that reboots needs about this long to be back.
+STUCK_FOR = 120.0
+#: A manager that is power-cycled is away for a minute or two; the boards work on.
+PATIENCE = 900.0
+LINE_EVERY = 10.0
+
+
+class Progress:
+    """The line that tells how far a round is: rewritten in place on a terminal, one now and then in a log."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._began = time.monotonic()
+        self._told = self._began
+        self._live = on_terminal()
+        self.done = self.rows = self.failed = 0
+
+    def line(self, running: int, waiting: int, remark: str = "") -> str:
+        """Return the line. Rows are those of finished chunks."""
+        passed = max(time.monotonic() - self._began, 0.001)
+        parts = [f"chunks {self.done}/{self._total} done", f"{running} running"]
+        if waiting:
+            parts.append(f"{waiting} waiting")
+        if self.failed:
+            parts.append(f"{self.failed} failed attempt{'s' * (self.failed > 1)}")
+        if self.rows:
+            parts.append(f"{self.rows / passed:,.0f} rows/s")
+        if 0 < self.done < self._total:
+            left = passed / self.done * (self._total - self.done)
+            parts.append(f"about {left // 60:.0f}:{left % 60:02.0f} left")
+        return ", ".join(parts) + (f" ({remark})" if remark else "")
+
+    def show(self, line: str, *, last: bool = False) -> None:
+        """Show the line, if it is time to."""
+        now = time.monotonic()
+        if self._live:
+            display.display(f"\r\033[K{line}", screen_only=True, newline=last)
+        elif last or now - self._told >= LINE_EVERY:
+            display.display(line)
+        else:
+            return
+        self._told = now
+
+
+def on_terminal() -> bool:
+    """Tell whether the run's standard output is a terminal. A task's own process has none: the parent's is asked."""
+    try:
+        return str(Path(f"/proc/{os.getppid()}/fd/1").readlink()).startswith(("/dev/pts/", "/dev/tty"))
+    except OSError:
+        return False
+
+
+class Watch:
+    """What is known of a round, and the verdict on it. Times are of this machine's clock alone."""
+
+    def __init__(self, deadline: float) -> None:
+        self._began = time.monotonic()
+        self._deadline = deadline
+        self._stopped: dict[int, float] = {}
+        self._stuck: float | None = None
+        self.known: list[int] = []
+        self.statuses: dict[int, str] = {}
+
+    def verdict(self, answer: dict[str, Any]) -> str | None:
+        """Return "" when the round is over, a message when it cannot end well, None to go on."""
+        for receipt in answer["receipts"]:
+            self.known.append(receipt["chunk"])
+            self.statuses[receipt["chunk"]] = receipt["status"]
+        if "error" in self.statuses.values() or len(self.known) == answer["total"]:
+            return ""
+        now = time.monotonic()
+        return self._gave_up(answer, now) or self._cannot_place(answer, now) or self._late(now)
+
+    def _gave_up(self, answer: dict[str, Any], now: float) -> str | None:
+        stopped = answer["slots"]["stopped"]
+        self._stopped = {chunk: self._stopped.get(chunk, now) for chunk in stopped}
+        lost = [chunk for chunk, since in self._stopped.items() if now - since >= STOPPED_FOR]
+        if not lost:
+            return None
+        tasks = [task for task in answer["tasks"] if task["chunk"] == lost[0] and task["ended"] is not None]
+        last = max(tasks, key=lambda task: float(task["started"]))
+        boards = ", ".join(sorted({task["board"] for task in tasks} - {""}))
+        times = f"{len(tasks)} time{'s' * (len(tasks) > 1)}"
+        return f"chunk {lost[0]} failed {times} (on {boards or 'no board'}), last because {reason(last)}."
+
+    def _cannot_place(self, answer: dict[str, Any], now: float) -> str | None:
+        slots = answer["slots"]
+        waiting = [task for task in answer["tasks"] if task["chunk"] in slots["waiting"] and task["ended"] is None]
+        if slots["running"] or slots["stopped"] or not waiting or "no suitable node" not in waiting[0]["message"]:
+            self._stuck = None
+            return None
+        self._stuck = self._stuck or now
+        if now - self._stuck < STUCK_FOR:
+            return None
+        return f"no board takes a chunk any more: Swarm says {waiting[0]['message']}."
+
+    def _late(self, now: float) -> str | None:
+        if not self._deadline or now - self._began < self._deadline:
+            return None
+        return f"the deadline of {self._deadline:.0f} s has passed."
+
+
+def reason(task: dict[str, Any]) -> str:
+    """Return why a task ended, in words of ours where Swarm only has a number."""
+    code = task["exit"]
+    if code == 137 or "out of memory" in task["message"].lower():
+        return "it was killed, most likely for want of memory (give it more with -e memory=800MB)"
+    if code == 142:
+        return "it took longer than chunk_limit allows"
+    if code == 0:
+        return "it ended well but left no receipt"
+    if "bind source path does not exist" in task["message"]:
+        return f"the share is not mounted on {task['board']}"
+    return str(task["message"] or task["state"]).rstrip(".")
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+    """Calls the module processing_job_look again and again.
+
+    Arguments: those of the module, and deadline in seconds (0: none). Returns message ("" when every chunk has a
+    receipt, or one an error), statuses (chunk -> status) and tasks (the module's last answer).
+    """
+
+    _VALID_ARGS = frozenset(("job", "owner", "service", "round", "deadline"))
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Watch until there is a verdict."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        asked = dict(self._task.args)
+        watch = Watch(float(asked.pop("deadline", 0)))
+        progress: Progress | None = None
+        heard = time.monotonic()
+        while True:
+            answer = self._look(asked | {"known": watch.known}, task_vars)
+            if "failed" in answer:
+                away = time.monotonic() - heard
+                if away > PATIENCE:
+                    return result | {"failed": True, "msg": answer["msg"]}
+                (progress or Progress(0)).show(f"the manager does not answer since {away:.0f} s: {answer['msg']}")
+                time.sleep(2)
+                continue
+            heard = time.monotonic()
+            progress = progress or Progress(answer["total"])
+            message = watch.verdict(answer)
+            slots = answer["slots"]
+            progress.done = list(watch.statuses.values()).count("done")
+            progress.rows += sum(receipt["rows_in"] for receipt in answer["receipts"])
+            progress.failed = sum(task["state"] in ("failed", "rejected") for task in answer["tasks"])
+            progress.show(progress.line(len(slots["running"]), len(slots["waiting"])), last=message is not None)
+            if message is not None:
+                result |= {"message": message, "statuses": watch.statuses, "tasks": answer["tasks"], "changed": True}
+                return result
+
+    def _look(self, asked: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = self._execute_module(
+                module_name="processing_job_look", module_args=asked, task_vars=task_vars
+            )
+        except AnsibleConnectionFailure as error:
+            return {"failed": True, "msg": str(error)}
+        if answer.get("failed") or answer.get("unreachable"):
+            return {"failed": True, "msg": answer.get("msg", "no reason given")}
+        return answer

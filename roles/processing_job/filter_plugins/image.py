@@ -1,0 +1,39 @@
+"""What the image of a job is made of, and its name."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Everything of a clone that goes into the image, besides the settings.
+PARTS = ("files/docker/*", "files/processors/*.py", "requirements/image.txt", "scripts/*.py", "scripts/csvswarm/*.py")
+
+
+def processing_job_image(root: str, *settings: str) -> str:
+    """Return the image's name, whose tag says what it is made of: the same content has the same name anywhere."""
+    digest = hashlib.sha256("\0".join(settings).encode())
+    for part in PARTS:
+        for path in sorted(Path(root).glob(part)):
+            if path.is_file():
+                digest.update(f"\0{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
+    return f"csvswarm-job:{digest.hexdigest()[:12]}"
+
+
+def processing_job_service(job: str, number: int) -> str:
+    """Return the name of a round's stack. A job's id may hold what the name of a stack may not, or be too long."""
+    plain = job.replace(".", "-").replace("_", "-").rstrip("-")
+    if plain != job or len(plain) > 30:
+        plain = f"{plain[:24].rstrip('-')}-{hashlib.sha256(job.encode()).hexdigest()[:8]}"
+    return f"csvswarm-{plain}-{number}"
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, Callable[..., object]]:
+        """Return the filters by name."""
+        return {"processing_job_image": processing_job_image, "processing_job_service": processing_job_service}

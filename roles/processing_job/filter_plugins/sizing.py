@@ -1,0 +1,118 @@
+"""How a job is laid out over the boards of a swarm: what each container may take, and how many chunks there are."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ansible.errors import AnsibleFilterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MB = 1_000_000
+#: What a board keeps for itself: its system, dockerd, the NFS client, the page cache it cannot do without.
+KEPT_PART, KEPT_LEAST = 0.15, 128 * MB
+#: What one container is given when the user does not say: less than the first no processor of ours runs in.
+LEAST, MOST = 256 * MB, 512 * MB
+#: A chunk is worth a container's start (1 to 3 s) when it is about ten seconds of work; slow boards do 5 to 10 MB/s.
+CHUNK_BYTES, LEAST_CHUNK_BYTES = 64 * MB, 4 * MB
+CHUNKS_PER_SLOT = 4
+UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30}
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def processing_job_bytes(text: object) -> int:
+    """Return the bytes that a text like 400MB, 1.5 GiB or 400000000 says; 0 when it says none."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMG]I?|)B?", str(text).strip().upper())
+    return round(float(found[1]) * UNITS[found[2]]) if found else 0
+
+
+def processing_job_boards(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the nodes of a swarm, as `docker node inspect` tells them, as boards.
+
+    Each has id, name, architecture (amd64 or arm64), cores, memory in bytes, takes (whether Swarm would give it a
+    task) and why (the reason when it would not).
+    """
+    return sorted((_board(node) for node in nodes), key=lambda board: str(board["name"]))
+
+
+def _board(node: dict[str, Any]) -> dict[str, Any]:
+    description = node["Description"]
+    state, availability = node["Status"]["State"], node["Spec"]["Availability"]
+    machine = description["Platform"]["Architecture"]
+    return {
+        "id": node["ID"],
+        "name": description["Hostname"],
+        "architecture": ARCHITECTURES.get(machine, machine),
+        "cores": description["Resources"]["NanoCPUs"] / 1e9,
+        "memory": description["Resources"]["MemoryBytes"],
+        "takes": state == "ready" and availability == "active",
+        "why": f"is {state}" if state != "ready" else f"is set to {availability}" if availability != "active" else "",
+    }
+
+
+def processing_job_layout(
+    boards: list[dict[str, Any]], size: int, memory: str = "auto", cpus: float = 1.0
+) -> dict[str, Any]:
+    """Return what a container may take, and how many chunks an input of `size` bytes shall have.
+
+    limit, reservation: bytes of memory. slots: board -> how many containers run on it at a time. chunks: a number.
+    Swarm knows a board's whole memory only. So the reservation is raised above the limit where boards would get more
+    containers than their memory less what they keep can hold. Raises AnsibleFilterError when no board can take one.
+    """
+    takers = [board for board in boards if board["takes"]]
+    if not takers:
+        raise AnsibleFilterError("no board takes a chunk")
+    limit = processing_job_bytes(memory) or _limit(takers)
+    reservation = max([limit, *(_least_reservation(board, limit) for board in takers)])
+    slots = {board["name"]: _slots(board, reservation, float(cpus)) for board in takers}
+    count = sum(slots.values())
+    return {
+        "limit": limit,
+        "reservation": reservation,
+        "cpus": float(cpus),
+        "slots": slots,
+        "chunks": _chunks(size, count),
+    }
+
+
+def _room(board: dict[str, Any]) -> int:
+    """Return the bytes of a board's memory that containers may have."""
+    memory = int(board["memory"])
+    return memory - max(round(memory * KEPT_PART), KEPT_LEAST)
+
+
+def _limit(takers: list[dict[str, Any]]) -> int:
+    """Return a limit that suits the smallest board, within bounds; a board below them is left out."""
+    return min(max(min(_room(board) for board in takers), LEAST), MOST)
+
+
+def _least_reservation(board: dict[str, Any], limit: int) -> int:
+    """Return the least reservation by which Swarm gives the board no more containers than it has room for."""
+    fitting = max(_room(board) // limit, 0)
+    return int(board["memory"]) // (fitting + 1) + 1
+
+
+def _slots(board: dict[str, Any], reservation: int, cpus: float) -> int:
+    return min(int(board["memory"]) // reservation, int(board["cores"] / cpus))
+
+
+def _chunks(size: int, slots: int) -> int:
+    """Return several chunks for each slot, for fast and slow boards, as long as each is worth a container's start."""
+    if not slots:
+        return 1
+    wanted = min(-(-size // CHUNK_BYTES), CHUNKS_PER_SLOT * slots)
+    return int(max(wanted, min(slots, -(-size // LEAST_CHUNK_BYTES)), 1))
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, Callable[..., object]]:
+        """Return the filters by name."""
+        return {
+            "processing_job_bytes": processing_job_bytes,
+            "processing_job_boards": processing_job_boards,
+            "processing_job_layout": processing_job_layout,
+        }

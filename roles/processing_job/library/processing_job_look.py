@@ -1,0 +1,214 @@
+"""Look at a round of a job from a manager: which chunks have a receipt, and what Swarm says of the rest."""
+
+from __future__ import annotations
+
+import calendar
+import http.client
+import json
+import os
+import socket
+import time
+import urllib.parse
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = """
+module: processing_job_look
+short_description: Look at a round of a csvswarm job
+description:
+  - Reads the receipts in the job directory as the owner of the share, and Swarm's task list from the local engine.
+  - Returns when something is new, or after O(wait) seconds. Changes nothing.
+options:
+  job:
+    description: The job's directory on the share.
+    type: path
+    required: true
+  owner:
+    description: User id of the owner of the share.
+    type: int
+    required: true
+  service:
+    description: Name of the Swarm service that runs the round.
+    type: str
+    required: true
+  round:
+    description: Number of the round.
+    type: int
+    required: true
+  known:
+    description: Chunks whose receipts were told already.
+    type: list
+    elements: int
+    default: []
+  wait:
+    description: How many seconds to wait for something new.
+    type: float
+    default: 5
+author: csvswarm
+"""
+EXAMPLES = """
+- name: Look at the first round
+  processing_job_look:
+    job: /srv/csvswarm/jobs/demo
+    owner: 8765
+    service: csvswarm-demo_chunks
+    round: 1
+"""
+RETURN = """
+receipts:
+  description: Receipts that were not known, with chunk, status, rows and board.
+  returned: success
+  type: list
+total:
+  description: How many chunks the round has.
+  returned: success
+  type: int
+tasks:
+  description: Every task of the service, with chunk, attempt, board, state, reason, exit code and times.
+  returned: success
+  type: list
+slots:
+  description: Chunks without a receipt by what Swarm does with them - running, waiting or stopped.
+  returned: success
+  type: dict
+"""
+
+API = "/v1.41"
+PAUSE = 0.5
+#: States of a Swarm task that is on its way to a container, or in one.
+STARTING = ("assigned", "accepted", "preparing", "ready", "starting", "running")
+WAITING = ("new", "allocated", "pending")
+
+
+class Engine:
+    """The local engine's API, over one connection that is opened before the rights to open it are given up."""
+
+    def __init__(self, path: str = "/run/docker.sock") -> None:
+        self._connection = http.client.HTTPConnection("localhost", timeout=30)
+        self._connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._connection.sock.settimeout(30)
+        self._connection.sock.connect(path)
+
+    def get(self, path: str, **filters: list[str]) -> list[dict[str, Any]]:
+        """Return the list at `path`. Raises OSError with the engine's own words."""
+        query = urllib.parse.urlencode({"filters": json.dumps(filters)})
+        self._connection.request("GET", f"{API}{path}?{query}")
+        answer = self._connection.getresponse()
+        body = json.loads(answer.read())
+        if answer.status != http.client.OK:
+            raise OSError(f"the engine says: {body.get('message', body)}")
+        found: list[dict[str, Any]] = body
+        return found
+
+
+def read_receipts(job: Path, generation: int, chunks: list[int], known: set[int]) -> list[dict[str, Any]]:
+    """Return the receipts of chunks that are not known yet."""
+    directory = job / "receipts"
+    with suppress(OSError):  # a change of our own makes an NFS client list the directory afresh
+        mark = directory / f".look-{os.getpid()}"
+        mark.touch()
+        mark.unlink()
+    there = set(directory.iterdir())
+    found = []
+    for chunk in chunks:
+        path = directory / f"{chunk:06d}-{generation:04d}.json"
+        if chunk in known or path not in there:
+            continue
+        receipt = json.loads(path.read_text())
+        found.append({name: receipt[name] for name in ("chunk", "status", "board", "rows_in", "rejected")})
+    return found
+
+
+def told(task: dict[str, Any], boards: dict[str, str], chunks: list[int]) -> dict[str, Any]:
+    """Return what matters of one of Swarm's tasks. Times are seconds since 1970, by the clock of who wrote them."""
+    status = task["Status"]
+    container = status.get("ContainerStatus") or {}
+    ended = status["State"] not in (*STARTING, *WAITING)
+    return {
+        "chunk": chunks[task["Slot"] - 1],
+        "attempt": task["ID"],
+        "board": boards.get(task.get("NodeID", ""), ""),
+        "state": status["State"],
+        "message": status.get("Err") or status.get("Message", ""),
+        "exit": container.get("ExitCode") if ended and container.get("ContainerID") else None,
+        "started": seconds(task["CreatedAt"]),
+        "ended": seconds(status["Timestamp"]) if ended else None,
+    }
+
+
+def seconds(stamp: str) -> float:
+    """Return the time that the engine writes like 2026-01-31T10:15:00.123456789Z."""
+    whole, _, fraction = stamp.removesuffix("Z").partition(".")
+    return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float(f"0.{fraction or 0}")
+
+
+def slots(tasks: list[dict[str, Any]], open_chunks: set[int]) -> dict[str, list[int]]:
+    """Return the chunks without a receipt by what their newest task does: running, waiting or stopped.
+
+    A stopped one may have its next task in a moment, and a receipt may be on its way: only time tells.
+    """
+    newest: dict[int, dict[str, Any]] = {}
+    for task in sorted(tasks, key=lambda one: one["started"]):
+        newest[task["chunk"]] = task
+    found: dict[str, list[int]] = {"running": [], "waiting": [], "stopped": []}
+    for chunk in sorted(open_chunks):
+        state = newest[chunk]["state"] if chunk in newest else "new"
+        found["running" if state in STARTING else "waiting" if state in WAITING else "stopped"].append(chunk)
+    return found
+
+
+def look(engine: Engine, job: Path, service: str, number: int, known: list[int], wait: float) -> dict[str, Any]:
+    """Return the module's answer, as soon as a receipt is new or a slot has stopped."""
+    planned = json.loads((job / f"round-{number:04d}.json").read_text())
+    chunks = planned["chunks"]
+    until = time.monotonic() + wait
+    boards = {node["ID"]: node["Description"]["Hostname"] for node in engine.get("/nodes")}
+    while True:
+        # The tasks first: a slot that has stopped has written its receipt before.
+        tasks = [told(task, boards, chunks) for task in engine.get("/tasks", service=[service])]
+        receipts = read_receipts(job, planned["generation"], chunks, set(known))
+        left = set(chunks) - set(known) - {receipt["chunk"] for receipt in receipts}
+        found = slots(tasks, left)
+        if receipts or found["stopped"] or not left or time.monotonic() > until:
+            return {"receipts": receipts, "total": len(chunks), "tasks": tasks, "slots": found}
+        time.sleep(PAUSE)
+
+
+def main() -> None:
+    """Run as Ansible runs a module."""
+    module = AnsibleModule(
+        argument_spec={
+            "job": {"type": "path", "required": True},
+            "owner": {"type": "int", "required": True},
+            "service": {"type": "str", "required": True},
+            "round": {"type": "int", "required": True},
+            "known": {"type": "list", "elements": "int", "default": []},
+            "wait": {"type": "float", "default": 5},
+        },
+        supports_check_mode=True,
+    )
+    asked = module.params
+    answer: dict[str, Any] = {}
+    problem: OSError | None = None
+    try:
+        engine = Engine()
+        # The server of the share squashes root to nobody, who may read nothing.
+        os.setegid(asked["owner"])
+        os.seteuid(asked["owner"])
+        job = Path(asked["job"])
+        answer = look(engine, job, asked["service"], asked["round"], asked["known"], float(asked["wait"]))
+    except OSError as error:
+        problem = error
+    finally:  # what Ansible has put on the board for this run is root's to remove
+        os.seteuid(0)
+        os.setegid(0)
+    if problem:
+        module.fail_json(msg=f"the round cannot be looked at: {problem}")
+    module.exit_json(changed=False, **answer)
+
+
+if __name__ == "__main__":
+    main()
