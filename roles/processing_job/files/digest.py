@@ -1,4 +1,4 @@
-"""Print the SHA-256 of a file, run as: python3 digest.py FILE CACHE.
+"""Print the SHA-256 of a file and its size in bytes, run as: python3 digest.py FILE CACHE.
 
 The cache remembers it for as long as the file's size, time of change and place on the disk stay what they are: a large
 input is read once, and not at every job.
@@ -31,4 +31,5 @@ def digest(path: Path, cache: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(digest(Path(sys.argv[1]), Path(sys.argv[2])) + "\n")
+    file = Path(sys.argv[1])
+    sys.stdout.write(f"{digest(file, Path(sys.argv[2]))}\n{file.stat().st_size}\n")
