@@ -28,7 +28,7 @@ class Manifest:
 
     input: {path, size, mtime_ns, compression}. request: what the user asked for. processor: {name, sha256, source}.
     header: the raw header record, without byte order mark and terminator. names: the unique column names. durable:
-    whether partials are on disk before they count.
+    whether partials are on disk before they count. output: where the result is wanted, "" when that was not said.
     """
 
     job_id: str
@@ -44,6 +44,7 @@ class Manifest:
     created: float = field(default_factory=time.time)
     split_seconds: float = 0.0
     durable: bool = False
+    output: str = ""
     format: int = FORMAT
 
     @property

@@ -66,6 +66,7 @@ def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
         chunks=chunks,
         split_seconds=time.monotonic() - started,
         durable=request.durable,
+        output=str(output or ""),
     )
     job.save_manifest(manifest)
     return manifest

@@ -1,0 +1,161 @@
+"""Jobs on the boards: the same commands, messages and bytes as on one machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import uuid
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from molecule.resources.jobs.conftest import Desk
+
+ROOT = Path(__file__).resolve().parents[3]
+MINE = """
+import pandas as pd
+
+def process(block, context):
+    late = block[block["dep_delay"] > 30]
+    return late.groupby("carrier", as_index=False).agg(flights=("flight", "size"), worst=("dep_delay", "max"))
+
+def combine(partials, context):
+    return pd.concat(partials).groupby("carrier", as_index=False).agg({"flights": "sum", "worst": "max"})
+"""
+SLOW = """
+import time
+
+def process(block, context):
+    time.sleep(6)
+    return block[["carrier", "flight"]]
+"""
+JOBS: dict[str, dict[str, Any]] = {
+    "statistics": {},
+    "aggregate": {
+        "options": {"group_by": ["carrier"], "metrics": {"dep_delay": ["mean", "median"], "tailnum": "nunique"}}
+    },
+    "transform": {"options": {"assign": {"gained": "dep_delay - arr_delay"}, "where": "distance > 500"}},
+    "./mine.py": {},
+}
+
+
+@pytest.mark.parametrize("processor", JOBS)
+def test_the_same_bytes_as_on_one_machine(desk: Desk, processor: str) -> None:
+    (desk.place / "mine.py").write_text(MINE)
+    said = JOBS[processor] | {"processor": processor, "chunks": 6}
+
+    assert desk.run("swarm", **said).files == desk.run("local", **said).files
+
+
+def test_chunks_are_spread_as_reserved(desk: Desk) -> None:
+    run = desk.run("swarm", chunks=24, processor="transform")
+
+    attempts = [attempt for attempt in run.report["attempts"] if attempt["counts"]]
+    by_board: dict[str, list[dict[str, Any]]] = {}
+    for attempt in sorted(attempts, key=lambda one: one["started"]):
+        by_board.setdefault(attempt["board"], []).append(attempt)
+    assert len(attempts) == 24
+    # All boards take part, the one with Debian 12 too; a board has one core, so its attempts follow each other.
+    assert sorted(by_board) == ["board1", "board2", "board3"]
+    for shares in by_board.values():
+        assert all(before["ended"] <= after["started"] for before, after in pairwise(shares))
+
+
+BAD = "a,b\n" + "1,2\n" * 9000 + "1,2,3\n" + "1,2\n" * 9000
+FAILING = """
+def process(block, context):
+    return block.assign(c=block["nothing"])
+"""
+MISTAKES: dict[str, dict[str, Any]] = {
+    "a processor that is not there": {"processor": "./nowhere.py"},
+    "a column that is not there": {
+        "processor": "aggregate",
+        "options": {"group_by": ["nobody"], "metrics": {"b": "sum"}},
+    },
+    "a bad record": {"input": "bad.csv"},
+    "a processor that fails": {"processor": "./failing.py"},
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_same_message_as_on_one_machine(desk: Desk, mistake: str) -> None:
+    (desk.place / "bad.csv").write_text(BAD)
+    (desk.place / "failing.py").write_text(FAILING)
+    job = f"mistake-{os.getpid()}-{list(MISTAKES).index(mistake)}"
+
+    swarm, local = (desk.run(engine, job, chunks=3, workers=1, **MISTAKES[mistake]) for engine in ("swarm", "local"))
+
+    assert swarm.message == local.message
+
+
+def test_bad_records_are_set_aside(desk: Desk) -> None:
+    (desk.place / "bad.csv").write_text(BAD)
+    said = {"input": "bad.csv", "on_error": "quarantine", "chunks": 3, "processor": "transform"}
+
+    swarm = desk.run("swarm", **said)
+
+    assert swarm.files == desk.run("local", **said).files
+    assert swarm.files["rejected.csv"].count(b"\n") == 2
+
+
+def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
+    (desk.place / "slow.py").write_text(SLOW)
+    said = {"processor": "./slow.py", "chunks": 6}
+    job = f"stopped-{os.getpid()}"
+    begun = subprocess.Popen(
+        desk.command("swarm", job, said),
+        cwd=desk.place,
+        env=desk.environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert begun.stdout
+    seen = []
+    for line in begun.stdout:
+        seen.append(line)
+        if line.startswith("chunks ") and not line.startswith("chunks 0/"):
+            begun.send_signal(signal.SIGINT)
+            break
+    seen += begun.stdout.readlines()
+    assert begun.wait(timeout=120) != 0, "".join(seen)
+
+    again = desk.run("swarm", job, **said)
+
+    assert again.files == desk.run("local", **said).files
+    # What was done before the interruption was not done again.
+    attempts = [attempt for attempt in again.report["attempts"] if attempt["counts"]]
+    first = [attempt for attempt in attempts if attempt["ended"] < max(a["started"] for a in attempts)]
+    assert first
+    assert len({attempt["chunk"] for attempt in attempts}) == len(attempts) == 6
+
+
+def test_what_was_sent_once_is_not_sent_again(desk: Desk) -> None:
+    (desk.place / "mine.csv").write_text(f"a,b\n{uuid.uuid4()},1\n")
+    said = {"input": "mine.csv", "processor": "transform", "chunks": 1}
+
+    first, second = desk.run("swarm", **said), desk.run("swarm", **said)
+
+    assert first.files == second.files
+    assert "Send the input" in first.output
+    assert "Send the" not in second.output
+    assert "Build" not in second.output
+
+
+def test_nothing_is_left_running(desk: Desk) -> None:
+    run = desk.run("swarm", chunks=2, processor="transform")
+
+    assert run.code == 0, run.output
+    ask = [
+        "ansible", *json.loads(os.environ["CSVSWARM_INVENTORIES"]), "swarm_manager", "--become", "--one-line",
+        "--module-name=ansible.builtin.command",
+        f"--args=docker service ls --quiet --filter label=csvswarm.job={run.report['job_id']}",
+    ]  # fmt: skip
+    told = subprocess.run(ask, cwd=ROOT, env=desk.environment(), check=True, text=True, capture_output=True)
+    assert "(stdout)" in told.stdout
+    assert told.stdout.rstrip().endswith("(stdout)"), told.stdout

@@ -1,0 +1,67 @@
+"""playbooks/jobs.yml, for the jobs of this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.ansible.conftest import ANSIBLE_PLAYBOOK, Run
+
+if TYPE_CHECKING:
+    from tests.ansible.conftest import Clone
+
+SAMPLE = Path(__file__).resolve().parents[2] / "files/samples/flights.csv"
+
+
+def jobs(clone: Clone, *arguments: str) -> Run:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    done = subprocess.run(
+        [ANSIBLE_PLAYBOOK, clone.root / "playbooks/jobs.yml", *arguments],
+        cwd=clone.root,
+        env=env | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(clone.root / "ansible.cfg")},
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    return Run(done.returncode, done.stdout)
+
+
+def told(run: Run) -> str:
+    assert run.code == 0, run.output
+    return run.output.split("[processing_job : Say it]")[1]
+
+
+def test_jobs_from_the_first_look_to_their_end(clone: Clone) -> None:
+    assert "there are no jobs" in told(jobs(clone))
+
+    assert clone.run_job("-e", f"input={SAMPLE}", "-e", "job_id=one", "-e", "chunks=2", "-e", "output=here").code == 0
+    assert clone.run_job("-e", f"input={SAMPLE}", "-e", "job_id=two", "-e", "chunks=1").code == 0
+
+    listed = told(jobs(clone))
+    assert [name in listed for name in ("one", "two", "2 of 2", "1 of 1", "statistics")] == [True] * 5
+    assert f"output     {clone.root}/here" in told(jobs(clone, "-e", "action=show", "-e", "job_id=one"))
+
+    # The result is gone: resuming makes it again, from what the job remembers of its request.
+    result = clone.root / "here/result.csv"
+    first = result.read_bytes()
+    result.unlink()
+    resumed = jobs(clone, "-e", "action=resume", "-e", "job_id=one")
+    assert resumed.code == 0, resumed.output
+    assert result.read_bytes() == first
+
+    assert "(removed)" in told(jobs(clone, "-e", "action=remove", "-e", "job_id=one"))
+    assert [path.name for path in (clone.root / "jobs").iterdir()] == ["two"]
+    assert "nothing to remove" in told(jobs(clone, "-e", "action=prune"))
+    assert "removed two" in told(jobs(clone, "-e", "action=prune", "-e", "days=0"))
+    assert not list((clone.root / "jobs").iterdir())
+
+
+def test_what_cannot_be_done_is_said(clone: Clone) -> None:
+    assert jobs(clone, "-e", "action=show").message.startswith("job_id is missing: say which job")
+    assert jobs(clone, "-e", "action=burn").message == "action: burn is none of list, show, resume, remove, prune."
+    assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
+    missing = jobs(clone, "-e", "action=resume", "-e", "job_id=nobody").message
+    assert missing == "job_id: there is no job nobody. All there are: ansible-playbook playbooks/jobs.yml"

@@ -1,0 +1,44 @@
+"""The parts of the role processing_job that are Python, as modules, and what was recorded of a real engine."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tests.helpers import ROOT
+
+ROLE = ROOT / "roles/processing_job"
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def load(path: Path) -> ModuleType:
+    """Return a file that is run or loaded by its path as a module."""
+    spec = importlib.util.spec_from_file_location(f"cluster_{path.stem}", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+sizing = load(ROLE / "filter_plugins/sizing.py")
+image = load(ROLE / "filter_plugins/image.py")
+digest = load(ROLE / "files/digest.py")
+look = load(ROLE / "library/processing_job_look.py")
+watch = load(ROLE / "action_plugins/processing_job_watch.py")
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """Return the answers of a real engine, as record.py wrote them down."""
+    answers: dict[str, Any] = json.loads((RECORDED / f"{name}.json").read_text())
+    return answers
+
+
+def tasks(name: str) -> list[dict[str, Any]]:
+    """Return the tasks of a recording as the module tells them; slot n is chunk n + 10."""
+    answers = recorded(name)
+    boards = {node["ID"]: node["Description"]["Hostname"] for node in answers["nodes"]}
+    return [look.told(task, boards, list(range(11, 60))) for task in answers["tasks"]]

@@ -1,0 +1,201 @@
+"""What the image of a job is built from: the context that pip fills, and the wheels as they are unpacked."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.plugins import ROLE, image
+from tests.helpers import ROOT
+
+HERE = f"cp{sys.version_info.major}{sys.version_info.minor}"
+
+
+def wheel(directory: Path, name: str, files: Iterable[str]) -> Path:
+    """Make a wheel of Python files that hold nothing but their name."""
+    directory.mkdir(parents=True, exist_ok=True)
+    package, version, *_ = name.split("-")
+    path = directory / name
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in files:
+            archive.writestr(file, f"NAME = {file!r}\n")
+        archive.writestr(f"{package}-{version}.dist-info/METADATA", f"Name: {package}\nVersion: {version}\n")
+        archive.writestr(f"{package}-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+        archive.writestr(f"{package}-{version}.dist-info/RECORD", "")
+    return path
+
+
+# -- unpack.py ---------------------------------------------------------------------------------------------------------
+
+
+def unpack(wheels: Path, packages: Path) -> subprocess.CompletedProcess[str]:
+    script = ROOT / "files/docker/unpack.py"
+    return subprocess.run([sys.executable, script, wheels, packages], check=False, capture_output=True, text=True)
+
+
+def test_wheels_are_unpacked_and_compiled(tmp_path: Path) -> None:
+    wheel(tmp_path / "wheels", f"one-1.0-{HERE}-{HERE}-manylinux_2_28_x86_64.whl", ["one/__init__.py", "one/a.py"])
+    wheel(tmp_path / "wheels", "two-1.0-py3-none-any.whl", ["two.py"])
+
+    done = unpack(tmp_path / "wheels", tmp_path / "packages")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    # What is compiled is used as it is, whatever the time of its source: without the source it still is one.
+    asked = "import importlib, sys; [print(importlib.import_module(name).__cached__) for name in ('one.a', 'two')]"
+    found = subprocess.run(
+        [sys.executable, "-B", "-c", asked], check=True, capture_output=True, text=True, cwd=tmp_path / "packages"
+    )
+    for path in found.stdout.splitlines():
+        flags = Path(path).read_bytes()[4:8]
+        assert int.from_bytes(flags, "little") == 0b01, "a pyc that is not checked against its source"
+
+
+def test_what_no_job_needs_is_left_out(tmp_path: Path) -> None:
+    needed = [
+        "pandas/__init__.py",
+        "pandas/_testing/__init__.py",
+        "pandas/testing.py",
+        "numpy/testing/overrides.py",
+        "pyarrow/__init__.py",
+        "pyarrow/libarrow.so.2200",
+        "pyarrow/_csv.cpython-313-x86_64-linux-gnu.so",
+        "pyarrow/fs.py",
+        "numpy.libs/libscipy_openblas.so",
+    ]
+    needless = [
+        "pandas/tests/__init__.py",
+        "pandas/conftest.py",
+        "numpy/f2py/tests/test_it.py",
+        "numpy/linalg/test/it.py",
+        "pyarrow/include/arrow/api.py",
+        "pyarrow/libarrow_flight.so.2200",
+        "pyarrow/libarrow_python_flight.so",
+        "pyarrow/_flight.cpython-313-x86_64-linux-gnu.so",
+        "pyarrow/_s3fs.cpython-313-x86_64-linux-gnu.so",
+        "numpy/lib/libnpymath.a",
+        "pandas/_libs/index.pyi",
+        "pyarrow/table.pxi",
+        "pyarrow/lib.pyx",
+        "pyarrow/lib.h",
+    ]
+    wheel(tmp_path / "wheels", "all-1-py3-none-any.whl", needed + needless)
+
+    assert unpack(tmp_path / "wheels", tmp_path / "packages").returncode == 0
+
+    there = {
+        str(path.relative_to(tmp_path / "packages"))
+        for path in (tmp_path / "packages").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and ".dist-info" not in str(path)
+    }
+    assert there == set(needed)
+
+
+def test_a_wheel_of_another_python_is_refused(tmp_path: Path) -> None:
+    name = "one-1.0-cp39-cp39-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
+    wheel(tmp_path / "wheels", name, ["one.py"])
+
+    done = unpack(tmp_path / "wheels", tmp_path / "packages")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"unpack: {name} is not for this image's Python ({sys.version.split()[0]}): name a ")
+    assert not (tmp_path / "packages").exists()
+
+
+def test_no_wheels(tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
+
+    done = unpack(tmp_path / "wheels", tmp_path / "packages")
+
+    assert (done.returncode, done.stderr) == (1, f"unpack: there are no wheels in {tmp_path / 'wheels'}\n")
+
+
+# -- image_context.py --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone whose image needs one package, which lies beside it."""
+    root = tmp_path / "clone"
+    for part in ("files/docker", "files/processors", "scripts"):
+        shutil.copytree(ROOT / part, root / part)
+    for part in ("files/processors", "scripts", "scripts/csvswarm"):
+        (root / part / "__pycache__").mkdir(exist_ok=True)
+        (root / part / "__pycache__" / "left.cpython-311.pyc").write_bytes(b"compiled")
+    (root / "requirements").mkdir()
+    path = wheel(tmp_path / "index", "one-1.0-py3-none-any.whl", ["one.py"])
+    require(root, path, hashlib.sha256(path.read_bytes()).hexdigest())
+    return root
+
+
+def require(root: Path, path: Path, checksum: str) -> None:
+    (root / "requirements/image.txt").write_text(f"one @ {path.as_uri()} --hash=sha256:{checksum}\n")
+
+
+def context(root: Path, directory: Path) -> subprocess.CompletedProcess[str]:
+    script = ROLE / "files/image_context.py"
+    return subprocess.run(
+        [sys.executable, script, root, directory, "aarch64", "3.13"], check=False, capture_output=True, text=True
+    )
+
+
+def inside(directory: Path) -> set[str]:
+    return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+
+
+def test_the_context_holds_what_the_image_takes_and_nothing_else(clone: Path, tmp_path: Path) -> None:
+    made = tmp_path / "context"
+    (made / "wheels").mkdir(parents=True)
+    (made / "wheels/old-1-py3-none-any.whl").write_text("of an earlier time")
+
+    done = context(clone, made)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    sources = {
+        *(path.name for path in (ROOT / "files/docker").iterdir() if path.is_file()),
+        *(f"processors/{path.name}" for path in (ROOT / "files/processors").glob("*.py")),
+        *(str(path.relative_to(ROOT)) for path in (ROOT / "scripts").rglob("*.py")),
+    }
+    assert inside(made) == sources | {"wheels/one-1.0-py3-none-any.whl"}
+
+
+def test_all_that_goes_in_counts_for_the_name(clone: Path, tmp_path: Path) -> None:
+    made = tmp_path / "context"
+    assert context(clone, made).returncode == 0
+    places = {"processors": "files/processors", "scripts": "scripts"}
+    names = {image.processing_job_image(str(clone))}
+
+    for name in sorted(inside(made) - {"wheels/one-1.0-py3-none-any.whl"}):
+        first, _, rest = name.partition("/")
+        path = clone / places[first] / rest if rest else clone / "files/docker" / first
+        path.write_bytes(path.read_bytes() + b"\n")
+        before = len(names)
+        names.add(image.processing_job_image(str(clone)))
+        assert len(names) == before + 1, name
+
+
+def test_a_package_that_is_not_the_one_that_was_locked(clone: Path, tmp_path: Path) -> None:
+    require(clone, tmp_path / "index/one-1.0-py3-none-any.whl", "0" * 64)
+
+    done = context(clone, tmp_path / "context")
+
+    assert done.returncode == 1
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert done.stderr.endswith("could not be fetched: does this machine reach its index?\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_package_that_is_not_there(clone: Path, tmp_path: Path) -> None:
+    require(clone, tmp_path / "index/gone-1.0-py3-none-any.whl", "0" * 64)
+
+    done = context(clone, tmp_path / "context")
+
+    assert done.returncode == 1
+    assert "gone-1.0-py3-none-any.whl" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,182 @@
+"""The last step on the control node: what was fetched is checked, and nothing is lost when it is not whole."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from csvswarm.errors import JobError
+from csvswarm.job import SUCCESS, Job
+from csvswarm.landing import land
+
+from tests.helpers import run_here
+
+DATA = "a,b\n" + "".join(f"{n},{n % 7}\n" for n in range(200))
+
+
+@dataclass(frozen=True)
+class Landing:
+    """A result that was collected elsewhere and fetched to this machine, and where it belongs."""
+
+    job: Job
+    fetched: Path
+    output: Path
+
+    def land(self) -> bool:
+        return land(self.job, self.fetched, self.output)
+
+    def there(self) -> dict[str, bytes]:
+        """Every file in the output, hidden ones as well."""
+        return {path.name: path.read_bytes() for path in self.output.glob("*")} if self.output.exists() else {}
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Landing:
+    return fetched(tmp_path, DATA)
+
+
+def fetched(directory: Path, text: str, **request: object) -> Landing:
+    directory.mkdir(exist_ok=True)
+    source = directory / "data.csv"
+    source.write_text(text)
+    run_here(directory, source, **request)
+    job = Job(directory / "job-1-1048576")
+    made = (directory / "job-1-1048576-out").rename(directory / "fetched")
+    return Landing(job, made, directory / "results" / "it")
+
+
+def copy(landing: Landing) -> None:
+    """Fetch once more."""
+    shutil.copytree(landing.output, landing.fetched)
+
+
+def test_a_result_lands(landing: Landing) -> None:
+    sent = {path.name: path.read_bytes() for path in landing.fetched.iterdir()}
+
+    assert landing.land() is True
+
+    assert landing.there() == sent
+    assert sent.keys() == {"result.csv", "job.json", SUCCESS}
+    assert not landing.fetched.exists()
+
+
+def test_the_second_time_nothing_changes(landing: Landing) -> None:
+    landing.land()
+    copy(landing)
+    before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in landing.output.iterdir()}
+
+    assert landing.land() is False
+
+    assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in landing.output.iterdir()} == before
+    assert not landing.fetched.exists()
+
+
+@pytest.mark.parametrize("damage", ["cut off", "a bit", "gone"])
+def test_a_damaged_result_does_not_land(landing: Landing, damage: str) -> None:
+    path = landing.fetched / "result.csv"
+    whole = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(whole[:-1] if damage == "cut off" else bytes([whole[0] ^ 1]) + whole[1:])
+
+    with pytest.raises(JobError, match=f"was damaged on its way here: run again with job_id={landing.job.job_id}"):
+        landing.land()
+
+    assert landing.there() == {}
+    # What was fetched stays, so that it need not be fetched again as a whole.
+    assert (landing.fetched / SUCCESS).exists()
+
+
+@pytest.mark.parametrize("lack", ["missing", "of another job"])
+def test_without_the_marker_nothing_lands(landing: Landing, lack: str) -> None:
+    marker = landing.fetched / SUCCESS
+    if lack == "missing":
+        marker.unlink()
+    else:
+        marker.write_text(json.dumps(json.loads(marker.read_text()) | {"job_id": "other"}))
+
+    with pytest.raises(JobError, match=f"holds no complete result of job {landing.job.job_id}: run again"):
+        landing.land()
+
+    assert landing.there() == {}
+
+
+def test_the_result_of_another_job_is_left_alone(landing: Landing) -> None:
+    landing.output.mkdir(parents=True)
+    (landing.output / "result.csv").write_text("theirs\n")
+    (landing.output / "job.json").write_text('{"job_id": "theirs"}')
+    before = landing.there()
+
+    with pytest.raises(JobError, match=re.escape(f"{landing.output} already holds the result of job theirs")):
+        landing.land()
+
+    assert landing.there() == before
+
+
+def test_what_nobody_knows_is_left_alone(landing: Landing) -> None:
+    landing.output.mkdir(parents=True)
+    (landing.output / "result.csv").write_text("mine\n")
+
+    with pytest.raises(JobError, match="already holds a result.csv of something else"):
+        landing.land()
+
+    assert landing.there() == {"result.csv": b"mine\n"}
+
+
+def test_a_result_that_was_changed_here_is_made_whole(landing: Landing) -> None:
+    landing.land()
+    copy(landing)
+    whole = landing.there()
+    with (landing.output / "result.csv").open("a") as file:
+        file.write("a line too many\n")
+
+    assert landing.land() is True
+    assert landing.there() == whole
+
+
+def test_the_marker_comes_last(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    landing.land()
+    copy(landing)
+    (landing.output / "result.csv").unlink()
+    moved: list[str] = []
+    usual = shutil.move
+
+    def cut_off(source: Path, target: Path) -> object:
+        moved.append(source.name)
+        if len(moved) == 2:
+            raise OSError("the disk is full")
+        return usual(source, target)
+
+    monkeypatch.setattr("shutil.move", cut_off)
+    with pytest.raises(OSError, match="full"):
+        landing.land()
+
+    assert moved == ["job.json", "result.csv"]
+    # The marker of the time before is gone as well: it spoke of a file that is not there.
+    assert landing.there().keys() == {"job.json"}
+
+    monkeypatch.undo()
+    assert (landing.fetched / "result.csv").exists()
+    landing.fetched.joinpath("job.json").write_bytes(landing.output.joinpath("job.json").read_bytes())
+    assert landing.land() is True
+    assert landing.there().keys() == {"result.csv", "job.json", SUCCESS}
+
+
+def test_records_set_aside_land_and_go(tmp_path: Path) -> None:
+    bad = fetched(tmp_path / "bad", DATA + "x,y,z\n", on_error="quarantine")
+    assert (bad.fetched / "rejected.csv").exists()
+
+    bad.land()
+    assert bad.there().keys() == {"result.csv", "rejected.csv", "job.json", SUCCESS}
+
+    # The same job, run again on better data, sets none aside: those of before are not its own.
+    copy(bad)
+    (bad.fetched / "rejected.csv").unlink()
+    (bad.output / "result.csv").unlink()
+    bad.land()
+    assert bad.there().keys() == {"result.csv", "job.json", SUCCESS}
