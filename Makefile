@@ -79,7 +79,8 @@ test: lint  ## run every check and every test
 lint: lint-python lint-ansible  ## run the checks only
 
 # What there is of it.
-PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins roles/*/library roles/*/files/*.py tests tools bench)
+PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins roles/*/library roles/*/files/*.py molecule \
+    tests tools bench)
 
 .PHONY: lint-python
 lint-python: setup-dev
