@@ -1,14 +1,17 @@
-"""What the firewall's script loads, and when: with a stand-in for iptables that notes its arguments."""
+"""What the firewall's script loads, and when: with a stand-in for iptables, and with its two backends."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
+import jinja2
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "roles/firewall/files/csvswarm-firewall"
+ROLE = Path(__file__).resolve().parents[2] / "roles/firewall"
+SCRIPT = ROLE / "files/csvswarm-firewall"
 
 
 class Board:
@@ -82,3 +85,67 @@ def test_without_rules_that_were_confirmed_there_are_none(board: Board, verb: st
     assert board.call(verb) == 0
     assert board.loaded() == ""
     assert "iptables --wait 30 -D INPUT -j CSVSWARM" in board.noted.read_text()
+
+
+def rules(version: str) -> str:
+    """Render the template as the role does for a manager that serves the share."""
+    environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, autoescape=False)  # noqa: S701 - no HTML
+    return environment.from_string((ROLE / "templates/rules.j2").read_text()).render(
+        __firewall_version=version,
+        firewall_ssh_ports=[22],
+        firewall_open_tcp=[80],
+        firewall_open_udp=[],
+        firewall_cluster=["192.0.2.11", "192.0.2.12"],
+        firewall_cluster_tcp=[2377, 7946, 2049],
+        firewall_cluster_udp=[4789, 7946],
+    )
+
+
+def usable(backend: str) -> bool:
+    """Tell whether a network namespace of one's own can be made, with this backend in it."""
+    command = ["unshare", "--net", f"iptables-{backend}", "-t", "nat", "-S"]
+    try:
+        return subprocess.run(command, check=False, capture_output=True, timeout=30).returncode == 0
+    except OSError:
+        return False
+
+
+# Boards have the nft backend, the lab's kernel knows only the legacy one: here both, in a network of their own.
+@pytest.mark.parametrize("backend", ["nft", "legacy"])
+def test_both_backends_of_iptables_take_the_rules(tmp_path: Path, backend: str) -> None:
+    if not usable(backend):
+        pytest.skip(f"needs root, unshare and iptables-{backend}")
+    for version in ("v4", "v6"):
+        (tmp_path / f"firewall.{version}").write_text(rules(version))
+    for name in ("iptables", "ip6tables"):
+        for part in ("", "-restore"):
+            (tmp_path / f"{name}{part}").symlink_to(shutil.which(f"{name}-{backend}{part}") or "missing")
+    script = f"""
+        set -e
+        iptables -N DOCKER-USER; iptables -A FORWARD -j DOCKER-USER; iptables -A INPUT -p tcp --dport 99 -j ACCEPT
+        iptables -S >before
+        for verb in try try confirm start undo; do {SCRIPT} $verb; done
+        iptables -S >after
+        ip6tables -S >after6
+        {SCRIPT} stop
+        iptables -S >stopped
+    """
+    subprocess.run(
+        ["unshare", "--net", "sh", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "CSVSWARM_FIREWALL": str(tmp_path)},
+        check=True,
+        timeout=60,
+    )
+
+    before, after = ((tmp_path / name).read_text().splitlines() for name in ("before", "after"))
+    added = [line for line in after if line not in before]
+    # Called once and first; what was there is there, in its order.
+    assert added[:2] == ["-N CSVSWARM", "-A INPUT -j CSVSWARM"]
+    assert next(line for line in after if "-A INPUT" in line) == "-A INPUT -j CSVSWARM"
+    assert [line for line in after if line not in added] == before
+    assert added[-1] == "-A CSVSWARM -j DROP"
+    assert "-A CSVSWARM -s 192.0.2.12/32 -p tcp -m tcp --dport 2049 -j ACCEPT" in added
+    assert len(added) == len(set(added)) == 2 + rules("v4").count("-A CSVSWARM")
+    assert "-A CSVSWARM -p tcp -m tcp --dport 22 -j ACCEPT" in (tmp_path / "after6").read_text()
+    assert (tmp_path / "stopped").read_text().splitlines() == before
