@@ -90,3 +90,22 @@ def test_an_engine_elsewhere_is_not_replaced_by_one_here(clone: Path) -> None:
     assert done.returncode != 0
     assert done.stdout == ""
     assert "DOCKER_HOST is set to tcp://192.0.2.1:2376, but no engine answers there" in done.stderr
+
+
+def test_the_engine_comes_with_its_client_where_that_is_a_package_of_its_own(clone: Path) -> None:
+    # A machine without Docker: nothing on PATH but these.
+    for name in ("sh", "dirname", "cat", "touch", "chmod", "rm", "sleep", "tail", "setsid"):
+        (clone / "bin" / name).symlink_to(shutil.which(name) or "missing")
+    stand_in(clone, "id", "echo 0")
+    stand_in(clone, "systemctl", "exit 0")  # used where this machine has systemd
+    stand_in(clone, "apt-cache", "echo docker-cli - Linux container runtime")
+    made = f"touch {clone}/bin/docker {clone}/bin/dockerd; chmod +x {clone}/bin/docker {clone}/bin/dockerd"
+    stand_in(clone, "apt-get", f'echo "$@" >>{clone}/asked; {made}')
+    # Not the log of this machine's own engine.
+    script = clone / "tools/docker_engine.sh"
+    script.write_text(script.read_text().replace("LOG=/var/log/", f"LOG={clone}/").replace("/var/run/", f"{clone}/"))
+
+    done = run(clone, "docker_engine.sh", PATH=str(clone / "bin"))
+
+    assert done.returncode == 0, done.stderr
+    assert "docker.io iptables docker-cli" in (clone / "asked").read_text()
