@@ -63,19 +63,24 @@ lab-down: setup-dev  ## remove the virtual boards
 	@tools/lab down
 
 molecule: setup-dev  ## prove site.yml on virtual boards (S=apart chooses a scenario)
-	molecule test --scenario-name $(or $(S),default)
+	@tools/molecule_test.sh $(S)
 
 ##### checks and tests
 
+# Molecule says much: the closing lines of the others are said once more after its result.
 .PHONY: test
-test: lint unit  ## run every check and every test
-	@$(MAKE) unit-newer
+test: lint  ## run every check and every test
+	@$(MAKE) unit | tee .lab/unit.said
+	@$(MAKE) unit-newer | tee .lab/unit-newer.said
+	@$(MAKE) molecule
+	@for step in unit unit-newer; do echo "$$step: $$(tail -n 1 .lab/$$step.said)"; done
 
 .PHONY: lint
 lint: lint-python lint-ansible  ## run the checks only
 
 # What there is of it.
-PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins roles/*/library roles/*/files/*.py tests tools bench)
+PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins roles/*/library roles/*/files/*.py molecule \
+    tests tools bench)
 
 .PHONY: lint-python
 lint-python: setup-dev

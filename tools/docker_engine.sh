@@ -9,6 +9,9 @@ LIMIT=60 # seconds for the engine to answer
 
 answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
+# By its pid file, since a small system has no pgrep. A killed engine leaves the file behind.
+runs() { [ "$(cat "/proc/$(cat /var/run/docker.pid 2>/dev/null)/comm" 2>/dev/null)" = dockerd ]; }
+
 give_up() {
     echo "docker engine: $1" >&2
     exit 1
@@ -26,20 +29,27 @@ command -v apt-get >/dev/null ||
 if ! command -v dockerd >/dev/null || ! command -v docker >/dev/null || ! command -v iptables >/dev/null; then
     echo "docker engine: installing docker.io"
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io iptables >/dev/null ||
+    packages="docker.io iptables"
+    # Debian 13 split the client off.
+    [ -z "$(apt-cache search --names-only '^docker-cli$')" ] || packages="$packages docker-cli"
+    # shellcheck disable=SC2086 # a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null ||
         give_up "apt-get could not install docker.io (see above)"
 fi
 
 echo "docker engine: starting"
 if [ -d /run/systemd/system ]; then
     systemctl start docker
-elif ! pgrep -x dockerd >/dev/null; then
-    # A killed engine leaves its pid files behind and would refuse to start.
+elif ! runs; then
+    # With old pid files it would refuse to start.
     rm -f /var/run/docker.pid /var/run/docker/containerd/containerd.pid
     setsid dockerd >"$LOG" 2>&1 </dev/null &
+    engine=$!
 fi
 waited=0
 until answers; do
+    [ -z "${engine:-}" ] || [ -e "/proc/$engine/exe" ] ||
+        give_up "could not start. The end of its log, $LOG: $(tail -n 3 "$LOG")"
     [ "$waited" -lt "$LIMIT" ] || give_up "started, but does not answer after $LIMIT s. Its log: $LOG, or journalctl -u docker"
     waited=$((waited + 1))
     sleep 1

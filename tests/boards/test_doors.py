@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +77,12 @@ def test_boards_that_cannot_be_reached_are_named_with_a_remedy(tmp_path: Path) -
     assert "b1 cannot be reached at 127.0.0.1" in said
     assert "b2 cannot be reached at 127.0.0.2" in said
     assert "Then try by hand: ssh 127.0.0.2" in said
+
+
+def test_a_board_that_lost_its_power_is_not_waited_for_without_end() -> None:
+    """A kept connection to it would otherwise hang every playbook for as long as TCP tries (seen in the lab)."""
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "ansible.cfg")
+
+    words = settings["ssh_connection"]["ssh_args"].split()
+    assert {"ControlMaster=auto", "ServerAliveInterval=10", "ServerAliveCountMax=6"} <= set(words)

@@ -19,7 +19,7 @@ description:
 """
 
 
-class CallbackModule(CallbackBase):
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no types
     """The callback."""
 
     CALLBACK_VERSION = 2.0
@@ -30,7 +30,8 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Note the time and the phase's name."""
         self._started = time.monotonic()
-        self._phase = Path(playbook._file_name).stem + (" --check" if context.CLIARGS.get("check") else "")
+        file = playbook._file_name  # noqa: SLF001 - Ansible has no other name for it
+        self._phase = Path(file).stem + (" --check" if context.CLIARGS.get("check") else "")
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Add the phase to the file and print all of them."""

@@ -5,7 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 
-def is_open(address, port):
+def is_open(address: str, port: int) -> bool:
     """Tell whether a connection comes about within two seconds."""
     try:
         with socket.create_connection((address, port), timeout=2):
@@ -17,4 +17,4 @@ def is_open(address, port):
 address, ports = sys.argv[1], [int(port) for port in sys.argv[2:]]
 with ThreadPoolExecutor(64) as pool:
     found = pool.map(lambda port: is_open(address, port), ports)
-print(*(port for port, is_it in zip(ports, found) if is_it))
+print(*(port for port, is_it in zip(ports, found, strict=True) if is_it))

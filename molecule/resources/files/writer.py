@@ -6,9 +6,10 @@ ACKNOWLEDGED gets, for each line that the server has confirmed, its number and h
 import os
 import sys
 import time
+from pathlib import Path
 
-path, acknowledged, lines = sys.argv[1], sys.argv[2], int(sys.argv[3])
-with open(path, "wb", buffering=0) as file, open(acknowledged, "w", buffering=1) as notes:
+path, acknowledged, lines = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+with path.open("wb", buffering=0) as file, acknowledged.open("w", buffering=1) as notes:
     for number in range(lines):
         started = time.monotonic()
         file.write(f"{number},{'x' * 1000}\n".encode())

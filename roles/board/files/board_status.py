@@ -1,13 +1,17 @@
 """Print a board's health as JSON. Only reads, and needs nothing but Python: board_status.py SHARE."""
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 
-def run(*command):
+def run(*command: str) -> str:
     """Return a command's output, or '' when it fails or is not there."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
@@ -15,38 +19,36 @@ def run(*command):
         return ""
 
 
-def memory_mb():
+def memory_mb() -> tuple[int, int]:
     """Return (total, available) memory in MB."""
-    with open("/proc/meminfo") as lines:
-        sizes = {line.split(":")[0]: int(line.split()[1]) // 1024 for line in lines}
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    sizes = {line.split(":")[0]: int(line.split()[1]) // 1024 for line in lines}
     return sizes["MemTotal"], sizes["MemAvailable"]
 
 
-def share_mount(path):
+def share_mount(path: str) -> str:
     """Return the type and options of what is mounted at the path, or ''."""
-    with open("/proc/mounts") as mounts:
-        for line in mounts:
-            _, where, kind, options = line.split()[:4]
-            if where == path:
-                return f"{kind} {options}"
+    for line in Path("/proc/mounts").read_text().splitlines():
+        _, where, kind, options = line.split()[:4]
+        if where == path:
+            return f"{kind} {options}"
     return ""
 
 
-def clock_offset():
+def clock_offset() -> float | None:
     """Return chrony's idea of the clock's offset in seconds, or None when it follows nobody."""
     fields = run("chronyc", "-c", "tracking").split(",")
     return float(fields[4]) if len(fields) > 4 and fields[2] not in ("", "0") else None
 
 
-def main():
+def main() -> None:
     """Print the report."""
     share = sys.argv[1]
     total, available = memory_mb()
-    with open("/proc/uptime") as uptime:
-        up_seconds = float(uptime.read().split()[0])
+    up_seconds = float(Path("/proc/uptime").read_text().split()[0])
     # cat in a process of its own: with the server gone, a read of the share never returns.
     sentinel = run("timeout", "10", "cat", f"{share}/.csvswarm-cluster")
-    report = {
+    report: dict[str, Any] = {
         "up_seconds": int(up_seconds),
         "load": os.getloadavg()[0],
         "memory_mb": total,

@@ -1,0 +1,151 @@
+"""What the firewall's script loads, and when: with a stand-in for iptables, and with its two backends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import jinja2
+import pytest
+
+ROLE = Path(__file__).resolve().parents[2] / "roles/firewall"
+SCRIPT = ROLE / "files/csvswarm-firewall"
+
+
+class Board:
+    """A folder of rules, and what was done with them."""
+
+    def __init__(self, path: Path) -> None:
+        self.rules = path / "rules"
+        self.rules.mkdir()
+        self.noted = path / "noted"
+        (path / "bin").mkdir()
+        for name in ("iptables", "iptables-restore", "ip6tables", "ip6tables-restore"):
+            program = path / "bin" / name
+            # There is no chain and no rule, so -D and -S fail: "stop" has nothing left to do.
+            program.write_text(
+                f'#!/bin/sh\necho {name} "$@" >>{self.noted}\ncase "$*" in *" -D "*|*" -S "*) exit 1;; esac\n'
+            )
+            program.chmod(0o755)
+        self.path = f"{path / 'bin'}:{os.environ['PATH']}"
+
+    def write(self, text: str) -> None:
+        for version in ("v4", "v6"):
+            (self.rules / f"firewall.{version}").write_text(text)
+
+    def call(self, verb: str) -> int:
+        self.noted.write_text("")
+        environment = {"PATH": self.path, "CSVSWARM_FIREWALL": str(self.rules)}
+        return subprocess.run([SCRIPT, verb], env=environment, check=False, timeout=30).returncode
+
+    def loaded(self) -> str:
+        """Return the rules that the last call loaded for IPv4."""
+        found = [
+            line.split()[-1] for line in self.noted.read_text().splitlines() if line.startswith("iptables-restore ")
+        ]
+        return Path(found[0]).read_text() if found else ""
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Board:
+    return Board(tmp_path)
+
+
+def test_new_rules_are_tried_and_kept_once_confirmed(board: Board) -> None:
+    board.write("first")
+
+    assert board.call("confirmed") == 1
+    assert board.call("try") == 0
+    assert board.loaded() == "first"
+    assert board.call("confirmed") == 1
+    assert board.call("confirm") == 0
+    assert board.call("confirmed") == 0
+
+
+@pytest.mark.parametrize("verb", ["start", "undo"])
+def test_a_boot_and_the_undo_bring_back_the_last_rules_that_let_ansible_in(board: Board, verb: str) -> None:
+    board.write("first")
+    board.call("confirm")
+    board.write("second, which locks Ansible out")
+    board.call("try")
+
+    assert board.call(verb) == 0
+    assert board.loaded() == "first"
+    # A later run tries again, instead of taking the written rules for the ones in force.
+    assert board.call("confirmed") == 1
+
+
+@pytest.mark.parametrize("verb", ["start", "undo"])
+def test_without_rules_that_were_confirmed_there_are_none(board: Board, verb: str) -> None:
+    board.write("first")
+    board.call("try")
+
+    assert board.call(verb) == 0
+    assert board.loaded() == ""
+    assert "iptables --wait 30 -D INPUT -j CSVSWARM" in board.noted.read_text()
+
+
+def rules(version: str) -> str:
+    """Render the template as the role does for a manager that serves the share."""
+    environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, autoescape=False)  # noqa: S701 - no HTML
+    return environment.from_string((ROLE / "templates/rules.j2").read_text()).render(
+        __firewall_version=version,
+        firewall_ssh_ports=[22],
+        firewall_open_tcp=[80],
+        firewall_open_udp=[],
+        firewall_cluster=["192.0.2.11", "192.0.2.12"],
+        firewall_cluster_tcp=[2377, 7946, 2049],
+        firewall_cluster_udp=[4789, 7946],
+    )
+
+
+def usable(backend: str) -> bool:
+    """Tell whether a network namespace of one's own can be made, with this backend in it."""
+    command = ["unshare", "--net", f"iptables-{backend}", "-t", "nat", "-S"]
+    try:
+        return subprocess.run(command, check=False, capture_output=True, timeout=30).returncode == 0
+    except OSError:
+        return False
+
+
+# Boards have the nft backend, the lab's kernel knows only the legacy one: here both, in a network of their own.
+@pytest.mark.parametrize("backend", ["nft", "legacy"])
+def test_both_backends_of_iptables_take_the_rules(tmp_path: Path, backend: str) -> None:
+    if not usable(backend):
+        pytest.skip(f"needs root, unshare and iptables-{backend}")
+    for version in ("v4", "v6"):
+        (tmp_path / f"firewall.{version}").write_text(rules(version))
+    for name in ("iptables", "ip6tables"):
+        for part in ("", "-restore"):
+            (tmp_path / f"{name}{part}").symlink_to(shutil.which(f"{name}-{backend}{part}") or "missing")
+    script = f"""
+        set -e
+        iptables -N DOCKER-USER; iptables -A FORWARD -j DOCKER-USER; iptables -A INPUT -p tcp --dport 99 -j ACCEPT
+        iptables -S >before
+        for verb in try try confirm start undo; do {SCRIPT} $verb; done
+        iptables -S >after
+        ip6tables -S >after6
+        {SCRIPT} stop
+        iptables -S >stopped
+    """
+    subprocess.run(
+        ["unshare", "--net", "sh", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "CSVSWARM_FIREWALL": str(tmp_path)},
+        check=True,
+        timeout=60,
+    )
+
+    before, after = ((tmp_path / name).read_text().splitlines() for name in ("before", "after"))
+    added = [line for line in after if line not in before]
+    # Called once and first; what was there is there, in its order.
+    assert added[:2] == ["-N CSVSWARM", "-A INPUT -j CSVSWARM"]
+    assert next(line for line in after if "-A INPUT" in line) == "-A INPUT -j CSVSWARM"
+    assert [line for line in after if line not in added] == before
+    assert added[-1] == "-A CSVSWARM -j DROP"
+    assert "-A CSVSWARM -s 192.0.2.12/32 -p tcp -m tcp --dport 2049 -j ACCEPT" in added
+    assert len(added) == len(set(added)) == 2 + rules("v4").count("-A CSVSWARM")
+    assert "-A CSVSWARM -p tcp -m tcp --dport 22 -j ACCEPT" in (tmp_path / "after6").read_text()
+    assert (tmp_path / "stopped").read_text().splitlines() == before

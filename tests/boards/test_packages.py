@@ -1,0 +1,44 @@
+"""All packages of a board come in one transaction, which is much faster than one for each role."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+# Its repository has to be there first.
+LATER = {"python3-debian"}
+
+
+def load(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def installed() -> list[tuple[str, str]]:
+    """Return (role, package) of every package that a role installs by its name."""
+    found = []
+    for file in sorted(ROOT.glob("roles/*/tasks/*.yml")):
+        for task in yaml.safe_load(file.read_text()):
+            names = task.get("ansible.builtin.apt", {}).get("name", [])
+            listed = [names] if isinstance(names, str) else names
+            found += [(file.parents[1].name, name) for name in listed if "{{" not in name]
+    return found
+
+
+def test_there_are_some() -> None:
+    assert ("nfs_client", "nfs-common") in installed()
+
+
+@pytest.mark.parametrize(("role", "package"), installed())
+def test_what_a_role_installs_has_come_before(role: str, package: str) -> None:
+    assert package in LATER or f"'{package}'" in load("playbooks/vars/cluster.yml")["board_packages"], role
+
+
+def test_the_engine_s_packages_come_from_its_role() -> None:
+    [play] = [play for play in load("playbooks/site.yml") if play["name"] == "Set the boards up"]
+
+    assert "../roles/docker_engine/vars/main.yml" in play["vars_files"]
+    assert "__docker_engine_packages" in load("playbooks/vars/cluster.yml")["board_packages"]

@@ -1,0 +1,111 @@
+"""The tools around Molecule, with stand-ins for the programs that they call."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone's tools and a folder for stand-ins, first on PATH."""
+    (tmp_path / "tools").mkdir()
+    for tool in ("molecule_test.sh", "docker_engine.sh"):
+        shutil.copy(ROOT / "tools" / tool, tmp_path / "tools" / tool)
+    (tmp_path / ".lab").mkdir()
+    (tmp_path / "bin").mkdir()
+    return tmp_path
+
+
+def stand_in(clone: Path, name: str, script: str) -> None:
+    program = clone / "bin" / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+def run(clone: Path, tool: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [clone / "tools" / tool, *arguments],
+        env={"PATH": f"{clone}/bin:{os.environ['PATH']}", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_scenario_s_result_and_times_are_the_last_that_is_said(clone: Path) -> None:
+    stand_in(clone, "docker", "exit 0")
+    stand_in(clone, "molecule", 'printf "create,40,8\\nsite,150,63\\n" >.lab/$3.times; echo "$@"')
+
+    done = run(clone, "molecule_test.sh", "apart")
+
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[0] == "test --scenario-name apart"
+    assert [line.split() for line in lines[-5:]] == [
+        ["phase", "seconds", "changed"],
+        ["create", "40", "8"],
+        ["site", "150", "63"],
+        ["total", "190"],
+        ["molecule:", "apart", "scenario", "passed"],
+    ]
+
+
+def test_a_scenario_that_fails_fails(clone: Path) -> None:
+    stand_in(clone, "docker", "exit 0")
+    stand_in(clone, "molecule", "exit 7")
+
+    done = run(clone, "molecule_test.sh")
+
+    assert done.returncode == 7
+    assert done.stderr.splitlines()[-1].startswith("molecule: default scenario FAILED")
+
+
+def test_without_an_engine_molecule_is_not_even_asked(clone: Path) -> None:
+    stand_in(clone, "docker", "exit 1")
+    stand_in(clone, "id", "echo 1000")
+    stand_in(clone, "molecule", "echo started")
+
+    done = run(clone, "molecule_test.sh")
+
+    assert done.returncode != 0
+    assert done.stdout == ""
+    [said] = done.stderr.splitlines()
+    assert said.startswith("docker engine: none answers. Start it")
+
+
+def test_an_engine_elsewhere_is_not_replaced_by_one_here(clone: Path) -> None:
+    stand_in(clone, "docker", "exit 1")
+    stand_in(clone, "apt-get", "echo installed")
+
+    done = run(clone, "docker_engine.sh", DOCKER_HOST="tcp://192.0.2.1:2376")
+
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert "DOCKER_HOST is set to tcp://192.0.2.1:2376, but no engine answers there" in done.stderr
+
+
+def test_the_engine_comes_with_its_client_where_that_is_a_package_of_its_own(clone: Path) -> None:
+    # A machine without Docker: nothing on PATH but these.
+    for name in ("sh", "dirname", "cat", "touch", "chmod", "rm", "sleep", "tail", "setsid"):
+        (clone / "bin" / name).symlink_to(shutil.which(name) or "missing")
+    stand_in(clone, "id", "echo 0")
+    stand_in(clone, "systemctl", "exit 0")  # used where this machine has systemd
+    stand_in(clone, "apt-cache", "echo docker-cli - Linux container runtime")
+    made = f"touch {clone}/bin/docker {clone}/bin/dockerd; chmod +x {clone}/bin/docker {clone}/bin/dockerd"
+    stand_in(clone, "apt-get", f'echo "$@" >>{clone}/asked; {made}')
+    # Not the log of this machine's own engine.
+    script = clone / "tools/docker_engine.sh"
+    script.write_text(script.read_text().replace("LOG=/var/log/", f"LOG={clone}/").replace("/var/run/", f"{clone}/"))
+
+    done = run(clone, "docker_engine.sh", PATH=str(clone / "bin"))
+
+    assert done.returncode == 0, done.stderr
+    assert "docker.io iptables docker-cli" in (clone / "asked").read_text()

@@ -1,0 +1,26 @@
+#!/bin/bash
+# One whole Molecule scenario, with its result and the time of each phase at the end: tools/molecule_test.sh [SCENARIO]
+set -uo pipefail
+cd "$(dirname "$0")/.."
+scenario=${1:-default}
+times=.lab/$scenario.times
+
+# Before anything else: without an engine one sentence says what is missing, and no page of Ansible's follows it.
+tools/docker_engine.sh || exit 1
+
+rm -f "$times"
+molecule test --scenario-name "$scenario"
+code=$?
+
+echo
+# Written by molecule/resources/callback_plugins/phase_times.py: phase, seconds, changes.
+[ ! -e "$times" ] || awk -F , '
+    BEGIN { printf "%-25s %7s  %7s\n", "phase", "seconds", "changed" }
+    { printf "%-25s %7d  %7d\n", $1, $2, $3; total += $2 }
+    END { printf "%-25s %7d\n", "total", total }' "$times"
+if [ "$code" = 0 ]; then
+    echo "molecule: $scenario scenario passed"
+else
+    echo "molecule: $scenario scenario FAILED, see above; what Ansible said is in .lab/$scenario.log too" >&2
+fi
+exit "$code"
