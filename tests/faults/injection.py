@@ -121,8 +121,9 @@ class _Preloaded(Fault):
         return ["fiu-run", "-f", "", "-x", *points]
 
     def environment(self) -> Mapping[str, str]:
-        # libfiu stands in for malloc as well, and locks itself up with a thread that Arrow's allocator starts early
-        return {"FIU_PRNG_SEED": str(self.seed), "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+        # libfiu stands in for malloc as well, and locks itself up with threads that libraries start while they load
+        quiet = {"JE_ARROW_MALLOC_CONF": "background_thread:false", "OPENBLAS_NUM_THREADS": "1"}
+        return {"FIU_PRNG_SEED": str(self.seed), **quiet}
 
     def _points(self) -> list[str]:
         raise NotImplementedError
