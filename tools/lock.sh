@@ -16,3 +16,4 @@ compile() { # name, arguments...
 compile runtime "$@"
 compile dev -c runtime.txt "$@"
 compile bench -c runtime.txt "$@"
+compile fuzz -c runtime.txt -c dev.txt "$@"

@@ -126,7 +126,11 @@ class CombinedOutput(_Held):
     def close(self) -> dict[str, Any]:
         partial = self._held[0] if len(self._held) == 1 else self._combine(self._held)
         table = frame_table(partial, self._processor)
-        with naming(self._path), pa.OSFile(str(self._path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        with (
+            naming(self._path),
+            pa.OSFile(str(self._path), "wb") as sink,
+            pa.ipc.new_stream(sink, table.schema) as writer,
+        ):
             writer.write_table(table)
         return {"files": {"partial": described(self._path)}, "rows_out": table.num_rows}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import json
 import random
 import shutil
 from collections.abc import Callable
@@ -64,7 +65,7 @@ GROUPS = '{"group_by": ["carrier", "note"], "metrics": {"x": ["sum", "median"], 
 
 def rows(count: int, bad: Callable[[int], str | None] = lambda _: None, first_x: int = 0) -> bytes:
     """Return a CSV of `count` records; bad(number) gives a record in place of a usual one."""
-    random_of = random.Random(count)
+    random_of = random.Random(count)  # noqa: S311  # data, no secret
     lines = ["id,carrier,x,y,note"]
     for number in range(1, count + 1):
         usual = (
@@ -100,8 +101,8 @@ LATE = 39_900
 class Scenario:
     """A job: its input, what is asked of it, and into how many chunks it is cut.
 
-    own: the source of a processor of the user's own, in place of the shipped one `processor`. fails: whether the data is
-    such that the job has to fail, with one message.
+    own: the source of a processor of the user's own, in place of the shipped one `processor`. fails: whether the data
+    is such that the job has to fail, with one message.
     """
 
     name: str
@@ -238,8 +239,6 @@ def _reference(prepared: Prepared) -> None:
 
 
 def _request(prepared: Prepared, chunks: int, mode: str) -> Request:
-    import json
-
     scenario = prepared.scenario
     return Request(
         input=prepared.source,

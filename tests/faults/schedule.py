@@ -46,9 +46,12 @@ CALLS_OF = {
     "attempt": {"fsync": 3, "link": 1, "write": 6},
     "collect": {"fsync": 8, "rename": 4, "unlink": 8, "write": 10, "mkdir": 1},
 }
+STOPPED = re.compile(r"^(\d+) .*stopped by SIGSTOP", re.MULTILINE)
 KILLED = -signal.SIGKILL
 #: What no message may hold: that of a bug.
-BUGS = ("Traceback", "Exception ignored", "please report this", "Error in sys.excepthook", "terminate called", "strace:", "libfiu", "fiu_")
+BUGS = ("Traceback", "Exception ignored", "please report this", "Error in sys.excepthook", "terminate called")
+#: Nor that of an injector that does not work.
+INJECTORS = ("strace:", "libfiu", "fiu_", "prlimit:")
 MESSAGE_LINES = 3
 OUTPUT = {"result.csv", "job.json", "_SUCCESS"}
 
@@ -94,6 +97,8 @@ class Schedule:
         self._job, self._output = self._place / "job", self._place / "out"
         self._receipts: dict[str, dict[str, Any]] = {}
         self._late: list[Run] = []
+        self._released: list[Run] = []
+        self._seen: dict[str, tuple[int, int, int]] = {}
 
     def perform(self) -> None:
         """Run the job under faults, then without, and check the promise all the way. Raises AssertionError."""
@@ -108,18 +113,13 @@ class Schedule:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self}") from error
         finally:
-            for run in [*self._late, *self.runs]:
+            for run in self.runs:
                 if run.process and run.process.poll() is None:
                     _kill(run.process)
 
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"schedule {self.seed} ({self.prepared.scenario.name}: {self.attack}) in {self.directory}; "
-                f"once more: make chaos SEED={self.seed}",
-                *map(str, self.runs),
-            ]
-        )
+        where = f"schedule {self.seed} ({self.prepared.scenario.name}: {self.attack}) in {self.directory}"
+        return "\n".join([f"{where}; once more: make chaos SEED={self.seed}", *map(str, self.runs)])
 
     def ends(self) -> list[dict[str, Any]]:
         """Return how every run ended, for a summary."""
@@ -360,15 +360,11 @@ class Schedule:
         for run in list(self._late):
             if moment != "after" and self._random.random() < 0.6:
                 continue
-            for process in {int(number) for number in re.findall(r"^(\d+) .*stopped by SIGSTOP", run.injected, re.M)}:
+            for process in {int(number) for number in STOPPED.findall(run.injected)}:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGCONT)
             self._late.remove(run)
             self._released.append(run)
-
-    @property
-    def _released(self) -> list[Run]:
-        return self.__dict__.setdefault("_released_runs", [])  # type: ignore[no-any-return]
 
     def _wait_for_late(self) -> None:
         while self._released:
@@ -386,7 +382,9 @@ class Schedule:
             if scenario.fails and step != "split":
                 assert run.code == 1, f"{run.name}: a job that must fail did not"
                 if step == "process":
-                    assert run.error.strip() == self.prepared.message, f"{run.name}: another message than without faults"
+                    assert run.error.strip() == self.prepared.message, (
+                        f"{run.name}: another message than without faults"
+                    )
             else:
                 assert run.code == 0, f"{run.name}: failed without a fault"
 
@@ -395,18 +393,17 @@ class Schedule:
     @staticmethod
     def _check_told(run: Run) -> None:
         """A run ends well and says what it did, or fails with one message, or was killed by us."""
-        for word in BUGS:
+        for word in (*BUGS, *INJECTORS):
             assert word not in run.error, f"{run.name}: {word!r} in its message"
         if run.code == 0:
             assert isinstance(json.loads(run.out), dict), f"{run.name}: no answer"
             return
-        assert not run.out, f"{run.name}: an answer of a run that failed"
-        if run.code == KILLED:
-            killer = isinstance(run.fault, KilledLater) or run.fault.hit(run.injected)
-            assert isinstance(run.fault, Killed | KilledLater), f"{run.name}: killed by somebody else"
-            assert killer, f"{run.name}: killed by somebody else"
+        if run.code == KILLED:  # maybe after its answer
+            ours = isinstance(run.fault, KilledLater) or (isinstance(run.fault, Killed) and run.fault.hit(run.injected))
+            assert ours, f"{run.name}: killed by somebody else"
             return
         assert run.code == 1, f"{run.name}: exit code {run.code}"
+        assert not run.out, f"{run.name}: an answer of a run that failed"
         lines = run.error.strip().splitlines()
         assert 0 < len(lines) <= MESSAGE_LINES, f"{run.name}: {len(lines)} lines of message"
 
@@ -438,10 +435,20 @@ class Schedule:
             if before["status"] == "done":
                 assert name in found, f"after {run.name}: receipt {name} is gone"
         self._receipts = found
+        self._check_whole(run)
         if not (self._job / "done.json").exists():
             for name, told in found.items():
                 for file in told["files"].values():
                     self._check_file(self._job / "attempts" / file["name"], file, f"after {run.name}: receipt {name}")
+
+    def _check_whole(self, run: Run) -> None:
+        """What has its final name is complete, at any time; the marker is the last of all."""
+        there = {path.name: path for path in self._output.glob("*")}
+        for name, expected in (("result.csv", self.prepared.result), ("rejected.csv", self.prepared.rejected)):
+            if name in there:
+                assert there[name].read_bytes() == expected, f"after {run.name}: {name} is there in part"
+        if "_SUCCESS" in there:
+            assert {"result.csv", "job.json"} <= set(there), f"after {run.name}: a success marker, but no result"
 
     @staticmethod
     def _check_file(path: Path, named: dict[str, Any], where: str) -> None:
@@ -484,8 +491,7 @@ class Schedule:
         for path in self._output.iterdir():
             seen = path.stat()
             now = (seen.st_ino, seen.st_size, seen.st_mtime_ns)
-            before = self.__dict__.setdefault("_seen", {}).setdefault(path.name, now)
-            assert before == now, f"{path.name} was touched after the end"
+            assert self._seen.setdefault(path.name, now) == now, f"{path.name} was touched after the end"
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

@@ -24,7 +24,7 @@ def rows(draw: st.DrawFn) -> tuple[bytes, int]:
     width = draw(st.integers(1, 3))
     words = draw(st.lists(st.sampled_from(VALUES), min_size=1, max_size=4))
     value = st.one_of(st.sampled_from(words), st.sampled_from(words), st.sampled_from(VALUES), st.text(max_size=3))
-    value = value.map(lambda text: text if '"' in text or not set(text) & set(',\r\n') else "t")
+    value = value.map(lambda text: text if '"' in text or not set(text) & set(",\r\n") else "t")
     lines = draw(st.lists(st.lists(value, min_size=width, max_size=width), max_size=12))
     texts = [",".join(line) for line in lines]
     if draw(st.integers(0, 9)) == 0:

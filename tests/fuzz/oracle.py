@@ -22,12 +22,8 @@ Field = tuple[str, bool]
 
 def records(data: bytes) -> list[bytes]:
     """Return the records without their terminators, blank lines left out."""
-    found = []
-    for text in record_texts(data):
-        text = _without_terminator(text)
-        if text:
-            found.append(text)
-    return found
+    texts = (_without_terminator(text) for text in record_texts(data))
+    return [text for text in texts if text]
 
 
 def _without_terminator(text: bytes) -> bytes:
