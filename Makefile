@@ -96,7 +96,25 @@ lint-ansible: setup-dev
 
 .PHONY: unit
 unit: setup-dev  ## run the tests (T=... chooses: make unit T=tests/ansible)
+	@tools/fault_tools.sh || true
 	python -m pytest $(T)
+
+SEED := 1-1000
+CASES := 1000000
+FAULT_LOG := .faults.jsonl
+
+.PHONY: chaos fuzz setup-fuzz
+chaos: setup-dev  ## a thousand random schedules of faults in the scripts (SEED=7: that one, SEED=1-50: those)
+	@tools/fault_tools.sh
+	@rm -f $(FAULT_LOG)
+	CSVSWARM_FAULT_SEEDS=$(SEED) CSVSWARM_FAULT_LOG=$(FAULT_LOG) python -m pytest tests/faults -q
+	@python -m tests.faults.told $(FAULT_LOG)
+
+fuzz: setup-fuzz  ## a million cases for the splitter and the reader (CASES=10000: fewer; FROM=2: others)
+	@.venv-fuzz/bin/python -m tests.fuzz --cases $(CASES) --seed $(or $(FROM),1)
+
+setup-fuzz:
+	@$(or $(PYTHON),exit 1;) tools/environment.py .venv-fuzz fuzz
 
 # Python 3.12 and newer means another ansible-core (2.21): the same tests once more, where such a Python is found.
 .PHONY: unit-newer

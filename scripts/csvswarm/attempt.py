@@ -15,7 +15,7 @@ import pyarrow as pa
 from .chunk_reader import ChunkReader, read_range
 from .cut import Block, Chunk
 from .dialect import CANONICAL
-from .errors import CsvswarmError, Misfit, OptionError, ProcessorError
+from .errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming
 from .job import Job, Manifest, Receipt
 from .processor import Context, Processor, load_processor
 from .reader import Reader
@@ -184,9 +184,11 @@ class Attempt:
         if not self._manifest.durable:
             return
         for file in files.values():
-            descriptor = os.open(self._job.attempts_directory / file["name"], os.O_RDONLY)
+            path = self._job.attempts_directory / file["name"]
+            descriptor = os.open(path, os.O_RDONLY)
             try:
-                os.fsync(descriptor)
+                with naming(path):
+                    os.fsync(descriptor)
             finally:
                 os.close(descriptor)
 

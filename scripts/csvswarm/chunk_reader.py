@@ -9,7 +9,7 @@ from typing import Any
 import xxhash
 
 from .cut import Block, Chunk
-from .errors import JobError
+from .errors import JobError, naming
 
 
 class ChunkReader:
@@ -27,7 +27,7 @@ class ChunkReader:
         record = self._chunk.first_record
         if not self._chunk.blocks:
             return
-        with self._path.open("rb", buffering=0) as file:
+        with naming(self._path), self._path.open("rb", buffering=0) as file:
             for block in self._chunk.blocks:
                 data = read_range(file, block.offset, block.length)
                 self._hash.update(data)
@@ -46,7 +46,7 @@ class ChunkReader:
         digest = xxhash.xxh3_128()
         if not self._chunk.blocks:
             return
-        with self._path.open("rb", buffering=0) as file:
+        with naming(self._path), self._path.open("rb", buffering=0) as file:
             for block in self._chunk.blocks:
                 digest.update(read_range(file, block.offset, block.length))
         if digest.hexdigest() != self._chunk.checksum:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from . import machine
 from .cut import PIECE_BYTES, Chunk, Cutter, Irregular, Sink, even_targets, no_targets, renumbered, sized_targets
 from .dialect import Dialect
-from .errors import InputError
+from .errors import InputError, naming
 from .head import Head, named
 from .job import Job, write_durably
 from .records import Grammar
@@ -64,15 +64,18 @@ class _ChunkFile:
     """A chunk file, on disk when it is closed."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = path.open("wb")
 
     def write(self, data: bytes | memoryview) -> None:
-        self._file.write(data)
+        with naming(self._path):
+            self._file.write(data)
 
     def close(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with naming(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
 
 
 def _cut_stream(

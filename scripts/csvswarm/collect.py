@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import JobError
+from .errors import JobError, naming
 from .history import attempts
 from .job import SUCCESS, Job, Manifest, Receipt, read_json, sync_directory, write_json
 from .merge import MERGED, take_merged
@@ -62,6 +63,7 @@ def collect(job: Job, output: Path) -> Collected:
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
     _verify_rows(job, manifest, receipts)
     output.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(output)
     (output / SUCCESS).unlink(missing_ok=True)  # it spoke of a result that does not stand any more
     write_json(output / REPORT, {"format": manifest.format, "job_id": job.job_id, "status": "collecting"})
     if (merged := take_merged(job, output / RESULT, receipts)) is not None:
@@ -128,17 +130,25 @@ def _commit(path: Path, job: Job, write: Callable[[Hashing], int]) -> tuple[int,
     """
     temporary = path.with_name(f".{path.name}.{job.job_id}")
     try:
-        with temporary.open("wb") as file:
+        with naming(temporary), temporary.open("wb") as file:
             hashing = Hashing(file)
             rows = write(hashing)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
     return rows, hashing.described(path.name)
+
+
+def _remove_leftovers(output: Path) -> None:
+    """Remove files that a collection was writing beside their names when it was killed."""
+    for name in (RESULT, REJECTED, REPORT, SUCCESS):
+        for path in output.glob(f".{name}.*"):
+            path.unlink(missing_ok=True)
 
 
 def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:

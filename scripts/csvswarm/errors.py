@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class CsvswarmError(Exception):
     """Base of every error that is shown to the user as its message alone, without a traceback."""
@@ -41,3 +45,14 @@ class Misfit(Exception):
         super().__init__(f"columns do not fit the schema: {sorted(observed)}, {sorted(missing)}")
         self.observed = observed
         self.missing = missing
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the name of a file into an OSError that has none: reads, writes and syncs only know a descriptor."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise

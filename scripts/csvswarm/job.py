@@ -9,13 +9,14 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .cut import Chunk
 from .dialect import Dialect
-from .errors import JobError
+from .errors import JobError, naming
 
 FORMAT = 1
 JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -279,7 +280,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 def write_durably(path: Path, data: bytes) -> None:
     """Write a file that is on disk when this returns."""
-    with path.open("wb") as file:
+    with naming(path), path.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -288,8 +289,13 @@ def write_durably(path: Path, data: bytes) -> None:
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write a JSON file beside its name, then rename: readers see all of it or nothing."""
     temporary = path.with_name(f".{path.name}.{new_attempt()}")
-    write_durably(temporary, json.dumps(data, indent=1).encode())
-    temporary.replace(path)
+    try:
+        write_durably(temporary, json.dumps(data, indent=1).encode())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
     sync_directory(path.parent)
 
 
@@ -297,6 +303,7 @@ def sync_directory(directory: Path) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with naming(directory):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -229,9 +229,11 @@ class Values:
         if kind == "float" and not fixed and self._has_long_integer(text):
             return None
         try:
-            return text.cast(ARROW[kind])
+            values = text.cast(ARROW[kind])
         except pa.ArrowInvalid:
             return None
+        # "Nan" is a word, which a number would lose; what means a missing value is missing already
+        return None if kind == "float" and pc.any(pc.is_nan(values)).as_py() else values
 
     def _has_long_integer(self, text: pa.Array) -> bool:
         """Whether a value is an integer beyond 64 bits: as a float it would lose digits of what may be an id."""

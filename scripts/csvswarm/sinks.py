@@ -11,7 +11,7 @@ import pyarrow as pa
 import xxhash
 
 from .dialect import CANONICAL
-from .errors import ProcessorError
+from .errors import ProcessorError, naming
 from .keyed import KeyedStore
 from .processor import Processor
 from .text import Data, canonical, join_kinds, kind_of, rows_of
@@ -88,8 +88,9 @@ class RowsOutput(_Held):
             self._uniform &= all(first in (None, second) for first, second in zip(kinds, joined, strict=True))
             self._kinds = joined
         view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
+        with naming(self._path):
+            while view:
+                view = view[self._file.write(view) :]
         self._hash.update(data)
         self._bytes += len(data)
         self._rows += rows
@@ -125,7 +126,11 @@ class CombinedOutput(_Held):
     def close(self) -> dict[str, Any]:
         partial = self._held[0] if len(self._held) == 1 else self._combine(self._held)
         table = frame_table(partial, self._processor)
-        with pa.OSFile(str(self._path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        with (
+            naming(self._path),
+            pa.OSFile(str(self._path), "wb") as sink,
+            pa.ipc.new_stream(sink, table.schema) as writer,
+        ):
             writer.write_table(table)
         return {"files": {"partial": described(self._path)}, "rows_out": table.num_rows}
 
@@ -174,7 +179,7 @@ def described(path: Path) -> dict[str, Any]:
     """Return name, bytes and checksum of a file, as receipts name it."""
     digest = xxhash.xxh3_128()
     size = 0
-    with path.open("rb", buffering=0) as file:
+    with naming(path), path.open("rb", buffering=0) as file:
         while data := file.read(1 << 20):
             digest.update(data)
             size += len(data)

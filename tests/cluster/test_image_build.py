@@ -191,11 +191,12 @@ def test_a_package_that_is_not_the_one_that_was_locked(clone: Path, tmp_path: Pa
     assert "Traceback" not in done.stderr
 
 
-def test_a_package_that_is_not_there(clone: Path, tmp_path: Path) -> None:
-    require(clone, tmp_path / "index/gone-1.0-py3-none-any.whl", "0" * 64)
+@pytest.mark.parametrize(("machine", "code"), [("aarch64", 0), ("x86_64", 1)])
+def test_wheels_are_those_of_the_boards(clone: Path, tmp_path: Path, machine: str, code: int) -> None:
+    path = wheel(tmp_path / "index", f"one-1.0-cp313-cp313-manylinux_2_28_{machine}.whl", ["one.py"])
+    require(clone, path, hashlib.sha256(path.read_bytes()).hexdigest())
 
     done = context(clone, tmp_path / "context")
 
-    assert done.returncode == 1
-    assert "gone-1.0-py3-none-any.whl" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.returncode == code, done.stderr
+    assert ("is not a supported wheel on this platform" in done.stderr) == bool(code)

@@ -1,0 +1,39 @@
+"""Random faults in the three scripts: whatever fails on the way, the bytes of the result are the same.
+
+`make test` runs the first schedules, `make chaos` a thousand of them and `make chaos SEED=n` one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.faults.scenarios import SCENARIOS, prepare
+from tests.faults.schedule import Schedule, removed_if_good
+
+SEEDS = os.environ.get("CSVSWARM_FAULT_SEEDS", "1-48")
+LOG = os.environ.get("CSVSWARM_FAULT_LOG")
+FIRST, _, LAST = SEEDS.partition("-")
+
+
+@pytest.mark.usefixtures("injectors")
+@pytest.mark.parametrize("seed", range(int(FIRST), int(LAST or FIRST) + 1))
+def test_the_result_is_that_of_a_run_without_faults(seed: int, tmp_path: Path, shared: Path, mounts: bool) -> None:
+    prepared = prepare(SCENARIOS[seed % len(SCENARIOS)], shared)
+    schedule = Schedule(seed, prepared, tmp_path, mounts)
+    with removed_if_good(tmp_path):
+        schedule.perform()
+        note(schedule)
+
+
+def note(schedule: Schedule) -> None:
+    """Append how the runs of a schedule ended to the log that `make chaos` sums up."""
+    if LOG:
+        with Path(LOG).open("a") as log:
+            fcntl.flock(log, fcntl.LOCK_EX)
+            told = {"seed": schedule.seed, "attack": schedule.attack, "scenario": schedule.prepared.scenario.name}
+            log.write(json.dumps({**told, "runs": schedule.ends()}) + "\n")

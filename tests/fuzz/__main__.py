@@ -1,0 +1,109 @@
+"""Fuzz for long: `make fuzz`.
+
+    python -m tests.fuzz --cases 1000000 --seed 1
+
+Each target runs in a process of its own under atheris, which looks for bytes that reach new code. What it needs from
+hypothesis is only the vocabulary of cases.py. A case that fails is kept in .fuzz/ and its target ends; the exit code
+is 1 then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FOUND = ROOT / ".fuzz"
+#: Targets, and their share of the cases: the dearer one is, the fewer.
+SHARES = {"scan": 45, "cut": 30, "ranges": 10, "read": 12, "like_pandas": 3}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--cases", type=int, default=1_000_000, help="how many in all (1000000)")
+    parser.add_argument("--seed", type=int, default=1, help="where the random numbers start (1)")
+    parser.add_argument("--target", choices=SHARES, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.target:
+        fuzz(arguments.target, arguments.cases, arguments.seed)
+        return 0
+    FOUND.mkdir(exist_ok=True)
+    done = failed = 0
+    for target, share in SHARES.items():
+        count = arguments.cases * share // 100
+        started = time.monotonic()
+        ran, message = run(target, count, arguments.seed)
+        done += ran
+        failed += ran < count
+        print(f"fuzz: {target}: {ran} cases in {time.monotonic() - started:.0f} s{message}", flush=True)
+    print(f"fuzz: {done} cases in all, {failed} targets failed")
+    return 1 if failed else 0
+
+
+def run(target: str, count: int, seed: int) -> tuple[int, str]:
+    """Run a target in a process of its own. Return (cases that ran, what is wrong)."""
+    command = [sys.executable, "-m", "tests.fuzz", "--target", target, "--cases", str(count), "--seed", str(seed)]
+    log = FOUND / f"{target}.log"
+    with log.open("w") as file:
+        subprocess.run(command, cwd=ROOT, check=False, stdout=file, stderr=subprocess.STDOUT)
+    told = log.read_text(errors="replace")
+    if ended := re.search(r"^Done (\d+) runs? in", told, re.MULTILINE):
+        return int(ended[1]), ""
+    counts = [int(number) for number in re.findall(r"^#(\d+)\t", told, re.MULTILINE)]
+    return max(counts, default=0), f"; it FAILED, see {log.relative_to(ROOT)}"
+
+
+def fuzz(target: str, count: int, seed: int) -> None:
+    """Run a target under atheris in this process, which it ends."""
+    import atheris
+
+    with atheris.instrument_imports(include=["csvswarm"]):
+        from tests.fuzz import targets
+        from tests.fuzz.cases import STRUCTURE, VALUES
+
+    provider = atheris.FuzzedDataProvider
+
+    def wild(data: atheris.FuzzedDataProvider) -> bytes:
+        """Bytes as they come, or pieces of CSV."""
+        if data.ConsumeBool():
+            return bytes(data.ConsumeBytes(data.ConsumeIntInRange(0, 120)))
+        places = data.ConsumeIntListInRange(data.ConsumeIntInRange(0, 60), 0, len(STRUCTURE) - 1)
+        return "".join(STRUCTURE[place] for place in places).encode()
+
+    def table(data: atheris.FuzzedDataProvider) -> tuple[bytes, int]:
+        """Rows of a few values, or anything."""
+        width = data.ConsumeIntInRange(1, 3)
+        if data.ConsumeIntInRange(0, 3) == 0:
+            return wild(data), width
+        words = [VALUES[data.ConsumeIntInRange(0, len(VALUES) - 1)] for _ in range(data.ConsumeIntInRange(1, 5))]
+        end = ("\n", "\r\n", "\r")[data.ConsumeIntInRange(0, 2)]
+        rows = data.ConsumeIntInRange(0, 10)
+        picked = data.ConsumeIntListInRange(rows * width, 0, len(words) - 1)
+        lines = [",".join(words[place] for place in picked[row * width : (row + 1) * width]) for row in range(rows)]
+        return (end.join(lines) + end * data.ConsumeBool()).encode(), width
+
+    small: Callable[[atheris.FuzzedDataProvider], int] = lambda data: data.ConsumeIntInRange(1, 40)  # noqa: E731
+    cases: dict[str, Callable[[atheris.FuzzedDataProvider], None]] = {
+        "scan": lambda data: targets.scan(wild(data), small(data)),
+        "cut": lambda data: targets.cut(wild(data), small(data), small(data), small(data)),
+        "ranges": lambda data: targets.ranges(b"a,b\n" + wild(data), small(data), small(data), small(data)),
+        "read": lambda data: targets.read(*table(data), small(data)),
+        "like_pandas": lambda data: targets.like_pandas(*table(data)),
+    }
+
+    def one(data: bytes) -> None:
+        cases[target](provider(data))
+
+    options = [f"-runs={count}", f"-seed={seed}", "-max_len=512", "-print_final_stats=0", "-rss_limit_mb=0"]
+    atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={FOUND}/{target}-"], one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(ROOT / "scripts")]
+    sys.exit(main())

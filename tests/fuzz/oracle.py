@@ -1,0 +1,120 @@
+"""docs/format.md in plain Python, one value after the other: what the reader must come to."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+
+from csvswarm.schema import NULL_VALUES
+
+from tests.data_plane.grammar import record_texts
+
+INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+FLOAT = re.compile(r"-?(?!0[0-9])([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|-?(inf|infinity)", re.IGNORECASE)
+LONG_INTEGER = re.compile(r"-?[0-9]+")
+BOOLS = {text: text.lower() == "true" for text in ("True", "TRUE", "true", "False", "FALSE", "false")}
+
+#: A field: its text, and whether it is quoted.
+Field = tuple[str, bool]
+
+
+def records(data: bytes) -> list[bytes]:
+    """Return the records without their terminators, blank lines left out."""
+    texts = (_without_terminator(text) for text in record_texts(data))
+    return [text for text in texts if text]
+
+
+def _without_terminator(text: bytes) -> bytes:
+    for end in (b"\r\n", b"\n", b"\r"):
+        if text.endswith(end):
+            return text[: -len(end)]
+    return text
+
+
+def fields(record: bytes) -> list[Field]:
+    """Return the fields of a record of UTF-8 text."""
+    text = record.decode()
+    found: list[Field] = []
+    place = 0
+    while True:
+        parts = []
+        quoted = text[place : place + 1] == '"'
+        if quoted:
+            place += 1
+            while place < len(text):
+                if text.startswith('""', place):
+                    parts.append('"')
+                    place += 2
+                elif text[place] == '"':
+                    place += 1
+                    break
+                else:
+                    parts.append(text[place])
+                    place += 1
+        end = text.find(",", place)
+        end = len(text) if end < 0 else end
+        found.append(("".join(parts) + text[place:end], quoted))
+        if end == len(text):
+            return found
+        place = end + 1
+
+
+def csv_rows(data: bytes) -> list[list[str]]:
+    """Return what Python's csv module reads."""
+    return [row for row in csv.reader(io.StringIO(data.decode(), newline="")) if row]
+
+
+def is_bad(record: bytes, width: int) -> bool:
+    """Whether a record is bad whatever the types."""
+    try:
+        return b"\0" in record or len(fields(record)) != width
+    except UnicodeDecodeError:
+        return True
+
+
+def text_of(field: Field) -> str | None:
+    """Return a field as a value of a column of text, None for a missing one."""
+    text, quoted = field
+    return None if not quoted and text in NULL_VALUES else text
+
+
+def type_of(column: Sequence[str | None]) -> str:
+    """Return the type of a column of text values."""
+    kinds = {_kind(value) for value in column if value is not None}
+    if not kinds:
+        return "null"
+    if kinds == {"quoted"}:
+        return "quoted"
+    kinds -= {"quoted"}
+    if kinds <= {"int", "float"}:
+        return "int" if kinds == {"int"} else "float"
+    return "bool" if kinds == {"bool"} else "text"
+
+
+def _kind(value: str) -> str:
+    if value in NULL_VALUES:
+        return "quoted"
+    value = value.strip(" \t")
+    if value in BOOLS:
+        return "bool"
+    if INTEGER.fullmatch(value) and -(2**63) <= int(value) < 2**63:
+        return "int"
+    if LONG_INTEGER.fullmatch(value):
+        return "text"
+    return "float" if FLOAT.fullmatch(value) else "text"
+
+
+def value_of(text: str | None, kind: str) -> object:
+    """Return a text as a value of a type it fits."""
+    if text is None or kind == "null":
+        return None
+    if kind in ("text", "quoted"):
+        return text
+    text = text.strip(" \t")
+    if text in NULL_VALUES:
+        return None
+    if kind == "bool":
+        return BOOLS[text]
+    return int(text) if kind == "int" else float(text)

@@ -1,0 +1,233 @@
+"""What is fuzzed: each target takes any bytes and numbers, and raises AssertionError when something is wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pandas as pd
+from csvswarm.chunking import cut_input
+from csvswarm.cut import Chunk, Cutter, even_targets
+from csvswarm.dialect import Dialect
+from csvswarm.errors import InputError, OptionError
+from csvswarm.head import read_head
+from csvswarm.job import Job
+from csvswarm.reader import Reader
+from csvswarm.records import Grammar
+from csvswarm.request import Request
+from csvswarm.rows import Rows
+from csvswarm.schema import NULL_VALUES, Schema
+from csvswarm.source import find_source
+
+from tests.data_plane.grammar import count_records, is_unclosed, record_texts
+from tests.fuzz import oracle
+
+COMMA = Dialect()
+
+
+def scan(data: bytes, size: int) -> None:
+    """Records end where the grammar says, however the bytes arrive; and Python's csv module sees the same fields."""
+    grammar, file = Grammar(COMMA), io.BytesIO(data)
+    ends, inside, before, base = [], False, 10, 0
+    while piece := grammar.read_piece(file, size):
+        structure = grammar.scan(piece, before=before, inside=inside)
+        ends += [base + int(end) for end in structure.ends]
+        inside, before, base = structure.inside, piece[-1], base + len(piece)
+    texts = record_texts(data)
+    expected, place = [], 0
+    for text in texts:
+        place += len(text)
+        expected.append(place - 1)
+    if texts and (inside or not data.endswith((b"\n", b"\r"))):
+        expected.pop()
+    assert ends == expected, (ends, expected)
+    assert inside == is_unclosed(data)
+    _like_csv(data, inside)
+
+
+def _like_csv(data: bytes, inside: bool) -> None:
+    try:
+        rows = oracle.csv_rows(data)
+    except (UnicodeDecodeError, csv.Error):
+        return
+    if not inside:
+        assert [[text for text, _ in oracle.fields(record)] for record in oracle.records(data)] == rows
+
+
+def cut(data: bytes, count: int, piece: int, block: int) -> None:
+    """Chunks and blocks follow each other without a gap, and know their records."""
+    cutter, grammar, file = (
+        Cutter(COMMA, offset=0, next_target=even_targets(0, len(data), count), block_bytes=block),
+        Grammar(COMMA),
+        io.BytesIO(data),
+    )
+    try:
+        while part := grammar.read_piece(file, piece):
+            cutter.feed(part)
+        chunks = cutter.finish()
+    except InputError:
+        assert is_unclosed(data)
+        return
+    _check_chunks(data, 0, chunks, count)
+
+
+def _check_chunks(data: bytes, start: int, chunks: list[Chunk], count: int) -> None:
+    assert not is_unclosed(data[start:])
+    assert 0 < len(chunks) <= count
+    record = 1
+    for chunk in chunks:
+        assert chunk.offset == start
+        assert chunk.rows == count_records(data[start : start + chunk.length])
+        assert chunk.first_record == record
+        for part in chunk.blocks:
+            assert part.offset == start
+            assert part.rows == count_records(data[start : start + part.length])
+            start += part.length
+        assert start == chunk.offset + chunk.length
+        record += chunk.rows
+    assert start == len(data)
+
+
+@cache
+def _workplace() -> Path:
+    place = tempfile.TemporaryDirectory(prefix="csvswarm-fuzz-")
+    _KEPT.append(place)
+    path = Path(place.name)
+    Job(path / "job").create()
+    return path
+
+
+_KEPT: list[Any] = []
+
+
+def ranges(data: bytes, count: int, guess: int, block: int) -> None:
+    """Ranges whose starts are guessed are cut as well as if the file had been read from its start."""
+    place = _workplace()
+    path = place / "data.csv"
+    path.write_bytes(data)
+    try:
+        source = find_source(path)
+        head = read_head(source, delimiter=",", quotechar='"')
+    except (InputError, OptionError):
+        return
+    request = Request(input=path, chunks=count, workers=1, block_bytes=block)
+    with mock.patch("csvswarm.chunking.GUESS_BYTES", guess):
+        try:
+            chunks = cut_input(Job(place / "job"), source, head, request, "ranges")
+        except InputError:
+            assert is_unclosed(data[head.data_offset :])
+            return
+    _check_chunks(data, head.data_offset, chunks, count)
+
+
+def read(data: bytes, width: int, block: int) -> None:
+    """Fields, missing values, bad records, types and values are those of docs/format.md, in blocks as in one piece."""
+    if is_unclosed(data):
+        return
+    names = [f"c{place}" for place in range(width)]
+    records = oracle.records(data)
+    good = [(number, record) for number, record in enumerate(records, 1) if not oracle.is_bad(record, width)]
+    rows = [[oracle.text_of(field) for field in oracle.fields(record)] for _, record in good]
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    types = {name: oracle.type_of(column) for name, column in columns.items()}
+
+    texts = Schema({name: frozenset({"text"}) for name in names})
+    reader = _reader(names, texts)
+    seen = reader.read(data, 1, len(records))
+    assert seen.numbers.tolist() == [number for number, _ in good]
+    assert seen.table.to_pydict() == columns
+    assert sorted(bad.record for bad in reader.rejected) == sorted(
+        set(range(1, len(records) + 1)) - {number for number, _ in good}
+    )
+
+    schema = Schema({name: frozenset() for name in names}).widened([_reader(names, texts).observe(data, 1)])
+    assert schema.types == types
+    parts = _blocks(data, block)
+    assert texts_free(names).widened([_reader(names, texts).observe(part, 1) for part in parts]).types == types
+    expected = {name: [oracle.value_of(text, types[name]) for text in column] for name, column in columns.items()}
+    _same(_reader(names, schema).read(data, 1, len(records)), expected)
+    record = 1
+    pieces = []
+    for part in parts:
+        count = count_records(part)
+        pieces.append(_reader(names, schema).read(part, record, count).table)
+        record += count
+    joined = {name: [value for piece in pieces for value in piece.column(name).to_pylist()] for name in names}
+    _same_values(joined, expected)
+
+
+def texts_free(names: list[str]) -> Schema:
+    """Return a schema in which nothing was seen yet."""
+    return Schema({name: frozenset() for name in names})
+
+
+def _reader(names: list[str], schema: Schema) -> Reader:
+    return Reader(
+        dialect=COMMA, names=names, schema=schema, columns=names, null_values=NULL_VALUES, source="it", quarantine=True
+    )
+
+
+def _blocks(data: bytes, size: int) -> list[bytes]:
+    """Return runs of whole records of at least `size` bytes each."""
+    blocks, held = [], b""
+    for text in record_texts(data):
+        held += text
+        if len(held) >= size:
+            blocks.append(held)
+            held = b""
+    return [*blocks, held] if held or not blocks else blocks
+
+
+def _same(rows: Rows, expected: dict[str, list[object]]) -> None:
+    _same_values(rows.table.to_pydict(), expected)
+
+
+def _same_values(found: dict[str, list[object]], expected: dict[str, list[object]]) -> None:
+    for name, values in expected.items():
+        assert [_exact(value) for value in found[name]] == [_exact(value) for value in values], (name, found, expected)
+
+
+def _exact(value: object) -> object:
+    return (type(value).__name__, repr(value)) if isinstance(value, float) else value
+
+
+def like_pandas(data: bytes, width: int) -> None:
+    """Where pandas, in a single pass, comes to numbers as well, they are the same; texts are as well."""
+    if is_unclosed(data) or not data.isascii():
+        return
+    records = oracle.records(data)
+    if not records or any(oracle.is_bad(record, width) for record in records):
+        return
+    names = [f"c{place}" for place in range(width)]
+    empty = texts_free(names)
+    schema = empty.widened([_reader(names, empty).observe(data, 1)])
+    table = _reader(names, schema).read(data, 1, len(records)).table
+    header = ",".join(names).encode() + b"\n"
+    options: dict[str, Any] = {"skip_blank_lines": True, "index_col": False}
+    typed = pd.read_csv(io.BytesIO(header + data), **options)
+    plain = pd.read_csv(io.BytesIO(header + data), dtype=str, keep_default_na=False, na_filter=False, **options)
+    if len(plain) != len(records):
+        return  # pandas takes a line of blanks for none
+    for name in names:
+        ours = table.column(name).to_pylist()
+        kind = schema.type_of(name)
+        if kind in ("text", "quoted"):
+            fields = plain[name].tolist()
+            assert all(ours_ in (None, theirs) for ours_, theirs in zip(ours, fields, strict=True)), (name, ours)
+        elif kind in ("int", "float") and pd.api.types.is_numeric_dtype(typed[name]):
+            theirs = [None if pd.isna(value) else value for value in typed[name].tolist()]
+            if kind == "int" and any(value is None for value in theirs):
+                continue  # pandas made floats of them, and may have lost digits
+            assert all(_equal(a, b) for a, b in zip(ours, theirs, strict=True)), (name, ours, theirs)
+
+
+def _equal(ours: Any, theirs: Any) -> bool:
+    if ours is None or theirs is None:
+        return ours is theirs
+    return bool(ours == theirs) and math.copysign(1, ours) == math.copysign(1, theirs)

@@ -1,0 +1,34 @@
+"""What fuzzing found once, and shall not find again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz import targets
+from tests.helpers import run_every_way
+
+
+@pytest.mark.parametrize("word", ["Nan", "NAN", "-NAN", "naN"])
+def test_a_word_that_looks_like_no_number_is_text(tmp_path: Path, word: str) -> None:
+    source = tmp_path / "names.csv"
+    source.write_text(f"id,name\n1,{word}\n2,1.5\n")
+    processor = tmp_path / "same.py"
+    processor.write_text("def process(block, context):\n    return block\n")
+
+    assert run_every_way(tmp_path, source, processor=str(processor)).rows == [["1", word], ["2", "1.5"]]
+
+
+def test_an_empty_field_at_the_very_end_is_missing_after_a_quoted_one(tmp_path: Path) -> None:
+    source = tmp_path / "short.csv"
+    source.write_text('id,name,note\n1,"a",\n2,"b",')
+    processor = tmp_path / "same.py"
+    processor.write_text("def process(block, context):\n    return block\n")
+
+    assert run_every_way(tmp_path, source, processor=str(processor)).data == b"id,name,note\n1,a,\n2,b,\n"
+
+
+@pytest.mark.parametrize(("data", "width"), [(b'"NA",', 2), (b'a,b,c,d,e\n"NA",', 2), (b"a,b,c,d,e\nNAN", 1)])
+def test_cases_that_were_found(data: bytes, width: int) -> None:
+    targets.read(data, width, 1)

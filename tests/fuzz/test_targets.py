@@ -1,0 +1,41 @@
+"""The targets of `make fuzz`, a few thousand cases of each; in CI the same ones every time."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz import targets
+from tests.fuzz.cases import rows, wild
+
+small = st.integers(1, 40)
+
+
+@settings(max_examples=400)
+@given(wild, small)
+def test_scan(data: bytes, size: int) -> None:
+    targets.scan(data, size)
+
+
+@settings(max_examples=400)
+@given(wild, small, small, small)
+def test_cut(data: bytes, count: int, piece: int, block: int) -> None:
+    targets.cut(data, count, piece, block)
+
+
+@settings(max_examples=300)
+@given(wild, st.integers(1, 9), small, small)
+def test_ranges(data: bytes, count: int, guess: int, block: int) -> None:
+    targets.ranges(b"a,b\n" + data, count, guess, block)
+
+
+@settings(max_examples=500)
+@given(rows(), small)
+def test_read(table: tuple[bytes, int], block: int) -> None:
+    targets.read(*table, block)
+
+
+@settings(max_examples=300)
+@given(rows())
+def test_like_pandas(table: tuple[bytes, int]) -> None:
+    targets.like_pandas(*table)
