@@ -20,6 +20,8 @@ def parse(
     wanted = [str(place) for place in places] or ["0"]  # Arrow reads all columns when asked for none
     if data[:1] in b"\r\n" and not data.strip(b"\r\n"):  # strip copies: only where it may leave nothing
         return pa.table([pa.array([], pa.string()) for _ in wanted], names=wanted)
+    if not data.endswith((b"\n", b"\r")):
+        data += b"\n"  # Arrow takes an empty field at the very end for quoted when the one before it is
     try:
         return pa.csv.read_csv(
             pa.BufferReader(data),

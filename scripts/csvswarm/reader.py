@@ -82,9 +82,9 @@ class Reader:
         if not self._keep_raw:
             return Rows(table, numbers)
         if fields is not None:
-            return Rows(table, numbers, fields.data, fields.ends, fields.toggles())
+            return Rows(table, numbers, fields.data, fields.ends, fields.toggles)
         data, ends, toggles = raw_records(data, self._grammar)
-        return Rows(table, numbers, data, ends, toggles)
+        return Rows(table, numbers, data, ends, lambda: toggles)
 
     # -- the straight way ------------------------------------------------------------------------------------------
 

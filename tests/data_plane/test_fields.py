@@ -88,6 +88,12 @@ def test_other_blocks_are_left_to_the_parser(text: str) -> None:
     assert find_fields(text.encode(), Grammar(Dialect()), 2) is None
 
 
+def test_a_gap_at_the_end_of_the_file_is_missing_after_a_quoted_field() -> None:
+    parsed = parse(b'a,b\n"x",', Dialect(), 2, [1], NULL_VALUES)
+    assert parsed is not None
+    assert parsed.column("1").to_pylist() == ["b", None]
+
+
 @given(blocks())
 def test_raw_records_are_those_of_the_exact_scan(block: tuple[bytes, int]) -> None:
     text, width = block
