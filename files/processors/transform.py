@@ -6,18 +6,20 @@ read as values. Equal to `frame.query(where).assign(...)[columns]` in pandas on 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from csvswarm.dialect import Dialect
 from csvswarm.errors import OptionError
 from csvswarm.expressions import Expression
 from csvswarm.processor import Context
 from csvswarm.records import NOWHERE, Grammar, find, outside
 from csvswarm.rows import Rows
 from csvswarm.sinks import Written
-from csvswarm.text import Data, as_arrow, canonical, content, field_of, joined, kind_of, quoted, terminated
+from csvswarm.text import Data, as_arrow, between, canonical, content, field_of, joined, kind_of, quoted, terminated
 
 OPTIONS = {
     "where": {"type": "str", "description": "keep the rows for which this pandas expression holds, as in frame.query"},
@@ -28,6 +30,9 @@ BLOCK = "rows"
 RAW = True  # records are written as they stand in the file
 GAPS = True  # expressions see Int64 where an integer is missing anywhere in the file
 
+
+#: Columns whose values are plain numbers.
+KINDS = {"int": np.int64, "float": np.float64, "null": np.float64}
 
 Array = np.ndarray[Any, Any]
 
@@ -66,9 +71,19 @@ def process(rows: Rows, context: Context) -> Written:
     return Written(data, len(kept), wanted, list(forced))
 
 
+def needs_pandas(context: Context) -> bool:
+    """Whether it takes pandas to compute the expressions."""
+    none = {name: np.empty(0, KINDS[context.type_of(name)]) for name in columns(context) if _is_plain(name, context)}
+    return bool(context.options["where"] or context.options["assign"]) and _computed(none, context) is None
+
+
 def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Array]]:
     """Return (which rows are kept, None for all; the new columns of the rows that are)."""
-    from csvswarm.frame import to_frame  # imports pandas, which the identity does not need
+    plain = {name: rows.table.column(name).to_numpy() for name in rows.table.column_names if _is_plain(name, context)}
+    if (computed := _computed(plain, context)) is not None:
+        mask, values = computed
+        return mask, {name: pa.array(array, from_pandas=True) for name, array in values.items()}
+    from csvswarm.frame import to_frame  # imports pandas, which most expressions do not need
 
     frame = to_frame(rows, context.schema)
     mask = None
@@ -76,12 +91,40 @@ def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Ar
         mask = Expression(context.options["where"], context.names, "where").mask(frame)
         frame = frame[mask]
     derived: dict[str, pa.Array] = {}
+    for name, expression in _assigned(context):
+        frame = frame.assign(**{name: expression.value(frame)})
+        derived[name] = as_arrow(frame[name])
+    return mask, derived
+
+
+def _is_plain(name: str, context: Context) -> bool:
+    """Whether the values of a column are int64 or float64 in every block."""
+    return context.type_of(name) in KINDS and not (context.type_of(name) == "int" and name in context.schema.missing)
+
+
+def _computed(plain: dict[str, Array], context: Context) -> tuple[Array | None, dict[str, Array]] | None:
+    """Return what `compute` does, on columns of plain numbers; None when that is not enough to tell."""
+    mask = None
+    if context.options["where"]:
+        mask = Expression(context.options["where"], context.names, "where").quick(plain)
+        if mask is None or mask.dtype != np.bool_:
+            return None
+        plain = {name: array[mask] for name, array in plain.items()}
+    derived: dict[str, Array] = {}
+    for name, expression in _assigned(context):
+        values = expression.quick(plain)
+        if values is None:
+            return None
+        plain[name] = derived[name] = values
+    return mask, derived
+
+
+def _assigned(context: Context) -> Iterator[tuple[str, Expression]]:
+    """Yield the new columns, each of which may name those before it."""
     known = list(context.names)
     for name, text in (context.options["assign"] or {}).items():
-        frame = frame.assign(**{name: Expression(str(text), known, f"assign {name!r}").value(frame)})
-        derived[name] = as_arrow(frame[name])
+        yield name, Expression(str(text), known, f"assign {name!r}")
         known.append(name)
-    return mask, derived
 
 
 def header(context: Context, record: bytes) -> bytes:
@@ -116,6 +159,8 @@ def write(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array],
     if len(wanted) == len(own) and len(kept) == len(rows):
         return terminated(rows.data, rows.ends, dialect)
     new = [text[name].cast(pa.binary()) for name in wanted[len(own) :]]
+    if new and dialect.lineterminator == "\n":
+        return _extended(rows, kept, new, dialect)
     data = _ended_by(dialect.delimiter, rows.data, rows.ends) if new else rows.data
     records = _pieces(data, rows.ends)
     if len(kept) < len(rows):
@@ -123,6 +168,22 @@ def write(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array],
     if not new:
         return terminated(content(records), _ends_in(records), dialect)
     return joined(new, dialect, before=records)
+
+
+def _extended(rows: Rows, kept: Array, new: list[pa.Array], dialect: Dialect) -> Data:
+    """Return the kept rows with new fields at their ends.
+
+    The LF is taken from before a record, not from behind it: what is new then follows the record at once.
+    """
+    offsets = np.zeros(len(rows) + 1, np.int32)
+    offsets[1:] = rows.ends
+    records = pa.Array.from_buffers(pa.binary(), len(rows), [None, pa.py_buffer(offsets), pa.py_buffer(rows.data)])
+    if len(kept) < len(rows):
+        records = records.take(pa.array(kept))
+    last = pa.array([(new[-1][len(kept) - 1].as_py() or b"") + b"\n"], pa.binary())
+    new = [*new[:-1], pa.concat_arrays([new[-1].slice(0, len(kept) - 1), last])]
+    data = content(between(dialect.delimiter, [records, *new]))
+    return data[1:] if kept[0] else data
 
 
 def _write_fields(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:

@@ -19,6 +19,7 @@ from .errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming
 from .job import Job, Manifest, Receipt
 from .processor import Context, Processor, load_processor
 from .reader import Reader
+from .records import Positions
 from .rows import Rejected, Rows
 from .schema import Schema
 from .sinks import CombinedOutput, KeyedOutput, Output, RowsOutput, described
@@ -296,7 +297,10 @@ def _slice(rows: Rows, start: int, stop: int) -> Rows:
         return Rows(table, rows.numbers[start:stop])
     base = int(rows.ends[start - 1]) + 1 if start else 0
     end = int(rows.ends[stop - 1]) + 1 if stop > start else base
-    toggles = rows.toggles[(rows.toggles >= base) & (rows.toggles < end)] - base
+
+    def toggles() -> Positions:
+        return rows.toggles[(rows.toggles >= base) & (rows.toggles < end)] - base
+
     return Rows(table, rows.numbers[start:stop], rows.data[base:end], rows.ends[start:stop] - base, toggles)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import xxhash
 
+from .bits import count_records
 from .dialect import Dialect
 from .errors import InputError
 from .records import LF, Bytes, Grammar, Positions, Structure, blank, starts_of
@@ -109,8 +110,18 @@ class Cutter:
         """Take the next piece, cut as `Grammar.read_piece` cuts it."""
         if not piece:
             return
-        structure = self._scan(piece)
         base, view = self._position, memoryview(piece)
+        if self._target is None or self._target > base + len(piece):
+            tally = count_records(
+                piece, self._grammar, before=self._before, inside=self._inside, fresh=self._record_start == base
+            )
+            if tally is not None:
+                self._position += len(piece)
+                self._before, self._inside = piece[-1], tally.inside
+                self._end_records(tally.records, base + tally.last + 1 if tally.last >= 0 else None)
+                self._absorb(view)
+                return
+        structure = self._scan(piece)
         self._position += len(piece)
         self._before = piece[-1]
         self._inside = structure.inside
@@ -131,11 +142,16 @@ class Cutter:
             self._begin_chunk(base + cut)
             done = cut
         if ends.size and ends[-1] + 1 > done:
-            self._count(kept.size - int(np.searchsorted(kept, done)))
-            self._record_start = base + int(ends[-1]) + 1
-            if self._record_start - self._block_start >= self._block_bytes:
-                self._end_block(self._record_start)
+            self._end_records(kept.size - int(np.searchsorted(kept, done)), base + int(ends[-1]) + 1)
         self._absorb(view[done:])
+
+    def _end_records(self, count: int, place: int | None) -> None:
+        """Count records, the last of which ends before `place`; None when none does."""
+        self._count(count)
+        if place is not None:
+            self._record_start = place
+            if place - self._block_start >= self._block_bytes:
+                self._end_block(place)
 
     def _scan(self, piece: bytes) -> Structure:
         structure = self._grammar.scan(piece, before=self._before, inside=self._inside)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .arithmetic import Array, evaluate
 from .errors import OptionError
 from .schema import listed
 
@@ -85,6 +86,7 @@ class Expression:
         for node in ast.walk(tree):
             self._check(node)
         self.columns = names
+        self._tree = None if quoted else tree.body
 
     def _check(self, node: ast.AST) -> None:
         if not isinstance(node, _NODES):
@@ -97,6 +99,10 @@ class Expression:
                     f"{self._where} uses .{node.attr}, which is not decided row by row: a block of rows is all that is "
                     f"seen at a time. Usable are {', '.join(sorted(METHODS))}, .str and .dt."
                 )
+
+    def quick(self, columns: Mapping[str, Array]) -> Array | None:
+        """Return the expression's values on columns, None when it takes pandas to tell them."""
+        return evaluate(self._tree, columns) if self._tree is not None else None
 
     def value(self, frame: Any) -> Any:
         """Return the expression's value on a frame: a Series, or one value for all rows."""

@@ -14,6 +14,7 @@ from .job import Job, Manifest, Receipt, new_attempt, read_json, write_json
 from .merge import Merger
 from .pool import Pool
 from .processor import Processor
+from .result import context_of
 from .state import State, settle, standing_receipt
 
 
@@ -42,7 +43,7 @@ def process_all(job: Job, workers: int | None) -> Processed:
     job.forget_errors()
     state = settle(job, manifest)
     count = machine.workers_for(workers, max(1, len(state.pending or manifest.chunks)))
-    if processor.watches_gaps:
+    if state.pending and processor.needs_pandas(context_of(manifest, state.schema)):
         importlib.import_module(".frame", __package__)  # imports pandas: once here, before the fork, for all workers
     run = 0
     shares = [0] * count

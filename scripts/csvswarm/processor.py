@@ -97,6 +97,11 @@ class Processor:
             raise ProcessorError(f"processor {self.name}: the overlap is {rows!r}, but must be a number of rows.")
         return rows
 
+    def needs_pandas(self, context: Context) -> bool:
+        """Return whether `process` works on DataFrames: then pandas is better imported before there are workers."""
+        declared = getattr(self.module, "needs_pandas", None)
+        return not self.wants_rows if declared is None else bool(self.call(declared, context))
+
     def keys(self, context: Context) -> list[str]:
         """Return the columns that identify the rows of a keyed partial."""
         return list(self.call("keys", context))

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv
 
 from .dialect import Dialect
 from .errors import BadRecord, JobError, Misfit
-from .records import CR, LF, Bytes, Grammar, Positions, blank, outside, starts_of
+from .fields import Fields, Nulls, find_fields
+from .parser import parse
+from .raw import raw_records
+from .records import Grammar, Positions, outside, starts_of
 from .rows import Rejected, Rows
 from .schema import ARROW, Schema, Values
 
@@ -44,9 +46,11 @@ class Reader:
         self._columns = list(columns)
         self._places = [self._names.index(column) for column in self._columns]
         self._values = Values(null_values)
+        self._nulls = Nulls(null_values)
         self._grammar = Grammar(dialect)
         self._source = source
         self._quarantine, self._watch_gaps, self._keep_raw = quarantine, watch_gaps, keep_raw
+        self._is_plain = True
         self.rejected: list[Rejected] = []
 
     def empty(self) -> Rows:
@@ -60,10 +64,10 @@ class Reader:
         rows: how many records the split counted, to be checked. Raises BadRecord, Misfit.
         """
         numbers = None
-        text = self._parse(data) if self._is_clean(data) else None
+        fields, text = self._read_text(data)
         if text is None or (rows is not None and text.num_rows != rows) or self._unfit(text):
             data, numbers = self._triage(data, first_record)
-            text = self._parse(data)
+            fields, text = None, self._parse(data)
             if text is None:  # the triage found every record good that Arrow does not read
                 raise JobError(
                     f"{self._source}: a block near record {first_record} cannot be parsed; please report this."
@@ -77,10 +81,23 @@ class Reader:
             numbers = np.arange(first_record, first_record + table.num_rows, dtype=np.int64)
         if not self._keep_raw:
             return Rows(table, numbers)
-        data, ends, toggles = self._raw(data)
-        return Rows(table, numbers, data, ends, toggles)
+        if fields is not None:
+            return Rows(table, numbers, fields.data, fields.ends, fields.toggles)
+        data, ends, toggles = raw_records(data, self._grammar)
+        return Rows(table, numbers, data, ends, lambda: toggles)
 
     # -- the straight way ------------------------------------------------------------------------------------------
+
+    def _read_text(self, data: bytes) -> tuple[Fields | None, pa.Table | None]:
+        """Return (fields, asked columns as text); no fields where Arrow had to parse, no text when a record is bad."""
+        if not self._is_clean(data):
+            return None, None
+        fields = find_fields(data, self._grammar, len(self._names)) if self._is_plain else None
+        if fields is None:
+            self._is_plain = False  # the next block will be like this one: the search would be in vain
+            return None, self._parse(data)
+        places = sorted(self._places) or [0]  # the number of rows is asked for in any case
+        return fields, pa.table(fields.texts(places, self._nulls), names=[str(place) for place in places])
 
     @staticmethod
     def _is_clean(data: bytes) -> bool:
@@ -95,35 +112,7 @@ class Reader:
         return True
 
     def _parse(self, data: bytes) -> pa.Table | None:
-        """Return the asked columns as text, None when Arrow finds a ragged record."""
-        wanted = [str(place) for place in self._places] or ["0"]  # Arrow reads all columns when asked for none
-        if data[:1] in b"\r\n" and not data.strip(b"\r\n"):  # strip copies: only where it may leave nothing
-            return pa.table([pa.array([], pa.string()) for _ in wanted], names=wanted)
-        if not data.endswith((b"\n", b"\r")):
-            data += b"\n"  # or Arrow takes an empty last field for quoted if the one before it is
-        try:
-            return pa.csv.read_csv(
-                pa.BufferReader(data),
-                read_options=pa.csv.ReadOptions(
-                    column_names=[str(place) for place in range(len(self._names))],
-                    use_threads=False,
-                    block_size=len(data) + 1,
-                ),
-                parse_options=pa.csv.ParseOptions(
-                    delimiter=self._dialect.delimiter,
-                    quote_char=self._dialect.quotechar or False,
-                    newlines_in_values=True,
-                ),
-                convert_options=pa.csv.ConvertOptions(
-                    column_types=dict.fromkeys(wanted, pa.string()),
-                    include_columns=wanted,
-                    null_values=self._values.null_values,
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                ),
-            )
-        except pa.ArrowInvalid:
-            return None
+        return parse(data, self._dialect, len(self._names), self._places, self._values.null_values)
 
     def _text(self, table: pa.Table, place: int) -> pa.Array:
         column = table.column(str(place))
@@ -175,7 +164,7 @@ class Reader:
 
         Raises BadRecord for the first one, unless they are quarantined.
         """
-        data, ends, toggles = self._raw(data)
+        data, ends, toggles = raw_records(data, self._grammar)
         starts = starts_of(ends)
         reasons: dict[int, tuple[str, str]] = {}
         self._find_ragged(data, ends, toggles, reasons)
@@ -252,29 +241,3 @@ class Reader:
             strings = self._text(text, place)
             for row in np.flatnonzero(self._values.misfits(strings, kind)).tolist():
                 reasons.setdefault(places[row], (column, f"{strings[row].as_py()!r} is not of the type {kind}"))
-
-    # -- raw records -----------------------------------------------------------------------------------------------
-
-    def _raw(self, data: bytes) -> tuple[bytes, Positions, Positions]:
-        """Return (bytes, ends, toggles) with blank lines left out and every record ended by one LF."""
-        if data and not data.endswith((b"\n", b"\r")):
-            data += b"\n"
-        structure = self._grammar.scan(data)
-        ends, toggles = structure.ends, structure.toggles
-        array: Bytes = np.frombuffer(data, np.uint8)
-        starts = starts_of(ends)
-        drop = np.zeros(0, dtype=np.int64)
-        if CR in data:
-            before = ends[(ends > 0) & (array[ends] == LF)] - 1
-            drop = before[array[before] == CR]
-            array = array.copy()
-            array[ends] = LF
-        empty = blank(array, starts, ends)
-        if not drop.size and not empty.any():
-            return array.tobytes() if CR in data else data, ends, toggles
-        keep = np.ones(array.size, dtype=bool)
-        keep[drop] = False
-        keep[ends[empty]] = False
-        ends = ends[~empty]
-        new_place = np.cumsum(keep) - 1
-        return array[keep].tobytes(), new_place[ends], new_place[toggles]

@@ -92,6 +92,10 @@ class Grammar:
             lone = np.append(lone, len(piece) - 1)
         return np.sort(np.concatenate([ends, lone])) if lone.size else ends
 
+    def may_meet_quote(self, byte: int) -> bool:
+        """Whether the byte may stand beside a quote that opens or closes a field."""
+        return byte == self.quote or bool(self.edge[byte])
+
     def _regular(self, array: Bytes, quotes: Positions, before: int, inside: bool) -> bool:
         """Whether every quote stands at a field's edge or is doubled, so that parity tells what is quoted."""
         opens, closes = quotes[int(inside) :: 2], quotes[1 - int(inside) :: 2]

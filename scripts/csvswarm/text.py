@@ -157,12 +157,13 @@ def joined(fields: Sequence[pa.Array], dialect: Dialect, before: pa.Array | None
     before: starts of the records, each of which ends in the delimiter already.
     """
     # The long parts are copied once: what goes between them is put onto the short last field first.
-    last = _join([fields[-1], pa.scalar(dialect.lineterminator, fields[0].type)], "")
-    rows = _join([*fields[:-1], last], dialect.delimiter) if len(fields) > 1 else last
-    return content(rows if before is None else _join([before, rows], ""))
+    last = between("", [fields[-1], pa.scalar(dialect.lineterminator, fields[0].type)])
+    rows = between(dialect.delimiter, [*fields[:-1], last]) if len(fields) > 1 else last
+    return content(rows if before is None else between("", [before, rows]))
 
 
-def _join(fields: Sequence[Any], separator: str) -> pa.Array:
+def between(separator: str, fields: Sequence[Any]) -> pa.Array:
+    """Return fields joined row by row, with a separator between them; a missing one is empty."""
     kind = fields[0].type
     return pc.binary_join_element_wise(
         *fields, pa.scalar(separator, kind), null_handling="replace", null_replacement=""
@@ -198,9 +199,8 @@ def _float_text(array: pa.Array) -> pa.Array:
     size = np.abs(values)
     whole = (values == np.rint(values)) & (size < _WHOLE_BELOW)
     if whole.any():
-        # Arrow writes 1.0 as 1, and 10000000000.0 as 1e+10
-        digits = text if size[whole].max() < _REPR_FROM else _digits(values, whole, text)
-        text = pc.if_else(pa.array(whole), pc.binary_join_element_wise(digits, ".0", ""), text)
+        mask = pa.array(whole)
+        text = pc.replace_with_mask(text, mask, _whole_text(text.filter(mask), values[whole]))
     far = ((size >= _REPR_FROM) | (size < _REPR_BELOW)) & ~whole
     if far.any():
         narrow = array.type != pa.float64()
@@ -210,10 +210,12 @@ def _float_text(array: pa.Array) -> pa.Array:
     return pc.if_else(pa.array(nan), pa.scalar(None, pa.string()), text) if nan.any() else text
 
 
-def _digits(values: Any, whole: Any, text: pa.Array) -> pa.Array:
-    """Return the digits of whole numbers; -0.0, which has no integer, keeps its text."""
-    integers = pa.array(np.where(whole, values, 0.0).astype(np.int64)).cast(pa.string())
-    return pc.if_else(pa.array(values == 0), text, integers)
+def _whole_text(text: pa.Array, values: Any) -> pa.Array:
+    """Return the text of whole numbers: Arrow writes 1.0 as 1, and 10000000000.0 as 1e+10."""
+    if np.abs(values).max() >= _REPR_FROM:
+        integers = pa.array(values.astype(np.int64)).cast(pa.string())
+        text = pc.if_else(pa.array(values == 0), text, integers)  # -0.0 has no integer
+    return between("", [text, ".0"])
 
 
 def _repr(value: Any, narrow: bool) -> str:

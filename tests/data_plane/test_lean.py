@@ -33,7 +33,8 @@ GROUPS = {"group_by": ["carrier"], "metrics": {"dep_delay": ["mean", "min", "nun
         ("statistics", {}, False),
         ("aggregate", GROUPS, False),
         ("transform", {}, False),
-        ("transform", {"where": "distance > 500", "assign": {"far": "distance > 1000"}}, True),
+        ("transform", {"where": "distance > 500", "assign": {"far": "distance > 1000"}}, False),
+        ("transform", {"where": "dest.str.len() == 3"}, True),
     ],
 )
 def test_pandas_is_imported_only_for_frames(tmp_path: Path, processor: str, options: object, needed: bool) -> None:

@@ -1,0 +1,47 @@
+"""Arrow's CSV parser, asked for text: what reads any block, and says what the text of a field is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.csv
+
+from .dialect import Dialect
+
+
+def parse(
+    data: bytes, dialect: Dialect, width: int, places: Sequence[int], null_values: Sequence[str]
+) -> pa.Table | None:
+    """Return the columns at `places` of a block of records of `width` fields as text; None when a record is ragged.
+
+    Columns are named by their places; the first one is read when none is asked for. Unquoted null values are missing.
+    """
+    wanted = [str(place) for place in places] or ["0"]  # Arrow reads all columns when asked for none
+    if data[:1] in b"\r\n" and not data.strip(b"\r\n"):  # strip copies: only where it may leave nothing
+        return pa.table([pa.array([], pa.string()) for _ in wanted], names=wanted)
+    if not data.endswith((b"\n", b"\r")):
+        data += b"\n"  # Arrow takes an empty field at the very end for quoted when the one before it is
+    try:
+        return pa.csv.read_csv(
+            pa.BufferReader(data),
+            read_options=pa.csv.ReadOptions(
+                column_names=[str(place) for place in range(width)],
+                use_threads=False,
+                block_size=len(data) + 1,
+            ),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=dialect.delimiter,
+                quote_char=dialect.quotechar or False,
+                newlines_in_values=True,
+            ),
+            convert_options=pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(wanted, pa.string()),
+                include_columns=wanted,
+                null_values=list(null_values),
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None

@@ -1,0 +1,32 @@
+"""The raw records of a block, each ended by one LF, whatever ended it in the file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .records import CR, LF, Bytes, Grammar, Positions, blank, starts_of
+
+
+def raw_records(data: bytes, grammar: Grammar) -> tuple[bytes, Positions, Positions]:
+    """Return (bytes, ends, toggles) of a block with blank lines left out and every record ended by one LF."""
+    if data and not data.endswith((b"\n", b"\r")):
+        data += b"\n"
+    structure = grammar.scan(data)
+    ends, toggles = structure.ends, structure.toggles
+    array: Bytes = np.frombuffer(data, np.uint8)
+    starts = starts_of(ends)
+    drop = np.zeros(0, dtype=np.int64)
+    if CR in data:
+        before = ends[(ends > 0) & (array[ends] == LF)] - 1
+        drop = before[array[before] == CR]
+        array = array.copy()
+        array[ends] = LF
+    empty = blank(array, starts, ends)
+    if not drop.size and not empty.any():
+        return array.tobytes() if CR in data else data, ends, toggles
+    keep = np.ones(array.size, dtype=bool)
+    keep[drop] = False
+    keep[ends[empty]] = False
+    ends = ends[~empty]
+    new_place = np.cumsum(keep) - 1
+    return array[keep].tobytes(), new_place[ends], new_place[toggles]

@@ -1,0 +1,62 @@
+"""Expressions computed without pandas come to what pandas makes of them, value by value and type by type."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from csvswarm.expressions import Expression
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+COLUMNS = {
+    "i": np.array([0, 1, -7, 2**53 + 1, 2**63 - 1, -(2**63)]),
+    "j": np.array([3, 0, 2, 2**53 - 1, -1, 5]),
+    "x": np.array([0.1, -0.0, math.nan, 1e300, math.inf, 2.5]),
+    "y": np.array([3.0, 0.0, 1.5, -1e300, 7.25, -math.inf]),
+}
+
+operands = st.sampled_from(["i", "j", "x", "y", "0", "1", "2.5", "-3", "1e3", "9007199254740993", "0.0"])
+numbers = st.recursive(
+    operands,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda parts: f"({' '.join(parts)})"),
+        inner.map(lambda text: f"-({text})"),
+    ),
+    max_leaves=5,
+)
+comparisons = st.tuples(numbers, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), numbers).map(" ".join)
+truths = st.lists(comparisons, min_size=1, max_size=3).flatmap(
+    lambda parts: st.sampled_from([" and ", " or "]).map(lambda link: link.join(f"({part})" for part in parts))
+)
+
+
+@given(st.one_of(numbers, truths))
+@example("(i + j) / i")
+@example("i * j")
+@example("x > -10 and y == y or i != j")
+def test_values_are_those_of_pandas(text: str) -> None:
+    expression = Expression(text, list(COLUMNS), "where")
+    quick = expression.quick(COLUMNS)
+    if quick is None:
+        return
+    exact = expression.value(pd.DataFrame(COLUMNS))
+    assert isinstance(exact, pd.Series)
+    assert quick.dtype == exact.dtype
+    assert quick.tobytes() == exact.to_numpy().tobytes() or (
+        quick.dtype == np.float64 and np.array_equal(quick, exact.to_numpy(), equal_nan=True)
+    )
+
+
+@pytest.mark.parametrize("text", ["i >= 500", "x * j", "y * 111.2", "x > -10 and i < 3", "(x + y) / 2.5", "i / j"])
+def test_plain_expressions_need_no_pandas(text: str) -> None:
+    assert Expression(text, list(COLUMNS), "where").quick(COLUMNS) is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["i // j", "x ** 2", "sin(x)", "x.round(1)", "`i` > 1", "(i > 1) * 2", "3", "i in [1, 2]"]
+)
+def test_others_are_left_to_pandas(text: str) -> None:
+    assert Expression(text, list(COLUMNS), "where").quick(COLUMNS) is None
