@@ -7,6 +7,12 @@ times=.lab/$scenario.times
 
 # Before anything else: without an engine one sentence says what is missing, and no page of Ansible's follows it.
 tools/docker_engine.sh || exit 1
+# Jobs send their input with it.
+if ! command -v rsync >/dev/null; then
+    { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq &&
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsync >/dev/null; } ||
+        { echo "rsync is missing. On Debian and Ubuntu: sudo apt-get install rsync" >&2 && exit 1; }
+fi
 
 rm -f "$times"
 molecule test --scenario-name "$scenario"
