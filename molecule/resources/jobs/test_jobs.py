@@ -47,7 +47,7 @@ JOBS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("processor", JOBS)
 def test_the_same_bytes_as_on_one_machine(desk: Desk, processor: str) -> None:
     (desk.place / "mine.py").write_text(MINE)
-    said = JOBS[processor] | {"processor": processor, "chunks": 6}
+    said = JOBS[processor] | {"processor": processor, "chunks": 4}
 
     assert desk.run("swarm", **said).files == desk.run("local", **said).files
 
@@ -107,23 +107,23 @@ def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
     (desk.place / "slow.py").write_text(SLOW)
     said = {"processor": "./slow.py", "chunks": 6}
     job = f"stopped-{os.getpid()}"
-    begun = subprocess.Popen(
+    with subprocess.Popen(
         desk.command("swarm", job, said),
         cwd=desk.place,
         env=desk.environment(),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-    )
-    assert begun.stdout
-    seen = []
-    for line in begun.stdout:
-        seen.append(line)
-        if line.startswith("chunks ") and not line.startswith("chunks 0/"):
-            begun.send_signal(signal.SIGINT)
-            break
-    seen += begun.stdout.readlines()
-    assert begun.wait(timeout=120) != 0, "".join(seen)
+    ) as begun:
+        assert begun.stdout
+        seen = []
+        for line in begun.stdout:
+            seen.append(line)
+            if line.startswith("chunks ") and not line.startswith("chunks 0/"):
+                begun.send_signal(signal.SIGINT)
+                break
+        seen += begun.stdout.readlines()
+        assert begun.wait(timeout=120) != 0, "".join(seen)
 
     again = desk.run("swarm", job, **said)
 
