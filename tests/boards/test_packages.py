@@ -41,4 +41,5 @@ def test_the_engine_s_packages_come_from_its_role() -> None:
     [play] = [play for play in load("playbooks/site.yml") if play["name"] == "Set the boards up"]
 
     assert "../roles/docker_engine/vars/main.yml" in play["vars_files"]
-    assert "__docker_engine_packages" in load("playbooks/vars/cluster.yml")["board_packages"]
+    # reset.yml has the role board take its things away without knowing them (seen in the lab: it failed there).
+    assert "__docker_engine_packages | default([])" in load("playbooks/vars/cluster.yml")["board_packages"]
