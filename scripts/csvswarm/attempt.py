@@ -231,8 +231,11 @@ class Attempt:
         """Return the last rows before this chunk, as many as the processor wants to see."""
         reader = self._new_reader()  # of its own: what it rejects belongs to the chunks before
         parts: list[Rows] = []
-        count = 0
+        count = verified = 0
         for chunk, block, record in self._blocks_before():
+            if chunk.number != verified:
+                ChunkReader(chunk, self._input_path(chunk)).verify_afresh()
+                verified = chunk.number
             with self._input_path(chunk).open("rb", buffering=0) as file:
                 data = read_range(file, block.offset, block.length)
             rows = reader.read(data, record, block.rows)

@@ -51,8 +51,8 @@ def collect(job: Job, output: Path) -> Collected:
         return finished
     if (done := read_json(job.done_path)) is not None:
         raise JobError(
-            f"job {job.job_id} is done: its result went to {done['output']} and its data was removed. "
-            "To have it once more, run the job from its split on again."
+            f"job {job.job_id} is done: its result went to {done.get('output', 'another place')} and its data was "
+            "removed. To have it once more, run the job from its split on again."
         )
     state = settle(job, manifest)
     if missing := [chunk.number for chunk in manifest.chunks if chunk.number not in state.done]:
@@ -97,7 +97,8 @@ def check_output(output: Path, job_id: str) -> None:
     """Raise JobError when results cannot be written to `output`, or it holds something that is not this job's."""
     if output.exists() and not output.is_dir():
         raise JobError(f"output {output} is a file: name a directory.")
-    report = read_json(output / REPORT) if output.is_dir() and (output / REPORT).is_file() else None
+    remedy = "name another output directory, or remove that one first."
+    report = read_json(output / REPORT, remedy) if output.is_dir() and (output / REPORT).is_file() else None
     if report is not None and report.get("job_id") != job_id:
         raise JobError(
             f"output {output} already holds the result of job {report.get('job_id')}: "
@@ -114,13 +115,17 @@ def check_output(output: Path, job_id: str) -> None:
 
 def standing_result(output: Path, job: Job) -> Collected | None:
     """Return what an earlier call of this job committed to `output`, if it still stands whole."""
-    marker = read_json(output / SUCCESS) if (output / SUCCESS).is_file() else None
-    if marker is None or marker.pop("job_id") != job.job_id:
-        return None
-    checksum = marker.pop("checksum")
+    try:
+        marker = read_json(output / SUCCESS) if (output / SUCCESS).is_file() else None
+        if marker is None or marker.pop("job_id") != job.job_id:
+            return None
+        checksum = marker.pop("checksum")
+        collected = Collected(**marker)
+    except (JobError, KeyError, TypeError):
+        return None  # a marker that is damaged marks nothing
     if not (output / RESULT).is_file() or described(output / RESULT)["checksum"] != checksum:
         return None
-    return Collected(**marker)
+    return collected
 
 
 def _commit(path: Path, job: Job, write: Callable[[Hashing], int]) -> tuple[int, dict[str, Any]]:

@@ -9,7 +9,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,13 @@ from typing import Any
 from .cut import Chunk
 from .dialect import Dialect
 from .errors import JobError, naming
+from .schema import Schema
 
 FORMAT = 1
 JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 SUCCESS = "_SUCCESS"
+STATUSES = ("done", "misfit", "error", "suspect")
+START_AGAIN = "remove the job's directory and start the job again."
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,8 @@ class Job:
 
     def manifest(self) -> Manifest | None:
         """Return the manifest, None before the split is complete. Raises JobError when another version wrote it."""
-        data = read_json(self.directory / "manifest.json")
+        path = self.directory / "manifest.json"
+        data = read_json(path)
         if data is None:
             return None
         if data.get("format") != FORMAT:
@@ -164,7 +168,8 @@ class Job:
                 f"job {self.job_id} was made by another version of csvswarm (format {data.get('format')}, "
                 f"this one writes {FORMAT}): finish it with that version, or start a new job."
             )
-        return Manifest.from_json(data)
+        with _shaped(path):
+            return Manifest.from_json(data)
 
     def require_manifest(self) -> Manifest:
         manifest = self.manifest()
@@ -181,6 +186,8 @@ class Job:
         data = read_json(paths[-1]) if paths else None
         if data is None:
             raise JobError(f"{self.directory} holds no schema: run split_dataframe.py with this --job again.")
+        with _shaped(paths[-1]):
+            Schema.from_json(data)
         return int(paths[-1].stem.removeprefix("schema-")), data
 
     def save_schema(self, generation: int, schema: dict[str, Any]) -> None:
@@ -210,19 +217,19 @@ class Job:
 
     def receipt(self, chunk: int, generation: int) -> Receipt:
         """Return the receipt of a chunk that is known to have one."""
-        data = read_json(self.receipts_directory / f"{chunk:06d}-{generation:04d}.json")
-        if data is None:
+        receipt = _read_receipt(self.receipts_directory / f"{chunk:06d}-{generation:04d}.json")
+        if receipt is None:
             raise JobError(f"the receipt of chunk {chunk} in {self.receipts_directory} is gone.")
-        return Receipt(**data)
+        return receipt
 
     def receipts(self, chunk: int | None = None) -> Iterator[Receipt]:
         """Yield all receipts, by chunk and generation, or those of one chunk."""
         beginning = "" if chunk is None else f"{chunk:06d}-"
         for path in sorted(self.receipts_directory.iterdir()):  # a listing is fresh where a look-up may be cached
             wanted = path.suffix == ".json" and path.name.startswith(beginning)
-            data = read_json(path) if wanted else None
-            if data is not None:
-                yield Receipt(**data)
+            receipt = _read_receipt(path) if wanted else None
+            if receipt is not None:
+                yield receipt
 
     def misfit_mark(self, generation: int) -> Path:
         """A mark beside a schema: a chunk did not fit it, so the rest is only looked at, not processed."""
@@ -263,19 +270,46 @@ def new_attempt() -> str:
     return uuid.uuid4().hex[:12]
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the object in a JSON file, None when there is no such file. Raises JobError when it is damaged."""
+def _read_receipt(path: Path) -> Receipt | None:
+    remedy = (
+        f"remove it and run the job again; only chunk {path.name.partition('-')[0].lstrip('0')} is processed again."
+    )
+    data = read_json(path, remedy)
+    if data is None:
+        return None
+    with _shaped(path, remedy):
+        receipt = Receipt(**data)
+        STATUSES.index(receipt.status)
+        return receipt
+
+
+def read_json(path: Path, remedy: str = START_AGAIN) -> dict[str, Any] | None:
+    """Return the object in a JSON file, None when there is no such file.
+
+    Raises JobError, with the remedy, when it is damaged.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    try:
-        data = json.loads(text)
     except ValueError as error:
-        raise JobError(f"{path} is damaged ({error}): remove the job's directory and start the job again.") from error
+        raise _damaged(path, error, remedy) from error
     if not isinstance(data, dict):
-        raise JobError(f"{path} is damaged: remove the job's directory and start the job again.")
+        raise _damaged(path, "no JSON object", remedy)
     return data
+
+
+def _damaged(path: Path, why: object, remedy: str) -> JobError:
+    return JobError(f"{path} is damaged ({why}): {remedy}")
+
+
+@contextmanager
+def _shaped(path: Path, remedy: str = START_AGAIN) -> Iterator[None]:
+    """Call a file damaged whose fields are not those it should have."""
+    try:
+        yield
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise _damaged(path, error, remedy) from error
 
 
 def write_durably(path: Path, data: bytes) -> None:

@@ -96,6 +96,59 @@ def test_a_chunk_file_that_is_damaged(scripts: Scripts, damage: object) -> None:
     assert scripts.nothing_looks_finished()
 
 
+@pytest.mark.parametrize("attempt", [(), ("--chunk", "2", "--attempt", "a")], ids=["pool", "container"])
+def test_a_chunk_file_that_is_gone(scripts: Scripts, attempt: tuple[str, ...]) -> None:
+    split(scripts, "--mode", "files")
+    chunk = scripts.job / "chunks" / "000002.csv"
+    data = chunk.read_bytes()
+    chunk.unlink()
+
+    line = scripts.process(*attempt).line
+
+    assert str(chunk) in line
+    assert "No such file or directory" in line
+    assert "gain with the same job_id when" in line
+
+    chunk.write_bytes(data)
+    assert scripts.process().code == 0
+    assert scripts.collect().done["rows_in"] == 900
+
+
+def test_a_damaged_chunk_in_a_container_is_told_by_the_collection_too(scripts: Scripts) -> None:
+    split(scripts, "--mode", "files", "--processor", "transform")
+    chunk = scripts.job / "chunks" / "000002.csv"
+    data = chunk.read_bytes()
+    change(chunk, data.replace(b"500", b"501"))
+    told = f"{chunk} is not the file that was split: the bytes of chunk 2 differ."
+
+    for number in ("1", "2", "3"):
+        assert scripts.process("--chunk", number).code == 0  # trying again would come to the same
+    assert scripts.collect().line.startswith(told)
+    assert scripts.nothing_looks_finished()
+
+    change(chunk, data)
+    assert scripts.process().done["chunks_run"] == 1
+    assert scripts.collect().done["rows_in"] == 900
+    assert (scripts.output / "result.csv").read_text() == DATA
+
+
+def test_a_chunk_that_is_damaged_before_the_next_one_looks_back_at_it(scripts: Scripts) -> None:
+    processor = scripts.directory / "recent.py"
+    processor.write_text(
+        "OVERLAP = 2\n\n"
+        "def process(block, context):\n"
+        "    return block.assign(most=block.x.rolling(3, min_periods=1).max()).iloc[context.overlap :]\n"
+    )
+    split(scripts, "--mode", "files", "--processor", str(processor))
+    assert scripts.process("--chunk", "1").code == 0
+    chunk = scripts.job / "chunks" / "000001.csv"
+    lines = chunk.read_bytes().splitlines(keepends=True)
+    change(chunk, b"".join([*lines[:-1], lines[-1].replace(b",", b",9")[:-2] + b"\n"]))
+
+    assert scripts.process().line.startswith(f"{chunk} is not the file that was split: the bytes of chunk 1 differ.")
+    assert scripts.nothing_looks_finished()
+
+
 # -- partials ----------------------------------------------------------------------------------------------------------
 
 
@@ -140,21 +193,52 @@ def test_a_partial_that_is_lost_is_made_again_and_no_other(
     assert (scripts.output / "result.csv").read_text() == DATA.replace("id,x", header, 1)
 
 
+def test_set_aside_records_that_are_lost_are_found_again(scripts: Scripts) -> None:
+    source = scripts.directory / "data.csv"
+    source.write_text(DATA + "1\n")
+    assert scripts.split(source, "--chunks", "3", "--on-error", "quarantine").code == 0
+    assert scripts.process().code == 0
+    (rejected,) = (scripts.job / "attempts").glob("*.rejected.csv")
+    rejected.write_bytes(rejected.read_bytes()[:-1])
+
+    assert scripts.collect().line.startswith(f"the partial of chunk 3 in {scripts.job / 'attempts'} is lost or damaged")
+    assert "_SUCCESS" not in {path.name for path in scripts.output.iterdir()}
+
+    assert scripts.process().done["chunks_run"] == 1
+    assert scripts.collect().done["rejected"] == 1
+
+
 # -- the job's own files -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("name", "damage"), [("manifest.json", "{"), ("schema-0001.json", "[]"), ("receipts/000002-0001.json", "")]
-)
+SHAPES = {"cut off": b'{"format": 1, "chu', "nothing": b"", "no text": b"\xff\xfe\x80", "no object": b"[]"}
+FIELDS = {"no fields": b'{"format": 1}', "other fields": b'{"format": 1, "status": "odd", "chunks": [{}], "kinds": 1}'}
+
+
+@pytest.mark.parametrize("damage", [*SHAPES, *FIELDS])
+@pytest.mark.parametrize("name", ["manifest.json", "schema-0001.json", "receipts/000002-0001.json"])
 def test_a_job_file_that_is_damaged(scripts: Scripts, name: str, damage: str) -> None:
     split(scripts)
     assert scripts.process().code == 0
-    (scripts.job / name).write_text(damage)
+    (scripts.job / name).write_bytes({**SHAPES, **FIELDS}[damage])
 
     for line in (scripts.process().line, scripts.collect().line):
-        assert line.startswith(f"{scripts.job / name} is damaged")
-        assert line.endswith("remove the job's directory and start the job again.")
+        assert line.startswith(f"{scripts.job / name} is damaged (")
+        if name.startswith("receipts"):
+            assert line.endswith(": remove it and run the job again; only chunk 2 is processed again.")
+        else:
+            assert line.endswith(": remove the job's directory and start the job again.")
     assert scripts.nothing_looks_finished()
+
+
+def test_a_receipt_that_is_damaged_is_removed_and_its_chunk_runs_again(scripts: Scripts) -> None:
+    split(scripts, "--processor", "transform")
+    assert scripts.process().code == 0
+    (scripts.job / "receipts" / "000002-0001.json").unlink()
+
+    assert scripts.process().done["chunks_run"] == 1
+    assert scripts.collect().done["rows_in"] == 900
+    assert (scripts.output / "result.csv").read_text() == DATA
 
 
 def test_a_job_of_another_version(scripts: Scripts) -> None:
@@ -187,3 +271,31 @@ def test_a_result_that_is_finished_stands(scripts: Scripts) -> None:
     assert scripts.process().done["chunks_run"] == 0
     assert scripts.collect().done == first
     assert (scripts.output / "result.csv").read_text() == DATA
+
+
+@pytest.mark.parametrize("damage", [*SHAPES, *FIELDS])
+def test_a_marker_that_is_damaged_marks_nothing(scripts: Scripts, damage: str) -> None:
+    source = split(scripts, "--processor", "transform")
+    assert scripts.process().code == 0
+    assert scripts.collect().code == 0
+    (scripts.output / "_SUCCESS").write_bytes({**SHAPES, **FIELDS}[damage])
+
+    assert scripts.collect().line == (
+        f"job job is done: its result went to {scripts.output} and its data was removed. "
+        "To have it once more, run the job from its split on again."
+    )
+
+    assert scripts.all(source, "--chunks", "3", "--processor", "transform").data == DATA.encode()
+
+
+@pytest.mark.parametrize("damage", SHAPES)
+def test_a_report_that_is_damaged(scripts: Scripts, damage: str) -> None:
+    split(scripts)
+    assert scripts.process().code == 0
+    assert scripts.collect().code == 0
+    (scripts.output / "job.json").write_bytes(SHAPES[damage])
+
+    line = scripts.collect().line
+
+    assert line.startswith(f"{scripts.output / 'job.json'} is damaged (")
+    assert line.endswith(": name another output directory, or remove that one first.")
