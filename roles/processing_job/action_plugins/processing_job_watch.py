@@ -43,8 +43,8 @@ class Progress:
         if self.rows:
             parts.append(f"{self.rows / passed:,.0f} rows/s")
         if 0 < self.done < self._total:
-            left = passed / self.done * (self._total - self.done)
-            parts.append(f"about {left // 60:.0f}:{left % 60:02.0f} left")
+            left = round(passed / self.done * (self._total - self.done))
+            parts.append(f"about {left // 60}:{left % 60:02} left")
         return ", ".join(parts) + (f" ({remark})" if remark else "")
 
     def show(self, line: str, *, last: bool = False) -> None:
@@ -101,20 +101,27 @@ class Watch:
         return f"chunk {lost[0]} failed {times} (on {boards or 'no board'}), last because {reason(last)}."
 
     def _cannot_place(self, answer: dict[str, Any], now: float) -> str | None:
-        slots = answer["slots"]
-        waiting = [task for task in answer["tasks"] if task["chunk"] in slots["waiting"] and task["ended"] is None]
-        if slots["running"] or slots["stopped"] or not waiting or "no suitable node" not in waiting[0]["message"]:
+        message = waits_for(answer)
+        # Boards that are full are so of another job, whose chunks end.
+        if "no suitable node" not in message or "insufficient resources" in message:
             self._stuck = None
             return None
         self._stuck = self._stuck or now
         if now - self._stuck < STUCK_FOR:
             return None
-        return f"no board takes a chunk any more: Swarm says {waiting[0]['message']}."
+        return f"no board takes a chunk any more: Swarm says {message}."
 
     def _late(self, now: float) -> str | None:
         if not self._deadline or now - self._began < self._deadline:
             return None
         return f"the deadline of {self._deadline:.0f} s has passed."
+
+
+def waits_for(answer: dict[str, Any]) -> str:
+    """Return what Swarm says of the chunks that wait, when none runs."""
+    slots = answer["slots"]
+    waiting = [task for task in answer["tasks"] if task["chunk"] in slots["waiting"] and task["ended"] is None]
+    return "" if slots["running"] or slots["stopped"] or not waiting else str(waiting[0]["message"])
 
 
 def reason(task: dict[str, Any]) -> str:
@@ -163,7 +170,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             progress.done = list(watch.statuses.values()).count("done")
             progress.rows += sum(receipt["rows_in"] for receipt in answer["receipts"])
             progress.failed = sum(task["state"] in ("failed", "rejected") for task in answer["tasks"])
-            progress.show(progress.line(len(slots["running"]), len(slots["waiting"])), last=message is not None)
+            line = progress.line(len(slots["running"]), len(slots["waiting"]), waits_for(answer))
+            progress.show(line, last=message is not None)
             if message is not None:
                 result |= {"message": message, "statuses": watch.statuses, "tasks": answer["tasks"], "changed": True}
                 return result

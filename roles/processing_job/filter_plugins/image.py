@@ -1,4 +1,4 @@
-"""What the image of a job is made of, and its name."""
+"""What the image of a job is made of, and the names and mounts of its containers."""
 
 from __future__ import annotations
 
@@ -27,8 +27,15 @@ def processing_job_service(job: str, number: int) -> str:
     """Return the name of a round's stack. A job's id may hold what the name of a stack may not, or be too long."""
     plain = job.replace(".", "-").replace("_", "-").rstrip("-")
     if plain != job or len(plain) > 30:
-        plain = f"{plain[:24].rstrip('-')}-{hashlib.sha256(job.encode()).hexdigest()[:8]}"
+        # The underscore, which no plain name has, keeps these names apart from those.
+        plain = f"{plain[:24].rstrip('-')}_{hashlib.sha256(job.encode()).hexdigest()[:8]}"
     return f"csvswarm-{plain}-{number}"
+
+
+def processing_job_mount(source: str, target: str, *words: str) -> str:
+    """Return what docker's --mount takes for a bind: a record of CSV, so a path may hold commas and quotes."""
+    fields = ["type=bind", f"source={source}", f"target={target}", *words]
+    return ",".join('"' + field.replace('"', '""') + '"' if set(field) & set(',"\r\n') else field for field in fields)
 
 
 class FilterModule:
@@ -36,4 +43,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""
-        return {"processing_job_image": processing_job_image, "processing_job_service": processing_job_service}
+        return {
+            "processing_job_image": processing_job_image,
+            "processing_job_mount": processing_job_mount,
+            "processing_job_service": processing_job_service,
+        }

@@ -17,6 +17,8 @@ KEPT_PART, KEPT_LEAST = 0.15, 128 * MB
 LEAST, MOST = 256 * MB, 512 * MB
 #: A chunk is worth a container's start (1 to 3 s) when it is about ten seconds of work; slow boards do 5 to 10 MB/s.
 CHUNK_BYTES, LEAST_CHUNK_BYTES = 64 * MB, 4 * MB
+#: A larger one is several minutes of work to lose with a board, and in the end more than chunk_limit allows.
+MOST_CHUNK_BYTES = 1000 * MB
 CHUNKS_PER_SLOT = 4
 UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30}
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -103,7 +105,7 @@ def _chunks(size: int, slots: int) -> int:
     if not slots:
         return 1
     wanted = min(-(-size // CHUNK_BYTES), CHUNKS_PER_SLOT * slots)
-    return int(max(wanted, min(slots, -(-size // LEAST_CHUNK_BYTES)), 1))
+    return int(max(wanted, min(slots, -(-size // LEAST_CHUNK_BYTES)), -(-size // MOST_CHUNK_BYTES), 1))
 
 
 class FilterModule:
