@@ -1,7 +1,7 @@
-"""Record what an engine says of a service, as the tests read it: on a manager, python3 record.py SERVICE [TIMES] [PAUSE].
+"""Record what an engine says of a service, as the tests read it: python3 record.py SERVICE [TIMES] [PAUSE].
 
-Prints one line of JSON for each look. Kept is what tells one task from another; addresses, certificates, labels and
-specifications are not.
+Runs on a manager, as root, and prints one line of JSON for each look. Kept is what tells one task from another;
+addresses, certificates, labels and specifications are not.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def test_a_file_is_read_once(source: Path, tmp_path: Path) -> None:
     assert digest.digest(source, cache) == "what was remembered"
 
 
-@pytest.mark.parametrize("change", ["content", "length", "another file in its place"])
+@pytest.mark.parametrize("change", ["content", "content at the same time", "length", "another file in its place"])
 def test_a_changed_file_is_read_again(source: Path, tmp_path: Path, change: str) -> None:
     cache = tmp_path / "cache"
     digest.digest(source, cache)
@@ -53,6 +53,9 @@ def test_a_changed_file_is_read_again(source: Path, tmp_path: Path, change: str)
     if change == "content":
         source.write_bytes(b"a,b\n1,3\n")
         os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    elif change == "content at the same time":
+        source.write_bytes(b"a,b\n1,3\n")
+        same_times(source, before)
     elif change == "length":
         source.write_bytes(b"a,b\n1,22\n")
         same_times(source, before)

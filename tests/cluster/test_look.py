@@ -1,0 +1,312 @@
+"""What the manager sees of a round: receipts on the share, and tasks as a real engine told them."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.conftest import RecordedEngine
+from tests.cluster.plugins import look, recorded, tasks
+from tests.helpers import Scripts
+
+BOARDS = {"board1", "board2", "board3"}
+DATA = "a,b\n" + "".join(f"{n},{n % 7}\n" for n in range(2400))
+
+
+def by_chunk(told: list[dict[str, Any]], chunk: int) -> list[dict[str, Any]]:
+    return sorted((task for task in told if task["chunk"] == chunk), key=lambda task: float(task["started"]))
+
+
+def slots(name: str, chunks: int) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = look.slots(tasks(name), set(range(11, 11 + chunks)))
+    return found
+
+
+# -- tasks -------------------------------------------------------------------------------------------------------------
+
+
+def test_tasks_of_a_job_that_is_done() -> None:
+    told = tasks("done")
+
+    assert sorted(task["chunk"] for task in told) == list(range(11, 35))
+    assert {task["state"] for task in told} == {"complete"}
+    assert {task["exit"] for task in told} == {0}
+    assert {task["board"] for task in told} == BOARDS
+    assert len({task["attempt"] for task in told}) == 24
+    assert all(task["started"] < task["ended"] for task in told)
+
+
+def test_tasks_that_wait() -> None:
+    told = tasks("waiting")
+    pending = [task for task in told if task["state"] == "pending"]
+
+    assert len(pending) == 18
+    for task in pending:
+        assert (task["board"], task["exit"], task["ended"]) == ("", None, None)
+        assert task["message"] == "no suitable node (insufficient resources on 3 nodes)"
+    assert {task["state"]: task["ended"] for task in told if task["exit"] is None} == {
+        "pending": None,
+        "preparing": None,
+        "starting": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("slot", "code", "message"),
+    [
+        (2, 1, "task: non-zero exit (1)"),
+        (3, 137, "task: non-zero exit (137)"),
+        (4, 142, "task: non-zero exit (142)"),
+        (5, 137, "task: non-zero exit (137)"),  # of the one that ran out of memory
+    ],
+)
+def test_attempts_that_failed(slot: int, code: int, message: str) -> None:
+    told = by_chunk(tasks("gave-up"), 10 + slot)
+
+    # restart_policy: two restarts after the first try
+    assert [(task["state"], task["exit"], task["message"]) for task in told] == [("failed", code, message)] * 3
+    assert all(task["board"] in BOARDS for task in told)
+    assert all(one["ended"] <= next_one["started"] for one, next_one in pairwise(told))
+
+
+def test_an_attempt_that_runs_has_no_exit_code_yet() -> None:
+    [task] = by_chunk(tasks("gave-up"), 16)
+
+    assert (task["state"], task["exit"], task["ended"], task["message"]) == ("running", None, None, "started")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "unmounted",
+            'invalid mount config for type "bind": bind source path does not exist: /srv/csvswarm/jobs/not-there',
+        ),
+        ("no-image", "No such image: csvswarm-job:000000000000"),
+    ],
+)
+def test_attempts_that_a_board_refused(name: str, message: str) -> None:
+    told = tasks(name)
+
+    assert len(told) == 6
+    for task in told:
+        # No container ever was, so there is no exit code, whatever the engine writes.
+        assert (task["state"], task["exit"], task["message"]) == ("rejected", None, message)
+        assert task["board"] in BOARDS
+        assert task["ended"] is not None
+
+
+def test_tasks_of_a_board_that_is_drained() -> None:
+    told = tasks("drained")
+
+    first, second = by_chunk(told, 11)
+    assert (first["state"], first["exit"], first["board"]) == ("shutdown", 143, "board2")
+    assert (second["state"], second["exit"], second["board"]) == ("starting", None, "board1")
+    assert first["ended"] is not None
+    assert second["ended"] is None
+
+
+def test_a_task_of_a_board_that_has_left_the_swarm() -> None:
+    task = recorded("done")["tasks"][0]
+
+    assert look.told(task, {}, list(range(11, 60)))["board"] == ""
+
+
+@pytest.mark.parametrize(
+    ("stamp", "seconds"),
+    [
+        ("1970-01-01T00:00:00Z", 0.0),
+        ("2026-01-31T10:15:00.5Z", 1769854500.5),
+        ("2026-01-31T10:15:00.123456789Z", 1769854500.123456789),
+        ("2026-01-31T10:15:00.957265136Z", 1769854500.957265136),
+        ("2024-02-29T23:59:59.000000001Z", 1709251199.000000001),
+    ],
+)
+def test_times(stamp: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+
+    assert look.seconds(stamp) == seconds
+
+
+# -- slots -------------------------------------------------------------------------------------------------------------
+
+
+def test_slots_while_tasks_wait() -> None:
+    told = tasks("waiting")
+    done = {task["chunk"] for task in told if task["state"] == "complete"}
+
+    found = look.slots(told, set(range(11, 35)) - done)
+
+    assert len(found["running"]) == 2
+    assert len(found["waiting"]) == 18
+    assert found["stopped"] == []
+
+
+def test_slots_whose_attempts_fail_go_on_while_swarm_tries() -> None:
+    assert slots("failing", 6) == {"running": [12, 13, 14, 15, 16], "waiting": [], "stopped": [11]}
+
+
+def test_slots_that_swarm_gave_up() -> None:
+    assert slots("gave-up", 6) == {"running": [16], "waiting": [], "stopped": [11, 12, 13, 14, 15]}
+    assert slots("unmounted", 2) == {"running": [], "waiting": [], "stopped": [11, 12]}
+    assert slots("no-image", 2) == {"running": [], "waiting": [], "stopped": [11, 12]}
+
+
+def test_slots_that_no_board_takes() -> None:
+    assert slots("too-large", 2) == {"running": [], "waiting": [11, 12], "stopped": []}
+
+
+@pytest.mark.parametrize("name", ["draining", "drained"])
+def test_slots_of_a_drained_board_are_on_their_way_elsewhere(name: str) -> None:
+    assert slots(name, 6) == {"running": [11, 12, 13, 14, 15, 16], "waiting": [], "stopped": []}
+
+
+def test_slots_before_swarm_has_made_their_tasks() -> None:
+    assert look.slots([], {3, 1}) == {"running": [], "waiting": [1, 3], "stopped": []}
+
+
+def test_only_chunks_without_a_receipt_are_told() -> None:
+    assert look.slots(tasks("gave-up"), {13}) == {"running": [], "waiting": [], "stopped": [13]}
+
+
+# -- receipts ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Scripts:
+    """A job of 24 chunks that was split, and none of it processed."""
+    source = tmp_path / "data.csv"
+    source.write_text(DATA)
+    scripts = Scripts(tmp_path)
+    split = scripts.split(source, "--chunks", "24", "--workers", "1", "--durable", "--plan").done
+    assert split["round"] == {"number": 1, "generation": 1, "chunks": list(range(1, 25))}
+    return scripts
+
+
+def process(scripts: Scripts, *slots: int) -> None:
+    for slot in slots:
+        run = scripts.process("--round", "1", "--slot", str(slot), "--attempt", f"task{slot}")
+        assert run.done["status"] == "done"
+
+
+def receipts(scripts: Scripts, *known: int, chunks: range = range(1, 25), generation: int = 1) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = look.read_receipts(scripts.job, generation, list(chunks), set(known))
+    return found
+
+
+def test_receipts_are_told_once(scripts: Scripts) -> None:
+    assert receipts(scripts) == []
+
+    process(scripts, 2, 7)
+
+    rows = [chunk["rows"] for chunk in json.loads((scripts.job / "manifest.json").read_text())["chunks"]]
+    assert receipts(scripts) == [
+        {"chunk": number, "status": "done", "board": os.uname().nodename, "rows_in": rows[number - 1], "rejected": 0}
+        for number in (2, 7)
+    ]
+    assert [receipt["chunk"] for receipt in receipts(scripts, 2)] == [7]
+    assert receipts(scripts, 2, 7) == []
+
+
+def test_receipts_of_another_round_do_not_count(scripts: Scripts) -> None:
+    process(scripts, 2, 7)
+
+    assert receipts(scripts, chunks=range(3, 7)) == []
+    assert receipts(scripts, generation=2) == []
+
+
+def test_looking_leaves_nothing_behind(scripts: Scripts) -> None:
+    process(scripts, 2)
+    before = sorted(path.name for path in scripts.job.rglob("*"))
+
+    receipts(scripts)
+
+    assert sorted(path.name for path in scripts.job.rglob("*")) == before
+
+
+# -- both --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "PAUSE", 0)
+
+
+def looked(engine: RecordedEngine, scripts: Scripts, *known: int, wait: float = 0) -> dict[str, Any]:
+    asking = look.Engine(engine.path)
+    with closing(asking._connection):  # noqa: SLF001 - the module leaves that to its end
+        found: dict[str, Any] = look.look(asking, scripts.job, "csvswarm-demo-1_chunks", 1, list(known), wait)
+    return found
+
+
+def test_a_look(scripts: Scripts, engine: RecordedEngine) -> None:
+    engine.show("waiting")
+    process(scripts, 3)
+
+    answer = looked(engine, scripts)
+
+    assert answer["total"] == 24
+    assert [receipt["chunk"] for receipt in answer["receipts"]] == [3]
+    assert len(answer["tasks"]) == 24
+    assert {task["board"] for task in answer["tasks"]} == BOARDS | {""}
+    assert 3 not in [chunk for found in answer["slots"].values() for chunk in found]
+    # What Ansible carries to the control node.
+    assert json.loads(json.dumps(answer)) == answer
+
+
+def test_the_engine_is_asked_for_the_tasks_of_this_service_alone(scripts: Scripts, engine: RecordedEngine) -> None:
+    engine.show("waiting")
+
+    looked(engine, scripts)
+
+    kinds = [(path.rpartition("/")[2], filters) for path, filters in engine.asked]
+    assert kinds[0] == ("nodes", {})
+    assert set(map(str, kinds[1:])) == {str(("tasks", {"service": ["csvswarm-demo-1_chunks"]}))}
+    # The oldest engine of a supported board, Debian 12's, speaks nothing newer.
+    assert {path.split("/")[1] for path, _ in engine.asked} == {"v1.41"}
+
+
+def test_a_look_lasts_until_something_is_new(scripts: Scripts, engine: RecordedEngine) -> None:
+    engine.show("waiting", "waiting", "waiting", "done")
+    done = [task["Slot"] for task in recorded("waiting")["tasks"] if task["Status"]["State"] == "complete"]
+
+    answer = looked(engine, scripts, *done, wait=3600)
+
+    # The tasks were asked for until they had changed: nothing is to be had of a slot that has ended without a receipt.
+    assert [path.rpartition("/")[2] for path, _ in engine.asked] == ["nodes"] + ["tasks"] * 4
+    assert answer["receipts"] == []
+    assert len(answer["slots"]["stopped"]) == 24 - len(done)
+
+
+def test_a_look_ends_when_nothing_is_left(scripts: Scripts, engine: RecordedEngine) -> None:
+    engine.show("waiting")
+
+    answer = looked(engine, scripts, *range(1, 25), wait=3600)
+
+    assert answer["slots"] == {"running": [], "waiting": [], "stopped": []}
+    assert len(engine.asked) == 2
+
+
+def test_a_look_ends_after_its_time(scripts: Scripts, engine: RecordedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.show("waiting")
+    done = [task["Slot"] for task in recorded("waiting")["tasks"] if task["Status"]["State"] == "complete"]
+    clock = iter([100.0, 102.0, 104.0, 105.5])
+    monkeypatch.setattr(look.time, "monotonic", lambda: next(clock))
+
+    answer = looked(engine, scripts, *done, wait=5)
+
+    assert len(engine.asked) == 1 + 3
+    assert len(answer["slots"]["waiting"]) == 18
+
+
+def test_an_engine_without_the_service_says_so(scripts: Scripts, engine: RecordedEngine) -> None:
+    engine.show("removed")
+
+    with pytest.raises(OSError, match="the engine says: service csvswarm-rec24-1_chunks not found"):
+        looked(engine, scripts)
