@@ -26,14 +26,18 @@ def test_the_result_is_that_of_a_run_without_faults(seed: int, tmp_path: Path, s
     prepared = prepare(SCENARIOS[seed % len(SCENARIOS)], shared)
     schedule = Schedule(seed, prepared, tmp_path, mounts)
     with removed_if_good(tmp_path):
-        schedule.perform()
-        note(schedule)
+        try:
+            schedule.perform()
+        except AssertionError as error:
+            note(schedule, str(error))
+            raise
+        note(schedule, "")
 
 
-def note(schedule: Schedule) -> None:
+def note(schedule: Schedule, failed: str) -> None:
     """Append how the runs of a schedule ended to the log that `make chaos` sums up."""
     if LOG:
+        told = {"seed": schedule.seed, "attack": schedule.attack, "scenario": schedule.prepared.scenario.name}
         with Path(LOG).open("a") as log:
             fcntl.flock(log, fcntl.LOCK_EX)
-            told = {"seed": schedule.seed, "attack": schedule.attack, "scenario": schedule.prepared.scenario.name}
-            log.write(json.dumps({**told, "runs": schedule.ends()}) + "\n")
+            log.write(json.dumps({**told, "failed": failed, "runs": schedule.ends()}) + "\n")

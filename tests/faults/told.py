@@ -23,7 +23,8 @@ def summary(log: Path) -> str:
     """Return a table: fault, runs, how many were surely hit, and how they ended."""
     schedules = [json.loads(line) for line in log.read_text().splitlines()]
     runs = [run for schedule in schedules for run in schedule["runs"]]
-    lines = [f"{len(schedules)} schedules, {len(runs)} runs of the scripts", ""]
+    failed = [schedule["seed"] for schedule in schedules if schedule["failed"]]
+    lines = [f"{len(schedules)} schedules, {len(runs)} runs of the scripts", f"broke the promise: {failed}", ""]
     lines.append(f"{'fault':45} {'runs':>6} {'hit':>6} {'done':>6} {'failed':>7} {'killed':>7}")
     for kind, name in NAMES.items():
         of_kind = [run for run in runs if run["fault"] == kind]
