@@ -95,7 +95,7 @@ def test_the_same_message_as_on_one_machine(desk: Desk, mistake: str) -> None:
 
 def test_bad_records_are_set_aside(desk: Desk) -> None:
     (desk.place / "bad.csv").write_text(BAD)
-    said = {"input": "bad.csv", "on_error": "quarantine", "chunks": 3, "processor": "transform"}
+    said: dict[str, Any] = {"input": "bad.csv", "on_error": "quarantine", "chunks": 3, "processor": "transform"}
 
     swarm = desk.run("swarm", **said)
 
@@ -105,7 +105,7 @@ def test_bad_records_are_set_aside(desk: Desk) -> None:
 
 def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
     (desk.place / "slow.py").write_text(SLOW)
-    said = {"processor": "./slow.py", "chunks": 6}
+    said: dict[str, Any] = {"processor": "./slow.py", "chunks": 6}
     job = f"stopped-{os.getpid()}"
     with subprocess.Popen(
         desk.command("swarm", job, said),
@@ -137,7 +137,7 @@ def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
 
 def test_what_was_sent_once_is_not_sent_again(desk: Desk) -> None:
     (desk.place / "mine.csv").write_text(f"a,b\n{uuid.uuid4()},1\n")
-    said = {"input": "mine.csv", "processor": "transform", "chunks": 1}
+    said: dict[str, Any] = {"input": "mine.csv", "processor": "transform", "chunks": 1}
 
     first, second = desk.run("swarm", **said), desk.run("swarm", **said)
 
