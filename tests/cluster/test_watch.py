@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.cluster.plugins import ROLE, look, tasks, watch
+from tests.cluster.plugins import ROLE, look, recorded, tasks, watch
 
 
 @dataclass
@@ -364,3 +364,9 @@ def test_whether_the_run_is_watched_is_known_from_its_parent(tmp_path: Path, ter
         os.close(theirs)
 
     assert (tmp_path / "said").read_text() == f"{terminal}\n"
+
+
+def test_a_service_that_was_removed_is_no_manager_that_is_away() -> None:
+    said = recorded("removed")["answer"]["message"].replace("rec24-1", "csvswarm-job-1_chunks")
+
+    assert watch.REMOVED in said

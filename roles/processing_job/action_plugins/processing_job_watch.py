@@ -20,13 +20,15 @@ STUCK_FOR = 120.0
 #: A manager that is power-cycled is away for a minute or two; the boards work on.
 PATIENCE = 900.0
 LINE_EVERY = 10.0
+#: How the engine says that there is no such service.
+REMOVED = "_chunks not found"
 
 
 class Progress:
     """The line that tells how far a round is: rewritten in place on a terminal, one now and then in a log."""
 
     def __init__(self, total: int) -> None:
-        self._total = total
+        self.total = total
         self._began = time.monotonic()
         self._told = self._began
         self._live = on_terminal()
@@ -35,15 +37,15 @@ class Progress:
     def line(self, running: int, waiting: int, remark: str = "") -> str:
         """Return the line. Rows are those of finished chunks."""
         passed = max(time.monotonic() - self._began, 0.001)
-        parts = [f"chunks {self.done}/{self._total} done", f"{running} running"]
+        parts = [f"chunks {self.done}/{self.total} done", f"{running} running"]
         if waiting:
             parts.append(f"{waiting} waiting")
         if self.failed:
             parts.append(f"{self.failed} failed attempt{'s' * (self.failed > 1)}")
         if self.rows:
             parts.append(f"{self.rows / passed:,.0f} rows/s")
-        if 0 < self.done < self._total:
-            left = round(passed / self.done * (self._total - self.done))
+        if 0 < self.done < self.total:
+            left = round(passed / self.done * (self.total - self.done))
             parts.append(f"about {left // 60}:{left % 60:02} left")
         return ", ".join(parts) + (f" ({remark})" if remark else "")
 
@@ -152,19 +154,23 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
         result: dict[str, Any] = super().run(tmp, task_vars)
         asked = dict(self._task.args)
         watch = Watch(float(asked.pop("deadline", 0)))
-        progress: Progress | None = None
+        progress = Progress(0)
         heard = time.monotonic()
         while True:
             answer = self._look(asked | {"known": watch.known}, task_vars)
             if "failed" in answer:
                 away = time.monotonic() - heard
+                if REMOVED in answer["msg"]:
+                    return result | {
+                        "message": "its service was removed, by jobs.yml or by another run of the same job."
+                    }
                 if away > PATIENCE:
                     return result | {"failed": True, "msg": answer["msg"]}
-                (progress or Progress(0)).show(f"the manager does not answer since {away:.0f} s: {answer['msg']}")
+                progress.show(f"the manager does not answer since {away:.0f} s: {answer['msg']}")
                 time.sleep(2)
                 continue
             heard = time.monotonic()
-            progress = progress or Progress(answer["total"])
+            progress.total = answer["total"]
             message = watch.verdict(answer)
             slots = answer["slots"]
             progress.done = list(watch.statuses.values()).count("done")

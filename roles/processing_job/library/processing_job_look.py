@@ -76,7 +76,6 @@ slots:
   type: dict
 """
 
-API = "/v1.41"
 PAUSE = 0.5
 #: States of a Swarm task that is on its way to a container, or in one.
 STARTING = ("assigned", "accepted", "preparing", "ready", "starting", "running")
@@ -84,7 +83,10 @@ WAITING = ("new", "allocated", "pending")
 
 
 class Engine:
-    """The local engine's API, over one connection that is opened before the rights to open it are given up."""
+    """The local engine's API, over one connection that is opened before the rights to open it are given up.
+
+    Asked without a version, every engine answers in its newest, and what is read here has been the same in all of them.
+    """
 
     def __init__(self, path: str = "/run/docker.sock") -> None:
         self._connection = http.client.HTTPConnection("localhost", timeout=30)
@@ -95,7 +97,7 @@ class Engine:
     def get(self, path: str, **filters: list[str]) -> list[dict[str, Any]]:
         """Return the list at `path`. Raises OSError with the engine's own words."""
         query = urllib.parse.urlencode({"filters": json.dumps(filters)})
-        self._connection.request("GET", f"{API}{path}?{query}")
+        self._connection.request("GET", f"{path}?{query}")
         answer = self._connection.getresponse()
         body = json.loads(answer.read())
         if answer.status != http.client.OK:
