@@ -71,8 +71,8 @@ class Clone:
         return Run(done.returncode, done.stdout)
 
     def files(self) -> set[Path]:
-        """Every file and directory in the clone."""
-        return set(self.root.rglob("*"))
+        """Every file and directory in the clone, but for what Python compiles."""
+        return {path for path in self.root.rglob("*") if "__pycache__" not in path.parts}
 
 
 @pytest.fixture

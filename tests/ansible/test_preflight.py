@@ -36,7 +36,13 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"null_values": "NA"}, "null_values: 'NA' is not a list of texts."),
     ({"null_values": [0]}, "null_values: '[0]' is not a list of texts."),
     ({"engine": "cloud"}, "engine: 'cloud' is none of auto, local, swarm."),
-    ({"engine": "swarm"}, "add -e engine=local"),
+    ({"engine": "swarm"}, "engine: the inventory has no board in swarm_manager."),
+    ({"input": "share:x.csv"}, "leave out -e engine=local"),
+    ({"memory": "lots"}, "memory: 'lots' is neither auto nor an amount like 400MB"),
+    ({"memory": "1MB"}, "from 64MB on"),
+    ({"cpus": "all"}, "cpus: 'all' is not a number of cores like 1 or 0.5."),
+    ({"chunk_limit": "1h"}, "chunk_limit: '1h' is not a number of seconds"),
+    ({"deadline": -1}, "deadline: '-1' is not a number of seconds"),
 ]
 
 
@@ -76,5 +82,10 @@ def test_boards_in_the_inventory_choose_the_engine(clone: Clone) -> None:
 
     run = clone.run_job("-e", "input=files/samples/flights.csv")
 
-    assert "jobs do not run on the boards yet" in run.message
+    # There is no such board. It is the run's last word, after Ansible's own about the connection.
+    assert run.code != 0
+    last = " ".join(run.output.rpartition("fatal: [localhost]: FAILED!")[2].split())
+    assert "board1: " in last
+    assert "no manager is on" in last
+    assert "add -e engine=local to run the job on this machine" in last
     assert clone.run_job("-e", "input=files/samples/flights.csv", "-e", "engine=local", "--check").code == 0
