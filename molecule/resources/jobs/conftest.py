@@ -89,6 +89,21 @@ class Desk:
         )
         return Run(done.returncode, done.stdout, self.place / f"out-{job}")
 
+    def ask(self, host: str, module: str, arguments: str) -> str:
+        """Run one module on a board, as root, and return what ansible says."""
+        inventories = json.loads(os.environ["CSVSWARM_INVENTORIES"])
+        ansible = ANSIBLE_PLAYBOOK.with_name("ansible")
+        words = "--become", "--one-line", f"--module-name={module}", f"--args={arguments}"
+        done = subprocess.run(
+            [ansible, *inventories, host, *words],
+            cwd=ROOT,
+            env=self.environment(),
+            check=True,
+            text=True,
+            capture_output=True,
+        )
+        return done.stdout
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:

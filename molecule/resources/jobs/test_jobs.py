@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import uuid
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +14,6 @@ import pytest
 if TYPE_CHECKING:
     from molecule.resources.jobs.conftest import Desk
 
-ROOT = Path(__file__).resolve().parents[3]
 MINE = """
 import pandas as pd
 
@@ -152,11 +149,7 @@ def test_nothing_is_left_running(desk: Desk) -> None:
     run = desk.run("swarm", chunks=2, processor="transform")
 
     assert run.code == 0, run.output
-    ask = [
-        "ansible", *json.loads(os.environ["CSVSWARM_INVENTORIES"]), "swarm_manager", "--become", "--one-line",
-        "--module-name=ansible.builtin.command",
-        f"--args=docker service ls --quiet --filter label=csvswarm.job={run.report['job_id']}",
-    ]  # fmt: skip
-    told = subprocess.run(ask, cwd=ROOT, env=desk.environment(), check=True, text=True, capture_output=True)
-    assert "(stdout)" in told.stdout
-    assert told.stdout.rstrip().endswith("(stdout)"), told.stdout
+    services = f"docker service ls --quiet --filter label=csvswarm.job={run.report['job_id']}"
+    told = desk.ask("swarm_manager", "ansible.builtin.command", services)
+    assert "(stdout)" in told
+    assert told.rstrip().endswith("(stdout)"), told
