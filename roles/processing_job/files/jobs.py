@@ -42,14 +42,15 @@ def about(job: Path) -> dict[str, Any]:
 
 def nothing(job: Path) -> dict[str, Any]:
     """Return what can be said of a job whose directory says nothing."""
-    said = dict.fromkeys(("input", "processor", "request"), {}) | dict.fromkeys(("errors", "logs"), [])
-    numbers = dict.fromkeys(("chunks", "finished", "rows", "changed"), 0)
     shared = (job.parent.parent / SENTINEL).exists()
-    return said | numbers | {
+    return {
         "job": job.name,
-        "output": "",
         "shared": shared,
         "wish": read(asked(job)) if shared else {},
+        **dict.fromkeys(("chunks", "finished", "rows", "changed"), 0),
+        **{name: {} for name in ("input", "processor", "request")},
+        **{name: [] for name in ("errors", "logs")},
+        "output": "",
     }
 
 
