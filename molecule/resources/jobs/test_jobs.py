@@ -8,15 +8,11 @@ import signal
 import subprocess
 import uuid
 from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from lab_kit.desk import ROOT, Desk
 
-if TYPE_CHECKING:
-    from molecule.resources.jobs.conftest import Desk
-
-ROOT = Path(__file__).resolve().parents[3]
 MINE = """
 import pandas as pd
 
@@ -55,7 +51,7 @@ def test_the_same_bytes_as_on_one_machine(desk: Desk, processor: str) -> None:
 def test_chunks_are_spread_as_reserved(desk: Desk) -> None:
     run = desk.run("swarm", chunks=24, processor="transform")
 
-    attempts = [attempt for attempt in run.report["attempts"] if attempt["counts"]]
+    attempts = run.counting
     by_board: dict[str, list[dict[str, Any]]] = {}
     for attempt in sorted(attempts, key=lambda one: one["started"]):
         by_board.setdefault(attempt["board"], []).append(attempt)
@@ -108,14 +104,7 @@ def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
     (desk.place / "slow.py").write_text(SLOW)
     said: dict[str, Any] = {"processor": "./slow.py", "chunks": 6}
     job = f"stopped-{os.getpid()}"
-    with subprocess.Popen(
-        desk.command("swarm", job, said),
-        cwd=desk.place,
-        env=desk.environment(),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as begun:
+    with desk.begin(job, said) as begun:
         assert begun.stdout
         seen = []
         for line in begun.stdout:
@@ -130,7 +119,7 @@ def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
 
     assert again.files == desk.run("local", **said).files
     # What was done before the interruption was not done again.
-    attempts = [attempt for attempt in again.report["attempts"] if attempt["counts"]]
+    attempts = again.counting
     first = [attempt for attempt in attempts if attempt["ended"] < max(a["started"] for a in attempts)]
     assert first
     assert len({attempt["chunk"] for attempt in attempts}) == len(attempts) == 6
