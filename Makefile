@@ -79,7 +79,7 @@ test: lint  ## run every check and every test but Molecule's
 lint: lint-python lint-ansible  ## run the checks only
 
 # What there is of it.
-PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins roles/*/library roles/*/files/*.py molecule \
+PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins playbooks/*_plugins roles/*/library roles/*/files/*.py molecule \
     tests tools bench)
 
 .PHONY: lint-python

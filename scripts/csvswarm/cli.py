@@ -95,5 +95,6 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
 
 
 def _fail(message: str) -> int:
-    print(message, file=sys.stderr)
+    with contextlib.suppress(OSError):  # standard error may be a file on a full disk
+        print(message, file=sys.stderr)
     return REPORTED

@@ -290,6 +290,20 @@ def test_second_attempts_are_tasks_of_the_same_chunks(scripts: Scripts, engine: 
     ]
 
 
+def test_the_newest_log_of_a_stopped_chunk_is_told(scripts: Scripts, engine: RecordedEngine) -> None:
+    engine.show("done")
+    for age, name, text in ((2, "a", "first"), (1, "b", "a line\nthe last line\n"), (3, "c", "older")):
+        log = scripts.job / f"logs/0001-000007-{name}.log"
+        log.write_text(text)
+        os.utime(log, (1e9 - age, 1e9 - age))
+    (scripts.job / "logs/0002-000008-a.log").write_text("of another round")
+
+    answer = looked(engine, scripts, *range(1, 7))
+
+    path = str(scripts.job / "logs/0001-000007-b.log")
+    assert answer["logs"] == [{"chunk": 7, "path": path, "last": "the last line"}]
+
+
 def test_a_look_lasts_until_something_is_new(scripts: Scripts, engine: RecordedEngine) -> None:
     engine.show("waiting", "waiting", "waiting", "done")
     done = [task["Slot"] for task in recorded("waiting")["tasks"] if task["Status"]["State"] == "complete"]

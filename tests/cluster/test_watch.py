@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -48,6 +49,7 @@ def answer(name: str, chunks: int, *receipts: tuple[int, str]) -> dict[str, Any]
         "total": chunks,
         "tasks": told,
         "slots": look.slots(told, left),
+        "logs": [],
     }
 
 
@@ -105,6 +107,21 @@ def test_a_slot_that_stays_stopped_was_given_up(clock: Clock) -> None:
     verdict = one.verdict(gave_up | {"receipts": []})
     assert re.fullmatch(
         r"chunk 12 failed 3 times \(on board\d(, board\d)*\), last because task: non-zero exit \(1\)\.", verdict
+    )
+
+
+def test_the_log_of_the_attempts_is_named(clock: Clock) -> None:
+    one = watch.Watch(0)
+    logs = [
+        {"chunk": chunk, "path": f"/share/jobs/demo/logs/0001-0000{chunk - 10:02}-x.log", "last": f"of {chunk}"}
+        for chunk in (13, 12)
+    ]
+    gave_up = answer("gave-up", 6, (11, "done")) | {"logs": logs}
+
+    one.verdict(gave_up)
+    clock.now += watch.STOPPED_FOR
+    assert one.verdict(later(gave_up)).endswith(
+        "(1). Its log on the share, /share/jobs/demo/logs/0001-000002-x.log, ends with: of 12"
     )
 
 
@@ -337,6 +354,22 @@ def test_reasons(name: str, chunk: int, words: str) -> None:
     ended = [task for task in tasks(name) if task["chunk"] == chunk and task["ended"]]
 
     assert {watch.reason(task) for task in ended} == {words}
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.ENOSPC, "no space is left on the share"),
+        (errno.EDQUOT, "no space is left on the share"),
+        (errno.EROFS, r"the share may not be written to from board\d: it is read-only"),
+        (errno.EIO, r"Input/output error \(on board\d\)"),
+        (127, r"task: non-zero exit \(1\)"),
+    ],
+)
+def test_the_systems_errors_have_words(code: int, words: str) -> None:
+    ended = next(task for task in tasks("gave-up") if task["chunk"] == 12 and task["ended"])
+
+    assert re.match(words, watch.reason(ended | {"exit": code}))
 
 
 def test_the_board_without_the_share_is_named() -> None:

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-
-from molecule.resources.jobs.conftest import BASE, SAMPLE
-
-if TYPE_CHECKING:
-    from molecule.resources.jobs.conftest import Desk
+from lab_kit.desk import BASE, SAMPLE, Desk
+from lab_kit.lab import SHARE, Lab
 
 
 @pytest.fixture
-def base(desk: Desk) -> str:
+def base(desk: Desk, reached: Lab) -> str:
     """The base of the image on the board that builds, as if it had been pulled there; its name makes the image new."""
     name = f"csvswarm-base:{uuid.uuid4().hex[:8]}"
     archive = desk.place / "base.tar"
     subprocess.run(["docker", "tag", BASE, name], check=True)
     subprocess.run(["docker", "save", "--output", archive, name], check=True)
     subprocess.run(["docker", "rmi", name], check=True, capture_output=True)
-    there = "/var/tmp/base.tar"  # noqa: S108 - on a board that is thrown away
-    desk.ask("swarm_manager", "ansible.builtin.copy", f"src={archive} dest={there} mode=0600")
-    desk.ask("swarm_manager", "ansible.builtin.command", f"docker load --input {there}")
+    with archive.open("rb") as file:
+        subprocess.run([*reached.manager.ssh, "sudo docker load"], stdin=file, check=True)
     return name
 
 
@@ -38,10 +34,12 @@ def test_a_board_builds_the_image(desk: Desk, base: str, monkeypatch: pytest.Mon
     assert "Build the image, and put it on the share" in run.output
 
 
-def test_an_input_that_lies_on_the_share(desk: Desk) -> None:
-    folder = "/srv/csvswarm/sets of mine"
-    desk.ask("nfs_server", "ansible.builtin.file", f"path='{folder}' state=directory mode=0755")
-    desk.ask("nfs_server", "ansible.builtin.copy", f"src='{SAMPLE}' dest='{folder}/flights.csv' mode=0644")
+def test_an_input_that_lies_on_the_share(desk: Desk, reached: Lab) -> None:
+    folder = f"{SHARE}/sets of mine"
+    reached.server.sh(f"mkdir -p '{folder}'")
+    with SAMPLE.open("rb") as file:
+        put = f"sudo tee '{folder}/flights.csv' >/dev/null"
+        subprocess.run([*reached.server.ssh, put], stdin=file, check=True)
     said: dict[str, Any] = {"processor": "transform", "options": {"where": "distance > 1000"}, "chunks": 3}
 
     run = desk.run("swarm", input="share:sets of mine/flights.csv", **said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from dataclasses import asdict, dataclass, field
@@ -26,6 +27,17 @@ LINE_EVERY = 10.0
 DONE_PART, SLOW_TIMES = 0.75, 1.5
 #: A second attempt is one more container to start, which a chunk that has not run for this long is not worth.
 SLOW_LEAST = 15.0
+#: An attempt's exit code is the number of a system's error, from here on it is Docker's or that of a signal.
+ENDS_OF_DOCKER = 125
+NO_SPACE = "no space is left on the share (free some, or remove old jobs with playbooks/jobs.yml -e action=prune)"
+ENDS = {
+    0: "it ended well but left no receipt",
+    errno.ENOSPC: NO_SPACE,
+    errno.EDQUOT: NO_SPACE,
+    errno.EROFS: "the share may not be written to from {board}: it is read-only",
+    errno.EACCES: "the share may not be written to from {board}: permission denied",
+    142: "it took longer than chunk_limit allows",
+}
 #: How the engine says that there is no such service.
 REMOVED = "_chunks not found"
 
@@ -157,7 +169,11 @@ class Watch:
         last = max(tasks, key=lambda task: float(task["started"]))
         boards = ", ".join(sorted({task["board"] for task in tasks} - {""}))
         times = f"{len(tasks)} time{'s' * (len(tasks) > 1)}"
-        return f"chunk {lost[0]} failed {times} (on {boards or 'no board'}), last because {reason(last)}."
+        told = f"chunk {lost[0]} failed {times} (on {boards or 'no board'}), last because {reason(last)}."
+        for log in answer["logs"]:
+            if log["chunk"] == lost[0]:
+                told += f" Its log on the share, {log['path']}, ends with: {log['last'] or '(nothing)'}"
+        return told
 
     def _cannot_place(self, answer: dict[str, Any], now: float) -> str | None:
         message = waits_for(answer)
@@ -193,12 +209,12 @@ def reason(task: dict[str, Any]) -> str:
     code = task["exit"]
     if code == 137 or "out of memory" in task["message"].lower():
         return "it was killed, most likely for want of memory (give it more with -e memory=800MB)"
-    if code == 142:
-        return "it took longer than chunk_limit allows"
-    if code == 0:
-        return "it ended well but left no receipt"
     if "bind source path does not exist" in task["message"]:
         return f"the share is not mounted on {task['board']}"
+    if code in ENDS:
+        return ENDS[code].format(board=task["board"])
+    if code is not None and 1 < code < ENDS_OF_DOCKER:
+        return f"{os.strerror(code)} (on {task['board']})"
     return str(task["message"] or task["state"]).rstrip(".")
 
 

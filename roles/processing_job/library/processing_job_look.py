@@ -71,6 +71,10 @@ slots:
   description: Chunks without a receipt by what Swarm does with them - running, waiting or stopped.
   returned: success
   type: dict
+logs:
+  description: The newest log of every stopped chunk that has one, with chunk, path and its last line.
+  returned: success
+  type: list
 """
 
 PAUSE = 0.5
@@ -167,6 +171,22 @@ def slots(tasks: list[dict[str, Any]], open_chunks: set[int]) -> dict[str, list[
     return found
 
 
+def read_logs(job: Path, number: int, slots: dict[int, int]) -> list[dict[str, Any]]:
+    """Return the newest log of each slot that says something: an attempt that failed has left one, unless it could not.
+
+    slots: slot -> its chunk.
+    """
+    found = []
+    for slot, chunk in slots.items():
+        logs = []
+        for path in (job / "logs").glob(f"{number:04d}-{slot:06d}-*.log"):
+            with suppress(OSError):
+                logs.append((path.stat().st_mtime, path, path.read_text(errors="replace").strip()))
+        for _, path, text in sorted(logs, reverse=True)[:1]:
+            found.append({"chunk": chunk, "path": str(path), "last": text.rpartition("\n")[2]})
+    return found
+
+
 def look(engine: Engine, job: Path, services: dict[int, str], known: list[int], wait: float) -> dict[str, Any]:
     """Return the module's answer, as soon as a receipt is new or a slot has stopped."""
     rounds = {number: json.loads((job / f"round-{number:04d}.json").read_text()) for number in sorted(services)}
@@ -185,7 +205,16 @@ def look(engine: Engine, job: Path, services: dict[int, str], known: list[int], 
         left = set(chunks) - set(known) - {receipt["chunk"] for receipt in receipts}
         found = slots(tasks, left)
         if receipts or found["stopped"] or not left or time.monotonic() > until:
-            return {"receipts": receipts, "total": len(chunks), "tasks": tasks, "slots": found}
+            logs = [
+                log
+                for number, one in rounds.items()
+                for log in read_logs(
+                    job,
+                    number,
+                    {slot: chunk for slot, chunk in enumerate(one["chunks"], 1) if chunk in found["stopped"]},
+                )
+            ]
+            return {"receipts": receipts, "total": len(chunks), "tasks": tasks, "slots": found, "logs": logs}
         time.sleep(PAUSE)
 
 
