@@ -38,6 +38,7 @@ class Lab:
             )
             for name, place in places["hosts"].items()
         }
+        self.addresses = [str(place["ansible_host"]) for place in places["hosts"].values()]
         children = groups["children"]
         self.manager, self.server = (
             self.boards[next(iter(children[group]["hosts"]))] for group in ("swarm_manager", "nfs_server")
