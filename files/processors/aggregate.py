@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from csvswarm.errors import OptionError
 from csvswarm.group_figures import GroupFigures, StateRows
 from csvswarm.group_state import (
@@ -30,6 +29,7 @@ from csvswarm.group_state import (
     key_names,
     present,
 )
+from csvswarm.lean import pa
 from csvswarm.processor import Context
 from csvswarm.rows import Rows
 from csvswarm.schema import ARROW

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from csvswarm.dialect import Dialect
 from csvswarm.errors import OptionError
 from csvswarm.expressions import Expression
+from csvswarm.lean import pa, pc
 from csvswarm.processor import Context
 from csvswarm.records import NOWHERE, Grammar, find, outside
 from csvswarm.rows import Rows

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from .chunk_reader import ChunkReader, read_range
 from .cut import Block, Chunk
 from .dialect import CANONICAL
 from .errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming
 from .job import Job, Manifest, Receipt
+from .lean import pa
 from .processor import Context, Processor, load_processor
 from .reader import Reader
 from .records import Positions

@@ -8,10 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from . import exact
 from .group_state import COUNT, FIRST, LARGEST, LAST, SMALLEST, SQUARES, SUM, VALUES, changes, group_names
+from .lean import pa
 from .schema import ARROW
 from .sortable import value_of
 from .text import canonical

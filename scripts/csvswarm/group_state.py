@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from . import exact
+from .lean import pa, pc
 from .sortable import keys_of
 
 #: The sorts of state, in the order in which they are read: counts come before what needs them.

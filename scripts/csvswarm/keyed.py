@@ -12,13 +12,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+from .lean import pa
 
 BATCH_ROWS = 8192
 HELD_ROWS = 1 << 19
 FAN_IN = 64
 
-Combine = Callable[[list[pa.Table]], pa.Table]
+Combine = Callable[[list[Any]], Any]  # of Arrow tables
 Key = tuple[tuple[bool, Any], ...]
 
 

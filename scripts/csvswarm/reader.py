@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from .dialect import Dialect
 from .errors import BadRecord, JobError, Misfit
 from .fields import Fields, Nulls, find_fields
+from .lean import pa
 from .parser import parse
 from .raw import raw_records
 from .records import Grammar, Positions, outside, starts_of

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pyarrow as pa
 import xxhash
 
 from .attempt import REJECTED_COLUMNS, load_job_processor
@@ -14,6 +13,7 @@ from .dialect import BOM, CANONICAL
 from .errors import JobError
 from .job import Job, Manifest, Receipt
 from .keyed import FAN_IN, merge_runs, write_run
+from .lean import pa
 from .processor import Context, Processor
 from .schema import Schema
 from .sinks import described, frame_table, read_table

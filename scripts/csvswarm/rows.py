@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from .lean import pa
 from .records import NOWHERE, Positions
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import pyarrow as pa
 import xxhash
 
 from .dialect import CANONICAL
 from .errors import ProcessorError, naming
 from .keyed import KeyedStore
+from .lean import pa
 from .processor import Processor
 from .text import Data, canonical, join_kinds, kind_of, rows_of
 

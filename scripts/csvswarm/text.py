@@ -10,22 +10,19 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 
 from .dialect import Dialect
 from .errors import OptionError
-from .lean import with_pandas
+from .lean import pa, pacsv, pc, with_pandas
 from .schema import NULL_VALUES
 
 #: Bytes, wherever they lie.
 Data = bytes | memoryview
 
-_NULLS = pa.array(NULL_VALUES, pa.string())
 _REPR_BELOW, _REPR_FROM = 1e-3, 1e10  # outside of these Arrow and Python differ about the exponent
 _WHOLE_BELOW = 1e15  # whole numbers below are written with all their digits
 
@@ -83,7 +80,7 @@ def canonical(array: pa.Array, kind: str | None) -> pa.Array:
     """
     if kind == "float" and pa.types.is_integer(array.type):
         array = array.cast(pa.float64(), safe=False)
-    for applies, text in _TEXTS:
+    for applies, text in _texts():
         if applies(array.type):
             return text(array)
     return pa.array([None if value is None else _text_of(value) for value in array.to_pylist()], pa.string())
@@ -96,7 +93,7 @@ def quoted(text: pa.Array, dialect: Dialect) -> tuple[pa.Array, bool]:
     missing value: the empty text, NA, null, ...
     """
     offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
-    needy = pc.is_in(text, value_set=_NULLS, skip_nulls=True)
+    needy = pc.is_in(text, value_set=_nulls(), skip_nulls=True)
     data = np.frombuffer(text.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
     special = np.zeros(256, dtype=bool)
     special[[ord(char) for char in (dialect.delimiter, dialect.quotechar or "\n", "\n", "\r")]] = True
@@ -143,8 +140,8 @@ def rows_of(columns: Sequence[pa.Array], dialect: Dialect, kinds: Sequence[str |
     if not special and dialect.lineterminator == "\n" and len(columns) > 1:
         table = pa.table(fields, names=[str(place) for place in range(len(fields))])
         sink = pa.BufferOutputStream()
-        options = pyarrow.csv.WriteOptions(include_header=False, delimiter=dialect.delimiter, quoting_style="none")
-        pyarrow.csv.write_csv(table, sink, options)
+        options = pacsv.WriteOptions(include_header=False, delimiter=dialect.delimiter, quoting_style="none")
+        pacsv.write_csv(table, sink, options)
         return memoryview(sink.getvalue())
     if len(columns) == 1:  # a blank line is no record: a lone missing value is written as quotes around nothing
         fields[0] = pc.fill_null(fields[0], dialect.quotechar * 2)
@@ -275,14 +272,21 @@ def _bool_text(array: pa.Array) -> pa.Array:
     return pc.if_else(array, "True", "False")
 
 
-#: How the values of an Arrow type are written; anything else is Python's str of each value.
-_TEXTS: tuple[tuple[Callable[[Any], bool], Callable[[pa.Array], pa.Array]], ...] = (
-    (pa.types.is_string, _same_text),
-    (pa.types.is_floating, _float_text),
-    (pa.types.is_integer, _plain_text),
-    (pa.types.is_boolean, _bool_text),
-    (pa.types.is_timestamp, _timestamp_text),
-    (pa.types.is_null, _plain_text),
-    (pa.types.is_large_string, _plain_text),
-    (pa.types.is_string_view, _plain_text),
-)
+@cache
+def _nulls() -> pa.Array:
+    return pa.array(NULL_VALUES, pa.string())
+
+
+@cache
+def _texts() -> tuple[tuple[Callable[[Any], bool], Callable[[pa.Array], pa.Array]], ...]:
+    """Return how the values of an Arrow type are written; anything else is Python's str of each value."""
+    return (
+        (pa.types.is_string, _same_text),
+        (pa.types.is_floating, _float_text),
+        (pa.types.is_integer, _plain_text),
+        (pa.types.is_boolean, _bool_text),
+        (pa.types.is_timestamp, _timestamp_text),
+        (pa.types.is_null, _plain_text),
+        (pa.types.is_large_string, _plain_text),
+        (pa.types.is_string_view, _plain_text),
+    )
