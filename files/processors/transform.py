@@ -19,7 +19,18 @@ from csvswarm.processor import Context
 from csvswarm.records import NOWHERE, Grammar, find, outside
 from csvswarm.rows import Rows
 from csvswarm.sinks import Written
-from csvswarm.text import Data, as_arrow, between, canonical, content, field_of, joined, kind_of, quoted, terminated
+from csvswarm.text import (
+    Data,
+    as_arrow,
+    between,
+    canonical,
+    content,
+    field_of,
+    joined,
+    kind_of,
+    quoted_field,
+    terminated,
+)
 
 OPTIONS = {
     "where": {"type": "str", "description": "keep the rows for which this pandas expression holds, as in frame.query"},
@@ -171,7 +182,7 @@ def header(context: Context, record: bytes) -> bytes:
     places = outside(np.flatnonzero(array == grammar.delimiter), structure.toggles, False).tolist()
     starts, ends = [0, *(place + 1 for place in places)], [*places, len(record)]
     own = {name: record[a:b] for name, a, b in zip(context.names, starts, ends, strict=True)}
-    new = {name: quoted(pa.array([name]), context.dialect)[0][0].as_py().encode() for name in wanted if name not in own}
+    new = {name: quoted_field(name, context.dialect).encode() for name in wanted if name not in own}
     fields = [own.get(name, new.get(name, b"")) for name in wanted]
     return context.dialect.delimiter.encode().join(fields) + context.dialect.lineterminator.encode()
 

@@ -133,13 +133,16 @@ class Finder:
             and not (quote and any(quote in value for value in null_values))
         )
 
-    def find(self, data: bytes) -> Found | None:
-        """Return where the fields of a block are; None when the kernel cannot tell, or it is no UTF-8."""
+    def find(self, data: bytes, rows: int | None = None) -> Found | None:
+        """Return where the fields of a block are; None when the kernel cannot tell, or it is no UTF-8.
+
+        rows: how many records there must be.
+        """
         if not self._is_able or kernel() is None or not data:
             return None
         if not data.endswith(b"\n"):
             data += b"\n"
-        found = scan.scan(data, self._grammar, self._width, self._places)
+        found = scan.scan(data, self._grammar, self._width, self._places, rows)
         if found is None or not (found.ascii or scan.is_utf8(data)):
             return None
         quote = self._grammar.quote if found.quoted else None

@@ -94,8 +94,8 @@ class Reader:
 
     def _read_quick(self, data: bytes, rows: int | None) -> Block | None:
         """Return what the native kernel makes of a block; None where it cannot tell, or not all is well with it."""
-        found = self._finder.find(data)
-        if found is None or (rows is not None and len(found.scan.ends) != rows):
+        found = self._finder.find(data, rows)
+        if found is None:
             return None
         columns: dict[str, Column] = {}
         for name, place in zip(self._columns, self._places, strict=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -106,16 +106,37 @@ def quoted(text: pa.Array, dialect: Dialect) -> tuple[pa.Array, bool]:
         return text, False
     if not dialect.quotechar:
         if places.size:
-            value = text[int(np.argmax(mask))].as_py()
-            raise OptionError(
-                f"{value!r} cannot be written: it needs quotes, and with an empty quotechar there are none. "
-                "Leave quotechar out, or name another delimiter."
-            )
+            raise _needs_quotes(text[int(np.argmax(mask))].as_py())
         return text, False
     quote = dialect.quotechar
     doubled = pc.replace_substring(text, quote, quote * 2)
     wrapped = pc.binary_join_element_wise(quote, doubled, quote, "")
     return pc.if_else(pc.fill_null(needy, False), wrapped, text), True
+
+
+def quoted_field(value: str, dialect: Dialect) -> str:
+    """Return one text as `quoted` would have it in a file, without the import of pyarrow."""
+    special = any(char in value for char in (dialect.delimiter, dialect.quotechar or "\n", "\n", "\r"))
+    if not special and value not in NULL_VALUES:
+        return value
+    if not dialect.quotechar:
+        if special:
+            raise _needs_quotes(value)
+        return value
+    return dialect.quotechar + value.replace(dialect.quotechar, dialect.quotechar * 2) + dialect.quotechar
+
+
+def _needs_quotes(value: str) -> OptionError:
+    return OptionError(
+        f"{value!r} cannot be written: it needs quotes, and with an empty quotechar there are none. "
+        "Leave quotechar out, or name another delimiter."
+    )
+
+
+def text_rows(rows: Iterable[Sequence[str | None]], dialect: Dialect) -> bytes:
+    """Return rows of at least two texts as CSV, None being nothing: `rows_of` for a few rows, without pyarrow."""
+    lines = (dialect.delimiter.join("" if v is None else quoted_field(v, dialect) for v in row) for row in rows)
+    return "".join(line + dialect.lineterminator for line in lines).encode()
 
 
 def field_of(text: pa.Array, kind: str | None, dialect: Dialect) -> tuple[pa.Array, bool]:
@@ -187,7 +208,7 @@ def header_of(names: Sequence[str], dialect: Dialect) -> bytes:
     """Return a header record."""
     if not names:
         return dialect.lineterminator.encode()
-    return bytes(rows_of([pa.array([str(name)], pa.string()) for name in names], dialect))
+    return text_rows([[str(name) for name in names]], dialect)
 
 
 def _float_text(array: pa.Array) -> pa.Array:

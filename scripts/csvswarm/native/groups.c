@@ -132,11 +132,14 @@ static inline int64_t sorted_key(double value)
     return bits < 0 ? bits ^ INT64_MAX : bits;
 }
 
-/* counts, least and most get the number of values of each group and the smallest and largest of their keys; NaN and
-   groups below 0 are passed over. Returns 0, DECLINED for a group out of range. */
-EXPORT int csvswarm_extremes(const double *values, const int32_t *codes, int64_t count, int32_t groups, int64_t *counts,
-                             int64_t *least, int64_t *most)
+/* counts, least and most get the number of values of each group and the smallest and largest of their keys. whole: the
+   values are int64, their own keys; else they are doubles, of which NaN is passed over, as groups below 0 are. Returns
+   0, DECLINED for a group out of range. */
+EXPORT int csvswarm_extremes(const void *values, int whole, const int32_t *codes, int64_t count, int32_t groups,
+                             int64_t *counts, int64_t *least, int64_t *most)
 {
+    const int64_t *integers = values;
+    const double *doubles = values;
     for (int32_t group = 0; group < groups; group++) {
         counts[group] = 0;
         least[group] = INT64_MAX;
@@ -144,9 +147,9 @@ EXPORT int csvswarm_extremes(const double *values, const int32_t *codes, int64_t
     }
     for (int64_t i = 0; i < count; i++) {
         int32_t group = codes[i];
-        if (group < 0 || values[i] != values[i]) continue;
+        if (group < 0 || (!whole && doubles[i] != doubles[i])) continue;
         if (UNLIKELY(group >= groups)) return DECLINED;
-        int64_t key = sorted_key(values[i]);
+        int64_t key = whole ? integers[i] : sorted_key(doubles[i]);
         counts[group]++;
         if (key < least[group]) least[group] = key;
         if (key > most[group]) most[group] = key;

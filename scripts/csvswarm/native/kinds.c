@@ -13,6 +13,11 @@ static int is_bool(const uint8_t *text, size_t size)
 
 static int is_blank(uint8_t byte) { return byte == ' ' || byte == '\t'; }
 
+static int starts_with(const uint8_t *text, const char *word)
+{
+    return (text[0] | 32) == word[0] && (text[1] | 32) == word[1] && (text[2] | 32) == word[2];
+}
+
 static const uint8_t *after_digits(const uint8_t *text, const uint8_t *end)
 {
     while (text < end && is_digit(*text)) text++;
@@ -31,7 +36,7 @@ static int kind_of(const uint8_t *text, const uint8_t *end)
     if (told != NOT_PLAIN) return told == PLAIN ? FLOAT : UNSURE;
     /* What is left is text, unless it is a number that was too much for the above, or a word for one. */
     text += text < end && *text == '-';
-    if (text < end && ((*text | 32) == 'i' || (*text | 32) == 'n')) return UNSURE;
+    if (end - text > 2 && (starts_with(text, "inf") || starts_with(text, "nan"))) return UNSURE;
     const uint8_t *first = text;
     text = after_digits(text, end);
     int64_t digits = text - first;

@@ -71,7 +71,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         ("groups", "bpplibpiplpp", "l"),
         ("levels", "plp", "i"),
         ("sums", "ppliiip", "i"),
-        ("extremes", "pplippp", "i"),
+        ("extremes", "piplippp", "i"),
     ):
         function = getattr(library, f"csvswarm_{name}")
         function.argtypes = [kinds[letter] for letter in takes]

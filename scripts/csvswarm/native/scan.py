@@ -49,14 +49,16 @@ def count(piece: bytes, grammar: Grammar, before: int, inside: bool, fresh: bool
     return int(out[0]), int(out[1]), bool(out[2])
 
 
-def scan(data: bytes, grammar: Grammar, width: int, places: Sequence[int]) -> Scan | None:
+def scan(data: bytes, grammar: Grammar, width: int, places: Sequence[int], rows: int | None = None) -> Scan | None:
     """Return the scan of a block of whole records of `width` fields, of the columns at `places`, in ascending order.
 
-    None when the kernel cannot tell: then the block is not of the plain kind, or there is no kernel. data ends in LF.
+    data ends in LF. rows: how many records there must be. None when the kernel cannot tell: then the block is not of
+    the plain kind, or there is no kernel.
     """
     if (library := kernel()) is None or len(data) > MOST_BYTES:
         return None
-    most = len(data) // width + 1  # a record has at least the bytes that end its fields
+    # A record has at least the bytes that end its fields.
+    most = len(data) // width + 1 if rows is None else rows
     wanted = np.array(places, np.int32)
     ends = np.empty(most, np.int32)
     spans = np.empty((2, len(places), most), np.int32)
@@ -65,8 +67,10 @@ def scan(data: bytes, grammar: Grammar, width: int, places: Sequence[int]) -> Sc
     found = ends.ctypes.data, spans[0].ctypes.data, spans[1].ctypes.data, out.ctypes.data
     if library.csvswarm_fields(data, *given, *found):
         return None
-    rows, quoted, high = out.tolist()
-    return Scan(ends[:rows], spans[0, :, :rows], spans[1, :, :rows], bool(quoted), not high)
+    records, quoted, high = out.tolist()
+    if rows not in (None, records):
+        return None
+    return Scan(ends[:records], spans[0, :, :records], spans[1, :, :records], bool(quoted), not high)
 
 
 def is_utf8(data: bytes) -> bool:
