@@ -36,7 +36,8 @@ static int kind_of(const uint8_t *text, const uint8_t *end)
     if (told != NOT_PLAIN) return told == PLAIN ? FLOAT : UNSURE;
     /* What is left is text, unless it is a number that was too much for the above, or a word for one. */
     text += text < end && *text == '-';
-    if (end - text > 2 && (starts_with(text, "inf") || starts_with(text, "nan"))) return UNSURE;
+    int64_t size = end - text;
+    if (((size == 3 || size == 8) && starts_with(text, "inf")) || (size > 2 && starts_with(text, "nan"))) return UNSURE;
     const uint8_t *first = text;
     text = after_digits(text, end);
     int64_t digits = text - first;
