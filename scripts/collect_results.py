@@ -2,7 +2,6 @@
 """Collect the partials of a job into one result file."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from csvswarm import cli
@@ -48,4 +47,4 @@ def _collect(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cli.leave(main())

@@ -2,7 +2,6 @@
 """Split a CSV file into chunks of whole records, in a job directory."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from csvswarm import cli, machine
@@ -77,4 +76,4 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cli.leave(main())

@@ -76,4 +76,4 @@ def _process(job: Job, arguments: argparse.Namespace, chunk: int | None) -> tupl
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cli.leave(main())

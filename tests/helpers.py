@@ -7,7 +7,8 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from unittest import mock
 from csvswarm.attempt import load_job_processor
 from csvswarm.collect import collect
 from csvswarm.job import SUCCESS, Job
+from csvswarm.native.library import kernel
 from csvswarm.process import run_chunk
 from csvswarm.split import Request, split
 from csvswarm.state import settle
@@ -25,6 +27,17 @@ SAMPLE = ROOT / "files/samples/flights.csv"
 
 #: (number of chunks, bytes of a block): one piece, a few blocks, many chunks of few records each.
 CUTS = ((1, 1 << 20), (2, 64), (7, 16))
+
+
+@contextmanager
+def native(on: bool) -> Iterator[None]:
+    """Use the native kernel within, or do without."""
+    with mock.patch.dict("os.environ", {"CSVSWARM_NATIVE": "1" if on else "0"}):
+        kernel.cache_clear()
+        try:
+            yield
+        finally:
+            kernel.cache_clear()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from csvswarm.errors import OptionError
 from csvswarm.group_figures import GroupFigures, StateRows
 from csvswarm.group_state import (
@@ -30,6 +29,8 @@ from csvswarm.group_state import (
     key_names,
     present,
 )
+from csvswarm.group_sums import Groups, measured
+from csvswarm.lean import pa
 from csvswarm.processor import Context
 from csvswarm.rows import Rows
 from csvswarm.schema import ARROW
@@ -64,6 +65,8 @@ NEEDS = {
     "last": {LAST},
 }
 FOR_NUMBERS = {"sum", "mean", "std", "var", "median"}
+#: What is kept without a table.
+SIMPLE = {COUNT, SUM, SMALLEST, LARGEST}
 BATCH_GROUPS = 8192
 
 Array = np.ndarray[Any, Any]
@@ -112,8 +115,13 @@ def keys(context: Context) -> list[str]:
     return key_names(len(context.options["group_by"]))
 
 
-def process(rows: Rows, context: Context) -> pa.Table:
+def process(rows: Rows, context: Context) -> pa.Table | Groups:
     """Return the state of one block."""
+    if rows.block is not None and _is_simple(context):
+        wanted = {column: SUM in needs for column, needs in _needs(context).items()}
+        small = measured(rows.block, context.options["group_by"][0], wanted)
+        if small is not None:
+            return small
     table = rows.table
     numbers = rows.numbers
     grouped = np.ones(len(rows), dtype=bool)
@@ -123,13 +131,58 @@ def process(rows: Rows, context: Context) -> pa.Table:
         table, numbers = table.filter(pa.array(grouped)), numbers[grouped]
     codes, groups = encode([table.column(name).combine_chunks() for name in context.options["group_by"]])
     state = StateBuilder(groups)
-    for place, (column, names) in enumerate(metrics_of(context).items()):
-        needs = set().union(*(NEEDS[name] for name in names)) | ({COUNT} if place == 0 else set())
+    metrics = metrics_of(context)
+    for place, (column, needs) in enumerate(_needs(context).items()):
         values = table.column(column).combine_chunks()
-        if pa.types.is_string(values.type) and _measured_as(context, column, names) == "null":
+        if pa.types.is_string(values.type) and _measured_as(context, column, metrics[column]) == "null":
             values = pa.nulls(len(values), pa.float64())
         state.measure(place * SORTS, needs, values, codes, numbers)
     return combine([state.table()], context)
+
+
+def _needs(context: Context) -> dict[str, set[int]]:
+    """Return column -> the sorts of state it needs. The first one always counts: that tells which groups there are."""
+    return {
+        column: set().union(*(NEEDS[name] for name in names)) | ({COUNT} if place == 0 else set())
+        for place, (column, names) in enumerate(metrics_of(context).items())
+    }
+
+
+def _is_simple(context: Context) -> bool:
+    """Whether groups of one text and figures of numbers that need no table are all that is asked for."""
+    group_by = context.options["group_by"]
+    if len(group_by) != 1 or context.type_of(group_by[0]) != "text":
+        return False
+    return all(
+        context.type_of(column) in ("int", "float") and needs <= SIMPLE for column, needs in _needs(context).items()
+    )
+
+
+def table_of(groups: Groups, context: Context) -> pa.Table:
+    """Return groups as the table that `process` gives of others."""
+    state = StateBuilder([pa.array(list(groups), pa.string())])
+    for place, needs in enumerate(_needs(context).values()):
+        state.take(place * SORTS, needs, [figures[place] for figures in groups.values()])
+    return combine([state.table()], context)
+
+
+def finish_groups(groups: Groups, context: Context) -> tuple[list[str], list[list[str | None]]]:
+    """Return (names, rows of text) of the result: what `finish` yields, of groups that are no table."""
+    metrics = metrics_of(context)
+    rows = []
+    for name in sorted(groups):
+        row: list[str | None] = [name]
+        for (column, wanted), known in zip(metrics.items(), groups[name], strict=True):
+            figures = GroupFigures(context.type_of(column), wanted)
+            figures.take(known)
+            row += figures.texts()
+        rows.append(row)
+    return _names(context), rows
+
+
+def _names(context: Context) -> list[str]:
+    figures = [f"{column}_{name}" for column, names in metrics_of(context).items() for name in names]
+    return [*context.options["group_by"], *figures]
 
 
 def _measured_as(context: Context, column: str, names: list[str]) -> str:
@@ -146,7 +199,7 @@ def combine(partials: list[pa.Table], context: Context) -> pa.Table:
 def finish(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
     """Yield the groups, sorted, with their figures as text."""
     metrics = metrics_of(context)
-    names = [*context.options["group_by"], *(f"{column}_{name}" for column, ms in metrics.items() for name in ms)]
+    names = _names(context)
     group_types = [ARROW[context.type_of(name)] for name in context.options["group_by"]]
     done: list[list[Any]] = []
     group: tuple[Any, ...] | None = None

@@ -14,9 +14,9 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from csvswarm import exact
 from csvswarm.errors import OptionError
+from csvswarm.lean import pa
 from csvswarm.processor import Context
 from csvswarm.rolling import rolling_variances
 from csvswarm.rows import Rows

@@ -10,16 +10,27 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from csvswarm.dialect import Dialect
 from csvswarm.errors import OptionError
 from csvswarm.expressions import Expression
+from csvswarm.lean import pa, pc
+from csvswarm.native.writing import write_rows
 from csvswarm.processor import Context
 from csvswarm.records import NOWHERE, Grammar, find, outside
 from csvswarm.rows import Rows
 from csvswarm.sinks import Written
-from csvswarm.text import Data, as_arrow, between, canonical, content, field_of, joined, kind_of, quoted, terminated
+from csvswarm.text import (
+    Data,
+    as_arrow,
+    between,
+    canonical,
+    content,
+    field_of,
+    joined,
+    kind_of,
+    quoted_field,
+    terminated,
+)
 
 OPTIONS = {
     "where": {"type": "str", "description": "keep the rows for which this pandas expression holds, as in frame.query"},
@@ -33,6 +44,9 @@ GAPS = True  # expressions see Int64 where an integer is missing anywhere in the
 
 #: Columns whose values are plain numbers.
 KINDS = {"int": np.int64, "float": np.float64, "null": np.float64}
+
+#: Kinds of new columns by what their values are.
+NAMES = {"l": "int", "d": "float", "?": "bool"}
 
 Array = np.ndarray[Any, Any]
 
@@ -57,6 +71,8 @@ def columns(context: Context) -> list[str]:
 
 def process(rows: Rows, context: Context) -> Written:
     """Return the rows that are kept, written in the input's own dialect."""
+    if (written := _quick(rows, context)) is not None:
+        return written
     mask, derived = compute(rows, context) if context.options["where"] or context.options["assign"] else (None, {})
     wanted = result_columns(context)
     kinds: list[str | None] = ["text" if name not in derived else kind_of(derived[name]) for name in wanted]
@@ -71,6 +87,33 @@ def process(rows: Rows, context: Context) -> Written:
     return Written(data, len(kept), wanted, list(forced))
 
 
+def _quick(rows: Rows, context: Context) -> Written | None:
+    """Return what `process` does, straight from bytes to bytes; None when that takes more than plain numbers."""
+    dialect, own, block = context.dialect, context.names, rows.block
+    wanted = result_columns(context)
+    if block is None or wanted[: len(own)] != own or dialect.lineterminator != "\n" or dialect.delimiter in "+-.":
+        return None
+    computed = _computed(_plain_columns(rows, context), context)
+    if computed is None or any(name in own for name in computed[1]) or (computed[0] is None and not computed[1]):
+        return None
+    mask, derived = computed
+    new = [derived[name] for name in wanted[len(own) :]]
+    kinds: list[str | None] = [None if _is_all_missing(values) else NAMES.get(values.dtype.char, "") for values in new]
+    forced = context.schema.output[len(own) :] if context.schema.output else kinds
+    for place, (kind, wish) in enumerate(zip(kinds, forced, strict=True)):
+        if kind == "int" and wish == "float":
+            new[place] = new[place].astype(np.float64)
+        elif kind == "" or kind not in (None, wish):
+            return None
+    data = write_rows(block.data, block.ends, mask, new, dialect.delimiter)
+    kept = len(rows) if mask is None else int(np.count_nonzero(mask))
+    return None if data is None else Written(data, kept, wanted, [*["text"] * len(own), *forced])
+
+
+def _is_all_missing(values: Array) -> bool:
+    return not len(values) or (values.dtype == np.float64 and bool(np.isnan(values[0]) and np.isnan(values).all()))
+
+
 def needs_pandas(context: Context) -> bool:
     """Whether it takes pandas to compute the expressions."""
     none = {name: np.empty(0, KINDS[context.type_of(name)]) for name in columns(context) if _is_plain(name, context)}
@@ -79,8 +122,7 @@ def needs_pandas(context: Context) -> bool:
 
 def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Array]]:
     """Return (which rows are kept, None for all; the new columns of the rows that are)."""
-    plain = {name: rows.table.column(name).to_numpy() for name in rows.table.column_names if _is_plain(name, context)}
-    if (computed := _computed(plain, context)) is not None:
+    if (computed := _computed(_plain_columns(rows, context), context)) is not None:
         mask, values = computed
         return mask, {name: pa.array(array, from_pandas=True) for name, array in values.items()}
     from csvswarm.frame import to_frame  # imports pandas, which most expressions do not need
@@ -95,6 +137,10 @@ def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Ar
         frame = frame.assign(**{name: expression.value(frame)})
         derived[name] = as_arrow(frame[name])
     return mask, derived
+
+
+def _plain_columns(rows: Rows, context: Context) -> dict[str, Array]:
+    return {name: rows.plain(name) for name in columns(context) if _is_plain(name, context)}
 
 
 def _is_plain(name: str, context: Context) -> bool:
@@ -136,7 +182,7 @@ def header(context: Context, record: bytes) -> bytes:
     places = outside(np.flatnonzero(array == grammar.delimiter), structure.toggles, False).tolist()
     starts, ends = [0, *(place + 1 for place in places)], [*places, len(record)]
     own = {name: record[a:b] for name, a, b in zip(context.names, starts, ends, strict=True)}
-    new = {name: quoted(pa.array([name]), context.dialect)[0][0].as_py().encode() for name in wanted if name not in own}
+    new = {name: quoted_field(name, context.dialect).encode() for name in wanted if name not in own}
     fields = [own.get(name, new.get(name, b"")) for name in wanted]
     return context.dialect.delimiter.encode().join(fields) + context.dialect.lineterminator.encode()
 

@@ -3,8 +3,4 @@
 The three scripts beside this package are its doors; docs/architecture.md shows the data's way through it.
 """
 
-from .lean import without_pandas
-
 __version__ = "0.1.0"
-
-without_pandas()

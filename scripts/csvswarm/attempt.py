@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from .chunk_reader import ChunkReader, read_range
 from .cut import Block, Chunk
 from .dialect import CANONICAL
 from .errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming
+from .group_sums import Groups
 from .job import Job, Manifest, Receipt
+from .lean import pa
 from .processor import Context, Processor, load_processor
 from .reader import Reader
 from .records import Positions
@@ -176,7 +177,11 @@ class Attempt:
 
         processor = self._processor
         if processor.is_keyed:
-            return KeyedOutput(self._path("partial.arrow"), processor.keys(self._context), combine)
+
+            def table_of(groups: Groups) -> Any:
+                return processor.call("table_of", groups, self._context)
+
+            return KeyedOutput(self._path("partial.arrow"), processor.keys(self._context), combine, table_of)
         if processor.combines:
             return CombinedOutput(processor, self._path("partial.arrow"), combine)
         return RowsOutput(processor, self._path("partial.csv"), self._schema.output)

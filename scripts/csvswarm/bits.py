@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .native.scan import count
 from .records import CR, LF, NOWHERE, Bytes, Grammar
 
 #: A bit per byte, the first one the lowest bit of the first word.
@@ -58,6 +59,8 @@ def count_records(piece: bytes, grammar: Grammar, *, before: int, inside: bool, 
 
     before: the byte before the piece. inside: whether it starts within quotes. fresh: whether a record starts with it.
     """
+    if (counted := count(piece, grammar, before, inside, fresh)) is not None:
+        return Tally(*counted)
     if CR in piece:
         return None
     records, last, blank = 0, -1, fresh

@@ -25,6 +25,7 @@ HEADER_FILE = "000000-header.csv"
 
 def cut_input(job: Job, source: Source, head: Head, request: Request, mode: str) -> list[Chunk]:
     """Cut the input into chunks, in the mode "ranges" or "files". Raises InputError when a quote is never closed."""
+    machine.keep_freed_memory()
     for leftover in job.chunks_directory.iterdir():  # of a split that was killed
         leftover.unlink()
     open_sink = None

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from .bits import Mask, Steps, Words, counts_up_to, parts, places_of
+from .lean import pa, pc
 from .records import CR, NOWHERE, Bytes, Grammar, Positions, find, starts_of
 
 #: Arrow's text has offsets of 32 bits.
@@ -86,12 +86,16 @@ class Nulls:
     """What stands for a missing value where it is not quoted."""
 
     def __init__(self, null_values: Sequence[str]) -> None:
-        self._values = pa.array(list(null_values), pa.string())
+        self.spelled = list(null_values)
         self._has_empty = "" in null_values
         spelled = [value.encode() for value in null_values if value]
         self._longest = max(map(len, spelled), default=0)
         self._last = np.zeros(256, dtype=bool)
         self._last[[value[-1] for value in spelled]] = True
+
+    @cached_property
+    def _values(self) -> pa.Array:
+        return pa.array(self.spelled, pa.string())
 
     def without(
         self, text: pa.Array, array: Bytes, starts: Positions, stops: Positions, quoted: Mask | None

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from .errors import ProcessorError
-from .lean import with_pandas
+from .lean import pa, with_pandas
 from .rows import Rows
 from .schema import Schema
 from .text import as_arrow

@@ -8,10 +8,11 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from . import exact
 from .group_state import COUNT, FIRST, LARGEST, LAST, SMALLEST, SQUARES, SUM, VALUES, changes, group_names
+from .group_sums import Figures
+from .lean import pa
 from .schema import ARROW
 from .sortable import value_of
 from .text import canonical
@@ -76,6 +77,14 @@ class GroupFigures:
             if self._seen <= rank < until[-1]:
                 self._middle[rank] = int(keys[np.searchsorted(until, rank, side="right")])
         self._seen = int(until[-1])
+
+    def take(self, figures: Figures) -> None:
+        """Take what is known of a group whole."""
+        self._count = figures.count
+        self._sums[SUM] = figures.sums
+        for sort, key in ((SMALLEST, figures.least), (LARGEST, figures.most)):
+            if key is not None:
+                self._picked[sort] = value_of(key, self._whole)
 
     def texts(self) -> list[str | None]:
         """Return the figures as text, in the order of the metrics, None where one is undefined."""

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from . import exact
+from .group_sums import Figures
+from .lean import pa, pc
 from .sortable import keys_of
 
 #: The sorts of state, in the order in which they are read: counts come before what needs them.
@@ -58,6 +58,20 @@ class StateBuilder:
             self._measure_text(slot, needs, values, codes, numbers)
         else:
             self._measure_numbers(slot, needs, _numbers(values), codes, numbers)
+
+    def take(self, slot: int, needs: set[int], figures: Sequence[Figures]) -> None:
+        """Add the state of one column from what is known of each group."""
+        codes = np.arange(self.count)
+        if COUNT in needs:
+            self._add(slot + COUNT, codes, n=np.array([one.count for one in figures], np.int64))
+        for level in sorted({level for one in figures for level in one.sums}) if SUM in needs else ():
+            sums = np.array([one.sums.get(level, 0) for one in figures], np.int64)
+            some = np.flatnonzero(sums)
+            self._add(slot + SUM, some, key=np.full(len(some), level), n=sums[some])
+        for sort in needs & {SMALLEST, LARGEST}:
+            ends = [one.least if sort == SMALLEST else one.most for one in figures]
+            some = np.flatnonzero([key is not None for key in ends])
+            self._add(slot + sort, some, order=np.array([key for key in ends if key is not None], np.int64))
 
     def _measure_numbers(self, slot: int, needs: set[int], values: Array, codes: Array, numbers: Array) -> None:
         for sort, add in ((SUM, exact.add_up), (SQUARES, exact.add_up_squares)):

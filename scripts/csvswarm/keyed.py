@@ -12,31 +12,48 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+from .group_sums import MOST_GROUPS, Groups, load, save
+from .lean import pa
 
 BATCH_ROWS = 8192
 HELD_ROWS = 1 << 19
 FAN_IN = 64
+#: Ends the name of a file that holds `Groups` and no table.
+SMALL = ".small"
 
-Combine = Callable[[list[pa.Table]], pa.Table]
+Combine = Callable[[list[Any]], Any]  # of Arrow tables
 Key = tuple[tuple[bool, Any], ...]
 
 
 class KeyedStore:
     """Takes tables, combines them, and keeps what would be too much for memory in sorted files.
 
-    path: gives the path of the n-th file this store may write.
+    path: gives the path of the n-th file this store may write. table_of: makes a table of what is small enough to be
+    kept without one.
     """
 
-    def __init__(self, keys: Sequence[str], combine: Combine, path: Callable[[int], Path]) -> None:
-        self._keys, self._combine, self._path = list(keys), combine, path
+    def __init__(
+        self, keys: Sequence[str], combine: Combine, path: Callable[[int], Path], table_of: Callable[[Groups], Any]
+    ) -> None:
+        self._keys, self._combine, self._path, self._table_of = list(keys), combine, path, table_of
+        self._small: Groups | None = None
         self._held: list[pa.Table] = []
         self._rows = 0
         self._runs: list[Path] = []
         self._written = 0
 
-    def add(self, table: pa.Table) -> None:
-        """Take one more table."""
+    def add(self, state: pa.Table | Groups) -> None:
+        """Take one more table, or small groups."""
+        if isinstance(state, Groups):
+            if self._small is None:
+                self._small = Groups()
+            self._small.absorb(state)
+            if len(self._small) <= MOST_GROUPS:
+                return
+            state, self._small = self._table_of(self._small), None
+        self._add_table(state)
+
+    def _add_table(self, table: pa.Table) -> None:
         self._held.append(table)
         self._rows += table.num_rows
         if self._rows > HELD_ROWS:
@@ -46,8 +63,16 @@ class KeyedStore:
                 self._runs.append(self._write(iter([table])))
                 self._held, self._rows = [], 0
 
-    def save(self, target: Path) -> int:
-        """Write everything, combined, to one sorted file; return its rows."""
+    def save(self, target: Path) -> tuple[Path, int]:
+        """Write everything, combined, to one sorted file, `target` or one beside it; return (which, its rows)."""
+        if self._small is not None and not self._held and not self._runs:
+            target = target.with_suffix(SMALL)
+            return target, save(target, self._small)
+        if self._small is not None:
+            self._add_table(self._table_of(self._small))
+        return target, self._save_tables(target)
+
+    def _save_tables(self, target: Path) -> int:
         if not self._runs:
             return write_run(target, iter([self._combine(self._held)]))
         if self._held:
@@ -67,6 +92,16 @@ class KeyedStore:
         path = self._path(self._written)
         write_run(path, tables)
         return path
+
+
+def small_groups(paths: Sequence[Path]) -> Groups | None:
+    """Return what files hold together, None when one of them holds a table."""
+    if any(path.suffix != SMALL for path in paths):
+        return None
+    groups = Groups()
+    for path in paths:
+        groups.absorb(load(path))
+    return groups
 
 
 def write_run(path: Path, tables: Iterator[pa.Table]) -> int:

@@ -1,4 +1,6 @@
-"""Keep pandas out of processes that do not need it: importing it takes longer than a small chunk.
+"""Keep pandas and pyarrow out of processes that do not need them: importing them takes longer than a small chunk.
+
+`pa`, `pc` and `pacsv` stand for pyarrow, its compute functions and its CSV module, imported when first used.
 
 pyarrow imports pandas the first time it is given any Python value, to know whether the value is a pandas object. Here
 that first attempt is made to find nothing, and `with_pandas` makes pyarrow look again, where frames are really used.
@@ -7,16 +9,24 @@ Without this everything works the same, half a second later.
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.csv as pacsv
+
+__all__ = ["pa", "pacsv", "pc", "with_pandas", "without_pandas"]
 
 
-class _NoPandas(MetaPathFinder):
+class _NoPandas:
     """Says that there is no pandas."""
 
     def find_spec(self, fullname: str, *_: Sequence[str] | ModuleType | None) -> ModuleSpec | None:
@@ -25,11 +35,37 @@ class _NoPandas(MetaPathFinder):
         return None
 
 
+class _Later:
+    """Stands for a module of pyarrow until it is asked for something."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        _without_pandas_once()
+        value = getattr(importlib.import_module(self._name), attribute)
+        setattr(self, attribute, value)
+        return value
+
+
+@cache
+def _without_pandas_once() -> None:
+    without_pandas()
+
+
+if not TYPE_CHECKING:
+    pa, pc, pacsv = _Later("pyarrow"), _Later("pyarrow.compute"), _Later("pyarrow.csv")
+
+
 def without_pandas() -> None:
     """Let pyarrow go without pandas until `with_pandas`; nothing happens when pandas is imported already."""
+    import pyarrow as pa
+
     if "pandas" in sys.modules:
         return
-    finder = _NoPandas()
+    finder: Any = _NoPandas()
     sys.meta_path.insert(0, finder)
     try:
         pa.array([0])

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pyarrow as pa
-import pyarrow.csv
-
 from .dialect import Dialect
+from .lean import pa, pacsv
 
 
 def parse(
@@ -23,19 +21,19 @@ def parse(
     if not data.endswith((b"\n", b"\r")):
         data += b"\n"  # Arrow takes an empty field at the very end for quoted when the one before it is
     try:
-        return pa.csv.read_csv(
+        return pacsv.read_csv(
             pa.BufferReader(data),
-            read_options=pa.csv.ReadOptions(
+            read_options=pacsv.ReadOptions(
                 column_names=[str(place) for place in range(width)],
                 use_threads=False,
                 block_size=len(data) + 1,
             ),
-            parse_options=pa.csv.ParseOptions(
+            parse_options=pacsv.ParseOptions(
                 delimiter=dialect.delimiter,
                 quote_char=dialect.quotechar or False,
                 newlines_in_values=True,
             ),
-            convert_options=pa.csv.ConvertOptions(
+            convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(wanted, pa.string()),
                 include_columns=wanted,
                 null_values=list(null_values),

@@ -101,4 +101,5 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
 
 def run_chunk(job: Job, manifest: Manifest, processor: Processor, number: int, attempt: str | None = None) -> Receipt:
     """Make one attempt at one chunk under the newest schema."""
+    machine.keep_freed_memory()
     return Attempt(job, manifest, processor, number, attempt or new_attempt()).run()

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from .dialect import Dialect
 from .errors import BadRecord, JobError, Misfit
 from .fields import Fields, Nulls, find_fields
+from .lean import pa
 from .parser import parse
+from .quick import Block, Column, Finder, Ready, Texts
 from .raw import raw_records
 from .records import Grammar, Positions, outside, starts_of
 from .rows import Rejected, Rows
@@ -48,6 +49,7 @@ class Reader:
         self._values = Values(null_values)
         self._nulls = Nulls(null_values)
         self._grammar = Grammar(dialect)
+        self._finder = Finder(self._grammar, len(self._names), self._places, null_values)
         self._source = source
         self._quarantine, self._watch_gaps, self._keep_raw = quarantine, watch_gaps, keep_raw
         self._is_plain = True
@@ -63,6 +65,8 @@ class Reader:
 
         rows: how many records the split counted, to be checked. Raises BadRecord, Misfit.
         """
+        if (block := self._read_quick(data, rows)) is not None:
+            return Rows(block, np.arange(first_record, first_record + len(block), dtype=np.int64))
         numbers = None
         fields, text = self._read_text(data)
         if text is None or (rows is not None and text.num_rows != rows) or self._unfit(text):
@@ -87,6 +91,26 @@ class Reader:
         return Rows(table, numbers, data, ends, lambda: toggles)
 
     # -- the straight way ------------------------------------------------------------------------------------------
+
+    def _read_quick(self, data: bytes, rows: int | None) -> Block | None:
+        """Return what the native kernel makes of a block; None where it cannot tell, or not all is well with it."""
+        found = self._finder.find(data, rows)
+        if found is None:
+            return None
+        columns: dict[str, Column] = {}
+        for name, place in zip(self._columns, self._places, strict=True):
+            kind = self._schema.type_of(name)
+            column = self._finder.column(found, place, kind)
+            if column is None:
+                text = Texts(found.span(place), self._finder.nulls).arrow()
+                values = self._values.convert(text, kind, fixed=name in self._schema.fixed)
+                if values is None:
+                    return None
+                column = Ready(values)
+            if kind in ("int", "bool") and name not in self._schema.missing and self._watch_gaps and column.gaps:
+                return None
+            columns[name] = column
+        return Block(found.data, found.scan.ends, None if found.quote < 0 else found.quote, columns)
 
     def _read_text(self, data: bytes) -> tuple[Fields | None, pa.Table | None]:
         """Return (fields, asked columns as text); no fields where Arrow had to parse, no text when a record is bad."""
@@ -143,6 +167,8 @@ class Reader:
 
     def observe(self, data: bytes, first_record: int) -> tuple[dict[str, str], set[str]]:
         """Return the kinds of every asked column in a block, and which have missing values."""
+        if (seen := self._observe_quick(data)) is not None:
+            return seen
         text = self._parse(data) if self._is_clean(data) else None
         if text is None or self._unfit(text):
             data, _ = self._triage(data, first_record)
@@ -156,6 +182,23 @@ class Reader:
             if values is not None and values.null_count:
                 missing.add(column)
         return {column: "+".join(self._values.kinds(array)) for column, array in strings.items()}, missing
+
+    def _observe_quick(self, data: bytes) -> tuple[dict[str, str], set[str]] | None:
+        """Return what `observe` does where the native kernel can tell, for columns that nothing was known of."""
+        if any(self._schema.type_of(column) not in ("null", "quoted", "text") for column in self._columns):
+            return None  # a quoted "NA" among numbers is missing
+        found = self._finder.find(data)
+        if found is None:
+            return None
+        kinds, missing = {}, set()
+        for column, place in zip(self._columns, self._places, strict=True):
+            told = self._finder.kinds(found, place)
+            if told is None:
+                return None
+            kinds[column] = "+".join(told[0])
+            if told[1]:
+                missing.add(column)
+        return kinds, missing
 
     # -- bad records -----------------------------------------------------------------------------------------------
 

@@ -6,18 +6,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pyarrow as pa
 import xxhash
 
 from .attempt import REJECTED_COLUMNS, load_job_processor
 from .dialect import BOM, CANONICAL
 from .errors import JobError
+from .group_sums import load
 from .job import Job, Manifest, Receipt
-from .keyed import FAN_IN, merge_runs, write_run
+from .keyed import FAN_IN, SMALL, merge_runs, small_groups, write_run
+from .lean import pa
 from .processor import Context, Processor
 from .schema import Schema
 from .sinks import described, frame_table, read_table
-from .text import Data, canonical, header_of, kind_of, rows_of
+from .text import Data, canonical, header_of, kind_of, rows_of, text_rows
 
 COPY_BYTES = 4 << 20
 
@@ -88,9 +89,18 @@ def _merge_keyed(file: Hashing, job: Job, processor: Processor, context: Context
         table: pa.Table = processor.call("combine", tables, context)
         return table
 
+    if (groups := small_groups(paths)) is not None:
+        names, rows = processor.call("finish_groups", groups, context)
+        file.write(text_rows([names, *rows], CANONICAL))
+        return len(rows)
     keys = processor.keys(context)
     merged: list[Path] = []
     try:
+        for place, path in enumerate(paths):
+            if path.suffix == SMALL:
+                paths[place] = job.directory / f"merge-{len(merged)}.arrow"
+                merged.append(paths[place])
+                write_run(paths[place], iter([combine([processor.call("table_of", load(path), context)])]))
         while len(paths) > FAN_IN:
             path = job.directory / f"merge-{len(merged)}.arrow"
             write_run(path, merge_runs(paths[:FAN_IN], keys, combine))

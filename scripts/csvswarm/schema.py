@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from .errors import OptionError
+from .lean import pa, pc
 
 #: What pandas takes for a missing value; only unquoted ones are, in a column of text.
 NULL_VALUES = (
@@ -60,15 +60,18 @@ ALIASES = {
     "datetime64[ns]": "timestamp",
 }
 NUMERIC = ("null", "int", "float")
-ARROW = {
-    "null": pa.float64(),
-    "quoted": pa.string(),
-    "int": pa.int64(),
-    "float": pa.float64(),
-    "bool": pa.bool_(),
-    "text": pa.string(),
-    "timestamp": pa.timestamp("us"),
-}
+
+
+class _ArrowTypes(dict[str, Any]):
+    """Arrow's types of ours, made when asked for: that takes the import of pyarrow."""
+
+    def __missing__(self, kind: str) -> Any:
+        types = {"int": pa.int64, "bool": pa.bool_, "text": pa.string, "quoted": pa.string}
+        self[kind] = pa.timestamp("us") if kind == "timestamp" else types.get(kind, pa.float64)()
+        return self[kind]
+
+
+ARROW = _ArrowTypes()
 
 
 @dataclass(frozen=True)
@@ -163,9 +166,18 @@ class Values:
 
     def __init__(self, null_values: Sequence[str] = NULL_VALUES) -> None:
         self.null_values = list(null_values)
-        self._nulls = pa.array(self.null_values, pa.string())
-        self._true = pa.array(TRUE)
-        self._bools = pa.array(TRUE + FALSE)
+
+    @cached_property
+    def _nulls(self) -> pa.Array:
+        return pa.array(self.null_values, pa.string())
+
+    @cached_property
+    def _true(self) -> pa.Array:
+        return pa.array(TRUE)
+
+    @cached_property
+    def _bools(self) -> pa.Array:
+        return pa.array(TRUE + FALSE)
 
     def convert(self, text: pa.Array, kind: str, *, fixed: bool = False) -> pa.Array | None:
         """Return `text` as values of the type `kind`, None when a value does not fit.

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import pyarrow as pa
 import xxhash
 
 from .dialect import CANONICAL
 from .errors import ProcessorError, naming
+from .group_sums import Groups
 from .keyed import KeyedStore
+from .lean import pa
 from .processor import Processor
 from .text import Data, canonical, join_kinds, kind_of, rows_of
 
@@ -138,16 +139,22 @@ class CombinedOutput(_Held):
 class KeyedOutput(_Held):
     """Outputs that are combined by key, in files where they are large."""
 
-    def __init__(self, path: Path, keys: list[str], combine: Callable[[list[Any]], Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        keys: list[str],
+        combine: Callable[[list[Any]], Any],
+        table_of: Callable[[Groups], Any],
+    ) -> None:
         self._path = path
-        self._store = KeyedStore(keys, combine, lambda number: path.with_suffix(f".run{number}"))
+        self._store = KeyedStore(keys, combine, lambda number: path.with_suffix(f".run{number}"), table_of)
 
     def add(self, result: Any) -> None:
         self._store.add(result)
 
     def close(self) -> dict[str, Any]:
-        rows = self._store.save(self._path)
-        return {"files": {"partial": described(self._path)}, "rows_out": rows}
+        path, rows = self._store.save(self._path)
+        return {"files": {"partial": described(path)}, "rows_out": rows}
 
 
 def frame_table(frame: Any, processor: Processor) -> pa.Table:

@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 
 from .dialect import Dialect
 from .errors import OptionError
-from .lean import with_pandas
+from .lean import pa, pacsv, pc, with_pandas
 from .schema import NULL_VALUES
 
 #: Bytes, wherever they lie.
 Data = bytes | memoryview
 
-_NULLS = pa.array(NULL_VALUES, pa.string())
 _REPR_BELOW, _REPR_FROM = 1e-3, 1e10  # outside of these Arrow and Python differ about the exponent
 _WHOLE_BELOW = 1e15  # whole numbers below are written with all their digits
 
@@ -83,7 +80,7 @@ def canonical(array: pa.Array, kind: str | None) -> pa.Array:
     """
     if kind == "float" and pa.types.is_integer(array.type):
         array = array.cast(pa.float64(), safe=False)
-    for applies, text in _TEXTS:
+    for applies, text in _texts():
         if applies(array.type):
             return text(array)
     return pa.array([None if value is None else _text_of(value) for value in array.to_pylist()], pa.string())
@@ -96,7 +93,7 @@ def quoted(text: pa.Array, dialect: Dialect) -> tuple[pa.Array, bool]:
     missing value: the empty text, NA, null, ...
     """
     offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
-    needy = pc.is_in(text, value_set=_NULLS, skip_nulls=True)
+    needy = pc.is_in(text, value_set=_nulls(), skip_nulls=True)
     data = np.frombuffer(text.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
     special = np.zeros(256, dtype=bool)
     special[[ord(char) for char in (dialect.delimiter, dialect.quotechar or "\n", "\n", "\r")]] = True
@@ -109,16 +106,37 @@ def quoted(text: pa.Array, dialect: Dialect) -> tuple[pa.Array, bool]:
         return text, False
     if not dialect.quotechar:
         if places.size:
-            value = text[int(np.argmax(mask))].as_py()
-            raise OptionError(
-                f"{value!r} cannot be written: it needs quotes, and with an empty quotechar there are none. "
-                "Leave quotechar out, or name another delimiter."
-            )
+            raise _needs_quotes(text[int(np.argmax(mask))].as_py())
         return text, False
     quote = dialect.quotechar
     doubled = pc.replace_substring(text, quote, quote * 2)
     wrapped = pc.binary_join_element_wise(quote, doubled, quote, "")
     return pc.if_else(pc.fill_null(needy, False), wrapped, text), True
+
+
+def quoted_field(value: str, dialect: Dialect) -> str:
+    """Return one text as `quoted` would have it in a file, without the import of pyarrow."""
+    special = any(char in value for char in (dialect.delimiter, dialect.quotechar or "\n", "\n", "\r"))
+    if not special and value not in NULL_VALUES:
+        return value
+    if not dialect.quotechar:
+        if special:
+            raise _needs_quotes(value)
+        return value
+    return dialect.quotechar + value.replace(dialect.quotechar, dialect.quotechar * 2) + dialect.quotechar
+
+
+def _needs_quotes(value: str) -> OptionError:
+    return OptionError(
+        f"{value!r} cannot be written: it needs quotes, and with an empty quotechar there are none. "
+        "Leave quotechar out, or name another delimiter."
+    )
+
+
+def text_rows(rows: Iterable[Sequence[str | None]], dialect: Dialect) -> bytes:
+    """Return rows of at least two texts as CSV, None being nothing: `rows_of` for a few rows, without pyarrow."""
+    lines = (dialect.delimiter.join("" if v is None else quoted_field(v, dialect) for v in row) for row in rows)
+    return "".join(line + dialect.lineterminator for line in lines).encode()
 
 
 def field_of(text: pa.Array, kind: str | None, dialect: Dialect) -> tuple[pa.Array, bool]:
@@ -143,8 +161,8 @@ def rows_of(columns: Sequence[pa.Array], dialect: Dialect, kinds: Sequence[str |
     if not special and dialect.lineterminator == "\n" and len(columns) > 1:
         table = pa.table(fields, names=[str(place) for place in range(len(fields))])
         sink = pa.BufferOutputStream()
-        options = pyarrow.csv.WriteOptions(include_header=False, delimiter=dialect.delimiter, quoting_style="none")
-        pyarrow.csv.write_csv(table, sink, options)
+        options = pacsv.WriteOptions(include_header=False, delimiter=dialect.delimiter, quoting_style="none")
+        pacsv.write_csv(table, sink, options)
         return memoryview(sink.getvalue())
     if len(columns) == 1:  # a blank line is no record: a lone missing value is written as quotes around nothing
         fields[0] = pc.fill_null(fields[0], dialect.quotechar * 2)
@@ -190,7 +208,7 @@ def header_of(names: Sequence[str], dialect: Dialect) -> bytes:
     """Return a header record."""
     if not names:
         return dialect.lineterminator.encode()
-    return bytes(rows_of([pa.array([str(name)], pa.string()) for name in names], dialect))
+    return text_rows([[str(name) for name in names]], dialect)
 
 
 def _float_text(array: pa.Array) -> pa.Array:
@@ -275,14 +293,21 @@ def _bool_text(array: pa.Array) -> pa.Array:
     return pc.if_else(array, "True", "False")
 
 
-#: How the values of an Arrow type are written; anything else is Python's str of each value.
-_TEXTS: tuple[tuple[Callable[[Any], bool], Callable[[pa.Array], pa.Array]], ...] = (
-    (pa.types.is_string, _same_text),
-    (pa.types.is_floating, _float_text),
-    (pa.types.is_integer, _plain_text),
-    (pa.types.is_boolean, _bool_text),
-    (pa.types.is_timestamp, _timestamp_text),
-    (pa.types.is_null, _plain_text),
-    (pa.types.is_large_string, _plain_text),
-    (pa.types.is_string_view, _plain_text),
-)
+@cache
+def _nulls() -> pa.Array:
+    return pa.array(NULL_VALUES, pa.string())
+
+
+@cache
+def _texts() -> tuple[tuple[Callable[[Any], bool], Callable[[pa.Array], pa.Array]], ...]:
+    """Return how the values of an Arrow type are written; anything else is Python's str of each value."""
+    return (
+        (pa.types.is_string, _same_text),
+        (pa.types.is_floating, _float_text),
+        (pa.types.is_integer, _plain_text),
+        (pa.types.is_boolean, _bool_text),
+        (pa.types.is_timestamp, _timestamp_text),
+        (pa.types.is_null, _plain_text),
+        (pa.types.is_large_string, _plain_text),
+        (pa.types.is_string_view, _plain_text),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from csvswarm import bits, fields
@@ -16,6 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.data_plane.grammar import wild_csv
+from tests.helpers import native
 
 LONG = "x" * 200
 PLAIN = ["", "NA", "nan", "-nan", "007", "1.50", "-0.0", "9" * 20, " 1", "1 ", "é", "true", "-", "0", "a", LONG]
@@ -42,10 +45,12 @@ def blocks(draw: st.DrawFn) -> tuple[bytes, int]:
 
 
 @pytest.fixture(autouse=True)
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let blocks of a few bytes be of several parts."""
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let blocks of a few bytes be of several parts. What the native kernel does is shown in tests/native."""
     monkeypatch.setattr(bits, "PART_BYTES", 64)
     monkeypatch.setattr(fields, "WALKED", 3)
+    with native(False):
+        yield
 
 
 @given(blocks(), st.sampled_from([NULL_VALUES, ("", "-"), ("", "0", "007", "é")]), st.data())

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.data_plane.grammar import table
-from tests.helpers import run_here
+from tests.helpers import native, run_here
 
 USER_MAP = """
 def process(block, context):
@@ -67,6 +67,10 @@ def same_for(directory: Path, data: bytes, cuts: list[tuple[int, int]], **reques
     source = folder / "input.csv"
     source.write_bytes(data)
     results = {run_here(folder, source, chunks=chunks, block_bytes=size, **request).data for chunks, size in cuts}
+    without = folder / "without the kernel"
+    without.mkdir()
+    with native(False):
+        results.add(run_here(without, source, **request).data)
     assert len(results) == 1
     return results.pop()
 

@@ -1,0 +1,74 @@
+"""Build the kernel with a C compiler, run as: python3 -m csvswarm.native.build (in scripts/).
+
+The library's name holds a digest of what it is made of, so that one that is out of date is never loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from .library import FLAGS, SOURCES, library_name, places
+from .tens import tens_source
+
+
+def compiler() -> list[str]:
+    """Return the command of a C compiler, an empty one when there is none."""
+    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        if name and (path := shutil.which(name)):
+            return [path]
+    return []
+
+
+def compile_library(command: list[str], target: Path, flags: tuple[str, ...] = FLAGS) -> str:
+    """Compile the kernel to the file `target`; return what the compiler says when it cannot, else nothing."""
+    with tempfile.TemporaryDirectory(prefix="csvswarm-native-") as scratch:
+        tens = Path(scratch) / "tens.c"
+        tens.write_text(tens_source(), encoding="ascii")
+        part = target.with_name(f".{target.name}.{os.getpid()}")
+        sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
+        done = subprocess.run(
+            [*command, *flags, f"-I{SOURCES}", "-o", str(part), *sources, str(tens)],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if done.returncode:
+            part.unlink(missing_ok=True)
+            return done.stdout or f"{command[0]} failed"
+        part.replace(target)  # others may build at the same time: the file is there whole or not at all
+    return ""
+
+
+def build() -> str:
+    """Build the library where there is none; return a line that says what came of it."""
+    name = library_name()
+    for place in places():
+        if (place / name).is_file():
+            return f"the native kernel is built ({name})"
+    command = compiler()
+    if not command:
+        return "there is no C compiler: everything works without the native kernel, only slower"
+    for place in places():
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            said = compile_library(command, place / name)
+        except OSError:
+            continue
+        if said:
+            return f"the native kernel could not be built: everything works without it, only slower\n{said}"
+        for old in place.glob(f"kernel-{platform.machine()}-*.so"):
+            if old.name != name:
+                old.unlink(missing_ok=True)
+        return f"built the native kernel ({name})"
+    return "the native kernel could be put nowhere: everything works without it, only slower"
+
+
+if __name__ == "__main__":
+    print(f"setup: {build()}", file=sys.stderr)

@@ -1,0 +1,41 @@
+/* How many records end in a piece: `count_records` of bits.py. */
+#include "masks.h"
+
+/* before: the byte before the piece. inside: whether it starts within quotes. fresh: whether a record starts with it.
+   out: records, the place where the last line ends or -1, whether the piece ends within quotes.
+
+   The piece must not end in a quote whose meaning the next byte decides, except at the end of the file. */
+EXPORT int csvswarm_count(const uint8_t *data, int64_t size, int delimiter, int quote, int before, int inside, int fresh,
+                          int64_t *out)
+{
+    Quoting state = {inside ? ~(uint64_t)0 : 0, 0, 0};
+    state.fitted = before == LF || before == CR || before == delimiter || (quote >= 0 && before == quote);
+    int64_t records = 0, last = -1;
+    uint64_t blank = fresh != 0;
+    for (int64_t base = 0; base < size; base += 64) {
+        uint64_t valid = ~(uint64_t)0;
+        Bytes64 bytes = size - base >= 64 ? load64(data + base) : load_rest(data + base, (size_t)(size - base), &valid);
+        uint64_t lines = equal_bits(&bytes, LF) & valid;
+        if (UNLIKELY(equal_bits(&bytes, CR) & valid)) return DECLINED;
+        if (quote >= 0) {
+            uint64_t quotes = equal_bits(&bytes, (uint8_t)quote) & valid;
+            if (quotes | state.inside | state.closing) {
+                int regular = 1;
+                uint64_t edges = (equal_bits(&bytes, (uint8_t)delimiter) & valid) | lines;
+                /* Behind the last byte of all there is the end of a field. */
+                lines &= ~quoted_bits(&state, quotes, edges | ~valid, &regular);
+                if (UNLIKELY(!regular)) return DECLINED;
+            } else {
+                uint8_t end = data[(base + 63 < size ? base + 63 : size - 1)];
+                state.fitted = end == LF || end == delimiter;
+            }
+        }
+        records += __builtin_popcountll(lines & ~(lines << 1 | blank));
+        blank = lines >> 63;
+        if (lines) last = base + 63 - __builtin_clzll(lines);
+    }
+    out[0] = records;
+    out[1] = last;
+    out[2] = state.inside != 0;
+    return 0;
+}

@@ -1,0 +1,158 @@
+/* Groups of rows: the texts of a column as dense codes, and exact sums and extremes of each group. */
+#include "numbers.h"
+
+static inline uint64_t hash_of(const uint8_t *text, size_t size)
+{
+    const uint64_t factor = 0x9E3779B97F4A7C15ULL;
+    uint64_t hash = size * factor, word;
+    for (; size >= 8; text += 8, size -= 8) {
+        memcpy(&word, text, 8);
+        hash = (hash ^ word) * factor;
+        hash ^= hash >> 32;
+    }
+    if (size) {
+        word = 0;
+        memcpy(&word, text, size);
+        hash = (hash ^ word) * factor;
+        hash ^= hash >> 32;
+    }
+    return hash ^ hash >> 17;
+}
+
+/* codes[i] gets the group of row i, in the order in which groups appear, -1 where the text is missing; firsts the first
+   row of each group. table: `slots` zeros, a power of two of at least twice the rows. Returns the number of groups;
+   DECLINED when a quote is doubled within a text. */
+EXPORT int64_t csvswarm_groups(const uint8_t *data, const int32_t *starts, const int32_t *stops, int64_t count, int quote,
+                               const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count, int32_t *table,
+                               int64_t slots, int32_t *codes, int32_t *firsts)
+{
+    Nulls nulls = nulls_of(null_bytes, null_ends, null_count);
+    int32_t groups = 0;
+    if (slots < 2 * count || (slots & (slots - 1))) return DECLINED;
+    for (int64_t i = 0; i < count; i++) {
+        const uint8_t *text, *end;
+        int quoted;
+        unquote(data, starts[i], stops[i], quote, &text, &end, &quoted);
+        size_t size = (size_t)(end - text);
+        if (quoted) {
+            if (memchr(text, quote, size)) return DECLINED;
+        } else if (is_null(&nulls, text, size)) {
+            codes[i] = -1;
+            continue;
+        }
+        uint64_t slot = hash_of(text, size) & (uint64_t)(slots - 1);
+        for (;; slot = (slot + 1) & (uint64_t)(slots - 1)) {
+            if (!table[slot]) {
+                firsts[groups] = (int32_t)i;
+                table[slot] = ++groups;
+                codes[i] = groups - 1;
+                break;
+            }
+            const uint8_t *other, *other_end;
+            int32_t row = firsts[table[slot] - 1];
+            unquote(data, starts[row], stops[row], quote, &other, &other_end, &quoted);
+            if ((size_t)(other_end - other) == size && !memcmp(other, text, size)) {
+                codes[i] = table[slot] - 1;
+                break;
+            }
+        }
+    }
+    return groups;
+}
+
+static inline int exponent_of(double value, uint64_t *mantissa)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, 8);
+    int biased = (int)(bits >> 52) & 2047;
+    *mantissa = bits & (((uint64_t)1 << 52) - 1);
+    if (biased) *mantissa |= (uint64_t)1 << 52;
+    return (biased ? biased : 1) - 1075;
+}
+
+#define LEVEL_BITS 30
+
+static inline int level_of(int exponent)
+{
+    return exponent >= 0 ? exponent / LEVEL_BITS : -((-exponent + LEVEL_BITS - 1) / LEVEL_BITS);
+}
+
+/* Levels (exact.py) that sums of the values need: out gets the lowest and the highest. Values that are NaN or zero need
+   none. Returns 0, DECLINED for an infinite value, 1 when none is needed. */
+EXPORT int csvswarm_levels(const double *values, int64_t count, int32_t *out)
+{
+    int low = 2048, high = -1;
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t bits;
+        memcpy(&bits, values + i, 8);
+        int biased = (int)(bits >> 52) & 2047;
+        if (UNLIKELY(biased == 2047)) {
+            if (bits << 12) continue;
+            return DECLINED;
+        }
+        if (!(bits << 1)) continue;
+        low = biased < low ? biased : low;
+        high = biased > high ? biased : high;
+    }
+    if (high < 0) return 1;
+    out[0] = level_of((low ? low : 1) - 1075);
+    out[1] = level_of((high ? high : 1) - 1075) + 2;
+    return 0;
+}
+
+/* Add the values to the sums of their groups: sums[group * levels + level - lowest]. codes: NULL for one group; values
+   of groups below 0 and NaN are passed over. Returns 0, DECLINED for a level or group out of range. */
+EXPORT int csvswarm_sums(const double *values, const int32_t *codes, int64_t count, int32_t groups, int32_t lowest,
+                         int32_t levels, int64_t *sums)
+{
+    const uint64_t all = ((uint64_t)1 << LEVEL_BITS) - 1;
+    for (int64_t i = 0; i < count; i++) {
+        int32_t group = codes ? codes[i] : 0;
+        uint64_t mantissa, bits;
+        memcpy(&bits, values + i, 8);
+        if (group < 0 || !(bits << 1) || values[i] != values[i]) continue;
+        int exponent = exponent_of(values[i], &mantissa);
+        int level = level_of(exponent), shift = exponent - level * LEVEL_BITS, place = level - lowest;
+        if (UNLIKELY(place < 0 || place + 2 >= levels || group >= groups)) return DECLINED;
+        int64_t *sum = sums + (int64_t)group * levels + place, sign = -(int64_t)(bits >> 63);
+        uint64_t rest = mantissa >> (LEVEL_BITS - shift);
+        sum[0] += ((int64_t)(mantissa << shift & all) ^ sign) - sign;
+        sum[1] += ((int64_t)(rest & all) ^ sign) - sign;
+        sum[2] += ((int64_t)(rest >> LEVEL_BITS) ^ sign) - sign;
+    }
+    return 0;
+}
+
+/* An integer that sorts as the double does (sortable.py), -0.0 being 0.0. */
+static inline int64_t sorted_key(double value)
+{
+    int64_t bits;
+    value += 0.0;
+    memcpy(&bits, &value, 8);
+    return bits < 0 ? bits ^ INT64_MAX : bits;
+}
+
+/* counts, least and most get the number of values of each group and the smallest and largest of their keys. whole: the
+   values are int64, their own keys; else they are doubles, of which NaN is passed over, as groups below 0 are. Returns
+   0, DECLINED for a group out of range. */
+EXPORT int csvswarm_extremes(const void *values, int whole, const int32_t *codes, int64_t count, int32_t groups,
+                             int64_t *counts, int64_t *least, int64_t *most)
+{
+    const int64_t *integers = values;
+    const double *doubles = values;
+    for (int32_t group = 0; group < groups; group++) {
+        counts[group] = 0;
+        least[group] = INT64_MAX;
+        most[group] = INT64_MIN;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        int32_t group = codes[i];
+        if (group < 0 || (!whole && doubles[i] != doubles[i])) continue;
+        if (UNLIKELY(group >= groups)) return DECLINED;
+        int64_t key = whole ? integers[i] : sorted_key(doubles[i]);
+        counts[group]++;
+        if (key < least[group]) least[group] = key;
+        if (key > most[group]) most[group] = key;
+    }
+    return 0;
+}

@@ -1,0 +1,66 @@
+"""Groups of rows by the kernel: codes for texts, and counts, exact sums and extremes of each group."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .library import kernel
+from .scan import Places
+from .values import Span, Spellings
+
+Integers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.generic]
+
+#: How many sums are held at most, of all groups and levels.
+MOST_SUMS = 1 << 22
+
+
+def codes_of(span: Span, nulls: Spellings) -> tuple[Places, Places] | None:
+    """Return (group of every row, -1 where the text is missing; the first row of every group).
+
+    None when the kernel cannot tell.
+    """
+    if (library := kernel()) is None:
+        return None
+    slots = 1 << (2 * len(span)).bit_length()
+    table, codes, firsts = np.zeros(slots, np.int32), np.empty(len(span), np.int32), np.empty(len(span), np.int32)
+    found = table.ctypes.data, slots, codes.ctypes.data, firsts.ctypes.data
+    groups = library.csvswarm_groups(*span.arguments, *nulls.arguments, *found)
+    return None if groups < 0 else (codes, firsts[:groups])
+
+
+def sums_of(values: npt.NDArray[np.float64], codes: Places, groups: int) -> dict[int, Integers] | None:
+    """Return level -> sum of every group, as `exact.add_up` has them; NaN and rows of no group are passed over.
+
+    None when the kernel cannot tell, as for infinities.
+    """
+    if (library := kernel()) is None:
+        return None
+    ends = np.zeros(2, np.int32)
+    told = library.csvswarm_levels(values.ctypes.data, len(values), ends.ctypes.data)
+    if told:
+        return {} if told > 0 else None
+    lowest, highest = ends.tolist()
+    levels = highest - lowest + 1
+    if levels * groups > MOST_SUMS:
+        return None
+    sums = np.zeros((groups, levels), np.int64)
+    given = values.ctypes.data, codes.ctypes.data, len(values), groups, lowest, levels
+    if library.csvswarm_sums(*given, sums.ctypes.data):
+        return None
+    return {lowest + place: sums[:, place] for place in range(levels) if sums[:, place].any()}
+
+
+def extremes_of(values: Numbers, codes: Places, groups: int) -> tuple[Integers, Integers, Integers] | None:
+    """Return (number of values, smallest and largest key) of every group; keys are those of `sortable`.
+
+    values: int64, or float64 whose NaN are passed over, as rows of no group are.
+    """
+    if (library := kernel()) is None:
+        return None
+    found = np.empty((3, groups), np.int64)
+    given = values.ctypes.data, values.dtype == np.int64, codes.ctypes.data, len(values), groups
+    if library.csvswarm_extremes(*given, *(row.ctypes.data for row in found)):
+        return None
+    return found[0], found[1], found[2]

@@ -1,0 +1,79 @@
+"""Find and load the kernel, once for a process."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import sys
+from functools import cache
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parent
+#: No -march: the library may travel. No -ffast-math and no contraction: floats must come out the same everywhere.
+FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno")
+
+
+def digest() -> str:
+    """Identify what the library is made of: its sources and how they are compiled."""
+    found = hashlib.sha256(repr(FLAGS).encode())
+    for path in sorted([*SOURCES.glob("*.[ch]"), SOURCES / "tens.py"]):
+        found.update(f"\0{path.name}\0".encode() + path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def library_name(machine: str = "") -> str:
+    """Return the file name of the library for a machine (x86_64, aarch64; this one).
+
+    The compiler is not part of it: the library is looked for where there is none, and whichever made it, the bytes of a
+    result are the same.
+    """
+    return f"kernel-{machine or platform.machine()}-{digest()}.so"
+
+
+def places() -> list[Path]:
+    """Return the directories in which a library may be; it is built in the first one that can be written to."""
+    found = [SOURCES / "built"]
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  # without a home it stays
+    if cache.startswith("/"):
+        found.append(Path(cache) / "csvswarm" / "native")
+    return found
+
+
+@cache
+def kernel() -> ctypes.CDLL | None:
+    """Return the library, None when there is none or CSVSWARM_NATIVE=0 says to do without."""
+    if os.environ.get("CSVSWARM_NATIVE") == "0" or sys.byteorder != "little":
+        return None
+    name = library_name()
+    for place in places():
+        try:
+            return _declared(ctypes.CDLL(str(place / name)))
+        except (OSError, AttributeError):
+            continue
+    return None
+
+
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Say what the functions take and return: a letter each for pointer, 32 and 64 bits."""
+    kinds = {"p": ctypes.c_void_p, "b": ctypes.c_char_p, "i": ctypes.c_int32, "l": ctypes.c_int64}
+    for name, takes, returns in (
+        ("count", "bliiiiip", "i"),
+        ("is_utf8", "bl", "i"),
+        ("fields", "bliiipilpppp", "i"),
+        ("kinds", "bpplibpi", "i"),
+        ("integers", "bpplibpiipp", "l"),
+        ("floats", "bpplibpiippp", "l"),
+        ("texts", "bpplibpippp", "l"),
+        ("rows", "bppliippp", "l"),
+        ("write_doubles", "plpp", "l"),
+        ("groups", "bpplibpiplpp", "l"),
+        ("levels", "plp", "i"),
+        ("sums", "ppliiip", "i"),
+        ("extremes", "piplippp", "i"),
+    ):
+        function = getattr(library, f"csvswarm_{name}")
+        function.argtypes = [kinds[letter] for letter in takes]
+        function.restype = kinds[returns]
+    return library

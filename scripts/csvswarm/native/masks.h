@@ -1,0 +1,145 @@
+/* 64 bytes looked at in one step: a bit for each, the first one the lowest.
+
+   SSE2 is there on every x86-64 and NEON on every aarch64, so nothing has to be chosen at run time. */
+#ifndef CSVSWARM_MASKS_H
+#define CSVSWARM_MASKS_H
+
+#include "kernel.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+
+typedef struct { __m128i part[4]; } Bytes64;
+
+static inline Bytes64 load64(const uint8_t *data)
+{
+    Bytes64 bytes;
+    for (int i = 0; i < 4; i++) bytes.part[i] = _mm_loadu_si128((const __m128i *)(const void *)(data + 16 * i));
+    return bytes;
+}
+
+static inline uint64_t gathered(const __m128i part[4])
+{
+    uint64_t bits = 0;
+    for (int i = 0; i < 4; i++) bits |= (uint64_t)(uint32_t)_mm_movemask_epi8(part[i]) << (16 * i);
+    return bits;
+}
+
+static inline uint64_t equal_bits(const Bytes64 *bytes, uint8_t value)
+{
+    __m128i found[4], wanted = _mm_set1_epi8((char)value);
+    for (int i = 0; i < 4; i++) found[i] = _mm_cmpeq_epi8(bytes->part[i], wanted);
+    return gathered(found);
+}
+
+static inline uint64_t high_bits(const Bytes64 *bytes) { return gathered(bytes->part); }
+
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#include <arm_neon.h>
+
+typedef struct { uint8x16_t part[4]; } Bytes64;
+
+static inline Bytes64 load64(const uint8_t *data)
+{
+    Bytes64 bytes;
+    for (int i = 0; i < 4; i++) bytes.part[i] = vld1q_u8(data + 16 * i);
+    return bytes;
+}
+
+static inline uint64_t gathered(const uint8x16_t part[4])
+{
+    const uint8x16_t weights = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t low = vpaddq_u8(vandq_u8(part[0], weights), vandq_u8(part[1], weights));
+    uint8x16_t high = vpaddq_u8(vandq_u8(part[2], weights), vandq_u8(part[3], weights));
+    uint8x16_t sums = vpaddq_u8(low, high);
+    return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(sums, sums)), 0);
+}
+
+static inline uint64_t equal_bits(const Bytes64 *bytes, uint8_t value)
+{
+    uint8x16_t found[4];
+    for (int i = 0; i < 4; i++) found[i] = vceqq_u8(bytes->part[i], vdupq_n_u8(value));
+    return gathered(found);
+}
+
+static inline uint64_t high_bits(const Bytes64 *bytes)
+{
+    uint8x16_t found[4];
+    for (int i = 0; i < 4; i++) found[i] = vcgeq_u8(bytes->part[i], vdupq_n_u8(128));
+    return gathered(found);
+}
+
+#else /* eight bytes at a time in plain C, for a little-endian machine */
+
+typedef struct { uint64_t part[8]; } Bytes64;
+
+static inline Bytes64 load64(const uint8_t *data)
+{
+    Bytes64 bytes;
+    memcpy(bytes.part, data, 64);
+    return bytes;
+}
+
+static inline uint64_t gathered_top(uint64_t tops) /* the top bit of each byte, as eight bits */
+{
+    return ((tops >> 7) * 0x0102040810204080ULL) >> 56;
+}
+
+static inline uint64_t equal_bits(const Bytes64 *bytes, uint8_t value)
+{
+    const uint64_t low = 0x7F7F7F7F7F7F7F7FULL, pattern = 0x0101010101010101ULL * value;
+    uint64_t bits = 0;
+    for (int i = 0; i < 8; i++) {
+        uint64_t differs = bytes->part[i] ^ pattern;
+        bits |= gathered_top(~(((differs & low) + low) | differs | low)) << (8 * i);
+    }
+    return bits;
+}
+
+static inline uint64_t high_bits(const Bytes64 *bytes)
+{
+    uint64_t bits = 0;
+    for (int i = 0; i < 8; i++) bits |= gathered_top(bytes->part[i] & 0x8080808080808080ULL) << (8 * i);
+    return bits;
+}
+#endif
+
+/* The last bytes of the data, fewer than 64: nothing behind them is read. valid gets their bits. */
+static inline Bytes64 load_rest(const uint8_t *data, size_t size, uint64_t *valid)
+{
+    uint8_t padded[64] = {0};
+    memcpy(padded, data, size);
+    *valid = ((uint64_t)1 << size) - 1;
+    return load64(padded);
+}
+
+/* For each bit whether those up to and including it are odd in number. */
+static inline uint64_t odd_so_far(uint64_t bits)
+{
+    for (int shift = 1; shift < 64; shift <<= 1) bits ^= bits << shift;
+    return bits;
+}
+
+/* What the quotes of a word say, when each of them stands at the edge of a field or is doubled. */
+typedef struct {
+    uint64_t inside;    /* all bits when the word before ended within quotes, else none */
+    uint64_t fitted;    /* 1 when the last byte was an edge or a quote */
+    uint64_t closing;   /* 1 when the last byte was a quote that closes: an edge or a quote must follow */
+} Quoting;
+
+/* Return the bits within quotes; sets *regular to 0 when parity cannot be trusted. edges: of all delimiters and line ends. */
+static inline uint64_t quoted_bits(Quoting *state, uint64_t quotes, uint64_t edges, int *regular)
+{
+    uint64_t fitting = edges | quotes;
+    uint64_t quoted = odd_so_far(quotes) ^ state->inside;
+    uint64_t opens = quotes & quoted, closes = quotes & ~quoted;
+    if (UNLIKELY((opens & ~(fitting << 1 | state->fitted)) || (closes & ~(fitting >> 1 | (uint64_t)1 << 63)) ||
+                 (state->closing & ~fitting)))
+        *regular = 0;
+    state->inside = (uint64_t)((int64_t)quoted >> 63);
+    state->fitted = fitting >> 63;
+    state->closing = closes >> 63;
+    return quoted;
+}
+
+#endif

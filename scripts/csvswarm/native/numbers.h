@@ -1,0 +1,25 @@
+/* How a field's text is read: shared by what makes numbers of it and what tells kinds. */
+#ifndef CSVSWARM_NUMBERS_H
+#define CSVSWARM_NUMBERS_H
+
+#include "kernel.h"
+
+#define NOT_PLAIN 0
+#define PLAIN 1
+#define LEFT 2 /* a plain number whose rounding is left to the caller */
+
+static inline int is_digit(uint8_t byte) { return (uint8_t)(byte - '0') < 10; }
+
+int read_integer(const uint8_t *text, const uint8_t *stop, int64_t *value);
+int read_float(const uint8_t *text, const uint8_t *stop, double *value);
+
+/* The text of a field without its quotes; quoted tells whether it has some. */
+static inline void unquote(const uint8_t *data, int32_t start, int32_t stop, int quote, const uint8_t **text,
+                           const uint8_t **end, int *quoted)
+{
+    *quoted = quote >= 0 && stop - start >= 2 && data[start] == quote;
+    *text = data + start + *quoted;
+    *end = data + stop - *quoted;
+}
+
+#endif

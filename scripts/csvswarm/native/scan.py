@@ -1,0 +1,83 @@
+"""Blocks scanned by the kernel: their records counted, or the fields of some columns found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .library import kernel
+
+if TYPE_CHECKING:
+    from ..records import Grammar
+
+Places = npt.NDArray[np.int32]
+
+#: Places of bytes are numbers of 32 bits.
+MOST_BYTES = (1 << 31) - 128
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Where the records of a block end, and the fields of some columns start and stop.
+
+    ends: shape (records,). starts, stops: shape (columns, records). quoted: whether there are quotes. ascii: whether
+    there is nothing but ASCII.
+    """
+
+    ends: Places
+    starts: Places
+    stops: Places
+    quoted: bool
+    ascii: bool
+
+
+def count(piece: bytes, grammar: Grammar, before: int, inside: bool, fresh: bool) -> tuple[int, int, bool] | None:
+    """Return (records, place of the last line end or -1, whether the piece ends inside quotes).
+
+    None when the kernel cannot tell. The arguments are those of `bits.count_records`.
+    """
+    if (library := kernel()) is None:
+        return None
+    out = np.empty(3, np.int64)
+    given = len(piece), grammar.delimiter, _quote(grammar), before, inside, fresh
+    if library.csvswarm_count(piece, *given, out.ctypes.data):
+        return None
+    return int(out[0]), int(out[1]), bool(out[2])
+
+
+def scan(data: bytes, grammar: Grammar, width: int, places: Sequence[int], rows: int | None = None) -> Scan | None:
+    """Return the scan of a block of whole records of `width` fields, of the columns at `places`, in ascending order.
+
+    data ends in LF. rows: how many records there must be. None when the kernel cannot tell: then the block is not of
+    the plain kind, or there is no kernel.
+    """
+    if (library := kernel()) is None or len(data) > MOST_BYTES:
+        return None
+    # A record has at least the bytes that end its fields.
+    most = len(data) // width + 1 if rows is None else rows
+    wanted = np.array(places, np.int32)
+    ends = np.empty(most, np.int32)
+    spans = np.empty((2, len(places), most), np.int32)
+    out = np.empty(3, np.int64)
+    given = len(data), grammar.delimiter, _quote(grammar), width, wanted.ctypes.data, len(places), most
+    found = ends.ctypes.data, spans[0].ctypes.data, spans[1].ctypes.data, out.ctypes.data
+    if library.csvswarm_fields(data, *given, *found):
+        return None
+    records, quoted, high = out.tolist()
+    if rows not in (None, records):
+        return None
+    return Scan(ends[:records], spans[0, :, :records], spans[1, :, :records], bool(quoted), not high)
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether bytes are UTF-8; only with a kernel."""
+    library = kernel()
+    return library is not None and bool(library.csvswarm_is_utf8(data, len(data)))
+
+
+def _quote(grammar: Grammar) -> int:
+    return -1 if grammar.quote is None else grammar.quote

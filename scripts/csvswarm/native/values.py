@@ -1,0 +1,104 @@
+"""Fields to numbers and text by the kernel."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .library import kernel
+from .scan import Places
+
+Array = npt.NDArray[np.generic]
+Mask = npt.NDArray[np.bool_]
+
+#: Kinds as the kernel tells them, a bit each.
+GAP, QUOTED_NULL, BOOL, INT, FLOAT, TEXT, UNSURE = (1 << bit for bit in range(7))
+
+
+class Spellings:
+    """What stands for a missing value, as the kernel takes it."""
+
+    def __init__(self, null_values: Sequence[str]) -> None:
+        spelled = [value.encode() for value in null_values]
+        self._bytes = b"".join(spelled)
+        self._ends = np.cumsum([len(value) for value in spelled] or [0]).astype(np.int32)
+        self._count = len(spelled)
+        #: Whether one may look like a number; -nan and -1.#IND do not.
+        self.numeric = any(re.fullmatch(r"[ \t]*[-+]?[0-9.][0-9.eE+-]*[ \t]*", value) for value in null_values)
+
+    @property
+    def arguments(self) -> tuple[bytes, int, int]:
+        return self._bytes, self._ends.ctypes.data, self._count
+
+
+@dataclass(frozen=True)
+class Span:
+    """The fields of one column in a block. quote: the byte that quotes, -1 when none does in this block."""
+
+    data: bytes
+    starts: Places
+    stops: Places
+    quote: int
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def arguments(self) -> tuple[bytes, int, int, int, int]:
+        return self.data, self.starts.ctypes.data, self.stops.ctypes.data, len(self.starts), self.quote
+
+    def text(self, row: int) -> str:
+        """Return the text of a field without doubled quotes in it."""
+        start, stop = int(self.starts[row]), int(self.stops[row])
+        if stop - start > 1 and self.data[start] == self.quote:
+            start, stop = start + 1, stop - 1
+        return self.data[start:stop].decode()
+
+
+def integers(span: Span, nulls: Spellings) -> tuple[npt.NDArray[np.int64], Mask | None] | None:
+    """Return (values, which are missing, None for none) of plain integers; None for anything else."""
+    if (library := kernel()) is None:
+        return None
+    values, missing = np.empty(len(span), np.int64), np.empty(len(span), np.bool_)
+    given = *span.arguments, *nulls.arguments, nulls.numeric
+    gaps = library.csvswarm_integers(*given, values.ctypes.data, missing.ctypes.data)
+    return None if gaps < 0 else (values, missing if gaps else None)
+
+
+def floats(span: Span, nulls: Spellings) -> npt.NDArray[np.float64] | None:
+    """Return the values of plain numbers, NaN where missing; None for anything else."""
+    if (library := kernel()) is None:
+        return None
+    values, left, lefts = np.empty(len(span)), np.empty(len(span), np.int32), ctypes.c_int64()
+    given = *span.arguments, *nulls.arguments, nulls.numeric
+    gaps = library.csvswarm_floats(*given, values.ctypes.data, left.ctypes.data, ctypes.addressof(lefts))
+    if gaps < 0:
+        return None
+    for row in left[: lefts.value].tolist():
+        value = float(span.text(row))
+        if not 1e-300 < abs(value) < 1e300:  # what becomes of zeros and infinities here, the reference decides
+            return None
+        values[row] = value
+    return values
+
+
+def texts(span: Span, nulls: Spellings) -> tuple[Array, Places, Mask | None] | None:
+    """Return (bytes, offsets, which are missing, None for none) of fields as text, as Arrow has them."""
+    if (library := kernel()) is None:
+        return None
+    out = np.empty(int((span.stops - span.starts).sum(dtype=np.int64)), np.uint8)
+    offsets, missing = np.empty(len(span) + 1, np.int32), np.empty(len(span), np.bool_)
+    found = out.ctypes.data, offsets.ctypes.data, missing.ctypes.data
+    gaps = library.csvswarm_texts(*span.arguments, *nulls.arguments, *found)
+    return out[: offsets[-1]], offsets, missing if gaps else None
+
+
+def kinds(span: Span, nulls: Spellings) -> int:
+    """Return the kinds of all fields as bits."""
+    library = kernel()
+    return UNSURE if library is None else int(library.csvswarm_kinds(*span.arguments, *nulls.arguments))

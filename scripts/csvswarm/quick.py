@@ -1,0 +1,175 @@
+"""Blocks of plain records, read by the native kernel: the fields of some columns, and numbers straight from bytes.
+
+What cannot be told that way is left to `reader`, block by block, or column by column to Arrow; the values are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from .lean import pa
+from .native import scan, values
+from .native.library import kernel
+from .native.values import Mask, Span, Spellings
+from .records import NOWHERE, Grammar, Positions, find
+
+Array = np.ndarray[Any, Any]
+
+
+class Column(Protocol):
+    """The values of a column in a block. gaps: whether some are missing, where that is not part of the values."""
+
+    @property
+    def gaps(self) -> bool: ...
+
+    def arrow(self) -> pa.Array:
+        """Return them as an Arrow array."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """values: int64, or float64 with NaN where missing. missing: which integers are, None for none."""
+
+    values: Array
+    missing: Mask | None = None
+
+    @property
+    def gaps(self) -> bool:
+        return self.missing is not None
+
+    def arrow(self) -> pa.Array:
+        return pa.array(self.values, mask=self.missing, from_pandas=True)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Text, where it stands in a block."""
+
+    span: Span
+    nulls: Spellings
+    gaps: bool = False
+
+    def arrow(self) -> pa.Array:
+        copied = values.texts(self.span, self.nulls)
+        if copied is None:
+            raise RuntimeError("a kernel that has found fields is gone")
+        data, offsets, missing = copied
+        valid = None if missing is None else pa.py_buffer(np.packbits(~missing, bitorder="little"))
+        return pa.Array.from_buffers(pa.string(), len(self.span), [valid, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Values that are an Arrow array already."""
+
+    array: pa.Array
+
+    @property
+    def gaps(self) -> bool:
+        return bool(self.array.null_count)
+
+    def arrow(self) -> pa.Array:
+        return self.array
+
+
+@dataclass(frozen=True)
+class Block:
+    """A scanned block. data: its records, each ended by LF. ends: where. quote: what quotes, None when nothing does.
+
+    columns: the values of columns by their names.
+    """
+
+    data: bytes
+    ends: scan.Places
+    quote: int | None
+    columns: Mapping[str, Column]
+
+    @cached_property
+    def table(self) -> pa.Table:
+        arrays = [column.arrow() for column in self.columns.values()]
+        return pa.table(arrays, names=list(self.columns)) if arrays else pa.table({"": pa.nulls(len(self))}).select([])
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def toggles(self) -> Positions:
+        """Return the places of the quotes."""
+        return NOWHERE if self.quote is None else find(np.frombuffer(self.data, np.uint8), self.quote)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A block whose fields are found, none of which is a value yet."""
+
+    data: bytes
+    scan: scan.Scan
+    places: Sequence[int]
+    quote: int
+
+    def span(self, place: int) -> Span:
+        """Return the fields of the column at a place."""
+        row = self.places.index(place)
+        return Span(self.data, self.scan.starts[row], self.scan.stops[row], self.quote)
+
+
+class Finder:
+    """Finds the fields of some columns of blocks of `width` fields, where the native kernel can."""
+
+    def __init__(self, grammar: Grammar, width: int, places: Sequence[int], null_values: Sequence[str]) -> None:
+        self._grammar, self._width = grammar, width
+        self._places = sorted(set(places))
+        self.nulls = Spellings(null_values)
+        quote = "" if grammar.quote is None else chr(grammar.quote)
+        # Signs and blanks that are delimiters or quotes are left to who looks at single values.
+        self._is_able = (
+            width > 1
+            and not {chr(grammar.delimiter), quote} & set("+-. ")
+            and quote != "\t"
+            and not (quote and any(quote in value for value in null_values))
+        )
+
+    def find(self, data: bytes, rows: int | None = None) -> Found | None:
+        """Return where the fields of a block are; None when the kernel cannot tell, or it is no UTF-8.
+
+        rows: how many records there must be.
+        """
+        if not self._is_able or kernel() is None or not data:
+            return None
+        if not data.endswith(b"\n"):
+            data += b"\n"
+        found = scan.scan(data, self._grammar, self._width, self._places, rows)
+        if found is None or not (found.ascii or scan.is_utf8(data)):
+            return None
+        quote = self._grammar.quote if found.quoted else None
+        return Found(data, found, self._places, -1 if quote is None else quote)
+
+    def column(self, found: Found, place: int, kind: str) -> Column | None:
+        """Return the values of a column of a type; None when the kernel cannot tell whether they are of that type."""
+        span = found.span(place)
+        if kind == "int":
+            integers = values.integers(span, self.nulls)
+            return None if integers is None else Numbers(*integers)
+        if kind == "float":
+            floats = values.floats(span, self.nulls)
+            return None if floats is None else Numbers(floats)
+        if kind == "null" and values.kinds(span, self.nulls) == values.GAP:
+            return Numbers(np.full(len(span), np.nan))
+        return Texts(span, self.nulls) if kind == "text" else None
+
+    def kinds(self, found: Found, place: int) -> tuple[frozenset[str], bool] | None:
+        """Return (kinds of a column as `Values.kinds` has them, whether a value is missing); None if unsure."""
+        bits = values.kinds(found.span(place), self.nulls)
+        if bits & values.UNSURE:
+            return None
+        kinds = {"quoted"} if bits & values.QUOTED_NULL else set()
+        seen = bits & ~(values.GAP | values.QUOTED_NULL)
+        if seen in (values.BOOL, values.INT):
+            kinds.add("bool" if seen == values.BOOL else "int")
+        elif seen:
+            kinds.add("text" if seen & (values.TEXT | values.BOOL) else "float")
+        return frozenset(kinds), bool(bits & values.GAP)

@@ -1,0 +1,69 @@
+"""Groups, exact sums and extremes of the kernel are those of `exact` and `group_state`."""
+
+from __future__ import annotations
+
+import numpy as np
+from csvswarm import exact
+from csvswarm.dialect import Dialect
+from csvswarm.native.groups import codes_of, extremes_of, sums_of
+from csvswarm.quick import Finder
+from csvswarm.records import Grammar
+from csvswarm.schema import NULL_VALUES
+from csvswarm.sortable import keys_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+texts = st.sampled_from(["", "NA", "a", "b", '"a"', '"NA"', '""', "é", "12345678", "123456789", "x" * 20, '"x,y"'])
+values = st.lists(st.tuples(st.floats(allow_infinity=False), st.integers(-1, 3)), min_size=1, max_size=40)
+
+
+@given(st.lists(texts, min_size=1, max_size=40))
+def test_codes(column: list[str]) -> None:
+    data = "".join(f"{text},1\n" for text in column).encode()
+    finder = Finder(Grammar(Dialect()), 2, [0], NULL_VALUES)
+    found = finder.find(data)
+    assert found is not None
+    coded = codes_of(found.span(0), finder.nulls)
+    assert coded is not None
+    codes, firsts = coded
+    names = [found.span(0).text(row) for row in firsts.tolist()]
+    assert len(set(names)) == len(names)
+    expected = [None if text in NULL_VALUES else text.strip('"') for text in column]
+    assert [None if code < 0 else names[code] for code in codes.tolist()] == expected
+
+
+def test_doubled_quotes_are_left_to_others() -> None:
+    finder = Finder(Grammar(Dialect()), 2, [0], NULL_VALUES)
+    found = finder.find(b'"a""b",1\n')
+    assert found is not None
+    assert codes_of(found.span(0), finder.nulls) is None
+
+
+@given(values)
+def test_sums_and_extremes(rows: list[tuple[float, int]]) -> None:
+    numbers, codes = np.array([value for value, _ in rows]), np.array([code for _, code in rows], np.int32)
+    sums, extremes = sums_of(numbers, codes, 4), extremes_of(numbers, codes, 4)
+    assert sums is not None
+    assert extremes is not None
+    for group in range(4):
+        own = numbers[(codes == group) & ~np.isnan(numbers)]
+        assert exact.total(exact.group_levels(sums, group)) == exact.total(exact.group_levels(exact.add_up(own)))
+        assert extremes[0][group] == len(own)
+        if len(own):
+            assert extremes[1][group] == keys_of(own).min()
+            assert extremes[2][group] == keys_of(own).max()
+
+
+@given(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), st.integers(-1, 2)), min_size=1))
+def test_extremes_of_integers(rows: list[tuple[int, int]]) -> None:
+    numbers, codes = np.array([n for n, _ in rows], np.int64), np.array([code for _, code in rows], np.int32)
+    extremes = extremes_of(numbers, codes, 3)
+    assert extremes is not None
+    for group in range(3):
+        own = [n for n, code in rows if code == group]
+        assert extremes[0][group] == len(own)
+        assert not own or (extremes[1][group], extremes[2][group]) == (min(own), max(own))
+
+
+def test_infinities_are_left_to_others() -> None:
+    assert sums_of(np.array([1.0, np.inf]), np.zeros(2, np.int32), 1) is None

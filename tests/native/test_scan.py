@@ -1,0 +1,88 @@
+"""What the kernel says of a block is what the code says that it stands in for, or it declines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from csvswarm.bits import Tally, count_records
+from csvswarm.dialect import Dialect
+from csvswarm.fields import find_fields
+from csvswarm.native import scan
+from csvswarm.records import LF, Grammar
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.data_plane.grammar import table, wild_csv
+from tests.helpers import native
+
+COMMA = Grammar(Dialect())
+#: Long enough for several words of 64 bytes, in which what matters is rare.
+long_csv = st.lists(
+    st.sampled_from([b"x" * 61, b",", b"\n", b'"', b'""', b'"a,b"', b'"x\ny",', b"\xc3\xa9", b"1", b'5" pipe']),
+    max_size=30,
+).map(b"".join)
+
+
+@given(st.one_of(wild_csv, long_csv), st.sampled_from([LF, ord(","), ord("a"), ord('"')]), st.booleans(), st.booleans())
+@example(b"a" * 63 + b"\n" + b"\n" + b"b" * 62 + b"\n\n", LF, False, True)
+@example(b'"' + b"a" * 62 + b'"' + b"b\n", LF, False, True)
+@example(b'"' + b"a" * 62 + b'"' + b",b\n", LF, False, True)
+def test_records_are_counted_alike(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
+    counted = scan.count(piece, COMMA, before, inside, fresh)
+    with native(False):
+        tally = count_records(piece, COMMA, before=before, inside=inside, fresh=fresh)
+    assert (None if counted is None else Tally(*counted)) == tally
+
+
+@given(st.one_of(wild_csv, long_csv, table()), st.integers(2, 4))
+@example(b"a,b\n" * 40, 2)
+@example((b'"a",' + b"b" * 60 + b"\n") * 20, 2)
+@example(b'a,"b\n"\n', 2)
+def test_fields_are_found_alike(text: bytes, width: int) -> None:
+    text = text if text.endswith(b"\n") else text + b"\n"
+    found = scan.scan(text, COMMA, width, range(width))
+    expected = None if b"\0" in text else find_fields(text, COMMA, width)
+    assert (found is None) == (expected is None)
+    if found is None or expected is None:
+        return
+    assert found.ends.tolist() == expected.ends.tolist()
+    assert found.quoted == (expected.quote is not None)
+    assert found.ascii == text.isascii()
+    for place, (starts, stops) in enumerate(expected.spans(range(width))):
+        assert found.starts[place].tolist() == starts.tolist()
+        assert found.stops[place].tolist() == stops.tolist()
+
+
+def test_more_fields_than_are_noted_in_one_go() -> None:
+    text = (b"1," * 4000 + b"2\n") * 5
+    found = scan.scan(text, COMMA, 4001, [0, 4000])
+    assert found is not None
+    assert found.ends.tolist() == [len(text) // 5 * n - 1 for n in range(1, 6)]
+    assert scan.scan((b"1," * 5000 + b"2\n") * 5, COMMA, 5001, [0]) is None
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_another_number_of_records_is_none(rows: int) -> None:
+    assert scan.scan(b"1,2\n3,4\n", COMMA, 2, [0], rows) is None
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"a" * 9, b"\x80", b"\xc3", b"\xe0", b"\xa0", b"\xed", b"\xf4", b"\x8f", b"\xf0\x9f", b"\xff"])
+    )
+)
+def test_utf8_is_what_python_takes_for_it(parts: list[bytes]) -> None:
+    data = b"".join(parts)
+    try:
+        data.decode("utf-8")
+        is_text = True
+    except UnicodeDecodeError:
+        is_text = False
+    assert scan.is_utf8(data) == is_text
+
+
+def test_all_of_unicode_is_utf8_but_surrogates() -> None:
+    text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
+    assert scan.is_utf8(text.encode())
+    assert not any(scan.is_utf8(chr(code).encode("utf-8", "surrogatepass")) for code in range(0xD800, 0xE000))
+    assert not np.any([scan.is_utf8(bytes([lead, 0x80, 0x80])) for lead in (0xC0, 0xC1, 0xE0)])
