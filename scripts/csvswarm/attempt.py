@@ -273,7 +273,8 @@ class Attempt:
             pa.array([bad.reason for bad in rejected], pa.string()),
             pa.array([bad.text for bad in rejected], pa.string()),
         ]
-        path.write_bytes(rows_of(columns, CANONICAL))
+        with naming(path):
+            path.write_bytes(rows_of(columns, CANONICAL))
         return described(path)
 
     # -- when the schema does not fit ------------------------------------------------------------------------------

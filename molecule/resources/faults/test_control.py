@@ -13,13 +13,10 @@ from lab_kit.lab import Lab
 
 
 def test_killed_at_each_stage(lab: Lab, prepare: Callable[..., Running], answers: Answers) -> None:
-    expected = answers()
     job = prepare()
     # A file that is not on the share yet has to be sent; without its image a board has to load it.
     source = job.desk.place / "mine.csv"
-    source.write_bytes(SAMPLE.read_bytes())
-    with source.open("a") as file:
-        file.write(f"{',' * 11}{uuid.uuid4().hex[:6]}{',' * 7}\n")
+    source.write_text(SAMPLE.read_text().replace("N14228", uuid.uuid4().hex[:6]))
     job.said["input"] = "mine.csv"
     lab.workers[0].sh("docker images --quiet csvswarm-job | sort -u | xargs -r docker image rm --force")
 
@@ -29,7 +26,7 @@ def test_killed_at_each_stage(lab: Lab, prepare: Callable[..., Running], answers
         job.kill()
     job.begin()
     first, *_ = job.wait_for_all()
-    job.let_go(first.attempt)
+    job.let_go(first.chunk)
     job.wait_until_committed(first.chunk)
     job.kill()
     kept = look(job)["receipts"]
@@ -42,5 +39,4 @@ def test_killed_at_each_stage(lab: Lab, prepare: Callable[..., Running], answers
     run = job.end()
 
     check_done(job, run, answers(input=str(source)))
-    assert expected.keys() == run.files.keys()
     assert kept.items() <= look(job)["receipts"].items()

@@ -51,7 +51,7 @@ def test_manager_and_share_are_gone_while_a_partial_is_written(lab: Lab, begin: 
     partial = f"{writing.chunk:06d}-{writing.attempt}.partial.csv"
 
     # Written, but not yet on the server's disk: the fsync is held up until after the cut.
-    tracing.at_call(writing, "fsync", tracing.OF_PARTIAL, "delay_enter=15s")
+    tracing.at_call(writing, "fsync", tracing.OF_PARTIAL, "delay_enter=15000000")
     job.let_go(writing.chunk)
     job.until("a partial is being written", lambda: partial in job.files("attempts"))
     assert not job.committed

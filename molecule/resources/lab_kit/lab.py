@@ -80,7 +80,15 @@ class Lab:
         for board in boards:
             self.set_availability(board, "active")
             until(f"{board.name} is ready", lambda board=board: self.node(board) == "Ready Active")  # type: ignore[misc]
+        self.put_back_images()
         self.manager.sh("docker service ls -q --filter label=csvswarm.job | xargs -r docker service rm")
+
+    def put_back_images(self) -> None:
+        """Give the archives on the share their names again that a test has moved aside."""
+        self.server.sh(
+            f"cd {SHARE}/images 2>/dev/null || exit 0\n"
+            'for kept in *.kept; do [ ! -e "$kept" ] || mv --force "$kept" "${kept%.kept}"; done'
+        )
 
     def left(self, job: str) -> str:
         """Return all that still runs for a job, or is kept in Swarm for it."""
