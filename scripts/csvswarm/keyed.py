@@ -12,10 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from .errors import naming
 from .group_sums import MOST_GROUPS, Groups, load, save
 from .lean import pa
-
-from .errors import naming
 
 BATCH_ROWS = 8192
 HELD_ROWS = 1 << 19
