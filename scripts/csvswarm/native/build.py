@@ -9,7 +9,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -46,15 +45,15 @@ def compile_library(command: list[str], target: Path, flags: tuple[str, ...] = F
     return ""
 
 
-def build() -> str:
-    """Build the library where there is none; return a line that says what came of it."""
+def build() -> tuple[str, bool]:
+    """Build the library where there is none; return (a line that says how it is, whether that is news)."""
     name = library_name()
     for place in places():
         if (place / name).is_file():
-            return f"the native kernel is built ({name})"
+            return f"the native kernel is built ({name})", False
     command = compiler()
     if not command:
-        return "there is no C compiler: everything works without the native kernel, only slower"
+        return "no C compiler: everything works without the native kernel, only slower (docs/native.md)", True
     for place in places():
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -62,13 +61,15 @@ def build() -> str:
         except OSError:
             continue
         if said:
-            return f"the native kernel could not be built: everything works without it, only slower\n{said}"
+            return f"the native kernel could not be built: everything works without it, only slower\n{said}", True
         for old in place.glob(f"kernel-{platform.machine()}-*.so"):
             if old.name != name:
                 old.unlink(missing_ok=True)
-        return f"built the native kernel ({name})"
-    return "the native kernel could be put nowhere: everything works without it, only slower"
+        return f"built the native kernel ({name})", True
+    return "the native kernel could be put nowhere: everything works without it, only slower", True
 
 
 if __name__ == "__main__":
-    print(f"setup: {build()}", file=sys.stderr)
+    told, is_news = build()
+    if is_news:
+        print(f"setup: {told}")

@@ -49,13 +49,13 @@ def kernel() -> ctypes.CDLL | None:
     name = library_name()
     for place in places():
         try:
-            return _declared(ctypes.CDLL(str(place / name)))
+            return declared(ctypes.CDLL(str(place / name)))
         except (OSError, AttributeError):
             continue
     return None
 
 
-def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+def declared(library: ctypes.CDLL) -> ctypes.CDLL:
     """Say what the functions take and return: a letter each for pointer, 32 and 64 bits."""
     kinds = {"p": ctypes.c_void_p, "b": ctypes.c_char_p, "i": ctypes.c_int32, "l": ctypes.c_int64}
     for name, takes, returns in (

@@ -6,7 +6,7 @@
 
 #include "kernel.h"
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(CSVSWARM_PLAIN)
 #include <emmintrin.h>
 
 typedef struct { __m128i part[4]; } Bytes64;
@@ -34,7 +34,7 @@ static inline uint64_t equal_bits(const Bytes64 *bytes, uint8_t value)
 
 static inline uint64_t high_bits(const Bytes64 *bytes) { return gathered(bytes->part); }
 
-#elif defined(__ARM_NEON) && defined(__aarch64__)
+#elif defined(__ARM_NEON) && defined(__aarch64__) && !defined(CSVSWARM_PLAIN)
 #include <arm_neon.h>
 
 typedef struct { uint8x16_t part[4]; } Bytes64;
