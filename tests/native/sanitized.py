@@ -158,7 +158,7 @@ def main() -> None:
             data = data.translate(None, b'\r\0"') + b"\n"
         run(library, data, source, memory)
         memory.free()
-    print("clean")
+    sys.stdout.write("clean\n")
 
 
 if __name__ == "__main__":
