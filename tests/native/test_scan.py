@@ -105,7 +105,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 def test_plain_c_finds_the_same(plain: ctypes.CDLL, text: bytes, width: int) -> None:
     text += b"\n"
     found, counted = scan.scan(text, COMMA, width, range(width)), scan.count(text, COMMA, LF, False, True)
-    with mock.patch("csvswarm.native.scan.kernel", lambda: plain):
+    with mock.patch("csvswarm.native.scan.kernel", return_value=plain):
         other = scan.scan(text, COMMA, width, range(width))
         assert scan.count(text, COMMA, LF, False, True) == counted
     assert (found is None) == (other is None)

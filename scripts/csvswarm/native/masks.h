@@ -113,6 +113,14 @@ static inline Bytes64 load_rest(const uint8_t *data, size_t size, uint64_t *vali
     return load64(padded);
 }
 
+/* How many bits are set; the processor's own instruction is not on every machine, and a call would take longer. */
+static inline int bits_in(uint64_t bits)
+{
+    bits -= bits >> 1 & 0x5555555555555555ULL;
+    bits = (bits & 0x3333333333333333ULL) + (bits >> 2 & 0x3333333333333333ULL);
+    return (int)(((bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0FULL) * 0x0101010101010101ULL >> 56);
+}
+
 /* For each bit whether those up to and including it are odd in number. */
 static inline uint64_t odd_so_far(uint64_t bits)
 {
