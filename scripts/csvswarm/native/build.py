@@ -1,4 +1,9 @@
-"""Build the kernel with a C compiler, run as: python3 -m csvswarm.native.build (in scripts/).
+"""Build the kernel with a C compiler.
+
+    cd scripts && python3 -m csvswarm.native.build [MACHINE DIRECTORY COMMAND...]
+
+Without arguments it is built for this machine where it is not yet, with the compiler that is found, and put where it is
+looked for. With them it is built for another: to go into DIRECTORY, with the compiler COMMAND.
 
 The library's name holds a digest of what it is made of, so that one that is out of date is never loaded.
 """
@@ -9,6 +14,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -69,7 +75,15 @@ def build() -> tuple[str, bool]:
     return "the native kernel could be put nowhere: everything works without it, only slower", True
 
 
+def build_for(machine: str, directory: Path, command: list[str]) -> str:
+    """Build the library for a machine into a directory; return what the compiler says when it cannot, else nothing."""
+    directory.mkdir(parents=True, exist_ok=True)
+    return compile_library(command, directory / library_name(machine))
+
+
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        sys.exit(build_for(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]) or None)
     told, is_news = build()
     if is_news:
         print(f"setup: {told}")
