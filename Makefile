@@ -12,6 +12,9 @@ SAMPLE := files/samples/flights.csv
 PYTHON = $(shell tools/find_python.sh)
 NEWER = $(shell tools/find_python.sh --newer)
 
+# Builds the native kernel where it is not built yet and there is a C compiler (docs/native.md).
+KERNEL = cd scripts && ../$(BIN)/python -m csvswarm.native.build
+
 # ansible is found by its path: no `activate` is needed, and a system-wide ansible is never picked up by mistake.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -24,9 +27,11 @@ help:  ## list the commands
 .PHONY: setup setup-dev
 setup:  ## make .venv, all that a run needs (only when missing or stale)
 	@$(or $(PYTHON),exit 1;) tools/environment.py $(VENV) runtime
+	@$(KERNEL)
 
 setup-dev:  ## the same with the tools of `make test`
 	@$(or $(PYTHON),exit 1;) tools/environment.py $(VENV) dev
+	@$(KERNEL)
 
 .PHONY: lock
 lock: setup-dev  ## make requirements/*.txt from *.in again (UPGRADE=1: in the newest versions)
@@ -115,6 +120,7 @@ fuzz: setup-fuzz  ## a million cases for the splitter and the reader (CASES=1000
 
 setup-fuzz:
 	@$(or $(PYTHON),exit 1;) tools/environment.py .venv-fuzz fuzz
+	@$(subst $(BIN),.venv-fuzz/bin,$(KERNEL))
 
 # Python 3.12 and newer means another ansible-core (2.21): the same tests once more, where such a Python is found.
 .PHONY: unit-newer

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from csvswarm.attempt import load_job_processor
 from csvswarm.collect import collect
 from csvswarm.job import SUCCESS, Job
 from csvswarm.native.library import kernel
 from csvswarm.process import run_chunk
+from csvswarm.processor import load_job_processor
 from csvswarm.split import Request, split
 from csvswarm.state import settle
 

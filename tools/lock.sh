@@ -17,6 +17,7 @@ everywhere="--universal --python-version 3.11"
 compile runtime $everywhere "$@"
 compile dev -c runtime.txt $everywhere "$@"
 compile bench -c runtime.txt $everywhere "$@"
+compile kernel $everywhere "$@"
 compile fuzz -c runtime.txt -c dev.txt $everywhere "$@"
 # No conditions in this one: pip would judge them by the control node's own Python.
 compile image -c runtime.txt --python-version 3.13 --python-platform linux "$@"

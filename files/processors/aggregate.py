@@ -8,9 +8,8 @@ Missing groups are dropped and groups are sorted, as groupby does by default.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from csvswarm.errors import OptionError
 from csvswarm.group_figures import GroupFigures, StateRows
 from csvswarm.group_state import (
@@ -30,10 +29,12 @@ from csvswarm.group_state import (
     present,
 )
 from csvswarm.group_sums import Groups, measured
-from csvswarm.lean import pa
+from csvswarm.lean import np, pa
 from csvswarm.processor import Context
-from csvswarm.rows import Rows
 from csvswarm.schema import ARROW
+
+if TYPE_CHECKING:
+    from csvswarm.rows import Rows
 
 OPTIONS = {
     "group_by": {
@@ -68,8 +69,6 @@ FOR_NUMBERS = {"sum", "mean", "std", "var", "median"}
 #: What is kept without a table.
 SIMPLE = {COUNT, SUM, SMALLEST, LARGEST}
 BATCH_GROUPS = 8192
-
-Array = np.ndarray[Any, Any]
 
 
 def metrics_of(context: Context) -> dict[str, list[str]]:

@@ -13,31 +13,19 @@ from typing import Any
 import numpy as np
 
 from .chunk_reader import ChunkReader, read_range
-from .cut import Block, Chunk
+from .chunks import Block, Chunk
 from .dialect import CANONICAL
 from .errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming
 from .group_sums import Groups
 from .job import Job, Manifest, Receipt
 from .lean import pa
-from .processor import Context, Processor, load_processor
+from .processor import Context, Processor
 from .reader import Reader
 from .records import Positions
 from .rows import Rejected, Rows
 from .schema import Schema
 from .sinks import CombinedOutput, KeyedOutput, Output, RowsOutput, described
 from .text import rows_of
-
-REJECTED_COLUMNS = ["record", "column", "reason", "text"]
-
-
-def load_job_processor(job: Job, manifest: Manifest) -> Processor:
-    """Return the processor as it was when the job was made; its errors name the user's own file."""
-    processor = load_processor(
-        job.processor_path, name=manifest.processor["name"], shown=Path(manifest.processor["source"])
-    )
-    if processor.sha256 != manifest.processor["sha256"]:
-        raise ProcessorError(f"{job.processor_path} has been changed since the job was made; start a new job.")
-    return processor
 
 
 class Attempt:

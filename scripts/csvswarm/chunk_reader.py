@@ -8,7 +8,7 @@ from typing import Any
 
 import xxhash
 
-from .cut import Block, Chunk
+from .chunks import Block, Chunk
 from .errors import JobError, naming
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from . import machine
-from .cut import PIECE_BYTES, Chunk, Cutter, Irregular, Sink, even_targets, no_targets, renumbered, sized_targets
+from .chunks import Chunk
+from .cut import PIECE_BYTES, Cutter, Irregular, Sink, even_targets, no_targets, renumbered, sized_targets
 from .dialect import Dialect
 from .errors import InputError, naming
 from .head import Head, named

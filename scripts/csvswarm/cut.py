@@ -3,56 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import xxhash
 
 from .bits import count_records
+from .chunks import Block, Chunk
 from .dialect import Dialect
 from .errors import InputError
 from .records import LF, Bytes, Grammar, Positions, Structure, blank, starts_of
 
 PIECE_BYTES = 1 << 20
 BLOCK_BYTES = 8 << 20
-
-
-@dataclass(frozen=True)
-class Block:
-    """A run of whole records within a chunk's file: offset and length in bytes, rows in records."""
-
-    offset: int
-    length: int
-    rows: int
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A run of blocks, the unit of scheduling.
-
-    file: name of the chunk file in the job's chunks directory, or None for a range of the input itself.
-    first_record: number of its first record in the whole input, from 1 (the header is not counted).
-    checksum: xxh3_128 of its bytes.
-    """
-
-    number: int
-    file: str | None
-    offset: int
-    length: int
-    first_record: int
-    rows: int
-    checksum: str
-    blocks: tuple[Block, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        data = asdict(self)
-        data["blocks"] = [[b.offset, b.length, b.rows] for b in self.blocks]
-        return data
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Chunk:
-        return cls(**{**data, "blocks": tuple(Block(*block) for block in data["blocks"])})
 
 
 class Irregular(Exception):

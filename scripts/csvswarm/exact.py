@@ -11,9 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+from .lean import np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Integers = npt.NDArray[np.int64]
+    Levels = dict[int, Integers]
 
 LEVEL_BITS = 30
 #: How many values may be added in one go: parts are below 2**31, a double holds integers up to 2**53.
@@ -22,10 +29,6 @@ SLICE = 1 << 22
 HUGE = 2.0**900
 #: Levels of the special values in a sum, outside of the grid.
 PLUS_INFINITY, MINUS_INFINITY = 1_000, 1_001
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Levels = dict[int, Integers]
 
 
 def add_up(values: npt.NDArray[np.generic], groups: Integers | None = None, count: int = 1) -> Levels:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import itertools
 import math
 from fractions import Fraction
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from . import exact
 from .group_state import COUNT, FIRST, LARGEST, LAST, SMALLEST, SQUARES, SUM, VALUES, changes, group_names
 from .group_sums import Figures
-from .lean import pa
+from .lean import np, pa
 from .schema import ARROW
 from .sortable import value_of
 from .text import canonical
 
-PICKS = {"min": SMALLEST, "max": LARGEST, "first": FIRST, "last": LAST}
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, Any]
 
-Array = np.ndarray[Any, Any]
+PICKS = {"min": SMALLEST, "max": LARGEST, "first": FIRST, "last": LAST}
 
 
 class StateRows:

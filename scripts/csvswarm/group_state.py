@@ -7,21 +7,20 @@ last one row stays, told by its `order`; values keep a row per distinct value wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from . import exact
 from .group_sums import Figures
-from .lean import pa, pc
+from .lean import np, pa, pc
 from .sortable import keys_of
+
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, Any]
 
 #: The sorts of state, in the order in which they are read: counts come before what needs them.
 COUNT, SUM, SQUARES, SMALLEST, LARGEST, FIRST, LAST, VALUES = range(8)
 SORTS = 8
 TAKES_LAST = (LARGEST, LAST)
-
-Array = np.ndarray[Any, Any]
 
 
 def group_names(count: int) -> list[str]:

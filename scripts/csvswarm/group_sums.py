@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from .errors import naming
-from .native.groups import codes_of, extremes_of, sums_of
-from .quick import Block, Numbers, Texts
+from .lean import np
+
+if TYPE_CHECKING:
+    from .quick import Block
 
 #: More groups than these are for tables.
 MOST_GROUPS = 4096
@@ -57,6 +57,9 @@ def measured(block: Block, group: str, columns: Mapping[str, bool]) -> Groups | 
 
     columns: the measured ones, and for each whether its sum is wanted.
     """
+    from .native.groups import codes_of, extremes_of
+    from .quick import Numbers, Texts
+
     by = block.columns[group]
     found = codes_of(by.span, by.nulls) if isinstance(by, Texts) else None
     if found is None or len(found[1]) > MOST_GROUPS or not isinstance(by, Texts):
@@ -89,6 +92,8 @@ def _sums(values: Any, codes: Any, groups: int) -> Mapping[int, Any] | None:
         if len(values) and max(int(values.max()), -int(values.min())) >= 1 << 53:
             return None
         values = values.astype(np.float64)
+    from .native.groups import sums_of
+
     return sums_of(values, codes, groups)
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .cut import Chunk
+from .chunks import Chunk
 from .dialect import Dialect
 from .errors import JobError, naming
 from .schema import Schema

@@ -1,6 +1,7 @@
-"""Keep pandas and pyarrow out of processes that do not need them: importing them takes longer than a small chunk.
+"""Keep pandas, pyarrow and numpy out of processes that do not need them: their import takes longer than a small chunk.
 
-`pa`, `pc` and `pacsv` stand for pyarrow, its compute functions and its CSV module, imported when first used.
+`np`, `pa`, `pc` and `pacsv` stand for numpy and for pyarrow, its compute functions and its CSV module, imported when
+first used. Modules that compute whenever they are used import numpy as usual.
 
 pyarrow imports pandas the first time it is given any Python value, to know whether the value is a pandas object. Here
 that first attempt is made to find nothing, and `with_pandas` makes pyarrow look again, where frames are really used.
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.csv as pacsv
 
-__all__ = ["pa", "pacsv", "pc", "with_pandas", "without_pandas"]
+__all__ = ["np", "pa", "pacsv", "pc", "with_pandas", "without_pandas"]
 
 
 class _NoPandas:
@@ -36,7 +38,7 @@ class _NoPandas:
 
 
 class _Later:
-    """Stands for a module of pyarrow until it is asked for something."""
+    """Stands for a module until it is asked for something."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -44,7 +46,8 @@ class _Later:
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):
             raise AttributeError(attribute)
-        _without_pandas_once()
+        if self._name != "numpy":
+            _without_pandas_once()
         value = getattr(importlib.import_module(self._name), attribute)
         setattr(self, attribute, value)
         return value
@@ -56,7 +59,7 @@ def _without_pandas_once() -> None:
 
 
 if not TYPE_CHECKING:
-    pa, pc, pacsv = _Later("pyarrow"), _Later("pyarrow.compute"), _Later("pyarrow.csv")
+    np, pa, pc, pacsv = _Later("numpy"), _Later("pyarrow"), _Later("pyarrow.compute"), _Later("pyarrow.csv")
 
 
 def without_pandas() -> None:

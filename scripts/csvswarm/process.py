@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import machine
-from .attempt import Attempt, load_job_processor
+from .attempt import Attempt
 from .errors import JobError
 from .job import Job, Manifest, Receipt, new_attempt, read_json, write_json
 from .merge import Merger
 from .pool import Pool
-from .processor import Processor
+from .processor import Processor, load_job_processor
 from .result import context_of
 from .state import State, settle, standing_receipt
 

@@ -11,12 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .dialect import CANONICAL, Dialect
 from .errors import CsvswarmError, OptionError, ProcessorError
 from .options import check_options
 from .schema import Schema, listed
+
+if TYPE_CHECKING:
+    from .job import Job, Manifest
 
 SHIPPED = Path(__file__).resolve().parents[2] / "files" / "processors"
 SHOWN_FRAMES = 3
@@ -172,3 +175,13 @@ def _execute(code: CodeType, module: ModuleType, shown: Path) -> None:
         raise ProcessorError(
             f"processor {shown} fails to load at line {line}: {type(error).__name__}: {error}."
         ) from error
+
+
+def load_job_processor(job: Job, manifest: Manifest) -> Processor:
+    """Return the processor as it was when the job was made; its errors name the user's own file."""
+    processor = load_processor(
+        job.processor_path, name=manifest.processor["name"], shown=Path(manifest.processor["source"])
+    )
+    if processor.sha256 != manifest.processor["sha256"]:
+        raise ProcessorError(f"{job.processor_path} has been changed since the job was made; start a new job.")
+    return processor

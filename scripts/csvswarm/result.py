@@ -8,19 +8,19 @@ from typing import Any, BinaryIO
 
 import xxhash
 
-from .attempt import REJECTED_COLUMNS, load_job_processor
 from .dialect import BOM, CANONICAL
 from .errors import JobError
 from .group_sums import load
 from .job import Job, Manifest, Receipt
 from .keyed import FAN_IN, SMALL, merge_runs, small_groups, write_run
 from .lean import pa
-from .processor import Context, Processor
+from .processor import Context, Processor, load_job_processor
 from .schema import Schema
 from .sinks import described, frame_table, read_table
 from .text import Data, canonical, header_of, kind_of, rows_of, text_rows
 
 COPY_BYTES = 4 << 20
+REJECTED_COLUMNS = ["record", "column", "reason", "text"]
 
 
 class Hashing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .chunk_reader import read_range
-from .cut import Chunk
+from .chunks import Chunk
 from .head import HEAD_BYTES, Head
 from .job import Job
 from .reader import Reader

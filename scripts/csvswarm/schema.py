@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from .errors import OptionError
-from .lean import pa, pc
+from .lean import np, pa, pc
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 #: What pandas takes for a missing value; only unquoted ones are, in a column of text.
 NULL_VALUES = (

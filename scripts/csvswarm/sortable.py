@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
-import numpy as np
+from .lean import np
 
-_MAGNITUDE = np.int64(0x7FFFFFFFFFFFFFFF)
+_MAGNITUDE = 0x7FFFFFFFFFFFFFFF
 
 
 def keys_of(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -27,4 +28,8 @@ def values_of(keys: np.ndarray[Any, Any], is_integer: bool) -> np.ndarray[Any, A
 
 def value_of(key: int, is_integer: bool) -> int | float:
     """Return the value of one key."""
-    return key if is_integer else float(values_of(np.array([key], np.int64), False)[0])
+    if is_integer:
+        return key
+    bits = key ^ (key >> 63 & 0x7FFFFFFFFFFFFFFF)
+    value: float = struct.unpack("<d", struct.pack("<q", bits))[0]
+    return value

@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from .dialect import Dialect
 from .errors import OptionError
-from .lean import pa, pacsv, pc, with_pandas
+from .lean import np, pa, pacsv, pc, with_pandas
 from .schema import NULL_VALUES
 
 #: Bytes, wherever they lie.

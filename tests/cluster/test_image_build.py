@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from csvswarm.native.library import library_name
 
 from tests.cluster.plugins import ROLE, image
 from tests.helpers import ROOT
@@ -116,6 +117,11 @@ def test_no_wheels(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, f"unpack: there are no wheels in {tmp_path / 'wheels'}\n")
 
 
+#: A compiler that writes down how it is called.
+ZIG = """#!/bin/sh
+echo "$@" >"$(echo "$@" | sed 's/.* -o \\([^ ]*\\) .*/\\1/')"
+"""
+
 # -- image_context.py --------------------------------------------------------------------------------------------------
 
 
@@ -131,6 +137,11 @@ def clone(tmp_path: Path) -> Path:
     (root / "requirements").mkdir()
     path = wheel(tmp_path / "index", "one-1.0-py3-none-any.whl", ["one.py"])
     require(root, path, hashlib.sha256(path.read_bytes()).hexdigest())
+    compiler = wheel(tmp_path / "index", "ziglang-1.0-py3-none-any.whl", [])
+    with zipfile.ZipFile(compiler, "a") as archive:
+        archive.writestr("ziglang/zig", ZIG)
+    checksum = hashlib.sha256(compiler.read_bytes()).hexdigest()
+    (root / "requirements/kernel.txt").write_text(f"ziglang @ {compiler.as_uri()} --hash=sha256:{checksum}\n")
     return root
 
 
@@ -161,8 +172,21 @@ def test_the_context_holds_what_the_image_takes_and_nothing_else(clone: Path, tm
         *(path.name for path in (ROOT / "files/docker").iterdir() if path.is_file()),
         *(f"processors/{path.name}" for path in (ROOT / "files/processors").glob("*.py")),
         *(str(path.relative_to(ROOT)) for path in (ROOT / "scripts").rglob("*.py")),
+        *(str(path.relative_to(ROOT)) for path in (ROOT / "scripts/csvswarm/native").glob("*.[ch]")),
     }
-    assert inside(made) == sources | {"wheels/one-1.0-py3-none-any.whl"}
+    kernel = f"scripts/csvswarm/native/built/{library_name('aarch64')}"
+    assert inside(made) == sources | {"wheels/one-1.0-py3-none-any.whl", kernel}
+    assert (made / kernel).read_text().startswith("cc -target aarch64-linux-gnu.2.28 -std=c11")
+
+
+def test_without_the_compiler_there_is_an_image_without_the_kernel(clone: Path, tmp_path: Path) -> None:
+    (clone / "requirements/kernel.txt").write_text("ziglang @ file:///nowhere/ziglang-1.0-py3-none-any.whl\n")
+
+    done = context(clone, tmp_path / "context")
+
+    assert done.returncode == 0
+    assert done.stdout.endswith("The compiler could not be fetched: the image has no native kernel.\n")
+    assert not (tmp_path / "context/scripts/csvswarm/native/built").exists()
 
 
 def test_all_that_goes_in_counts_for_the_name(clone: Path, tmp_path: Path) -> None:
@@ -171,7 +195,8 @@ def test_all_that_goes_in_counts_for_the_name(clone: Path, tmp_path: Path) -> No
     places = {"processors": "files/processors", "scripts": "scripts"}
     names = {image.processing_job_image(str(clone))}
 
-    for name in sorted(inside(made) - {"wheels/one-1.0-py3-none-any.whl"}):
+    own = {name for name in inside(made) if not name.startswith("wheels/") and "/built/" not in name}
+    for name in sorted(own):
         first, _, rest = name.partition("/")
         path = clone / places[first] / rest if rest else clone / "files/docker" / first
         path.write_bytes(path.read_bytes() + b"\n")

@@ -25,7 +25,8 @@ def clone_to(root: Path) -> Path:
     for part in ("files/docker", "files/processors", "scripts"):
         shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "requirements").mkdir()
-    shutil.copy(ROOT / "requirements/image.txt", root / "requirements")
+    for lock in ("image", "kernel"):
+        shutil.copy(ROOT / f"requirements/{lock}.txt", root / "requirements")
     return root
 
 
@@ -60,6 +61,9 @@ def test_what_does_not_go_in_does_not_matter(clone: Path) -> None:
         "files/docker/unpack.py",
         "files/processors/statistics.py",
         "requirements/image.txt",
+        "requirements/kernel.txt",
+        "scripts/csvswarm/native/fields.c",
+        "scripts/csvswarm/native/library.py",
         "scripts/split_processing.py",
         "scripts/csvswarm/job.py",
     ],

@@ -6,11 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from csvswarm.attempt import Attempt, load_job_processor
+from csvswarm.attempt import Attempt
 from csvswarm.collect import collect
 from csvswarm.errors import JobError
 from csvswarm.job import Job
 from csvswarm.process import process_all, run_chunk
+from csvswarm.processor import load_job_processor
 from csvswarm.split import Request, split
 from csvswarm.state import settle
 

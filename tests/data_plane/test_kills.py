@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from csvswarm.attempt import load_job_processor
 from csvswarm.job import SUCCESS, Job, new_attempt
 from csvswarm.process import process_one, run_chunk
+from csvswarm.processor import load_job_processor
 from csvswarm.split import Request, split
 
 from tests.helpers import ROOT, SAMPLE, run_here

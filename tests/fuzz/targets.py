@@ -13,7 +13,8 @@ from unittest import mock
 
 import pandas as pd
 from csvswarm.chunking import cut_input
-from csvswarm.cut import Chunk, Cutter, even_targets
+from csvswarm.chunks import Chunk
+from csvswarm.cut import Cutter, even_targets
 from csvswarm.dialect import Dialect
 from csvswarm.errors import InputError, OptionError
 from csvswarm.head import read_head

@@ -15,7 +15,7 @@ from tests.helpers import native
 def built() -> Iterator[None]:
     if not compiler():
         pytest.skip("there is no C compiler")
-    said = build()
+    said, _ = build()
     with native(True):
         assert kernel() is not None, said
         yield

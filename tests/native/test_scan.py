@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+from unittest import mock
+
 import numpy as np
 import pytest
 from csvswarm.bits import Tally, count_records
 from csvswarm.dialect import Dialect
 from csvswarm.fields import find_fields
 from csvswarm.native import scan
+from csvswarm.native.build import compile_library, compiler
+from csvswarm.native.library import FLAGS, declared
 from csvswarm.records import LF, Grammar
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -86,3 +91,24 @@ def test_all_of_unicode_is_utf8_but_surrogates() -> None:
     assert scan.is_utf8(text.encode())
     assert not any(scan.is_utf8(chr(code).encode("utf-8", "surrogatepass")) for code in range(0xD800, 0xE000))
     assert not np.any([scan.is_utf8(bytes([lead, 0x80, 0x80])) for lead in (0xC0, 0xC1, 0xE0)])
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The kernel as it is on machines whose vectors it does not know."""
+    path = tmp_path_factory.mktemp("plain") / "kernel.so"
+    assert compile_library(compiler(), path, (*FLAGS, "-DCSVSWARM_PLAIN")) == ""
+    return declared(ctypes.CDLL(str(path)))
+
+
+@given(st.one_of(wild_csv, long_csv, table()), st.integers(2, 4))
+def test_plain_c_finds_the_same(plain: ctypes.CDLL, text: bytes, width: int) -> None:
+    text += b"\n"
+    found, counted = scan.scan(text, COMMA, width, range(width)), scan.count(text, COMMA, LF, False, True)
+    with mock.patch("csvswarm.native.scan.kernel", return_value=plain):
+        other = scan.scan(text, COMMA, width, range(width))
+        assert scan.count(text, COMMA, LF, False, True) == counted
+    assert (found is None) == (other is None)
+    if found is not None and other is not None:
+        assert (found.ends.tolist(), found.starts.tolist()) == (other.ends.tolist(), other.starts.tolist())
+        assert (found.stops.tolist(), found.quoted, found.ascii) == (other.stops.tolist(), other.quoted, other.ascii)

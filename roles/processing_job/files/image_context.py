@@ -2,10 +2,15 @@
 
 ROOT is the clone, CONTEXT the directory to make, MACHINE the architecture as pip calls it (x86_64, aarch64), PYTHON the
 version in the image. The wheels are fetched by pip, for that machine whatever this one is, and checked by their hashes.
+So is the compiler of the native kernel, which compiles for any machine on any other. Without it the image has no kernel,
+and its containers are slower.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -26,6 +31,36 @@ def fetch_wheels(requirements: Path, wheels: Path, machine: str, python: str) ->
         sys.exit(f"{done.stdout}\nThe packages of the image could not be fetched: does this machine reach its index?")
 
 
+def fetch_compiler(requirements: Path, cache: Path) -> Path | None:
+    """Return the compiler that is locked, fetched where it is not there yet; None when it cannot be had."""
+    place = cache / f"compiler-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
+    zig = place / "ziglang/zig"
+    if not zig.is_file():
+        part = place.with_name(f".{place.name}.{os.getpid()}")
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-deps"]
+        command += ["--require-hashes", "--only-binary=:all:", f"--target={part}", f"--requirement={requirements}"]
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode or not (part / "ziglang/zig").is_file():
+            shutil.rmtree(part, ignore_errors=True)
+            print(f"{done.stdout}\nThe compiler could not be fetched: the image has no native kernel.")
+            return None
+        (part / "ziglang/zig").chmod(0o755)
+        with contextlib.suppress(OSError):  # somebody else was faster
+            part.rename(place)
+        shutil.rmtree(part, ignore_errors=True)
+    return zig
+
+
+def build_kernel(scripts: Path, machine: str, zig: Path, cache: Path) -> None:
+    """Build the native kernel into the scripts of the image, for any Linux of the last years."""
+    command = [sys.executable, "-m", "csvswarm.native.build", machine, str(scripts / "csvswarm/native/built")]
+    command += [str(zig), "cc", "-target", f"{machine}-linux-gnu.2.28"]
+    places = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), str(cache / "compiled"))
+    environment = {**os.environ, **places, "PYTHONDONTWRITEBYTECODE": "1"}
+    if subprocess.run(command, check=False, cwd=scripts, env=environment).returncode:
+        print("The native kernel could not be built: the image has none.")
+
+
 def main(root: Path, context: Path, machine: str, python: str) -> None:
     """Make the context."""
     shutil.rmtree(context, ignore_errors=True)
@@ -35,9 +70,12 @@ def main(root: Path, context: Path, machine: str, python: str) -> None:
     for path in (root / "files/docker").iterdir():
         if path.is_file():
             shutil.copy(path, context)
-    only_sources = shutil.ignore_patterns("__pycache__", "*.md")
+    only_sources = shutil.ignore_patterns("__pycache__", "*.md", "built")
     shutil.copytree(root / "files/processors", context / "processors", ignore=only_sources)
     shutil.copytree(root / "scripts", context / "scripts", ignore=only_sources)
+    cache = context.parent
+    if (zig := fetch_compiler(root / "requirements/kernel.txt", cache)) is not None:
+        build_kernel(context / "scripts", machine, zig, cache)
 
 
 if __name__ == "__main__":

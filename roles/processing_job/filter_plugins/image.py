@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Everything of a clone that goes into the image, besides the settings.
-PARTS = ("files/docker/*", "files/processors/*.py", "requirements/image.txt", "scripts/*.py", "scripts/csvswarm/*.py")
+PARTS = (
+    *("files/docker/*", "files/processors/*.py", "requirements/image.txt", "requirements/kernel.txt"),
+    *("scripts/*.py", "scripts/csvswarm/*.py", "scripts/csvswarm/native/*.py", "scripts/csvswarm/native/*.[ch]"),
+)
 
 
 def processing_job_image(root: str, *settings: str) -> str:

@@ -1,4 +1,9 @@
-"""Build the kernel with a C compiler, run as: python3 -m csvswarm.native.build (in scripts/).
+"""Build the kernel with a C compiler.
+
+    cd scripts && python3 -m csvswarm.native.build [MACHINE DIRECTORY COMMAND...]
+
+Without arguments it is built for this machine where it is not yet, with the compiler that is found, and put where it is
+looked for. With them it is built for another: to go into DIRECTORY, with the compiler COMMAND.
 
 The library's name holds a digest of what it is made of, so that one that is out of date is never loaded.
 """
@@ -46,15 +51,15 @@ def compile_library(command: list[str], target: Path, flags: tuple[str, ...] = F
     return ""
 
 
-def build() -> str:
-    """Build the library where there is none; return a line that says what came of it."""
+def build() -> tuple[str, bool]:
+    """Build the library where there is none; return (a line that says how it is, whether that is news)."""
     name = library_name()
     for place in places():
         if (place / name).is_file():
-            return f"the native kernel is built ({name})"
+            return f"the native kernel is built ({name})", False
     command = compiler()
     if not command:
-        return "there is no C compiler: everything works without the native kernel, only slower"
+        return "no C compiler: everything works without the native kernel, only slower (docs/native.md)", True
     for place in places():
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -62,13 +67,23 @@ def build() -> str:
         except OSError:
             continue
         if said:
-            return f"the native kernel could not be built: everything works without it, only slower\n{said}"
+            return f"the native kernel could not be built: everything works without it, only slower\n{said}", True
         for old in place.glob(f"kernel-{platform.machine()}-*.so"):
             if old.name != name:
                 old.unlink(missing_ok=True)
-        return f"built the native kernel ({name})"
-    return "the native kernel could be put nowhere: everything works without it, only slower"
+        return f"built the native kernel ({name})", True
+    return "the native kernel could be put nowhere: everything works without it, only slower", True
+
+
+def build_for(machine: str, directory: Path, command: list[str]) -> str:
+    """Build the library for a machine into a directory; return what the compiler says when it cannot, else nothing."""
+    directory.mkdir(parents=True, exist_ok=True)
+    return compile_library(command, directory / library_name(machine))
 
 
 if __name__ == "__main__":
-    print(f"setup: {build()}", file=sys.stderr)
+    if sys.argv[1:]:
+        sys.exit(build_for(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]) or None)
+    told, is_news = build()
+    if is_news:
+        print(f"setup: {told}")

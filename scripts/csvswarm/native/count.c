@@ -30,7 +30,7 @@ EXPORT int csvswarm_count(const uint8_t *data, int64_t size, int delimiter, int 
                 state.fitted = end == LF || end == delimiter;
             }
         }
-        records += __builtin_popcountll(lines & ~(lines << 1 | blank));
+        records += bits_in(lines & ~(lines << 1 | blank));
         blank = lines >> 63;
         if (lines) last = base + 63 - __builtin_clzll(lines);
     }

@@ -69,7 +69,7 @@ EXPORT int csvswarm_fields(const uint8_t *data, int64_t size, int delimiter, int
                 state.fitted = edges >> 63;
             }
         }
-        lines_seen += __builtin_popcountll(lines);
+        lines_seen += bits_in(lines);
         while (edges) {
             noted[held++] = (int32_t)(base + __builtin_ctzll(edges));
             edges &= edges - 1;

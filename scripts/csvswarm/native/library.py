@@ -12,7 +12,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent
 #: No -march: the library may travel. No -ffast-math and no contraction: floats must come out the same everywhere.
-FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno")
+FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-s")
 
 
 def digest() -> str:
@@ -49,13 +49,13 @@ def kernel() -> ctypes.CDLL | None:
     name = library_name()
     for place in places():
         try:
-            return _declared(ctypes.CDLL(str(place / name)))
+            return declared(ctypes.CDLL(str(place / name)))
         except (OSError, AttributeError):
             continue
     return None
 
 
-def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+def declared(library: ctypes.CDLL) -> ctypes.CDLL:
     """Say what the functions take and return: a letter each for pointer, 32 and 64 bits."""
     kinds = {"p": ctypes.c_void_p, "b": ctypes.c_char_p, "i": ctypes.c_int32, "l": ctypes.c_int64}
     for name, takes, returns in (

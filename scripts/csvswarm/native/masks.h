@@ -6,7 +6,7 @@
 
 #include "kernel.h"
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(CSVSWARM_PLAIN)
 #include <emmintrin.h>
 
 typedef struct { __m128i part[4]; } Bytes64;
@@ -34,7 +34,7 @@ static inline uint64_t equal_bits(const Bytes64 *bytes, uint8_t value)
 
 static inline uint64_t high_bits(const Bytes64 *bytes) { return gathered(bytes->part); }
 
-#elif defined(__ARM_NEON) && defined(__aarch64__)
+#elif defined(__ARM_NEON) && defined(__aarch64__) && !defined(CSVSWARM_PLAIN)
 #include <arm_neon.h>
 
 typedef struct { uint8x16_t part[4]; } Bytes64;
@@ -111,6 +111,14 @@ static inline Bytes64 load_rest(const uint8_t *data, size_t size, uint64_t *vali
     memcpy(padded, data, size);
     *valid = ((uint64_t)1 << size) - 1;
     return load64(padded);
+}
+
+/* How many bits are set; the processor's own instruction is not on every machine, and a call would take longer. */
+static inline int bits_in(uint64_t bits)
+{
+    bits -= bits >> 1 & 0x5555555555555555ULL;
+    bits = (bits & 0x3333333333333333ULL) + (bits >> 2 & 0x3333333333333333ULL);
+    return (int)(((bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0FULL) * 0x0101010101010101ULL >> 56);
 }
 
 /* For each bit whether those up to and including it are odd in number. */

@@ -1,0 +1,165 @@
+"""Random bytes for a kernel with sanitizers: python sanitized.py LIBRARY SEED CASES, with the runtime preloaded.
+
+Whatever is given to the kernel lies in memory of exactly its size, so that one byte too far ends the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+from csvswarm.native.library import declared
+
+LIBC = ctypes.CDLL(None)
+LIBC.malloc.restype = ctypes.c_void_p
+LIBC.malloc.argtypes = [ctypes.c_size_t]
+LIBC.free.argtypes = [ctypes.c_void_p]
+PARTS = [
+    b",",
+    b"\n",
+    b'"',
+    b'""',
+    b'"a,b"',
+    b"1",
+    b"-2.5",
+    b"1e3",
+    b"x" * 70,
+    b"\r",
+    b"\0",
+    b"\xff",
+    b"\xe2\x82",
+    b"\xac",
+]
+PARTS += [b"0.1234567890123456789", b"9" * 25, b"1e-310", b" ", b"-", b".", b"e", b"inf", b"NA", b"1,2\n" * 20]
+PARTS += [b'"1","2"\n' * 9]
+NULLS = b"NAnull"
+
+
+class Memory:
+    """Pieces of memory, each of exactly the size that was asked for."""
+
+    def __init__(self) -> None:
+        self._held: list[int] = []
+
+    def room(self, size: int) -> int:
+        """Return the address of `size` bytes."""
+        address = LIBC.malloc(size)
+        self._held.append(address)
+        return int(address)
+
+    def copy(self, data: bytes) -> int:
+        address = self.room(len(data))
+        ctypes.memmove(address, data, len(data))
+        return address
+
+    def free(self) -> None:
+        while self._held:
+            LIBC.free(self._held.pop())
+
+
+def _int32s(memory: Memory, *values: int) -> int:
+    return memory.copy(b"".join(value.to_bytes(4, "little", signed=True) for value in values))
+
+
+def _read_int32s(address: int, count: int) -> list[int]:
+    return list((ctypes.c_int32 * count).from_address(address)) if count else []
+
+
+def run(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Memory) -> None:
+    """Call every function with some bytes and what comes of them."""
+    text = ctypes.cast(memory.copy(data), ctypes.c_char_p)
+    size, out = len(data), memory.room(24)
+    library.csvswarm_count(text, size, 44, source.choice([34, -1]), 10, source.random() < 0.5, 1, out)
+    library.csvswarm_is_utf8(text, size)
+    width, quote = source.randrange(1, 4), source.choice([34, -1])
+    capacity = source.choice([size // width + 1, 2])
+    ends, starts, stops = (memory.room(4 * capacity * wide) for wide in (1, width, width))
+    places = _int32s(memory, *range(width))
+    given = (text, size, 44, quote, width, places, width, capacity, ends, starts, stops, out)
+    if not library.csvswarm_fields(*given):
+        rows = int(ctypes.c_int64.from_address(out).value)
+        for column in range(width):
+            first = starts + 4 * capacity * column, stops + 4 * capacity * column
+            _column(library, text, *first, rows, quote, source, memory)
+        _rows(library, text, data, ends, rows, source, memory)
+    # Fields that no scan has found: any places within the data.
+    rows = source.randrange(6)
+    bounds = [sorted(source.randrange(size + 1) for _ in range(2)) for _ in range(rows)] if size else []
+    first = _int32s(memory, *(low for low, _ in bounds)), _int32s(memory, *(high for _, high in bounds))
+    _column(library, text, *first, len(bounds), quote, source, memory)
+
+
+def _column(
+    library: ctypes.CDLL,
+    text: ctypes.c_char_p,
+    starts: int,
+    stops: int,
+    rows: int,
+    quote: int,
+    source: random.Random,
+    memory: Memory,
+) -> None:
+    nulls = ctypes.cast(memory.copy(NULLS), ctypes.c_char_p), _int32s(memory, 0, 2, 6), 3
+    span = text, starts, stops, rows, quote
+    library.csvswarm_kinds(*span, *nulls)
+    for numeric in (0, 1):
+        library.csvswarm_integers(*span, *nulls, numeric, memory.room(8 * rows), memory.room(rows))
+        values = memory.room(8 * rows)
+        library.csvswarm_floats(*span, *nulls, numeric, values, memory.room(4 * rows), memory.room(8))
+    total = sum(_read_int32s(stops, rows)) - sum(_read_int32s(starts, rows))
+    library.csvswarm_texts(*span, *nulls, memory.room(total), memory.room(4 * rows + 4), memory.room(rows))
+    slots = 1 << (2 * rows).bit_length()
+    table, codes = memory.copy(bytes(4 * slots)), memory.room(4 * rows)
+    groups = library.csvswarm_groups(*span, *nulls, table, slots, codes, memory.room(4 * rows))
+    if groups > 0:
+        numbers = memory.copy(b"".join(source.randbytes(8) for _ in range(rows)))
+        limits = memory.copy(bytes(8))
+        if not library.csvswarm_levels(numbers, rows, limits):
+            low, high = _read_int32s(limits, 2)
+            sums = memory.copy(bytes(8 * groups * (high - low + 1)))
+            library.csvswarm_sums(numbers, codes, rows, groups, low, high - low + 1, sums)
+        for whole in (0, 1):
+            found = [memory.room(8 * groups) for _ in range(3)]
+            library.csvswarm_extremes(numbers, whole, codes, rows, groups, *found)
+
+
+def _rows(
+    library: ctypes.CDLL,
+    text: ctypes.c_char_p,
+    data: bytes,
+    ends: int,
+    rows: int,
+    source: random.Random,
+    memory: Memory,
+) -> None:
+    mask = [source.random() < 0.5 for _ in range(rows)]
+    kept = sum(mask)
+    numbers = [memory.copy(b"".join(source.randbytes(8) for _ in range(kept))) for _ in range(2)]
+    truths = memory.copy(bytes(source.randrange(2) for _ in range(kept)))
+    pointers = memory.copy(b"".join(address.to_bytes(8, "little") for address in [*numbers, truths]))
+    kinds, chosen = _int32s(memory, 0, 1, 2), memory.copy(bytes(mask))
+    library.csvswarm_rows(text, ends, chosen, rows, 44, 3, kinds, pointers, memory.room(len(data) + kept * 96))
+    library.csvswarm_rows(text, ends, None, rows, 44, 0, kinds, pointers, memory.room(len(data)))
+
+
+def main() -> None:
+    """Run the cases."""
+    path, seed, cases = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    library, memory = declared(ctypes.CDLL(path)), Memory()
+    source = random.Random(seed)  # noqa: S311  # no secrets here
+    for _ in range(cases):
+        width = source.choice([3, 10, 60])
+        data = b"".join(source.choice(PARTS) for _ in range(source.randrange(width)))
+        if source.random() < 0.5:  # something that a scan may find regular
+            data = data.translate(None, b'\r\0"') + b"\n"
+        run(library, data, source, memory)
+        memory.free()
+    sys.stdout.write("clean\n")
+
+
+if __name__ == "__main__":
+    main()
