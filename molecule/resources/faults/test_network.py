@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from faults.conftest import Answers, Begin
-from faults.promise import check_done, check_untouched, look
+from faults.promise import check_done, check_nothing_left, check_untouched, look
 from lab_kit.lab import Lab
 from lab_kit.waiting import until
 
@@ -42,4 +42,6 @@ def test_an_attempt_that_comes_second(lab: Lab, begin: Begin, answers: Answers, 
     assert receipt["attempt"] == replacement.attempt
     late.board.reach_swarm()
     until(f"{late.board.name} is back", lambda: lab.node(late.board) == "Ready Active")
+    # What it had running is removed now.
+    check_nothing_left(job)
     check_untouched(job, results)
