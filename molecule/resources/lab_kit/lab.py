@@ -70,7 +70,7 @@ class Lab:
                 f"now=$(date +%s); [ $((now - {time.time():.0f})) -lt 30 ] || date --set=@{time.time():.0f}\n"
                 "systemctl start chrony\n"
                 f"rm -f {FILL}; ! command -v exportfs || exportfs -ra\n"
-                "systemctl start csvswarm-share.service 2>/dev/null || true",
+                f"! grep -q ' {SHARE} nfs4 ' /etc/fstab || mountpoint --quiet {SHARE} || mount {SHARE}",
                 180,
             )
         for board in boards:
