@@ -2,8 +2,8 @@
 
 ROOT is the clone, CONTEXT the directory to make, MACHINE the architecture as pip calls it (x86_64, aarch64), PYTHON the
 version in the image. The wheels are fetched by pip, for that machine whatever this one is, and checked by their hashes.
-So is the compiler of the native kernel, which compiles for any machine on any other. Without it the image has no kernel,
-and its containers are slower.
+So is the compiler of the native kernel, which compiles for any machine on any other. Without it the image has no
+kernel, and its containers are slower.
 """
 
 from __future__ import annotations
