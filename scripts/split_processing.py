@@ -18,7 +18,8 @@ examples:
   split_processing.py --job jobs/demo --chunk 3      one attempt at one chunk
 
 A container makes one attempt at the chunk of its slot: --round 1 --slot 3 --attempt NAME --limit 3600
-Swarm says slot and attempt in CSVSWARM_SLOT and CSVSWARM_ATTEMPT: it fills in variables, but no arguments.
+Swarm says slot and attempt in CSVSWARM_SLOT and CSVSWARM_ATTEMPT: it fills in variables, but no arguments. Such an
+attempt that fails on a system's error (no space left) ends with its number: on a full share no log can tell it.
 """
 
 
@@ -47,13 +48,19 @@ def _in_container(job: Job, arguments: argparse.Namespace) -> int:
     """Make the attempt of one slot, with a log that is kept if it fails."""
     arguments.attempt = arguments.attempt or new_attempt()
     name = f"{arguments.round:04d}-{arguments.slot:06d}-{arguments.attempt}.log"
+    numbers: list[int] = []
+
+    def work() -> tuple[dict[str, object], str]:
+        try:
+            return _process(job, arguments, read_round(job, arguments.round).chunk(arguments.slot))
+        except OSError as error:
+            numbers.append(error.errno or cli.REPORTED)
+            raise
+
     with attempt_log(job.logs_directory / name) as codes:
-        code = cli.run(
-            lambda: _process(job, arguments, read_round(job, arguments.round).chunk(arguments.slot)),
-            as_json=arguments.json,
-        )
-        codes.append(code)
-    return code
+        codes.append(cli.run(work, as_json=arguments.json))
+    # 125 and more are Docker's and the signals'.
+    return numbers[0] if codes == [cli.REPORTED] and numbers and numbers[0] < 125 else codes[0]
 
 
 def _process(job: Job, arguments: argparse.Namespace, chunk: int | None) -> tuple[dict[str, object], str]:

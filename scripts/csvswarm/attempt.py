@@ -6,6 +6,7 @@ import os
 import resource
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,10 @@ class Attempt:
         except Misfit:
             fields = self._observe()
             self._job.misfit_mark(self._generation).touch()
+        except OSError:
+            with suppress(OSError):  # on a full disk the others need the room
+                self._remove_files()
+            raise
         except CsvswarmError as error:
             self._remove_files()
             fields = {"status": "error", "message": self._told(error)}
@@ -256,7 +261,8 @@ class Attempt:
             pa.array([bad.reason for bad in rejected], pa.string()),
             pa.array([bad.text for bad in rejected], pa.string()),
         ]
-        path.write_bytes(rows_of(columns, CANONICAL))
+        with naming(path):
+            path.write_bytes(rows_of(columns, CANONICAL))
         return described(path)
 
     # -- when the schema does not fit ------------------------------------------------------------------------------

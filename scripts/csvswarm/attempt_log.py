@@ -16,7 +16,7 @@ def attempt_log(path: Path) -> Iterator[list[int]]:
     """Write standard error to `path` as well, and remove that file when the attempt ends well.
 
     Yields a list to which the exit code is appended. A process that is killed leaves what it had written. Where the
-    file cannot be made (a full disk), standard error stays as it is.
+    file cannot be made, standard error stays as it is; what cannot be written to it (a full disk) goes there.
     """
     codes: list[int] = []
     sys.stderr.flush()
@@ -30,11 +30,14 @@ def attempt_log(path: Path) -> Iterator[list[int]]:
     try:
         yield codes
     except BaseException:
-        traceback.print_exc()
+        with suppress(OSError):
+            traceback.print_exc()
         raise
     finally:
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stderr.flush()
         os.dup2(usual, 2)
+        sys.stderr.flush()  # what the file did not take
         os.close(usual)
         log.close()
         with suppress(OSError):

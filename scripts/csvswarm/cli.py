@@ -110,5 +110,6 @@ def leave(code: int) -> NoReturn:
 
 
 def _fail(message: str) -> int:
-    print(message, file=sys.stderr)
+    with contextlib.suppress(OSError):  # standard error may be a file on a full disk
+        print(message, file=sys.stderr)
     return REPORTED

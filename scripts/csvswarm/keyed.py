@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from .errors import naming
 from .group_sums import MOST_GROUPS, Groups, load, save
 from .lean import pa
 
@@ -108,7 +109,7 @@ def write_run(path: Path, tables: Iterator[pa.Table]) -> int:
     """Write sorted tables to a file in batches of at most BATCH_ROWS; return the number of rows."""
     first = next(tables)
     rows = 0
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
+    with naming(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
         table: pa.Table | None = first
         while table is not None:
             writer.write_table(table.combine_chunks(), max_chunksize=BATCH_ROWS)

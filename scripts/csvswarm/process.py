@@ -90,7 +90,13 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
         raise JobError(f"job {job.job_id} has chunks 1 to {len(manifest.chunks)}, no chunk {number}.")
     if (done := standing_receipt(job, number)) is not None:
         return done
-    return run_chunk(job, manifest, load_job_processor(job, manifest), number, attempt)
+    try:
+        return run_chunk(job, manifest, load_job_processor(job, manifest), number, attempt)
+    except (OSError, JobError):
+        # Another attempt may have finished the chunk, and then the job, whose data is removed: nothing is wrong.
+        if (done := standing_receipt(job, number)) is not None:
+            return done
+        raise
 
 
 def run_chunk(job: Job, manifest: Manifest, processor: Processor, number: int, attempt: str | None = None) -> Receipt:

@@ -97,10 +97,14 @@ class RowsOutput(_Held):
         self._rows += rows
 
     def __exit__(self, *exception: object) -> None:
-        self._file.close()
+        self._end()
+
+    def _end(self) -> None:
+        with naming(self._path):  # over NFS a full disk may be told only now
+            self._file.close()
 
     def close(self) -> dict[str, Any]:
-        self._file.close()
+        self._end()
         forced = len(self._forced) == len(self._kinds) and self._forced
         file = {"name": self._path.name, "bytes": self._bytes, "checksum": self._hash.hexdigest()}
         return {

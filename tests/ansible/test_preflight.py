@@ -43,6 +43,7 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"cpus": "all"}, "cpus: 'all' is not a number of cores like 1 or 0.5."),
     ({"chunk_limit": "1h"}, "chunk_limit: '1h' is not a number of seconds"),
     ({"deadline": -1}, "deadline: '-1' is not a number of seconds"),
+    ({"speculate": "often"}, "speculate: 'often' is neither true nor false"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -250,3 +251,26 @@ def test_files_that_may_not_grow(scripts: Scripts) -> None:
     assert "last because of File too large" in limited.process().line
     assert scripts.process().code == 0
     assert scripts.collect().done["rows_out"] == ROWS
+
+
+#: The processor, its options, and which of an attempt's files is too large; all others fit.
+WRITTEN = {
+    "rows": ("transform", {}, "partial.csv", 1000),
+    "groups": ("aggregate", {"group_by": ["id"], "metrics": {"id": "count"}}, "partial.arrow", 1000),
+    "figures": ("statistics", {}, "partial.arrow", 1000),
+    "records set aside": ("transform", {"where": "id < 0"}, "rejected.csv", 3000),
+}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_the_file_that_may_not_grow_is_named(scripts: Scripts, kind: str) -> None:
+    processor, options, name, most = WRITTEN[kind]
+    source = written(scripts, "id,note\n" + "".join(f"{n},some text\n1,2,3,4\n" for n in range(500)))
+    chosen = ("--options", json.dumps(options), "--on-error", "quarantine", "--chunks", "1")
+    assert scripts.split(source, "--processor", processor, *chosen).code == 0
+    limited = Scripts(scripts.directory, ("prlimit", f"--fsize={most}"))
+
+    line = limited.process("--chunk", "1", "--attempt", "a").line
+
+    assert line.startswith(f"{scripts.job}/attempts/000001-a.{name}: ")
+    assert "File too large" in line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ def load(path: Path) -> ModuleType:
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # as Ansible does; dataclasses look there
     spec.loader.exec_module(module)
     return module
 
@@ -41,4 +43,4 @@ def tasks(name: str) -> list[dict[str, Any]]:
     """Return the tasks of a recording as the module tells them; slot n is chunk n + 10."""
     answers = recorded(name)
     boards = {node["ID"]: node["Description"]["Hostname"] for node in answers["nodes"]}
-    return [look.told(task, boards, list(range(11, 60))) for task in answers["tasks"]]
+    return [look.told(task, boards, 1, list(range(11, 60))) for task in answers["tasks"]]

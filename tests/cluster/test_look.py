@@ -115,7 +115,7 @@ def test_tasks_of_a_board_that_is_drained() -> None:
 def test_a_task_of_a_board_that_has_left_the_swarm() -> None:
     task = recorded("done")["tasks"][0]
 
-    assert look.told(task, {}, list(range(11, 60)))["board"] == ""
+    assert look.told(task, {}, 1, list(range(11, 60)))["board"] == ""
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 def looked(engine: RecordedEngine, scripts: Scripts, *known: int, wait: float = 0) -> dict[str, Any]:
     asking = look.Engine(engine.path)
     with closing(asking._connection):  # noqa: SLF001 - the module leaves that to its end
-        found: dict[str, Any] = look.look(asking, scripts.job, "csvswarm-demo-1_chunks", 1, list(known), wait)
+        found: dict[str, Any] = look.look(asking, scripts.job, {1: "csvswarm-demo-1_chunks"}, list(known), wait)
     return found
 
 
@@ -270,6 +270,38 @@ def test_the_engine_is_asked_for_the_tasks_of_this_service_alone(scripts: Script
     assert set(map(str, kinds[1:])) == {str(("tasks", {"service": ["csvswarm-demo-1_chunks"]}))}
     # Without a version: old engines know no new ones, and new engines have dropped old ones.
     assert {path for path, _ in engine.asked} == {"/nodes", "/tasks"}
+
+
+def test_second_attempts_are_tasks_of_the_same_chunks(scripts: Scripts, engine: RecordedEngine) -> None:
+    engine.show("waiting")
+    planned = json.loads((scripts.job / "round-0001.json").read_text())
+    (scripts.job / "round-0002.json").write_text(json.dumps(planned | {"number": 2, "chunks": planned["chunks"][::-1]}))
+    asking = look.Engine(engine.path)
+    with closing(asking._connection):  # noqa: SLF001 - the module leaves that to its end
+        answer = look.look(asking, scripts.job, {1: "csvswarm-demo-1_chunks", 2: "csvswarm-demo-2_chunks"}, [], 0)
+
+    # The same slots were heard of both services.
+    told = {number: [task["chunk"] for task in answer["tasks"] if task["round"] == number] for number in (1, 2)}
+    assert answer["total"] == len(told[1]) == 24
+    assert told[2] == [25 - chunk for chunk in told[1]]
+    assert [filters["service"][0] for path, filters in engine.asked if path.endswith("tasks")] == [
+        "csvswarm-demo-1_chunks",
+        "csvswarm-demo-2_chunks",
+    ]
+
+
+def test_the_newest_log_of_a_stopped_chunk_is_told(scripts: Scripts, engine: RecordedEngine) -> None:
+    engine.show("done")
+    for age, name, text in ((2, "a", "first"), (1, "b", "a line\nthe last line\n"), (3, "c", "older")):
+        log = scripts.job / f"logs/0001-000007-{name}.log"
+        log.write_text(text)
+        os.utime(log, (1e9 - age, 1e9 - age))
+    (scripts.job / "logs/0002-000008-a.log").write_text("of another round")
+
+    answer = looked(engine, scripts, *range(1, 7))
+
+    path = str(scripts.job / "logs/0001-000007-b.log")
+    assert answer["logs"] == [{"chunk": 7, "path": path, "last": "the last line"}]
 
 
 def test_a_look_lasts_until_something_is_new(scripts: Scripts, engine: RecordedEngine) -> None:
@@ -310,3 +342,23 @@ def test_an_engine_without_the_service_says_so(scripts: Scripts, engine: Recorde
 
     with pytest.raises(OSError, match="the engine says: service csvswarm-rec24-1_chunks not found"):
         looked(engine, scripts)
+
+
+# -- second attempts ---------------------------------------------------------------------------------------------------
+
+
+def test_of_two_services_the_more_promising_one_counts() -> None:
+    """The first gave chunk 12 up; the second runs, waits, or has given up as well."""
+    first = [task for task in tasks("gave-up") if task["chunk"] == 12]
+    for state, where in ("running", "running"), ("pending", "waiting"), ("failed", "stopped"):
+        second = first[0] | {"round": 2, "state": state, "started": 0.0}
+        assert look.slots([*first, second], {12})[where] == [12]
+        later = second | {"started": 9e9}
+        assert look.slots([*first, later], {12})[where] == [12]
+
+
+def test_a_chunk_of_two_services_runs_while_either_does() -> None:
+    running = next(task for task in tasks("gave-up") if task["state"] == "running")
+    failed = running | {"round": 2, "state": "failed", "started": running["started"] + 60}
+
+    assert look.slots([running, failed], {running["chunk"]})["running"] == [running["chunk"]]

@@ -28,6 +28,10 @@ CASES: dict[str, dict[str, Any]] = {
         "processing_job_chunks": "4",
     },
     "shared": {"processing_job_input": "share:sets/data.csv"},
+    "again": {
+        "processing_job_input": "/home/me/data.csv",
+        "__processing_job_round": {"number": 3, "generation": 1, "chunks": [5], "avoid": ["board1", "board2"]},
+    },
 }
 INVENTORY = {
     "swarm_manager": {"hosts": {"board1": {}}},
@@ -164,6 +168,14 @@ def test_a_replica_for_each_chunk(rendered: dict[str, dict[str, Any]]) -> None:
         "--limit=3600",
     ]
     assert re.fullmatch("csvswarm-job:[0-9a-f]{12}", service["image"])
+
+
+def test_second_attempts_run_elsewhere(rendered: dict[str, dict[str, Any]]) -> None:
+    deploy = chunks(rendered, "again")["deploy"]
+
+    assert deploy["replicas"] == 1
+    assert deploy["labels"]["csvswarm.round"] == "3"
+    assert deploy["placement"] == {"constraints": ["node.hostname != board1", "node.hostname != board2"]}
 
 
 def test_what_swarm_goes_by(rendered: dict[str, dict[str, Any]]) -> None:

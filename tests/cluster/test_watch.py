@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import pty
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,7 @@ def answer(name: str, chunks: int, *receipts: tuple[int, str]) -> dict[str, Any]
         "total": chunks,
         "tasks": told,
         "slots": look.slots(told, left),
+        "logs": [],
     }
 
 
@@ -104,6 +107,21 @@ def test_a_slot_that_stays_stopped_was_given_up(clock: Clock) -> None:
     verdict = one.verdict(gave_up | {"receipts": []})
     assert re.fullmatch(
         r"chunk 12 failed 3 times \(on board\d(, board\d)*\), last because task: non-zero exit \(1\)\.", verdict
+    )
+
+
+def test_the_log_of_the_attempts_is_named(clock: Clock) -> None:
+    one = watch.Watch(0)
+    logs = [
+        {"chunk": chunk, "path": f"/share/jobs/demo/logs/0001-0000{chunk - 10:02}-x.log", "last": f"of {chunk}"}
+        for chunk in (13, 12)
+    ]
+    gave_up = answer("gave-up", 6, (11, "done")) | {"logs": logs}
+
+    one.verdict(gave_up)
+    clock.now += watch.STOPPED_FOR
+    assert one.verdict(later(gave_up)).endswith(
+        "(1). Its log on the share, /share/jobs/demo/logs/0001-000002-x.log, ends with: of 12"
     )
 
 
@@ -227,6 +245,96 @@ def test_a_round_that_ends_at_its_deadline_has_ended(clock: Clock) -> None:
     assert one.verdict(answer("done", 24, *DONE)) == ""
 
 
+# -- slow chunks -------------------------------------------------------------------------------------------------------
+
+
+def going(running: list[int], *receipts: int, waiting: tuple[int, ...] = (), total: int = 8) -> dict[str, Any]:
+    """What the module answers of a round whose chunks run, have just got receipts, or wait."""
+    told = [{"chunk": chunk, "status": "done", "board": "board1", "rows_in": 1, "rejected": 0} for chunk in receipts]
+    slots = {"running": running, "waiting": [*waiting], "stopped": []}
+    return {"receipts": told, "total": total, "tasks": [], "slots": slots}
+
+
+def nearly_done(clock: Clock) -> Any:
+    """Six of eight chunks took 20 s each, one after the other on two boards; chunks 7 and 8 have just begun."""
+    seen = watch.Seen()
+    for chunk in 1, 3, 5:
+        seen.add(going([chunk, chunk + 1]))
+        clock.now += 20
+        seen.add(going([chunk + 2, chunk + 3], chunk, chunk + 1))
+    return seen
+
+
+def test_a_chunk_is_slow_after_half_as_long_again_as_the_middle_one(clock: Clock) -> None:
+    seen = nearly_done(clock)
+    assert seen.took == [20.0] * 6
+
+    clock.now += 30
+    assert seen.slow(going([7, 8])) == []
+    clock.now += 0.1
+    assert seen.slow(going([7, 8])) == [7, 8]
+    # Once is enough.
+    clock.now += 1000
+    assert seen.slow(going([7, 8])) == []
+
+
+def test_nothing_is_slow_while_others_wait_for_a_board(clock: Clock) -> None:
+    seen = nearly_done(clock)
+    clock.now += 1000
+
+    assert seen.slow(going([7, 8], waiting=(9,), total=8)) == []
+    assert seen.slow(going([7, 8])) == [7, 8]
+
+
+def test_nothing_is_slow_before_three_quarters_are_done(clock: Clock) -> None:
+    seen = nearly_done(clock)
+    clock.now += 1000
+
+    assert seen.slow(going([7, 8, 9], total=9)) == []
+    assert seen.slow(going([7, 8], total=8)) == [7, 8]
+
+
+def test_a_second_attempt_is_not_worth_its_start_for_chunks_of_moments(clock: Clock) -> None:
+    seen = watch.Seen()
+    seen.add(going([1, 2, 3, 4], total=4))
+    clock.now += 1
+    seen.add(going([4], 1, 2, 3, total=4))
+
+    clock.now += watch.SLOW_LEAST - 1
+    assert seen.slow(going([4], total=4)) == []
+    clock.now += 0.1
+    assert seen.slow(going([4], total=4)) == [4]
+
+
+def test_a_chunk_whose_attempt_began_again_begins_again(clock: Clock) -> None:
+    seen = nearly_done(clock)
+    clock.now += 25
+    seen.add(going([8], waiting=(7,)))
+    seen.add(going([7, 8]))
+
+    clock.now += 6
+    assert seen.slow(going([7, 8])) == [8]
+
+
+def test_what_is_known_survives_the_way_through_a_playbook(clock: Clock) -> None:
+    seen = nearly_done(clock)
+    clock.now += 40
+    seen.slow(going([7, 8]))
+
+    again = watch.Seen.from_json(json.loads(json.dumps(asdict(seen))))
+
+    assert again == seen
+    assert again.statuses == dict.fromkeys(range(1, 7), "done")
+    assert watch.Watch(100, again).verdict(going([7, 8])) == "the deadline of 100 s has passed."
+
+
+def test_boards_of_slow_chunks() -> None:
+    running = next(task for task in tasks("gave-up") if task["state"] == "running")
+
+    assert watch.boards_of(tasks("gave-up"), [running["chunk"]]) == [running["board"]]
+    assert watch.boards_of(tasks("gave-up"), [12]) == []
+
+
 # -- why a task ended --------------------------------------------------------------------------------------------------
 
 
@@ -246,6 +354,22 @@ def test_reasons(name: str, chunk: int, words: str) -> None:
     ended = [task for task in tasks(name) if task["chunk"] == chunk and task["ended"]]
 
     assert {watch.reason(task) for task in ended} == {words}
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.ENOSPC, "no space is left on the share"),
+        (errno.EDQUOT, "no space is left on the share"),
+        (errno.EROFS, r"the share may not be written to from board\d: it is read-only"),
+        (errno.EIO, r"Input/output error \(on board\d\)"),
+        (127, r"task: non-zero exit \(1\)"),
+    ],
+)
+def test_the_systems_errors_have_words(code: int, words: str) -> None:
+    ended = next(task for task in tasks("gave-up") if task["chunk"] == 12 and task["ended"])
+
+    assert re.match(words, watch.reason(ended | {"exit": code}))
 
 
 def test_the_board_without_the_share_is_named() -> None:

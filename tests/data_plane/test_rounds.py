@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import json
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.helpers import Scripts, run_here
 
@@ -128,7 +132,56 @@ def test_the_log_of_a_failed_attempt_is_kept(tmp_path: Path) -> None:
 
     [log] = (scripts.job / "logs").iterdir()
     assert log.name == "0001-000003-task1x3.log"
-    assert log.read_text().strip() == ended.message
+    assert log.read_text() == ended.error
+    assert str(source) in ended.error
+
+
+def test_an_attempt_ends_with_the_number_of_the_systems_error(tmp_path: Path) -> None:
+    """On a full share it is all that an attempt can leave."""
+    scripts, source = ready(tmp_path)
+    split(scripts, source)
+    small = Scripts(tmp_path, ("prlimit", "--fsize=0"))
+    source_moved = source.rename(tmp_path / "moved.csv")
+
+    assert container(scripts, 1, 3).code == errno.ENOENT
+    source_moved.rename(source)
+    assert container(small, 1, 3).code == errno.EFBIG
+    # A fault of the job's own is none of the system's.
+    assert container(scripts, 1, 4).code == 1
+
+
+OTHERS_FIRST = """
+import os, subprocess, sys
+
+if os.environ.pop("OTHERS_FIRST", ""):
+    job, output = (os.environ[name] for name in ("JOB", "OUTPUT"))
+    run = [sys.executable, sys.argv[0], "--job", job, "--workers", "1"]
+    collect = [run[0], run[1].replace("split_processing", "collect_results"), *run[2:4], "--output", output]
+    for command in (run, collect):
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+def process(block, context):
+    return block
+"""
+
+
+def test_an_attempt_that_comes_when_the_job_is_done_ends_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data of a job that is done is removed, also the chunk file that this attempt was about to read."""
+    scripts, source = ready(tmp_path, OTHERS_FIRST, "a\n" + "1\n" * 100)
+    packed = tmp_path / "data.csv.gz"
+    packed.write_bytes(gzip.compress(source.read_bytes()))
+    split(scripts, packed)
+    monkeypatch.setenv("JOB", str(scripts.job))
+    monkeypatch.setenv("OUTPUT", str(scripts.output))
+    monkeypatch.setenv("OTHERS_FIRST", "1")
+
+    ended = container(scripts, 1, 2)
+
+    assert (scripts.output / "_SUCCESS").exists()
+    assert not list((scripts.job / "chunks").iterdir())
+    assert ended.done["status"] == "done"
+    assert not ended.error
+    assert not [path for path in (scripts.job / "attempts").iterdir() if path.suffix != ".json"]
 
 
 def test_a_slot_that_is_none(tmp_path: Path) -> None:

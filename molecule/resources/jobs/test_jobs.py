@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
 import uuid
 from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from lab_kit.desk import Desk
+from lab_kit.lab import Lab
 
-if TYPE_CHECKING:
-    from molecule.resources.jobs.conftest import Desk
-
-ROOT = Path(__file__).resolve().parents[3]
 MINE = """
 import pandas as pd
 
@@ -34,12 +29,12 @@ def process(block, context):
     time.sleep(6)
     return block[["carrier", "flight"]]
 """
+# Those of the other tests are run by transform.
 JOBS: dict[str, dict[str, Any]] = {
     "statistics": {},
     "aggregate": {
         "options": {"group_by": ["carrier"], "metrics": {"dep_delay": ["mean", "median"], "tailnum": "nunique"}}
     },
-    "transform": {"options": {"assign": {"gained": "dep_delay - arr_delay"}, "where": "distance > 500"}},
     "./mine.py": {},
 }
 
@@ -47,15 +42,22 @@ JOBS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("processor", JOBS)
 def test_the_same_bytes_as_on_one_machine(desk: Desk, processor: str) -> None:
     (desk.place / "mine.py").write_text(MINE)
-    said = JOBS[processor] | {"processor": processor, "chunks": 4}
+    said = JOBS[processor] | {"processor": processor, "chunks": 3}
 
     assert desk.run("swarm", **said).files == desk.run("local", **said).files
 
 
-def test_chunks_are_spread_as_reserved(desk: Desk) -> None:
-    run = desk.run("swarm", chunks=24, processor="transform")
+def test_chunks_are_spread_as_reserved(desk: Desk, reached: Lab) -> None:
+    said: dict[str, Any] = {
+        "processor": "transform",
+        "options": {"assign": {"gained": "dep_delay - arr_delay"}, "where": "distance > 500"},
+        "chunks": 24,
+    }
 
-    attempts = [attempt for attempt in run.report["attempts"] if attempt["counts"]]
+    run = desk.run("swarm", **said)
+
+    assert run.files == desk.run("local", **said).files
+    attempts = run.counting
     by_board: dict[str, list[dict[str, Any]]] = {}
     for attempt in sorted(attempts, key=lambda one: one["started"]):
         by_board.setdefault(attempt["board"], []).append(attempt)
@@ -64,6 +66,8 @@ def test_chunks_are_spread_as_reserved(desk: Desk) -> None:
     assert sorted(by_board) == ["board1", "board2", "board3"]
     for shares in by_board.values():
         assert all(before["ended"] <= after["started"] for before, after in pairwise(shares))
+    # Nothing is left running.
+    assert reached.left(run.report["job_id"]) == ""
 
 
 BAD = "a,b\n" + "1,2\n" * 9000 + "1,2,3\n" + "1,2\n" * 9000
@@ -94,28 +98,24 @@ def test_the_same_message_as_on_one_machine(desk: Desk, mistake: str) -> None:
     assert swarm.message == local.message
 
 
-def test_bad_records_are_set_aside(desk: Desk) -> None:
-    (desk.place / "bad.csv").write_text(BAD)
-    said: dict[str, Any] = {"input": "bad.csv", "on_error": "quarantine", "chunks": 3, "processor": "transform"}
+def test_bad_records_are_set_aside_and_nothing_is_sent_twice(desk: Desk) -> None:
+    (desk.place / "bad.csv").write_text(f"{uuid.uuid4()},b\n{BAD}")
+    said: dict[str, Any] = {"input": "bad.csv", "on_error": "quarantine", "chunks": 2, "processor": "transform"}
 
-    swarm = desk.run("swarm", **said)
+    first, second = desk.run("swarm", **said), desk.run("swarm", **said)
 
-    assert swarm.files == desk.run("local", **said).files
-    assert swarm.files["rejected.csv"].count(b"\n") == 2
+    assert first.files == second.files == desk.run("local", **said).files
+    assert first.files["rejected.csv"].count(b"\n") == 2
+    assert "Send the input" in first.output
+    assert "Send the" not in second.output
+    assert "Build" not in second.output
 
 
 def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
     (desk.place / "slow.py").write_text(SLOW)
     said: dict[str, Any] = {"processor": "./slow.py", "chunks": 6}
     job = f"stopped-{os.getpid()}"
-    with subprocess.Popen(
-        desk.command("swarm", job, said),
-        cwd=desk.place,
-        env=desk.environment(),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as begun:
+    with desk.begin(job, said) as begun:
         assert begun.stdout
         seen = []
         for line in begun.stdout:
@@ -130,33 +130,7 @@ def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
 
     assert again.files == desk.run("local", **said).files
     # What was done before the interruption was not done again.
-    attempts = [attempt for attempt in again.report["attempts"] if attempt["counts"]]
+    attempts = again.counting
     first = [attempt for attempt in attempts if attempt["ended"] < max(a["started"] for a in attempts)]
     assert first
     assert len({attempt["chunk"] for attempt in attempts}) == len(attempts) == 6
-
-
-def test_what_was_sent_once_is_not_sent_again(desk: Desk) -> None:
-    (desk.place / "mine.csv").write_text(f"a,b\n{uuid.uuid4()},1\n")
-    said: dict[str, Any] = {"input": "mine.csv", "processor": "transform", "chunks": 1}
-
-    first, second = desk.run("swarm", **said), desk.run("swarm", **said)
-
-    assert first.files == second.files
-    assert "Send the input" in first.output
-    assert "Send the" not in second.output
-    assert "Build" not in second.output
-
-
-def test_nothing_is_left_running(desk: Desk) -> None:
-    run = desk.run("swarm", chunks=2, processor="transform")
-
-    assert run.code == 0, run.output
-    ask = [
-        "ansible", *json.loads(os.environ["CSVSWARM_INVENTORIES"]), "swarm_manager", "--become", "--one-line",
-        "--module-name=ansible.builtin.command",
-        f"--args=docker service ls --quiet --filter label=csvswarm.job={run.report['job_id']}",
-    ]  # fmt: skip
-    told = subprocess.run(ask, cwd=ROOT, env=desk.environment(), check=True, text=True, capture_output=True)
-    assert "(stdout)" in told.stdout
-    assert told.stdout.rstrip().endswith("(stdout)"), told.stdout

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -20,17 +23,77 @@ STUCK_FOR = 120.0
 #: A manager that is power-cycled is away for a minute or two; the boards work on.
 PATIENCE = 900.0
 LINE_EVERY = 10.0
+#: A chunk is slow when this part of the round is done, and it has run this many times longer than the middle one did.
+DONE_PART, SLOW_TIMES = 0.75, 1.5
+#: A second attempt is one more container to start, which a chunk that has not run for this long is not worth.
+SLOW_LEAST = 15.0
+#: An attempt's exit code is the number of a system's error, from here on it is Docker's or that of a signal.
+ENDS_OF_DOCKER = 125
+NO_SPACE = "no space is left on the share (free some, or remove old jobs with playbooks/jobs.yml -e action=prune)"
+ENDS = {
+    0: "it ended well but left no receipt",
+    errno.ENOSPC: NO_SPACE,
+    errno.EDQUOT: NO_SPACE,
+    errno.EROFS: "the share may not be written to from {board}: it is read-only",
+    errno.EACCES: "the share may not be written to from {board}: permission denied",
+    142: "it took longer than chunk_limit allows",
+}
 #: How the engine says that there is no such service.
 REMOVED = "_chunks not found"
+
+
+@dataclass
+class Seen:
+    """What is known of a round. It goes from task to task, and so from process to process, while a round is watched.
+
+    Times are of this machine's monotonic clock alone, which its processes share.
+    """
+
+    began: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 - looked up when called
+    rows: int = 0
+    #: chunk -> status of its receipt
+    statuses: dict[int, str] = field(default_factory=dict)
+    #: chunk -> when it was first seen to run
+    since: dict[int, float] = field(default_factory=dict)
+    #: how long the chunks with a receipt ran, in seconds
+    took: list[float] = field(default_factory=list)
+    #: chunks that have a second attempt
+    twice: list[int] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Seen:
+        """Return what `asdict` made, and JSON made of that: its keys are texts."""
+        for name in "statuses", "since":
+            data = data | {name: {int(chunk): value for chunk, value in data.get(name, {}).items()}}
+        return cls(**data)
+
+    def add(self, answer: dict[str, Any]) -> None:
+        """Take in an answer of the module."""
+        now = time.monotonic()
+        for receipt in answer["receipts"]:
+            self.statuses[receipt["chunk"]] = receipt["status"]
+            self.rows += receipt["rows_in"]
+            self.took.append(now - self.since.get(receipt["chunk"], now))
+        self.since = {chunk: self.since.get(chunk, now) for chunk in answer["slots"]["running"]}
+
+    def slow(self, answer: dict[str, Any]) -> list[int]:
+        """Return the chunks that a second attempt may overtake, each once; none while others wait for a board."""
+        if answer["slots"]["waiting"] or len(self.took) < DONE_PART * answer["total"]:
+            return []
+        now = time.monotonic()
+        limit = max(SLOW_TIMES * median(self.took), SLOW_LEAST)
+        found = [chunk for chunk, since in self.since.items() if now - since > limit and chunk not in self.twice]
+        self.twice += found
+        return found
 
 
 class Progress:
     """The line that tells how far a round is: rewritten in place on a terminal, one now and then in a log."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, began: float | None = None) -> None:
         self.total = total
-        self._began = time.monotonic()
-        self._told = self._began
+        self._told = time.monotonic()
+        self._began = self._told if began is None else began
         self._live = on_terminal()
         self.done = self.rows = self.failed = 0
 
@@ -70,21 +133,27 @@ def on_terminal() -> bool:
 
 
 class Watch:
-    """What is known of a round, and the verdict on it. Times are of this machine's clock alone."""
+    """The verdict on a round."""
 
-    def __init__(self, deadline: float) -> None:
-        self._began = time.monotonic()
+    def __init__(self, deadline: float, seen: Seen | None = None) -> None:
+        self.seen = seen or Seen()
         self._deadline = deadline
         self._stopped: dict[int, float] = {}
         self._stuck: float | None = None
-        self.known: list[int] = []
-        self.statuses: dict[int, str] = {}
+
+    @property
+    def known(self) -> list[int]:
+        """The chunks that have a receipt."""
+        return list(self.seen.statuses)
+
+    @property
+    def statuses(self) -> dict[int, str]:
+        """Status of the receipt by chunk."""
+        return self.seen.statuses
 
     def verdict(self, answer: dict[str, Any]) -> str | None:
         """Return "" when the round is over, a message when it cannot end well, None to go on."""
-        for receipt in answer["receipts"]:
-            self.known.append(receipt["chunk"])
-            self.statuses[receipt["chunk"]] = receipt["status"]
+        self.seen.add(answer)
         if "error" in self.statuses.values() or len(self.known) == answer["total"]:
             return ""
         now = time.monotonic()
@@ -100,7 +169,11 @@ class Watch:
         last = max(tasks, key=lambda task: float(task["started"]))
         boards = ", ".join(sorted({task["board"] for task in tasks} - {""}))
         times = f"{len(tasks)} time{'s' * (len(tasks) > 1)}"
-        return f"chunk {lost[0]} failed {times} (on {boards or 'no board'}), last because {reason(last)}."
+        told = f"chunk {lost[0]} failed {times} (on {boards or 'no board'}), last because {reason(last)}."
+        for log in answer["logs"]:
+            if log["chunk"] == lost[0]:
+                told += f" Its log on the share, {log['path']}, ends with: {log['last'] or '(nothing)'}"
+        return told
 
     def _cannot_place(self, answer: dict[str, Any], now: float) -> str | None:
         message = waits_for(answer)
@@ -114,7 +187,7 @@ class Watch:
         return f"no board takes a chunk any more: Swarm says {message}."
 
     def _late(self, now: float) -> str | None:
-        if not self._deadline or now - self._began < self._deadline:
+        if not self._deadline or now - self.seen.began < self._deadline:
             return None
         return f"the deadline of {self._deadline:.0f} s has passed."
 
@@ -126,35 +199,44 @@ def waits_for(answer: dict[str, Any]) -> str:
     return "" if slots["running"] or slots["stopped"] or not waiting else str(waiting[0]["message"])
 
 
+def boards_of(tasks: list[dict[str, Any]], chunks: list[int]) -> list[str]:
+    """Return the boards that run these chunks."""
+    return sorted({task["board"] for task in tasks if task["chunk"] in chunks and task["ended"] is None} - {""})
+
+
 def reason(task: dict[str, Any]) -> str:
     """Return why a task ended, in words of ours where Swarm only has a number."""
     code = task["exit"]
     if code == 137 or "out of memory" in task["message"].lower():
         return "it was killed, most likely for want of memory (give it more with -e memory=800MB)"
-    if code == 142:
-        return "it took longer than chunk_limit allows"
-    if code == 0:
-        return "it ended well but left no receipt"
     if "bind source path does not exist" in task["message"]:
         return f"the share is not mounted on {task['board']}"
+    if code in ENDS:
+        return ENDS[code].format(board=task["board"])
+    if code is not None and 1 < code < ENDS_OF_DOCKER:
+        return f"{os.strerror(code)} (on {task['board']})"
     return str(task["message"] or task["state"]).rstrip(".")
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     """Calls the module processing_job_look again and again.
 
-    Arguments: those of the module, and deadline in seconds (0: none). Returns message ("" when every chunk has a
-    receipt, or one an error), statuses (chunk -> status) and tasks (the module's last answer).
+    Arguments: those of the module; deadline in seconds (0: none); speculate, whether to return when chunks are slow;
+    seen, what an earlier call for the same round has returned as such. Returns message ("" when every chunk has a
+    receipt, or one an error), statuses (chunk -> status), tasks (the module's last answer), seen, slow (chunks that a
+    second attempt may overtake, with no message) and boards (those that run them).
     """
 
-    _VALID_ARGS = frozenset(("job", "owner", "service", "round", "deadline"))
+    _VALID_ARGS = frozenset(("job", "owner", "services", "deadline", "speculate", "seen"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Watch until there is a verdict."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         asked = dict(self._task.args)
-        watch = Watch(float(asked.pop("deadline", 0)))
-        progress = Progress(0)
+        seen = Seen.from_json(asked.pop("seen", None) or {})
+        watch = Watch(float(asked.pop("deadline", 0)), seen)
+        speculate = bool(asked.pop("speculate", False))
+        progress = Progress(0, seen.began)
         heard = time.monotonic()
         while True:
             answer = self._look(asked | {"known": watch.known}, task_vars)
@@ -173,14 +255,22 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             progress.total = answer["total"]
             message = watch.verdict(answer)
             slots = answer["slots"]
-            progress.done = list(watch.statuses.values()).count("done")
-            progress.rows += sum(receipt["rows_in"] for receipt in answer["receipts"])
+            progress.done = list(seen.statuses.values()).count("done")
+            progress.rows = seen.rows
             progress.failed = sum(task["state"] in ("failed", "rejected") for task in answer["tasks"])
             line = progress.line(len(slots["running"]), len(slots["waiting"]), waits_for(answer))
-            progress.show(line, last=message is not None)
-            if message is not None:
-                result |= {"message": message, "statuses": watch.statuses, "tasks": answer["tasks"], "changed": True}
-                return result
+            slow = seen.slow(answer) if speculate and message is None else []
+            progress.show(line, last=message is not None or bool(slow))
+            if message is not None or slow:
+                return result | {
+                    "message": message or "",
+                    "statuses": seen.statuses,
+                    "tasks": answer["tasks"],
+                    "seen": asdict(seen),
+                    "slow": slow,
+                    "boards": boards_of(answer["tasks"], slow),
+                    "changed": True,
+                }
 
     def _look(self, asked: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         try:

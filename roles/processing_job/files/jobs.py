@@ -27,8 +27,35 @@ def read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def asked(job: Path) -> Path:
+    """Return where the share keeps what a job was asked for: out of the reach of its processor."""
+    return job.parent.parent / "requests" / f"{job.name}.json"
+
+
 def about(job: Path) -> dict[str, Any]:
-    """Return what can be said of a job from its directory."""
+    """Return what can be said of a job from its directory, which its processor may have written anything into."""
+    try:
+        return told(job)
+    except (AttributeError, KeyError, TypeError):
+        return nothing(job) | {"state": "damaged"}
+
+
+def nothing(job: Path) -> dict[str, Any]:
+    """Return what can be said of a job whose directory says nothing."""
+    shared = (job.parent.parent / SENTINEL).exists()
+    return {
+        "job": job.name,
+        "shared": shared,
+        "wish": read(asked(job)) if shared else {},
+        **dict.fromkeys(("chunks", "finished", "rows", "changed"), 0),
+        **{name: {} for name in ("input", "processor", "request")},
+        **{name: [] for name in ("errors", "logs")},
+        "output": "",
+    }
+
+
+def told(job: Path) -> dict[str, Any]:
+    """Return what a job's directory says. Raises AttributeError, KeyError or TypeError when that makes no sense."""
     manifest, done = read(job / "manifest.json"), read(job / "done.json")
     receipts = [read(path) for path in sorted(job.glob("receipts/*.json"))]
     newest = {receipt["chunk"]: receipt for receipt in receipts if receipt}
@@ -36,12 +63,11 @@ def about(job: Path) -> dict[str, Any]:
     chunks = len(manifest.get("chunks", []))
     finished = sum(receipt["status"] == "done" for receipt in newest.values())
     state = "done" if done else "failed" if failed else "not split" if not manifest else "unfinished"
-    return {
-        "job": job.name,
+    return nothing(job) | {
         "state": state,
         "chunks": chunks,
         "finished": finished,
-        "changed": max((path.stat().st_mtime for path in [job, *job.iterdir()]), default=0),
+        "changed": max(path.lstat().st_mtime for path in [job, *job.iterdir()]),
         "input": manifest.get("input", {}),
         "processor": manifest.get("processor", {}),
         "request": manifest.get("request", {}),
@@ -57,17 +83,18 @@ def remove(job: Path, results: Path) -> None:
     (job / "manifest.json").unlink(missing_ok=True)
     shutil.rmtree(job)
     shutil.rmtree(results / job.name, ignore_errors=True)
+    asked(job).unlink(missing_ok=True)
 
 
 def prune(folder: Path, results: Path, before: float) -> list[str]:
     """Remove the jobs that were done before a time, and on a share what was sent for jobs before it."""
-    told = [about(job) for job in sorted(folder.iterdir()) if job.is_dir()] if folder.is_dir() else []
-    old = [job["job"] for job in told if job["state"] == "done" and job["changed"] < before]
+    found = [about(job) for job in sorted(folder.iterdir()) if job.is_dir()] if folder.is_dir() else []
+    old = [job["job"] for job in found if job["state"] == "done" and job["changed"] < before]
     for name in old:
         remove(folder / name, results)
     # Inputs are named after their content, so nobody can tell whose they are: they stay while any job is unfinished.
     share = folder.parent
-    if (share / SENTINEL).exists() and all(job["state"] == "done" for job in told):
+    if (share / SENTINEL).exists() and all(job["state"] == "done" for job in found):
         for path in [path for kind in SENT for path in sorted((share / kind).glob("*"))]:
             if path.is_file() and path.stat().st_ctime < before:
                 path.unlink()
@@ -85,10 +112,10 @@ def main(folder: Path, results: Path, action: str, argument: str) -> dict[str, A
     job = folder / argument
     if job not in jobs:
         return {"jobs": []}
-    told = [about(job)]
+    found = [about(job)]
     if action == "remove":
         remove(job, results)
-    return {"jobs": told}
+    return {"jobs": found}
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -24,9 +24,25 @@ def processing_job_parsed(value: object) -> object:
         return value
 
 
+def processing_job_wish(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
+    """Return what a job of this machine was asked for, as its manifest tells it: the role's variables by name."""
+    processor, request = job["processor"], job["request"]
+    is_shipped = processor["name"] in shipped and "/files/processors/" in processor["source"]
+    names = "options", "on_error", "delimiter", "quotechar", "column_types"
+    return {
+        **{name: request[name] for name in names},
+        "input": job["input"]["path"],
+        "encoding": job["input"]["encoding"],
+        "output": job["output"],
+        "processor": processor["name"] if is_shipped else processor["source"],
+        # The first one, the empty field, is always among them.
+        "null_values": request["null_values"][1:],
+    }
+
+
 class FilterModule:
     """What Ansible looks for."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""
-        return {"processing_job_parsed": processing_job_parsed}
+        return {"processing_job_parsed": processing_job_parsed, "processing_job_wish": processing_job_wish}

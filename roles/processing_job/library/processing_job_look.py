@@ -30,13 +30,11 @@ options:
     description: User id of the owner of the share.
     type: int
     required: true
-  service:
-    description: Name of the Swarm service that runs the round.
-    type: str
-    required: true
-  round:
-    description: Number of the round.
-    type: int
+  services:
+    description:
+      - Names of the Swarm services, by the number of the round that each runs.
+      - The lowest number is the round that is looked at; the others run second attempts at some of its chunks.
+    type: dict
     required: true
   known:
     description: Chunks whose receipts were told already.
@@ -54,8 +52,7 @@ EXAMPLES = """
   processing_job_look:
     job: /srv/csvswarm/jobs/demo
     owner: 8765
-    service: csvswarm-demo_chunks
-    round: 1
+    services: {1: csvswarm-demo-1_chunks}
 """
 RETURN = """
 receipts:
@@ -67,13 +64,17 @@ total:
   returned: success
   type: int
 tasks:
-  description: Every task of the service, with chunk, attempt, board, state, reason, exit code and times.
+  description: Every task of the services, with round, chunk, attempt, board, state, reason, exit code and times.
   returned: success
   type: list
 slots:
   description: Chunks without a receipt by what Swarm does with them - running, waiting or stopped.
   returned: success
   type: dict
+logs:
+  description: The newest log of every stopped chunk that has one, with chunk, path and its last line.
+  returned: success
+  type: list
 """
 
 PAUSE = 0.5
@@ -124,12 +125,13 @@ def read_receipts(job: Path, generation: int, chunks: list[int], known: set[int]
     return found
 
 
-def told(task: dict[str, Any], boards: dict[str, str], chunks: list[int]) -> dict[str, Any]:
+def told(task: dict[str, Any], boards: dict[str, str], number: int, chunks: list[int]) -> dict[str, Any]:
     """Return what matters of one of Swarm's tasks. Times are seconds since 1970, by the clock of who wrote them."""
     status = task["Status"]
     container = status.get("ContainerStatus") or {}
     ended = status["State"] not in (*STARTING, *WAITING)
     return {
+        "round": number,
         "chunk": chunks[task["Slot"] - 1],
         "attempt": task["ID"],
         "board": boards.get(task.get("NodeID", ""), ""),
@@ -148,34 +150,71 @@ def seconds(stamp: str) -> float:
 
 
 def slots(tasks: list[dict[str, Any]], open_chunks: set[int]) -> dict[str, list[int]]:
-    """Return the chunks without a receipt by what their newest task does: running, waiting or stopped.
+    """Return the chunks without a receipt by what Swarm does with them: running, waiting or stopped.
 
-    A stopped one may have its next task in a moment, and a receipt may be on its way: only time tells.
+    What counts is the newest task of each service, and of a chunk that two of them have, what promises more. A stopped
+    one may have its next task in a moment, and a receipt may be on its way: only time tells.
     """
-    newest: dict[int, dict[str, Any]] = {}
+    newest: dict[tuple[int, int], dict[str, Any]] = {}
     for task in sorted(tasks, key=lambda one: one["started"]):
-        newest[task["chunk"]] = task
+        newest[task["chunk"], task["round"]] = task
+    states: dict[int, set[str]] = {}
+    for (chunk, _), task in newest.items():
+        state = task["state"]
+        states.setdefault(chunk, set()).add(
+            "running" if state in STARTING else "waiting" if state in WAITING else "stopped"
+        )
     found: dict[str, list[int]] = {"running": [], "waiting": [], "stopped": []}
     for chunk in sorted(open_chunks):
-        state = newest[chunk]["state"] if chunk in newest else "new"
-        found["running" if state in STARTING else "waiting" if state in WAITING else "stopped"].append(chunk)
+        of_chunk = states.get(chunk, {"waiting"})
+        found[next(state for state in found if state in of_chunk)].append(chunk)
     return found
 
 
-def look(engine: Engine, job: Path, service: str, number: int, known: list[int], wait: float) -> dict[str, Any]:
+def read_logs(job: Path, number: int, slots: dict[int, int]) -> list[dict[str, Any]]:
+    """Return the newest log of each slot that says something: an attempt that failed has left one, unless it could not.
+
+    slots: slot -> its chunk.
+    """
+    found = []
+    for slot, chunk in slots.items():
+        logs = []
+        for path in (job / "logs").glob(f"{number:04d}-{slot:06d}-*.log"):
+            with suppress(OSError):
+                logs.append((path.stat().st_mtime, path, path.read_text(errors="replace").strip()))
+        for _, path, text in sorted(logs, reverse=True)[:1]:
+            found.append({"chunk": chunk, "path": str(path), "last": text.rpartition("\n")[2]})
+    return found
+
+
+def look(engine: Engine, job: Path, services: dict[int, str], known: list[int], wait: float) -> dict[str, Any]:
     """Return the module's answer, as soon as a receipt is new or a slot has stopped."""
-    planned = json.loads((job / f"round-{number:04d}.json").read_text())
+    rounds = {number: json.loads((job / f"round-{number:04d}.json").read_text()) for number in sorted(services)}
+    planned = rounds[min(rounds)]
     chunks = planned["chunks"]
     until = time.monotonic() + wait
     boards = {node["ID"]: node["Description"]["Hostname"] for node in engine.get("/nodes")}
     while True:
         # The tasks first: a slot that has stopped has written its receipt before.
-        tasks = [told(task, boards, chunks) for task in engine.get("/tasks", service=[service])]
+        tasks = [
+            told(task, boards, number, rounds[number]["chunks"])
+            for number, service in services.items()
+            for task in engine.get("/tasks", service=[service])
+        ]
         receipts = read_receipts(job, planned["generation"], chunks, set(known))
         left = set(chunks) - set(known) - {receipt["chunk"] for receipt in receipts}
         found = slots(tasks, left)
         if receipts or found["stopped"] or not left or time.monotonic() > until:
-            return {"receipts": receipts, "total": len(chunks), "tasks": tasks, "slots": found}
+            logs = [
+                log
+                for number, one in rounds.items()
+                for log in read_logs(
+                    job,
+                    number,
+                    {slot: chunk for slot, chunk in enumerate(one["chunks"], 1) if chunk in found["stopped"]},
+                )
+            ]
+            return {"receipts": receipts, "total": len(chunks), "tasks": tasks, "slots": found, "logs": logs}
         time.sleep(PAUSE)
 
 
@@ -185,8 +224,7 @@ def main() -> None:
         argument_spec={
             "job": {"type": "path", "required": True},
             "owner": {"type": "int", "required": True},
-            "service": {"type": "str", "required": True},
-            "round": {"type": "int", "required": True},
+            "services": {"type": "dict", "required": True},
             "known": {"type": "list", "elements": "int", "default": []},
             "wait": {"type": "float", "default": 5},
         },
@@ -201,7 +239,8 @@ def main() -> None:
         os.setegid(asked["owner"])
         os.seteuid(asked["owner"])
         job = Path(asked["job"])
-        answer = look(engine, job, asked["service"], asked["round"], asked["known"], float(asked["wait"]))
+        services = {int(number): str(service) for number, service in asked["services"].items()}
+        answer = look(engine, job, services, asked["known"], float(asked["wait"]))
     except OSError as error:
         problem = error
     finally:  # what Ansible has put on the board for this run is root's to remove

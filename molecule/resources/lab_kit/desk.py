@@ -4,52 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import pytest
-import yaml
+from lab_kit.run import Run
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "files/samples/flights.csv"
 ANSIBLE_PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 # What the lab's host has, where no registry answers.
 BASE = "debian:trixie"
-
-
-@dataclass(frozen=True)
-class Run:
-    """How a run of ansible-playbook ended, and where its result is."""
-
-    code: int
-    output: str
-    result: Path
-
-    @property
-    def message(self) -> str:
-        """The message of the task that failed last."""
-        assert self.code, self.output
-        failures = re.findall(r"^fatal: .* => ?\n((?:    .*\n|\n)+)", self.output, re.MULTILINE)
-        return str(yaml.safe_load(failures[-1])["msg"])
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """The files that make the result."""
-        assert self.code == 0, self.output
-        names = ("result.csv", "rejected.csv")
-        return {name: (self.result / name).read_bytes() for name in names if (self.result / name).exists()}
-
-    @property
-    def report(self) -> dict[str, Any]:
-        """What job.json tells."""
-        assert self.code == 0, self.output
-        found: dict[str, Any] = json.loads((self.result / "job.json").read_text())
-        return found
 
 
 @dataclass(frozen=True)
@@ -74,6 +42,20 @@ class Desk:
         env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         return env | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 
+    def begin(
+        self, job: str, said: dict[str, Any], output: IO[bytes] | int = subprocess.PIPE, **environment: str
+    ) -> subprocess.Popen[str]:
+        """Start a job on the boards, in a process group of its own."""
+        return subprocess.Popen(
+            self.command("swarm", job, said),
+            cwd=self.place,
+            env=self.environment() | environment,
+            text=True,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
     def run(self, engine: str, job: str = "", **said: Any) -> Run:
         """Run a job to its end."""
         job = job or f"{engine}-{uuid.uuid4().hex[:8]}"
@@ -88,8 +70,3 @@ class Desk:
             timeout=900,
         )
         return Run(done.returncode, done.stdout, self.place / f"out-{job}")
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)

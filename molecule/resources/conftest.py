@@ -1,0 +1,26 @@
+"""What the tests on the lab share."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab_kit.desk import Desk
+from lab_kit.lab import Lab
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def reached() -> Iterator[Lab]:
+    """The lab as it is, with a shell on every board."""
+    # A socket's path may not be long, as a test's own directory is.
+    sockets = Path(tempfile.mkdtemp(prefix="lab-"))
+    yield Lab(sockets)
+    shutil.rmtree(sockets)

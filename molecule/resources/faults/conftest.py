@@ -1,0 +1,80 @@
+"""The lab, healthy before and after every test, and jobs on it."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import pytest
+from faults.processors import HELD
+from faults.running import Running
+from lab_kit.desk import Desk
+from lab_kit.lab import Lab
+
+
+class Begin(Protocol):
+    """Starts a job: its processor's text, its number of chunks, and what else the user says."""
+
+    def __call__(self, processor: str = HELD, chunks: int = 3, **said: Any) -> Running: ...
+
+
+class Answers(Protocol):
+    """What one machine makes of the same input with the same processor."""
+
+    def __call__(self, processor: str = HELD, **said: Any) -> dict[str, bytes]: ...
+
+
+@pytest.fixture(scope="session")
+def whole_lab(reached: Lab) -> Lab:
+    reached.mend()
+    return reached
+
+
+@pytest.fixture
+def lab(whole_lab: Lab) -> Iterator[Lab]:
+    yield whole_lab
+    whole_lab.mend()
+
+
+@pytest.fixture
+def prepare(lab: Lab, desk: Desk) -> Iterator[Callable[..., Running]]:
+    """Makes a job ready, and ends what is left of it after the test."""
+    jobs: list[Running] = []
+
+    def ready(processor: str = HELD, chunks: int = 3, **said: Any) -> Running:
+        (desk.place / "mine.py").write_text(processor)
+        job = Running(lab, desk, f"f-{uuid.uuid4().hex[:8]}", {"processor": "./mine.py", "chunks": chunks, **said})
+        jobs.append(job)
+        return job
+
+    yield ready
+    for job in jobs:
+        if job.process and job.process.poll() is None:
+            job.kill()
+
+
+@pytest.fixture
+def begin(prepare: Callable[..., Running]) -> Begin:
+    def start(processor: str = HELD, chunks: int = 3, **said: Any) -> Running:
+        job = prepare(processor, chunks, **said)
+        job.begin()
+        return job
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    known: dict[str, dict[str, bytes]] = {}
+
+    def answer(processor: str = HELD, **said: Any) -> dict[str, bytes]:
+        name = hashlib.sha256(f"{processor}{said}".encode()).hexdigest()
+        if name not in known:
+            desk = Desk(tmp_path_factory.mktemp("here"))
+            (desk.place / "mine.py").write_text(processor)
+            known[name] = desk.run("local", processor="./mine.py", **said).files
+        return known[name]
+
+    return answer

@@ -1,0 +1,46 @@
+"""Processors whose attempts stand still until the test lets them go, so that faults fall where they shall."""
+
+from __future__ import annotations
+
+#: On boards an attempt says that it stands, in a file held-CHUNK-BOARD-ATTEMPT, and goes on when there is a file
+#: go-all, go-CHUNK or go-ATTEMPT in the job's directory. On one machine it does nothing of the kind.
+_STAND = """
+import os, socket, sys, time
+from contextlib import suppress
+from pathlib import Path
+
+def job():
+    return Path(next(word for word in sys.argv if word.startswith("--job="))[6:])
+
+def may_go(chunk):
+    with suppress(OSError):
+        return any((job() / f"go-{name}").exists() for name in ("all", chunk, os.environ["CSVSWARM_ATTEMPT"]))
+
+def stand(chunk):
+    if "CSVSWARM_ATTEMPT" in os.environ and not may_go(chunk):
+        (job() / f"held-{chunk}-{socket.gethostname()}-{os.environ['CSVSWARM_ATTEMPT']}").touch()
+        while not may_go(chunk):
+            time.sleep(0.2)
+"""
+#: Some rows and columns of the sample, a result of about 500 kB.
+HELD = f"""{_STAND}
+def process(block, context):
+    stand(context.chunk)
+    return block[block["distance"] > 500][["carrier", "flight", "distance", "time_hour"]]
+"""
+#: In chunk 1 the first attempt, and in chunk 2 every attempt, takes 300 MB more than the program needs.
+GREEDY = f"""{_STAND}
+import numpy
+
+def process(block, context):
+    stand(context.chunk)
+    if "CSVSWARM_ATTEMPT" in os.environ and greedy(context.chunk):
+        numpy.ones(300_000_000, dtype="uint8").sum()
+    return block[["carrier", "flight"]]
+
+def greedy(chunk):
+    tried = job() / f"tried-{{chunk}}"
+    first = not tried.exists()
+    tried.touch()
+    return chunk == 2 or (chunk == 1 and first)
+"""

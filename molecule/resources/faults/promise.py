@@ -1,0 +1,101 @@
+"""The promise of docs/fault-model.md, checked on the server's own disk."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import xxhash
+from faults.running import Running
+from lab_kit.run import Run
+from lab_kit.waiting import until
+
+#: Runs on the server. Says what is in the job directory, and what the result's files are.
+_LOOK = """python3 - {job} {results} <<'END'
+import base64, json, os, pathlib, sys
+job, results = map(pathlib.Path, sys.argv[1:])
+print(json.dumps({{
+    "manifest": json.loads((job / "manifest.json").read_text()),
+    "receipts": {{path.name: json.loads(path.read_text()) for path in job.glob("receipts/*.json")}},
+    "data": {{path.name: base64.b64encode(path.read_bytes()).decode()
+             for path in job.glob("attempts/*") if path.suffix != ".json"}},
+    "done": (job / "done.json").exists(),
+    "results": {{path.name: [path.stat().st_ino, path.stat().st_size, path.stat().st_mtime_ns]
+                for path in results.iterdir()}},
+}}))
+END"""
+
+
+def look(job: Running) -> dict[str, Any]:
+    """Return what lies on the server's disk of a job."""
+    told: dict[str, Any] = json.loads(job.lab.server.sh(_LOOK.format(job=job.directory, results=job.results)))
+    return told
+
+
+def check_done(job: Running, run: Run, expected: dict[str, bytes]) -> dict[str, Any]:
+    """The job is done as if nothing had happened. Returns the result's files, to be looked at again later."""
+    assert run.code == 0, run.output
+    assert run.files == expected, "the result is not that of one machine"
+    seen = look(job)
+    _check_receipts(seen)
+    chunks = [chunk["number"] for chunk in seen["manifest"]["chunks"]]
+    assert [attempt["chunk"] for attempt in run.counting] == chunks
+    commits = {told["attempt"] for told in seen["receipts"].values() if told["status"] == "done"}
+    assert {attempt["attempt"] for attempt in run.counting} <= commits
+    # Once the result stands, the server holds it and nothing else.
+    assert seen["done"]
+    assert seen["data"] == {}
+    named = {"result.csv", "job.json", "_SUCCESS"} | expected.keys()
+    assert seen["results"].keys() == named
+    _check_marker({name: times for name, (_, _, times) in seen["results"].items()})
+    _check_marker({path.name: path.stat().st_mtime_ns for path in run.result.iterdir()})
+    check_nothing_left(job)
+    results: dict[str, Any] = seen["results"]
+    return results
+
+
+def check_failed(job: Running, run: Run, *words: str) -> None:
+    """The job failed with one message that has these words in it; what was done is kept, and there is no result."""
+    message = run.message
+    for word in (*words, f"job_id={job.name}"):
+        assert word in message, message
+    assert "Traceback" not in run.output
+    assert not (run.result / "_SUCCESS").exists()
+    assert not (run.result / "result.csv").exists()
+    seen = look(job)
+    _check_receipts(seen, whole=False)
+    assert "_SUCCESS" not in seen["results"]
+    check_nothing_left(job)
+
+
+def check_untouched(job: Running, before: dict[str, Any]) -> None:
+    """Nothing was written to the result since."""
+    assert look(job)["results"] == before
+
+
+def check_nothing_left(job: Running) -> None:
+    """Its stack, networks, configs and containers are gone. A container may need its grace period."""
+    until(f"nothing is left of {job.name}: {job.lab.left(job.name)}", lambda: not job.lab.left(job.name), 90)
+
+
+def _check_receipts(seen: dict[str, Any], *, whole: bool = True) -> None:
+    """One receipt for each chunk, or at most one; what they name is what they say, as long as it is there."""
+    chunks = {chunk["number"] for chunk in seen["manifest"]["chunks"]}
+    done = [told for told in seen["receipts"].values() if told["status"] == "done"]
+    numbers = [told["chunk"] for told in done]
+    assert len(numbers) == len(set(numbers))
+    assert set(numbers) == chunks if whole else set(numbers) <= chunks
+    for name, told in seen["receipts"].items():
+        assert name == f"{told['chunk']:06d}-{told['generation']:04d}.json"
+    if seen["done"]:
+        return
+    for told in done:
+        for file in told["files"].values():
+            data = base64.b64decode(seen["data"][file["name"]])
+            assert (len(data), xxhash.xxh3_128(data).hexdigest()) == (file["bytes"], file["checksum"]), file["name"]
+
+
+def _check_marker(times: dict[str, int]) -> None:
+    """Nothing was written after the success marker."""
+    assert max(times.values()) == times["_SUCCESS"], times

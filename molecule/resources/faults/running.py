@@ -1,0 +1,177 @@
+"""A job that runs on the boards while faults are put in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab_kit.board import Board
+from lab_kit.desk import Desk
+from lab_kit.lab import SHARE, Lab
+from lab_kit.run import Run
+from lab_kit.waiting import T, until
+
+
+@dataclass(frozen=True)
+class Held:
+    """An attempt that stands still."""
+
+    chunk: int
+    board: Board
+    attempt: str
+
+
+@dataclass
+class Running:
+    """A job by its name: begun, watched, killed, begun again."""
+
+    lab: Lab
+    desk: Desk
+    name: str
+    said: dict[str, Any]
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[str] | None = None
+    runs: int = 0
+
+    @property
+    def directory(self) -> str:
+        return f"{SHARE}/jobs/{self.name}"
+
+    @property
+    def results(self) -> str:
+        return f"{SHARE}/results/{self.name}"
+
+    # -- the run ---------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start run_job.yml."""
+        self.runs += 1
+        with self._log.open("wb") as log:
+            self.process = self.desk.begin(self.name, self.said, log, **self.environment)
+
+    def end(self, limit: float = 420) -> Run:
+        """Wait until run_job.yml has ended."""
+        assert self.process
+        try:
+            self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.name} does not end:\n{self.output}") from None
+        return Run(self.process.returncode, self.output, self.desk.place / f"out-{self.name}")
+
+    def again(self) -> Run:
+        """Run the same once more, to its end."""
+        self.begin()
+        return self.end()
+
+    def kill(self) -> None:
+        """Kill ansible-playbook and all that it started, at once, as a power cut of this machine would."""
+        assert self.process
+        for pid in [self.process.pid, *_descendants(self.process.pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    @property
+    def _log(self) -> Path:
+        return self.desk.place / f"{self.name}-{self.runs}.log"
+
+    # -- what is seen of it ----------------------------------------------------------------------------------------
+
+    def until(self, what: str, condition: Callable[[], T], limit: float = 240) -> T:
+        """Return the first true answer of a condition of this job. Raises AssertionError when the run ends before."""
+
+        def still() -> T:
+            ended = self.process is not None and self.process.poll() is not None
+            answer = condition()
+            assert answer or not ended, f"{self.name} ended before: {what}\n{self.output}"
+            return answer
+
+        try:
+            return until(what, still, limit)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nin {self.files()}\n{self.output[-3000:]}") from None
+
+    def reach(self, task: str) -> None:
+        """Wait until a task of the playbook begins."""
+        self.until(f"the task {task!r}", lambda: f"TASK [processing_job : {task}" in self.output, 420)
+
+    def files(self, folder: str = "") -> list[str]:
+        """Return the names in the job's directory on the server's disk, none while the server is away."""
+        try:
+            return self.lab.server.sh(f"ls -A {self.directory}/{folder} 2>/dev/null || true", 30).split()
+        except (AssertionError, subprocess.TimeoutExpired):
+            return []
+
+    def held(self) -> list[Held]:
+        """Return all attempts that have ever stood still, by chunk."""
+        found = [name.split("-", 3)[1:] for name in self.files() if name.startswith("held-")]
+        return sorted(
+            (Held(int(chunk), self.lab.boards[board], attempt) for chunk, board, attempt in found),
+            key=lambda one: one.chunk,
+        )
+
+    def wait_for(self, chunk: int | None = None, *, on: list[Board] | None = None, besides: list[Held] | None = None,
+                 ) -> Held:  # fmt: skip
+        """Wait until an attempt stands still: at this chunk, on one of these boards, and none of those known."""
+
+        def find() -> Held | None:
+            return next(
+                (
+                    one
+                    for one in self.held()
+                    if chunk in (None, one.chunk) and (on is None or one.board in on) and one not in (besides or [])
+                ),
+                None,
+            )
+
+        where = "" if on is None else f" on {', '.join(board.name for board in on)}"
+        found = self.until(f"an attempt at chunk {chunk or 'any'}{where} stands still", find)
+        assert found
+        return found
+
+    def wait_for_all(self, count: int = 3) -> list[Held]:
+        """Wait until attempts at so many chunks stand still."""
+        self.until(f"{count} attempts stand still", lambda: len({one.chunk for one in self.held()}) >= count)
+        return self.held()
+
+    def let_go(self, *names: object) -> None:
+        """Let chunks, attempts or "all" go on."""
+        self.lab.server.sh("touch " + " ".join(f"{self.directory}/go-{name}" for name in names))
+
+    def let_go_at_once(self) -> None:
+        """Hold nothing: as soon as there is a place to say so."""
+        self.until("the job is split", lambda: "manifest.json" in self.files())
+        self.let_go("all")
+
+    @property
+    def committed(self) -> set[int]:
+        """The chunks that have a receipt."""
+        return {int(name[:6]) for name in self.files("receipts") if name.endswith(".json") and name[0] != "."}
+
+    def wait_until_committed(self, *chunks: int) -> None:
+        self.until(f"receipts of the chunks {chunks}", lambda: set(chunks) <= self.committed)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Return all processes below one. Ansible's own leave its process group."""
+    children = defaultdict(list)
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            children[int(fields[1])].append(int(stat.parent.name))
+    found = list(children[pid])
+    for child in found:
+        found += children[child]
+    return found

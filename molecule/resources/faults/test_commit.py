@@ -1,0 +1,34 @@
+"""Attempts are killed between write and commit, and between commit and exit."""
+
+from __future__ import annotations
+
+from faults import tracing
+from faults.conftest import Answers, Begin
+from faults.promise import check_done
+from lab_kit.lab import Lab
+
+
+def test_killed_before_and_after_the_commit(lab: Lab, begin: Begin, answers: Answers) -> None:
+    tracing.install(lab)
+    job = begin()
+    before, after, other = job.wait_for_all()
+
+    tracing.at_call(before, "link,linkat", 1, "signal=SIGKILL")
+    tracing.at_call(after, "fsync", tracing.AFTER_LINK, "signal=SIGKILL")
+    job.let_go(before.attempt, after.attempt)
+    again = job.wait_for(before.chunk, besides=[before])
+    job.wait_until_committed(after.chunk)
+    for killed in (before, after):
+        job.until("it was killed", lambda killed=killed: "killed by SIGKILL" in tracing.calls_of(killed))  # type: ignore[misc]
+    files = job.files("attempts")
+    job.let_go(again.attempt, other.attempt)
+    run = job.end()
+
+    # Both had written all, and only one had committed.
+    for killed in (before, after):
+        assert f"{killed.chunk:06d}-{killed.attempt}.partial.csv" in files
+        assert f"{killed.chunk:06d}-{killed.attempt}.1.json" in files
+    check_done(job, run, answers())
+    counting = {attempt["chunk"]: attempt["attempt"] for attempt in run.counting}
+    assert counting[before.chunk] == again.attempt
+    assert counting[after.chunk] == after.attempt

@@ -1,0 +1,25 @@
+"""The Docker daemon is killed on a worker, then on the manager."""
+
+from __future__ import annotations
+
+from faults.conftest import Answers, Begin
+from faults.promise import check_done
+from lab_kit.lab import Lab
+from lab_kit.waiting import until
+
+
+def test_killed_daemons(lab: Lab, begin: Begin, answers: Answers) -> None:
+    job = begin()
+    attempts = job.wait_for_all()
+    lost = [next(one for one in attempts if one.board in lab.workers)]
+    lost.append(next(one for one in attempts if one.board == lab.manager))
+
+    for one in lost:
+        one.board.sh("kill -9 $(pidof dockerd)")
+        until(f"Docker answers again on {one.board.name}", lambda one=one: one.board.holds("docker info"))  # type: ignore[misc]
+        job.wait_for(one.chunk, besides=attempts)
+    job.let_go("all")
+    run = job.end()
+
+    check_done(job, run, answers())
+    assert {attempt["attempt"] for attempt in run.counting}.isdisjoint({one.attempt for one in lost})

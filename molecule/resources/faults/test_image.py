@@ -1,0 +1,32 @@
+"""One board has another image under the job's name."""
+
+from __future__ import annotations
+
+from faults.conftest import Answers, Begin
+from faults.promise import check_done
+from lab_kit.lab import SHARE, Lab
+
+
+def test_another_image_under_the_jobs_name(lab: Lab, begin: Begin, answers: Answers) -> None:
+    """A board alone is mended by loading the image; here the archive on the share is another one as well."""
+    board = lab.workers[0]
+    job = begin()
+    job.wait_for_all()
+    name = lab.manager.sh(
+        f"docker service inspect --format '{{{{.Spec.TaskTemplate.ContainerSpec.Image}}}}' csvswarm-{job.name}-1_chunks"
+    ).strip()
+    archive = f"{SHARE}/images/{name.replace(':', '-')}-amd64.tar.gz"
+    board.sh(f"tar --create --directory=/etc hostname | docker import - {name}; docker save {name} | gzip >/run/other")
+    other = board.sh("base64 --wrap=0 /run/other")
+    lab.server.sh(f"mv {archive} {archive}.kept; base64 --decode >{archive} <<<'{other}'")
+    job.kill()
+    refused = job.again()
+
+    assert refused.code
+    assert f"{board.name}: the image {name} is not there, or is another one" in refused.message
+    assert f"{archive} holds another image: remove that file" in " ".join(refused.output.split())
+    # It was refused before anything was touched: the attempts of the first run still stand.
+    assert lab.left(job.name)
+    lab.put_back_images()
+    job.let_go("all")
+    check_done(job, job.again(), answers())

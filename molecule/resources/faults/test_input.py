@@ -1,0 +1,58 @@
+"""A record that cannot be read, and chunk files that are damaged after the split."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+from faults.conftest import Answers, Begin
+from faults.promise import check_done, check_failed
+from lab_kit.desk import SAMPLE, Desk
+from lab_kit.lab import Lab
+
+KEPT = "/var/tmp/csvswarm-kept"  # noqa: S108  # on a board
+
+
+def test_a_record_that_cannot_be_read(desk: Desk, begin: Begin, answers: Answers) -> None:
+    """The job fails with the record's number. Going on with it set aside is a second run of the same job."""
+    lines = SAMPLE.read_text().splitlines(keepends=True)
+    lines[20_000] = "1,2,3\n"
+    source = desk.place / "bad.csv"
+    source.write_text("".join(lines))
+    job = begin(input="bad.csv")
+    job.let_go_at_once()
+
+    check_failed(job, job.end(), "record 20000")
+    job.said["on_error"] = "quarantine"
+    run = job.again()
+
+    check_done(job, run, answers(input=str(source), on_error="quarantine"))
+    assert run.files["rejected.csv"].count(b"\n") == 2
+
+
+def test_chunk_files_that_were_damaged(lab: Lab, desk: Desk, begin: Begin, answers: Answers) -> None:
+    """A compressed input is cut into files. One is changed, one cut off: each is told, and put back it is processed."""
+    (desk.place / "data.csv.gz").write_bytes(gzip.compress(SAMPLE.read_bytes()))
+    job = begin(input="data.csv.gz", chunks=5)
+    job.wait_for_all()
+    lab.server.sh(
+        f"rm -rf {KEPT}; cp -a {job.directory}/chunks {KEPT}; cd {job.directory}/chunks\n"
+        "chmod u+w 000004.csv 000005.csv\n"
+        "printf 9 | dd of=000004.csv bs=1 seek=1000 conv=notrunc status=none\n"
+        "truncate --size=-1000 000005.csv"
+    )
+    job.let_go("all")
+    run = job.end()
+
+    damaged = {4, 5}
+    while damaged:
+        found = re.search(
+            r"/chunks/00000[45].csv is not the file that was split: the bytes of chunk (.) differ", run.message
+        )
+        assert found, run.message
+        check_failed(job, run)
+        damaged.remove(int(found[1]))
+        lab.server.sh(f"cp -a {KEPT}/00000{found[1]}.csv {job.directory}/chunks/")
+        run = job.again()
+    check_done(job, run, answers())
+    lab.server.sh(f"rm -r {KEPT}")

@@ -1,0 +1,45 @@
+"""A worker is cut off, keeps computing, and is reached again when its replacement has finished."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from faults.conftest import Answers, Begin
+from faults.promise import check_done, check_untouched, look
+from lab_kit.lab import Lab
+from lab_kit.waiting import until
+
+
+@pytest.mark.parametrize("moment", ["while the job runs", "when the job is done"])
+def test_an_attempt_that_comes_second(lab: Lab, begin: Begin, answers: Answers, moment: str) -> None:
+    expected = answers()
+    job = begin()
+    attempts = job.wait_for_all()
+    late = next(one for one in attempts if one.board in lab.workers)
+    other, last = (one for one in attempts if one != late)
+
+    def finish() -> dict[str, Any]:
+        job.let_go(last.attempt)
+        return check_done(job, job.end(), expected)
+
+    late.board.pull_cable()
+    until(f"{late.board.name} is given up", lambda: lab.node(late.board) == "Down Active")
+    job.let_go(other.attempt)
+    replacement = job.wait_for(late.chunk, besides=[late])
+    job.let_go(replacement.attempt)
+    job.wait_until_committed(late.chunk)
+    results = finish() if moment == "when the job is done" else None
+    # It reaches the share again, but not the manager, who would have it killed.
+    late.board.reach_share()
+    job.let_go(late.attempt)
+    own = f"{late.chunk:06d}-{late.attempt}"
+    until("the late attempt has come to its commit", lambda: f"{own}.1.json" in job.files("attempts"))
+    until("it has removed what it wrote", lambda: f"{own}.partial.csv" not in job.files("attempts"))
+    receipt = look(job)["receipts"][f"{late.chunk:06d}-0001.json"]
+    results = results or finish()
+
+    assert receipt["attempt"] == replacement.attempt
+    late.board.reach_swarm()
+    until(f"{late.board.name} is back", lambda: lab.node(late.board) == "Ready Active")
+    check_untouched(job, results)

@@ -1,0 +1,66 @@
+"""Boards lose their power while they work."""
+
+from __future__ import annotations
+
+from faults import tracing
+from faults.conftest import Answers, Begin
+from faults.promise import check_done, check_untouched
+from lab_kit.lab import Lab
+from lab_kit.waiting import until
+
+
+def test_a_worker_that_never_comes_back(lab: Lab, begin: Begin, answers: Answers) -> None:
+    job = begin()
+    attempts = job.wait_for_all()
+    lost = next(one for one in attempts if one.board in lab.workers)
+
+    lost.board.cut_power()
+    job.let_go("all")
+    run = job.end()
+
+    check_done(job, run, answers())
+    assert {attempt["attempt"] for attempt in run.counting}.isdisjoint({lost.attempt})
+    assert lost.board.name not in {attempt["board"] for attempt in run.counting if attempt["chunk"] == lost.chunk}
+
+
+def test_a_worker_that_is_back_while_its_replacement_runs(lab: Lab, begin: Begin, answers: Answers) -> None:
+    job = begin()
+    attempts = job.wait_for_all()
+    lost = next(one for one in attempts if one.board in lab.workers)
+
+    lost.board.cut_power()
+    job.let_go(*(one.chunk for one in attempts if one != lost))
+    again = job.wait_for(lost.chunk, besides=[lost])
+    lost.board.plug_in()
+    until(f"{lost.board.name} is back", lambda: lab.node(lost.board) == "Ready Active", 240)
+    job.let_go("all")
+    run = job.end()
+
+    assert again.board != lost.board
+    results = check_done(job, run, answers())
+    assert [attempt["attempt"] for attempt in run.counting if attempt["chunk"] == lost.chunk] == [again.attempt]
+    check_untouched(job, results)
+
+
+def test_manager_and_share_are_gone_while_a_partial_is_written(lab: Lab, begin: Begin, answers: Answers) -> None:
+    """They are one board here: the manager and the server of the share lose their power at once."""
+    tracing.install(lab)
+    job = begin()
+    attempts = job.wait_for_all()
+    writing = next(one for one in attempts if one.board in lab.workers)
+    partial = f"{writing.chunk:06d}-{writing.attempt}.partial.csv"
+
+    # Written, but not yet on the server's disk: the fsync is held up until after the cut.
+    tracing.at_call(writing, "fsync", tracing.OF_PARTIAL, "delay_enter=15000000")
+    job.let_go(writing.chunk)
+    job.until("a partial is being written", lambda: partial in job.files("attempts"))
+    assert not job.committed
+    lab.server.cut_power()
+    lab.server.plug_in()
+    until("the server is back", lambda: lab.server.holds("docker info && systemctl is-active nfs-server"), 240)
+    job.let_go("all")
+    run = job.end()
+
+    assert "the manager does not answer" in run.output
+    results = check_done(job, run, answers())
+    check_untouched(job, results)

@@ -1,0 +1,59 @@
+"""The share is full, may not be written to, or is not there."""
+
+from __future__ import annotations
+
+from faults.conftest import Answers, Begin
+from faults.promise import check_done, check_failed, look
+from lab_kit.lab import FILL, SHARE, Lab
+
+
+def test_a_share_that_is_full(lab: Lab, begin: Begin, answers: Answers) -> None:
+    job = begin()
+    first, *_ = job.wait_for_all()
+    job.let_go(first.chunk)
+    job.wait_until_committed(first.chunk)
+    kept = look(job)["receipts"]
+    # Its file system has a reserve that root alone may use, so the board itself goes on.
+    lab.server.sh(f"fallocate --length $(( $(df --output=avail --block-size=1 {SHARE} | tail -n 1) - 65536 )) {FILL}")
+    job.let_go("all")
+    run = job.end()
+
+    check_failed(job, run, "chunk ", "no space is left on the share")
+    lab.server.sh(f"rm {FILL}")
+    again = job.again()
+    check_done(job, again, answers())
+    assert kept.items() <= look(job)["receipts"].items()
+
+
+def test_a_share_that_may_not_be_written_to(lab: Lab, begin: Begin, answers: Answers) -> None:
+    # On its own disk the server would go on.
+    lab.set_availability(lab.server, "drain")
+    job = begin()
+    job.wait_for_all(2)
+
+    clients = lab.server.sh("exportfs -s | sed 's/^[^ ]* *//; s/(.*//'").split()
+    options = "ro,sync,root_squash,no_subtree_check,sec=sys"
+    lab.server.sh("\n".join(f"exportfs -o {options} {client}:{SHARE}" for client in clients))
+    job.let_go("all")
+    run = job.end()
+
+    check_failed(job, run, "chunk ", "the share may not be written to")
+    lab.server.sh("exportfs -ra")
+    check_done(job, job.again(), answers())
+
+
+def test_a_worker_that_has_lost_the_share(lab: Lab, begin: Begin, answers: Answers) -> None:
+    job = begin(chunks=4)
+    attempts = job.wait_for_all()
+    one = next(one for one in attempts if one.board in lab.workers)
+
+    # What runs keeps it; the next chunk comes to this board, since the others are taken.
+    one.board.sh(f"umount --lazy {SHARE}")
+    job.let_go(one.chunk)
+    run = job.end()
+
+    check_failed(job, run, "chunk 4 failed 3 times", f"the share is not mounted on {one.board.name}")
+    assert one.board.sh(f"ls -A {SHARE}") == "", "something was written to the board's own disk"
+    one.board.sh(f"mount {SHARE}")
+    job.let_go("all")
+    check_done(job, job.again(), answers())

@@ -1,0 +1,52 @@
+"""strace on a board, attached to an attempt: it is killed or held up at a chosen system call."""
+
+from __future__ import annotations
+
+from faults.running import Held
+from lab_kit.board import Board
+from lab_kit.lab import Lab
+from lab_kit.waiting import until
+
+#: Of an attempt's fsyncs: its partial, its receipt, and after the link the directory of receipts.
+OF_PARTIAL, OF_RECEIPT, AFTER_LINK = 1, 2, 3
+
+
+def install(lab: Lab) -> None:
+    """Bring strace to all boards."""
+    for board in lab.boards.values():
+        board.sh("command -v strace >/dev/null || { apt-get update -qq; apt-get install -y -qq strace; } >&2", 300)
+
+
+def at_call(held: Held, call: str, number: int, fault: str) -> None:
+    """Put a fault into an attempt that stands still: at its n-th call from now on, as strace's --inject says it."""
+    process = process_of(held)
+    held.board.sh(
+        f"systemd-run --quiet --unit=fault-{held.attempt} --collect"
+        f" strace -f -p {process} -o /run/fault-{held.attempt} -e trace={call} -e inject={call}:{fault}:when={number}"
+    )
+    until(
+        f"strace is attached on {held.board.name}",
+        lambda: held.board.holds(f"grep -qv '^TracerPid:[[:space:]]*0' /proc/{process}/status"
+                                 f" && grep -q '^TracerPid:[[:space:]]*[1-9]' /proc/{process}/status"),
+        30,
+    )  # fmt: skip
+
+
+def process_of(held: Held) -> int:
+    """Return the process of an attempt on its board: the child of the container's init."""
+    return int(
+        held.board.sh(
+            f"container=$(docker ps --quiet --no-trunc --filter name={held.attempt})\n"
+            "init=$(docker inspect --format '{{.State.Pid}}' $container)\n"
+            "pgrep --parent $init"
+        )
+    )
+
+
+def calls_of(held: Held) -> str:
+    """Return the calls that were traced so far."""
+    return _log(held.board, held.attempt)
+
+
+def _log(board: Board, attempt: str) -> str:
+    return board.sh(f"cat /run/fault-{attempt}")

@@ -1,0 +1,48 @@
+"""Jobs where the manager is not the server of the share, and this machine has no engine."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from typing import Any
+
+import pytest
+from lab_kit.desk import BASE, SAMPLE, Desk
+from lab_kit.lab import SHARE, Lab
+
+
+@pytest.fixture
+def base(desk: Desk, reached: Lab) -> str:
+    """The base of the image on the board that builds, as if it had been pulled there; its name makes the image new."""
+    name = f"csvswarm-base:{uuid.uuid4().hex[:8]}"
+    archive = desk.place / "base.tar"
+    subprocess.run(["docker", "tag", BASE, name], check=True)
+    subprocess.run(["docker", "save", "--output", archive, name], check=True)
+    subprocess.run(["docker", "rmi", name], check=True, capture_output=True)
+    with archive.open("rb") as file:
+        subprocess.run([*reached.manager.ssh, "sudo docker load"], stdin=file, check=True)
+    return name
+
+
+def test_a_board_builds_the_image(desk: Desk, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{desk.place}/nobody-listens")
+    said: dict[str, Any] = {"processor": "statistics", "chunks": 3}
+
+    run = desk.run("swarm", image_base=base, **said)
+
+    assert run.files == desk.run("local", **said).files
+    assert "Build the image, and put it on the share" in run.output
+
+
+def test_an_input_that_lies_on_the_share(desk: Desk, reached: Lab) -> None:
+    folder = f"{SHARE}/sets of mine"
+    reached.server.sh(f"mkdir -p '{folder}'")
+    with SAMPLE.open("rb") as file:
+        put = f"sudo tee '{folder}/flights.csv' >/dev/null"
+        subprocess.run([*reached.server.ssh, put], stdin=file, check=True)
+    said: dict[str, Any] = {"processor": "transform", "options": {"where": "distance > 1000"}, "chunks": 3}
+
+    run = desk.run("swarm", input="share:sets of mine/flights.csv", **said)
+
+    assert run.files == desk.run("local", **said).files
+    assert "Send the input" not in run.output

@@ -1,0 +1,95 @@
+"""One board of the lab: its plug, its cable, and a shell on it."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+
+#: What Swarm talks over; the share is on another port.
+SWARM = (("tcp", 2377), ("tcp", 7946), ("udp", 7946), ("udp", 4789))
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board. container: the container that boots it. ssh: the command that logs in on it."""
+
+    name: str
+    container: str
+    ssh: tuple[str, ...]
+
+    # -- from inside -----------------------------------------------------------------------------------------------
+
+    def sh(self, script: str, limit: float = 120) -> str:
+        """Run a script as root, and return what it prints. Raises AssertionError with its words when it fails."""
+        done = self._ask(script, limit)
+        assert done.returncode == 0, f"{self.name}: {script}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def holds(self, script: str) -> bool:
+        """Whether the board answers, and the script ends well on it."""
+        try:
+            return self._ask(script, 20).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    def _ask(self, script: str, limit: float) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.ssh, "sudo bash -euo pipefail -s"],
+            input=script,
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
+        )
+
+    # -- from outside ----------------------------------------------------------------------------------------------
+
+    @property
+    def is_on(self) -> bool:
+        return self._docker("inspect", "--format={{.State.Running}}", self.container) == "true"
+
+    def cut_power(self) -> None:
+        """Pull the plug."""
+        self._docker("kill", self.container)
+        self._hang_up()
+
+    def plug_in(self) -> None:
+        """Let it boot from the same disk."""
+        self._docker("start", self.container)
+
+    def pull_cable(self) -> None:
+        """Cut it off: nothing that it sends leaves it, so nobody has an answer of it and it has none.
+
+        Put back in two steps: reach_share, then reach_swarm.
+        """
+        rules = [
+            f"iptables -w -I {chain} -p {protocol} --{side} {port} -m comment --comment cut -j DROP"
+            for protocol, port in SWARM
+            for chain in ("INPUT", "OUTPUT")
+            for side in ("dport", "sport")
+        ]
+        self.sh("\n".join(rules))
+        self._docker("exec", self.container, "tc", "qdisc", "add", "dev", "eth0", "root", "blackhole")
+        self._hang_up()
+
+    def reach_share(self) -> None:
+        """Let it be reached again, and reach the share, but not the other boards' Swarm."""
+        self._docker("exec", self.container, "tc", "qdisc", "del", "dev", "eth0", "root")
+
+    def reach_swarm(self) -> None:
+        """Put the cable back wholly."""
+        self.sh("iptables-save | grep -v -- '--comment cut' | iptables-restore -w")
+
+    @property
+    def is_cut_off(self) -> bool:
+        return "blackhole" in self._docker("exec", self.container, "tc", "qdisc", "show", "dev", "eth0")
+
+    def _hang_up(self) -> None:
+        """End the connection that is kept for the next command: it would be waited for."""
+        subprocess.run([*self.ssh, "-O", "exit"], capture_output=True, check=False)
+
+    @staticmethod
+    def _docker(*words: str) -> str:
+        done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()

@@ -1,0 +1,110 @@
+"""The boards of the lab, and what it takes to call them healthy."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import yaml
+from lab_kit.board import Board
+from lab_kit.waiting import until
+
+SHARE = "/srv/csvswarm"
+#: Its size is what there was to fill.
+FILL = "/var/tmp/csvswarm-fill"  # noqa: S108  # on a board
+
+
+class Lab:
+    """All boards, and who is what."""
+
+    def __init__(self, sockets: Path) -> None:
+        groups, places = (
+            yaml.safe_load(path.read_text())["all"]
+            for path in map(_inventory, json.loads(os.environ["CSVSWARM_INVENTORIES"]))
+        )
+        told = places["vars"]
+        ssh = (
+            *("ssh", "-i", told["ansible_ssh_private_key_file"], *told["ansible_ssh_common_args"].split()),
+            *("-o", "ConnectTimeout=5", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"),
+            *("-o", "ControlMaster=auto", "-o", "ControlPersist=300", "-o", f"ControlPath={sockets}/%h"),
+        )
+        self.boards = {
+            name: Board(
+                name,
+                f"{os.environ['CSVSWARM_LAB']}-{name}",
+                (*ssh, f"{told['ansible_user']}@{place['ansible_host']}"),
+            )
+            for name, place in places["hosts"].items()
+        }
+        self.addresses = [str(place["ansible_host"]) for place in places["hosts"].values()]
+        children = groups["children"]
+        self.manager, self.server = (
+            self.boards[next(iter(children[group]["hosts"]))] for group in ("swarm_manager", "nfs_server")
+        )
+        self.workers = [self.boards[name] for name in children["swarm_worker"]["hosts"]]
+
+    def node(self, board: Board) -> str:
+        """Return what Swarm says of a board, like "Ready Active"."""
+        return self.manager.sh(f"docker node ls --format '{{{{.Hostname}}}} {{{{.Status}}}} {{{{.Availability}}}}'"
+                               f" | sed -n 's/^{board.name} //p'").strip()  # fmt: skip
+
+    def set_availability(self, board: Board, availability: str) -> None:
+        self.manager.sh(f"docker node update --availability {availability} {board.name}")
+
+    # -- health ----------------------------------------------------------------------------------------------------
+
+    def mend(self) -> None:
+        """Take back every fault that a test may have left, and wait until all is as site.yml made it."""
+        boards = [self.server, *(board for board in self.boards.values() if board != self.server)]
+        for board in boards:
+            if not board.is_on:
+                board.plug_in()
+            elif board.is_cut_off:
+                board.reach_share()
+        for board in boards:
+            until(f"{board.name} answers", lambda board=board: board.holds("true"), 240)  # type: ignore[misc]
+            board.reach_swarm()
+            board.sh(
+                # Its own clock service would take a while.
+                f"now=$(date +%s); [ $((now - {time.time():.0f})) -lt 30 ] || date --set=@{time.time():.0f}\n"
+                "systemctl start chrony\n"
+                f"rm -f {FILL}; ! command -v exportfs || exportfs -ra\n"
+                "systemctl start csvswarm-share.service 2>/dev/null || true",
+                180,
+            )
+        for board in boards:
+            until(f"{board.name} has the share", lambda board=board: board.holds(HAS_SHARE), 180)  # type: ignore[misc]
+            until(f"{board.name} has Docker", lambda board=board: board.holds("docker info"), 180)  # type: ignore[misc]
+        for board in boards:
+            self.set_availability(board, "active")
+            until(f"{board.name} is ready", lambda board=board: self.node(board) == "Ready Active")  # type: ignore[misc]
+        self.put_back_images()
+        self.manager.sh("docker service ls -q --filter label=csvswarm.job | xargs -r docker service rm")
+
+    def put_back_images(self) -> None:
+        """Give the archives on the share their names again that a test has moved aside."""
+        self.server.sh(
+            f"cd {SHARE}/images 2>/dev/null || exit 0\n"
+            'for kept in *.kept; do [ ! -e "$kept" ] || mv --force "$kept" "${kept%.kept}"; done'
+        )
+
+    def left(self, job: str) -> str:
+        """Return all that still runs for a job, or is kept in Swarm for it."""
+        name = f"csvswarm-{job}-"
+        ask = "\n".join(
+            f"docker {kind} ls --format '{kind} {{{{.Name}}}}' | grep -F -- '{name}' || true"
+            for kind in ("service", "stack", "network", "config")
+        )
+        containers = f"docker ps --all --format '{{{{.Names}}}} {{{{.Status}}}}' | grep -F -- '{name}' || true"
+        on = [board for board in self.boards.values() if board.is_on and not board.is_cut_off]
+        return self.manager.sh(ask) + "".join(board.sh(containers) for board in on)
+
+
+HAS_SHARE = f"timeout 10 test -s {SHARE}/.csvswarm-cluster"
+
+
+def _inventory(argument: str) -> Path:
+    path = Path(argument.removeprefix("--inventory="))
+    return path / "hosts.yml" if path.is_dir() else path

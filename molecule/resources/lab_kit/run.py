@@ -1,0 +1,47 @@
+"""How a run of ansible-playbook ended, and where its result is."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of run_job.yml. output: what it said. result: the directory that its result was wanted in."""
+
+    code: int
+    output: str
+    result: Path
+
+    @property
+    def message(self) -> str:
+        """The message of the task that failed last."""
+        assert self.code, self.output
+        failures = re.findall(r"^fatal: .* => ?\n((?:    .*\n|\n)+)", self.output, re.MULTILINE)
+        assert failures, self.output
+        return str(yaml.safe_load(failures[-1])["msg"])
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The files that make the result."""
+        assert self.code == 0, self.output
+        names = ("result.csv", "rejected.csv")
+        return {name: (self.result / name).read_bytes() for name in names if (self.result / name).exists()}
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What job.json tells."""
+        assert self.code == 0, self.output
+        found: dict[str, Any] = json.loads((self.result / "job.json").read_text())
+        return found
+
+    @property
+    def counting(self) -> list[dict[str, Any]]:
+        """The attempts that the result is made of."""
+        return [attempt for attempt in self.report["attempts"] if attempt["counts"]]

@@ -1,0 +1,102 @@
+"""What a processor that means harm can do from inside its container: nothing but waste its own job."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab_kit.desk import SAMPLE, Desk
+from lab_kit.lab import SHARE, Lab
+
+JOB = f"intruder-{uuid.uuid4().hex[:8]}"
+TRAP = "/etc/csvswarm-trap"
+#: What must come of each try. Numbers are those of the kernel: 1 is "not permitted", 2 "not there", 13 "denied",
+#: 30 "read-only", 101 "no way there".
+REFUSED = {
+    "uid": "got 8765",
+    "become root": "PermissionError 1",
+    "become the group root": "PermissionError 1",
+    "capabilities": f"got {['0' * 16] * 5}",
+    "new privileges": "got 1",
+    "mount": "OSError 1",
+    "make a device": "PermissionError 1",
+    "change the host's name": "OSError 1",
+    "set the clock": "OSError 1",
+    "change the kernel": "OSError 30",
+    "restart the board": "OSError 30",
+    "load a module": "OSError 1",
+    "see other processes": "got []",
+    "processes": "got refused",
+    "write beside the system": "OSError 30",
+    "write into the system": "OSError 30",
+    "change the scripts": "OSError 30",
+    "change the input": "OSError 30",
+    "see other jobs": "got []",
+    "read another job": "FileNotFoundError 2",
+    "see the share": "got ['jobs']",
+    "write on the board's disk": "OSError 30",
+    "ask the engine": "FileNotFoundError 2",
+    "find a disk": "got []",
+    "ways out": "got []",
+    "raw packets": "PermissionError 1",
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory, reached: Lab) -> Iterator[dict[str, str]]:
+    """What the intruder says of its tries, each once on every board that it ran on."""
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    shutil.copy(Path(__file__).with_name("intruder.py"), desk.place)
+    other = f"{SHARE}/jobs/somebody-else"
+    reached.server.sh(f"mkdir -p {other} && echo secret >{other}/secret && chown -R 8765 {other}")
+    run = desk.run(
+        "swarm",
+        JOB,
+        processor="./intruder.py",
+        chunks=1,
+        options={
+            "boards": reached.addresses,
+            "elsewhere": f"{other}/secret",
+            "job": f"{SHARE}/jobs/{JOB}",
+            "input": str(SAMPLE),
+            "traps": {"tasks-0001.json": TRAP, "round-0002.json": TRAP, "logs": "/etc"},
+        },
+    )
+    table = csv.DictReader(io.StringIO(run.files["result.csv"].decode()))
+    yield {row["what"]: row["outcome"] for row in table}
+    reached.server.sh(f"rm -r {other}")
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_it_is_refused(outcomes: dict[str, str], what: str) -> None:
+    assert outcomes[what] == REFUSED[what]
+
+
+def test_no_board_is_reached(outcomes: dict[str, str], reached: Lab) -> None:
+    knocks = {what: outcome for what, outcome in outcomes.items() if what.startswith("reach ")}
+
+    assert len(knocks) == 6 * len(reached.boards)
+    assert set(knocks.values()) == {"OSError 101"}
+
+
+def test_every_try_was_looked_at(outcomes: dict[str, str]) -> None:
+    assert {what for what in outcomes if not what.startswith("reach ")} == REFUSED.keys()
+
+
+def test_root_writes_nowhere_that_a_link_leads(outcomes: dict[str, str], reached: Lab) -> None:  # noqa: ARG001
+    for board in reached.boards.values():
+        assert board.holds(f"[ ! -e {TRAP} ]")
+
+
+def test_its_files_belong_to_nobody_who_logs_in(outcomes: dict[str, str], reached: Lab) -> None:  # noqa: ARG001
+    owners = reached.server.sh(f"find {SHARE}/jobs/{JOB} -printf '%U %m\\n' | sort -u").splitlines()
+
+    assert {line.split()[0] for line in owners} == {"8765"}
+    # Neither a program of another's nor one that anybody may change.
+    assert not [line for line in owners if re.fullmatch(r"8765 ([2-7]...|..?[2367])", line)]

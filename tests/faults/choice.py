@@ -1,0 +1,109 @@
+"""Which fault a run gets: all of it follows from the schedule's random numbers."""
+
+from __future__ import annotations
+
+import random
+
+from tests.faults.injection import ERRORS, Failing, Fault, Flaky, Killed, KilledLater, Limited, Short, Stopped
+from tests.faults.runs import Places
+from tests.faults.scenarios import Prepared
+
+#: The calls a step makes on files of the job alone, and about how many in one process.
+CALLS_OF = {
+    "split": {"mkdir": 3, "fsync": 9, "rename": 2, "write": 9},
+    "process": {"fsync": 7, "link": 3, "rename": 1, "write": 14},
+    "attempt": {"fsync": 3, "link": 1, "write": 6},
+    "collect": {"fsync": 8, "rename": 4, "unlink": 8, "write": 10, "mkdir": 1},
+}
+
+
+class Choice:
+    """Chooses faults for one schedule."""
+
+    def __init__(self, numbers: random.Random, prepared: Prepared, places: Places) -> None:
+        self._random, self._prepared, self._places = numbers, prepared, places
+
+    def any_fault(self, step: str) -> Fault:
+        """Return a fault for the run of a step that takes any number of processes."""
+        number = self._random.random()
+        if number < 0.12:
+            return Short(self._random.choice((0.05, 0.3, 0.8)), self._random.randrange(1 << 30))
+        if number < 0.22:
+            error = self._random.choice(("EIO", "ENOSPC"))
+            return Flaky(self._random.choice((0.02, 0.1, 0.3)), self._random.randrange(1 << 30), error)
+        if number < 0.30:
+            return Limited(self._random.choice((0, 1 << 10, 8 << 10, 32 << 10, 100 << 10)))
+        if number < 0.42:
+            sign = {
+                "split": self._places.job,
+                "process": self._places.job / "attempts",
+                "collect": self._places.output / "job.json",
+            }[step]
+            return KilledLater(sign, self._random.uniform(0, 0.3))
+        return self._at_call(step, self._known_paths(step))
+
+    def for_attempt(self, chunk: int, attempt: str) -> Fault:
+        """Return a fault for one attempt at one chunk, as a container makes it."""
+        own = [
+            str(self._places.job / "attempts" / f"{chunk:06d}-{attempt}.{name}")
+            for name in ("partial.csv", "partial.arrow", "rejected.csv", "1.json", "2.json")
+        ]
+        number = self._random.random()
+        fault: Fault
+        if number < 0.2:
+            fault = Fault()
+        elif number < 0.35:
+            fault = Short(self._random.choice((0.05, 0.3)), self._random.randrange(1 << 30))
+        elif number < 0.6:
+            fault = self._at_call("attempt", own)
+        else:
+            call, most = self._random.choice((("link", 1), ("fsync", 2), ("write", 4), ("open", 2), ("read", 3)))
+            known = () if call in ("link", "fsync") else (*own, *self._known_paths("process"))
+            fault = Stopped(call, self._random.randint(1, most), known)
+        return fault
+
+    def _at_call(self, step: str, known: list[str]) -> Fault:
+        """Return a fault at a system call: on any file where all such calls are the job's, else on the known ones."""
+        error = self._random.choice(list(ERRORS))
+        lasting = self._random.random() < 0.4
+        if self._random.random() < 0.5:
+            call, most = self._random.choice(list(CALLS_OF[step].items()))
+            number = self._random.randint(1, most)
+            if call == "write" or self._random.random() < 0.5:
+                return Killed(call, number)  # a write of a message must not fail: nobody could tell of it
+            return Failing(call, number, (), error, lasting)
+        call = self._random.choice(("open", "open", "open", "read", "read", "write", "stat", "close", "fsync"))
+        number = self._random.choice((1, 1, 1, 2, 2, 3, 4))
+        if self._random.random() < 0.4 or call == "close":
+            return Killed(call, number, tuple(known))
+        return Failing(call, number, tuple(known), "EIO" if call in ("read", "stat") else error, lasting)
+
+    def _known_paths(self, step: str) -> list[str]:
+        """Return the files whose names are known before a step."""
+        chunks = range(1, self._prepared.scenario.chunks + 1)
+        job, output = self._places.job, self._places.output
+        of_step = {
+            "split": [
+                self._prepared.source,
+                *(job / "chunks" / name for name in ("000000-header.csv", *(f"{chunk:06d}.csv" for chunk in chunks))),
+                job / "processor.py",
+                job / "manifest.json",
+            ],
+            "process": [
+                self._prepared.source,
+                *(job / "chunks" / f"{chunk:06d}.csv" for chunk in chunks),
+                *(job / "receipts" / f"{chunk:06d}-{place:04d}.json" for chunk in chunks for place in (1, 2)),
+                *(job / name for name in ("manifest.json", "schema-0001.json", "processor.py", "merged.csv")),
+            ],
+            "collect": [
+                *(job / name for name in ("manifest.json", "schema-0001.json", "merged.csv", "merged.json")),
+                *(job / "receipts" / f"{chunk:06d}-{place:04d}.json" for chunk in chunks for place in (1, 2)),
+                *(job / "attempts").glob("*.partial.*"),
+                *(job / "attempts").glob("*.rejected.*"),
+                *(output / f".{name}.job" for name in ("result.csv", "rejected.csv")),
+                *(output / name for name in ("result.csv", "rejected.csv", "job.json", "_SUCCESS")),
+            ],
+        }
+        paths = [str(path) for path in of_step[step]]
+        count = self._random.choice((1, 3, len(paths)))
+        return self._random.sample(paths, min(count, len(paths)))

@@ -1,0 +1,137 @@
+"""The promise of docs/fault-model.md, checked after every run of a schedule and at its end."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from tests.faults.injection import Killed, KilledLater
+from tests.faults.runs import Places, Run
+from tests.faults.scenarios import Prepared
+
+KILLED = -signal.SIGKILL
+#: What no message may hold: that of a bug.
+BUGS = ("Traceback", "Exception ignored", "please report this", "Error in sys.excepthook", "terminate called")
+#: Nor that of an injector that does not work.
+INJECTORS = ("strace:", "libfiu", "fiu_", "prlimit:")
+MESSAGE_LINES = 3
+OUTPUT = {"result.csv", "job.json", "_SUCCESS"}
+
+
+class Promise:
+    """What is known of one schedule's job, and must hold from then on."""
+
+    def __init__(self, prepared: Prepared, places: Places) -> None:
+        self._prepared, self._places = prepared, places
+        self._receipts: dict[str, dict[str, Any]] = {}
+        self._seen: dict[str, tuple[int, int, int]] = {}
+
+    @staticmethod
+    def check_told(run: Run) -> None:
+        """A run ends well and says what it did, or fails with one message, or was killed by us."""
+        for word in (*BUGS, *INJECTORS):
+            assert word not in run.error, f"{run.name}: {word!r} in its message"
+        if run.code == 0:
+            assert isinstance(json.loads(run.out), dict), f"{run.name}: no answer"
+            return
+        if run.code == KILLED:  # maybe after its answer
+            ours = isinstance(run.fault, KilledLater) or (isinstance(run.fault, Killed) and run.fault.hit(run.injected))
+            assert ours, f"{run.name}: killed by somebody else"
+            return
+        assert run.code == 1, f"{run.name}: exit code {run.code}"
+        assert not run.out, f"{run.name}: an answer of a run that failed"
+        lines = run.error.strip().splitlines()
+        assert 0 < len(lines) <= MESSAGE_LINES, f"{run.name}: {len(lines)} lines of message"
+
+    def check_run(self, run: Run, step: str) -> None:
+        """What a run says it did is done."""
+        if run.code:
+            return
+        if step == "split":
+            assert json.loads((self._places.job / "manifest.json").read_bytes())["chunks"], f"{run.name}: no manifest"
+        elif step == "process":
+            numbers = {int(name[:6]) for name, told in self._receipts.items() if told["status"] == "done"}
+            assert numbers == set(range(1, self._prepared.scenario.chunks + 1)), f"{run.name}: chunks are not done"
+        else:
+            self._check_result()
+
+    def observe(self, run: Run) -> None:
+        """Look at all receipts: whole, true, and never another one where one was."""
+        found = {}
+        directory = self._places.job / "receipts"
+        for path in sorted(directory.iterdir()) if directory.exists() else []:
+            told = json.loads(path.read_bytes())  # a receipt is never there in part
+            assert path.name == f"{told['chunk']:06d}-{told['generation']:04d}.json", f"{path.name} speaks of another"
+            found[path.name] = told
+        for name, told in found.items():
+            before = self._receipts.get(name)
+            if before and "done" in (before["status"], told["status"]) and before["status"] == told["status"]:
+                assert before == told, f"after {run.name}: receipt {name} was replaced"
+        for name, before in self._receipts.items():
+            if before["status"] == "done":
+                assert name in found, f"after {run.name}: receipt {name} is gone"
+        self._receipts = found
+        self._check_whole(run)
+        if not (self._places.job / "done.json").exists():
+            for name, told in found.items():
+                for file in told["files"].values():
+                    self._check_file(
+                        self._places.job / "attempts" / file["name"], file, f"after {run.name}: receipt {name}"
+                    )
+
+    def check_end(self) -> None:
+        """The job is finished; nothing is left that takes space, and nothing has changed since the last look."""
+        if self._prepared.scenario.fails:
+            left = {path.name for path in self._places.output.glob("*")}
+            assert not left & {"result.csv", "rejected.csv", "_SUCCESS"}, f"a job that failed left {left}"
+            return
+        self._check_result()
+        expected = OUTPUT | ({"rejected.csv"} if self._prepared.rejected else set())
+        left = {path.name for path in self._places.output.iterdir()}
+        assert left == expected, f"the output holds {sorted(left)}"
+        for path in self._places.output.iterdir():
+            seen = path.stat()
+            now = (seen.st_ino, seen.st_size, seen.st_mtime_ns)
+            assert self._seen.setdefault(path.name, now) == now, f"{path.name} was touched after the end"
+
+    def _check_whole(self, run: Run) -> None:
+        """What has its final name is complete, at any time; the marker is the last of all."""
+        there = {path.name: path for path in self._places.output.glob("*")}
+        for name, expected in (("result.csv", self._prepared.result), ("rejected.csv", self._prepared.rejected)):
+            if name in there:
+                assert there[name].read_bytes() == expected, f"after {run.name}: {name} is there in part"
+        if "_SUCCESS" in there:
+            assert {"result.csv", "job.json"} <= set(there), f"after {run.name}: a success marker, but no result"
+
+    def _check_result(self) -> None:
+        """The result is that of a run without faults, byte for byte, and nothing was written after the marker."""
+        assert not self._prepared.scenario.fails, "a result of a job that must fail"
+        output = self._places.output
+        marker = json.loads((output / "_SUCCESS").read_bytes())
+        report = json.loads((output / "job.json").read_bytes())
+        for name, expected in (("result.csv", self._prepared.result), ("rejected.csv", self._prepared.rejected)):
+            path = output / name
+            data = path.read_bytes() if path.exists() else None
+            assert data == expected, f"{name} is not that of a run without faults"
+        assert marker["checksum"] == report["result"]["checksum"]
+        self._check_file(output / "result.csv", report["result"], "job.json")
+        assert report["status"] == "done"
+        counting = [told for told in report["attempts"] if told["counts"]]
+        assert [told["chunk"] for told in counting] == list(range(1, self._prepared.scenario.chunks + 1))
+        for told in counting:
+            names = [name for name, receipt in self._receipts.items() if receipt["attempt"] == told["attempt"]]
+            assert names, f"job.json names the attempt {told['attempt']}, which no receipt does"
+        finished = (output / "_SUCCESS").stat().st_mtime_ns
+        for path in output.iterdir():
+            assert path.stat().st_mtime_ns <= finished, f"{path.name} was written after the success marker"
+
+    @staticmethod
+    def _check_file(path: Path, named: dict[str, Any], where: str) -> None:
+        assert path.is_file(), f"{where}: {path.name} is gone"
+        data = path.read_bytes()
+        assert len(data) == named["bytes"], f"{where}: {path.name} has another size"
+        assert xxhash.xxh3_128(data).hexdigest() == named["checksum"], f"{where}: {path.name} has another checksum"

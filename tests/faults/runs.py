@@ -1,0 +1,136 @@
+"""Runs of the three scripts under faults: started, waited for, killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.injection import Fault, KilledLater
+from tests.faults.scenarios import Prepared
+from tests.helpers import ROOT
+
+LIMIT = 120  # seconds after which a run hangs
+SPLIT, PROCESS, COLLECT = "split_dataframe.py", "split_processing.py", "collect_results.py"
+STEPS = {"split": SPLIT, "process": PROCESS, "collect": COLLECT}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a schedule's job and its result lie: in one directory, which may be a small disk."""
+
+    root: Path
+
+    @property
+    def job(self) -> Path:
+        return self.root / "job"
+
+    @property
+    def output(self) -> Path:
+        return self.root / "out"
+
+
+@dataclass
+class Run:
+    """One run of a script, under a fault or not."""
+
+    name: str
+    script: str
+    arguments: list[str]
+    fault: Fault
+    log: Path
+    process: subprocess.Popen[str] | None = None
+    code: int | None = None
+    out: str = ""
+    error: str = ""
+
+    @property
+    def injected(self) -> str:
+        """What the injector wrote."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def __str__(self) -> str:
+        told = f"{self.name}: {self.script} {' '.join(self.arguments)}\n    {self.fault}\n    code {self.code}"
+        return told + "".join(f"\n    {line}" for line in (self.error or self.out).strip().splitlines()[:20])
+
+
+class Runs:
+    """All runs of one schedule, in order."""
+
+    def __init__(self, prepared: Prepared, directory: Path, places: Places) -> None:
+        self._prepared, self._directory, self._places = prepared, directory, places
+        self.all: list[Run] = []
+
+    def start(self, step: str, fault: Fault, *more: str) -> Run:
+        name = f"run-{len(self.all) + 1}"
+        run = Run(name, STEPS[step], [*self._arguments(step), *more], fault, self._directory / f"{name}.log")
+        self.all.append(run)
+        usual = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        run.process = subprocess.Popen(
+            [*fault.before(run.log), sys.executable, str(ROOT / "scripts" / run.script), *run.arguments],
+            cwd=self._directory,
+            env={**usual, "PYTHONDONTWRITEBYTECODE": "1", **fault.environment()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        return run
+
+    def _arguments(self, step: str) -> list[str]:
+        of_step = {
+            "split": [*self._prepared.arguments(), "--output", str(self._places.output)],
+            "process": ["--workers", "2"],
+            "collect": ["--output", str(self._places.output)],
+        }
+        return ["--job", str(self._places.job), "--json", *of_step[step]]
+
+    @staticmethod
+    def kill_later(run: Run, fault: KilledLater) -> None:
+        assert run.process
+        while run.process.poll() is None and not fault.sign.exists():
+            time.sleep(0.002)
+        with suppress(subprocess.TimeoutExpired):
+            run.process.wait(fault.seconds)
+        kill(run.process)
+
+    @staticmethod
+    def stands_still(run: Run) -> bool:
+        assert run.process
+        deadline = time.monotonic() + LIMIT
+        while run.process.poll() is None:
+            if run.fault.hit(run.injected):
+                return True
+            assert time.monotonic() < deadline, f"{run.name} hangs"
+            time.sleep(0.005)
+        return False
+
+    @staticmethod
+    def finish(run: Run) -> None:
+        """Wait until a run has ended. Raises AssertionError when it does not."""
+        assert run.process
+        try:
+            run.out, run.error = run.process.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            kill(run.process)
+            run.out, run.error = run.process.communicate()
+            raise AssertionError(f"{run.name} hangs") from None
+        run.code = run.process.returncode
+
+    def end(self) -> None:
+        """Kill what still runs."""
+        for run in self.all:
+            if run.process and run.process.poll() is None:
+                kill(run.process)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill a run with all its processes."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
