@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +15,7 @@ from .dialect import Dialect
 from .errors import InputError, naming
 from .head import Head, named
 from .job import Job, write_durably
+from .native.library import kernel
 from .records import Grammar
 from .request import Request
 from .source import Source
@@ -125,16 +125,28 @@ def _cut_ranges(source: Source, head: Head, count: int, request: Request) -> lis
         (source.path, low, high, head.dialect, request.block_bytes)
         for low, high in zip(begins, [*begins[1:], end], strict=True)
     ]
-    processes = machine.workers_for(request.workers, min(len(begins), (end - start) // (4 << 20) + 1))
-    with _Processes(processes) as run:
+    workers = machine.workers_for(request.workers, min(len(begins), (end - start) // (4 << 20) + 1))
+    with _Workers(workers, head.dialect) as run:
         return list(renumbered(run(_cut_range, arguments)))
 
 
-class _Processes:
-    """Maps a function over arguments in so many processes; in this one when that is enough."""
+def _pool_of(count: int, dialect: Dialect) -> Executor:
+    """Return so many threads where the native kernel does the work, which lets others run meanwhile; else processes."""
+    if kernel() is not None and dialect.lineterminator == "\n":
+        from concurrent.futures import ThreadPoolExecutor
 
-    def __init__(self, count: int) -> None:
-        self._pool = ProcessPoolExecutor(count, mp_context=get_context("fork")) if count > 1 else None
+        return ThreadPoolExecutor(count)
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    return ProcessPoolExecutor(count, mp_context=get_context("fork"))
+
+
+class _Workers:
+    """Maps a function over arguments by so many workers; here when one is enough."""
+
+    def __init__(self, count: int, dialect: Dialect) -> None:
+        self._pool = _pool_of(count, dialect) if count > 1 else None
 
     def __enter__(self) -> Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], list[Any]]:
         def run(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
