@@ -67,7 +67,7 @@ lab: setup-dev  ## make virtual boards in Docker and the cluster on them
 lab-down: setup-dev  ## remove the virtual boards
 	@tools/lab down
 
-molecule: setup-dev  ## prove site.yml on virtual boards (S=apart chooses a scenario)
+molecule: setup-dev  ## prove site.yml on virtual boards (S=apart, S=faults: another scenario)
 	@tools/molecule_test.sh $(S)
 
 ##### checks and tests

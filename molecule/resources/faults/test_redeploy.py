@@ -19,7 +19,7 @@ def test_the_same_stack_deployed_again(lab: Lab, prepare: Callable[..., Running]
     first, second, third = job.wait_for_all()
     job.let_go(first.chunk)
     job.wait_until_committed(first.chunk)
-    fourth = job.wait_for(4)
+    fourth = job.wait_for(besides=[first, second, third])
 
     lab.manager.sh(
         f"docker stack deploy --resolve-image never --compose-file - csvswarm-{job.name}-1 <<'END'\n"
