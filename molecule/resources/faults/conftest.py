@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -78,3 +79,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
         return known[name]
 
     return answer
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Tell a failure at once: the rest takes most of an hour."""
+    if report.failed:
+        sys.__stderr__.write(f"\n{report.longreprtext}\n")  # type: ignore[union-attr]  # there is one

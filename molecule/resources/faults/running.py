@@ -56,7 +56,7 @@ class Running:
         with self._log.open("wb") as log:
             self.process = self.desk.begin(self.name, self.said, log, **self.environment)
 
-    def end(self, limit: float = 420) -> Run:
+    def end(self, limit: float = 900) -> Run:
         """Wait until run_job.yml has ended."""
         assert self.process
         try:
@@ -89,7 +89,7 @@ class Running:
 
     # -- what is seen of it ----------------------------------------------------------------------------------------
 
-    def until(self, what: str, condition: Callable[[], T], limit: float = 240) -> T:
+    def until(self, what: str, condition: Callable[[], T], limit: float = 480) -> T:
         """Return the first true answer of a condition of this job. Raises AssertionError when the run ends before."""
 
         def still() -> T:

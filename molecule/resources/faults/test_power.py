@@ -32,7 +32,7 @@ def test_a_worker_that_is_back_while_its_replacement_runs(lab: Lab, begin: Begin
     job.let_go(*(one.chunk for one in attempts if one != lost))
     again = job.wait_for(lost.chunk, besides=[lost])
     lost.board.plug_in()
-    until(f"{lost.board.name} is back", lambda: lab.node(lost.board) == "Ready Active", 240)
+    until(f"{lost.board.name} is back", lambda: lab.node(lost.board) == "Ready Active", 400)
     job.let_go("all")
     run = job.end()
 
@@ -57,7 +57,7 @@ def test_manager_and_share_are_gone_while_a_partial_is_written(lab: Lab, begin: 
     assert not job.committed
     lab.server.cut_power()
     lab.server.plug_in()
-    until("the server is back", lambda: lab.server.holds("docker info && systemctl is-active nfs-server"), 240)
+    until("the server is back", lambda: lab.server.holds("docker info && systemctl is-active nfs-server"), 400)
     job.let_go("all")
     run = job.end()
 

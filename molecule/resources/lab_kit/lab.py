@@ -64,19 +64,19 @@ class Lab:
             elif board.is_cut_off:
                 board.reach_share()
         for board in boards:
-            until(f"{board.name} answers", lambda board=board: board.holds("true"), 240)  # type: ignore[misc]
+            until(f"{board.name} answers", lambda board=board: board.holds("true"), 400)  # type: ignore[misc]
             board.reach_swarm()
             board.sh(
                 # Its own clock service would take a while.
                 f"now=$(date +%s); [ $((now - {time.time():.0f})) -lt 30 ] || date --set=@{time.time():.0f}\n"
                 "systemctl start chrony\n"
                 f"rm -f {FILL}; ! command -v exportfs || exportfs -ra\n"
-                "systemctl start csvswarm-share.service 2>/dev/null || true",
+                f"! grep -q ' {SHARE} nfs4 ' /etc/fstab || mountpoint --quiet {SHARE} || mount {SHARE}",
                 180,
             )
         for board in boards:
-            until(f"{board.name} has the share", lambda board=board: board.holds(HAS_SHARE), 180)  # type: ignore[misc]
-            until(f"{board.name} has Docker", lambda board=board: board.holds("docker info"), 180)  # type: ignore[misc]
+            until(f"{board.name} has the share", lambda board=board: board.holds(HAS_SHARE), 400)  # type: ignore[misc]
+            until(f"{board.name} has Docker", lambda board=board: board.holds("docker info"), 400)  # type: ignore[misc]
         for board in boards:
             self.set_availability(board, "active")
             until(f"{board.name} is ready", lambda board=board: self.node(board) == "Ready Active")  # type: ignore[misc]
@@ -91,14 +91,14 @@ class Lab:
         )
 
     def left(self, job: str) -> str:
-        """Return all that still runs for a job, or is kept in Swarm for it."""
+        """Return all that still runs for a job on boards that Swarm reaches, or is kept in Swarm for it."""
         name = f"csvswarm-{job}-"
         ask = "\n".join(
             f"docker {kind} ls --format '{kind} {{{{.Name}}}}' | grep -F -- '{name}' || true"
             for kind in ("service", "stack", "network", "config")
         )
         containers = f"docker ps --all --format '{{{{.Names}}}} {{{{.Status}}}}' | grep -F -- '{name}' || true"
-        on = [board for board in self.boards.values() if board.is_on and not board.is_cut_off]
+        on = [board for board in self.boards.values() if self.node(board).startswith("Ready")]
         return self.manager.sh(ask) + "".join(board.sh(containers) for board in on)
 
 
