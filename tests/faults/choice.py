@@ -46,7 +46,7 @@ class Choice:
         """Return a fault for one attempt at one chunk, as a container makes it."""
         own = [
             str(self._places.job / "attempts" / f"{chunk:06d}-{attempt}.{name}")
-            for name in ("partial.csv", "partial.arrow", "rejected.csv", "1.json", "2.json")
+            for name in ("partial.csv", "partial.arrow", "partial.small", "rejected.csv", "1.json", "2.json")
         ]
         number = self._random.random()
         fault: Fault

@@ -10,14 +10,18 @@ from csvswarm.quick import Finder
 from csvswarm.records import Grammar
 from csvswarm.schema import NULL_VALUES
 from csvswarm.sortable import keys_of
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-texts = st.sampled_from(["", "NA", "a", "b", '"a"', '"NA"', '""', "é", "12345678", "123456789", "x" * 20, '"x,y"'])
+spelled = st.sampled_from(["", "NA", "a", "b", '"a"', '"NA"', '""', "é", "12345678", "123456789", '"x,y"'])
+texts = st.one_of(
+    spelled, st.text("ab", max_size=4), st.text("ab", min_size=5, max_size=20).map(lambda text: text + "xyz" * 3)
+)
 values = st.lists(st.tuples(st.floats(allow_infinity=False), st.integers(-1, 3)), min_size=1, max_size=40)
 
 
 @given(st.lists(texts, min_size=1, max_size=40))
+@example([middle.join(["x" * before, "y" * after]) for before in range(10) for after in range(10) for middle in "ab"])
 def test_codes(column: list[str]) -> None:
     data = "".join(f"{text},1\n" for text in column).encode()
     finder = Finder(Grammar(Dialect()), 2, [0], NULL_VALUES)

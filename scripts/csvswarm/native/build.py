@@ -63,9 +63,11 @@ def build() -> tuple[str, bool]:
     for place in places():
         try:
             place.mkdir(parents=True, exist_ok=True)
-            said = compile_library(command, place / name)
         except OSError:
             continue
+        if not os.access(place, os.W_OK):
+            continue
+        said = compile_library(command, place / name)
         if said:
             return f"the native kernel could not be built: everything works without it, only slower\n{said}", True
         for old in place.glob(f"kernel-{platform.machine()}-*.so"):

@@ -59,15 +59,27 @@ static const char PAIRS[] =
     "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
     "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
-/* Write the last `count` digits of a number. */
+static inline void write_pair(uint32_t digits, char *out) { memcpy(out, PAIRS + 2 * digits, 2); }
+
+/* Write the last `count` digits of a number: eight at a time, for which 32 bits are enough. */
 static inline void write_digits(uint64_t digits, int count, char *out)
 {
+    while (count >= 8) {
+        uint32_t eight = (uint32_t)(digits % 100000000), high = eight / 10000, low = eight % 10000;
+        digits /= 100000000;
+        count -= 8;
+        write_pair(high / 100, out + count);
+        write_pair(high % 100, out + count + 2);
+        write_pair(low / 100, out + count + 4);
+        write_pair(low % 100, out + count + 6);
+    }
+    uint32_t rest = (uint32_t)(digits % 100000000);
     while (count >= 2) {
         count -= 2;
-        memcpy(out + count, PAIRS + 2 * (digits % 100), 2);
-        digits /= 100;
+        write_pair(rest % 100, out + count);
+        rest /= 100;
     }
-    if (count) out[0] = (char)('0' + digits % 10);
+    if (count) out[0] = (char)('0' + rest % 10);
 }
 
 static const uint64_t TENS[] = {1ULL, 10ULL, 100ULL, 1000ULL, 10000ULL, 100000ULL, 1000000ULL, 10000000ULL,
