@@ -20,8 +20,10 @@ def test_two_jobs_at_once(lab: Lab, begin: Begin, answers: Answers) -> None:
     moved = next(attempt for attempt in attempts if attempt.board == drained)
     stays = next(attempt for attempt in attempts if attempt.board == ahead)
     lab.set_availability(drained, "drain")
-    one.let_go("all")
     two.let_go_at_once()
+    one.let_go(*(attempt.chunk for attempt in attempts if attempt != moved))
+    one.wait_for(moved.chunk, besides=[moved])
+    one.let_go("all")
     runs = [job.end() for job in (one, two)]
 
     for job, run in zip((one, two), runs, strict=True):
