@@ -1,4 +1,4 @@
-"""Two jobs at once, while a board is drained and another one's clock is wrong."""
+"""Two jobs at once, while a board is drained."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ from faults.conftest import Answers, Begin
 from faults.promise import check_done
 from lab_kit.lab import Lab
 
-HOUR = 3600
-
 
 def test_two_jobs_at_once(lab: Lab, begin: Begin, answers: Answers) -> None:
     """The second one waits for the boards that the first one has."""
-    ahead, drained = lab.workers
+    drained = lab.workers[-1]
     one = begin()
     attempts = one.wait_for_all()
     two = begin()
 
-    ahead.sh("systemctl stop chrony; date --set=@$(( $(date +%s) + 3600 ))")
     moved = next(attempt for attempt in attempts if attempt.board == drained)
-    stays = next(attempt for attempt in attempts if attempt.board == ahead)
     lab.set_availability(drained, "drain")
     two.let_go_at_once()
     one.let_go(*(attempt.chunk for attempt in attempts if attempt != moved))
@@ -31,5 +27,3 @@ def test_two_jobs_at_once(lab: Lab, begin: Begin, answers: Answers) -> None:
         assert drained.name not in {attempt["board"] for attempt in run.counting}
     counting = {attempt["chunk"]: attempt for attempt in runs[0].counting}
     assert counting[moved.chunk]["attempt"] != moved.attempt
-    # The receipt's times are those of the board's own clock.
-    assert counting[stays.chunk]["ended"] > counting[moved.chunk]["ended"] + HOUR / 2
