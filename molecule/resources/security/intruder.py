@@ -1,7 +1,7 @@
 """A processor that means harm. It tries what must be refused, and its result says how each try ended.
 
-options: boards (addresses), elsewhere (a file of another job), traps (names in its own job directory that root will
-write to, and where they shall lead).
+options: boards (addresses), job (its own directory), input, elsewhere (a file of another job), traps (names in its own
+directory that root will write to, and where they shall lead).
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ import csvswarm
 import pandas as pd
 
 libc = ctypes.CDLL(None, use_errno=True)
+OPTIONS = {
+    "boards": {"type": "list", "required": True},
+    "traps": {"type": "dict", "required": True},
+    **{name: {"type": "str", "required": True} for name in ("elsewhere", "job", "input")},
+}
 PORTS = (22, 2049, 2375, 2377, 7946, 111)
 FORKS = 400
 
@@ -157,5 +162,6 @@ def ways_out() -> list[str]:
 def set_traps(job: Path, traps: dict[str, str]) -> None:
     """Leave links where root's own tasks will write."""
     for name, target in traps.items():
-        (job / name).unlink(missing_ok=True)
+        if (job / name).exists():
+            (job / name).rename(job / f"moved-{name}")
         (job / name).symlink_to(target)
