@@ -36,7 +36,8 @@ REFUSED = {
     "write beside the system": "OSError 30",
     "write into the system": "OSError 30",
     "change the scripts": "PermissionError 13",
-    "change the input": "OSError 30",
+    # The server's own disk says the one first, the share the other.
+    "change the input": "OSError 30 or PermissionError 13",
     "see other jobs": "got []",
     "read another job": "FileNotFoundError 2",
     "see the share": "got ['jobs']",
@@ -75,7 +76,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, reached: Lab) -> Iterator
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_it_is_refused(outcomes: dict[str, str], what: str) -> None:
-    assert outcomes[what] == REFUSED[what]
+    assert outcomes[what] in REFUSED[what].split(" or ")
 
 
 def test_no_board_is_reached(outcomes: dict[str, str], reached: Lab) -> None:
