@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from faults import tracing
 from faults.conftest import Answers, Begin
 from faults.promise import check_done
@@ -19,7 +21,7 @@ def test_killed_before_and_after_the_commit(lab: Lab, begin: Begin, answers: Ans
     again = job.wait_for(before.chunk, besides=[before])
     job.wait_until_committed(after.chunk)
     for killed in (before, after):
-        job.until("it was killed", lambda killed=killed: "killed by SIGKILL" in tracing.calls_of(killed))  # type: ignore[misc]
+        job.until("it was killed", partial(tracing.was_killed, killed))
     files = job.files("attempts")
     job.let_go(again.attempt, other.attempt)
     run = job.end()

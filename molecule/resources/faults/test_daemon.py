@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from faults.conftest import Answers, Begin
 from faults.promise import check_done
 from lab_kit.lab import Lab
@@ -16,7 +18,7 @@ def test_killed_daemons(lab: Lab, begin: Begin, answers: Answers) -> None:
 
     for one in lost:
         one.board.sh("kill -9 $(pidof dockerd)")
-        until(f"Docker answers again on {one.board.name}", lambda one=one: one.board.holds("docker info"))  # type: ignore[misc]
+        until(f"Docker answers again on {one.board.name}", partial(one.board.holds, "docker info"))
         job.wait_for(one.chunk, besides=attempts)
     job.let_go("all")
     run = job.end()

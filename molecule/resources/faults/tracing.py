@@ -48,5 +48,10 @@ def calls_of(held: Held) -> str:
     return _log(held.board, held.attempt)
 
 
+def was_killed(held: Held) -> bool:
+    """Tell whether the attempt has met the signal that was put in."""
+    return "killed by SIGKILL" in calls_of(held)
+
+
 def _log(board: Board, attempt: str) -> str:
     return board.sh(f"cat /run/fault-{attempt}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -50,6 +51,9 @@ class Lab:
         return self.manager.sh(f"docker node ls --format '{{{{.Hostname}}}} {{{{.Status}}}} {{{{.Availability}}}}'"
                                f" | sed -n 's/^{board.name} //p'").strip()  # fmt: skip
 
+    def is_ready(self, board: Board) -> bool:
+        return self.node(board) == "Ready Active"
+
     def set_availability(self, board: Board, availability: str) -> None:
         self.manager.sh(f"docker node update --availability {availability} {board.name}")
 
@@ -64,7 +68,7 @@ class Lab:
             elif board.is_cut_off:
                 board.reach_share()
         for board in boards:
-            until(f"{board.name} answers", lambda board=board: board.holds("true"), 400)  # type: ignore[misc]
+            until(f"{board.name} answers", partial(board.holds, "true"), 400)
             board.reach_swarm()
             board.sh(
                 # Its own clock service would take a while.
@@ -75,11 +79,11 @@ class Lab:
                 180,
             )
         for board in boards:
-            until(f"{board.name} has the share", lambda board=board: board.holds(HAS_SHARE), 400)  # type: ignore[misc]
-            until(f"{board.name} has Docker", lambda board=board: board.holds("docker info"), 400)  # type: ignore[misc]
+            until(f"{board.name} has the share", partial(board.holds, HAS_SHARE), 400)
+            until(f"{board.name} has Docker", partial(board.holds, "docker info"), 400)
         for board in boards:
             self.set_availability(board, "active")
-            until(f"{board.name} is ready", lambda board=board: self.node(board) == "Ready Active")  # type: ignore[misc]
+            until(f"{board.name} is ready", partial(self.is_ready, board))
         self.put_back_images()
         self.manager.sh("docker service ls -q --filter label=csvswarm.job | xargs -r docker service rm")
 
