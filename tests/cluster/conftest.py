@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.plugins import recorded
+from tests.cluster.clock import Clock
+from tests.cluster.plugins import recorded, watch
 
 
 @dataclass
@@ -78,3 +79,10 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedEngine]
         server.shutdown()
         thread.join()
     Path(path).unlink()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(watch.time, "monotonic", clock)
+    return clock
