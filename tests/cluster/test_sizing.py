@@ -174,6 +174,14 @@ def test_bytes(text: object, count: int) -> None:
     assert sizing.processing_job_bytes(text) == count
 
 
+def test_split_and_result_leave_a_board_what_it_needs() -> None:
+    boards = [board("a", 8192 * MB), board("b", 1000 * MB, takes=False), board("c", 150 * MB)]
+
+    layout = sizing.processing_job_layout(boards, GB)
+
+    assert layout["rooms"] == {"a": room(boards[0]), "b": room(boards[1]), "c": 64 * MB}
+
+
 # -- the boards of a swarm ---------------------------------------------------------------------------------------------
 
 

@@ -39,6 +39,7 @@ INVENTORY = {
     "nfs_server": {"hosts": {"board1": {"csvswarm_share": "/srv/my share", "csvswarm_owner_id": 4711}}},
 }
 LAYOUT = {"limit": 384_000_000, "reservation": 512_000_001, "cpus": 0.5, "slots": {"board1": 1}, "chunks": 7}
+LAYOUT["rooms"] = {"board1": 850_000_000, "board2": 1}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,12 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
         written = "{'split': __processing_job_container_split, 'result': __processing_job_container_collect} | to_json"
         tasks = [
             # As look.yml does.
-            {"ansible.builtin.set_fact": {"__processing_job_named": "{{ __processing_job_image_now }}"}},
+            {
+                "ansible.builtin.set_fact": {
+                    "__processing_job_named": "{{ __processing_job_image_now }}",
+                    "__processing_job_chosen": "board1",
+                }
+            },
             {
                 "ansible.builtin.template": {
                     "src": str(ROLE / "templates/stack.yml.j2"),
@@ -234,6 +240,7 @@ def test_split_and_result_may_do_no_more(rendered: dict[str, dict[str, Any]], ca
         "--cap-drop=ALL",
         "--network=none",
         "--pids-limit=256",
+        "--memory=850000000",
         "--tmpfs=/tmp",
         "--user=4711:4711",
         "--label=csvswarm.job=demo.1",

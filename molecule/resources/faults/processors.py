@@ -28,6 +28,22 @@ def process(block, context):
     stand(context.chunk)
     return block[block["distance"] > 500][["carrier", "flight", "distance", "time_hour"]]
 """
+#: Its partials are small, and what it makes of all of them is larger than any board.
+GREEDY_AT_THE_END = f"""{_STAND}
+import numpy
+import pandas as pd
+
+def process(block, context):
+    return block[["carrier", "flight"]].head(1)
+
+def combine(partials, context):
+    if not go():
+        numpy.ones(4_000_000_000, dtype="uint8").sum()
+    return pd.concat(partials)
+
+def go():
+    return not Path("/srv/csvswarm").exists() or (job() / "go-end").exists()
+"""
 #: In chunk 1 the first attempt, and in chunk 2 every attempt, takes 300 MB more than the program needs.
 GREEDY = f"""{_STAND}
 import numpy

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from faults.conftest import Answers, Begin
-from faults.processors import GREEDY
+from faults.processors import GREEDY, GREEDY_AT_THE_END
 from faults.promise import check_done, check_failed
+from lab_kit.lab import Lab
 
 
 def test_out_of_memory_once_and_always(begin: Begin, answers: Answers) -> None:
@@ -22,3 +23,13 @@ def test_out_of_memory_once_and_always(begin: Begin, answers: Answers) -> None:
     first, *others = (attempt for attempt in again.report["attempts"] if attempt["chunk"] == 1)
     assert (first["status"], first["exit"], first["counts"]) == ("lost", 137, False)
     assert [attempt["counts"] for attempt in others] == [True]
+
+
+def test_what_collects_takes_no_more_than_the_manager_has(lab: Lab, begin: Begin, answers: Answers) -> None:
+    job = begin(GREEDY_AT_THE_END)
+    run = job.end()
+
+    check_failed(job, run, f"{lab.manager.name} ended the container that collects", "for want of memory")
+    # The board itself went on: its daemon is the one that was there.
+    job.let_go("end")
+    check_done(job, job.again(), answers(GREEDY_AT_THE_END))

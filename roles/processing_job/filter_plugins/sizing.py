@@ -15,6 +15,8 @@ MB = 1_000_000
 KEPT_PART, KEPT_LEAST = 0.15, 128 * MB
 #: What one container is given when the user does not say: less than the first no processor of ours runs in.
 LEAST, MOST = 256 * MB, 512 * MB
+#: What split and result may have, however small the manager is.
+LEAST_ROOM = 64 * MB
 #: A chunk is worth a container's start (1 to 3 s) when it is about ten seconds of work; slow boards do 5 to 10 MB/s.
 CHUNK_BYTES, LEAST_CHUNK_BYTES = 64 * MB, 4 * MB
 #: A larger one is several minutes of work to lose with a board, and in the end more than chunk_limit allows.
@@ -60,6 +62,7 @@ def processing_job_layout(
     """Return what a container may take, and how many chunks an input of `size` bytes shall have.
 
     limit, reservation: bytes of memory. slots: board -> how many containers run on it at a time. chunks: a number.
+    rooms: board -> bytes that split and result may have there; of all boards, as a manager may take no chunks.
     Swarm knows a board's whole memory only. So the reservation is raised above the limit where boards would get more
     containers than their memory less what they keep can hold. Raises AnsibleFilterError when no board can take one.
     """
@@ -76,6 +79,7 @@ def processing_job_layout(
         "cpus": float(cpus),
         "slots": slots,
         "chunks": _chunks(size, count),
+        "rooms": {board["name"]: max(_room(board), LEAST_ROOM) for board in boards},
     }
 
 

@@ -1,0 +1,27 @@
+"""A board whose clock is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from faults.conftest import Answers, Begin
+from faults.promise import check_done
+from lab_kit.lab import Lab
+
+
+def test_the_clock_of_a_worker_is_an_hour_ahead(lab: Lab, begin: Begin, answers: Answers) -> None:
+    wrong = lab.workers[-1]
+    # Its clock service would see the jump, and take it back within seconds.
+    wrong.sh("systemctl stop chrony; date --set=@$(( $(date +%s) + 3600 ))")
+
+    job = begin()
+    job.wait_for_all()
+    job.let_go("all")
+    run = job.end()
+
+    check_done(job, run, answers())
+    started: dict[bool, list[Any]] = {True: [], False: []}
+    for attempt in run.counting:
+        started[attempt["board"] == wrong.name].append(attempt["started"])
+    # It did take part, and what it says of itself is what its clock says.
+    assert min(started[True]) > max(started[False]) + 3000
