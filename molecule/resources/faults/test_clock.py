@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from faults.conftest import Answers, Begin
@@ -25,3 +26,7 @@ def test_the_clock_of_a_worker_is_an_hour_ahead(lab: Lab, begin: Begin, answers:
         started[attempt["board"] == wrong.name].append(attempt["started"])
     # It did take part, and what it says of itself is what its clock says.
     assert min(started[True]) > max(started[False]) + 3000
+    # How long the job took is told by one clock.
+    told = re.search(r"^ *time +([0-9.]+) s,", run.output, re.MULTILINE)
+    assert told
+    assert float(told[1]) < 3000

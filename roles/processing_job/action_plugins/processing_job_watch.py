@@ -223,8 +223,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
 
     Arguments: those of the module; deadline in seconds (0: none); speculate, whether to return when chunks are slow;
     seen, what an earlier call for the same round has returned as such. Returns message ("" when every chunk has a
-    receipt, or one an error), statuses (chunk -> status), tasks (the module's last answer), seen, slow (chunks that a
-    second attempt may overtake, with no message) and boards (those that run them).
+    receipt, or one an error), statuses (chunk -> status), tasks (the module's last answer), seen, seconds since the
+    round was first watched, slow (chunks that a second attempt may overtake, with no message) and boards (those that
+    run them).
     """
 
     _VALID_ARGS = frozenset(("job", "owner", "services", "deadline", "speculate", "seen"))
@@ -267,6 +268,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
                     "statuses": seen.statuses,
                     "tasks": answer["tasks"],
                     "seen": asdict(seen),
+                    "seconds": time.monotonic() - seen.began,
                     "slow": slow,
                     "boards": boards_of(answer["tasks"], slow),
                     "changed": True,
