@@ -85,5 +85,13 @@ def test_a_ghost(status: ModuleType) -> None:
     assert "docker node rm --force n0" in problem
 
 
+def test_a_node_that_never_said_who_it_is(status: ModuleType) -> None:
+    reports = cluster()
+    reports["b1"]["nodes"].append({"ID": "n0", "Hostname": "", "Status": "Unknown", "Availability": "Active"})
+
+    [problem] = status.status_problems(reports, GROUPS)
+    assert "a node without a name (n0, unknown)" in problem
+
+
 def test_no_manager(status: ModuleType) -> None:
     assert any("no manager answers" in p for p in status.status_problems(cluster(b1={"nodes": []}), GROUPS))

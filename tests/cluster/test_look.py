@@ -260,6 +260,13 @@ def test_a_look(scripts: Scripts, engine: RecordedEngine) -> None:
     assert json.loads(json.dumps(answer)) == answer
 
 
+def test_a_node_that_never_said_who_it_is(scripts: Scripts, engine: RecordedEngine) -> None:
+    engine.show("waiting")
+    engine.answers["nodes"].append({"ID": "x", "Description": {}})
+
+    assert {task["board"] for task in looked(engine, scripts)["tasks"]} == BOARDS | {""}
+
+
 def test_the_engine_is_asked_for_the_tasks_of_this_service_alone(scripts: Scripts, engine: RecordedEngine) -> None:
     engine.show("waiting")
 

@@ -198,6 +198,13 @@ def test_boards_as_an_engine_tells_them() -> None:
     assert sizing.processing_job_layout(boards, GB)["slots"] == {"board1": 1, "board2": 1, "board3": 1}
 
 
+def test_a_node_that_never_said_who_it_is() -> None:
+    nodes = recorded("waiting")["nodes"]
+    nameless = nodes[0] | {"ID": "x", "Description": {}, "Status": {"State": "unknown"}}
+
+    assert sizing.processing_job_boards([nameless, *nodes]) == sizing.processing_job_boards(nodes)
+
+
 def test_a_drained_board_takes_nothing() -> None:
     boards = sizing.processing_job_boards(recorded("drained")["nodes"])
 

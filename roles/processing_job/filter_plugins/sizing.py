@@ -38,7 +38,9 @@ def processing_job_boards(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     Each has id, name, architecture (amd64 or arm64), cores, memory in bytes, takes (whether Swarm would give it a
     task) and why (the reason when it would not).
     """
-    return sorted((_board(node) for node in nodes), key=lambda board: str(board["name"]))
+    # One that never said who it is: a join that failed half way leaves such a node behind.
+    named = (node for node in nodes if node.get("Description", {}).get("Hostname"))
+    return sorted((_board(node) for node in named), key=lambda board: str(board["name"]))
 
 
 def _board(node: dict[str, Any]) -> dict[str, Any]:

@@ -193,7 +193,7 @@ def look(engine: Engine, job: Path, services: dict[int, str], known: list[int], 
     planned = rounds[min(rounds)]
     chunks = planned["chunks"]
     until = time.monotonic() + wait
-    boards = {node["ID"]: node["Description"]["Hostname"] for node in engine.get("/nodes")}
+    boards = {node["ID"]: node.get("Description", {}).get("Hostname", "") for node in engine.get("/nodes")}
     while True:
         # The tasks first: a slot that has stopped has written its receipt before.
         tasks = [
