@@ -255,6 +255,7 @@ def test_a_look(scripts: Scripts, engine: RecordedEngine) -> None:
     assert [receipt["chunk"] for receipt in answer["receipts"]] == [3]
     assert len(answer["tasks"]) == 24
     assert {task["board"] for task in answer["tasks"]} == BOARDS | {""}
+    assert answer["takers"] == sorted(BOARDS)
     assert 3 not in [chunk for found in answer["slots"].values() for chunk in found]
     # What Ansible carries to the control node.
     assert json.loads(json.dumps(answer)) == answer
@@ -262,7 +263,8 @@ def test_a_look(scripts: Scripts, engine: RecordedEngine) -> None:
 
 def test_a_node_that_never_said_who_it_is(scripts: Scripts, engine: RecordedEngine) -> None:
     engine.show("waiting")
-    engine.answers["nodes"].append({"ID": "x", "Description": {}})
+    nameless = {"ID": "x", "Description": {}, "Status": {"State": "unknown"}, "Spec": {"Availability": "active"}}
+    engine.answers["nodes"].append(nameless)
 
     assert {task["board"] for task in looked(engine, scripts)["tasks"]} == BOARDS | {""}
 

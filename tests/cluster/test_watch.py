@@ -25,6 +25,7 @@ def answer(name: str, chunks: int, *receipts: tuple[int, str]) -> dict[str, Any]
         "tasks": told,
         "slots": look.slots(told, left),
         "logs": [],
+        "takers": [],
     }
 
 
@@ -83,6 +84,74 @@ def test_a_slot_that_stays_stopped_was_given_up(clock: Clock) -> None:
     assert re.fullmatch(
         r"chunk 12 failed 3 times \(on board\d(, board\d)*\), last because task: non-zero exit \(1\)\.", verdict
     )
+
+
+def failed(*ends: tuple[int, str, int], takers: str = "abc", waiting: tuple[int, ...] = ()) -> dict[str, Any]:
+    """Chunks that have stopped, each with its attempts: chunk, board, exit code."""
+    one = {"attempt": "x", "round": 1, "state": "failed", "message": "task: non-zero exit", "ended": 9.0}
+    return {
+        "receipts": [],
+        "total": 9,
+        "tasks": [
+            one | {"chunk": chunk, "board": board, "exit": code, "started": float(number)}
+            for number, (chunk, board, code) in enumerate(ends)
+        ],
+        "slots": {"running": [], "waiting": [*waiting], "stopped": sorted({chunk for chunk, _, _ in ends})},
+        "logs": [],
+        "takers": [*takers],
+    }
+
+
+def given_up(clock: Clock, answer: dict[str, Any], seen: Any = None) -> tuple[str | None, list[int]]:
+    """The verdict when Swarm has given chunks up, and the chunks that other boards shall try."""
+    one = watch.Watch(0, seen)
+    assert one.verdict(answer) is None
+    clock.now += watch.STOPPED_FOR
+    return one.verdict(answer), one.elsewhere
+
+
+def test_what_one_board_fails_at_others_try(clock: Clock) -> None:
+    answer = failed((1, "b", 1), (1, "b", 1), (1, "b", 1))
+
+    assert given_up(clock, answer) == (None, [1])
+    assert watch.failed_on(answer, 1) == ["b"]
+    assert watch.elsewhere(answer, 1) == ["a", "c"]
+
+
+def test_what_the_others_fail_at_as_well_ends_the_round(clock: Clock) -> None:
+    seen = watch.Seen(twice=[1])
+
+    verdict, others = given_up(clock, failed((1, "b", 1), (1, "a", 1)), seen)
+
+    assert (verdict, others) == ("chunk 1 failed 2 times (on a, b), last because task: non-zero exit.", [])
+
+
+@pytest.mark.parametrize("code", [137, errno.ENOSPC, errno.EDQUOT])
+def test_what_would_be_the_same_anywhere_is_not_tried_elsewhere(clock: Clock, code: int) -> None:
+    verdict, others = given_up(clock, failed((1, "b", 1), (1, "b", code)))
+
+    assert verdict
+    assert others == []
+
+
+def test_no_other_board_is_left(clock: Clock) -> None:
+    assert given_up(clock, failed((1, "b", 1), (1, "a", 1), takers="ab"))[0]
+    assert given_up(clock, failed((1, "b", 1), takers="b"))[0]
+
+
+def test_others_try_all_that_a_board_has_failed_at_in_one_round(clock: Clock) -> None:
+    ends = (1, "b", 1), (2, "c", 1), (4, "b", 1)
+
+    assert given_up(clock, failed(*ends, waiting=(3,))) == (None, [])
+    assert given_up(clock, failed(*ends)) == (None, [1, 4])
+
+
+def test_a_chunk_that_must_fail_is_told_at_once(clock: Clock) -> None:
+    verdict, others = given_up(clock, failed((1, "b", 1), (2, "c", 137), waiting=(3,)))
+
+    assert verdict
+    assert verdict.startswith("chunk 2 failed 1 time (on c)")
+    assert others == []
 
 
 def test_the_log_of_the_attempts_is_named(clock: Clock) -> None:

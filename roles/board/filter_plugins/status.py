@@ -98,8 +98,8 @@ def status_problems(reports: dict[str, Report], groups: dict[str, list[str]], *,
     known = {report.get("node", {}).get("NodeID") for report in reports.values() if report}
     if all(reports.values()):
         problems += [
-            f"the swarm has a node {node['Hostname'] or 'without a name'} ({node['ID']}, {node['Status'].lower()}) that is no board here: "
-            f"on a manager, sudo docker node rm --force {node['ID']}"
+            f"the swarm has a node {node['Hostname'] or 'without a name'} ({node['ID']}, {node['Status'].lower()}) "
+            f"that is no board here: on a manager, sudo docker node rm --force {node['ID']}"
             for node in listed
             if node["ID"] not in known
         ]

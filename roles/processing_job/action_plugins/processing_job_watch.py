@@ -38,6 +38,8 @@ ENDS = {
     errno.EACCES: "the share may not be written to from {board}: permission denied",
     142: "it took longer than chunk_limit allows",
 }
+#: Ends that an attempt would come to on any board: its memory is the same everywhere, and so is the share.
+ENDS_ANYWHERE = (137, errno.ENOSPC, errno.EDQUOT)
 #: How the engine says that there is no such service.
 REMOVED = "_chunks not found"
 
@@ -140,6 +142,8 @@ class Watch:
         self._deadline = deadline
         self._stopped: dict[int, float] = {}
         self._stuck: float | None = None
+        #: chunks that boards have failed at which it may be up to, for other boards to try
+        self.elsewhere: list[int] = []
 
     @property
     def known(self) -> list[int]:
@@ -163,17 +167,15 @@ class Watch:
         stopped = answer["slots"]["stopped"]
         self._stopped = {chunk: self._stopped.get(chunk, now) for chunk in stopped}
         lost = [chunk for chunk, since in self._stopped.items() if now - since >= STOPPED_FOR]
-        if not lost:
-            return None
-        tasks = [task for task in answer["tasks"] if task["chunk"] == lost[0] and task["ended"] is not None]
-        last = max(tasks, key=lambda task: float(task["started"]))
-        boards = ", ".join(sorted({task["board"] for task in tasks} - {""}))
-        times = f"{len(tasks)} time{'s' * (len(tasks) > 1)}"
-        told = f"chunk {lost[0]} failed {times} (on {boards or 'no board'}), last because {reason(last)}."
-        for log in answer["logs"]:
-            if log["chunk"] == lost[0]:
-                told += f" Its log on the share, {log['path']}, ends with: {log['last'] or '(nothing)'}"
-        return told
+        hopeless = [chunk for chunk in lost if chunk in self.seen.twice or not elsewhere(answer, chunk)]
+        if hopeless:
+            return told_of(answer, hopeless[0])
+        # Those that wait may come to the same boards, and fail as well: one round for all of them.
+        if lost and not answer["slots"]["waiting"]:
+            avoided = failed_on(answer, lost[0])
+            self.elsewhere = [chunk for chunk in lost if failed_on(answer, chunk) == avoided]
+            self.seen.twice += self.elsewhere
+        return None
 
     def _cannot_place(self, answer: dict[str, Any], now: float) -> str | None:
         message = waits_for(answer)
@@ -190,6 +192,37 @@ class Watch:
         if not self._deadline or now - self.seen.began < self._deadline:
             return None
         return f"the deadline of {self._deadline:.0f} s has passed."
+
+
+def attempts_at(answer: dict[str, Any], chunk: int) -> list[dict[str, Any]]:
+    """Return the attempts at a chunk that have ended, in the order in which they began."""
+    ended = [task for task in answer["tasks"] if task["chunk"] == chunk and task["ended"] is not None]
+    return sorted(ended, key=lambda task: float(task["started"]))
+
+
+def failed_on(answer: dict[str, Any], chunk: int) -> list[str]:
+    """Return the boards on which a chunk has failed."""
+    return sorted({task["board"] for task in attempts_at(answer, chunk)} - {""})
+
+
+def elsewhere(answer: dict[str, Any], chunk: int) -> list[str]:
+    """Return the boards that may do what others have failed at; none when the fault is not a board's."""
+    boards, attempts = failed_on(answer, chunk), attempts_at(answer, chunk)
+    if not boards or attempts[-1]["exit"] in ENDS_ANYWHERE:
+        return []
+    return sorted({*answer["takers"]} - {*boards})
+
+
+def told_of(answer: dict[str, Any], chunk: int) -> str:
+    """Return what a chunk failed of."""
+    attempts = attempts_at(answer, chunk)
+    times = f"{len(attempts)} time{'s' * (len(attempts) > 1)}"
+    boards = ", ".join(failed_on(answer, chunk))
+    told = f"chunk {chunk} failed {times} (on {boards or 'no board'}), last because {reason(attempts[-1])}."
+    for log in answer["logs"]:
+        if log["chunk"] == chunk:
+            told += f" Its log on the share, {log['path']}, ends with: {log['last'] or '(nothing)'}"
+    return told
 
 
 def waits_for(answer: dict[str, Any]) -> str:
@@ -224,8 +257,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     Arguments: those of the module; deadline in seconds (0: none); speculate, whether to return when chunks are slow;
     seen, what an earlier call for the same round has returned as such. Returns message ("" when every chunk has a
     receipt, or one an error), statuses (chunk -> status), tasks (the module's last answer), seen, seconds since the
-    round was first watched, slow (chunks that a second attempt may overtake, with no message) and boards (those that
-    run them).
+    round was first watched, again (with no message: chunks that boards have failed at, or that a second attempt may
+    overtake) and boards (those that shall not try them).
     """
 
     _VALID_ARGS = frozenset(("job", "owner", "services", "deadline", "speculate", "seen"))
@@ -261,16 +294,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             progress.failed = sum(task["state"] in ("failed", "rejected") for task in answer["tasks"])
             line = progress.line(len(slots["running"]), len(slots["waiting"]), waits_for(answer))
             slow = seen.slow(answer) if speculate and message is None else []
-            progress.show(line, last=message is not None or bool(slow))
-            if message is not None or slow:
+            again = watch.elsewhere or slow
+            progress.show(line, last=message is not None or bool(again))
+            if watch.elsewhere:
+                boards = ", ".join(elsewhere(answer, again[0]))
+                display.display(f"{told_of(answer, again[0])} Now others try: {boards}.")
+            if message is not None or again:
                 return result | {
                     "message": message or "",
                     "statuses": seen.statuses,
                     "tasks": answer["tasks"],
                     "seen": asdict(seen),
                     "seconds": time.monotonic() - seen.began,
-                    "slow": slow,
-                    "boards": boards_of(answer["tasks"], slow),
+                    "again": again,
+                    "boards": failed_on(answer, again[0]) if watch.elsewhere else boards_of(answer["tasks"], slow),
                     "changed": True,
                 }
 

@@ -71,6 +71,10 @@ slots:
   description: Chunks without a receipt by what Swarm does with them - running, waiting or stopped.
   returned: success
   type: dict
+takers:
+  description: The boards that take a task, by name.
+  returned: success
+  type: list
 logs:
   description: The newest log of every stopped chunk that has one, with chunk, path and its last line.
   returned: success
@@ -149,6 +153,11 @@ def seconds(stamp: str) -> float:
     return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float(f"0.{fraction or 0}")
 
 
+def takes(node: dict[str, Any]) -> bool:
+    """Tell whether Swarm would give a node a task."""
+    return bool(node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active")
+
+
 def slots(tasks: list[dict[str, Any]], open_chunks: set[int]) -> dict[str, list[int]]:
     """Return the chunks without a receipt by what Swarm does with them: running, waiting or stopped.
 
@@ -193,7 +202,9 @@ def look(engine: Engine, job: Path, services: dict[int, str], known: list[int], 
     planned = rounds[min(rounds)]
     chunks = planned["chunks"]
     until = time.monotonic() + wait
-    boards = {node["ID"]: node.get("Description", {}).get("Hostname", "") for node in engine.get("/nodes")}
+    nodes = engine.get("/nodes")
+    boards = {node["ID"]: node.get("Description", {}).get("Hostname", "") for node in nodes}
+    takers = sorted(boards[node["ID"]] for node in nodes if takes(node))
     while True:
         # The tasks first: a slot that has stopped has written its receipt before.
         tasks = [
@@ -214,7 +225,14 @@ def look(engine: Engine, job: Path, services: dict[int, str], known: list[int], 
                     {slot: chunk for slot, chunk in enumerate(one["chunks"], 1) if chunk in found["stopped"]},
                 )
             ]
-            return {"receipts": receipts, "total": len(chunks), "tasks": tasks, "slots": found, "logs": logs}
+            return {
+                "receipts": receipts,
+                "total": len(chunks),
+                "tasks": tasks,
+                "slots": found,
+                "logs": logs,
+                "takers": takers,
+            }
         time.sleep(PAUSE)
 
 
