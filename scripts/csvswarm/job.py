@@ -247,7 +247,7 @@ class Job:
         for path in [
             *self.directory.glob("schema-*"),
             *self.directory.glob("round-*"),
-            *self.directory.glob("merged.*"),
+            *self.directory.glob("merged*"),
             self.done_path,
         ]:
             path.unlink(missing_ok=True)
