@@ -147,6 +147,7 @@ class Attempt:
                 self._call(output, rows, before, (record, record + block.rows - 1))
                 if self._overlap:
                     before = _tail(before, rows, self._overlap)
+                del data, rows  # before the next block takes as much memory
             chunk.verify()
             if not self._chunk.blocks:
                 self._call(output, self._reader.empty(), before, (1, 0))
