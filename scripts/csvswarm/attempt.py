@@ -107,7 +107,7 @@ class Attempt:
             peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             **fields,
         )
-        if not self._job.commit(receipt):
+        if not self._job.commit(receipt, durable=self._manifest.durable):
             self._remove_files()
         return receipt
 
