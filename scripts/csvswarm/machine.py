@@ -72,5 +72,5 @@ def chunk_bytes_for(size: int, workers: int | None, most: int = MAX_CHUNK_BYTES)
 
     most: how large they may be.
     """
-    share = size // (CHUNKS_PER_WORKER * (workers or cores()))
+    share = -(-size // (CHUNKS_PER_WORKER * (workers or cores())))
     return min(max(share, MIN_CHUNK_BYTES), most)

@@ -27,7 +27,7 @@ from .sinks import described
 from .state import State
 
 #: How much may be written before the disk is asked to keep up, so that little is left to wait for at the end.
-SYNC_BYTES = 64 << 20
+SYNC_BYTES = 32 << 20
 #: Why the merged file may not become the result by a link: another file system, or one without links.
 NO_LINK = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
