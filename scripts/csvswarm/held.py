@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,11 +52,20 @@ class Whole:
     checksum: str
 
 
+@dataclass(frozen=True)
 class Held:
-    """A merged file `data` of a job, and its log."""
+    """A merged file of a job, and its log. name: FIRST or OTHER."""
 
-    def __init__(self, job: Job, name: str) -> None:
-        self.data, self.log = job.directory / f"{name}.csv", job.directory / f"{name}.log"
+    job: Path
+    name: str
+
+    @property
+    def data(self) -> Path:
+        return self.job / f"{self.name}.csv"
+
+    @property
+    def log(self) -> Path:
+        return self.job / f"{self.name}.log"
 
     def read(self) -> tuple[list[Part], Whole | None]:
         """Return the partials it holds, in order, and the whole when it is complete.
@@ -77,21 +87,37 @@ class Held:
                 break  # damaged: what it named is lost, which who reads a partial finds
         return parts, None
 
+    def parts_of(self, chunk: int) -> list[Part]:
+        """Return what it holds of a chunk. The log is read again only when it has changed."""
+        try:
+            now = self.log.stat()
+        except FileNotFoundError:
+            return []
+        return _parts_by_chunk(self, (now.st_ino, now.st_size, now.st_mtime_ns)).get(chunk, [])
+
     def remove(self) -> None:
         """Remove both files; what they held must be of no use any more."""
         self.data.unlink(missing_ok=True)
         self.log.unlink(missing_ok=True)  # last: as long as there is one, nobody makes another file of that name
 
 
+@lru_cache(maxsize=2)
+def _parts_by_chunk(held: Held, _now: tuple[int, int, int]) -> dict[int, list[Part]]:
+    found: dict[int, list[Part]] = {}
+    for part in held.read()[0]:
+        found.setdefault(part.chunk, []).append(part)
+    return found
+
+
 def all_held(job: Job) -> list[Held]:
     """Return the merged files that a job may have."""
-    return [Held(job, name) for name in (FIRST, OTHER)]
+    return [Held(job.directory, name) for name in (FIRST, OTHER)]
 
 
 def places(job: Job, receipt: Receipt) -> Iterator[tuple[Path, int]]:
     """Yield where in merged files the partial that a receipt names lies: (path, offset)."""
     for held in all_held(job):
-        for part in held.read()[0]:
+        for part in held.parts_of(receipt.chunk):
             if part.is_of(receipt):
                 yield held.data, part.offset
 

@@ -67,11 +67,11 @@ def _merge(pipe: Any, other_end: Any, job: Job, manifest: Manifest, processor: P
 
 def _append_all(pipe: Any, job: Job, manifest: Manifest, processor: Processor, state: State) -> None:
     """Make a merged file. The job's first one may be all that holds a partial; any other is a head start only."""
-    held, first = Held(job, FIRST), True
+    held, first = Held(job.directory, FIRST), True
     try:
         log = held.log.open("xb", buffering=0)
     except FileExistsError:
-        held, first = Held(job, OTHER), False
+        held, first = Held(job.directory, OTHER), False
         held.remove()
         log = held.log.open("xb", buffering=0)
     with log:
