@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 from csvswarm.collect import collect
+from csvswarm.held import all_held
 from csvswarm.job import SUCCESS, Job
 from csvswarm.native.library import kernel
 from csvswarm.process import run_chunk
@@ -102,6 +103,18 @@ def run_every_way(directory: Path, source: Path, *, cuts: Iterable[tuple[int, in
     for other in others:
         assert other == first
     return first
+
+
+def partials_as_files(job: Job) -> None:
+    """Make every partial that a merged file holds a file again, as attempts in containers leave them."""
+    receipts = list(job.receipts())
+    for held in all_held(job):
+        for part in held.read()[0]:
+            for receipt in receipts:
+                if part.is_of(receipt):
+                    data = held.data.read_bytes()[part.offset : part.offset + part.bytes]
+                    (job.attempts_directory / receipt.files["partial"]["name"]).write_bytes(data)
+        held.remove()
 
 
 # -- the scripts -------------------------------------------------------------------------------------------------------

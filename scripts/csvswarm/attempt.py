@@ -107,7 +107,7 @@ class Attempt:
             peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             **fields,
         )
-        if not self._job.commit(receipt):
+        if not self._job.commit(receipt, durable=self._manifest.durable):
             self._remove_files()
         return receipt
 
@@ -147,6 +147,7 @@ class Attempt:
                 self._call(output, rows, before, (record, record + block.rows - 1))
                 if self._overlap:
                     before = _tail(before, rows, self._overlap)
+                del data, rows  # before the next block takes as much memory
             chunk.verify()
             if not self._chunk.blocks:
                 self._call(output, self._reader.empty(), before, (1, 0))

@@ -34,6 +34,7 @@ class ChunkReader:
                 if len(data) != block.length:
                     self._changed()
                 yield block, data, record
+                del data  # before the next one is read
                 record += block.rows
 
     def verify(self) -> None:

@@ -24,8 +24,13 @@ GUESS_BYTES = 64 << 10
 HEADER_FILE = "000000-header.csv"
 
 
-def cut_input(job: Job, source: Source, head: Head, request: Request, mode: str) -> list[Chunk]:
-    """Cut the input into chunks, in the mode "ranges" or "files". Raises InputError when a quote is never closed."""
+def cut_input(
+    job: Job, source: Source, head: Head, request: Request, mode: str, most: int = machine.MAX_CHUNK_BYTES
+) -> list[Chunk]:
+    """Cut the input into chunks, in the mode "ranges" or "files". Raises InputError when a quote is never closed.
+
+    most: bytes of a chunk at most, about, when the request does not say how many chunks there shall be.
+    """
     machine.keep_freed_memory()
     for leftover in job.chunks_directory.iterdir():  # of a split that was killed
         leftover.unlink()
@@ -36,7 +41,7 @@ def cut_input(job: Job, source: Source, head: Head, request: Request, mode: str)
     try:
         if source.is_plain:
             size = source.size - head.data_offset
-            count = request.chunks or -(-size // machine.chunk_bytes_for(size, request.workers)) or 1
+            count = request.chunks or -(-size // machine.chunk_bytes_for(size, request.workers, most)) or 1
             if mode == "ranges":
                 try:
                     return _cut_ranges(source, head, count, request)
@@ -48,7 +53,7 @@ def cut_input(job: Job, source: Source, head: Head, request: Request, mode: str)
         else:
             # The size is not known before the end: a usual ratio of compression decides how many chunks it becomes.
             likely = source.size * (5 if source.compression else 1)
-            targets = sized_targets(machine.chunk_bytes_for(likely, request.workers))
+            targets = sized_targets(machine.chunk_bytes_for(likely, request.workers, most))
         return _cut_stream(source, head, targets, request, open_sink)
     except InputError as error:
         raise named(source, error) from error

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from .errors import JobError, naming
+from .held import all_held
 from .history import attempts
 from .job import SUCCESS, Job, Manifest, Receipt, read_json, sync_directory, write_json
-from .merge import MERGED, take_merged
+from .merge import take_merged
 from .result import Hashing, write_rejected, write_result
 from .sinks import described
 from .state import State, settle
@@ -197,8 +198,8 @@ def _clean(job: Job, output: Path) -> None:
     """Remove the data that the result now holds; receipts and manifest stay, to tell what happened."""
     if not job.done_path.exists():
         write_json(job.done_path, {"output": str(output)})
-    for name in MERGED:
-        (job.directory / name).unlink(missing_ok=True)
+    for held in all_held(job):
+        held.remove()
     for path in job.attempts_directory.iterdir():
         if path.suffix != ".json":
             path.unlink(missing_ok=True)

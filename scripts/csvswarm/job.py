@@ -199,21 +199,29 @@ class Job:
         """Return the path of an attempt's own file: nobody else writes to it."""
         return self.attempts_directory / f"{chunk:06d}-{attempt}.{name}"
 
-    def commit(self, receipt: Receipt) -> bool:
+    def commit(self, receipt: Receipt, *, durable: bool) -> bool:
         """Commit by a link of the receipt to the chunk's receipt name. Return whether this attempt was the first.
 
-        A link cannot replace: of two attempts exactly one commits, on NFS as well; the other changes nothing.
+        A link cannot replace: of two attempts exactly one commits, on NFS as well; the other changes nothing. durable:
+        whether the receipt is on disk when this returns.
         """
         own = self.attempt_path(receipt.chunk, receipt.attempt, f"{receipt.generation}.json")
-        write_durably(own, json.dumps(receipt.to_json()).encode())
+        write_whole(own, json.dumps(receipt.to_json()).encode(), durable=durable)
         target = self.receipts_directory / f"{receipt.chunk:06d}-{receipt.generation:04d}.json"
         try:
             os.link(own, target)
         except FileExistsError:
             # NFS may answer EEXIST to a repeated request of our own that had succeeded: same file, same commit.
             return own.samefile(target)
-        sync_directory(self.receipts_directory)
+        if durable:
+            sync_directory(self.receipts_directory)
         return True
+
+    def forget_empty(self) -> None:
+        """Take back receipts without a byte: a power cut leaves such where receipts are not made durable."""
+        for path in self.receipts_directory.iterdir():
+            if path.suffix == ".json" and not path.stat().st_size:
+                path.unlink()
 
     def receipt(self, chunk: int, generation: int) -> Receipt:
         """Return the receipt of a chunk that is known to have one."""
@@ -247,7 +255,7 @@ class Job:
         for path in [
             *self.directory.glob("schema-*"),
             *self.directory.glob("round-*"),
-            *self.directory.glob("merged.*"),
+            *self.directory.glob("merged*"),
             self.done_path,
         ]:
             path.unlink(missing_ok=True)
@@ -314,10 +322,16 @@ def _shaped(path: Path, remedy: str = START_AGAIN) -> Iterator[None]:
 
 def write_durably(path: Path, data: bytes) -> None:
     """Write a file that is on disk when this returns."""
+    write_whole(path, data, durable=True)
+
+
+def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
+    """Write a file. durable: whether it is on disk when this returns."""
     with naming(path), path.open("wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:

@@ -12,6 +12,8 @@ from .errors import OptionError
 #: What one worker may need: its imports, one block in several forms, and some to spare.
 WORKER_BYTES = 300 << 20
 MIN_CHUNK_BYTES, MAX_CHUNK_BYTES = 512 << 10, 256 << 20
+#: Where outputs follow each other: few partials wait to be merged then, and so little memory is written to.
+MAX_ROWS_CHUNK_BYTES = 24 << 20
 CHUNKS_PER_WORKER = 3
 #: From malloc.h, and more than is ever freed at once.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, KEPT_BYTES = -1, -3, 1 << 30
@@ -65,7 +67,10 @@ def workers_for(wanted: int | None, chunks: int) -> int:
     return max(1, min(wanted, chunks))
 
 
-def chunk_bytes_for(size: int, workers: int | None) -> int:
-    """Return how large chunks should be for an input of `size` bytes: several per worker, of a size worth a start."""
-    share = size // (CHUNKS_PER_WORKER * (workers or cores()))
-    return min(max(share, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES)
+def chunk_bytes_for(size: int, workers: int | None, most: int = MAX_CHUNK_BYTES) -> int:
+    """Return how large chunks should be for an input of `size` bytes: several per worker, of a size worth a start.
+
+    most: how large they may be.
+    """
+    share = -(-size // (CHUNKS_PER_WORKER * (workers or cores())))
+    return min(max(share, MIN_CHUNK_BYTES), most)

@@ -40,6 +40,8 @@ def process_all(job: Job, workers: int | None) -> Processed:
     started = time.monotonic()
     manifest = job.require_manifest()
     processor = load_job_processor(job, manifest)
+    if not manifest.durable:
+        job.forget_empty()
     job.forget_errors()
     state = settle(job, manifest)
     count = machine.workers_for(workers, max(1, len(state.pending or manifest.chunks)))

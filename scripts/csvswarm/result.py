@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import xxhash
 
 from .dialect import BOM, CANONICAL
-from .errors import JobError
+from .errors import JobError, naming
 from .group_sums import load
+from .held import places
 from .job import Job, Manifest, Receipt
 from .keyed import FAN_IN, SMALL, merge_runs, small_groups, write_run
 from .lean import pa
@@ -19,7 +20,8 @@ from .schema import Schema
 from .sinks import described, frame_table, read_table
 from .text import Data, canonical, header_of, kind_of, rows_of, text_rows
 
-COPY_BYTES = 4 << 20
+#: What is copied in one go: it is read, summed up and written while it stays in the processor's cache.
+COPY_BYTES = 1 << 20
 REJECTED_COLUMNS = ["record", "column", "reason", "text"]
 
 
@@ -71,8 +73,11 @@ def _concatenate(
 ) -> int:
     columns = next((receipt.columns for receipt in receipts if receipt.columns is not None), None)
     file.write(header_bytes(manifest, processor, context, columns))
-    for receipt in receipts:
-        copy_part(file, job, receipt, "partial")
+    for place, receipt in enumerate(receipts):
+        if not _copied(file, job, receipt, "partial"):
+            # Where one is lost there may be more: all of them at once, for one run to mend.
+            rest = receipts[place + 1 :]
+            _lost(job, [receipt, *(other for other in rest if not _copied(None, job, other, "partial"))])
     return sum(receipt.rows_out for receipt in receipts)
 
 
@@ -160,34 +165,59 @@ def _partial(job: Job, receipt: Receipt) -> Path:
 
 
 def copy_part(file: Hashing, job: Job, receipt: Receipt, name: str) -> None:
-    """Append a file that a receipt names, verifying it on the way.
+    """Append a file that a receipt names, or what a merged file holds of it, verifying it on the way.
 
     Raises JobError when it is lost or damaged; its receipt is taken back then.
     """
+    if not _copied(file, job, receipt, name):
+        _lost(job, [receipt])
+
+
+def _copied(file: Hashing | None, job: Job, receipt: Receipt, name: str) -> bool:
+    """Append what a receipt names to a file, if one is given; return whether it was there and whole."""
     named = receipt.files[name]
-    digest = xxhash.xxh3_128()
-    try:
-        with (job.attempts_directory / named["name"]).open("rb", buffering=0) as source:
-            while data := source.read(COPY_BYTES):
-                digest.update(data)
-                file.write(data)
-    except FileNotFoundError:
-        _lost(job, receipt)
-    if digest.hexdigest() != named["checksum"]:
-        _lost(job, receipt)
+    size: int = named["bytes"]
+    for path, offset in _places(job, receipt, name):
+        digest = xxhash.xxh3_128()
+        buffer = memoryview(bytearray(min(COPY_BYTES, size)))
+        try:
+            with naming(path), path.open("rb", buffering=0) as source:
+                source.seek(offset)
+                left = size
+                while left and (count := source.readinto(buffer[: min(len(buffer), left)])):
+                    left -= count
+                    digest.update(buffer[:count])
+                    if file:
+                        file.write(buffer[:count])
+                is_longer = path.parent == job.attempts_directory and source.read(1)
+        except FileNotFoundError:
+            continue
+        return not left and not is_longer and digest.hexdigest() == named["checksum"]
+    return False
+
+
+def _places(job: Job, receipt: Receipt, name: str) -> Iterator[tuple[Path, int]]:
+    """Yield where a file that a receipt names may be: (path, offset). Merged files are looked at last, and afresh."""
+    yield job.attempts_directory / receipt.files[name]["name"], 0
+    if name == "partial":
+        yield from places(job, receipt)
 
 
 def _verify(job: Job, receipt: Receipt, name: str) -> None:
     named = receipt.files[name]
     path = job.attempts_directory / named["name"]
     if not path.is_file() or described(path) != named:
-        _lost(job, receipt)
+        _lost(job, [receipt])
 
 
-def _lost(job: Job, receipt: Receipt) -> None:
-    """Take the receipt of a lost or damaged partial back, so that the next run makes it again."""
-    (job.receipts_directory / f"{receipt.chunk:06d}-{receipt.generation:04d}.json").unlink(missing_ok=True)
-    raise JobError(
-        f"the partial of chunk {receipt.chunk} in {job.attempts_directory} is lost or damaged: "
-        f"its receipt was taken back; run job {job.job_id} again and only this chunk is processed again."
-    )
+def _lost(job: Job, receipts: Sequence[Receipt]) -> NoReturn:
+    """Take the receipts of lost or damaged partials back, so that the next run makes these again."""
+    for receipt in receipts:
+        (job.receipts_directory / f"{receipt.chunk:06d}-{receipt.generation:04d}.json").unlink(missing_ok=True)
+    numbers = ", ".join(str(receipt.chunk) for receipt in receipts)
+    if len(receipts) == 1:
+        told = f"the partial of chunk {numbers} in {job.attempts_directory} is lost or damaged: its receipt was"
+    else:
+        told = f"the partials of chunks {numbers} in {job.attempts_directory} are lost or damaged: their receipts were"
+    only = "this chunk is" if len(receipts) == 1 else "these chunks are"
+    raise JobError(f"{told} taken back; run job {job.job_id} again and only {only} processed again.")

@@ -166,6 +166,7 @@ class Values:
 
     def __init__(self, null_values: Sequence[str] = NULL_VALUES) -> None:
         self.null_values = list(null_values)
+        self._readable: dict[tuple[str, bool], pa.Array] = {}
 
     @cached_property
     def _nulls(self) -> pa.Array:
@@ -194,9 +195,25 @@ class Values:
         for plain in (True, False):
             if not plain:
                 text = self._normalised(text)
+            elif self._has_readable_null(text, kind, fixed):
+                continue
             if (values := self._cast(text, kind, fixed)) is not None:
                 return values
         return None
+
+    def readable_nulls(self, kind: str, fixed: bool) -> pa.Array:
+        """Return what stands for a missing value and could be read as a value of a type as well, like "-1"."""
+        if (kind, fixed) not in self._readable:
+            found = [
+                null for null in self.null_values if self._cast(pa.array([null], pa.string()), kind, fixed) is not None
+            ]
+            self._readable[kind, fixed] = pa.array(found, pa.string())
+        return self._readable[kind, fixed]
+
+    def _has_readable_null(self, text: pa.Array, kind: str, fixed: bool) -> bool:
+        """Whether a value, which was quoted then, is missing among numbers and would be read as one."""
+        nulls = self.readable_nulls(kind, fixed)
+        return bool(len(nulls)) and bool(pc.any(pc.is_in(text, value_set=nulls, skip_nulls=True)).as_py())
 
     def misfits(self, text: pa.Array, kind: str) -> npt.NDArray[np.bool_]:
         """Return a mask of the values that do not fit the type the user gave."""

@@ -11,6 +11,7 @@ from .collect import standing_result
 from .errors import InputError, JobError, OptionError
 from .head import Head, named, read_head
 from .job import Job, Manifest, write_durably
+from .machine import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
 from .processor import Context, Processor, find_processor, load_processor
 from .request import Request
 from .sample import Sampler, sample_blocks
@@ -48,7 +49,8 @@ def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
     job.create()
     write_durably(job.processor_path, processor_path.read_bytes())
     mode = _mode(request, source)
-    chunks = cut_input(job, source, head, request, mode)
+    most = MAX_CHUNK_BYTES if processor.combines else MAX_ROWS_CHUNK_BYTES
+    chunks = cut_input(job, source, head, request, mode, most)
     schema = sampler.schema(sample_blocks(job, source, chunks))
     _check_options(processor, options, head, schema, wish)
     job.save_schema(1, schema.to_json())

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+from csvswarm.job import Job
 
-from tests.helpers import Scripts
+from tests.helpers import Scripts, partials_as_files
 
 DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(100, 1000))
 AGGREGATE = ("--processor", "aggregate", "--options", '{"group_by": "id", "metrics": {"x": "sum"}}')
@@ -167,10 +168,9 @@ def test_a_partial_that_is_lost_is_made_again_and_no_other(
 ) -> None:
     split(scripts, *processor, "--mode", mode)
     assert scripts.process().done["chunks_run"] == 3
+    partials_as_files(Job(scripts.job))  # what becomes of those in the merged file, test_merge.py shows
     before = receipts(scripts)
     (partial,) = (scripts.job / "attempts").glob("000002-*.partial.*")
-    for merged in scripts.job.glob("merged*"):
-        merged.unlink()  # the rows that are there are in it already
     if gone:
         partial.unlink()
     else:
@@ -218,7 +218,7 @@ FIELDS = {"no fields": b'{"format": 1}', "other fields": b'{"format": 1, "status
 @pytest.mark.parametrize("damage", [*SHAPES, *FIELDS])
 @pytest.mark.parametrize("name", ["manifest.json", "schema-0001.json", "receipts/000002-0001.json"])
 def test_a_job_file_that_is_damaged(scripts: Scripts, name: str, damage: str) -> None:
-    split(scripts)
+    split(scripts, "--durable")  # see below for an empty receipt of another job
     assert scripts.process().code == 0
     (scripts.job / name).write_bytes({**SHAPES, **FIELDS}[damage])
 
@@ -229,6 +229,17 @@ def test_a_job_file_that_is_damaged(scripts: Scripts, name: str, damage: str) ->
         else:
             assert line.endswith(": remove the job's directory and start the job again.")
     assert scripts.nothing_looks_finished()
+
+
+def test_an_empty_receipt_as_a_power_cut_leaves_it_is_taken_back(scripts: Scripts) -> None:
+    split(scripts, "--processor", "transform")
+    assert scripts.process().code == 0
+    (scripts.job / "receipts" / "000002-0001.json").write_bytes(b"")
+
+    assert scripts.collect().line.startswith(f"{scripts.job / 'receipts' / '000002-0001.json'} is damaged (")
+    assert scripts.process().done["chunks_run"] == 1
+    assert scripts.collect().done["rows_in"] == 900
+    assert (scripts.output / "result.csv").read_text() == DATA
 
 
 def test_a_receipt_that_is_damaged_is_removed_and_its_chunk_runs_again(scripts: Scripts) -> None:

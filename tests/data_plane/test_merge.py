@@ -1,64 +1,188 @@
-"""Merging early is a head start: the result is the same without it, and receipts alone decide."""
+"""Merging early: whatever becomes of the merged file, the result is the same, and no partial is lost by it."""
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 from csvswarm.collect import collect
-from csvswarm.errors import CsvswarmError
+from csvswarm.errors import CsvswarmError, JobError
+from csvswarm.held import FIRST, OTHER, Held
 from csvswarm.job import Job
 from csvswarm.process import process_all
 from csvswarm.split import Request, split
 
-from tests.helpers import SAMPLE
+from tests.helpers import SAMPLE, partials_as_files
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
+    return processed(tmp_path)
+
+
+def processed(tmp_path: Path, *, durable: bool = False) -> Job:
     job = Job(tmp_path / "job")
-    split(job, Request(input=SAMPLE, processor="transform", chunks=5, workers=2))
+    split(job, Request(input=SAMPLE, processor="transform", chunks=5, workers=2, durable=durable))
     process_all(job, 2)
     return job
 
 
+def partials(job: Job) -> list[int]:
+    return sorted(int(path.name[:6]) for path in job.attempts_directory.glob("*.partial.csv"))
+
+
+def take_back(job: Job, chunk: int) -> None:
+    (job.receipts_directory / f"{chunk:06d}-0001.json").unlink()
+
+
 def test_the_merged_file_becomes_the_result(job: Job, tmp_path: Path) -> None:
-    merged = (job.directory / "merged.csv").stat()
+    merged = Held(job.directory, FIRST).data.stat()
     collected = collect(job, tmp_path / "out")
     assert Path(collected.result).read_bytes() == SAMPLE.read_bytes()
     assert Path(collected.result).stat().st_ino == merged.st_ino
+    assert Path(collected.result).stat().st_nlink == 1
     assert collected.rows_out == 27_004
 
 
-@pytest.mark.parametrize("harm", ["no record", "no data", "cut off", "another attempt"])
-def test_a_merged_file_that_is_not_of_these_receipts_is_not_taken(job: Job, tmp_path: Path, harm: str) -> None:
-    record, data = job.directory / "merged.json", job.directory / "merged.csv"
-    if harm == "no record":
-        record.unlink()
-        data.write_bytes(b"not this")
-    elif harm == "no data":
-        data.unlink()
-    elif harm == "cut off":
-        data.write_bytes(data.read_bytes()[:-1])
-    else:
-        parts = json.loads(record.read_text())
-        parts["parts"][2][2] = "somebody-else"
-        record.write_text(json.dumps(parts))
-        data.write_bytes(data.read_bytes().replace(b"UA", b"XX"))
+def test_a_partial_is_removed_once_the_merged_file_holds_it(job: Job) -> None:
+    parts, whole = Held(job.directory, FIRST).read()
+    assert partials(job) == []
+    assert whole is not None
+    for part, receipt in zip(parts, job.receipts(), strict=True):
+        assert part.is_of(receipt)
+
+
+def test_partials_of_a_durable_job_stay(tmp_path: Path) -> None:
+    job = processed(tmp_path, durable=True)
+    assert partials(job) == [1, 2, 3, 4, 5]
+    Held(job.directory, FIRST).data.write_bytes(b"not this")
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
 
-def test_half_a_merged_file_is_not_left_behind(tmp_path: Path) -> None:
-    processor = tmp_path / "fails.py"
+@pytest.mark.parametrize(
+    ("harm", "lost"),
+    [("no log", [1, 2, 3, 4, 5]), ("no data", [1, 2, 3, 4, 5]), ("cut off", [5]), ("a byte", [3]), ("a line", [2])],
+)
+def test_what_a_damaged_merged_file_held_is_made_again_and_nothing_else(
+    job: Job, tmp_path: Path, harm: str, lost: list[int]
+) -> None:
+    held = Held(job.directory, FIRST)
+    if harm == "no log":
+        held.log.unlink()
+    elif harm == "no data":
+        held.data.unlink()
+    elif harm == "cut off":
+        held.data.write_bytes(held.data.read_bytes()[:-1])
+    elif harm == "a byte":
+        data = bytearray(held.data.read_bytes())
+        data[held.read()[0][2].offset + 7] ^= 1
+        held.data.write_bytes(data)
+    else:
+        held.log.write_bytes(held.log.read_bytes().replace(b'"chunk": 2', b'"chunk": 7'))
+
+    with pytest.raises(JobError, match="lost or damaged") as raised:
+        collect(job, tmp_path / "out")
+
+    numbers = ", ".join(map(str, lost))
+    assert f"chunk{'s' * (len(lost) > 1)} {numbers} in" in str(raised.value)
+    assert process_all(job, 2).chunks_run == len(lost)
+    assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
+
+
+def test_a_log_whose_last_line_is_cut_off_still_says_where_the_partials_are(job: Job, tmp_path: Path) -> None:
+    held = Held(job.directory, FIRST)
+    held.log.write_bytes(held.log.read_bytes()[:-3])
+    assert held.read()[1] is None
+    result = Path(collect(job, tmp_path / "out").result)
+    assert result.read_bytes() == SAMPLE.read_bytes()
+
+
+def test_what_a_growing_merged_file_holds_is_found(job: Job) -> None:
+    held = Held(job.directory, FIRST)
+    whole = held.log.read_bytes()
+    first = whole.splitlines(keepends=True)[0]
+    held.log.write_bytes(first)
+    assert [part.chunk for part in held.parts_of(1)] == [1]
+    assert held.parts_of(2) == []
+    held.log.write_bytes(whole)
+    assert [part.chunk for part in held.parts_of(2)] == [2]
+
+
+def test_a_chunk_that_is_made_again_is_not_taken_from_the_merged_file(job: Job, tmp_path: Path) -> None:
+    take_back(job, 2)
+    assert process_all(job, 1).chunks_run == 1
+    first, other = Held(job.directory, FIRST), Held(job.directory, OTHER)
+    assert [part.chunk for part in other.read()[0]] == [1, 2, 3, 4, 5]
+    assert [part.attempt for part in other.read()[0]] != [part.attempt for part in first.read()[0]]
+    assert partials(job) == [2]  # only the first merged file may be all that holds a partial
+    assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
+    assert not list(job.directory.glob("merged*"))
+
+
+def test_two_runs_at_once_do_not_write_to_one_merged_file(tmp_path: Path) -> None:
+    job = Job(tmp_path / "job")
+    split(job, Request(input=SAMPLE, processor="transform", chunks=4, workers=1))
+    first = Held(job.directory, FIRST)
+    first.log.write_bytes(b"")  # another run has just begun with it
+    first.data.write_bytes(b"its bytes")
+    process_all(job, 1)
+    assert first.data.read_bytes() == b"its bytes"
+    assert partials(job) == [1, 2, 3, 4]
+    assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
+
+
+def test_a_run_that_fails_keeps_what_the_merged_file_holds(tmp_path: Path) -> None:
+    processor, mark = tmp_path / "fails.py", tmp_path / "mark"
     processor.write_text(
-        "def process(block, context):\n    if context.chunk == 3:\n        undefined_name\n    return block\n"
+        "import pathlib\n\n"
+        "def process(block, context):\n"
+        f"    if context.chunk == 3 and pathlib.Path({str(mark)!r}).exists():\n"
+        "        undefined_name\n"
+        "    return block\n"
     )
+    mark.touch()
+    job = Job(tmp_path / "job")
+    split(job, Request(input=SAMPLE, processor=str(processor), chunks=4, workers=1))
+    with pytest.raises(CsvswarmError, match="NameError"):
+        process_all(job, 1)
+    held = Held(job.directory, FIRST)
+    parts, whole = held.read()
+    assert [part.chunk for part in parts] == [1, 2]
+    assert whole is None
+    assert held.data.stat().st_size == parts[-1].offset + parts[-1].bytes
+
+    mark.unlink()
+    assert process_all(job, 1).chunks_run == 2
+    result = collect(job, tmp_path / "out").result
+    again = Job(tmp_path / "again")
+    split(again, Request(input=SAMPLE, processor=str(processor), chunks=1))
+    process_all(again, 1)
+    assert Path(result).read_bytes() == Path(collect(again, tmp_path / "other").result).read_bytes()
+
+
+def test_a_merged_file_that_holds_nothing_is_not_left_behind(tmp_path: Path) -> None:
+    processor = tmp_path / "fails.py"
+    processor.write_text("def process(block, context):\n    undefined_name\n")
     job = Job(tmp_path / "job")
     split(job, Request(input=SAMPLE, processor=str(processor), chunks=4, workers=1))
     with pytest.raises(CsvswarmError, match="NameError"):
         process_all(job, 1)
     assert not list(job.directory.glob("merged*"))
+
+
+@pytest.mark.parametrize("code", [errno.EXDEV, errno.EPERM])
+def test_a_merged_file_that_no_link_leads_to_is_copied(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", refused)
+    result = Path(collect(job, tmp_path / "out").result)
+    assert result.read_bytes() == SAMPLE.read_bytes()
 
 
 def test_a_damaged_result_is_made_again(job: Job, tmp_path: Path) -> None:
@@ -72,17 +196,25 @@ def test_a_damaged_result_is_made_again(job: Job, tmp_path: Path) -> None:
 
 
 def test_what_was_done_before_a_resume_is_merged_as_well(job: Job, tmp_path: Path) -> None:
-    receipt = next(receipt for receipt in job.receipts() if receipt.chunk == 2)
-    (job.receipts_directory / f"{receipt.chunk:06d}-{receipt.generation:04d}.json").unlink()
-    (job.directory / "merged.json").unlink()
+    partials_as_files(job)
+    take_back(job, 2)
     assert process_all(job, 1).chunks_run == 1
-    assert (job.directory / "merged.json").is_file()
+    assert Held(job.directory, FIRST).read()[1] is not None
+    assert partials(job) == [2]  # the one that does not count any more
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
 
-def test_a_collector_that_was_killed_half_way_leaves_an_output_it_may_go_on_with(job: Job, tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", ["half", "the result"])
+def test_a_collector_that_was_killed_half_way_leaves_an_output_it_may_go_on_with(
+    job: Job, tmp_path: Path, left: str
+) -> None:
     output = tmp_path / "out"
     output.mkdir()
     (output / "job.json").write_text(json.dumps({"format": 1, "job_id": job.job_id, "status": "collecting"}))
-    (output / "result.csv").write_bytes(b"half")
+    if left == "half":
+        (output / "result.csv").write_bytes(b"half")
+    else:
+        os.link(Held(job.directory, FIRST).data, output / "result.csv")
+        os.link(Held(job.directory, FIRST).data, output / f".result.csv.{job.job_id}")
     assert Path(collect(job, output).result).read_bytes() == SAMPLE.read_bytes()
+    assert sorted(path.name for path in output.iterdir()) == ["_SUCCESS", "job.json", "result.csv"]

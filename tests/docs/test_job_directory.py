@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from csvswarm.held import Part, Whole
 
 from tests.helpers import ROOT, run_here
 
@@ -48,6 +50,11 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def load(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(path.read_text())
     return found
+
+
+def test_the_log_of_a_merged_file() -> None:
+    assert sorted(field.name for field in dataclasses.fields(Part)) == fields("part")
+    assert sorted(field.name for field in dataclasses.fields(Whole)) == fields("whole")
 
 
 def test_the_manifest(done: Path) -> None:

@@ -93,10 +93,11 @@ class Choice:
                 self._prepared.source,
                 *(job / "chunks" / f"{chunk:06d}.csv" for chunk in chunks),
                 *(job / "receipts" / f"{chunk:06d}-{place:04d}.json" for chunk in chunks for place in (1, 2)),
-                *(job / name for name in ("manifest.json", "schema-0001.json", "processor.py", "merged.csv")),
+                *(job / name for name in ("manifest.json", "schema-0001.json", "processor.py")),
+                *(job / name for name in ("merged.csv", "merged.log", "merged-again.csv", "merged-again.log")),
             ],
             "collect": [
-                *(job / name for name in ("manifest.json", "schema-0001.json", "merged.csv", "merged.json")),
+                *(job / name for name in ("manifest.json", "schema-0001.json", "merged.csv", "merged.log")),
                 *(job / "receipts" / f"{chunk:06d}-{place:04d}.json" for chunk in chunks for place in (1, 2)),
                 *(job / "attempts").glob("*.partial.*"),
                 *(job / "attempts").glob("*.rejected.*"),

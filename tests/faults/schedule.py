@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from csvswarm.job import Job
+
 from tests.faults.choice import Choice
 from tests.faults.injection import Fault, KilledLater, Stopped, small_disk
 from tests.faults.promise import Promise
 from tests.faults.runs import STEPS, Places, Run, Runs
 from tests.faults.scenarios import Prepared
+from tests.helpers import partials_as_files
 
 #: Where the faults fall, and how often. "full" and "attempts" are run in their own way.
 ATTACKS = {"split": 15, "process": 30, "attempts": 30, "collect": 15, "full": 10}
@@ -106,8 +109,7 @@ class Schedule:
     def _attack_collect(self) -> None:
         self._start_after("process")
         if self._random.random() < 0.5:
-            for path in self._places.job.glob("merged.*"):
-                path.unlink()
+            partials_as_files(Job(self._places.job))
         for _ in range(self._random.choice((1, 2, 2))):
             self._run("collect", self._choice.any_fault("collect"))
 

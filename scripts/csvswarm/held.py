@@ -1,0 +1,129 @@
+"""Which partials a merged file holds, and where: a file of rows, and beside it a log with a line for each partial.
+
+A partial that a line names need not be there as a file any more. So nothing is ever written over what a log names, and
+nobody but the process that has made both files writes to them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+from .job import Job, Receipt
+
+#: The first merged file of a job may be all that holds a partial; the other one is made where there is a first already.
+FIRST, OTHER = "merged", "merged-again"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A partial in a merged file: offset and bytes say where. checksum: xxh3_128 of these bytes."""
+
+    chunk: int
+    generation: int
+    attempt: str
+    offset: int
+    bytes: int
+    checksum: str
+
+    def is_of(self, receipt: Receipt) -> bool:
+        """Whether this is the partial that a receipt names."""
+        named = receipt.files.get("partial", {})
+        mine = self.chunk, self.generation, self.attempt, self.bytes, self.checksum
+        return mine == (
+            receipt.chunk,
+            receipt.generation,
+            receipt.attempt,
+            named.get("bytes"),
+            named.get("checksum"),
+        )
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The whole merged file, once all partials are in it and it is on disk. rows: without the header."""
+
+    rows: int
+    bytes: int
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """A merged file of a job, and its log. name: FIRST or OTHER."""
+
+    job: Path
+    name: str
+
+    @property
+    def data(self) -> Path:
+        return self.job / f"{self.name}.csv"
+
+    @property
+    def log(self) -> Path:
+        return self.job / f"{self.name}.log"
+
+    def read(self) -> tuple[list[Part], Whole | None]:
+        """Return the partials it holds, in order, and the whole when it is complete.
+
+        What a kill has left of a last line says nothing.
+        """
+        parts: list[Part] = []
+        try:
+            lines = self.log.read_bytes().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return parts, None
+        for line in lines:
+            try:
+                told = json.loads(line)
+                if "chunk" not in told:
+                    return parts, Whole(**told)
+                parts.append(Part(**told))
+            except (ValueError, TypeError):
+                break  # damaged: what it named is lost, which who reads a partial finds
+        return parts, None
+
+    def parts_of(self, chunk: int) -> list[Part]:
+        """Return what it holds of a chunk. The log is read again only when it has changed."""
+        try:
+            now = self.log.stat()
+        except FileNotFoundError:
+            return []
+        return _parts_by_chunk(self, (now.st_ino, now.st_size, now.st_mtime_ns)).get(chunk, [])
+
+    def remove(self) -> None:
+        """Remove both files; what they held must be of no use any more."""
+        self.data.unlink(missing_ok=True)
+        self.log.unlink(missing_ok=True)  # last: as long as there is one, nobody makes another file of that name
+
+
+@lru_cache(maxsize=2)
+def _parts_by_chunk(held: Held, _now: tuple[int, int, int]) -> dict[int, list[Part]]:
+    found: dict[int, list[Part]] = {}
+    for part in held.read()[0]:
+        found.setdefault(part.chunk, []).append(part)
+    return found
+
+
+def all_held(job: Job) -> list[Held]:
+    """Return the merged files that a job may have."""
+    return [Held(job.directory, name) for name in (FIRST, OTHER)]
+
+
+def places(job: Job, receipt: Receipt) -> Iterator[tuple[Path, int]]:
+    """Yield where in merged files the partial that a receipt names lies: (path, offset)."""
+    for held in all_held(job):
+        for part in held.parts_of(receipt.chunk):
+            if part.is_of(receipt):
+                yield held.data, part.offset
+
+
+def note(log: BinaryIO, told: Part | Whole) -> None:
+    """Append a line to a log, which is opened without a buffer. Raises OSError when it is not there as a whole."""
+    line = json.dumps(asdict(told)).encode() + b"\n"
+    if log.write(line) != len(line):
+        raise OSError(f"a line of {getattr(log, 'name', 'a log')} was cut off")

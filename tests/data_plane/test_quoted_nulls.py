@@ -1,0 +1,56 @@
+"""A quoted text that stands for a missing value, and reads as a value as well: it is missing in every block alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from csvswarm.schema import Values
+
+from tests.helpers import native, run_every_way, write_csv
+
+CASES = {
+    "int": ("-1", ["1", '"-1"', "2", '" 3 "', "4"], ["2", "", "4", "6", "8"]),
+    "float": ("0.5", ["1.5", '"0.5"', "2", " 3 ", "4"], ["3.0", "", "4.0", "6.0", "8.0"]),
+    "infinity": ("inf", ["1.5", '"inf"', "2", " 3 ", "4"], ["3.0", "", "4.0", "6.0", "8.0"]),
+    "exponent": ("1e3", ["1.5", '"1e3"', "2", " 3 ", "4"], ["3.0", "", "4.0", "6.0", "8.0"]),
+}
+
+
+@pytest.mark.parametrize("with_kernel", [True, False])
+@pytest.mark.parametrize("case", CASES)
+def test_whatever_else_its_block_holds_it_is_missing(tmp_path: Path, case: str, with_kernel: bool) -> None:
+    null, given, expected = CASES[case]
+    source = tmp_path / "data.csv"
+    source.write_text("id,x\n" + "".join(f"{number},{value}\n" for number, value in enumerate(given)))
+    with native(with_kernel):
+        result = run_every_way(
+            tmp_path, source, processor="transform", options={"assign": {"y": "x * 2"}}, null_values=[null]
+        )
+    assert [record["y"] for record in result.records] == expected
+
+
+@pytest.mark.parametrize("with_kernel", [True, False])
+def test_a_quoted_word_for_true_that_means_a_missing_value(tmp_path: Path, with_kernel: bool) -> None:
+    (tmp_path / "same.py").write_text("def process(block, context):\n    return block\n")
+    source = tmp_path / "data.csv"
+    source.write_text('id,x\n1,True\n2,"true"\n3,False\n4, False \n5,True\n')
+    with native(with_kernel):
+        result = run_every_way(tmp_path, source, processor=str(tmp_path / "same.py"), null_values=["true"])
+    assert [record["x"] for record in result.records] == ["True", "", "False", "False", "True"]
+
+
+def test_a_text_column_keeps_it_as_text(tmp_path: Path) -> None:
+    (tmp_path / "same.py").write_text("def process(block, context):\n    return block\n")
+    source = write_csv(tmp_path / "data.csv", ["id", "x"], [["1", "a"], ["2", "b"]])
+    source.write_text('id,x\n1,a\n2,"-1"\n3,-1\n')
+    result = run_every_way(tmp_path, source, processor=str(tmp_path / "same.py"), null_values=["-1"])
+    assert [record["x"] for record in result.records] == ["a", "-1", ""]
+
+
+def test_the_usual_words_for_missing_values_read_as_no_value() -> None:
+    """So nothing has to be looked for in the columns of most jobs."""
+    values = Values()
+    for kind in ("int", "float", "bool"):
+        for fixed in (True, False):
+            assert not len(values.readable_nulls(kind, fixed))
