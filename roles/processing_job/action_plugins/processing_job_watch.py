@@ -293,12 +293,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             progress.rows = seen.rows
             progress.failed = sum(task["state"] in ("failed", "rejected") for task in answer["tasks"])
             line = progress.line(len(slots["running"]), len(slots["waiting"]), waits_for(answer))
-            slow = seen.slow(answer) if speculate and message is None else []
-            again = watch.elsewhere or slow
+            lost = watch.elsewhere if message is None else []
+            again = lost or (seen.slow(answer) if speculate and message is None else [])
             progress.show(line, last=message is not None or bool(again))
-            if watch.elsewhere:
-                boards = ", ".join(elsewhere(answer, again[0]))
-                display.display(f"{told_of(answer, again[0])} Now others try: {boards}.")
+            if lost:
+                others = ", ".join(elsewhere(answer, lost[0]))
+                display.display(f"{told_of(answer, lost[0])} Now others try: {others}.")
             if message is not None or again:
                 return result | {
                     "message": message or "",
@@ -307,7 +307,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
                     "seen": asdict(seen),
                     "seconds": time.monotonic() - seen.began,
                     "again": again,
-                    "boards": failed_on(answer, again[0]) if watch.elsewhere else boards_of(answer["tasks"], slow),
+                    "boards": failed_on(answer, lost[0]) if lost else boards_of(answer["tasks"], again),
                     "changed": True,
                 }
 
