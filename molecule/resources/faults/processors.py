@@ -28,7 +28,7 @@ def process(block, context):
     stand(context.chunk)
     return block[block["distance"] > 500][["carrier", "flight", "distance", "time_hour"]]
 """
-#: Its partials are small, and what it makes of all of them is larger than any board.
+#: Its partials are small, and what it makes of all of them grows until it is larger than any board.
 GREEDY_AT_THE_END = f"""{_STAND}
 import numpy
 import pandas as pd
@@ -37,8 +37,9 @@ def process(block, context):
     return block[["carrier", "flight"]].head(1)
 
 def combine(partials, context):
-    if not go():
-        numpy.ones(4_000_000_000, dtype="uint8").sum()
+    taken = []
+    while not go():
+        taken.append(numpy.ones(50_000_000, dtype="uint8"))
     return pd.concat(partials)
 
 def go():
