@@ -34,13 +34,13 @@ import numpy
 import pandas as pd
 
 def process(block, context):
-    return block[["carrier", "flight"]].head(1)
+    return block[["carrier"]].drop_duplicates()
 
 def combine(partials, context):
     taken = []
     while not go():
         taken.append(numpy.ones(50_000_000, dtype="uint8"))
-    return pd.concat(partials)
+    return pd.concat(partials).drop_duplicates().sort_values("carrier")
 
 def go():
     return not Path("/srv/csvswarm").exists() or (job() / "go-end").exists()
