@@ -1,9 +1,11 @@
 #!/bin/bash
 # One whole Molecule scenario, with its result and the time of each phase at the end: tools/molecule_test.sh [SCENARIO]
+# One that has not ended after LIMIT seconds is ended, and what it was at is shown.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 scenario=${1:-default}
 times=.lab/$scenario.times
+limit=${LIMIT:-$([ "$scenario" = default ] && echo 3600 || echo 7200)}
 
 # Before anything else: without an engine one sentence says what is missing, and no page of Ansible's follows it.
 tools/docker_engine.sh || exit 1
@@ -15,8 +17,22 @@ if ! command -v rsync >/dev/null; then
 fi
 
 rm -f "$times"
-molecule test --scenario-name "$scenario"
+molecule test --scenario-name "$scenario" &
+running=$!
+(
+    trap 'kill "$!"; exit' TERM
+    sleep "$limit" &
+    wait "$!"
+    echo "molecule: not ended after $limit s. What runs:"
+    ps -e -H -o pid,etimes,stat,wchan:20,args | cut -c 1-200
+    echo "What Ansible said last:"
+    tail -n 40 ".lab/$scenario.log"
+    kill "$running"
+) &
+watching=$!
+wait "$running"
 code=$?
+kill "$watching" 2>/dev/null
 
 echo
 # Written by molecule/resources/callback_plugins/phase_times.py: phase, seconds, changes.

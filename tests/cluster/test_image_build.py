@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from csvswarm.native.library import library_name
 
-from tests.cluster.plugins import ROLE, image
+from tests.cluster.plugins import ROLE, image, load
 from tests.helpers import ROOT
 
+image_context = load(ROLE / "files/image_context.py")
 HERE = f"cp{sys.version_info.major}{sys.version_info.minor}"
 
 
@@ -187,6 +188,37 @@ def test_without_the_compiler_there_is_an_image_without_the_kernel(clone: Path, 
     assert done.returncode == 0
     assert done.stdout.endswith("The compiler could not be fetched: the image has no native kernel.\n")
     assert not (tmp_path / "context/scripts/csvswarm/native/built").exists()
+
+
+def compiler(directory: Path, then: str) -> Path:
+    """Make a compiler that writes down its process and its caches, and does something else then."""
+    zig = directory / "zig"
+    told = f'echo "$$ $ZIG_GLOBAL_CACHE_DIR $ZIG_LOCAL_CACHE_DIR" >>{directory}/called'
+    zig.write_text(f"#!/bin/sh\n{told}\n{then}\n")
+    zig.chmod(0o755)
+    shutil.copytree(ROOT / "scripts", directory / "scripts")
+    return zig
+
+
+def test_a_compiler_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zig = compiler(tmp_path, "exec sleep 600")
+    monkeypatch.setattr(image_context, "LIMIT", 10)
+
+    image_context.build_kernel(tmp_path / "scripts", "aarch64", zig)
+
+    assert not list((tmp_path / "scripts/csvswarm/native/built").glob("*aarch64*"))
+    process = Path("/proc", (tmp_path / "called").read_text().split()[0], "cmdline")
+    assert not process.exists() or process.read_bytes() == b"", "it is gone, but for what nobody has asked for"
+
+
+def test_no_compiler_shares_its_cache(tmp_path: Path) -> None:
+    zig = compiler(tmp_path, "exit 1")
+
+    for _ in range(2):
+        image_context.build_kernel(tmp_path / "scripts", "aarch64", zig)
+
+    first, second = (set(line.split()[1:]) for line in (tmp_path / "called").read_text().splitlines())
+    assert not first & second
 
 
 def test_all_that_goes_in_counts_for_the_name(clone: Path, tmp_path: Path) -> None:

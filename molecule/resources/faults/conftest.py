@@ -52,7 +52,7 @@ def prepare(lab: Lab, desk: Desk) -> Iterator[Callable[..., Running]]:
 
     yield ready
     for job in jobs:
-        if job.process and job.process.poll() is None:
+        if job.playbook and not job.playbook.has_ended:
             job.kill()
 
 

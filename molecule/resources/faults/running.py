@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-from collections import defaultdict
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from lab_kit.board import Board
 from lab_kit.desk import Desk
 from lab_kit.lab import SHARE, Lab
+from lab_kit.playbook import Playbook
 from lab_kit.run import Run
 from lab_kit.waiting import T, until
 
@@ -37,8 +33,7 @@ class Running:
     name: str
     said: dict[str, Any]
     environment: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[str] | None = None
-    runs: int = 0
+    playbook: Playbook | None = None
 
     @property
     def directory(self) -> str:
@@ -52,19 +47,12 @@ class Running:
 
     def begin(self) -> None:
         """Start run_job.yml."""
-        self.runs += 1
-        with self._log.open("wb") as log:
-            self.process = self.desk.begin(self.name, self.said, log, **self.environment)
+        self.playbook = self.desk.begin(self.name, self.said, **self.environment)
 
-    def end(self, limit: float = 900) -> Run:
+    def end(self) -> Run:
         """Wait until run_job.yml has ended."""
-        assert self.process
-        try:
-            self.process.wait(limit)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise AssertionError(f"{self.name} does not end:\n{self.output}") from None
-        return Run(self.process.returncode, self.output, self.desk.place / f"out-{self.name}")
+        assert self.playbook
+        return self.desk.end(self.name, self.playbook)
 
     def again(self) -> Run:
         """Run the same once more, to its end."""
@@ -72,20 +60,13 @@ class Running:
         return self.end()
 
     def kill(self) -> None:
-        """Kill ansible-playbook and all that it started, at once, as a power cut of this machine would."""
-        assert self.process
-        for pid in [self.process.pid, *_descendants(self.process.pid)]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.wait()
+        """Kill ansible-playbook and all that it started."""
+        assert self.playbook
+        self.playbook.kill()
 
     @property
     def output(self) -> str:
-        return self._log.read_text(errors="replace")
-
-    @property
-    def _log(self) -> Path:
-        return self.desk.place / f"{self.name}-{self.runs}.log"
+        return self.playbook.output if self.playbook else ""
 
     # -- what is seen of it ----------------------------------------------------------------------------------------
 
@@ -93,7 +74,7 @@ class Running:
         """Return the first true answer of a condition of this job. Raises AssertionError when the run ends before."""
 
         def still() -> T:
-            ended = self.process is not None and self.process.poll() is not None
+            ended = self.playbook is not None and self.playbook.has_ended
             answer = condition()
             assert answer or not ended, f"{self.name} ended before: {what}\n{self.output}"
             return answer
@@ -162,16 +143,3 @@ class Running:
 
     def wait_until_committed(self, *chunks: int) -> None:
         self.until(f"receipts of the chunks {chunks}", lambda: set(chunks) <= self.committed)
-
-
-def _descendants(pid: int) -> list[int]:
-    """Return all processes below one. Ansible's own leave its process group."""
-    children = defaultdict(list)
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            fields = stat.read_text().rpartition(")")[2].split()
-            children[int(fields[1])].append(int(stat.parent.name))
-    found = list(children[pid])
-    for child in found:
-        found += children[child]
-    return found

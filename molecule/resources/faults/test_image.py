@@ -1,9 +1,13 @@
-"""One board has another image under the job's name."""
+"""Images: another one under the job's name, and two that are built at once."""
 
 from __future__ import annotations
 
+import subprocess
+import uuid
+
 from faults.conftest import Answers, Begin
 from faults.promise import check_done
+from lab_kit.desk import BASE
 from lab_kit.lab import SHARE, Lab
 
 
@@ -30,3 +34,24 @@ def test_another_image_under_the_jobs_name(lab: Lab, begin: Begin, answers: Answ
     lab.put_back_images()
     job.let_go("all")
     check_done(job, job.again(), answers())
+
+
+def test_two_first_jobs_at_once(begin: Begin, answers: Answers) -> None:
+    """Both find no image on the share, and make one. With nothing in the engine's cache each build differs."""
+    name = f"csvswarm-base:{uuid.uuid4().hex[:8]}"
+    built = subprocess.run(
+        ["docker", "build", "--tag", name, "-"],
+        input=f"FROM {BASE}\nLABEL made={name}\n",
+        text=True,
+        check=False,
+        capture_output=True,
+    )
+    assert built.returncode == 0, built.stderr
+
+    jobs = [begin(image_base=name) for _ in range(2)]
+    for job in jobs:
+        job.let_go_at_once()
+
+    for job in jobs:
+        check_done(job, job.end(), answers())
+    subprocess.run(["docker", "rmi", name], check=True, capture_output=True)

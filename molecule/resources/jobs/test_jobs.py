@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
+import re
 import uuid
 from itertools import pairwise
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from lab_kit.desk import Desk
 from lab_kit.lab import Lab
+from lab_kit.waiting import until
 
 MINE = """
 import pandas as pd
@@ -115,16 +116,11 @@ def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
     (desk.place / "slow.py").write_text(SLOW)
     said: dict[str, Any] = {"processor": "./slow.py", "chunks": 6}
     job = f"stopped-{os.getpid()}"
-    with desk.begin(job, said) as begun:
-        assert begun.stdout
-        seen = []
-        for line in begun.stdout:
-            seen.append(line)
-            if line.startswith("chunks ") and not line.startswith("chunks 0/"):
-                begun.send_signal(signal.SIGINT)
-                break
-        seen += begun.stdout.readlines()
-        assert begun.wait(timeout=120) != 0, "".join(seen)
+    begun = desk.begin(job, said)
+    # One chunk is done at least.
+    until("chunks are done", lambda: begun.has_ended or re.search(r"^chunks [1-9]", begun.output, re.MULTILINE), 900)
+    begun.interrupt()
+    assert begun.end(120) != 0, begun.output
 
     again = desk.run("swarm", job, **said)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from lab_kit.playbook import Playbook
 from lab_kit.run import Run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,31 +42,16 @@ class Desk:
         env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         return env | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 
-    def begin(
-        self, job: str, said: dict[str, Any], output: IO[bytes] | int = subprocess.PIPE, **environment: str
-    ) -> subprocess.Popen[str]:
-        """Start a job on the boards, in a process group of its own."""
-        return subprocess.Popen(
-            self.command("swarm", job, said),
-            cwd=self.place,
-            env=self.environment() | environment,
-            text=True,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    def begin(self, job: str, said: dict[str, Any], engine: str = "swarm", **environment: str) -> Playbook:
+        """Start a job. What it says goes to a file that is its own."""
+        log = self.place / f"{job}-{uuid.uuid4().hex[:8]}.log"
+        return Playbook.begin(self.command(engine, job, said), self.place, self.environment() | environment, log)
 
     def run(self, engine: str, job: str = "", **said: Any) -> Run:
         """Run a job to its end."""
         job = job or f"{engine}-{uuid.uuid4().hex[:8]}"
-        done = subprocess.run(
-            self.command(engine, job, said),
-            cwd=self.place,
-            env=self.environment(),
-            check=False,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=900,
-        )
-        return Run(done.returncode, done.stdout, self.place / f"out-{job}")
+        return self.end(job, self.begin(job, said, engine))
+
+    def end(self, job: str, begun: Playbook) -> Run:
+        """Wait for the end of a job."""
+        return Run(begun.end(), begun.output, self.place / f"out-{job}")

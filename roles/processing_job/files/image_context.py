@@ -12,12 +12,17 @@ import contextlib
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 #: Wheels built for older systems run on newer ones, but pip has to be told each of them.
 SYSTEMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
+
+#: Seconds that the kernel may take to compile. It takes five; on a slow board a minute.
+LIMIT = 300
 
 
 def fetch_wheels(requirements: Path, wheels: Path, machine: str, python: str) -> None:
@@ -51,13 +56,21 @@ def fetch_compiler(requirements: Path, cache: Path) -> Path | None:
     return zig
 
 
-def build_kernel(scripts: Path, machine: str, zig: Path, cache: Path) -> None:
+def build_kernel(scripts: Path, machine: str, zig: Path) -> None:
     """Build the native kernel into the scripts of the image, for any Linux of the last years."""
     command = [sys.executable, "-m", "csvswarm.native.build", machine, str(scripts / "csvswarm/native/built")]
     command += [str(zig), "cc", "-target", f"{machine}-linux-gnu.2.28"]
-    places = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), str(cache / "compiled"))
-    environment = {**os.environ, **places, "PYTHONDONTWRITEBYTECODE": "1"}
-    if subprocess.run(command, check=False, cwd=scripts, env=environment).returncode:
+    # A cache of its own: compilers that share one may wait for each other for ever (ziglang/zig#22453).
+    with tempfile.TemporaryDirectory(prefix="csvswarm-compiled-") as cache:
+        places = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), cache)
+        environment = {**os.environ, **places, "PYTHONDONTWRITEBYTECODE": "1"}
+        with subprocess.Popen(command, cwd=scripts, env=environment, start_new_session=True) as building:
+            try:
+                failed = building.wait(LIMIT)
+            except subprocess.TimeoutExpired:
+                os.killpg(building.pid, signal.SIGKILL)  # the compiler with it
+                failed = True
+    if failed:
         print("The native kernel could not be built: the image has none.")
 
 
@@ -73,9 +86,8 @@ def main(root: Path, context: Path, machine: str, python: str) -> None:
     only_sources = shutil.ignore_patterns("__pycache__", "*.md", "built")
     shutil.copytree(root / "files/processors", context / "processors", ignore=only_sources)
     shutil.copytree(root / "scripts", context / "scripts", ignore=only_sources)
-    cache = context.parent
-    if (zig := fetch_compiler(root / "requirements/kernel.txt", cache)) is not None:
-        build_kernel(context / "scripts", machine, zig, cache)
+    if (zig := fetch_compiler(root / "requirements/kernel.txt", context.parent)) is not None:
+        build_kernel(context / "scripts", machine, zig)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""What is read from the archive of an image, as docker save writes it."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.plugins import ROLE, load
+
+archive = load(ROLE / "files/image_archive.py")
+
+LAYERS = ["sha256:" + "a" * 64, "sha256:" + "b" * 64]
+CONFIG = json.dumps({"architecture": "arm64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": LAYERS}})
+
+
+def write(path: Path, members: dict[str, str | int]) -> None:
+    """Write an archive: texts, and layers of so many bytes."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in members.items():
+            data = bytes(content) if isinstance(content, int) else content.encode()
+            told = tarfile.TarInfo(name)
+            told.size = len(data)
+            tar.addfile(told, io.BytesIO(data))
+
+
+@pytest.mark.parametrize("config", ["0123.json", "blobs/sha256/0123"])
+@pytest.mark.parametrize("manifest_first", [True, False])
+def test_the_layers_are_told_as_docker_tells_them(tmp_path: Path, config: str, manifest_first: bool) -> None:
+    manifest = json.dumps([{"Config": config, "RepoTags": ["csvswarm-job:1"], "Layers": ["one/layer.tar"]}])
+    texts: list[tuple[str, str | int]] = [("manifest.json", manifest), (config, CONFIG)]
+    write(tmp_path / "image.tar.gz", dict([*texts[:: 1 if manifest_first else -1], ("one/layer.tar", 3 << 20)]))
+
+    told = archive.layers(tmp_path / "image.tar.gz")
+
+    assert told == f'["{LAYERS[0]}","{LAYERS[1]}"] arm64'
+
+
+def test_an_archive_that_ends_early_is_none(tmp_path: Path) -> None:
+    write(tmp_path / "whole.tar.gz", {"manifest.json": "[]", "one/layer.tar": 3 << 20})
+    (tmp_path / "part.tar.gz").write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:-20])
+
+    with pytest.raises((EOFError, tarfile.TarError)):
+        archive.layers(tmp_path / "part.tar.gz")
