@@ -19,5 +19,5 @@ if ! command -v mmdebstrap >/dev/null; then
 fi
 tar=$(mktemp)
 trap 'rm -f "$tar"' EXIT
-mmdebstrap --quiet --variant=minbase --include=ca-certificates "$suite" "$tar"
+mmdebstrap --quiet --format=tar --variant=minbase --include=ca-certificates "$suite" "$tar"
 docker import "$tar" "$image"
