@@ -333,3 +333,65 @@ def test_the_board_without_the_share_is_named() -> None:
 
 def test_a_reason_without_words() -> None:
     assert watch.reason(tasks("done")[0] | {"exit": None, "message": "", "state": "orphaned"}) == "orphaned"
+
+
+# -- a board that begins nothing ---------------------------------------------------------------------------------------
+
+
+def placed(*tasks: tuple[int, str, str], takers: str = "abc") -> dict[str, Any]:
+    """What the module answers of tasks that are somewhere: chunk, board, state."""
+    told = [
+        {"chunk": chunk, "attempt": f"{chunk}{board}", "board": board, "state": state, "started": 0.0, "ended": None}
+        | {"exit": None, "message": state, "round": 1}
+        for chunk, board, state in tasks
+    ]
+    slots = {"running": sorted({chunk for chunk, _, _ in tasks}), "waiting": [], "stopped": []}
+    return {"receipts": [], "total": 9, "tasks": told, "slots": slots, "logs": [], "takers": [*takers]}
+
+
+def hangs(clock: Clock, first: dict[str, Any], then: dict[str, Any] | None = None, seen: Any = None) -> Any:
+    """Watch two answers with as much time between them as a container may take to begin."""
+    one = watch.Watch(0, seen)
+    assert one.verdict(first) is None
+    assert one.unbegun == []
+    clock.now += watch.UNBEGUN_FOR
+    assert one.verdict(then or first) is None
+    return one
+
+
+@pytest.mark.parametrize("state", ["assigned", "preparing", "starting"])
+def test_what_a_board_does_not_begin_others_try(clock: Clock, state: str) -> None:
+    answer = placed((1, "a", "running"), (2, "b", state))
+
+    one = hangs(clock, answer)
+
+    assert one.unbegun_elsewhere == [2]
+    assert watch.boards_of(answer["tasks"], [2]) == ["b"]
+    assert one.remark(answer) == "b: no container begins for 10 minutes. Does Docker hang there, or the share?"
+    # Once; and it is said as long as it is so.
+    assert one.verdict(answer) is None
+    assert (one.unbegun, one.unbegun_elsewhere) == ([2], [])
+
+
+def test_a_container_that_has_begun_may_take_its_time(clock: Clock) -> None:
+    one = hangs(clock, placed((2, "b", "starting")), placed((2, "b", "running")))
+
+    assert (one.unbegun, one.remark(placed())) == ([], "")
+
+
+def test_another_attempt_begins_anew(clock: Clock) -> None:
+    assert hangs(clock, placed((2, "b", "starting")), placed((2, "c", "starting"))).unbegun == []
+
+
+def test_a_chunk_that_another_attempt_works_at_is_begun(clock: Clock) -> None:
+    assert hangs(clock, placed((2, "b", "starting"), (2, "c", "running"))).unbegun == []
+
+
+def test_when_no_board_begins_anything_it_is_only_said(clock: Clock) -> None:
+    """The server of the share may be off: all boards wait for it, and go on when it is back."""
+    answer = placed((1, "a", "starting"), (2, "b", "preparing"), takers="ab")
+
+    one = hangs(clock, answer)
+
+    assert (one.unbegun, one.unbegun_elsewhere) == ([1, 2], [])
+    assert one.remark(answer).startswith("a, b: no container begins")

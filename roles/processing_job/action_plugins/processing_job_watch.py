@@ -20,6 +20,10 @@ display = Display()
 STOPPED_FOR = 20.0
 #: Nothing runs and nothing can be placed: a board that reboots needs about this long to be back.
 STUCK_FOR = 120.0
+#: A container begins within seconds. Where it has not for this long Docker hangs, though the board tells the manager
+#: that it lives. Boards that wait for the server of the share to come back do not begin either.
+UNBEGUN_FOR = 600.0
+BEGINNING = ("assigned", "accepted", "preparing", "ready", "starting")
 #: A manager that is power-cycled is away for a minute or two; the boards work on.
 PATIENCE = 900.0
 LINE_EVERY = 10.0
@@ -142,8 +146,12 @@ class Watch:
         self._deadline = deadline
         self._stopped: dict[int, float] = {}
         self._stuck: float | None = None
+        self._beginning: dict[str, float] = {}
         #: chunks that boards have failed at which it may be up to, for other boards to try
         self.elsewhere: list[int] = []
+        #: chunks that boards do not begin; and those of them that other boards shall try
+        self.unbegun: list[int] = []
+        self.unbegun_elsewhere: list[int] = []
 
     @property
     def known(self) -> list[int]:
@@ -161,7 +169,35 @@ class Watch:
         if "error" in self.statuses.values() or len(self.known) == answer["total"]:
             return ""
         now = time.monotonic()
+        self._see_unbegun(answer, now)
         return self._gave_up(answer, now) or self._cannot_place(answer, now) or self._late(now)
+
+    def _see_unbegun(self, answer: dict[str, Any], now: float) -> None:
+        placed = [task for task in answer["tasks"] if task["ended"] is None and task["board"]]
+        self._beginning = {
+            task["attempt"]: self._beginning.get(task["attempt"], now) for task in placed if task["state"] in BEGINNING
+        }
+        hang = {attempt for attempt, since in self._beginning.items() if now - since >= UNBEGUN_FOR}
+        attempts = {
+            chunk: {task["attempt"] for task in placed if task["chunk"] == chunk}
+            for chunk in answer["slots"]["running"]
+        }
+        self.unbegun = [chunk for chunk, tasks in attempts.items() if tasks and tasks <= hang]
+        self.unbegun_elsewhere = [
+            chunk
+            for chunk in self.unbegun
+            if chunk not in self.seen.twice and {*answer["takers"]} - {*boards_of(placed, self.unbegun)}
+        ]
+        self.seen.twice += self.unbegun_elsewhere
+
+    def remark(self, answer: dict[str, Any]) -> str:
+        """Return what the user should know of the chunks that wait, or do not begin."""
+        if not self.unbegun:
+            return waits_for(answer)
+        boards = ", ".join(boards_of(answer["tasks"], self.unbegun))
+        return (
+            f"{boards}: no container begins for {UNBEGUN_FOR / 60:.0f} minutes. Does Docker hang there, or the share?"
+        )
 
     def _gave_up(self, answer: dict[str, Any], now: float) -> str | None:
         stopped = answer["slots"]["stopped"]
@@ -257,8 +293,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     Arguments: those of the module; deadline in seconds (0: none); speculate, whether to return when chunks are slow;
     seen, what an earlier call for the same round has returned as such. Returns message ("" when every chunk has a
     receipt, or one an error), statuses (chunk -> status), tasks (the module's last answer), seen, seconds since the
-    round was first watched, again (with no message: chunks that boards have failed at, or that a second attempt may
-    overtake) and boards (those that shall not try them).
+    round was first watched, again (with no message: chunks that boards have failed at or do not begin, or that a second
+    attempt may overtake) and boards (those that shall not try them).
     """
 
     _VALID_ARGS = frozenset(("job", "owner", "services", "deadline", "speculate", "seen"))
@@ -292,9 +328,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             progress.done = list(seen.statuses.values()).count("done")
             progress.rows = seen.rows
             progress.failed = sum(task["state"] in ("failed", "rejected") for task in answer["tasks"])
-            line = progress.line(len(slots["running"]), len(slots["waiting"]), waits_for(answer))
+            line = progress.line(len(slots["running"]), len(slots["waiting"]), watch.remark(answer))
             lost = watch.elsewhere if message is None else []
-            again = lost or (seen.slow(answer) if speculate and message is None else [])
+            again = lost
+            if message is None:
+                again = lost or watch.unbegun_elsewhere or (seen.slow(answer) if speculate else [])
             progress.show(line, last=message is not None or bool(again))
             if lost:
                 others = ", ".join(elsewhere(answer, lost[0]))
