@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -198,9 +199,13 @@ def _exact(value: object) -> object:
     return (type(value).__name__, repr(value)) if isinstance(value, float) else value
 
 
+#: After an empty line that a lone carriage return ends, pandas takes no notice of an empty first field.
+PANDAS_LOSES_A_FIELD = re.compile(rb"(^|[\r\n])\r,")
+
+
 def like_pandas(data: bytes, width: int) -> None:
     """Where pandas, in a single pass, comes to numbers as well, they are the same; texts are as well."""
-    if is_unclosed(data) or not data.isascii():
+    if is_unclosed(data) or not data.isascii() or PANDAS_LOSES_A_FIELD.search(data):
         return
     records = oracle.records(data)
     if not records or any(oracle.is_bad(record, width) for record in records):

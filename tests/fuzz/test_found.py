@@ -32,3 +32,14 @@ def test_an_empty_field_at_the_very_end_is_missing_after_a_quoted_one(tmp_path: 
 @pytest.mark.parametrize(("data", "width"), [(b'"NA",', 2), (b'a,b,c,d,e\n"NA",', 2), (b"a,b,c,d,e\nNAN", 1)])
 def test_cases_that_were_found(data: bytes, width: int) -> None:
     targets.read(data, width, 1)
+
+
+def test_an_empty_field_after_an_empty_line_of_a_carriage_return_is_kept(tmp_path: Path) -> None:
+    """pandas loses it."""
+    source = tmp_path / "mac.csv"
+    source.write_bytes(b"a,b\r\r,x\r\r,y\r")
+    processor = tmp_path / "same.py"
+    processor.write_text("def process(block, context):\n    return block\n")
+
+    assert run_every_way(tmp_path, source, processor=str(processor)).rows == [["", "x"], ["", "y"]]
+    targets.like_pandas(b"\r,x\r", 2)
