@@ -39,7 +39,8 @@ def attempt_log(path: Path) -> Iterator[list[int]]:
         os.dup2(usual, 2)
         sys.stderr.flush()  # what the file did not take
         os.close(usual)
-        log.close()
+        with suppress(OSError):  # over NFS a full disk may be told only now
+            log.close()
         with suppress(OSError):
             with path.open("rb") as written, os.fdopen(os.dup(2), "wb") as shown:
                 shutil.copyfileobj(written, shown)

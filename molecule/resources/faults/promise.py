@@ -59,7 +59,7 @@ def check_failed(job: Running, run: Run, *words: str) -> None:
     """The job failed with one message that has these words in it; what was done is kept, and there is no result."""
     message = run.message
     for word in (*words, f"job_id={job.name}"):
-        assert word in message, message
+        assert word in message, f"{message}\n{run.output}"
     assert "Traceback" not in run.output
     assert not (run.result / "_SUCCESS").exists()
     assert not (run.result / "result.csv").exists()

@@ -294,7 +294,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     seen, what an earlier call for the same round has returned as such. Returns message ("" when every chunk has a
     receipt, or one an error), statuses (chunk -> status), tasks (the module's last answer), seen, seconds since the
     round was first watched, again (with no message: chunks that boards have failed at or do not begin, or that a second
-    attempt may overtake) and boards (those that shall not try them).
+    attempt may overtake), boards (those that shall not try them) and told (what the boards failed of).
     """
 
     _VALID_ARGS = frozenset(("job", "owner", "services", "deadline", "speculate", "seen"))
@@ -346,6 +346,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
                     "seconds": time.monotonic() - seen.began,
                     "again": again,
                     "boards": failed_on(answer, lost[0]) if lost else boards_of(answer["tasks"], again),
+                    "told": told_of(answer, lost[0]) if lost else "",
                     "changed": True,
                 }
 

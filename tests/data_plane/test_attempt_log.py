@@ -1,0 +1,35 @@
+"""The log of an attempt: it may never be what an attempt fails of."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from pathlib import Path
+
+import pytest
+from csvswarm.attempt_log import attempt_log
+
+
+class ToldAtTheClose(io.FileIO):
+    """A file on a full disk, over NFS."""
+
+    def close(self) -> None:
+        was_open = not self.closed
+        super().close()
+        if was_open:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_disk_that_is_found_full_when_the_log_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Path.open
+
+    def open_file(path: Path, mode: str = "r", buffering: int = -1) -> object:
+        return ToldAtTheClose(path, mode) if mode == "wb" else usual(path, mode, buffering)
+
+    monkeypatch.setattr(Path, "open", open_file)
+
+    with attempt_log(tmp_path / "it.log") as codes:
+        codes.append(errno.ENOSPC)
+
+    assert (tmp_path / "it.log").exists()
