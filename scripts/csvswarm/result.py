@@ -18,7 +18,8 @@ from .lean import pa
 from .processor import Context, Processor, load_job_processor
 from .schema import Schema
 from .sinks import described, frame_table, read_table
-from .text import Data, canonical, header_of, kind_of, rows_of, text_rows
+from .text import Data, header_of, kind_of, text_rows
+from .writer import written
 
 #: What is copied in one go: it is read, summed up and written while it stays in the processor's cache.
 COPY_BYTES = 1 << 20
@@ -146,7 +147,7 @@ def _write_tables(file: Hashing, tables: Iterator[pa.Table]) -> int:
             file.write(header_of(table.column_names, CANONICAL))
             header = True
         arrays = [column.combine_chunks() for column in table.columns]
-        file.write(rows_of([canonical(array, kind_of(array)) for array in arrays], CANONICAL))
+        file.write(written(arrays, [kind_of(array) for array in arrays], CANONICAL))
         rows += table.num_rows
     return rows
 

@@ -15,7 +15,8 @@ from .group_sums import Groups
 from .keyed import KeyedStore
 from .lean import pa
 from .processor import Processor
-from .text import Data, canonical, join_kinds, kind_of, rows_of
+from .text import Data, join_kinds, kind_of
+from .writer import written
 
 COMBINED_OUTPUTS = 16
 
@@ -75,7 +76,7 @@ class RowsOutput(_Held):
             kinds = [kind_of(array) for array in arrays]
             rows = len(arrays[0])
             wanted = self._forced if len(self._forced) == len(kinds) else tuple(kinds)
-            data = rows_of([canonical(a, k) for a, k in zip(arrays, wanted, strict=True)], CANONICAL, wanted)
+            data = written(arrays, wanted, CANONICAL)
         if self._columns is None:
             self._columns, self._kinds = names, kinds
         elif self._columns != names:

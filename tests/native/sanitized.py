@@ -86,6 +86,7 @@ def run(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Memory
             first = starts + 4 * capacity * column, stops + 4 * capacity * column
             _column(library, text, *first, rows, quote, source, memory)
         _rows(library, text, data, ends, rows, source, memory)
+    _table(library, data, source, memory)
     # Fields that no scan has found: any places within the data.
     rows = source.randrange(6)
     bounds = [sorted(source.randrange(size + 1) for _ in range(2)) for _ in range(rows)] if size else []
@@ -144,6 +145,32 @@ def _rows(
     kinds, chosen = _int32s(memory, 0, 1, 2), memory.copy(bytes(mask))
     library.csvswarm_rows(text, ends, chosen, rows, 44, 3, kinds, pointers, memory.room(len(data) + kept * 96))
     library.csvswarm_rows(text, ends, None, rows, 44, 0, kinds, pointers, memory.room(len(data)))
+
+
+def _table(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Memory) -> None:
+    """Write columns of every kind, of which values, bits and offsets are random."""
+    rows, shift, quote, most = source.randrange(12), source.randrange(9), 34, 0
+    described = b""
+    for kind in source.choices(range(6), k=source.randrange(1, 5)):
+        bits, valid = (memory.copy(source.randbytes((shift + rows + 7) // 8)) for _ in range(2))
+        per_second = source.choice([1, 10**3, 10**6, 10**9])
+        values, offsets, width = memory.copy(source.randbytes(8 * rows)), 0, 4 if kind == 3 else 8
+        most += 33 * rows
+        if kind == 2:
+            values = bits
+        elif kind in (3, 4):
+            bounds = sorted(source.randrange(len(data) + 1) for _ in range(rows + 1))
+            values, offsets = (
+                memory.copy(data),
+                memory.copy(b"".join(bound.to_bytes(width, "little") for bound in bounds)),
+            )
+            most += bounds[-1] - bounds[0] + data[bounds[0] : bounds[-1]].count(b'"')
+        fields = kind, shift, per_second, values, source.choice([0, valid]), offsets
+        described += b"".join(field.to_bytes(8, "little") for field in fields)
+    nulls = ctypes.cast(memory.copy(NULLS), ctypes.c_char_p), _int32s(memory, 0, 2, 6), 3
+    library.csvswarm_table(
+        rows, len(described) // 48, memory.copy(described), 44, quote, *nulls, memory.room(most + 2 * rows)
+    )
 
 
 def main() -> None:

@@ -67,6 +67,7 @@ def declared(library: ctypes.CDLL) -> ctypes.CDLL:
         ("floats", "bpplibpiippp", "l"),
         ("texts", "bpplibpippp", "l"),
         ("rows", "bppliippp", "l"),
+        ("table", "lipiibpip", "l"),
         ("write_doubles", "plpp", "l"),
         ("groups", "bpplibpiplpp", "l"),
         ("levels", "plp", "i"),

@@ -1,14 +1,21 @@
-"""Rows written by the kernel: records as they stand, with new numbers at their ends."""
+"""Rows written by the kernel: records as they stand, with new numbers at their ends, and whole tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from ..schema import NULL_VALUES
 from .library import kernel
 from .scan import Places
+from .values import Spellings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Numbers = npt.NDArray[np.generic]
 
@@ -46,3 +53,69 @@ def write_rows(
         out.ctypes.data,
     )
     return out[:size].data
+
+
+#: A column as table.c takes it.
+COLUMN = np.dtype([(name, np.int64) for name in ("kind", "shift", "per_second", "values", "valid", "offsets")])
+TABLE_KINDS = {"int64": 0, "double": 1, "bool": 2, "string": 3, "large_string": 4}
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+MOST_TIMESTAMP = 30
+
+
+def can_write(kind: pa.DataType) -> bool:
+    """Return whether `write_table` takes arrays of a type: int64, double, bool, text, timestamps without a zone."""
+    return str(kind) in TABLE_KINDS or str(kind) in {f"timestamp[{unit}]" for unit in PER_SECOND}
+
+
+def write_table(arrays: Sequence[pa.Array], delimiter: str, quote: str) -> memoryview | None:
+    """Return arrays of one length as rows of canonical text; None without a kernel, or with years it cannot write.
+
+    arrays: of types that `can_write`; NaN is nothing, as a missing value is.
+    """
+    if (library := kernel()) is None:
+        return None
+    rows = len(arrays[0])
+    columns = np.zeros(len(arrays), COLUMN)
+    most = rows * len(arrays) + 2 * rows
+    for column, array in zip(columns, arrays, strict=True):
+        most += _describe(column, array, quote)
+    out = np.empty(most, np.uint8)
+    size = library.csvswarm_table(
+        rows,
+        len(arrays),
+        columns.ctypes.data,
+        ord(delimiter),
+        ord(quote),
+        *_nulls().arguments,
+        out.ctypes.data,
+    )
+    return None if size < 0 else out[:size].data
+
+
+def _describe(column: np.void, array: pa.Array, quote: str) -> int:
+    """Fill in where an array lies; return how many bytes its text can have, without what stands between fields."""
+    kind, rows = str(array.type), len(array)
+    buffers = array.buffers()
+    valid, first, last = buffers[0], buffers[1], buffers[-1]
+    column["shift"] = array.offset
+    column["valid"] = valid.address if valid is not None and array.null_count else 0
+    column["values"] = 0 if last is None else last.address
+    if kind in ("string", "large_string"):
+        column["kind"] = TABLE_KINDS[kind]
+        width = np.dtype(np.int32 if kind == "string" else np.int64)
+        offsets = np.frombuffer(first or bytes(width.itemsize), width)[array.offset :][: rows + 1]
+        column["offsets"] = offsets.ctypes.data
+        text = np.frombuffer(last or b"", np.uint8)[offsets[0] : offsets[-1]]
+        return int(text.size + np.count_nonzero(text == ord(quote)) + 2 * rows)
+    if kind != "bool":  # whose values are bits
+        column["values"] += 8 * array.offset
+    if kind in TABLE_KINDS:
+        column["kind"] = TABLE_KINDS[kind]
+        return MOST_BYTES * rows
+    column["kind"], column["per_second"] = len(TABLE_KINDS), PER_SECOND[array.type.unit]
+    return MOST_TIMESTAMP * rows
+
+
+@cache
+def _nulls() -> Spellings:
+    return Spellings(NULL_VALUES)

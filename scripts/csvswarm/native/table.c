@@ -1,0 +1,139 @@
+/* Columns as Arrow has them in memory, as the rows of a CSV file in canonical text (text.py), in one pass. */
+#include "kernel.h"
+
+enum { INTEGERS, FLOATS, BOOLEANS, TEXTS, LARGE_TEXTS, TIMESTAMPS };
+
+/* As writing.py lays it out. values and offsets point at the first row; bits (of booleans, and of what is valid) begin in
+   the middle of a byte, shift bits after their pointer. */
+typedef struct {
+    int64_t kind, shift, per_second; /* per_second: units of a timestamp */
+    const void *values;
+    const uint8_t *valid; /* NULL where no value is missing */
+    const void *offsets;
+} Column;
+
+static inline int bit_of(const uint8_t *bits, int64_t place) { return bits[place >> 3] >> (place & 7) & 1; }
+
+static inline int needs_quotes(const uint8_t *text, size_t size, uint8_t delimiter, uint8_t quote, const Nulls *nulls)
+{
+    int found = 0;
+    for (size_t i = 0; i < size; i++)
+        found |= (text[i] == delimiter) | (text[i] == quote) | (text[i] == LF) | (text[i] == CR);
+    return found || is_null(nulls, text, size);
+}
+
+static inline char *write_text(const uint8_t *text, size_t size, uint8_t delimiter, uint8_t quote, const Nulls *nulls,
+                               char *place)
+{
+    if (LIKELY(!needs_quotes(text, size, delimiter, quote, nulls))) {
+        memcpy(place, text, size);
+        return place + size;
+    }
+    const uint8_t *end = text + size, *inner;
+    *place++ = (char)quote;
+    while (text < end && (inner = memchr(text, quote, (size_t)(end - text)))) {
+        size_t until = (size_t)(inner - text) + 1;
+        memcpy(place, text, until);
+        place += until;
+        *place++ = (char)quote;
+        text = inner + 1;
+    }
+    memcpy(place, text, (size_t)(end - text));
+    place += end - text;
+    *place++ = (char)quote;
+    return place;
+}
+
+static inline void write_two(char *place, int value)
+{
+    place[0] = (char)('0' + value / 10);
+    place[1] = (char)('0' + value % 10);
+}
+
+/* YYYY-MM-DD HH:MM:SS, and a fraction where there is one, without zeros at its end; NULL for years not of four digits.
+   The calendar is that of H. Hinnant: chrono-compatible low-level date algorithms (2013). */
+static char *write_timestamp(int64_t value, int64_t per_second, char *place)
+{
+    int64_t second = value / per_second, fraction = value % per_second;
+    if (fraction < 0) fraction += per_second, second--;
+    int64_t day = second / 86400, rest = second % 86400;
+    if (rest < 0) rest += 86400, day--;
+    day += 719468; /* days since the first of March of the year 0 */
+    int64_t era = (day >= 0 ? day : day - 146096) / 146097, of_era = day - era * 146097;
+    int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int month = (int)((5 * of_year + 2) / 153), of_month = (int)(of_year - (153 * month + 2) / 5) + 1;
+    month += month < 10 ? 3 : -9;
+    int64_t year = year_of_era + era * 400 + (month <= 2);
+    if (year < 1 || year > 9999) return NULL;
+    write_two(place, (int)year / 100);
+    write_two(place + 2, (int)year % 100);
+    place[4] = place[7] = '-';
+    write_two(place + 5, month);
+    write_two(place + 8, of_month);
+    place[10] = ' ';
+    write_two(place + 11, (int)rest / 3600);
+    write_two(place + 14, (int)rest / 60 % 60);
+    write_two(place + 17, (int)rest % 60);
+    place[13] = place[16] = ':';
+    place += 19;
+    if (fraction) {
+        *place++ = '.';
+        for (int64_t unit = per_second / 10; fraction; unit /= 10) {
+            *place++ = (char)('0' + fraction / unit);
+            fraction %= unit;
+        }
+    }
+    return place;
+}
+
+static inline char *write_value(const Column *column, int64_t row, uint8_t delimiter, uint8_t quote, const Nulls *nulls,
+                                char *place)
+{
+    switch (column->kind) {
+    case INTEGERS: return place + write_integer(((const int64_t *)column->values)[row], place);
+    case FLOATS: return place + write_double(((const double *)column->values)[row], place);
+    case BOOLEANS: {
+        int is_true = bit_of(column->values, column->shift + row);
+        memcpy(place, is_true ? "True" : "False", is_true ? 4 : 5);
+        return place + (is_true ? 4 : 5);
+    }
+    case TEXTS: {
+        const int32_t *offsets = (const int32_t *)column->offsets + row;
+        return write_text((const uint8_t *)column->values + offsets[0], (size_t)(offsets[1] - offsets[0]), delimiter,
+                          quote, nulls, place);
+    }
+    case LARGE_TEXTS: {
+        const int64_t *offsets = (const int64_t *)column->offsets + row;
+        return write_text((const uint8_t *)column->values + offsets[0], (size_t)(offsets[1] - offsets[0]), delimiter,
+                          quote, nulls, place);
+    }
+    default: return write_timestamp(((const int64_t *)column->values)[row], column->per_second, place);
+    }
+}
+
+/* out has room for all: MOST_DOUBLE bytes and one more for a number, 30 for a timestamp, and for a text its bytes, one
+   more for each quote in it, and three. Returns how much was written; DECLINED when there is a year that has not four
+   digits. */
+EXPORT int64_t csvswarm_table(int64_t rows, int32_t count, const Column *columns, int delimiter, int quote,
+                              const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count, char *out)
+{
+    Nulls nulls = nulls_of(null_bytes, null_ends, null_count);
+    char *place = out;
+    for (int64_t row = 0; row < rows; row++) {
+        for (int32_t k = 0; k < count; k++) {
+            const Column *column = columns + k;
+            char *start = place;
+            if (!column->valid || bit_of(column->valid, column->shift + row)) {
+                place = write_value(column, row, (uint8_t)delimiter, (uint8_t)quote, &nulls, place);
+                if (!place) return DECLINED;
+            }
+            if (count == 1 && place == start) { /* a blank line is no record */
+                *place++ = (char)quote;
+                *place++ = (char)quote;
+            }
+            *place++ = (char)(k + 1 < count ? delimiter : LF);
+        }
+    }
+    return place - out;
+}

@@ -1,0 +1,37 @@
+"""Columns of values as rows of CSV: by the native kernel where it can, else as `text` makes them; the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .dialect import Dialect
+from .lean import pa
+from .native.writing import can_write, write_table
+from .text import Data, canonical, rows_of
+
+
+def written(arrays: Sequence[pa.Array], kinds: Sequence[str | None], dialect: Dialect) -> Data:
+    """Return the values of arrays of one length as CSV in `dialect`, without a header.
+
+    kinds: of the columns, as `canonical` takes them.
+    """
+    if arrays and len(arrays[0]) and _is_plain(dialect):
+        ready = [_for_kernel(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
+        if (data := write_table(ready, dialect.delimiter, dialect.quotechar)) is not None:
+            return data
+    return rows_of([canonical(array, kind) for array, kind in zip(arrays, kinds, strict=True)], dialect, kinds)
+
+
+def _is_plain(dialect: Dialect) -> bool:
+    """Return whether only texts may need quotes."""
+    special = {dialect.delimiter, dialect.quotechar}
+    return dialect.lineterminator == "\n" and "" not in special and not special & set("+-.: ")
+
+
+def _for_kernel(array: pa.Array, kind: str | None) -> pa.Array:
+    """Return an array as it is where the kernel can write its values, else as their text."""
+    if kind == "float" and pa.types.is_integer(array.type):
+        return array.cast(pa.float64(), safe=False)
+    if pa.types.is_integer(array.type) and array.type != pa.uint64():
+        return array.cast(pa.int64())
+    return array if can_write(array.type) else canonical(array, kind)
