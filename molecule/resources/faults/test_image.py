@@ -1,4 +1,4 @@
-"""Images: another one under the job's name, and two that are built at once."""
+"""Images: another one under the job's name, two that are built at once, and one that cannot be built."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 
 from faults.conftest import Answers, Begin
 from faults.promise import check_done
-from lab_kit.desk import BASE
+from lab_kit.desk import BASE, ROOT
 from lab_kit.lab import SHARE, Lab
 
 
@@ -55,3 +55,14 @@ def test_two_first_jobs_at_once(begin: Begin, answers: Answers) -> None:
     for job in jobs:
         check_done(job, job.end(), answers())
     subprocess.run(["docker", "rmi", name], check=True, capture_output=True)
+
+
+def test_a_base_that_is_not_there(begin: Begin) -> None:
+    job = begin(image_base="csvswarm-nothing:here")
+
+    refused = job.end()
+
+    assert refused.code
+    assert "could not be built on this machine: " in refused.message
+    assert "It begins with csvswarm-nothing:here: where that cannot be pulled, name a Debian 13" in refused.message
+    assert not list((ROOT / ".cache").glob(f"image-{job.name}-*"))
