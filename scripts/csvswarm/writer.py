@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .dialect import Dialect
 from .lean import pa
-from .native.writing import can_write, write_table
+from .native.library import kernel
 from .text import Data, canonical, rows_of
 
 
@@ -15,7 +15,9 @@ def written(arrays: Sequence[pa.Array], kinds: Sequence[str | None], dialect: Di
 
     kinds: of the columns, as `canonical` takes them.
     """
-    if arrays and len(arrays[0]) and _is_plain(dialect):
+    if arrays and len(arrays[0]) and _is_plain(dialect) and kernel() is not None:
+        from .native.writing import write_table  # imports numpy, which a collector of rows does without
+
         ready = [_for_kernel(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
         if (data := write_table(ready, dialect.delimiter, dialect.quotechar)) is not None:
             return data
@@ -30,6 +32,8 @@ def _is_plain(dialect: Dialect) -> bool:
 
 def _for_kernel(array: pa.Array, kind: str | None) -> pa.Array:
     """Return an array as it is where the kernel can write its values, else as their text."""
+    from .native.writing import can_write
+
     if kind == "float" and pa.types.is_integer(array.type):
         return array.cast(pa.float64(), safe=False)
     if pa.types.is_integer(array.type) and array.type != pa.uint64():

@@ -41,3 +41,9 @@ def test_pandas_is_imported_only_for_frames(tmp_path: Path, processor: str, opti
     command = [sys.executable, "-c", STEPS, ROOT / "scripts", SAMPLE, tmp_path, processor, repr(options)]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(needed)
+
+
+def test_the_collection_starts_without_numpy() -> None:
+    command = [sys.executable, "-c", "import sys, collect_results; print('numpy' in sys.modules)"]
+    done = subprocess.run(command, cwd=ROOT / "scripts", capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
