@@ -38,8 +38,9 @@ static int look(struct use *uses)
         if (sscanf(line, "cpu%d %llu %llu %llu %llu %llu %llu %llu %llu", &core, t, t + 1, t + 2, t + 3, t + 4, t + 5,
                    t + 6, t + 7) != 9 || core < 0 || core >= CORES)
             continue;
-        uses[core].busy = t[0] + t[1] + t[2] + t[5] + t[6] + t[7]; /* not idle (3), nor waiting for a disk (4) */
-        uses[core].all = uses[core].busy + t[3] + t[4];
+        /* Not idle (3), nor waiting for a disk (4). What runs under nice (1) makes way, so it crowds nobody. */
+        uses[core].busy = t[0] + t[2] + t[5] + t[6] + t[7];
+        uses[core].all = uses[core].busy + t[1] + t[3] + t[4];
     }
     fclose(file);
     return 0;
