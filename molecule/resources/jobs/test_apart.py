@@ -1,7 +1,9 @@
-"""Jobs where the manager is not the server of the share, and this machine has no engine."""
+"""Jobs where the manager is not the server of the share, this machine has no engine, or somebody presses Ctrl-C."""
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import uuid
 from typing import Any
@@ -9,6 +11,15 @@ from typing import Any
 import pytest
 from lab_kit.desk import BASE, SAMPLE, Desk
 from lab_kit.lab import SHARE, Lab
+from lab_kit.waiting import until
+
+SLOW = """
+import time
+
+def process(block, context):
+    time.sleep(6)
+    return block[["carrier", "flight"]]
+"""
 
 
 @pytest.fixture
@@ -46,3 +57,23 @@ def test_an_input_that_lies_on_the_share(desk: Desk, reached: Lab) -> None:
 
     assert run.files == desk.run("local", **said).files
     assert "Send the input" not in run.output
+
+
+def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
+    (desk.place / "slow.py").write_text(SLOW)
+    said: dict[str, Any] = {"processor": "./slow.py", "chunks": 6}
+    job = f"stopped-{os.getpid()}"
+    begun = desk.begin(job, said)
+    # One chunk is done at least.
+    until("chunks are done", lambda: begun.has_ended or re.search(r"^chunks [1-9]", begun.output, re.MULTILINE), 900)
+    begun.interrupt()
+    assert begun.end(120) != 0, begun.output
+
+    again = desk.run("swarm", job, **said)
+
+    assert again.files == desk.run("local", **said).files
+    # What was done before the interruption was not done again.
+    attempts = again.counting
+    first = [attempt for attempt in attempts if attempt["ended"] < max(a["started"] for a in attempts)]
+    assert first
+    assert len({attempt["chunk"] for attempt in attempts}) == len(attempts) == 6

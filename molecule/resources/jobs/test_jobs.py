@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import uuid
 from itertools import pairwise
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 from lab_kit.desk import Desk
 from lab_kit.lab import Lab
-from lab_kit.waiting import until
 
 MINE = """
 import pandas as pd
@@ -22,13 +20,6 @@ def process(block, context):
 
 def combine(partials, context):
     return pd.concat(partials).groupby("carrier", as_index=False).agg({"flights": "sum", "worst": "max"})
-"""
-SLOW = """
-import time
-
-def process(block, context):
-    time.sleep(6)
-    return block[["carrier", "flight"]]
 """
 # Those of the other tests are run by transform.
 JOBS: dict[str, dict[str, Any]] = {
@@ -110,23 +101,3 @@ def test_bad_records_are_set_aside_and_nothing_is_sent_twice(desk: Desk) -> None
     assert "Send the input" in first.output
     assert "Send the" not in second.output
     assert "Build" not in second.output
-
-
-def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
-    (desk.place / "slow.py").write_text(SLOW)
-    said: dict[str, Any] = {"processor": "./slow.py", "chunks": 6}
-    job = f"stopped-{os.getpid()}"
-    begun = desk.begin(job, said)
-    # One chunk is done at least.
-    until("chunks are done", lambda: begun.has_ended or re.search(r"^chunks [1-9]", begun.output, re.MULTILINE), 900)
-    begun.interrupt()
-    assert begun.end(120) != 0, begun.output
-
-    again = desk.run("swarm", job, **said)
-
-    assert again.files == desk.run("local", **said).files
-    # What was done before the interruption was not done again.
-    attempts = again.counting
-    first = [attempt for attempt in attempts if attempt["ended"] < max(a["started"] for a in attempts)]
-    assert first
-    assert len({attempt["chunk"] for attempt in attempts}) == len(attempts) == 6
