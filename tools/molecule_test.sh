@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 scenario=${1:-default}
 times=.lab/$scenario.times
-limit=${LIMIT:-$([ "$scenario" = default ] && echo 3600 || echo 7200)}
+limit=${LIMIT:-$([ "$scenario" = default ] && echo 3600 || echo 10800)}
 
 # Before anything else: without an engine one sentence says what is missing, and no page of Ansible's follows it.
 tools/docker_engine.sh || exit 1
