@@ -91,6 +91,7 @@ class Running:
     def files(self, folder: str = "") -> list[str]:
         """Return the names in the job's directory on the server's disk, none while the server is away."""
         try:
+            # A directory that is not there yet has no files.
             return self.lab.server.sh(f"ls -A {self.directory}/{folder} 2>/dev/null || true", 30).split()
         except (AssertionError, subprocess.TimeoutExpired):
             return []
