@@ -1,0 +1,132 @@
+"""Ansible module: several small files of root's in one task."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = """
+module: write_files
+short_description: Writes several small files in one task
+description:
+  - Each file is replaced as a whole and atomically; it belongs to root.
+  - A task costs a slow board a second or two before it does anything, and C(template) is two of them. So what a role
+    writes is written at once. Folders that are missing are made.
+options:
+  files:
+    description: What is written, in this order.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Where. Absolute.
+        type: path
+        required: true
+      content:
+        description: All of the file's text.
+        type: str
+        required: true
+      mode:
+        description: Its permissions, in octal.
+        type: str
+        default: "0644"
+      backup:
+        description: Whether what was there before is kept beside it, under a name with the time.
+        type: bool
+        default: false
+      keep:
+        description: Whether the text of a file that is there already stays as it is.
+        type: bool
+        default: false
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+"""
+
+RETURN = """
+written:
+  description: The paths of the files that were written, or would be in check mode.
+  returned: always
+  type: list
+"""
+
+FILE = {
+    "path": {"type": "path", "required": True},
+    "content": {"type": "str", "required": True},
+    "mode": {"type": "str", "default": "0644"},
+    "backup": {"type": "bool", "default": False},
+    "keep": {"type": "bool", "default": False},
+}
+
+
+def content_of(path: Path) -> bytes | None:
+    """The file's bytes; None where there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def make_folder(path: Path) -> None:
+    """Like ``mkdir -p``, with permissions that do not depend on the umask."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir()
+        path.chmod(0o755)
+
+
+def write(module: AnsibleModule, wanted: dict[str, Any]) -> dict[str, str] | None:
+    """Brings one file up to date.
+
+    Returns:
+        Its difference, as Ansible shows it; None where it was as wanted.
+    """
+    path = wanted["path"]
+    before = content_of(Path(path))
+    after = before if before is not None and wanted["keep"] else wanted["content"].encode()
+    attributes = module.load_file_common_arguments({"path": path, "mode": wanted["mode"], "owner": "0", "group": "0"})
+    if before == after:
+        changed = module.set_fs_attributes_if_different(attributes, changed=False)
+        return {"before_header": path, "after_header": f"{path} (mode {wanted['mode']})"} if changed else None
+    if not module.check_mode:
+        make_folder(Path(path).parent)
+        if wanted["backup"] and before is not None:
+            module.backup_local(path)
+        handle, partial = tempfile.mkstemp(dir=module.tmpdir)
+        with os.fdopen(handle, "wb") as file:
+            file.write(after)
+        module.atomic_move(partial, path)
+        module.set_fs_attributes_if_different(attributes, changed=True)
+    return {
+        "before_header": path,
+        "after_header": path,
+        "before": (before or b"").decode(errors="replace"),
+        "after": wanted["content"],
+    }
+
+
+def main() -> None:
+    """Runs the module."""
+    module = AnsibleModule(
+        argument_spec={"files": {"type": "list", "elements": "dict", "required": True, "options": FILE}},
+        supports_check_mode=True,
+    )
+    differences: dict[str, dict[str, str]] = {}
+    for wanted in module.params["files"]:
+        try:
+            if difference := write(module, wanted):
+                differences[wanted["path"]] = difference
+        except OSError as error:
+            module.fail_json(msg=f"{wanted['path']} cannot be written: {error.strerror}", written=list(differences))
+    module.exit_json(changed=bool(differences), written=list(differences), diff=list(differences.values()))
+
+
+if __name__ == "__main__":
+    main()

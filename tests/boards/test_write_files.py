@@ -1,0 +1,114 @@
+"""The module that writes a role's files in one task."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# What is written belongs to root.
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to root")
+
+
+def write(*files: dict[str, Any], check: bool = False, code: int = 0) -> dict[str, Any]:
+    """Run the module as Ansible does on a board, without Ansible around it."""
+    arguments = {"files": files, "_ansible_check_mode": check, "_ansible_diff": True}
+    done = subprocess.run(
+        [sys.executable, ROOT / "playbooks/library/write_files.py"],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == code, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_files_and_the_folders_that_they_lack(tmp_path: Path) -> None:
+    old = os.umask(0o077)
+    try:
+        first, second = tmp_path / "a/b/first", tmp_path / "second"
+        said = [{"path": str(first), "content": "1\n"}, {"path": str(second), "content": "ä\n", "mode": "0755"}]
+
+        answer = write(*said)
+    finally:
+        os.umask(old)
+
+    assert answer["changed"] is True
+    assert answer["written"] == [str(first), str(second)]
+    assert first.read_text() == "1\n"
+    assert second.read_text() == "ä\n"
+    assert [mode(path) for path in (first, second, first.parent, first.parent.parent)] == [0o644, 0o755, 0o755, 0o755]
+    again = write(*said)
+    assert (again["changed"], again["written"], again["diff"]) == (False, [], [])
+
+
+def test_only_what_differs_is_written(tmp_path: Path) -> None:
+    same, other, loose = (tmp_path / name for name in ("same", "other", "loose"))
+    for path in (same, other, loose):
+        path.write_text("as it was\n")
+    loose.chmod(0o666)
+    untouched = same.stat()
+
+    answer = write(
+        {"path": str(same), "content": "as it was\n"},
+        {"path": str(other), "content": "new\n"},
+        {"path": str(loose), "content": "as it was\n"},
+    )
+
+    assert answer["written"] == [str(other), str(loose)]
+    assert (answer["diff"][0]["before"], answer["diff"][0]["after"]) == ("as it was\n", "new\n")
+    assert mode(loose) == 0o644
+    assert (same.stat().st_ino, same.stat().st_mtime_ns) == (untouched.st_ino, untouched.st_mtime_ns)
+
+
+def test_check_mode_says_what_would_be_written_and_writes_nothing(tmp_path: Path) -> None:
+    there, new = tmp_path / "there", tmp_path / "folder/new"
+    there.write_text("as it was\n")
+
+    answer = write({"path": str(there), "content": "x"}, {"path": str(new), "content": "y"}, check=True)
+
+    assert answer["written"] == [str(there), str(new)]
+    assert answer["changed"] is True
+    assert there.read_text() == "as it was\n"
+    assert list(tmp_path.iterdir()) == [there]
+
+
+def test_what_is_kept_and_what_is_backed_up(tmp_path: Path) -> None:
+    kept, replaced, fresh = (tmp_path / name for name in ("kept", "replaced", "fresh"))
+    kept.write_text("mine\n")
+    replaced.write_text("old\n")
+
+    answer = write(
+        {"path": str(kept), "content": "yours\n", "keep": True},
+        {"path": str(replaced), "content": "new\n", "backup": True},
+        {"path": str(fresh), "content": "new\n", "keep": True, "backup": True},
+    )
+
+    assert answer["written"] == [str(replaced), str(fresh)]
+    assert kept.read_text() == "mine\n"
+    assert sorted(path.name.split(".")[0] for path in tmp_path.iterdir()) == ["fresh", "kept", "replaced", "replaced"]
+    (backup,) = tmp_path.glob("replaced.*")
+    assert backup.read_text() == "old\n"
+
+
+def test_where_nothing_can_be_written_it_says_where(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    answer = write({"path": str(tmp_path / "file/below"), "content": ""}, code=1)
+
+    assert answer["msg"] == f"{tmp_path}/file/below cannot be written: Not a directory"
+    assert "Traceback" not in json.dumps(answer)
