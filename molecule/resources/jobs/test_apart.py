@@ -1,4 +1,4 @@
-"""Jobs where the manager is not the server of the share, this machine has no engine, or somebody presses Ctrl-C."""
+"""Jobs where the manager is not the server of the share, this machine has no engine, or that do not go well."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ import time
 def process(block, context):
     time.sleep(6)
     return block[["carrier", "flight"]]
+"""
+
+
+# In one chunk alone: of several that fail at once, the first to be heard of is told.
+FAILING = """
+def process(block, context):
+    return block.assign(c=block["nothing"]) if context.chunk == 2 else block
 """
 
 
@@ -77,3 +84,13 @@ def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
     first = [attempt for attempt in attempts if attempt["ended"] < max(a["started"] for a in attempts)]
     assert first
     assert len({attempt["chunk"] for attempt in attempts}) == len(attempts) == 6
+
+
+def test_a_processor_that_fails_is_told_as_on_one_machine(desk: Desk) -> None:
+    (desk.place / "failing.py").write_text(FAILING)
+    job = f"failing-{os.getpid()}"
+    said: dict[str, Any] = {"processor": "./failing.py", "chunks": 3, "workers": 1}
+
+    swarm, local = (desk.run(engine, job, **said) for engine in ("swarm", "local"))
+
+    assert swarm.message == local.message

@@ -62,42 +62,36 @@ def test_chunks_are_spread_as_reserved(desk: Desk, reached: Lab) -> None:
     assert reached.left(run.report["job_id"]) == ""
 
 
-BAD = "a,b\n" + "1,2\n" * 9000 + "1,2,3\n" + "1,2\n" * 9000
-# In one chunk alone: of several that fail at once, the first to be heard of is told.
-FAILING = """
-def process(block, context):
-    return block.assign(c=block["nothing"]) if context.chunk == 2 else block
-"""
 MISTAKES: dict[str, dict[str, Any]] = {
     "a processor that is not there": {"processor": "./nowhere.py"},
     "a column that is not there": {
         "processor": "aggregate",
         "options": {"group_by": ["nobody"], "metrics": {"b": "sum"}},
     },
-    "a bad record": {"input": "bad.csv"},
-    "a processor that fails": {"processor": "./failing.py"},
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_same_message_as_on_one_machine(desk: Desk, mistake: str) -> None:
-    (desk.place / "bad.csv").write_text(BAD)
-    (desk.place / "failing.py").write_text(FAILING)
     job = f"mistake-{os.getpid()}-{list(MISTAKES).index(mistake)}"
 
-    swarm, local = (desk.run(engine, job, chunks=3, workers=1, **MISTAKES[mistake]) for engine in ("swarm", "local"))
+    swarm, local = (desk.run(engine, job, chunks=3, **MISTAKES[mistake]) for engine in ("swarm", "local"))
 
     assert swarm.message == local.message
 
 
-def test_bad_records_are_set_aside_and_nothing_is_sent_twice(desk: Desk) -> None:
-    (desk.place / "bad.csv").write_text(f"{uuid.uuid4()},b\n{BAD}")
-    said: dict[str, Any] = {"input": "bad.csv", "on_error": "quarantine", "chunks": 2, "processor": "transform"}
+def test_a_bad_record_is_refused_or_set_aside_and_nothing_is_sent_twice(desk: Desk) -> None:
+    rows = "1,2\n" * 9000
+    (desk.place / "bad.csv").write_text(f"{uuid.uuid4()},b\n{rows}1,2,3\n{rows}")
+    said: dict[str, Any] = {"input": "bad.csv", "chunks": 2, "processor": "transform"}
+    job = f"bad-{os.getpid()}"
 
-    first, second = desk.run("swarm", **said), desk.run("swarm", **said)
+    refused = desk.run("swarm", job, **said)
+    aside = desk.run("swarm", on_error="quarantine", **said)
 
-    assert first.files == second.files == desk.run("local", **said).files
-    assert first.files["rejected.csv"].count(b"\n") == 2
-    assert "Send the input" in first.output
-    assert "Send the" not in second.output
-    assert "Build" not in second.output
+    assert refused.message == desk.run("local", job, **said).message
+    assert aside.files == desk.run("local", on_error="quarantine", **said).files
+    assert aside.files["rejected.csv"].count(b"\n") == 2
+    assert "Send the input" in refused.output
+    assert "Send the" not in aside.output
+    assert "Build" not in aside.output
