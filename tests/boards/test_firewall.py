@@ -110,7 +110,7 @@ def usable(backend: str) -> bool:
         return False
 
 
-# Boards have the nft backend, the lab's kernel knows only the legacy one: here both, in a network of their own.
+# Boards of today have the nft backend, some older ones the legacy one: here both, in a network of their own.
 @pytest.mark.parametrize("backend", ["nft", "legacy"])
 def test_both_backends_of_iptables_take_the_rules(tmp_path: Path, backend: str) -> None:
     if not usable(backend):
