@@ -43,6 +43,8 @@ echo
 if [ "$code" = 0 ]; then
     echo "molecule: $scenario scenario passed"
 else
-    echo "molecule: $scenario scenario FAILED, see above; what Ansible said is in .lab/$scenario.log too" >&2
+    echo "What failed (all that Ansible said: .lab/$scenario.log):"
+    grep -E '(fatal|failed|unreachable): \[|FAILED|"E  ' ".lab/$scenario.log" | cut -c 1-600 | tail -n 40
+    echo "molecule: $scenario scenario FAILED, see above" >&2
 fi
 exit "$code"
