@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from contextlib import closing
@@ -332,6 +333,28 @@ def test_a_look_ends_when_nothing_is_left(scripts: Scripts, engine: RecordedEngi
 
     assert answer["slots"] == {"running": [], "waiting": [], "stopped": []}
     assert len(engine.asked) == 2
+
+
+def test_what_is_new_is_told_in_time_and_a_failure_at_once(
+    scripts: Scripts, engine: RecordedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.show("waiting")
+    done = [task["Slot"] for task in recorded("waiting")["tasks"] if task["Status"]["State"] == "complete"]
+    process(scripts, 24)
+    clock = itertools.count(100.0, 2.0)
+    monkeypatch.setattr(look.time, "monotonic", lambda: next(clock))
+
+    answer = looked(engine, scripts, *done, wait=5)
+
+    assert [receipt["chunk"] for receipt in answer["receipts"]] == [24]
+    assert len(engine.asked) == 1 + 3
+
+    path = scripts.job / "receipts/000024-0001.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "error"}))
+    answer = looked(engine, scripts, *done, wait=5)
+
+    assert [receipt["status"] for receipt in answer["receipts"]] == ["error"]
+    assert len(engine.asked) == 1 + 3 + 1 + 1
 
 
 def test_a_look_ends_after_its_time(scripts: Scripts, engine: RecordedEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ JOBS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("processor", JOBS)
 def test_the_same_bytes_as_on_one_machine(desk: Desk, processor: str) -> None:
     (desk.place / "mine.py").write_text(MINE)
-    said = JOBS[processor] | {"processor": processor, "chunks": 3}
+    said = JOBS[processor] | {"processor": processor, "chunks": 2}
 
     assert desk.run("swarm", **said).files == desk.run("local", **said).files
 
@@ -75,7 +75,7 @@ MISTAKES: dict[str, dict[str, Any]] = {
 def test_the_same_message_as_on_one_machine(desk: Desk, mistake: str) -> None:
     job = f"mistake-{os.getpid()}-{list(MISTAKES).index(mistake)}"
 
-    swarm, local = (desk.run(engine, job, chunks=3, **MISTAKES[mistake]) for engine in ("swarm", "local"))
+    swarm, local = (desk.run(engine, job, chunks=2, **MISTAKES[mistake]) for engine in ("swarm", "local"))
 
     assert swarm.message == local.message
 

@@ -71,13 +71,18 @@ def digest(archive: Path) -> str:
     return found.hexdigest()
 
 
+def told_of(archive: Path) -> str:
+    """Return the archive's sha256 and layers, as JSON."""
+    return json.dumps({"sha256": digest(archive), "layers": layers(archive)})
+
+
 def main(name: str, base: str, context: Path, archive: Path, lock: Path) -> None:
     """Make the archive."""
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         build(name, base, context)
         pack(name, archive)
-    print(json.dumps({"sha256": digest(archive), "layers": layers(archive)}))
+    print(told_of(archive))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ module: processing_job_look
 short_description: Look at a round of a csvswarm job
 description:
   - Reads the receipts in the job directory as the owner of the share, and Swarm's task list from the local engine.
-  - Returns when something is new, or after O(wait) seconds. Changes nothing.
+  - Returns when every chunk has a receipt, when one has failed or stopped, or after O(wait) seconds. Changes nothing.
 options:
   job:
     description: The job's directory on the share.
@@ -42,7 +42,7 @@ options:
     elements: int
     default: []
   wait:
-    description: How many seconds to wait for something new.
+    description: How many seconds to look for before what is new is told.
     type: float
     default: 5
 author: csvswarm
@@ -81,7 +81,7 @@ logs:
   type: list
 """
 
-PAUSE = 0.5
+PAUSE = 1.0
 #: States of a Swarm task that is on its way to a container, or in one.
 STARTING = ("assigned", "accepted", "preparing", "ready", "starting", "running")
 WAITING = ("new", "allocated", "pending")
@@ -197,7 +197,10 @@ def read_logs(job: Path, number: int, slots: dict[int, int]) -> list[dict[str, A
 
 
 def look(engine: Engine, job: Path, services: dict[int, str], known: list[int], wait: float) -> dict[str, Any]:
-    """Return the module's answer, as soon as a receipt is new or a slot has stopped."""
+    """Return the module's answer: at once where that changes how the round goes on, else after `wait` seconds.
+
+    For a module to be called once more costs a small board more than all it does.
+    """
     rounds = {number: json.loads((job / f"round-{number:04d}.json").read_text()) for number in sorted(services)}
     planned = rounds[min(rounds)]
     chunks = planned["chunks"]
@@ -215,7 +218,8 @@ def look(engine: Engine, job: Path, services: dict[int, str], known: list[int], 
         receipts = read_receipts(job, planned["generation"], chunks, set(known))
         left = set(chunks) - set(known) - {receipt["chunk"] for receipt in receipts}
         found = slots(tasks, left)
-        if receipts or found["stopped"] or not left or time.monotonic() > until:
+        failed = any(receipt["status"] == "error" for receipt in receipts)
+        if failed or found["stopped"] or not left or time.monotonic() > until:
             logs = [
                 log
                 for number, one in rounds.items()
