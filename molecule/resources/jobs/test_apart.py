@@ -86,11 +86,20 @@ def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
     assert len({attempt["chunk"] for attempt in attempts}) == len(attempts) == 6
 
 
-def test_a_processor_that_fails_is_told_as_on_one_machine(desk: Desk) -> None:
-    (desk.place / "failing.py").write_text(FAILING)
-    job = f"failing-{os.getpid()}"
-    said: dict[str, Any] = {"processor": "./failing.py", "chunks": 3, "workers": 1}
+FAILURES: dict[str, dict[str, Any]] = {
+    "a processor that fails": {"processor": "./failing.py"},
+    "a column that is not there": {
+        "processor": "aggregate",
+        "options": {"group_by": ["nobody"], "metrics": {"b": "sum"}},
+    },
+}
 
-    swarm, local = (desk.run(engine, job, **said) for engine in ("swarm", "local"))
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_is_told_as_on_one_machine(desk: Desk, failure: str) -> None:
+    (desk.place / "failing.py").write_text(FAILING)
+    job = f"failing-{os.getpid()}-{list(FAILURES).index(failure)}"
+
+    swarm, local = (desk.run(engine, job, chunks=3, workers=1, **FAILURES[failure]) for engine in ("swarm", "local"))
 
     assert swarm.message == local.message

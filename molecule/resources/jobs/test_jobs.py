@@ -62,20 +62,10 @@ def test_chunks_are_spread_as_reserved(desk: Desk, reached: Lab) -> None:
     assert reached.left(run.report["job_id"]) == ""
 
 
-MISTAKES: dict[str, dict[str, Any]] = {
-    "a processor that is not there": {"processor": "./nowhere.py"},
-    "a column that is not there": {
-        "processor": "aggregate",
-        "options": {"group_by": ["nobody"], "metrics": {"b": "sum"}},
-    },
-}
+def test_a_processor_that_is_not_there_is_told_as_on_one_machine(desk: Desk) -> None:
+    job = f"nowhere-{os.getpid()}"
 
-
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_the_same_message_as_on_one_machine(desk: Desk, mistake: str) -> None:
-    job = f"mistake-{os.getpid()}-{list(MISTAKES).index(mistake)}"
-
-    swarm, local = (desk.run(engine, job, chunks=2, **MISTAKES[mistake]) for engine in ("swarm", "local"))
+    swarm, local = (desk.run(engine, job, processor="./nowhere.py") for engine in ("swarm", "local"))
 
     assert swarm.message == local.message
 

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 #: Wheels built for older systems run on newer ones, but pip has to be told each of them.
@@ -79,14 +80,17 @@ def main(root: Path, context: Path, machine: str, python: str) -> None:
     shutil.rmtree(context, ignore_errors=True)
     wheels = context / "wheels"
     wheels.mkdir(parents=True)
-    fetch_wheels(root / "requirements/image.txt", wheels, machine, python)
+    # Two at a time: most of it is unpacking and checking.
+    with ThreadPoolExecutor() as both:
+        fetched = both.submit(fetch_compiler, root / "requirements/kernel.txt", context.parent)
+        fetch_wheels(root / "requirements/image.txt", wheels, machine, python)
     for path in (root / "files/docker").iterdir():
         if path.is_file():
             shutil.copy(path, context)
     only_sources = shutil.ignore_patterns("__pycache__", "*.md", "built")
     shutil.copytree(root / "files/processors", context / "processors", ignore=only_sources)
     shutil.copytree(root / "scripts", context / "scripts", ignore=only_sources)
-    if (zig := fetch_compiler(root / "requirements/kernel.txt", context.parent)) is not None:
+    if (zig := fetched.result()) is not None:
         build_kernel(context / "scripts", machine, zig)
 
 
