@@ -17,6 +17,7 @@ if ! command -v rsync >/dev/null; then
 fi
 
 rm -f "$times"
+unset "${!MOLECULE_@}"  # of a shell in which steps were run by hand: another checkout's, perhaps
 molecule test --scenario-name "$scenario" &
 running=$!
 (
@@ -44,7 +45,7 @@ if [ "$code" = 0 ]; then
     echo "molecule: $scenario scenario passed"
 else
     echo "What failed (all that Ansible said: .lab/$scenario.log):"
-    grep -E '(fatal|failed|unreachable): \[|FAILED|"E  ' ".lab/$scenario.log" | cut -c 1-600 | tail -n 40
+    grep -E '(fatal|failed|unreachable): \[|FAILED|"E  ' ".lab/$scenario.log" 2>/dev/null | cut -c 1-600 | tail -n 40
     echo "molecule: $scenario scenario FAILED, see above" >&2
 fi
 exit "$code"
