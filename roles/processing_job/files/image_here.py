@@ -20,7 +20,7 @@ import image_archive
 import image_context
 
 
-def told_of(kept: Path) -> str | None:
+def known_of(kept: Path) -> str | None:
     """Return what was told of an archive when it was made; None when it is not there, or not as it was."""
     try:
         text = Path(f"{kept}.json").read_text()
@@ -55,7 +55,7 @@ def main(name: str, base: str, root: Path, context: Path, machine: str, python: 
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / ".image.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        told = told_of(kept)
+        told = known_of(kept)
         if told is None:
             archive = make(name, base, root, context, machine, python)
             told = image_archive.told_of(archive)
