@@ -80,6 +80,15 @@ test: lint  ## run every check and every test, on virtual boards too
 	@$(MAKE) molecule | tee .lab/molecule.said
 	@for step in unit unit-newer molecule; do echo "$$step: $$(tail -n 1 .lab/$$step.said)"; done
 
+# Files that differ from HEAD; what was deleted cannot be linted.
+CHANGED = $(shell git diff --name-only --diff-filter=d HEAD -- '*.py'; git ls-files --others --exclude-standard -- '*.py')
+
+.PHONY: quick
+quick: setup-dev  ## lint changed Python files, run one test file (T=tests/data_plane/test_exact.py)
+	$(if $(CHANGED),ruff check $(CHANGED))
+	$(if $(CHANGED),ruff format --check $(CHANGED))
+	$(if $(T),python -m pytest --numprocesses=0 -q $(T))
+
 .PHONY: lint
 lint: lint-python lint-ansible  ## run the checks only
 
