@@ -58,6 +58,14 @@ bench-plots: setup setup-bench  ## draw docs/images (SIZES=10MB,30MB CHUNKS=1,10
 setup-bench:
 	@$(or $(PYTHON),exit 1;) tools/environment.py .venv-bench bench
 
+##### documentation
+
+.PHONY: docs
+docs:  ## build the documentation as a site in .site (strict: a dead link or an unlisted page is an error)
+	@$(or $(PYTHON),exit 1;) tools/environment.py .venv-docs docs
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --clean
+	@echo "docs: .site/index.html"
+
 ##### boards
 
 .PHONY: lab lab-down molecule
@@ -74,7 +82,7 @@ molecule: setup-dev  ## prove site.yml on virtual boards (S=apart, S=faults: ano
 
 # Molecule says much: the closing lines of the others are said once more after its result.
 .PHONY: test
-test: lint  ## run every check and every test, on virtual boards too
+test: lint docs  ## run every check and every test, on virtual boards too
 	@$(MAKE) unit | tee .lab/unit.said
 	@$(MAKE) unit-newer | tee .lab/unit-newer.said
 	@$(MAKE) molecule | tee .lab/molecule.said

@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
-INCLUDES = {"runtime": ("runtime",), "dev": ("runtime", "dev"), "bench": ("bench",), "fuzz": ("fuzz",)}
+INCLUDES = {"runtime": ("runtime",), "dev": ("runtime", "dev"), "bench": ("bench",), "fuzz": ("fuzz",), "docs": ("docs",)}
 
 
 def digest(venv: Path, lock: Path) -> str:

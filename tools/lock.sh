@@ -18,6 +18,7 @@ compile runtime $everywhere "$@"
 compile dev -c runtime.txt $everywhere "$@"
 compile bench -c runtime.txt $everywhere "$@"
 compile kernel $everywhere "$@"
+compile docs $everywhere "$@"
 compile fuzz -c runtime.txt -c dev.txt $everywhere "$@"
 # No conditions in this one: pip would judge them by the control node's own Python.
 compile image -c runtime.txt --python-version 3.13 --python-platform linux "$@"
