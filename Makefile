@@ -63,7 +63,7 @@ setup-bench:
 .PHONY: docs
 docs:  ## build the documentation as a site in .site (strict: a dead link or an unlisted page is an error)
 	@$(or $(PYTHON),exit 1;) tools/environment.py .venv-docs docs
-	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --clean
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --clean 2>&1 | sed '/^INFO/d'
 	@echo "docs: .site/index.html"
 
 ##### boards
