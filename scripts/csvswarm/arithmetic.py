@@ -46,26 +46,16 @@ def evaluate(node: Node, columns: Mapping[str, Any]) -> Any:
 
 
 def apply(name: str, values: list[Any], literals: dict[str, Any]) -> Any:
-    """Return what one operation makes of its operands."""
-    if name in _ARITHMETIC:
-        return _arithmetic(name, *values)
-    if name == "compare":
-        pairs = zip(literals["operators"], values, values[1:], strict=False)
-        return reduce(operator.and_, [_compared(sign, left, right) for sign, left, right in pairs])
-    if name in ("and", "or"):
-        return reduce(operator.and_ if name == "and" else operator.or_, [_truth(name, value) for value in values])
-    if name == "not":
-        value = _truth(name, values[0])
-        return not value if is_constant(value) else ~value
-    if name in ("neg", "pos"):
-        return -_number(name, values[0]) if name == "neg" else _number(name, values[0])
+    """Return the result of one operation."""
+    if name in _OPERATORS:
+        return _OPERATORS[name](name, *values, **literals)
     if name in _FUNCTIONS:
         return _constant(_FUNCTIONS[name](*[_number(f"{name}()", value) for value in values]))
     if any(isinstance(value, np.ndarray) for value in values):
         raise NeedsPandas
     if is_constant(values[0]):
-        raise OptionError(f"{name} takes a column, and not the constant {values[0]!r}")
-    from .columnwise import call  # imports pandas
+        raise OptionError(f"{name} takes a column, and not the constant {values[0]!r:.200}")
+    from .series_methods import call  # imports pandas
 
     return call(name, values, literals)
 
@@ -76,11 +66,11 @@ def is_constant(value: Any) -> bool:
 
 
 def kind_of(value: Any) -> str:
-    """Return int, float, bool, text, timestamp, duration or pieces (lists of texts)."""
+    """Return int, float, bool, text, timestamp, duration or list (of texts)."""
     if is_constant(value):
         return _CONSTANTS[type(value)]
     kind: str = value.dtype.kind
-    return _KINDS[kind] if kind in _KINDS else "text" if value.dtype == "str" else "pieces"
+    return _KINDS.get(kind) or ("text" if value.dtype == "str" else "list")
 
 
 def _number(name: str, value: Any) -> Any:
@@ -106,7 +96,7 @@ def _arithmetic(name: str, left: Any, right: Any) -> Any:
         if name in ("//", "%"):
             return _divided(name, left, right)
         if name == "**" and kind_of(left) == kind_of(right) == "int" and not (is_constant(right) or is_plain(right)):
-            from .columnwise import raised  # imports pandas
+            from .series_methods import raised  # imports pandas
 
             return raised(left, right)
     elif (name, *kinds) not in _OTHER:
@@ -134,7 +124,7 @@ def bounded(value: Any) -> Any:
         if len(value) > MAX_TEXT:
             raise OptionError(f"a text grows beyond {MAX_TEXT} characters")
         return value
-    from .columnwise import bounded_texts  # imports pandas
+    from .string_methods import bounded_texts  # imports pandas
 
     return bounded_texts(value)
 
@@ -169,20 +159,42 @@ def _constant(value: Any) -> Any:
 
 
 def _divided(name: str, left: Any, right: Any) -> Any:
-    """Return `//` or `%`. For integers pandas makes floats of a block in which there is a division by zero, and only
-    of that: here such a result is missing, in a column of Int64."""
+    """Return `//` or `%`.
+
+    pandas returns floats for integers when there is a zero among the divisors of a block. Here the result of a division
+    by zero is missing, and the column is Int64 in every block.
+    """
     if is_constant(right) and right != 0:
         return _ARITHMETIC[name](left, right)
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
         raise NeedsPandas
     if kind_of(left) == kind_of(right) == "int":
-        from .columnwise import integers_divided  # imports pandas
+        from .series_methods import integers_divided  # imports pandas
 
         return integers_divided(_ARITHMETIC[name], left, right)
     return _ARITHMETIC[name](left, right)
 
 
-def _compared(sign: str, left: Any, right: Any) -> Any:
+def _chain(_: str, *values: Any, operators: tuple[str, ...]) -> Any:
+    """Return whether each value compares to the next one."""
+    pairs = zip(operators, values, values[1:], strict=False)
+    return reduce(operator.and_, [compare(sign, left, right) for sign, left, right in pairs])
+
+
+def _link(name: str, *values: Any) -> Any:
+    return reduce(operator.and_ if name == "and" else operator.or_, [_truth(name, value) for value in values])
+
+
+def _not(name: str, value: Any) -> Any:
+    return not value if is_constant(_truth(name, value)) else ~value
+
+
+def _signed(name: str, value: Any) -> Any:
+    return -_number("-", value) if name == "neg" else _number("+", value)
+
+
+def compare(sign: str, left: Any, right: Any) -> Any:
+    """Return a comparison, row by row; what is missing compares as in pandas."""
     kinds = kind_of(left), kind_of(right)
     if not all(kind in (*NUMBERS, "bool") for kind in kinds):
         left, right = _comparable(left, right, *kinds)
@@ -196,7 +208,7 @@ def _comparable(left: Any, right: Any, *kinds: str) -> tuple[Any, Any]:
     for one, other in ((0, 1), (1, 0)):
         pair = [left, right]
         if kinds[one] in ("timestamp", "duration") and isinstance(pair[other], str):
-            from .columnwise import moment  # imports pandas
+            from .series_methods import moment  # imports pandas
 
             pair[other] = moment(pair[other], pair[one])
             return pair[0], pair[1]
@@ -221,3 +233,10 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "!=": operator.ne,
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(np, name) for name in (*FUNCTIONS, "arctan2")}
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(_ARITHMETIC, _arithmetic),
+    **dict.fromkeys(("and", "or"), _link),
+    **dict.fromkeys(("neg", "pos"), _signed),
+    "compare": _chain,
+    "not": _not,
+}

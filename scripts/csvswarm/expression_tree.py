@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,6 +22,7 @@ from .schema import listed
 #: Characters of an expression; operations inside each other.
 MAX_TEXT, MAX_DEPTH = 50_000, 100
 
+_TOO_DEEP = f"is nested too deeply: at most {MAX_DEPTH} operations inside each other."
 _TOKEN = re.compile(
     r"""(?P<text>'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")|`(?P<name>[^`]*)`|(?P<link>[&|])|(?P<blank>\s)|(?P<odd>['"`#@])|.""",
     re.DOTALL,
@@ -87,7 +88,7 @@ def parse(text: str) -> Node:
     except SyntaxError as error:
         raise OptionError(f"cannot be read: {error.msg}, in {shown(text)}.") from error
     except (RecursionError, MemoryError) as error:
-        raise OptionError(f"is nested too deeply: at most {MAX_DEPTH} operations inside each other.") from error
+        raise OptionError(_TOO_DEEP) from error
     except ValueError as error:  # a NUL, half of a surrogate pair, a number of thousands of digits
         raise OptionError(f"cannot be read: {error}, in {shown(text)}.") from error
 
@@ -131,48 +132,14 @@ class _Translator:
         self._quoted, self._text = quoted, text
 
     def node(self, tree: ast.expr, depth: int) -> Node:
+        """Return the node of a tree, `depth` operations below the whole expression."""
         if depth > MAX_DEPTH:
-            raise OptionError(f"is nested too deeply: at most {MAX_DEPTH} operations inside each other.")
-        if isinstance(tree, ast.Constant):
-            return self._constant(tree.value)
-        if isinstance(tree, ast.Name):
-            return Column(self._quoted.get(tree.id, tree.id))
-        if isinstance(tree, ast.UnaryOp):
-            return self._unary(_UNARY[type(tree.op)], self.value(tree.operand, depth + 1))
-        if isinstance(tree, ast.BinOp) and type(tree.op) in _BINARY:
-            nodes = self._values((tree.left, tree.right), depth)
-            return Apply(_BINARY[type(tree.op)], nodes)
-        if isinstance(tree, ast.BoolOp):
-            return Apply("and" if isinstance(tree.op, ast.And) else "or", self._values(tree.values, depth))
-        if isinstance(tree, ast.Compare):
-            return self._comparison(tree, depth)
-        if isinstance(tree, (ast.List, ast.Tuple)):
-            return self._listing(tree, depth)
-        if isinstance(tree, ast.Call):
-            return self._member(tree.func, tree, depth)
-        if isinstance(tree, ast.Attribute):
-            return self._member(tree, None, depth)
+            raise OptionError(_TOO_DEEP)
+        for kind, translate in _TRANSLATIONS:
+            if isinstance(tree, kind):
+                node: Node = translate(self, tree, depth)
+                return node
         raise self._refused()
-
-    def _refused(self) -> OptionError:
-        return OptionError(f"may only compute with columns and values: {shown(self._text)}.")
-
-    def _constant(self, value: Any) -> Constant:
-        if isinstance(value, int) and not -(2**63) <= value <= 2**63:
-            raise OptionError(f"has an integer beyond 64 bits, in {shown(self._text)}.")
-        if isinstance(value, float) and abs(value) == float("inf"):
-            raise OptionError(f"has a number beyond 64 bits, in {shown(self._text)}.")
-        if value is None:
-            raise OptionError(f"has None, which nothing equals: write x.isna(), in {shown(self._text)}.")
-        if not isinstance(value, (bool, int, float, str)):
-            raise self._refused()
-        return Constant(value)
-
-    @staticmethod
-    def _unary(name: str, node: Node) -> Node:
-        if isinstance(node, Constant) and type(node.value) in (int, float) and name in ("neg", "pos"):
-            return Constant(-node.value if name == "neg" else node.value)
-        return Apply(name, (node,))
 
     def value(self, tree: ast.expr, depth: int) -> Node:
         """Return the node of a tree that must not be a list."""
@@ -184,27 +151,58 @@ class _Translator:
     def _values(self, trees: Iterable[ast.expr], depth: int) -> tuple[Node, ...]:
         return tuple(self.value(tree, depth + 1) for tree in trees)
 
-    def _listing(self, tree: ast.List | ast.Tuple, depth: int) -> Constant:
+    def _refused(self) -> OptionError:
+        return OptionError(f"may only compute with columns and values: {shown(self._text)}.")
+
+    def constant(self, tree: ast.Constant, _: int) -> Constant:
+        value = tree.value
+        if isinstance(value, int) and not -(2**63) <= value <= 2**63:
+            raise OptionError(f"has an integer beyond 64 bits, in {shown(self._text)}.")
+        if isinstance(value, float) and abs(value) == float("inf"):
+            raise OptionError(f"has a number beyond 64 bits, in {shown(self._text)}.")
+        if value is None:
+            raise OptionError(f"has None, which nothing equals: write x.isna(), in {shown(self._text)}.")
+        if not isinstance(value, (bool, int, float, str)):
+            raise self._refused()
+        return Constant(value)
+
+    def column(self, tree: ast.Name, _: int) -> Column:
+        return Column(self._quoted.get(tree.id, tree.id))
+
+    def unary(self, tree: ast.UnaryOp, depth: int) -> Node:
+        name, node = _UNARY[type(tree.op)], self.value(tree.operand, depth + 1)
+        if isinstance(node, Constant) and type(node.value) in (int, float) and name in ("neg", "pos"):
+            return Constant(-node.value if name == "neg" else node.value)
+        return Apply(name, (node,))
+
+    def binary(self, tree: ast.BinOp, depth: int) -> Apply:
+        if type(tree.op) not in _BINARY:
+            raise self._refused()
+        return Apply(_BINARY[type(tree.op)], self._values((tree.left, tree.right), depth))
+
+    def link(self, tree: ast.BoolOp, depth: int) -> Apply:
+        return Apply("and" if isinstance(tree.op, ast.And) else "or", self._values(tree.values, depth))
+
+    def listing(self, tree: ast.List | ast.Tuple, depth: int) -> Constant:
         nodes = [self.node(element, depth + 1) for element in tree.elts]
         values = tuple(node.value for node in nodes if isinstance(node, Constant))
         if len(values) < len(nodes) or any(isinstance(value, tuple) for value in values):
             raise OptionError(f"has a list of other things than numbers and texts, in {shown(self._text)}.")
         return Constant(values)
 
-    def _comparison(self, tree: ast.Compare, depth: int) -> Node:
+    def comparison(self, tree: ast.Compare, depth: int) -> Node:
         if not all(type(op) in _COMPARE for op in tree.ops):
             raise self._refused()
         operators = [_COMPARE[type(op)] for op in tree.ops]
         nodes = [self.node(operand, depth + 1) for operand in (tree.left, *tree.comparators)]
         lists = [isinstance(node, Constant) and isinstance(node.value, tuple) for node in nodes]
-        if len(operators) == 1 and lists == [False, True] and operators[0] in ("in", "not in", "==", "!="):
-            found = Apply(".isin", (nodes[0],), (("values", nodes[1].value),))  # type: ignore[union-attr]  # a list
-            return found if operators[0] in ("in", "==") else Apply("not", (found,))
-        if len(operators) == 1 and operators[0] in ("in", "not in") and not lists[0]:
-            text = nodes[1].value if isinstance(nodes[1], Constant) else None
-            if isinstance(text, str):  # as in pandas: a text is a list of one
-                found = Apply(".isin", (nodes[0],), (("values", (text,)),))
-                return found if operators[0] == "in" else Apply("not", (found,))
+        if len(operators) == 1 and operators[0] in ("in", "not in", "==", "!=") and not lists[0]:
+            values = nodes[1].value if isinstance(nodes[1], Constant) else None
+            if isinstance(values, str) and "in" in operators[0]:  # as in pandas: a text is a list of one
+                values = (values,)
+            if isinstance(values, tuple):
+                found = Apply(".isin", (nodes[0],), (("values", values),))
+                return found if operators[0] in ("in", "==") else Apply("not", (found,))
         if any(lists) or "in" in operators or "not in" in operators:
             raise OptionError(
                 f"may look for a column's values only in a list like [1, 2], on the right of in, not in, == or !=: "
@@ -212,35 +210,41 @@ class _Translator:
             )
         return Apply("compare", tuple(nodes), (("operators", tuple(operators)),))
 
-    def _member(self, func: ast.expr, call: ast.Call | None, depth: int) -> Apply:
-        nodes: list[Node] = []
-        if isinstance(func, ast.Name) and func.id not in self._quoted:
-            name = func.id
-            if name not in MEMBERS:
-                functions = sorted(name for name in MEMBERS if not name.startswith("."))
-                raise OptionError(f"calls {name}(), but knows only {', '.join(functions)}.")
-        elif isinstance(func, ast.Attribute):
-            name, inner = f".{func.attr}", func.value
-            if isinstance(inner, ast.Attribute) and inner.attr in ACCESSORS:
-                name, inner = f".{inner.attr}{name}", inner.value
-            if name not in MEMBERS:
-                raise self._unknown(name)
-            nodes += self._values((inner,), depth)
-        else:
-            raise self._refused()
-        member = MEMBERS[name]
-        if member.called != (call is not None):
-            right = f"{name}()" if member.called else name
-            raise OptionError(f"has to call {right} that way, with{'' if member.called else 'out'} parentheses.")
-        given = self._given(name, member.parameters, call) if call else {}
+    def call(self, tree: ast.Call, depth: int) -> Apply:
+        name, nodes = self._callee(tree.func, depth)
+        if not MEMBERS[name].called:
+            raise OptionError(f"calls {name}: leave out the parentheses, in {shown(self._text)}.")
+        given = self._given(name, MEMBERS[name].parameters, tree)
         literals = []
-        for parameter in member.parameters:
-            tree = given.get(parameter.name)
+        for parameter in MEMBERS[name].parameters:
+            argument = given.get(parameter.name)
             if parameter.kind == "value":
-                nodes += self._values((tree,), depth) if tree else [Constant(None)]
+                nodes += (self.value(argument, depth + 1) if argument else Constant(None),)
             else:
-                literals.append((parameter.name, self._literal(name, parameter, tree, depth)))
-        return Apply(name, tuple(nodes), tuple(literals))
+                literals.append((parameter.name, self._literal(name, parameter, argument, depth)))
+        return Apply(name, nodes, tuple(literals))
+
+    def attribute(self, tree: ast.Attribute, depth: int) -> Apply:
+        name, nodes = self._callee(tree, depth)
+        if MEMBERS[name].called:
+            raise OptionError(f"has to call {name}(), with parentheses, in {shown(self._text)}.")
+        return Apply(name, nodes)
+
+    def _callee(self, func: ast.expr, depth: int) -> tuple[str, tuple[Node, ...]]:
+        """Return (a name of `MEMBERS`, the column whose method it is, none for a function)."""
+        if isinstance(func, ast.Name) and func.id not in self._quoted:
+            if func.id not in MEMBERS:
+                functions = sorted(name for name in MEMBERS if not name.startswith("."))
+                raise OptionError(f"calls {func.id}(), but knows only {', '.join(functions)}.")
+            return func.id, ()
+        if not isinstance(func, ast.Attribute):
+            raise self._refused()
+        name, inner = f".{func.attr}", func.value
+        if isinstance(inner, ast.Attribute) and inner.attr in ACCESSORS:
+            name, inner = f".{inner.attr}{name}", inner.value
+        if name not in MEMBERS:
+            raise self._unknown(name)
+        return name, self._values((inner,), depth)
 
     def _unknown(self, name: str) -> OptionError:
         accessor, _, _ = name[1:].rpartition(".")
@@ -275,15 +279,19 @@ class _Translator:
             return parameter.default
         node = self.node(tree, depth + 1)
         value = node.value if isinstance(node, Constant) else None
-        kind = {"text": str, "int": int, "bool": bool, "list": tuple}.get(parameter.kind)
-        fits = type(value) is kind if kind else any(value is c or value == c for c in parameter.choices)
-        wish = (
-            f"one of {', '.join(map(repr, parameter.choices))}" if parameter.choices else f"a literal {parameter.kind}"
-        )
-        if fits and parameter.kind == "int" and not parameter.low <= value <= parameter.high:
-            fits, wish = False, f"{parameter.low} to {parameter.high}"
-        if fits and parameter.kind == "text" and len(value) > parameter.high:
-            fits, wish = False, f"a text of at most {parameter.high} characters"
-        if not fits:
-            raise OptionError(f"gives {name}() an argument {parameter.name} that is not {wish}.")
+        if not parameter.takes(value):
+            raise OptionError(f"gives {name}() an argument {parameter.name} that is not {parameter.wanted()}.")
         return value
+
+
+_TRANSLATIONS: tuple[tuple[Any, Callable[..., Any]], ...] = (
+    (ast.Constant, _Translator.constant),
+    (ast.Name, _Translator.column),
+    (ast.UnaryOp, _Translator.unary),
+    (ast.BinOp, _Translator.binary),
+    (ast.BoolOp, _Translator.link),
+    (ast.Compare, _Translator.comparison),
+    ((ast.List, ast.Tuple), _Translator.listing),
+    (ast.Call, _Translator.call),
+    (ast.Attribute, _Translator.attribute),
+)

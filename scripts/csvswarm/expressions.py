@@ -58,8 +58,8 @@ class Expression:
 
             dtype = {"int": "int64", "float": "float64", "bool": "bool", "text": "str"}[kind_of(value)]
             return pd.Series(value, index=frame.index, dtype=dtype)
-        if kind_of(value) == "pieces":
-            raise OptionError(f"{self._where}: {shown(self._text)} gives lists of texts: choose one with .str.get().")
+        if kind_of(value) == "list":
+            raise OptionError(f"{self._where}: {shown(self._text)} gives lists: choose an element with .str.get().")
         return value
 
     def mask(self, frame: Any) -> npt.NDArray[np.bool_]:

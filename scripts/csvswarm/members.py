@@ -18,7 +18,7 @@ DTYPES = {
     **dict.fromkeys(("float", "float64"), "float64"),
     **dict.fromkeys(("str", "string", "object", "text"), "str"),
     **dict.fromkeys(("timestamp", "datetime64[us]", "datetime64[ns]"), "timestamp"),
-    **{"Int64": "Int64", "Float64": "Float64", "bool": "bool", "boolean": "boolean"},
+    **{name: name for name in ("Int64", "Float64", "bool", "boolean")},
 }
 
 
@@ -38,6 +38,23 @@ class Parameter:
     choices: tuple[Any, ...] = ()
     default: Any = None
 
+    def takes(self, value: Any) -> bool:
+        """Whether a literal fits."""
+        if self.choices:
+            return value in self.choices
+        if self.kind == "text":
+            return isinstance(value, str) and len(value) <= self.high
+        if self.kind == "int":
+            return type(value) is int and self.low <= value <= self.high
+        return isinstance(value, bool if self.kind == "bool" else tuple)
+
+    def wanted(self) -> str:
+        """Return what a literal has to be, for messages."""
+        if self.choices:
+            return " or ".join(map(repr, self.choices))
+        bounds = f" of {max(self.low, 0)} to {self.high} characters" if self.kind == "text" else ""
+        return f"a literal {self.kind}" + (f" from {self.low} to {self.high}" if self.kind == "int" else bounds)
+
 
 @dataclass(frozen=True)
 class Member:
@@ -45,6 +62,10 @@ class Member:
 
     parameters: tuple[Parameter, ...] = ()
     called: bool = True
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 def _value(name: str, *, required: bool = True) -> Parameter:
@@ -79,10 +100,10 @@ _FIND = (_text("sub"), _int("start", default=0), _place("end"))
 _NO_FRAME = _choice("expand", False, required=True)
 _SPLIT = (_text("pat", required=False), _int("n", default=-1), _choice("expand", False))
 
-FUNCTIONS = (
-    "sin cos tan exp log expm1 log1p sqrt sinh cosh tanh arcsin arccos arctan arccosh arcsinh arctanh abs log10 floor "
-    "ceil"
-).split()
+FUNCTIONS = _words(
+    """sin cos tan exp log expm1 log1p sqrt sinh cosh tanh arcsin arccos arctan arccosh arcsinh arctanh abs log10
+    floor ceil"""
+)
 ACCESSORS = ("str", "dt")
 
 _METHODS = {
@@ -96,9 +117,9 @@ _METHODS = {
     "clip": Member((_value("lower", required=False), _value("upper", required=False))),
     "astype": Member((_choice("dtype", *DTYPES, required=True),)),
 }
-TEXT_TESTS = "isalnum isalpha isascii isdecimal isdigit islower isnumeric isspace istitle isupper".split()
+TEXT_TESTS = _words("""isalnum isalpha isascii isdecimal isdigit islower isnumeric isspace istitle isupper""")
 _STR = {
-    **{name: Member() for name in "lower upper title capitalize swapcase casefold len".split()},
+    **{name: Member() for name in ["lower", "upper", "title", "capitalize", "swapcase", "casefold", "len"]},
     **{name: Member() for name in TEXT_TESTS},
     **{name: Member((_STRIP,)) for name in ("strip", "lstrip", "rstrip")},
     **{name: Member((_WIDTH, _FILL)) for name in ("center", "ljust", "rjust")},
@@ -132,14 +153,14 @@ _STR = {
     "rsplit": Member(_SPLIT),
     "join": Member((_text("sep", high=100),)),
 }
-DATE_NUMBERS = (
-    "year month day hour minute second microsecond nanosecond dayofweek day_of_week weekday dayofyear day_of_year "
-    "quarter days_in_month daysinmonth"
-).split()
-DATE_TESTS = (
-    "is_month_start is_month_end is_quarter_start is_quarter_end is_year_start is_year_end is_leap_year"
-).split()
-DURATION_NUMBERS = "days seconds microseconds nanoseconds".split()
+DATE_NUMBERS = _words(
+    """year month day hour minute second microsecond nanosecond dayofweek day_of_week weekday dayofyear
+    day_of_year quarter days_in_month daysinmonth"""
+)
+DATE_TESTS = _words(
+    """is_month_start is_month_end is_quarter_start is_quarter_end is_year_start is_year_end is_leap_year"""
+)
+DURATION_NUMBERS = ["days", "seconds", "microseconds", "nanoseconds"]
 _ZONE = _text("tz", required=False, high=50)
 _UNTIMELY = _choice("nonexistent", "raise", "NaT", "shift_forward", "shift_backward")
 _DT = {

@@ -29,7 +29,7 @@ from csvswarm.rows import Rows
 from csvswarm.schema import NULL_VALUES, Schema
 from csvswarm.source import find_source
 
-from tests.data_plane.expression_cases import FRAME, assert_same_in_any_blocks, every_example
+from tests.data_plane.expression_cases import COLUMNS, EVERY_EXPRESSION, FRAME, assert_same_in_any_blocks
 from tests.data_plane.grammar import count_records, is_unclosed, record_texts
 from tests.fuzz import oracle
 
@@ -250,8 +250,8 @@ _SEEN: list[str] = []
 @cache
 def _watch() -> None:
     """Take note of events from now on. Everything that is imported when first used is imported before."""
-    for text in every_example():
-        Expression(text, list(FRAME), "it").value(FRAME)
+    for text in EVERY_EXPRESSION:
+        Expression(text, COLUMNS, "it").value(FRAME)
     sys.addaudithook(lambda event, _: _SEEN.append(event) if event.startswith(EVENTS) else None)
 
 
