@@ -28,8 +28,10 @@ FRAME = pd.DataFrame(
         "n": pd.array(["1", None, "-20", "3", "4", "7"], dtype="str"),
         "d": pd.array(["2024-02-29", None, "2023-01-01 10:00:00", "2024-02-29", "2020-12-31", "2021-06-15"], "str"),
         "at": pd.Series(
-            ["2024-02-29 10:30:01.5", None, "2023-12-31", "2020-01-01 00:00:00.000001", "2024-03-31 23:59:59"]
-            + ["1999-07-01"],
+            [
+                *["2024-02-29 10:30:01.5", None, "2023-12-31", "2020-01-01 00:00:00.000001"],
+                *["2024-03-31 23:59:59", "1999-07-01"],
+            ],
             dtype="datetime64[us]",
         ),
         "to": pd.Series([*["2024-03-01"] * 3, None, "2020-05-01 12:00", "2024-10-27 01:30"], dtype="datetime64[us]"),
@@ -46,36 +48,27 @@ EVERY_EXPRESSION = [*OPERATORS, *MEMBER_CALLS]
 
 # -- random expressions ------------------------------------------------------------------------------------------------
 
-_leaves = st.sampled_from(
-    [*(name if name.isidentifier() else f"`{name}`" for name in COLUMNS), "0", "1", "-2", "2.5", "'a'", "'`'", "True"]
-    + ["[1, 2]", "['a', '`']", "'2024-01-01'", "1e300"]
-)
-_refused = """{0}.mean() {0}.shift(1) {0}.rank() {0}[0] {0}.str.cat() @{0} {0}.values {0}.isin({0}) {0}.str.get_dummies()
-    {0}.dt.tz_localize('UTC',ambiguous='infer') {0}.str.split(expand=True) {0}.apply(abs) {0}.str.contains({0})"""
-_calls = [
+#: Parts of random expressions: what stands alone, what is done with one of them, and with two.
+LEAVES = [
+    *(name if name.isidentifier() else f"`{name}`" for name in COLUMNS),
+    *["0", "1", "-2", "2.5", "1e300", "True", "'a'", "'`'", "[1, 2]", "['a', '`']", "'2024-01-01'"],
+]
+REFUSED = [
+    *["{0}.mean()", "{0}.shift(1)", "{0}.rank()", "{0}[0]", "@{0}", "{0}.values", "{0}.apply(abs)", "{0}.isin({0})"],
+    *["{0}.str.cat()", "{0}.str.get_dummies()", "{0}.str.split(expand=True)", "{0}.str.contains({0})"],
+    *["{0}.dt.tz_localize('UTC', ambiguous='infer')", "(lambda: {0})()"],
+]
+CALLS = [
     *(text.replace(name, "{0}.", 1) for text in MEMBER_CALLS for name in ("s.", "k.", "at.") if text.startswith(name)),
-    *[
-        "sqrt({0})",
-        "log({0})",
-        "abs({0})",
-        "-{0}",
-        "~{0}",
-        "({0}).astype('str')",
-        "({0}).astype('float')",
-        "({0}).isna()",
-    ],
-    "not {0}",
-    *_refused.split(),
+    *["sqrt({0})", "log({0})", "abs({0})", "-{0}", "not {0}", "~{0}", "{0}.astype('str')", "{0}.astype('float')"],
+    *REFUSED,
 ]
-_signs = [
-    *["+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!=", "and", "or", "&", "|", "in"],
-    "not in",
-]
+SIGNS = ["+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", "==", "!=", "and", "or", "&", "|", "in", "not in"]
 expressions = st.recursive(
-    _leaves,
+    st.sampled_from(LEAVES),
     lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from(_signs), inner).map(lambda parts: f"({' '.join(parts)})"),
-        st.tuples(st.sampled_from(_calls), inner).map(lambda parts: parts[0].replace("{0}", f"({parts[1]})")),
+        st.tuples(inner, st.sampled_from(SIGNS), inner).map(lambda parts: f"({' '.join(parts)})"),
+        st.tuples(st.sampled_from(CALLS), inner).map(lambda parts: parts[0].replace("{0}", f"({parts[1]})")),
     ),
     max_leaves=6,
 )

@@ -253,6 +253,41 @@ def test_dates_are_dates_when_the_user_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("expression", "texts"),
+    [
+        ("name.str.len().astype('str')", ["3", "", "0", "", "4", "3", "1"]),
+        ("name.str.count('a') + 1", ["2", "", "1", "", "3", "2", "1"]),
+        ("name.str.find('b').astype('str') + '!'", ["1!", "", "-1!", "", "2!", "-1!", "-1!"]),
+        ("name.str.rfind('c')", ["2", "", "-1", "", "-1", "-1", "-1"]),
+        ("name.str.split('b').str.len().astype('str')", ["2", "", "1", "", "2", "1", "1"]),
+        ("name.str.split('b').str.get(1).fillna('none')", ["c", "none", "none", "none", "d", "none", "none"]),
+        ("at.dt.year.astype('str')", ["2024", "", "", "2023", "1999", "", ""]),
+        ("at.dt.day > 3", ["True", "", "", "False", "True", "", ""]),
+        ("at.astype('str')", ["2024-02-29 00:00:00", "", "", "2023-01-01 10:00:00", "1999-12-31 00:00:00", "", ""]),
+        ("name.str.contains('a').astype('str')", ["True", "False", "False", "False", "True", "True", "False"]),
+        ("(a // b).astype('str')", ["", "0", "1", "", "-2", "1", "1"]),
+        ("(a % b).astype('str')", ["", "2", "0", "", "1", "0", "0"]),
+    ],
+)
+def test_a_dtype_is_that_of_the_file_and_not_of_the_block(tmp_path: Path, expression: str, texts: list[str]) -> None:
+    rows = ["abc,1,0,2024-02-29", ",2,5,", '"",3,3,', ",4,0,2023-01-01 10:00:00", "aabd,-3,2,1999-12-31"]
+    rows += ["xay,7,7,", "x,1,1,"]
+    source = written(tmp_path, "name,a,b,at\n" + "\n".join(rows) + "\n")
+    cuts = ((1, 1 << 20), (1, 8), (2, 1 << 20), (5, 1 << 20))
+
+    result = run_every_way(
+        tmp_path,
+        source,
+        cuts=cuts,
+        processor="transform",
+        column_types={"at": "timestamp"},
+        options={"assign": {"new": expression}},
+    )
+
+    assert [row[-1] for row in result.rows] == texts
+
+
+@pytest.mark.parametrize(
     ("value", "texts"),
     [("1", ["1", "1"]), (2.0, ["2.0", "2.0"]), ("'a,b'", ["a,b", "a,b"]), (True, ["True", "True"])],
 )
