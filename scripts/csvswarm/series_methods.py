@@ -60,7 +60,7 @@ def integers_divided(op: Callable[[Any, Any], Any], left: Any, right: Any) -> Se
     """Return integers divided by integers, missing where the divisor is zero."""
     divisor = right if hasattr(right, "index") else pd.Series(right, index=left.index)
     undefined = divisor.isna() | (divisor == 0).fillna(value=False).astype(bool)
-    # what stands under a gap counts for pandas: it must not be a zero
+    # pandas also divides by the values under the gaps: a zero there would make the result float
     quotient = op(left, divisor.astype("Int64").mask(undefined, 1).astype("int64"))
     return quotient.astype("Int64").mask(undefined)
 
@@ -110,25 +110,21 @@ def _between(series: Series, left: Any, right: Any, inclusive: str) -> Series:
 
 
 def _fillna(series: Series, value: Any) -> Series:
-    kind, given = kind_of(series), kind_of(value)
+    kind = kind_of(series)
     if kind in ("timestamp", "duration") and isinstance(value, str):
-        value, given = moment(value, series), kind
-    if (kind, given) == ("float", "int"):
-        value, given = float(value) if is_constant(value) else value.astype(_wide(value)), kind
-    if kind != given:
-        raise OptionError(f".fillna() cannot put {given} into a column of {kind}: bring it to one type with .astype()")
-    if not is_constant(value) and hasattr(value, "dtype") and value.dtype != series.dtype:
-        if not is_plain(series):
-            value = value.astype(series.dtype)
-        elif kind != "float":
-            return series  # a column of int64 or bool has no gap
-        else:
-            value = value.astype("float64")
-    return series.where(series.notna(), value)
-
-
-def _wide(series: Series) -> str:
-    return "float64" if is_plain(series) else "Float64"
+        filling = moment(value, series)
+        if kind == "timestamp" and (filling.tz is None) != (series.dt.tz is None):
+            raise OptionError(f".fillna() cannot put {value!r} into a column of {series.dtype}")
+        return series.where(series.notna(), filling)
+    if kind_of(value) != kind and (kind, kind_of(value)) != ("float", "int"):
+        raise OptionError(f".fillna() cannot put {kind_of(value)} into a column of {kind}: use .astype() first")
+    if kind in ("int", "bool") and is_plain(series):
+        return series  # such a column has no gap in the whole file
+    if is_constant(value):
+        return series.where(series.notna(), float(value) if kind == "float" else value)
+    if kind == "timestamp" and value.dtype != series.dtype:
+        raise OptionError(f".fillna() cannot put {value.dtype} into a column of {series.dtype}")
+    return series.where(series.notna(), value.astype(series.dtype))
 
 
 def _clip(series: Series, lower: Any, upper: Any) -> Series:
@@ -172,6 +168,8 @@ def _astype(series: Series, dtype: str) -> Series:
         return series
     if kind not in (*NUMBERS, "bool") or wanted == "timestamp":
         raise OptionError(f".astype({dtype!r}) has no meaning for a column of {kind}")
+    if kind == "float" and wanted in ("int64", "Int64") and ((series >= 2.0**63) | (series < -(2.0**63))).any():
+        raise OptionError("a number is beyond 64 bits")  # C leaves open what becomes of it
     return series.astype(wanted)
 
 
