@@ -132,7 +132,7 @@ chaos: setup-dev  ## a thousand random schedules of faults in the scripts (SEED=
 	CSVSWARM_FAULT_SEEDS=$(SEED) CSVSWARM_FAULT_LOG=$(FAULT_LOG) python -m pytest tests/faults -q
 	@python -m tests.faults.told $(FAULT_LOG)
 
-fuzz: setup-fuzz  ## a million cases for the splitter and the reader (CASES=10000: fewer; FROM=2: others)
+fuzz: setup-fuzz  ## a million cases for the splitter, the reader and expressions (CASES=10000: fewer; FROM=2: others)
 	@.venv-fuzz/bin/python -m tests.fuzz --cases $(CASES) --seed $(or $(FROM),1)
 
 setup-fuzz:

@@ -1,7 +1,8 @@
 """transform: keep some rows, add columns, choose columns. With no options the result is the input.
 
 Rows whose text is not changed are copied as they stand in the file; only the columns that the expressions name are
-read as values. Equal to `frame.query(where).assign(...)[columns]` in pandas on the whole file.
+read as values. Equal to `frame.query(where).assign(...)[columns]` in pandas on the whole file, but for what
+files/processors/README.md lists.
 """
 
 from __future__ import annotations

@@ -1,91 +1,242 @@
-"""Plain expressions computed on columns as they are, without pandas, which takes longer to import than to compute.
+"""Computes the tree of an expression on columns of one length: numpy arrays, or Series of pandas.
 
-What pandas' eval makes of numbers is what numpy makes of them, as long as an expression only compares, adds, subtracts,
-multiplies and divides columns of int64 and float64 and numbers, and links comparisons by `and` and `or`. For any other
-there is no answer here.
+Columns of plain numbers need no pandas, whose import takes longer than most computations. What numpy and pandas make of
+them is the same for everything here; for anything else `NeedsPandas` asks for Series, and `columnwise` does it.
+
+Every result has a dtype that follows from the dtypes of the operands alone, never from their values, so it is the same
+in every block of a file.
 """
 
 from __future__ import annotations
 
-import ast
 import operator
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
+from .errors import OptionError
+from .expression_tree import MAX_TEXT, Apply, Column, Node
+from .members import FUNCTIONS
+
 Array = np.ndarray[Any, Any]
 
-_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-}
-_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}
-#: Constants below are the same as integers and as floats.
-_EXACT = 2**53
+_KINDS = {"i": "int", "f": "float", "b": "bool", "M": "timestamp", "m": "duration"}
+_CONSTANTS = {bool: "bool", int: "int", float: "float", str: "text", type(None): "nothing"}
+NUMBERS = ("int", "float")
 
 
-class _NotPlain(Exception):
-    """The expression is not one of those that are computed here."""
+class NeedsPandas(Exception):
+    """The tree is not one of those that are computed on numpy arrays."""
 
 
-def evaluate(tree: ast.expr, columns: Mapping[str, Array]) -> Array | None:
-    """Return the values of an expression over columns of one length, None when it is not a plain one."""
-    try:
-        with np.errstate(all="ignore"):
-            value = _value(tree, columns)
-    except (_NotPlain, ArithmeticError, TypeError, ValueError):
-        return None
-    return value if isinstance(value, np.ndarray) else None
+def evaluate(node: Node, columns: Mapping[str, Any]) -> Any:
+    """Return what a tree comes to: an array or a Series like the columns, or a constant.
+
+    Raises OptionError where an operation has no meaning for the kinds of its operands.
+    """
+    if isinstance(node, Apply):
+        return apply(node.name, [evaluate(inner, columns) for inner in node.nodes], dict(node.literals))
+    if isinstance(node, Column):
+        if node.name not in columns:
+            raise NeedsPandas
+        return columns[node.name]
+    return node.value
 
 
-def _value(node: ast.expr, columns: Mapping[str, Array]) -> Any:
-    if isinstance(node, ast.Name) and node.id in columns:
-        return columns[node.id]
-    if isinstance(node, ast.Constant) and not isinstance(node.value, bool) and isinstance(node.value, (int, float)):
-        if abs(node.value) < _EXACT:
-            return node.value
-        raise _NotPlain
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return operator.neg(_number(node.operand, columns))
-    if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
-        if isinstance(node.op, ast.Div) and not _divides_as_pandas(node, columns):
-            raise _NotPlain
-        return _ARITHMETIC[type(node.op)](_number(node.left, columns), _number(node.right, columns))
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARISONS:
-        return _COMPARISONS[type(node.ops[0])](_number(node.left, columns), _number(node.comparators[0], columns))
-    if isinstance(node, ast.BoolOp):
-        truths = [_truth(value, columns) for value in node.values]
-        return (np.logical_and if isinstance(node.op, ast.And) else np.logical_or).reduce(truths)
-    raise _NotPlain
+def apply(name: str, values: list[Any], literals: dict[str, Any]) -> Any:
+    """Return the result of one operation."""
+    if name in _OPERATORS:
+        return _OPERATORS[name](name, *values, **literals)
+    if name in _FUNCTIONS:
+        return _constant(_FUNCTIONS[name](*[_number(f"{name}()", value) for value in values]))
+    if any(isinstance(value, np.ndarray) for value in values):
+        raise NeedsPandas
+    if is_constant(values[0]):
+        raise OptionError(f"{name} takes a column, and not the constant {values[0]!r:.200}")
+    from .series_methods import call  # imports pandas
+
+    return call(name, values, literals)
 
 
-def _number(node: ast.expr, columns: Mapping[str, Array]) -> Any:
-    value = _value(node, columns)
-    if isinstance(value, np.ndarray) and value.dtype not in (np.int64, np.float64):
-        raise _NotPlain
+def is_constant(value: Any) -> bool:
+    """Whether a value is the same for all rows."""
+    return not hasattr(value, "dtype")
+
+
+def kind_of(value: Any) -> str:
+    """Return int, float, bool, text, timestamp, duration or list (of texts)."""
+    if is_constant(value):
+        return _CONSTANTS[type(value)]
+    kind: str = value.dtype.kind
+    return _KINDS.get(kind) or ("text" if value.dtype == "str" else "list")
+
+
+def _number(name: str, value: Any) -> Any:
+    if kind_of(value) not in NUMBERS:
+        raise OptionError(f"{name} takes numbers, and not {kind_of(value)}")
     return value
 
 
-def _truth(node: ast.expr, columns: Mapping[str, Array]) -> Array:
-    value = _value(node, columns)
-    if not isinstance(value, np.ndarray) or value.dtype != np.bool_:
-        raise _NotPlain
+def _truth(name: str, value: Any) -> Any:
+    if kind_of(value) != "bool":
+        raise OptionError(f"{name} takes what is true or false, and not {kind_of(value)}")
     return value
 
 
-def _divides_as_pandas(node: ast.BinOp, columns: Mapping[str, Array]) -> bool:
-    """Whether it makes no difference that pandas turns everything below a division into floats first."""
-    if all(isinstance(part, (ast.Name, ast.Constant)) for part in (node.left, node.right)):
-        return True
-    names = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
-    return all(name in columns and columns[name].dtype == np.float64 for name in names)
+def _arithmetic(name: str, left: Any, right: Any) -> Any:
+    kinds = kind_of(left), kind_of(right)
+    if kinds == ("bool", "bool"):
+        raise OptionError(f"{name} takes numbers, and not bool: use 'and' and 'or', or .astype('int')")
+    if all(kind in (*NUMBERS, "bool") for kind in kinds):
+        left, right = _as_number(left), _as_number(right)
+        if is_constant(left) and is_constant(right):
+            return _of_constants(name, left, right)
+        if name in ("//", "%"):
+            return _divided(name, left, right)
+        if name == "**" and kind_of(left) == kind_of(right) == "int" and not (is_constant(right) or is_plain(right)):
+            from .series_methods import raised  # imports pandas
+
+            return raised(left, right)
+    elif (name, *kinds) not in _OTHER:
+        raise OptionError(f"{name} has no meaning for {kinds[0]} and {kinds[1]}")
+    value = _ARITHMETIC[name](left, right)
+    return bounded(value) if kinds[0] == "text" else value
+
+
+#: What is computed beside numbers.
+_OTHER = {
+    ("+", "text", "text"),
+    ("-", "timestamp", "timestamp"),
+    ("-", "timestamp", "duration"),
+    ("+", "timestamp", "duration"),
+    ("+", "duration", "timestamp"),
+    ("+", "duration", "duration"),
+    ("-", "duration", "duration"),
+    ("/", "duration", "duration"),
+}
+
+
+def bounded(value: Any) -> Any:
+    """Return texts, none of which has outgrown what a row may hold."""
+    if is_constant(value):
+        if len(value) > MAX_TEXT:
+            raise OptionError(f"a text grows beyond {MAX_TEXT} characters")
+        return value
+    from .string_methods import bounded_texts  # imports pandas
+
+    return bounded_texts(value)
+
+
+def _as_number(value: Any) -> Any:
+    if kind_of(value) != "bool":
+        return value
+    return int(value) if is_constant(value) else value.astype("int64" if is_plain(value) else "Int64")
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a column cannot hold pandas' NA."""
+    return isinstance(value.dtype, np.dtype)
+
+
+def _of_constants(name: str, left: Any, right: Any) -> Any:
+    if name == "**" and abs(right) > 1024:
+        raise OptionError(f"{right} is too large an exponent")
+    return _constant(_ARITHMETIC[name](left, right))
+
+
+def _constant(value: Any) -> Any:
+    """Return a constant as Python has it, whatever numpy made of it; anything else as it is."""
+    if getattr(value, "ndim", 0):
+        return value
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise OptionError("a constant grows beyond 64 bits")
+    if not isinstance(value, (int, float)) or not np.isfinite(value):
+        raise OptionError("a constant is no number")
+    return value
+
+
+def _divided(name: str, left: Any, right: Any) -> Any:
+    """Return `//` or `%`.
+
+    pandas returns floats for integers when there is a zero among the divisors of a block. Here the result of a division
+    by zero is missing, and the column is Int64 in every block.
+    """
+    if is_constant(right) and right != 0:
+        return _ARITHMETIC[name](left, right)
+    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+        raise NeedsPandas
+    if kind_of(left) == kind_of(right) == "int":
+        from .series_methods import integers_divided  # imports pandas
+
+        return integers_divided(_ARITHMETIC[name], left, right)
+    return _ARITHMETIC[name](left, right)
+
+
+def _chain(_: str, *values: Any, operators: tuple[str, ...]) -> Any:
+    """Return whether each value compares to the next one."""
+    pairs = zip(operators, values, values[1:], strict=False)
+    return reduce(operator.and_, [compare(sign, left, right) for sign, left, right in pairs])
+
+
+def _link(name: str, *values: Any) -> Any:
+    return reduce(operator.and_ if name == "and" else operator.or_, [_truth(name, value) for value in values])
+
+
+def _not(name: str, value: Any) -> Any:
+    return not value if is_constant(_truth(name, value)) else ~value
+
+
+def _signed(name: str, value: Any) -> Any:
+    return -_number("-", value) if name == "neg" else _number("+", value)
+
+
+def compare(sign: str, left: Any, right: Any) -> Any:
+    """Return a comparison, row by row; what is missing compares as in pandas."""
+    kinds = kind_of(left), kind_of(right)
+    if not all(kind in (*NUMBERS, "bool") for kind in kinds):
+        left, right = _comparable(left, right, *kinds)
+    return _COMPARISONS[sign](left, right)
+
+
+def _comparable(left: Any, right: Any, *kinds: str) -> tuple[Any, Any]:
+    """Return operands of one kind, a text beside a timestamp or a duration being one itself."""
+    if kinds in (("text", "text"), ("timestamp", "timestamp"), ("duration", "duration")):
+        return left, right
+    for one, other in ((0, 1), (1, 0)):
+        pair = [left, right]
+        if kinds[one] in ("timestamp", "duration") and isinstance(pair[other], str):
+            from .series_methods import moment  # imports pandas
+
+            pair[other] = moment(pair[other], pair[one])
+            return pair[0], pair[1]
+    raise OptionError(f"{kinds[0]} cannot be compared with {kinds[1]}; column_types says how a column is read")
+
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+}
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(np, name) for name in (*FUNCTIONS, "arctan2")}
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(_ARITHMETIC, _arithmetic),
+    **dict.fromkeys(("and", "or"), _link),
+    **dict.fromkeys(("neg", "pos"), _signed),
+    "compare": _chain,
+    "not": _not,
+}

@@ -16,13 +16,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = ROOT / ".fuzz"
 #: A process of its own for every so many cases: atheris lets go of no memory.
 PART = 50_000
 #: Targets, and their share of the cases: the dearer one is, the fewer.
-SHARES = {"scan": 45, "cut": 30, "ranges": 10, "read": 12, "like_pandas": 3}
+SHARES = {"scan": 45, "cut": 30, "ranges": 10, "read": 11, "like_pandas": 3, "expression": 1}
 
 
 def main() -> int:
@@ -98,6 +99,7 @@ def fuzz(target: str, count: int, seed: int) -> None:
         "ranges": lambda data: targets.ranges(b"a,b\n" + wild(data), small(data), small(data), small(data)),
         "read": lambda data: targets.read(*table(data), small(data)),
         "like_pandas": lambda data: targets.like_pandas(*table(data)),
+        "expression": lambda data: targets.expression(random_expression(data)),
     }
 
     def one(data: bytes) -> None:
@@ -106,6 +108,24 @@ def fuzz(target: str, count: int, seed: int) -> None:
     options = [f"-runs={count}", f"-seed={seed}", "-max_len=512", "-print_final_stats=0", "-rss_limit_mb=0"]
     atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={FOUND}/{target}-"], one)
     atheris.Fuzz()
+
+
+def random_expression(data: Any, depth: int = 0) -> str:
+    """Return columns, operators and calls, or pieces of them in any order. data: a FuzzedDataProvider."""
+    from tests.data_plane.expression_cases import CALLS, LEAVES, PIECES, SIGNS
+
+    def any_of(words: list[str]) -> str:
+        index: int = data.ConsumeIntInRange(0, len(words) - 1)
+        return words[index]
+
+    shape = data.ConsumeIntInRange(0, 3 if depth < 4 else 0)
+    if shape == 1:
+        return f"({random_expression(data, depth + 1)} {any_of(SIGNS)} {random_expression(data, depth + 1)})"
+    if shape == 2:
+        return any_of(CALLS).replace("{0}", f"({random_expression(data, depth + 1)})")
+    if shape == 3:
+        return "".join(any_of([*PIECES, *LEAVES]) for _ in range(data.ConsumeIntInRange(1, 8)))
+    return any_of(LEAVES)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from csvswarm.chunks import Chunk
 from csvswarm.cut import Cutter, even_targets
 from csvswarm.dialect import Dialect
 from csvswarm.errors import InputError, OptionError
+from csvswarm.expressions import Expression
 from csvswarm.head import read_head
 from csvswarm.job import Job
 from csvswarm.reader import Reader
@@ -27,6 +29,7 @@ from csvswarm.rows import Rows
 from csvswarm.schema import NULL_VALUES, Schema
 from csvswarm.source import find_source
 
+from tests.data_plane.expression_cases import COLUMNS, EVERY_EXPRESSION, FRAME, assert_same_in_any_blocks
 from tests.data_plane.grammar import count_records, is_unclosed, record_texts
 from tests.fuzz import oracle
 
@@ -237,3 +240,25 @@ def _equal(ours: Any, theirs: Any) -> bool:
     if ours is None or theirs is None:
         return ours is theirs
     return bool(ours == theirs) and math.copysign(1, ours) == math.copysign(1, theirs)
+
+
+#: What running code, or reaching out of the process, raises as an event of Python's own audit.
+EVENTS = ("exec", "import", "open", "os.", "subprocess.", "socket.", "shutil.", "ctypes.", "pty.", "marshal.")
+_SEEN: list[str] = []
+
+
+@cache
+def _watch() -> None:
+    """Take note of events from now on. Everything that is imported when first used is imported before."""
+    for text in EVERY_EXPRESSION:
+        Expression(text, COLUMNS, "it").value(FRAME)
+    sys.addaudithook(lambda event, _: _SEEN.append(event) if event.startswith(EVENTS) else None)
+
+
+def expression(text: str) -> None:
+    """An expression is refused with a message of its own or is the same in any blocks, and runs no code."""
+    _watch()
+    _SEEN.clear()
+    assert_same_in_any_blocks(text)
+    in_zones = "tz_" in text  # the data of a time zone is read from a file
+    assert not _SEEN or in_zones, (text, _SEEN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.data_plane.expression_cases import expression_text, expressions
 from tests.fuzz import targets
 from tests.fuzz.cases import rows, wild
 
@@ -39,3 +40,15 @@ def test_read(table: tuple[bytes, int], block: int) -> None:
 @given(rows())
 def test_like_pandas(table: tuple[bytes, int]) -> None:
     targets.like_pandas(*table)
+
+
+@settings(max_examples=400)
+@given(expressions)
+def test_expression(text: str) -> None:
+    targets.expression(text)
+
+
+@settings(max_examples=1000)
+@given(expression_text)
+def test_expression_of_any_text(text: str) -> None:
+    targets.expression(text)
