@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -43,6 +44,12 @@ options:
         description: Whether the text of a file that is there already stays as it is.
         type: bool
         default: false
+  note:
+    description:
+      - A file in C(/run) that lists what was written and is not in force yet. The handler that applies it removes the
+        note. Where a run fails before its handlers, the next one finds the note, and the task is changed once more.
+      - A reboot removes the note, and applies what was written.
+    type: path
 attributes:
   check_mode:
     support: full
@@ -52,7 +59,7 @@ attributes:
 
 RETURN = """
 written:
-  description: The paths of the files that were written, or would be in check mode.
+  description: The paths of the files that were written, or would be in check mode, and of those in the note.
   returned: always
   type: list
 """
@@ -74,6 +81,28 @@ def content_of(path: Path) -> bytes | None:
         return None
 
 
+class Note:
+    """What was written and is not in force yet."""
+
+    def __init__(self, path: str | None) -> None:
+        """Read it; there may be none, and one that a full disk cut off counts as none."""
+        self.path = Path(path) if path else None
+        try:
+            self.files: list[str] = json.loads((self.path and content_of(self.path)) or b"[]")
+        except ValueError:
+            self.files = []
+
+    def add(self, file: str) -> None:
+        """Note a file, before it is written."""
+        if self.path is None or file in self.files:
+            return
+        self.files.append(file)
+        make_folder(self.path.parent)
+        partial = self.path.with_name(f".{self.path.name}")
+        partial.write_text(json.dumps(self.files))
+        partial.replace(self.path)
+
+
 def make_folder(path: Path) -> None:
     """Like ``mkdir -p``, with permissions that do not depend on the umask."""
     if not path.is_dir():
@@ -82,7 +111,7 @@ def make_folder(path: Path) -> None:
         path.chmod(0o755)
 
 
-def write(module: AnsibleModule, wanted: dict[str, Any]) -> dict[str, str] | None:
+def write(module: AnsibleModule, wanted: dict[str, Any], note: Note) -> dict[str, str] | None:
     """Brings one file up to date.
 
     Returns:
@@ -96,6 +125,7 @@ def write(module: AnsibleModule, wanted: dict[str, Any]) -> dict[str, str] | Non
         changed = module.set_fs_attributes_if_different(attributes, changed=False)
         return {"before_header": path, "after_header": f"{path} (mode {wanted['mode']})"} if changed else None
     if not module.check_mode:
+        note.add(path)
         make_folder(Path(path).parent)
         if wanted["backup"] and before is not None:
             module.backup_local(path)
@@ -115,17 +145,23 @@ def write(module: AnsibleModule, wanted: dict[str, Any]) -> dict[str, str] | Non
 def main() -> None:
     """Runs the module."""
     module = AnsibleModule(
-        argument_spec={"files": {"type": "list", "elements": "dict", "required": True, "options": FILE}},
+        argument_spec={
+            "files": {"type": "list", "elements": "dict", "required": True, "options": FILE},
+            "note": {"type": "path"},
+        },
         supports_check_mode=True,
     )
     differences: dict[str, dict[str, str]] = {}
+    note = Note(module.params["note"])
+    waiting = [wanted["path"] for wanted in module.params["files"] if wanted["path"] in note.files]
     for wanted in module.params["files"]:
         try:
-            if difference := write(module, wanted):
+            if difference := write(module, wanted, note):
                 differences[wanted["path"]] = difference
         except OSError as error:
             module.fail_json(msg=f"{wanted['path']} cannot be written: {error.strerror}", written=list(differences))
-    module.exit_json(changed=bool(differences), written=list(differences), diff=list(differences.values()))
+    written = list(dict.fromkeys([*waiting, *differences]))
+    module.exit_json(changed=bool(written), written=written, diff=list(differences.values()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The filters of the role board, as modules."""
+"""The filters of the roles, as modules."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from types import ModuleType
 
 import pytest
 
-FILTERS = Path(__file__).resolve().parents[2] / "roles/board/filter_plugins"
+ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"board_filter_{name}", FILTERS / f"{name}.py")
+def load(role: str, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{role}_filter_{name}", ROLES / role / f"filter_plugins/{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -22,9 +22,19 @@ def load(name: str) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def board() -> ModuleType:
-    return load("board")
+    return load("board", "board")
 
 
 @pytest.fixture(scope="session")
 def status() -> ModuleType:
-    return load("status")
+    return load("board", "status")
+
+
+@pytest.fixture(scope="session")
+def daemon() -> ModuleType:
+    return load("docker_engine", "daemon")
+
+
+@pytest.fixture(scope="session")
+def engine() -> ModuleType:
+    return load("docker_engine", "engine")

@@ -17,9 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to root")
 
 
-def write(*files: dict[str, Any], check: bool = False, code: int = 0) -> dict[str, Any]:
+def write(*files: dict[str, Any], check: bool = False, code: int = 0, note: Path | None = None) -> dict[str, Any]:
     """Run the module as Ansible does on a board, without Ansible around it."""
-    arguments = {"files": files, "_ansible_check_mode": check, "_ansible_diff": True}
+    arguments: dict[str, Any] = {"files": files, "_ansible_check_mode": check, "_ansible_diff": True}
+    if note:
+        arguments["note"] = str(note)
     done = subprocess.run(
         [sys.executable, ROOT / "playbooks/library/write_files.py"],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
@@ -112,3 +114,40 @@ def test_where_nothing_can_be_written_it_says_where(tmp_path: Path) -> None:
 
     assert answer["msg"] == f"{tmp_path}/file/below cannot be written: Not a directory"
     assert "Traceback" not in json.dumps(answer)
+
+
+def test_what_is_not_in_force_yet_counts_as_changed_until_its_note_is_removed(tmp_path: Path) -> None:
+    """A run that fails before its handlers loses them; the next one must find that out."""
+    note = tmp_path / "run/csvswarm/role.note"
+    one, two = ({"path": str(tmp_path / name), "content": name} for name in ("one", "two"))
+
+    assert write(one, two, check=True, note=note)["changed"] is True
+    assert not note.exists()
+    write(one, note=note)
+    lost = write(one, two, note=note)
+    again = write(one, two, check=True, note=note)
+    again_for_real = write(one, two, note=note)
+
+    assert lost["written"] == again["written"] == again_for_real["written"] == [one["path"], two["path"]]
+    assert again["changed"] is again_for_real["changed"] is True
+    assert again["diff"] == []
+    note.unlink()  # what the handler does
+    assert write(one, two, note=note)["changed"] is False
+
+
+def test_the_note_is_there_before_the_file_is_written(tmp_path: Path) -> None:
+    note, blocked = tmp_path / "role.note", tmp_path / "folder/file"
+    (tmp_path / "folder").symlink_to("nowhere")
+
+    write({"path": str(blocked), "content": "1"}, code=1, note=note)
+
+    assert json.loads(note.read_text()) == [str(blocked)]
+
+
+@pytest.mark.parametrize("text", ["", "[", '["/elsewhere"]'])
+def test_a_note_that_says_nothing_of_these_files_changes_nothing(tmp_path: Path, text: str) -> None:
+    note, file = tmp_path / "role.note", tmp_path / "file"
+    write({"path": str(file), "content": "1"})
+    note.write_text(text)
+
+    assert write({"path": str(file), "content": "1"}, note=note)["changed"] is False
