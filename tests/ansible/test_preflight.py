@@ -44,6 +44,12 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"chunk_limit": "1h"}, "chunk_limit: '1h' is not a number of seconds"),
     ({"deadline": -1}, "deadline: '-1' is not a number of seconds"),
     ({"speculate": "often"}, "speculate: 'often' is neither true nor false"),
+    ({"proccessor": "aggregate"}, "proccessor: there is no such variable. Did you mean processor?"),
+    ({"outptu": "out"}, "outptu: there is no such variable. Did you mean output?"),
+    ({"jobid": "x"}, "jobid: there is no such variable. Did you mean job_id?"),
+    ({"chunk": 3}, "chunk: there is no such variable. Did you mean chunks?"),
+    ({"nfs_server_fromat": True}, "Did you mean nfs_server_format?"),
+    ({"zzz": 1}, "zzz: there is no such variable. Remove it"),
 ]
 
 
@@ -69,6 +75,27 @@ def test_all_mistakes_are_answered_at_once(clone: Clone) -> None:
     assert [line.split()[0] for line in run.message.splitlines()] == ["input", "options:", "chunks:", "on_error:"]
 
 
+def test_a_misspelt_variable_in_a_file_is_an_error_as_well(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "job.yml").write_text("input: data.csv\nprocesor: aggregate\n")
+    (tmp_path / "data.csv").write_text("a\n1\n")
+
+    run = clone.run_job("-e", "@job.yml", stand=tmp_path)
+
+    assert run.message == "procesor: there is no such variable. Did you mean processor?"
+
+
+def test_variables_of_ansible_the_roles_and_the_inventory_pass(clone: Clone) -> None:
+    (clone.root / "inventory/hosts.yml").write_text("all:\n  vars: {rack: 1}\n  hosts: {here: {shelf: 2}}\n")
+    (clone.root / "inventory/group_vars").mkdir()
+    (clone.root / "inventory/group_vars/all.yml").write_text("room: 3\n")
+    said = {"ansible_user": "me", "csvswarm_share": "/srv", "nfs_server_path": "/srv", "rack": 4, "shelf": 5, "room": 6}
+
+    run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", json.dumps(said), "--check")
+
+    assert run.code == 0, run.output
+    assert "ladder: there is no" in clone.run_job("-e", "input=files/samples/flights.csv", "-e", "ladder=1").message
+
+
 def test_check_mode_only_checks(clone: Clone) -> None:
     before = clone.files()
 
@@ -85,7 +112,7 @@ def test_boards_in_the_inventory_choose_the_engine(clone: Clone) -> None:
 
     # There is no such board. It is the run's last word, after Ansible's own about the connection.
     assert run.code != 0
-    last = " ".join(run.output.rpartition("fatal: [localhost]: FAILED!")[2].split())
+    last = run.output.rpartition("ERROR: ")[2]
     assert "board1: " in last
     assert "no manager is on" in last
     assert "add -e engine=local to run the job on this machine" in last

@@ -32,7 +32,7 @@ def test_the_sample_becomes_a_result(clone: Clone) -> None:
     five, figures = run.summary.split("\n\n", 1)
     assert five.splitlines() == [
         "[✓] Split file into 3 chunks",
-        "[✓] Deployed 1 worker",
+        "[✓] Deployed 1 worker (a local process)",
         "[✓] Each processed 3 chunks",
         "[✓] Collected 3 result files",
         "[✓] Final file merged successfully",
@@ -42,7 +42,16 @@ def test_the_sample_becomes_a_result(clone: Clone) -> None:
     result = clone.root / "results" / found[1] / "result.csv"
     assert f"result    {result}\n" in figures
     assert "rows      27,004 in, 14 out\n" in figures
-    assert re.search(r"^time      \d+\.\d s, [\d,]+ rows/s$", figures, re.MULTILINE)
+    assert "ran on    this machine, engine local\n" in figures
+    times = re.search(
+        r"^time      (\d+\.\d) s from command to result, [\d,]+ rows/s\n"
+        r"          of which (\d+\.\d) s split, (\d+\.\d) s process, (\d+\.\d) s collect$",
+        figures,
+        re.MULTILINE,
+    )
+    assert times
+    # Ansible and the start of three scripts are in the first one.
+    assert float(times[1]) > sum(map(float, times.groups()[1:]))
     assert result.read_text().startswith("column,count,missing,mean,")
     assert (clone.root / "jobs" / found[1]).is_dir()
 
@@ -73,6 +82,9 @@ def test_the_same_job_id_resumes(clone: Clone, tmp_path: Path) -> None:
 
     assert again.code == 0, again.output
     assert "changed=0" in again.output
+    assert again.summary.startswith("Job twice was finished already, so nothing ran. This is its result:\n")
+    assert f"result    {result}\n" in again.summary
+    assert "Final file merged" not in again.summary
     assert result.read_bytes() == first
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -40,9 +42,30 @@ def processing_job_wish(job: dict[str, Any], shipped: list[str]) -> dict[str, An
     }
 
 
+def processing_job_waited(_: object) -> float:
+    """Return for how many seconds the user has waited: since ansible-playbook was started.
+
+    A task runs in a fork of that process, which has the same command line. Raises OSError where there is no /proc.
+    """
+    process = Path("/proc/self").resolve()
+    command = (process / "cmdline").read_bytes()
+    while True:
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        parent = Path("/proc") / fields[1]
+        if not parent.exists() or (parent / "cmdline").read_bytes() != command:
+            break
+        process = parent
+    up = float(Path("/proc/uptime").read_text().split()[0])
+    return up - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
 class FilterModule:
     """What Ansible looks for."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""
-        return {"processing_job_parsed": processing_job_parsed, "processing_job_wish": processing_job_wish}
+        return {
+            "processing_job_parsed": processing_job_parsed,
+            "processing_job_waited": processing_job_waited,
+            "processing_job_wish": processing_job_wish,
+        }
