@@ -16,6 +16,7 @@ short_description: Print every error once, at the end
 description:
   - The tasks are shown as Ansible's default callback shows them. A task that fails leaves one line there. Its message
     follows at the end of the run, after the names of the boards on which it failed, and goes to standard error.
+  - The names of the tasks that run the scripts of a job are printed when these begin.
   - What a debug task prints is printed as it is.
   - Every line is written at once, also into a pipe or a file.
   - With C(-v) failures and debug tasks are shown in full, as the default callback does.
@@ -25,6 +26,8 @@ extends_documentation_fragment:
 """
 
 DEBUG = ("ansible.builtin.debug", "debug")
+#: Tasks that take as long as the data does: their names are printed when they begin, and not with their results.
+LONG = ("processing_job_script", "processing_job_watch")
 #: Their messages were written for the user by the playbooks: they need no task's name beside them.
 WRITTEN = ("ansible.builtin.fail", "fail", "ansible.builtin.assert", "assert")
 #: The lines of a failed command's error output that are shown.
@@ -70,6 +73,16 @@ class CallbackModule(Default):  # type: ignore[misc]  # Ansible ships no types
             super().v2_runner_item_on_failed(result)
         else:
             self._line(result, "failed", f" => (item={self._get_item_label(result.result)})")
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        super().v2_playbook_on_task_start(task, is_conditional)
+        if task.action in LONG:
+            self._banner(task)
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        super().v2_runner_on_skipped(result)
+        if result.task.action in LONG and not self.get_option("display_skipped_hosts"):
+            self._display.display(f"skipping: [{result.host.get_name()}]", color=constants.COLOR_SKIP)
 
     def v2_runner_on_ok(self, result: Any) -> None:
         message = result.result.get("msg")

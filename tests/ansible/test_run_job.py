@@ -144,12 +144,39 @@ def test_an_output_of_another_job_is_refused_before_the_work(clone: Clone, tmp_p
     assert not (clone.root / "jobs").exists()
 
 
-def test_an_error_in_a_processor_says_how_to_go_on(clone: Clone, tmp_path: Path) -> None:
+KILLED = """
+import os, pathlib, signal
+
+def process(block, context):
+    if not pathlib.Path({mark!r}).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return block.head(1)
+"""
+
+
+def test_an_error_that_would_repeat_asks_for_a_new_job(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FAILING)
     said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=broken"]
 
     run = clone.run_job(*said, stand=tmp_path)
 
-    assert run.code != 0
     assert "no such thing" in run.message
-    assert run.message.endswith("run the same again with -e job_id=broken")
+    assert "A resume would fail in the same way. Fix the processor, its options or the input" in run.message
+    aside = f"ansible-playbook {clone.root}/run_job.yml -e job_id=broken -e on_error=quarantine"
+    assert run.message.endswith(f"If only some records are bad, set them aside: {aside}")
+
+
+def test_a_killed_chunk_is_resumed_by_the_job_s_name_alone(clone: Clone, tmp_path: Path) -> None:
+    mark = tmp_path / "the-cause-is-gone"
+    (tmp_path / "mine.py").write_text(KILLED.format(mark=str(mark)))
+    said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=killed", "-e", "chunks=1"]
+
+    run = clone.run_job(*said, "-e", "output=out", stand=tmp_path)
+
+    resume = f"ansible-playbook {clone.root}/run_job.yml -e job_id=killed"
+    assert run.message.endswith(f"What is done is kept. Resume when the cause is gone: {resume}")
+    assert "new job" not in run.message
+    mark.touch()
+    resumed = clone.run_job("-e", "job_id=killed")
+    assert resumed.code == 0, resumed.output
+    assert (tmp_path / "out/result.csv").read_text().count("\n") == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,36 @@ def processing_job_wish(job: dict[str, Any], shipped: list[str]) -> dict[str, An
     }
 
 
+def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
+    """Return what to do after a job has failed, as lines to follow its message, or nothing.
+
+    failure: job (its id), place (its directory, which need not be on this machine), command (that resumes it), begun
+    (whether its input was split), chunk (whether the message is a chunk's; None: the receipts decide), on_error.
+    """
+    if not failure["begun"]:
+        return f"\nThe job_id is {failure['job']}." if "same job_id" in message else ""
+    if "start a new job" in message:
+        return ""
+    repeats = failure["chunk"]
+    if repeats is None:
+        repeats = any(text and text in message for text in _chunk_errors(Path(failure["place"])))
+    if not repeats:
+        return f"\nWhat is done is kept. Resume when the cause is gone: {failure['command']}"
+    remedy = (
+        "\nA resume would fail in the same way. Fix the processor, its options or the input, and run a new job (without "
+        "job_id)."
+    )
+    if failure["on_error"] == "fail":
+        remedy += f"\nIf only some records are bad, set them aside: {failure['command']} -e on_error=quarantine"
+    return remedy
+
+
+def _chunk_errors(place: Path) -> list[str]:
+    """Return the messages of the chunks that failed for a reason that would repeat."""
+    receipts = [json.loads(path.read_text()) for path in place.glob("receipts/*.json") if path.stat().st_size]
+    return [receipt["message"] for receipt in receipts if receipt["status"] in ("error", "suspect")]
+
+
 def processing_job_waited(_: object) -> float:
     """Return for how many seconds the user has waited: since ansible-playbook was started.
 
@@ -66,6 +97,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "processing_job_parsed": processing_job_parsed,
+            "processing_job_remedy": processing_job_remedy,
             "processing_job_waited": processing_job_waited,
             "processing_job_wish": processing_job_wish,
         }
