@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers import ROOT
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -96,13 +98,45 @@ def test_variables_of_ansible_the_roles_and_the_inventory_pass(clone: Clone) -> 
     assert "ladder: there is no" in clone.run_job("-e", "input=files/samples/flights.csv", "-e", "ladder=1").message
 
 
-def test_check_mode_only_checks(clone: Clone) -> None:
+def test_check_says_what_would_run_and_writes_nothing(clone: Clone) -> None:
     before = clone.files()
+
+    run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", "chunks=3", "--check")
+
+    would = "ok: would run statistics over files/samples/flights.csv (2.5 MB, about 3 chunks) on this machine"
+    assert would in run.summary.splitlines()
+    assert clone.files() == before
+
+
+CHECKED: list[tuple[dict[str, object], str]] = [
+    ({"processor": "transform", "options": {"colums": ["a"]}}, "has no option 'colums'"),
+    ({"processor": "transform", "options": {"columns": ["b"]}}, "names a column 'b', but the file has: a."),
+    ({"column_types": {"b": "text"}}, "names a column 'b'"),
+    ({"encoding": "utf-16"}, "is not utf-16 text near byte 0"),
+    ({"processor": "./mine.py"}, "mine.py is not valid Python: line 1"),
+]
+
+
+@pytest.mark.parametrize(("said", "answer"), CHECKED, ids=[json.dumps(said) for said, _ in CHECKED])
+def test_check_finds_what_the_split_would_refuse(
+    clone: Clone, tmp_path: Path, said: dict[str, object], answer: str
+) -> None:
+    (tmp_path / "data.csv").write_text("a\n1\n")
+    (tmp_path / "mine.py").write_text("def process(:\n")
+    before = clone.files()
+
+    run = clone.run_job("-e", json.dumps({"input": "data.csv", **said}), "--check", stand=tmp_path)
+
+    assert answer in run.message
+    assert clone.files() == before
+
+
+def test_check_names_the_boards(clone: Clone) -> None:
+    (clone.root / "inventory/hosts.yml").write_text("swarm_manager:\n  hosts:\n    board1:\n")
 
     run = clone.run_job("-e", "input=files/samples/flights.csv", "--check")
 
-    assert run.code == 0
-    assert clone.files() == before
+    assert "(2.5 MB) on the boards board1, which were not asked" in run.summary
 
 
 def test_boards_in_the_inventory_choose_the_engine(clone: Clone) -> None:
@@ -117,3 +151,40 @@ def test_boards_in_the_inventory_choose_the_engine(clone: Clone) -> None:
     assert "no manager is on" in last
     assert "add -e engine=local to run the job on this machine" in last
     assert clone.run_job("-e", "input=files/samples/flights.csv", "-e", "engine=local", "--check").code == 0
+
+
+BOARD = "all:\n  children:\n    swarm_manager:\n      hosts:\n        board1:\n"
+INPUT = ("-e", f"input={ROOT / 'files/samples/flights.csv'}")
+
+
+def test_from_another_directory_the_clone_s_own_inventory_is_found(clone: Clone, tmp_path: Path) -> None:
+    (clone.root / "inventory/hosts.yml").write_text(BOARD)
+
+    run = clone.run_job(*INPUT, stand=tmp_path, config=False)
+
+    # There is no such board; on this machine the job would have worked.
+    assert "board1: " in run.message
+    assert "no manager is on" in run.message
+
+
+def test_an_inventory_that_is_not_the_clone_s_is_refused_when_it_has_no_boards(clone: Clone, tmp_path: Path) -> None:
+    (clone.root / "inventory/hosts.yml").write_text(BOARD)
+    (tmp_path / "none.yml").write_text("all:\n")
+
+    run = clone.run_job(*INPUT, "-i", str(tmp_path / "none.yml"))
+
+    assert f"engine: the inventory in use ({tmp_path}/none.yml) has no board in swarm_manager" in run.message
+    assert f"Add -i {clone.root}/inventory/hosts.yml to run the job on those boards" in run.message
+    local = clone.run_job(*INPUT, "-i", str(tmp_path / "none.yml"), "-e", "engine=local", "--check")
+    assert local.code == 0, local.output
+
+
+def test_an_inventory_that_cannot_be_read_stops_the_job(clone: Clone) -> None:
+    inventory = clone.root / "inventory/hosts.yml"
+    inventory.write_text("all:\n  children: [\n")
+
+    run = clone.run_job(*INPUT)
+
+    assert run.code != 0
+    assert f"Completely failed to parse inventory source {inventory}" in run.output
+    assert not (clone.root / "jobs").exists()

@@ -14,13 +14,13 @@ REPORTED = 1
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
-    """Runs a command as a child of Ansible's own process.
+    """Runs a command as a child of Ansible's own process, also with --check.
 
-    Arguments: argv, the command, passed as it is: nothing is expanded; stdin, text for its standard input. Returns rc,
-    stdout and stderr. Any exit code but 0 and 1 is a failure of the task.
+    Arguments: argv, the command, passed as it is: nothing is expanded; stdin, text for its standard input; chdir, the
+    directory it starts in. Returns rc, stdout and stderr. Any exit code but 0 and 1 is a failure of the task.
     """
 
-    _VALID_ARGS = frozenset(("argv", "stdin"))
+    _VALID_ARGS = frozenset(("argv", "stdin", "chdir"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the command and wait for its end."""
@@ -30,6 +30,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
         done = subprocess.run(
             argv,
             check=False,
+            cwd=self._task.args.get("chdir"),
             capture_output=True,
             encoding="utf-8",
             errors="replace",

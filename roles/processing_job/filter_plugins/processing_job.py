@@ -43,6 +43,30 @@ def processing_job_wish(job: dict[str, Any], shipped: list[str]) -> dict[str, An
     }
 
 
+def processing_job_names_boards(inventory: str) -> bool:
+    """Tell whether an inventory file in YAML has hosts in the group swarm_manager."""
+
+    def has_manager(node: object) -> bool:
+        if not isinstance(node, dict):
+            return False
+        manager = node.get("swarm_manager")
+        return bool(isinstance(manager, dict) and manager.get("hosts")) or any(map(has_manager, node.values()))
+
+    try:
+        return has_manager(yaml.safe_load(Path(inventory).read_text()))
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+
+
+def processing_job_size(size: int) -> str:
+    """Return a number of bytes as people say it: 372 MB."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):
+        if size >= unit:
+            number = size / unit
+            return f"{number:.0f} {name}" if number >= 10 else f"{number:.1f} {name}"
+    return f"{size} bytes"
+
+
 def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
     """Return what to do after a job has failed, as lines to follow its message, or nothing.
 
@@ -59,8 +83,8 @@ def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
     if not repeats:
         return f"\nWhat is done is kept. Resume when the cause is gone: {failure['command']}"
     remedy = (
-        "\nA resume would fail in the same way. Fix the processor, its options or the input, and run a new job (without "
-        "job_id)."
+        "\nA resume would fail in the same way. Fix the processor, its options or the input, and run a new job "
+        "(without job_id)."
     )
     if failure["on_error"] == "fail":
         remedy += f"\nIf only some records are bad, set them aside: {failure['command']} -e on_error=quarantine"
@@ -97,7 +121,9 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "processing_job_parsed": processing_job_parsed,
+            "processing_job_names_boards": processing_job_names_boards,
             "processing_job_remedy": processing_job_remedy,
+            "processing_job_size": processing_job_size,
             "processing_job_waited": processing_job_waited,
             "processing_job_wish": processing_job_wish,
         }
