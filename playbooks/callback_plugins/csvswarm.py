@@ -126,5 +126,7 @@ def message_of(task: Any, result: dict[str, Any]) -> str:
 def text_of(result: dict[str, Any]) -> str:
     """Return the message of a result, and the last lines that a command has written to standard error."""
     told = str(result.get("msg") or result.get("censored") or "no message").strip()
+    if "sudo" in told and "password" in told:
+        told += "\nIf sudo on the boards asks for a password, add --ask-become-pass."
     lines = str(result.get("stderr") or result.get("module_stderr") or "").strip().splitlines()[-LAST_LINES:]
     return "\n".join([told, *(line for line in lines if line not in told)])

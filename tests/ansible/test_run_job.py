@@ -71,6 +71,18 @@ def test_paths_start_where_the_user_stands(clone: Clone, tmp_path: Path, config:
     assert not (clone.root / "results").exists()
 
 
+def test_paths_are_recorded_in_their_plain_form(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "data.csv").write_text("a\n1\n")
+    said = ["-e", f"input={tmp_path}/a//../a/./../data.csv", "-e", "output=./a/../out", "-e", "job_id=plain"]
+
+    run = clone.run_job(*said, stand=tmp_path)
+
+    assert f"result    {tmp_path}/out/result.csv\n" in run.summary
+    report = json.loads((tmp_path / "out/job.json").read_text())
+    assert report["input"]["path"] == str(tmp_path / "data.csv")
+
+
 def test_the_same_job_id_resumes(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=twice", "-e", "chunks=2"]

@@ -27,6 +27,16 @@ def processing_job_parsed(value: object) -> object:
         return value
 
 
+def processing_job_path(path: str) -> str:
+    """Return an absolute path without . and .. and double slashes, which names the same file.
+
+    Symbolic links stay as the user named them, unless a .. comes after one: it leads to the parent of its target.
+    """
+    if ".." in Path(path).parts:
+        return os.path.realpath(path)
+    return os.path.normpath(path)
+
+
 def processing_job_wish(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
     """Return what a job of this machine was asked for, as its manifest tells it: the role's variables by name."""
     processor, request = job["processor"], job["request"]
@@ -122,6 +132,7 @@ class FilterModule:
         return {
             "processing_job_parsed": processing_job_parsed,
             "processing_job_names_boards": processing_job_names_boards,
+            "processing_job_path": processing_job_path,
             "processing_job_remedy": processing_job_remedy,
             "processing_job_size": processing_job_size,
             "processing_job_waited": processing_job_waited,
