@@ -1,9 +1,10 @@
-"""Write a role's README.md from its argument specification and its tasks.
+"""Write a role's README.md from its argument specification.
 
     python tools/role_readme.py roles/board     # writes roles/board/README.md
-    python tools/role_readme.py --check roles/* # tells which READMEs are out of date
+    python tools/role_readme.py --check roles/* # reports which READMEs are out of date
 
-With --check, roles without a README are passed over.
+With --check, roles without a README are passed over. For roles/processing_job, the table of a job's variables in the
+README.md of the repository is written or checked as well.
 """
 
 from __future__ import annotations
@@ -67,6 +68,26 @@ def readme(role: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+ROOT = Path(__file__).resolve().parents[1]
+#: Around the table of a job's variables in README.md.
+BEGIN, END = "<!-- made by tools/role_readme.py -->\n", "<!-- end -->\n"
+#: Defaults that a user would not read as YAML.
+DEFAULTS = {"input": "required", "output": "`results/JOB_ID`", "job_id": "from the time", "quotechar": '`"`',
+            "delimiter": "detected", "null_values": "the usual"}  # fmt: skip
+
+
+def job_variables(role: Path) -> str:
+    """Return the README.md of the repository with the table of the variables that playbooks/run_job.yml passes on."""
+    options = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    names = re.findall(r'(processing_job_\w+): "\{\{ (\w+) \| default', (ROOT / "playbooks/run_job.yml").read_text())
+    rows = ["| variable | meaning | default |", "| --- | --- | --- |"]
+    for full, name in names:
+        meaning = " ".join(sentences(options[full]["description"]))
+        rows.append(f"| `{name}` | {meaning} | {DEFAULTS.get(name, shown(options[full]['default']))} |")
+    before, _, rest = (ROOT / "README.md").read_text().partition(BEGIN)
+    return before + BEGIN + "\n".join(rows) + "\n" + END + rest.partition(END)[2]
+
+
 def main() -> int:
     """Write the READMEs, or say which are out of date."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -75,11 +96,14 @@ def main() -> int:
     arguments = parser.parse_args()
     stale = []
     for role in arguments.roles:
-        file, text = role / "README.md", readme(role)
-        if not arguments.check:
-            file.write_text(text)
-        elif file.exists() and file.read_text() != text:
-            stale.append(f"{file} is out of date: python tools/role_readme.py {role}")
+        files = {role / "README.md": readme(role)}
+        if role.name == "processing_job":
+            files[ROOT / "README.md"] = job_variables(role)
+        for file, text in files.items():
+            if not arguments.check:
+                file.write_text(text)
+            elif file.exists() and file.read_text() != text:
+                stale.append(f"{file} is out of date: python tools/role_readme.py {role}")
     print("\n".join(stale), end="\n" if stale else "")
     return 1 if stale else 0
 

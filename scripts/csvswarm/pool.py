@@ -88,7 +88,12 @@ class Pool:
         ours, theirs = context.Pipe()
         others = [worker.pipe for worker in self._workers] + [ours]
         process = context.Process(target=_serve, args=(theirs, others, self._run), daemon=True)
-        process.start()
+        # Blocked until the worker ignores it: a Ctrl-C in between would end the worker with a traceback.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self._workers.append(_Worker(process, ours))
 
@@ -135,9 +140,10 @@ class Pool:
 
 def _serve(pipe: Any, others: list[Any], run: Run) -> None:
     """A worker's life: chunks in, statuses out, until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for other in others:
         other.close()  # or a worker would outlive its parent, whose end of the pipe the others hold open
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     while True:
         try:
             chunk = pipe.recv()

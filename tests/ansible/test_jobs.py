@@ -63,5 +63,6 @@ def test_what_cannot_be_done_is_said(clone: Clone) -> None:
     assert jobs(clone, "-e", "action=show").message.startswith("job_id is missing: say which job")
     assert jobs(clone, "-e", "action=burn").message == "action: burn is none of list, show, resume, remove, prune."
     assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
+    assert jobs(clone, "-e", "jobid=x").message == "jobid: there is no such variable. Did you mean job_id?"
     missing = jobs(clone, "-e", "action=resume", "-e", "job_id=nobody").message
     assert missing == "job_id: there is no job nobody. All there are: ansible-playbook playbooks/jobs.yml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import yaml
@@ -46,3 +47,64 @@ def test_a_log_has_every_line_at_once(tmp_path: Path) -> None:
         code = run.wait()
 
     assert code == 0, "".join(lines)
+
+
+INTERPRETER = f"ansible_python_interpreter={sys.executable}"
+FAILURES = [
+    {
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [
+            {"name": "Pass over it", "ansible.builtin.fail": {"msg": "not shown"}, "ignore_errors": True},
+            {
+                "block": [{"name": "Be rescued", "ansible.builtin.fail": {"msg": "nor this"}}],
+                "rescue": [{"name": "Print a text", "ansible.builtin.debug": {"msg": "line 1\nline 2"}}],
+            },
+            {
+                "name": "Run a command",
+                "ansible.builtin.command": {"argv": ["sh", "-c", "echo what it wrote >&2; exit 3"]},
+                "when": "inventory_hostname == 'c'",
+            },
+            {"name": "Fail", "ansible.builtin.fail": {"msg": "two lines\nof text"}},
+        ],
+    }
+]
+
+
+def failing(tmp_path: Path, *arguments: str) -> tuple[str, str]:
+    """Run a playbook that fails on three boards. Returns its standard output and standard error."""
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(FAILURES))
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    done = subprocess.run(
+        [ANSIBLE_PLAYBOOK, "play.yml", "-i", "a,b,c", "-c", "local", "-e", INTERPRETER, *arguments],
+        cwd=tmp_path,
+        env=env | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        check=False,
+        text=True,
+        capture_output=True,
+    )
+    assert done.returncode
+    return done.stdout, done.stderr
+
+
+def test_every_error_is_printed_once_at_the_end(tmp_path: Path) -> None:
+    output, errors = failing(tmp_path)
+
+    assert sorted(errors.split("ERROR ")) == [
+        "",
+        "on a, b: two lines\nof text\n",
+        "on c: non-zero return code\nwhat it wrote\nin the task: Run a command (add -v for all that it returned)\n",
+    ]
+    # No message stands among the tasks as well, and no excerpt of the playbook; where a task failed is seen.
+    for text in ("two lines", "what it wrote", "not shown", "Origin:", "ansible.builtin"):
+        assert text not in output
+    assert "failed: [a]\n" in output
+    # A text is printed as it is.
+    assert "\nline 1\nline 2\n" in output
+
+
+def test_details_are_printed_with_v(tmp_path: Path) -> None:
+    output, errors = failing(tmp_path, "-v")
+
+    assert "rc: 3" in output
+    assert errors.count("ERROR on c: non-zero return code\nwhat it wrote\n") == 1

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers import ROOT
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,24 +16,25 @@ if TYPE_CHECKING:
 
 # what the user says (with a good input), a part of the answer
 MISTAKES: list[tuple[dict[str, object], str]] = [
-    ({"input": ""}, "input is missing: say which CSV file to process"),
-    ({"input": "nowhere.csv"}, "nowhere.csv. A relative path starts where you stand"),
+    ({"input": ""}, "input is missing. Name the CSV file to process"),
+    ({"input": "nowhere.csv"}, "nowhere.csv. A relative path starts in the current directory"),
     ({"input": "."}, "is a directory. Name one CSV file in it."),
-    ({"processor": "median"}, "processor: there is no median. Shipped are"),
-    ({"processor": "./mine.py"}, "/mine.py. Shipped are"),
+    ({"processor": "median"}, "processor: there is no median. Use one of"),
+    ({"processor": "./mine.py"}, "/mine.py. Use one of"),
     ({"options": "window"}, "options: 'window' is not a dictionary."),
     ({"options": '{"columns": ["a"'}, """options: '{"columns": ["a"' is not a dictionary."""),
     ({"options": ["window"]}, "is not a dictionary."),
     ({"output": "data.csv"}, "data.csv is a file. Name a directory"),
-    ({"chunks": "abc"}, "chunks: 'abc' is neither a number from 1 on nor auto."),
-    ({"chunks": 0}, "chunks: '0' is neither a number from 1 on nor auto."),
-    ({"workers": "1.5"}, "workers: '1.5' is neither a number from 1 on nor auto."),
-    ({"job_id": "../elsewhere"}, "job_id: '../elsewhere' cannot name a job."),
-    ({"job_id": "x" * 64}, "cannot name a job."),
+    ({"chunks": "abc"}, "chunks: 'abc' is neither auto nor a whole number from 1 to 100000."),
+    ({"chunks": 0}, "chunks: '0' is neither auto nor a whole number from 1 to 100000."),
+    ({"chunks": 100_000_000}, "chunks: '100000000' is neither auto nor a whole number from 1 to 100000."),
+    ({"workers": "1.5"}, "workers: '1.5' is neither auto nor a whole number from 1 to 100000."),
+    ({"job_id": "../elsewhere"}, "job_id: '../elsewhere' is not a valid name."),
+    ({"job_id": "x" * 64}, "is not a valid name."),
     ({"on_error": "foo"}, "on_error: 'foo' is neither fail nor quarantine."),
-    ({"delimiter": ""}, "delimiter: '' is not one character. For a tab write -e delimiter=tab"),
-    ({"quotechar": '""'}, "quotechar: '\"\"' is not one character."),
-    ({"encoding": "utf 8"}, "encoding: 'utf 8' cannot name an encoding."),
+    ({"delimiter": ""}, "delimiter: '' is not a single character. For a tab, use -e delimiter=tab"),
+    ({"quotechar": '""'}, "quotechar: '\"\"' is not a single character."),
+    ({"encoding": "utf 8"}, "encoding: 'utf 8' is not the name of an encoding."),
     ({"column_types": "string"}, "column_types: 'string' is not a dictionary."),
     ({"null_values": "NA"}, "null_values: 'NA' is not a list of texts."),
     ({"null_values": [0]}, "null_values: '[0]' is not a list of texts."),
@@ -39,11 +42,17 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"engine": "swarm"}, "engine: the inventory has no board in swarm_manager."),
     ({"input": "share:x.csv"}, "leave out -e engine=local"),
     ({"memory": "lots"}, "memory: 'lots' is neither auto nor an amount like 400MB"),
-    ({"memory": "1MB"}, "from 64MB on"),
-    ({"cpus": "all"}, "cpus: 'all' is not a number of cores like 1 or 0.5."),
-    ({"chunk_limit": "1h"}, "chunk_limit: '1h' is not a number of seconds"),
-    ({"deadline": -1}, "deadline: '-1' is not a number of seconds"),
+    ({"memory": "1MB"}, "The least is 64MB."),
+    ({"cpus": "all"}, "cpus: 'all' is not a number of cores above 0, like 1 or 0.5."),
+    ({"chunk_limit": "1h"}, "chunk_limit: '1h' is not a whole number of seconds from 0 (no limit) to 9999999"),
+    ({"deadline": -1}, "deadline: '-1' is not a whole number of seconds from 0"),
     ({"speculate": "often"}, "speculate: 'often' is neither true nor false"),
+    ({"proccessor": "aggregate"}, "proccessor: there is no such variable. Did you mean processor?"),
+    ({"outptu": "out"}, "outptu: there is no such variable. Did you mean output?"),
+    ({"jobid": "x"}, "jobid: there is no such variable. Did you mean job_id?"),
+    ({"chunk": 3}, "chunk: there is no such variable. Did you mean chunks?"),
+    ({"nfs_server_fromat": True}, "Did you mean nfs_server_format?"),
+    ({"zzz": 1}, "zzz: there is no such variable. Remove it"),
 ]
 
 
@@ -69,13 +78,66 @@ def test_all_mistakes_are_answered_at_once(clone: Clone) -> None:
     assert [line.split()[0] for line in run.message.splitlines()] == ["input", "options:", "chunks:", "on_error:"]
 
 
-def test_check_mode_only_checks(clone: Clone) -> None:
+def test_a_misspelt_variable_in_a_file_is_an_error_as_well(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "job.yml").write_text("input: data.csv\nprocesor: aggregate\n")
+    (tmp_path / "data.csv").write_text("a\n1\n")
+
+    run = clone.run_job("-e", "@job.yml", stand=tmp_path)
+
+    assert run.message == "procesor: there is no such variable. Did you mean processor?"
+
+
+def test_variables_of_ansible_the_roles_and_the_inventory_pass(clone: Clone) -> None:
+    (clone.root / "inventory/hosts.yml").write_text("all:\n  vars: {rack: 1}\n  hosts: {here: {shelf: 2}}\n")
+    (clone.root / "inventory/group_vars").mkdir()
+    (clone.root / "inventory/group_vars/all.yml").write_text("room: 3\n")
+    said = {"ansible_user": "me", "csvswarm_share": "/srv", "nfs_server_path": "/srv", "rack": 4, "shelf": 5, "room": 6}
+
+    run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", json.dumps(said), "--check")
+
+    assert run.code == 0, run.output
+    assert "ladder: there is no" in clone.run_job("-e", "input=files/samples/flights.csv", "-e", "ladder=1").message
+
+
+def test_check_says_what_would_run_and_writes_nothing(clone: Clone) -> None:
     before = clone.files()
+
+    run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", "chunks=3", "--check")
+
+    would = "ok: would run statistics over files/samples/flights.csv (2.5 MB, about 3 chunks) on this machine"
+    assert would in run.summary.splitlines()
+    assert clone.files() == before
+
+
+CHECKED: list[tuple[dict[str, object], str]] = [
+    ({"processor": "transform", "options": {"colums": ["a"]}}, "has no option 'colums'"),
+    ({"processor": "transform", "options": {"columns": ["b"]}}, "names a column 'b', but the file has: a."),
+    ({"column_types": {"b": "text"}}, "names a column 'b'"),
+    ({"encoding": "utf-16"}, "is not utf-16 text near byte 0"),
+    ({"processor": "./mine.py"}, "mine.py is not valid Python: line 1"),
+]
+
+
+@pytest.mark.parametrize(("said", "answer"), CHECKED, ids=[json.dumps(said) for said, _ in CHECKED])
+def test_check_finds_what_the_split_would_refuse(
+    clone: Clone, tmp_path: Path, said: dict[str, object], answer: str
+) -> None:
+    (tmp_path / "data.csv").write_text("a\n1\n")
+    (tmp_path / "mine.py").write_text("def process(:\n")
+    before = clone.files()
+
+    run = clone.run_job("-e", json.dumps({"input": "data.csv", **said}), "--check", stand=tmp_path)
+
+    assert answer in run.message
+    assert clone.files() == before
+
+
+def test_check_names_the_boards(clone: Clone) -> None:
+    (clone.root / "inventory/hosts.yml").write_text("swarm_manager:\n  hosts:\n    board1:\n")
 
     run = clone.run_job("-e", "input=files/samples/flights.csv", "--check")
 
-    assert run.code == 0
-    assert clone.files() == before
+    assert "(2.5 MB) on the boards board1, which were not asked" in run.summary
 
 
 def test_boards_in_the_inventory_choose_the_engine(clone: Clone) -> None:
@@ -85,8 +147,45 @@ def test_boards_in_the_inventory_choose_the_engine(clone: Clone) -> None:
 
     # There is no such board. It is the run's last word, after Ansible's own about the connection.
     assert run.code != 0
-    last = " ".join(run.output.rpartition("fatal: [localhost]: FAILED!")[2].split())
+    last = run.output.rpartition("ERROR: ")[2]
     assert "board1: " in last
     assert "no manager is on" in last
     assert "add -e engine=local to run the job on this machine" in last
     assert clone.run_job("-e", "input=files/samples/flights.csv", "-e", "engine=local", "--check").code == 0
+
+
+BOARD = "all:\n  children:\n    swarm_manager:\n      hosts:\n        board1:\n"
+INPUT = ("-e", f"input={ROOT / 'files/samples/flights.csv'}")
+
+
+def test_from_another_directory_the_clone_s_own_inventory_is_found(clone: Clone, tmp_path: Path) -> None:
+    (clone.root / "inventory/hosts.yml").write_text(BOARD)
+
+    run = clone.run_job(*INPUT, stand=tmp_path, config=False)
+
+    # There is no such board; on this machine the job would have worked.
+    assert "board1: " in run.message
+    assert "no manager is on" in run.message
+
+
+def test_an_inventory_that_is_not_the_clone_s_is_refused_when_it_has_no_boards(clone: Clone, tmp_path: Path) -> None:
+    (clone.root / "inventory/hosts.yml").write_text(BOARD)
+    (tmp_path / "none.yml").write_text("all:\n")
+
+    run = clone.run_job(*INPUT, "-i", str(tmp_path / "none.yml"))
+
+    assert f"engine: the inventory in use ({tmp_path}/none.yml) has no board in swarm_manager" in run.message
+    assert f"Add -i {clone.root}/inventory/hosts.yml to run the job on those boards" in run.message
+    local = clone.run_job(*INPUT, "-i", str(tmp_path / "none.yml"), "-e", "engine=local", "--check")
+    assert local.code == 0, local.output
+
+
+def test_an_inventory_that_cannot_be_read_stops_the_job(clone: Clone) -> None:
+    inventory = clone.root / "inventory/hosts.yml"
+    inventory.write_text("all:\n  children: [\n")
+
+    run = clone.run_job(*INPUT)
+
+    assert run.code != 0
+    assert f"Completely failed to parse inventory source {inventory}" in run.output
+    assert not (clone.root / "jobs").exists()

@@ -32,7 +32,7 @@ def test_the_sample_becomes_a_result(clone: Clone) -> None:
     five, figures = run.summary.split("\n\n", 1)
     assert five.splitlines() == [
         "[✓] Split file into 3 chunks",
-        "[✓] Deployed 1 worker",
+        "[✓] Deployed 1 worker (a local process)",
         "[✓] Each processed 3 chunks",
         "[✓] Collected 3 result files",
         "[✓] Final file merged successfully",
@@ -42,7 +42,16 @@ def test_the_sample_becomes_a_result(clone: Clone) -> None:
     result = clone.root / "results" / found[1] / "result.csv"
     assert f"result    {result}\n" in figures
     assert "rows      27,004 in, 14 out\n" in figures
-    assert re.search(r"^time      \d+\.\d s, [\d,]+ rows/s$", figures, re.MULTILINE)
+    assert "ran on    this machine, engine local\n" in figures
+    times = re.search(
+        r"^time      (\d+\.\d) s from command to result, [\d,]+ rows/s\n"
+        r"          of which (\d+\.\d) s split, (\d+\.\d) s process, (\d+\.\d) s collect$",
+        figures,
+        re.MULTILINE,
+    )
+    assert times
+    # Ansible and the start of three scripts are in the first one.
+    assert float(times[1]) > sum(map(float, times.groups()[1:]))
     assert result.read_text().startswith("column,count,missing,mean,")
     assert (clone.root / "jobs" / found[1]).is_dir()
 
@@ -62,6 +71,18 @@ def test_paths_start_where_the_user_stands(clone: Clone, tmp_path: Path, config:
     assert not (clone.root / "results").exists()
 
 
+def test_paths_are_recorded_in_their_plain_form(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "data.csv").write_text("a\n1\n")
+    said = ["-e", f"input={tmp_path}/a//../a/./../data.csv", "-e", "output=./a/../out", "-e", "job_id=plain"]
+
+    run = clone.run_job(*said, stand=tmp_path)
+
+    assert f"result    {tmp_path}/out/result.csv\n" in run.summary
+    report = json.loads((tmp_path / "out/job.json").read_text())
+    assert report["input"]["path"] == str(tmp_path / "data.csv")
+
+
 def test_the_same_job_id_resumes(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=twice", "-e", "chunks=2"]
@@ -73,6 +94,9 @@ def test_the_same_job_id_resumes(clone: Clone, tmp_path: Path) -> None:
 
     assert again.code == 0, again.output
     assert "changed=0" in again.output
+    assert again.summary.startswith("Job twice was finished already, so nothing ran. This is its result:\n")
+    assert f"result    {result}\n" in again.summary
+    assert "Final file merged" not in again.summary
     assert result.read_bytes() == first
 
 
@@ -132,12 +156,39 @@ def test_an_output_of_another_job_is_refused_before_the_work(clone: Clone, tmp_p
     assert not (clone.root / "jobs").exists()
 
 
-def test_an_error_in_a_processor_says_how_to_go_on(clone: Clone, tmp_path: Path) -> None:
+KILLED = """
+import os, pathlib, signal
+
+def process(block, context):
+    if not pathlib.Path({mark!r}).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return block.head(1)
+"""
+
+
+def test_an_error_that_would_repeat_asks_for_a_new_job(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FAILING)
     said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=broken"]
 
     run = clone.run_job(*said, stand=tmp_path)
 
-    assert run.code != 0
     assert "no such thing" in run.message
-    assert run.message.endswith("run the same again with -e job_id=broken")
+    assert "A resume would fail in the same way. Fix the processor, its options or the input" in run.message
+    aside = f"ansible-playbook {clone.root}/run_job.yml -e job_id=broken -e on_error=quarantine"
+    assert run.message.endswith(f"If only some records are bad, set them aside: {aside}")
+
+
+def test_a_killed_chunk_is_resumed_by_the_job_s_name_alone(clone: Clone, tmp_path: Path) -> None:
+    mark = tmp_path / "the-cause-is-gone"
+    (tmp_path / "mine.py").write_text(KILLED.format(mark=str(mark)))
+    said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=killed", "-e", "chunks=1"]
+
+    run = clone.run_job(*said, "-e", "output=out", stand=tmp_path)
+
+    resume = f"ansible-playbook {clone.root}/run_job.yml -e job_id=killed"
+    assert run.message.endswith(f"What is done is kept. Resume when the cause is gone: {resume}")
+    assert "new job" not in run.message
+    mark.touch()
+    resumed = clone.run_job("-e", "job_id=killed")
+    assert resumed.code == 0, resumed.output
+    assert (tmp_path / "out/result.csv").read_text().count("\n") == 2

@@ -39,12 +39,12 @@ def play(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("playbook", ["site.yml", "playbooks/preflight.yml"])
+@pytest.mark.parametrize("playbook", ["site.yml", "playbooks/preflight.yml", "playbooks/status.yml"])
 def test_without_boards_it_says_where_to_write_them(playbook: str) -> None:
     done = play(playbook, "-i", "inventory/hosts.yml")
 
     assert done.returncode != 0
-    assert "The inventory has no boards: write them in" in done.stdout + done.stderr
+    assert "The inventory has no boards. Add them to" in done.stdout + done.stderr
     assert "inventory/hosts.yml" in done.stdout + done.stderr
 
 

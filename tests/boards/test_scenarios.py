@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,16 @@ def test_every_playbook_is_there(file: Path) -> None:
         assert (file.parent / path).is_file(), path
     aliases = {"check": "converge", "idempotence": "converge"}
     assert {aliases.get(step, step) for step, *_ in steps} <= playbooks.keys()
+
+
+@pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.parent.name)
+def test_the_output_of_ansible_cfg_is_found(file: Path) -> None:
+    """A scenario's list of callback plugins replaces that of ansible.cfg, whose stdout callback must be in it too."""
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "ansible.cfg")
+    folders = yaml.safe_load(file.read_text())["ansible"]["env"]["ANSIBLE_CALLBACK_PLUGINS"].split(":")
+
+    names = [folder.replace("${MOLECULE_PROJECT_DIRECTORY}", str(ROOT)) for folder in folders]
+    name = settings["defaults"]["stdout_callback"]
+    assert any((Path(folder) / f"{name}.py").is_file() for folder in names)
+    assert any((Path(folder) / "phase_times.py").is_file() for folder in names)

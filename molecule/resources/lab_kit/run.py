@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 
 @dataclass(frozen=True)
 class Run:
@@ -21,11 +19,11 @@ class Run:
 
     @property
     def message(self) -> str:
-        """The message of the task that failed last."""
+        """The last message at the end of a run that failed."""
         assert self.code, self.output
-        failures = re.findall(r"^fatal: .* => ?\n((?:    .*\n|\n)+)", self.output, re.MULTILINE)
-        assert failures, self.output
-        return str(yaml.safe_load(failures[-1])["msg"])
+        _, *messages = re.split(r"^ERROR(?: on [^:\n]+)?: ", self.output, flags=re.MULTILINE)
+        assert messages, self.output
+        return messages[-1].strip()
 
     @property
     def files(self) -> dict[str, bytes]:

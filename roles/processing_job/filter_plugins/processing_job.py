@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -24,6 +27,16 @@ def processing_job_parsed(value: object) -> object:
         return value
 
 
+def processing_job_path(path: str) -> str:
+    """Return an absolute path without . and .. and double slashes, which names the same file.
+
+    Symbolic links stay as the user named them, unless a .. comes after one: it leads to the parent of its target.
+    """
+    if ".." in Path(path).parts:
+        return os.path.realpath(path)
+    return os.path.normpath(path)
+
+
 def processing_job_wish(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
     """Return what a job of this machine was asked for, as its manifest tells it: the role's variables by name."""
     processor, request = job["processor"], job["request"]
@@ -40,9 +53,88 @@ def processing_job_wish(job: dict[str, Any], shipped: list[str]) -> dict[str, An
     }
 
 
+def processing_job_names_boards(inventory: str) -> bool:
+    """Tell whether an inventory file in YAML has hosts in the group swarm_manager."""
+
+    def has_manager(node: object) -> bool:
+        if not isinstance(node, dict):
+            return False
+        manager = node.get("swarm_manager")
+        return bool(isinstance(manager, dict) and manager.get("hosts")) or any(map(has_manager, node.values()))
+
+    try:
+        return has_manager(yaml.safe_load(Path(inventory).read_text()))
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+
+
+def processing_job_size(size: int) -> str:
+    """Return a number of bytes as people say it: 372 MB."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):
+        if size >= unit:
+            number = size / unit
+            return f"{number:.0f} {name}" if number >= 10 else f"{number:.1f} {name}"
+    return f"{size} bytes"
+
+
+def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
+    """Return what to do after a job has failed, as lines to follow its message, or nothing.
+
+    failure: job (its id), place (its directory, which need not be on this machine), command (that resumes it), begun
+    (whether its input was split), chunk (whether the message is a chunk's; None: the receipts decide), on_error.
+    """
+    if not failure["begun"]:
+        return f"\nThe job_id is {failure['job']}." if "same job_id" in message else ""
+    if "start a new job" in message:
+        return ""
+    repeats = failure["chunk"]
+    if repeats is None:
+        repeats = any(text and text in message for text in _chunk_errors(Path(failure["place"])))
+    if not repeats:
+        return f"\nWhat is done is kept. Resume when the cause is gone: {failure['command']}"
+    remedy = (
+        "\nA resume would fail in the same way. Fix the processor, its options or the input, and run a new job "
+        "(without job_id)."
+    )
+    if failure["on_error"] == "fail":
+        remedy += f"\nIf only some records are bad, set them aside: {failure['command']} -e on_error=quarantine"
+    return remedy
+
+
+def _chunk_errors(place: Path) -> list[str]:
+    """Return the messages of the chunks that failed for a reason that would repeat."""
+    receipts = [json.loads(path.read_text()) for path in place.glob("receipts/*.json") if path.stat().st_size]
+    return [receipt["message"] for receipt in receipts if receipt["status"] in ("error", "suspect")]
+
+
+def processing_job_waited(_: object) -> float:
+    """Return for how many seconds the user has waited: since ansible-playbook was started.
+
+    A task runs in a fork of that process, which has the same command line. Raises OSError where there is no /proc.
+    """
+    process = Path("/proc/self").resolve()
+    command = (process / "cmdline").read_bytes()
+    while True:
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        parent = Path("/proc") / fields[1]
+        if not parent.exists() or (parent / "cmdline").read_bytes() != command:
+            break
+        process = parent
+    up = float(Path("/proc/uptime").read_text().split()[0])
+    return up - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
 class FilterModule:
     """What Ansible looks for."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""
-        return {"processing_job_parsed": processing_job_parsed, "processing_job_wish": processing_job_wish}
+        return {
+            "processing_job_parsed": processing_job_parsed,
+            "processing_job_names_boards": processing_job_names_boards,
+            "processing_job_path": processing_job_path,
+            "processing_job_remedy": processing_job_remedy,
+            "processing_job_size": processing_job_size,
+            "processing_job_waited": processing_job_waited,
+            "processing_job_wish": processing_job_wish,
+        }

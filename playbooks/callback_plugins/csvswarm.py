@@ -1,0 +1,132 @@
+"""Ansible's default output, with every error once, at the end, and without the source of the playbook around it."""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+from typing import Any
+
+from ansible import constants
+from ansible.plugins.callback.default import CallbackModule as Default
+
+DOCUMENTATION = """
+name: csvswarm
+type: stdout
+short_description: Print every error once, at the end
+description:
+  - The tasks are shown as Ansible's default callback shows them. A task that fails leaves one line there. Its message
+    follows at the end of the run, after the names of the boards on which it failed, and goes to standard error.
+  - The names of the tasks that run the scripts of a job are printed when these begin.
+  - What a debug task prints is printed as it is.
+  - Every line is written at once, also into a pipe or a file.
+  - With C(-v) failures and debug tasks are shown in full, as the default callback does.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+"""
+
+DEBUG = ("ansible.builtin.debug", "debug")
+#: Tasks that take as long as the data does: their names are printed when they begin, and not with their results.
+LONG = ("processing_job_script", "processing_job_watch")
+#: Their messages were written for the user by the playbooks: they need no task's name beside them.
+WRITTEN = ("ansible.builtin.fail", "fail", "ansible.builtin.assert", "assert")
+#: The lines of a failed command's error output that are shown.
+LAST_LINES = 20
+
+
+class CallbackModule(Default):  # type: ignore[misc]  # Ansible ships no types
+    """The callback."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "csvswarm"
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: host -> the message of what failed last on it
+        self._messages: dict[str, str] = {}
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            self._messages[result.host.get_name()] = message_of(result.task, result.result)
+        if self._display.verbosity:
+            super().v2_runner_on_failed(result, ignore_errors)
+            return
+        self._line(result, "failed")
+        if ignore_errors:
+            self._display.display("...ignoring", color=constants.COLOR_SKIP)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        if not result.task.ignore_unreachable:
+            self._messages[result.host.get_name()] = f"the board cannot be reached: {text_of(result.result)}"
+        if self._display.verbosity:
+            super().v2_runner_on_unreachable(result)
+            return
+        self._line(result, "unreachable")
+        if result.task.ignore_unreachable:
+            self._display.display("...ignoring", color=constants.COLOR_SKIP)
+
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        if self._display.verbosity:
+            super().v2_runner_item_on_failed(result)
+        else:
+            self._line(result, "failed", f" => (item={self._get_item_label(result.result)})")
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        super().v2_playbook_on_task_start(task, is_conditional)
+        if task.action in LONG:
+            self._banner(task)
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        super().v2_runner_on_skipped(result)
+        if result.task.action in LONG and not self.get_option("display_skipped_hosts"):
+            self._display.display(f"skipping: [{result.host.get_name()}]", color=constants.COLOR_SKIP)
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        message = result.result.get("msg")
+        is_text = result.task.action in DEBUG and isinstance(message, str | list)
+        if self._display.verbosity or not is_text:
+            super().v2_runner_on_ok(result)
+            return
+        self._banner(result.task)
+        self._display.display(message if isinstance(message, str) else "\n".join(map(str, message)))
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        super().v2_playbook_on_stats(stats)
+        hosts_of: dict[str, list[str]] = {}
+        for host, message in self._messages.items():
+            if stats.failures.get(host) or stats.dark.get(host):  # else a rescue has dealt with it
+                hosts_of.setdefault(message, []).append(host)
+        for message, hosts in hosts_of.items():
+            boards = [] if hosts == ["localhost"] else hosts
+            begin = f"ERROR on {', '.join(boards)}: " if boards else "ERROR: "
+            self._display.display(begin + message, color=constants.COLOR_ERROR, stderr=True)
+
+    def _banner(self, task: Any) -> None:
+        if self._last_task_banner != task._uuid:  # noqa: SLF001 - as the default callback does
+            self._print_task_banner(task)
+
+    def _line(self, result: Any, what: str, more: str = "") -> None:
+        self._banner(result.task)
+        self._handle_warnings(result.result)
+        self._display.display(f"{what}: [{self.host_label(result)}]{more}", color=constants.COLOR_ERROR)
+
+
+def message_of(task: Any, result: dict[str, Any]) -> str:
+    """Return what went wrong in a task: its message, which task it was when Ansible wrote it, and -v for the rest."""
+    failed = [item for item in result.get("results", []) if item.get("failed")]
+    told = "\n".join(dict.fromkeys(text_of(item) for item in failed)) if failed else text_of(result)
+    if task.action in WRITTEN:
+        return told
+    return f"{told}\nin the task: {task.get_name().strip()} (add -v for all that it returned)"
+
+
+def text_of(result: dict[str, Any]) -> str:
+    """Return the message of a result, and the last lines that a command has written to standard error."""
+    told = str(result.get("msg") or result.get("censored") or "no message").strip()
+    if "sudo" in told and "password" in told:
+        told += "\nIf sudo on the boards asks for a password, add --ask-become-pass."
+    lines = str(result.get("stderr") or result.get("module_stderr") or "").strip().splitlines()[-LAST_LINES:]
+    return "\n".join([told, *(line for line in lines if line not in told)])

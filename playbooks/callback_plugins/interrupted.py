@@ -1,0 +1,82 @@
+"""The last line of a job's run that was interrupted: what is done, how to resume, how to give up."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: interrupted
+type: aggregate
+short_description: Print how to resume a job that was interrupted
+description:
+  - After Ctrl-C Ansible ends without a task that could say anything. This prints one line then.
+"""
+
+CLONE = Path(__file__).resolve().parents[2]
+#: The facts by which the role processing_job tells what it works on.
+JOB, PLACE = "__processing_job_id", "__processing_job_place"
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no types
+    """The callback. Loaded wherever these playbooks are; it is silent unless a job was begun and did not end."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "interrupted"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._job = self._place = ""
+        self._process = os.getpid()
+        atexit.register(self._at_exit)
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """Note which job the run is about."""
+        facts = result.result.get("ansible_facts") or {}
+        self._job, self._place = str(facts.get(JOB, self._job)), str(facts.get(PLACE, self._place))
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002 - Ansible's signature
+        """Note that the run came to its end."""
+        self._job = ""
+
+    def _at_exit(self) -> None:
+        if self._job and os.getpid() == self._process:
+            self._display.display(last_line(self._job, Path(self._place)), color=constants.COLOR_ERROR, stderr=True)
+
+
+def last_line(job: str, place: Path) -> str:
+    """Return the line. place: the job's directory, which is on this machine or on the share of the boards."""
+    ways = (
+        f"Resume: {command('run_job.yml')} -e job_id={job}   "
+        f"Give up: {command('playbooks/jobs.yml')} -e action=remove -e job_id={job}"
+    )
+    if not place.parent.is_dir():
+        return f"Stopped. What the boards have done of job {job} is kept, and containers that run go on. {ways}"
+    try:
+        chunks = len(json.loads((place / "manifest.json").read_text())["chunks"])
+    except (OSError, ValueError, KeyError):
+        return f"Stopped before the input of job {job} was split: nothing is done. Run the same command again."
+    done = {receipt["chunk"] for receipt in receipts(place) if receipt.get("status") == "done"}
+    return f"Stopped. {len(done)} of {chunks} chunks of job {job} are done and kept. {ways}"
+
+
+def command(playbook: str) -> str:
+    """Return the command that runs a playbook of this clone from where the user is."""
+    return f"ansible-playbook {playbook if Path.cwd() == CLONE else CLONE / playbook}"
+
+
+def receipts(place: Path) -> list[dict[str, Any]]:
+    """Return the receipts of a job's directory that can be read."""
+    found = []
+    for path in sorted(place.glob("receipts/*.json")):
+        with suppress(OSError, ValueError):
+            found.append(json.loads(path.read_text()))
+    return found

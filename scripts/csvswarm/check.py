@@ -1,0 +1,107 @@
+"""Check a job without running it: all that can be known before its input is split, and nothing is written.
+
+    python -m csvswarm.check < request.json
+
+The request is a JSON object: job and output are directories, the rest are the arguments of split_dataframe.py by name,
+with underscores.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import cli, machine
+from .collect import check_output
+from .errors import InputError
+from .head import Head, named, read_head
+from .job import Job
+from .processor import Processor, find_processor, load_processor
+from .request import Request
+from .sample import Sampler
+from .schema import check_types
+from .source import Source, find_source
+from .split import _check_options, _check_same, _mode, _wish
+
+#: What text usually becomes when it is unpacked.
+UNPACKED = 5
+
+
+def check(job: Job, request: Request, output: Path) -> dict[str, Any]:
+    """Check a request against its processor, the head of its input and the disk.
+
+    Returns bytes (of the input), chunks (about how many it will be split into), needed and free (bytes of disk).
+    Raises what `split` raises, and InputError when the disk has too little space.
+    """
+    check_output(output, job.job_id)
+    processor = load_processor(find_processor(request.processor))
+    source = find_source(request.input, request.encoding)
+    options = processor.check(request.options)
+    wish = _wish(request, options)
+    if (manifest := job.manifest()) is not None:
+        _check_same(job, manifest, source, processor, wish)
+    try:
+        head = read_head(source, delimiter=request.delimiter, quotechar=request.quotechar)
+    except InputError as error:
+        raise named(source, error) from error
+    fixed = check_types(request.column_types, head.names)
+    sampler = Sampler(head, fixed, wish["null_values"], str(source.path))
+    _check_options(processor, options, head, sampler.schema_of_head(source), wish)
+    needed = _needed(processor, source, _mode(request, source))
+    return {
+        "bytes": source.size,
+        "chunks": _chunks(processor, source, head, request),
+        "needed": needed,
+        "free": _enough(output, job.directory, needed),
+    }
+
+
+def _chunks(processor: Processor, source: Source, head: Head, request: Request) -> int:
+    """Return about how many chunks there will be, by the rules of `cut_input`."""
+    if request.chunks:
+        return request.chunks
+    size = source.size * UNPACKED if source.compression else source.size - head.data_offset
+    most = machine.MAX_CHUNK_BYTES if processor.combines else machine.MAX_ROWS_CHUNK_BYTES
+    return -(-size // machine.chunk_bytes_for(size, request.workers, most)) or 1
+
+
+def _needed(processor: Processor, source: Source, mode: str) -> int:
+    """Return how many bytes of disk the job may need: for chunk files, and for rows that it writes as it reads them."""
+    size = source.size * (UNPACKED if source.compression else 1)
+    return size * ((mode == "files") + (not processor.combines))
+
+
+def _enough(output: Path, directory: Path, needed: int) -> int:
+    """Return the free bytes of the fuller of the two disks. Raises InputError when they are too few."""
+    places = [next(path for path in [place, *place.parents] if path.is_dir()) for place in (output, directory)]
+    free, place = min((shutil.disk_usage(place).free, place) for place in places)
+    if free < needed:
+        raise InputError(
+            f"the disk of {place} has {free / 1e6:,.0f} MB free, but the job may need about {needed / 1e6:,.0f} MB: "
+            "free some, or name another output directory."
+        )
+    return free
+
+
+def _request(data: dict[str, Any]) -> tuple[Job, Request, Path]:
+    job, output = Job(Path(data.pop("job"))), Path(data.pop("output"))
+    for name in ("chunks", "workers"):
+        data[name] = machine.number(name, str(data[name]))
+    return job, Request(**{**data, "input": Path(data["input"])}), output
+
+
+def main() -> int:
+    """Read the request, check it, return the exit code."""
+
+    def work() -> tuple[dict[str, Any], str]:
+        done = check(*_request(json.load(sys.stdin)))
+        return done, f"ok: {done['bytes']} bytes, about {done['chunks']} chunks"
+
+    return cli.run(work, as_json=True)
+
+
+if __name__ == "__main__":
+    cli.leave(main())

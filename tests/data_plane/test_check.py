@@ -1,0 +1,75 @@
+"""A check without a run refuses what a split would, and a disk that is too small; it writes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from csvswarm.check import check
+from csvswarm.errors import CsvswarmError, InputError
+from csvswarm.job import Job
+from csvswarm.request import Request
+from csvswarm.split import split
+
+CSV = "a,b\n" + "1,x\n" * 200_000
+
+
+def places(tmp_path: Path) -> tuple[Job, Path, Path]:
+    path = tmp_path / "data.csv"
+    path.write_text(CSV)
+    return Job(tmp_path / "jobs/one"), path, tmp_path / "out"
+
+
+def test_it_expects_the_chunks_that_a_split_makes(tmp_path: Path) -> None:
+    job, path, output = places(tmp_path)
+    request = Request(input=path, processor="transform")
+
+    checked = check(job, request, output)
+
+    assert sorted(tmp_path.iterdir()) == [path]
+    assert checked["bytes"] == len(CSV)
+    assert checked["chunks"] == len(split(job, request, output).chunks)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"processor": "transform", "options": {"columns": ["c"]}},
+        {"processor": "nothing"},
+        {"column_types": {"c": "int"}},
+        {"encoding": "klingon"},
+        {"delimiter": "ab"},
+    ],
+)
+def test_it_refuses_in_the_words_of_a_split(tmp_path: Path, wrong: dict[str, object]) -> None:
+    job, path, output = places(tmp_path)
+    request = Request(input=path, **wrong)  # type: ignore[arg-type]  # one wrong argument each
+
+    with pytest.raises(CsvswarmError) as checked:
+        check(job, request, output)
+    with pytest.raises(CsvswarmError) as refused:
+        split(job, request, output)
+
+    assert str(checked.value) == str(refused.value)
+
+
+def test_it_refuses_another_input_for_a_job_that_exists(tmp_path: Path) -> None:
+    job, path, output = places(tmp_path)
+    split(job, Request(input=path), output)
+    path.write_text(CSV + "2,y\n")
+
+    with pytest.raises(CsvswarmError, match="as it was before it changed"):
+        check(job, Request(input=path), output)
+
+
+def test_it_refuses_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, path, output = places(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=len(CSV) - 1))
+
+    with pytest.raises(InputError, match=r"has 1 MB free, but the job may need about 1 MB: free some, or name another"):
+        check(job, Request(input=path, processor="transform"), output)
+
+    # Groups are few: what statistics writes does not grow with the input.
+    assert check(job, Request(input=path), output)["needed"] == 0

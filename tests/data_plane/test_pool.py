@@ -1,0 +1,31 @@
+"""The workers of the local engine leave Ctrl-C to their parent from their first moment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.helpers import ROOT
+
+PROGRAM = """
+import os, signal
+from csvswarm.pool import Pool
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGINT))
+ended = []
+pool = Pool(2, lambda chunk: "done")
+pool.map([1, 2, 3], lambda chunk, status: ended.append((chunk, status)) or False)
+pool.close()
+print(sorted(ended), signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+"""
+
+
+def test_an_interrupt_right_after_the_fork_ends_no_worker() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=ROOT / "scripts", check=False, text=True, capture_output=True, timeout=60
+    )
+
+    assert done.stderr == ""
+    # The parent's own mask is as it was.
+    assert done.stdout == "[(1, 'done'), (2, 'done'), (3, 'done')] set()\n"
