@@ -218,7 +218,7 @@ class Schedule:
         """Run the same commands again, now that nothing fails: the job is finished, or told why it cannot be."""
         scenario = self.prepared.scenario
         for step in STEPS:
-            if step == "split" and self.attack not in ("split", "full") and self._random.random() < 0.7:
+            if step == "split" and self._random.random() < 0.7 and (self._places.job / "manifest.json").exists():
                 continue  # it would only say that the split is there
             if step != "split":
                 self._release(step)  # a late attempt may go on in the middle of it
