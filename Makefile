@@ -129,7 +129,7 @@ FAULT_LOG := .faults.jsonl
 chaos: setup-dev  ## a thousand random schedules of faults in the scripts (SEED=7: that one, SEED=1-50: those)
 	@tools/fault_tools.sh
 	@rm -f $(FAULT_LOG)
-	CSVSWARM_FAULT_SEEDS=$(SEED) CSVSWARM_FAULT_LOG=$(FAULT_LOG) python -m pytest tests/faults -q
+	CSVSWARM_FAULT_SEEDS=$(SEED) CSVSWARM_FAULT_ATTACK=$(ATTACK) CSVSWARM_FAULT_LOG=$(FAULT_LOG) python -m pytest tests/faults -q
 	@python -m tests.faults.told $(FAULT_LOG)
 
 fuzz: setup-fuzz  ## a million cases for the splitter, the reader and expressions (CASES=10000: fewer; FROM=2: others)

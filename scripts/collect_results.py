@@ -5,9 +5,11 @@ import argparse
 from pathlib import Path
 
 from csvswarm import cli
-from csvswarm.collect import check_output, collect
+from csvswarm.collect import collect
 from csvswarm.job import Job
 from csvswarm.landing import land
+from csvswarm.output_directory import check_output
+from csvswarm.permissions import PRIVATE, permissions_of
 
 EPILOG = """\
 example:
@@ -26,6 +28,13 @@ def main() -> int:
     parser.add_argument(
         "--fetched", type=Path, metavar="DIR", help="put the result that boards have collected to DIR into --output"
     )
+    parser.add_argument(
+        "--input",
+        type=Path,
+        metavar="FILE",
+        help="with --fetched: the input, whose permissions for group and others the result does not exceed "
+        "(without it they get none)",
+    )
     arguments = parser.parse_args()
     return cli.run(lambda: _collect(cli.job_of(arguments), arguments), as_json=arguments.json)
 
@@ -36,13 +45,16 @@ def _collect(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object]
         check_output(output, job.job_id)
         return {}, f"{output} can be written"
     if arguments.fetched:
-        return {"changed": land(job, arguments.fetched, output)}, f"the result is in {output}"
+        permissions = permissions_of(arguments.input) if arguments.input and arguments.input.exists() else PRIVATE
+        return {"changed": land(job, arguments.fetched, output, permissions)}, f"the result is in {output}"
+    job.require_manifest()
     planned: dict[str, object] = {}
-    if arguments.plan and not job.done_path.exists():
-        planned = cli.planned(job, job.require_manifest())
-        if planned["round"] is not None:
-            return planned, "chunks have to run (again) first"
-    collected = collect(job, output)
+    with job.locked():
+        if arguments.plan and not job.done_path.exists():
+            planned = cli.planned(job, job.require_manifest())
+            if planned["round"] is not None:
+                return planned, "chunks have to run first"
+        collected = collect(job, output)
     return collected.to_json() | planned, f"wrote {collected.rows_out} rows to {collected.result}"
 
 

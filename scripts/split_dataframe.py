@@ -5,8 +5,8 @@ import argparse
 from pathlib import Path
 
 from csvswarm import cli, machine
-from csvswarm.collect import check_output
 from csvswarm.job import Job
+from csvswarm.output_directory import check_output
 from csvswarm.split import Request, split
 
 EPILOG = """\
@@ -70,8 +70,9 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         "seconds": round(manifest.split_seconds, 3),
     }
     if arguments.plan:
-        job.forget_errors()
-        done |= cli.planned(job, manifest)
+        with job.locked():
+            job.forget_errors()
+            done |= cli.planned(job, manifest)
     return done, f"split {manifest.rows} records into {len(manifest.chunks)} chunks"
 
 

@@ -8,7 +8,8 @@ import sys
 
 from csvswarm import cli, machine
 from csvswarm.attempt_log import attempt_log
-from csvswarm.job import Job, new_attempt
+from csvswarm.durable_files import new_token
+from csvswarm.job import Job
 from csvswarm.process import process_all, process_one
 from csvswarm.rounds import read_round
 
@@ -46,7 +47,7 @@ def main() -> int:
 
 def _in_container(job: Job, arguments: argparse.Namespace) -> int:
     """Make the attempt of one slot, with a log that is kept if it fails."""
-    arguments.attempt = arguments.attempt or new_attempt()
+    arguments.attempt = arguments.attempt or new_token()
     name = f"{arguments.round:04d}-{arguments.slot:06d}-{arguments.attempt}.log"
     numbers: list[int] = []
 

@@ -17,10 +17,12 @@ from .chunks import Block, Chunk
 from .dialect import CANONICAL
 from .errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming
 from .group_sums import Groups
-from .job import Job, Manifest, Receipt
+from .job import Job
 from .lean import pa
+from .manifest import Manifest
 from .processor import Context, Processor
 from .reader import Reader
+from .receipt import Receipt
 from .records import Positions
 from .rows import Rejected, Rows
 from .schema import Schema
@@ -100,6 +102,7 @@ class Attempt:
             chunk=self._chunk.number,
             generation=self._generation,
             attempt=self._name,
+            split=self._manifest.split,
             started=started,
             ended=time.time(),
             processor=self._processor.sha256,

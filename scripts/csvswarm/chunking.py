@@ -12,9 +12,10 @@ from . import machine
 from .chunks import Chunk
 from .cut import PIECE_BYTES, Cutter, Irregular, Sink, even_targets, no_targets, renumbered, sized_targets
 from .dialect import Dialect
+from .durable_files import write_durably
 from .errors import InputError, naming
 from .head import Head, named
-from .job import Job, write_durably
+from .job import Job
 from .native.library import kernel
 from .records import Grammar
 from .request import Request
@@ -32,8 +33,7 @@ def cut_input(
     most: bytes of a chunk at most, about, when the request does not say how many chunks there shall be.
     """
     machine.keep_freed_memory()
-    for leftover in job.chunks_directory.iterdir():  # of a split that was killed
-        leftover.unlink()
+    job.remove_chunks()  # of a split that was killed
     open_sink = None
     if mode == "files":
         write_durably(job.chunks_directory / HEADER_FILE, head.preamble)

@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 
 from . import beginning
 from .errors import CsvswarmError, OptionError
-from .job import Job, Manifest
+from .job import Job
+from .manifest import Manifest
 from .rounds import plan_round
 
 __all__ = ["add_plan", "beginning", "job_of", "json_value", "leave", "parser", "planned", "run"]

@@ -13,7 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from .job import Job, Receipt
+from .durable_files import NotRegular, read_regular
+from .job import Job
+from .receipt import Receipt
 
 #: The first merged file of a job may be all that holds a partial; the other one is made where there is a first already.
 FIRST, OTHER = "merged", "merged-again"
@@ -74,8 +76,8 @@ class Held:
         """
         parts: list[Part] = []
         try:
-            lines = self.log.read_bytes().split(b"\n")[:-1]
-        except FileNotFoundError:
+            lines = read_regular(self.log).split(b"\n")[:-1]
+        except (FileNotFoundError, NotRegular):
             return parts, None
         for line in lines:
             try:
@@ -83,7 +85,7 @@ class Held:
                 if "chunk" not in told:
                     return parts, Whole(**told)
                 parts.append(Part(**told))
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 break  # damaged: what it named is lost, which who reads a partial finds
         return parts, None
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from .job import Job, Manifest, Receipt, read_json
+from .durable_files import read_json
+from .job import Job
+from .manifest import Manifest
+from .receipt import Receipt, try_receipt
 
 
 def attempts(job: Job, manifest: Manifest, counting: list[Receipt]) -> list[dict[str, Any]]:
@@ -17,6 +19,7 @@ def attempts(job: Job, manifest: Manifest, counting: list[Receipt]) -> list[dict
     told = [
         _told(receipt, manifest, (receipt.chunk, receipt.attempt, receipt.generation) in counts)
         for receipt in _receipts(job)
+        if receipt.split == manifest.split and 1 <= receipt.chunk <= len(manifest.chunks)
     ]
     named = {attempt["attempt"] for attempt in told}
     told += [_lost(task) for task in _tasks(job) if task["attempt"] not in named]
@@ -25,13 +28,8 @@ def attempts(job: Job, manifest: Manifest, counting: list[Receipt]) -> list[dict
 
 def _receipts(job: Job) -> list[Receipt]:
     """Return the receipts of all attempts, also of those that came second."""
-    found = []
-    for path in sorted(job.attempts_directory.glob("*.json")):
-        try:
-            found.append(Receipt(**json.loads(path.read_bytes())))
-        except (ValueError, TypeError):
-            continue  # of an attempt that was killed while it wrote
-    return found
+    found = [try_receipt(path) for path in sorted(job.attempts_directory.glob("*.json"))]
+    return [receipt for receipt in found if receipt is not None]
 
 
 def _told(receipt: Receipt, manifest: Manifest, counts: bool) -> dict[str, Any]:

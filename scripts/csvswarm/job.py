@@ -5,108 +5,24 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
-import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .chunks import Chunk
-from .dialect import Dialect
-from .errors import JobError, naming
+from .durable_files import read_json, shaped, sync_directory, write_json, write_whole
+from .errors import JobError
+from .job_lock import LOCK, locked
+from .manifest import FORMAT, Manifest
+from .receipt import Receipt, read_receipt
 from .schema import Schema
 
-FORMAT = 1
 JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 SUCCESS = "_SUCCESS"
-STATUSES = ("done", "misfit", "error", "suspect")
-START_AGAIN = "remove the job's directory and start the job again."
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a job works on, written once by the split; its existence says that the split is complete.
-
-    input: {path, size, mtime_ns, compression}. request: what the user asked for. processor: {name, sha256, source}.
-    header: the raw header record, without byte order mark and terminator. names: the unique column names. durable:
-    whether partials are on disk before they count. output: where the result is wanted, "" when that was not said.
-    """
-
-    job_id: str
-    input: dict[str, Any]
-    request: dict[str, Any]
-    processor: dict[str, Any]
-    dialect: Dialect
-    bom: bool
-    header: str
-    names: list[str]
-    mode: str
-    chunks: list[Chunk]
-    created: float = field(default_factory=time.time)
-    split_seconds: float = 0.0
-    durable: bool = False
-    output: str = ""
-    format: int = FORMAT
-
-    @property
-    def rows(self) -> int:
-        return sum(chunk.rows for chunk in self.chunks)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            **vars(self),
-            "dialect": self.dialect.to_json(),
-            "chunks": [chunk.to_json() for chunk in self.chunks],
-        }
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Manifest:
-        return cls(
-            **{
-                **data,
-                "dialect": Dialect.from_json(data["dialect"]),
-                "chunks": [Chunk.from_json(chunk) for chunk in data["chunks"]],
-            }
-        )
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What one attempt at a chunk came to; the first receipt of a chunk in a generation is the one that counts.
-
-    status: "done" (files holds the partial), "misfit" (observed and missing say how the schema must widen), "error"
-    (message says what would go wrong again) or "suspect" (an error that a wider schema may mend; observed as well).
-    files: name -> {"name", "bytes", "checksum"} of the attempt's
-    files. types: the schema the attempt read with; output: type of every column it wrote, None for none seen.
-    """
-
-    chunk: int
-    generation: int
-    attempt: str
-    status: str
-    board: str = field(default_factory=socket.gethostname)
-    started: float = 0.0
-    ended: float = 0.0
-    rows_in: int = 0
-    rows_out: int = 0
-    rejected: int = 0
-    peak_bytes: int = 0
-    processor: str = ""
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    types: dict[str, str] = field(default_factory=dict)
-    columns: list[str] | None = None
-    output: list[str | None] | None = None
-    uniform: bool = True
-    observed: dict[str, str] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-    message: str = ""
-    format: int = FORMAT
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+#: Names of the files that a job makes in its directories. Nothing else is ever removed there.
+_CHUNK_FILE = re.compile(r"[0-9]{6}(-header)?\.csv")
+_ATTEMPT_FILE = re.compile(r"[0-9]{6}-.+\.(csv|arrow|small|json|run[0-9]+)")
+_RECEIPT_FILE = re.compile(r"[0-9]{6}-[0-9]{4}\.json")
 
 
 class Job:
@@ -145,15 +61,39 @@ class Job:
         """What says that the job is done, where its result went, and that its data was removed."""
         return self.directory / "done.json"
 
-    def create(self) -> None:
-        """Make the directories. Raises JobError when the job's id cannot be one."""
+    def claim(self) -> None:
+        """Make the directory one of a job, with the lock file as its first file.
+
+        Raises JobError when the job's id cannot be one, or the directory holds somebody's files already.
+        """
         if not JOB_ID.fullmatch(self.job_id):
             raise JobError(
                 f"{self.job_id!r} cannot be a job id: use up to 63 of a-z, 0-9, '.', '_' and '-', "
                 "the first a letter or digit."
             )
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            self.directory.mkdir(mode=0o700)
+        if (self.directory / LOCK).is_file():
+            return
+        for path in self.directory.iterdir():
+            if path.name == LOCK:
+                return  # of a job that began just now
+            raise JobError(
+                f"{self.directory} is not the directory of a job, and not empty (it holds {path.name}): "
+                "name another directory, or one that does not exist yet."
+            )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs of this job out. Raises JobError, with who it is, when one is going on."""
+        with locked(self.directory, f"job {self.job_id}"):
+            yield
+
+    def create(self) -> None:
+        """Make the directories of a job that was claimed."""
         for directory in (self.chunks_directory, self.attempts_directory, self.receipts_directory, self.logs_directory):
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(exist_ok=True)
 
     # -- manifest and schema ---------------------------------------------------------------------------------------
 
@@ -168,7 +108,7 @@ class Job:
                 f"job {self.job_id} was made by another version of csvswarm (format {data.get('format')}, "
                 f"this one writes {FORMAT}): finish it with that version, or start a new job."
             )
-        with _shaped(path):
+        with shaped(path):
             return Manifest.from_json(data)
 
     def require_manifest(self) -> Manifest:
@@ -186,9 +126,9 @@ class Job:
         data = read_json(paths[-1]) if paths else None
         if data is None:
             raise JobError(f"{self.directory} holds no schema: run split_dataframe.py with this --job again.")
-        with _shaped(paths[-1]):
+        with shaped(paths[-1]):
             Schema.from_json(data)
-        return int(paths[-1].stem.removeprefix("schema-")), data
+            return int(paths[-1].stem.removeprefix("schema-")), data
 
     def save_schema(self, generation: int, schema: dict[str, Any]) -> None:
         write_json(self.directory / f"schema-{generation:04d}.json", schema)
@@ -207,7 +147,7 @@ class Job:
         """
         own = self.attempt_path(receipt.chunk, receipt.attempt, f"{receipt.generation}.json")
         write_whole(own, json.dumps(receipt.to_json()).encode(), durable=durable)
-        target = self.receipts_directory / f"{receipt.chunk:06d}-{receipt.generation:04d}.json"
+        target = self.receipts_directory / receipt.file_name
         try:
             os.link(own, target)
         except FileExistsError:
@@ -217,15 +157,9 @@ class Job:
             sync_directory(self.receipts_directory)
         return True
 
-    def forget_empty(self) -> None:
-        """Take back receipts without a byte: a power cut leaves such where receipts are not made durable."""
-        for path in self.receipts_directory.iterdir():
-            if path.suffix == ".json" and not path.stat().st_size:
-                path.unlink()
-
     def receipt(self, chunk: int, generation: int) -> Receipt:
         """Return the receipt of a chunk that is known to have one."""
-        receipt = _read_receipt(self.receipts_directory / f"{chunk:06d}-{generation:04d}.json")
+        receipt = read_receipt(self.receipts_directory / f"{chunk:06d}-{generation:04d}.json")
         if receipt is None:
             raise JobError(f"the receipt of chunk {chunk} in {self.receipts_directory} is gone.")
         return receipt
@@ -235,13 +169,20 @@ class Job:
         beginning = "" if chunk is None else f"{chunk:06d}-"
         for path in sorted(self.receipts_directory.iterdir()):  # a listing is fresh where a look-up may be cached
             wanted = path.suffix == ".json" and path.name.startswith(beginning)
-            receipt = _read_receipt(path) if wanted else None
+            receipt = read_receipt(path) if wanted else None
             if receipt is not None:
                 yield receipt
+
+    def revoke(self, receipts: Iterable[Receipt]) -> None:
+        """Take receipts back, so that their chunks run again."""
+        for receipt in receipts:
+            (self.receipts_directory / receipt.file_name).unlink(missing_ok=True)
 
     def misfit_mark(self, generation: int) -> Path:
         """A mark beside a schema: a chunk did not fit it, so the rest is only looked at, not processed."""
         return self.directory / f"schema-{generation:04d}.misfit"
+
+    # -- forgetting; only with the lock held -----------------------------------------------------------------------
 
     def forget_all(self) -> None:
         """Forget what was done, the split included, so that the job is run from its start again.
@@ -249,16 +190,33 @@ class Job:
         What later steps rely on goes first: killed at any moment, this leaves a job that is whole or starts again.
         """
         (self.directory / "manifest.json").unlink(missing_ok=True)
-        for directory in (self.receipts_directory, self.attempts_directory, self.chunks_directory):
-            for path in directory.iterdir():
-                path.unlink()
+        _remove(self.receipts_directory, _RECEIPT_FILE)
+        _remove(self.attempts_directory, _ATTEMPT_FILE)
+        self.remove_chunks()
         for path in [
             *self.directory.glob("schema-*"),
             *self.directory.glob("round-*"),
-            *self.directory.glob("merged*"),
+            *self.directory.glob("merge*"),
             self.done_path,
         ]:
             path.unlink(missing_ok=True)
+
+    def remove_chunks(self) -> None:
+        """Remove the chunk files."""
+        _remove(self.chunks_directory, _CHUNK_FILE)
+
+    def remove_data(self) -> None:
+        """Remove what the result holds now: chunk files, partials and what was merged; receipts and manifest stay."""
+        for path in self.directory.glob("merge-*"):
+            path.unlink(missing_ok=True)
+        _remove(self.attempts_directory, re.compile(rf"(?!.*\.json$){_ATTEMPT_FILE.pattern}"))
+        self.remove_chunks()
+
+    def forget_empty(self) -> None:
+        """Take back receipts without a byte: a power cut leaves such where receipts are not made durable."""
+        for path in self.receipts_directory.iterdir():
+            if path.suffix == ".json" and not path.lstat().st_size:
+                path.unlink()
 
     def forget_errors(self) -> None:
         """Take error receipts back, so that a run the user starts again tries those chunks again."""
@@ -267,91 +225,12 @@ class Job:
         if not any(receipt.status in ("error", "suspect") for receipt in receipts):
             return
         self.misfit_mark(generation).unlink(missing_ok=True)
-        for receipt in receipts:
-            if receipt.status != "done":
-                name = f"{receipt.chunk:06d}-{receipt.generation:04d}.json"
-                (self.receipts_directory / name).unlink(missing_ok=True)
+        self.revoke(receipt for receipt in receipts if receipt.status != "done")
 
 
-def new_attempt() -> str:
-    """Return a name no other attempt has."""
-    return uuid.uuid4().hex[:12]
-
-
-def _read_receipt(path: Path) -> Receipt | None:
-    remedy = (
-        f"remove it and run the job again; only chunk {path.name.partition('-')[0].lstrip('0')} is processed again."
-    )
-    data = read_json(path, remedy)
-    if data is None:
-        return None
-    with _shaped(path, remedy):
-        receipt = Receipt(**data)
-        STATUSES.index(receipt.status)
-        return receipt
-
-
-def read_json(path: Path, remedy: str = START_AGAIN) -> dict[str, Any] | None:
-    """Return the object in a JSON file, None when there is no such file.
-
-    Raises JobError, with the remedy, when it is damaged.
-    """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise _damaged(path, error, remedy) from error
-    if not isinstance(data, dict):
-        raise _damaged(path, "no JSON object", remedy)
-    return data
-
-
-def _damaged(path: Path, why: object, remedy: str) -> JobError:
-    return JobError(f"{path} is damaged ({why}): {remedy}")
-
-
-@contextmanager
-def _shaped(path: Path, remedy: str = START_AGAIN) -> Iterator[None]:
-    """Call a file damaged whose fields are not those it should have."""
-    try:
-        yield
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise _damaged(path, error, remedy) from error
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file that is on disk when this returns."""
-    write_whole(path, data, durable=True)
-
-
-def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
-    """Write a file. durable: whether it is on disk when this returns."""
-    with naming(path), path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-
-
-def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write a JSON file beside its name, then rename: readers see all of it or nothing."""
-    temporary = path.with_name(f".{path.name}.{new_attempt()}")
-    try:
-        write_durably(temporary, json.dumps(data, indent=1).encode())
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        with naming(directory):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _remove(directory: Path, names: re.Pattern[str]) -> None:
+    """Remove the files in a directory whose names match, as far as it exists."""
+    with suppress(FileNotFoundError):
+        for path in directory.iterdir():
+            if names.fullmatch(path.name):
+                path.unlink(missing_ok=True)

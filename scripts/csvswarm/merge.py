@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from .durable_files import new_token, sync_directory
 from .errors import CsvswarmError
 from .held import FIRST, OTHER, Held, Part, Whole, all_held, note
-from .job import Job, Manifest, Receipt, sync_directory
+from .job import Job
+from .manifest import Manifest
 from .processor import Processor
-from .result import Hashing, context_of, copy_part, header_bytes
+from .receipt import Receipt
+from .result import Hashing, context_of, copied, header_bytes
 from .schema import Schema
-from .sinks import described
 from .state import State
 
 #: How much may be written before the disk is asked to keep up, so that little is left to wait for at the end.
@@ -82,10 +85,7 @@ def _append_all(pipe: Any, job: Job, manifest: Manifest, processor: Processor, s
         except (OSError, CsvswarmError):
             pass
         # Half of a head start is none, and takes space that the workers may need.
-        if merging.gives_back and merging.parts:
-            os.truncate(held.data, merging.end)
-        else:
-            held.remove()
+        merging.end_early()
 
 
 class _Merging:
@@ -99,11 +99,24 @@ class _Merging:
         self.gives_back = gives_back
         self.parts: list[Receipt] = []
         self.end = 0
+        self._data: BinaryIO | None = None
+
+    def end_early(self) -> None:
+        """Keep no more than the parts that are nowhere else; remove the rest.
+
+        The files are this process's own, whatever has their names by now: a run that took over may have made others.
+        """
+        if self.gives_back and self.parts:
+            if self._data is not None:
+                os.ftruncate(self._data.fileno(), self.end)
+        elif _is_named(self._log, self._held.log):
+            self._held.remove()
 
     def append_all(self, pipe: Any, processor: Processor, state: State) -> bool:
         """Append partials until all are there; return whether they are."""
         done = dict(state.done)
-        with self._held.data.open("xb") as file, _keeping_up(file.fileno()) as keep_up:
+        self._data = file = self._held.data.open("xb")
+        with _keeping_up(file.fileno()) as keep_up:
             hashing = Hashing(file)
             while True:
                 while (receipt := done.pop(len(self.parts) + 1, None)) is not None:
@@ -127,14 +140,17 @@ class _Merging:
 
     def _append(self, file: Any, hashing: Hashing, receipt: Receipt) -> None:
         offset = hashing.size
-        copy_part(hashing, self._job, receipt, "partial")
+        if not copied(hashing, self._job, receipt, "partial"):
+            # The collector decides what becomes of its receipt: this process may outlive the run that started it.
+            raise CsvswarmError(f"the partial of chunk {receipt.chunk} is lost or damaged")
         file.flush()
         named = receipt.files["partial"]
         place = offset, named["bytes"], named["checksum"]
         note(self._log, Part(receipt.chunk, receipt.generation, receipt.attempt, *place))
         self.parts.append(receipt)
         self.end = hashing.size
-        if self.gives_back:
+        # A run that took over may have begun with all of it once more, and have removed the log.
+        if self.gives_back and _is_named(self._log, self._held.log):
             with suppress(OSError):  # it may stay as well: the collector removes it
                 (self._job.attempts_directory / named["name"]).unlink(missing_ok=True)
 
@@ -172,11 +188,22 @@ def _begin(file: Hashing, manifest: Manifest, schema: Schema, processor: Process
     file.write(header_bytes(manifest, processor, context_of(manifest, schema), first.columns))
 
 
-def take_merged(job: Job, target: Path, receipts: Sequence[Receipt]) -> tuple[int, dict[str, Any]] | None:
+def _is_named(file: BinaryIO, path: Path) -> bool:
+    """Whether an open file still has its name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def take_merged(
+    job: Job, target: Path, receipts: Sequence[Receipt], is_whole: Callable[[dict[str, Any]], bool]
+) -> tuple[int, dict[str, Any]] | None:
     """Make a merged file the result `target`, if it is of just these receipts; return (rows, its description).
 
-    It stays where it is, too: until the job is done it may be all that holds a partial. None when there is none, or it
-    lies on another file system.
+    is_whole: reads a file of the output back and says whether it is as described; one that is not is removed again.
+    The merged file stays where it is, too: until the job is done it may be all that holds a partial. None when there is
+    none that is whole, or it is on another file system.
     """
     for held in all_held(job):
         parts, whole = held.read()
@@ -184,26 +211,33 @@ def take_merged(job: Job, target: Path, receipts: Sequence[Receipt]) -> tuple[in
             continue
         if not all(part.is_of(receipt) for part, receipt in zip(parts, receipts, strict=True)):
             continue
-        if not held.data.is_file() or described(held.data) != {
-            "name": held.data.name,
-            "bytes": whole.bytes,
-            "checksum": whole.checksum,
-        }:
-            continue  # something has touched it since
-        if _link(held.data, target, target.with_name(f".{target.name}.{job.job_id}")):
-            return whole.rows, {"name": target.name, "bytes": whole.bytes, "checksum": whole.checksum}
+        described = {"name": target.name, "bytes": whole.bytes, "checksum": whole.checksum}
+        if not _is_file_of(held.data, whole.bytes) or not _link(held.data, target, job.job_id):
+            continue
+        if is_whole(described):
+            return whole.rows, described
+        target.unlink()  # something has touched it since
     return None
 
 
-def _link(data: Path, target: Path, temporary: Path) -> bool:
-    """Give a file the name `target` as well; return whether that can be."""
+def _is_file_of(path: Path, size: int) -> bool:
     try:
-        os.link(data, temporary)
-        temporary.replace(target)
-        temporary.unlink(missing_ok=True)  # to rename a file to another name of its own changes nothing
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == size
+
+
+def _link(data: Path, target: Path, job_id: str) -> bool:
+    """Give a file the name `target` as well; return whether that can be."""
+    aside = target.with_name(f".{target.name}.{job_id}.{new_token()}")
+    try:
+        os.link(data, aside)
+        aside.replace(target)
+        aside.unlink(missing_ok=True)  # to rename a file to another name of its own changes nothing
     except BaseException as error:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            aside.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in NO_LINK:
             return False
         raise

@@ -9,11 +9,16 @@ from typing import Any
 
 from . import machine
 from .attempt import Attempt
+from .durable_files import new_token, read_json, write_json
 from .errors import JobError
-from .job import Job, Manifest, Receipt, new_attempt, read_json, write_json
+from .fingerprint import check_versions
+from .job import Job
+from .manifest import Manifest
 from .merge import Merger
+from .permissions import no_wider_than
 from .pool import Pool
 from .processor import Processor, load_job_processor
+from .receipt import Receipt
 from .result import context_of
 from .state import State, settle, standing_receipt
 
@@ -37,8 +42,17 @@ def process_all(job: Job, workers: int | None) -> Processed:
 
     Raises CsvswarmError with the error of the first chunk that failed; the others' partials stay for a resume.
     """
+    job.require_manifest()
+    with job.locked():
+        manifest = job.require_manifest()
+        if not job.done_path.exists():
+            check_versions(job.job_id, manifest.versions)
+        with no_wider_than(manifest.permissions):
+            return _process_all(job, manifest, workers)
+
+
+def _process_all(job: Job, manifest: Manifest, workers: int | None) -> Processed:
     started = time.monotonic()
-    manifest = job.require_manifest()
     processor = load_job_processor(job, manifest)
     if not manifest.durable:
         job.forget_empty()
@@ -90,13 +104,15 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
     manifest = job.require_manifest()
     if not 1 <= number <= len(manifest.chunks):
         raise JobError(f"job {job.job_id} has chunks 1 to {len(manifest.chunks)}, no chunk {number}.")
-    if (done := standing_receipt(job, number)) is not None:
+    if (done := standing_receipt(job, manifest, number)) is not None:
         return done
+    check_versions(job.job_id, manifest.versions)
     try:
-        return run_chunk(job, manifest, load_job_processor(job, manifest), number, attempt)
+        with no_wider_than(manifest.permissions):
+            return run_chunk(job, manifest, load_job_processor(job, manifest), number, attempt)
     except (OSError, JobError):
         # Another attempt may have finished the chunk, and then the job, whose data is removed: nothing is wrong.
-        if (done := standing_receipt(job, number)) is not None:
+        if (done := standing_receipt(job, manifest, number)) is not None:
             return done
         raise
 
@@ -104,4 +120,4 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
 def run_chunk(job: Job, manifest: Manifest, processor: Processor, number: int, attempt: str | None = None) -> Receipt:
     """Make one attempt at one chunk under the newest schema."""
     machine.keep_freed_memory()
-    return Attempt(job, manifest, processor, number, attempt or new_attempt()).run()
+    return Attempt(job, manifest, processor, number, attempt or new_token()).run()

@@ -19,7 +19,8 @@ from .options import check_options
 from .schema import Schema, listed
 
 if TYPE_CHECKING:
-    from .job import Job, Manifest
+    from .job import Job
+    from .manifest import Manifest
 
 SHIPPED = Path(__file__).resolve().parents[2] / "files" / "processors"
 SHOWN_FRAMES = 3

@@ -9,13 +9,16 @@ from typing import Any, BinaryIO, NoReturn
 import xxhash
 
 from .dialect import BOM, CANONICAL
+from .durable_files import NotRegular, new_token, open_regular
 from .errors import JobError, naming
 from .group_sums import load
 from .held import places
-from .job import Job, Manifest, Receipt
+from .job import Job
 from .keyed import FAN_IN, SMALL, merge_runs, small_groups, write_run
 from .lean import pa
+from .manifest import Manifest
 from .processor import Context, Processor, load_job_processor
+from .receipt import Receipt
 from .schema import Schema
 from .sinks import described, frame_table, read_table
 from .text import Data, header_of, kind_of, text_rows
@@ -75,10 +78,10 @@ def _concatenate(
     columns = next((receipt.columns for receipt in receipts if receipt.columns is not None), None)
     file.write(header_bytes(manifest, processor, context, columns))
     for place, receipt in enumerate(receipts):
-        if not _copied(file, job, receipt, "partial"):
+        if not copied(file, job, receipt, "partial"):
             # Where one is lost there may be more: all of them at once, for one run to mend.
             rest = receipts[place + 1 :]
-            _lost(job, [receipt, *(other for other in rest if not _copied(None, job, other, "partial"))])
+            _lost(job, [receipt, *(other for other in rest if not copied(None, job, other, "partial"))])
     return sum(receipt.rows_out for receipt in receipts)
 
 
@@ -101,14 +104,15 @@ def _merge_keyed(file: Hashing, job: Job, processor: Processor, context: Context
         return len(rows)
     keys = processor.keys(context)
     merged: list[Path] = []
+    token = new_token()
     try:
         for place, path in enumerate(paths):
             if path.suffix == SMALL:
-                paths[place] = job.directory / f"merge-{len(merged)}.arrow"
+                paths[place] = job.directory / f"merge-{token}-{len(merged)}.arrow"
                 merged.append(paths[place])
                 write_run(paths[place], iter([combine([processor.call("table_of", load(path), context)])]))
         while len(paths) > FAN_IN:
-            path = job.directory / f"merge-{len(merged)}.arrow"
+            path = job.directory / f"merge-{token}-{len(merged)}.arrow"
             write_run(path, merge_runs(paths[:FAN_IN], keys, combine))
             merged.append(path)
             paths = [*paths[FAN_IN:], path]
@@ -170,11 +174,11 @@ def copy_part(file: Hashing, job: Job, receipt: Receipt, name: str) -> None:
 
     Raises JobError when it is lost or damaged; its receipt is taken back then.
     """
-    if not _copied(file, job, receipt, name):
+    if not copied(file, job, receipt, name):
         _lost(job, [receipt])
 
 
-def _copied(file: Hashing | None, job: Job, receipt: Receipt, name: str) -> bool:
+def copied(file: Hashing | None, job: Job, receipt: Receipt, name: str) -> bool:
     """Append what a receipt names to a file, if one is given; return whether it was there and whole."""
     named = receipt.files[name]
     size: int = named["bytes"]
@@ -182,7 +186,7 @@ def _copied(file: Hashing | None, job: Job, receipt: Receipt, name: str) -> bool
         digest = xxhash.xxh3_128()
         buffer = memoryview(bytearray(min(COPY_BYTES, size)))
         try:
-            with naming(path), path.open("rb", buffering=0) as source:
+            with naming(path), open_regular(path) as source:
                 source.seek(offset)
                 left = size
                 while left and (count := source.readinto(buffer[: min(len(buffer), left)])):
@@ -191,7 +195,7 @@ def _copied(file: Hashing | None, job: Job, receipt: Receipt, name: str) -> bool
                     if file:
                         file.write(buffer[:count])
                 is_longer = path.parent == job.attempts_directory and source.read(1)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotRegular):
             continue
         return not left and not is_longer and digest.hexdigest() == named["checksum"]
     return False
@@ -207,14 +211,17 @@ def _places(job: Job, receipt: Receipt, name: str) -> Iterator[tuple[Path, int]]
 def _verify(job: Job, receipt: Receipt, name: str) -> None:
     named = receipt.files[name]
     path = job.attempts_directory / named["name"]
-    if not path.is_file() or described(path) != named:
+    try:
+        found = described(path)
+    except (FileNotFoundError, NotRegular):
+        found = {}
+    if found != named:
         _lost(job, [receipt])
 
 
 def _lost(job: Job, receipts: Sequence[Receipt]) -> NoReturn:
     """Take the receipts of lost or damaged partials back, so that the next run makes these again."""
-    for receipt in receipts:
-        (job.receipts_directory / f"{receipt.chunk:06d}-{receipt.generation:04d}.json").unlink(missing_ok=True)
+    job.revoke(receipts)
     numbers = ", ".join(str(receipt.chunk) for receipt in receipts)
     if len(receipts) == 1:
         told = f"the partial of chunk {numbers} in {job.attempts_directory} is lost or damaged: its receipt was"

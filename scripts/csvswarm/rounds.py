@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .durable_files import read_json, shaped, write_json
 from .errors import JobError
-from .job import Job, Manifest, read_json, write_json
+from .job import Job
+from .manifest import Manifest
 from .state import settle
 
 #: Every task of a service takes an address of its network, and networks are not larger than this (roles/swarm_manager).
@@ -48,7 +50,8 @@ def read_round(job: Job, number: int) -> Round:
     data = read_json(_path(job, number))
     if data is None:
         raise JobError(f"job {job.job_id} has no round {number}.")
-    return Round(**data)
+    with shaped(_path(job, number)):
+        return Round(**data)
 
 
 def _path(job: Job, number: int) -> Path:

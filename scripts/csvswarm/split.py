@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .chunking import cut_input
-from .collect import standing_result
+from .durable_files import new_token, replace, written_aside
 from .errors import InputError, JobError, OptionError
+from .fingerprint import check_versions, versions
 from .head import Head, named, read_head
-from .job import Job, Manifest, write_durably
+from .job import Job
 from .machine import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
+from .manifest import Manifest
+from .output_directory import standing_result
+from .permissions import ANYONE, no_wider_than, permissions_of
 from .processor import Context, Processor, find_processor, load_processor
 from .request import Request
 from .sample import Sampler, sample_blocks
@@ -21,56 +26,140 @@ from .source import Source, find_source
 __all__ = ["Request", "split"]
 
 
+@dataclass
+class _Plan:
+    """What a split works on, once the request is known to fit the input."""
+
+    request: Request
+    wish: dict[str, Any]
+    source: Source
+    processor_path: Path
+    processor: Processor
+    output: Path | None
+    started: float
+
+    @property
+    def permissions(self) -> int:
+        """What the job's files may be open to: on boards, whoever fetches the result is not the owner of the share."""
+        return ANYONE if self.request.durable else permissions_of(self.source.path)
+
+    def new_manifest(self, job: Job) -> Manifest:
+        """Split the input. Only the request and the input decide whether this fails, until the job is claimed."""
+        head, sampler = self._look()
+        job.claim()
+        with job.locked(), no_wider_than(self.permissions):
+            if job.manifest() is not None:  # another run was faster
+                return _resumed(job, self)
+            return self._split(job, head, sampler)
+
+    def again(self, job: Job) -> Manifest:
+        """Split the input of a job anew. Its lock is held."""
+        head, sampler = self._look()
+        job.forget_all()
+        with no_wider_than(self.permissions):
+            return self._split(job, head, sampler)
+
+    def _look(self) -> tuple[Head, Sampler]:
+        """Look at the beginning of the input. Raises InputError and OptionError."""
+        request, source = self.request, self.source
+        try:
+            head = read_head(source, delimiter=request.delimiter, quotechar=request.quotechar)
+        except InputError as error:
+            raise named(source, error) from error
+        fixed = check_types(request.column_types, head.names)
+        sampler = Sampler(head, fixed, self.wish["null_values"], str(source.path))
+        self._check_options(head, sampler.schema_of_head(source))
+        return head, sampler
+
+    def _split(self, job: Job, head: Head, sampler: Sampler) -> Manifest:
+        request, source = self.request, self.source
+        job.create()
+        with written_aside(job.processor_path) as (aside, file):
+            file.write(self.processor_path.read_bytes())
+        replace(aside, job.processor_path)
+        mode = _mode(request, source)
+        most = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
+        chunks = cut_input(job, source, head, request, mode, most)
+        schema = sampler.schema(sample_blocks(job, source, chunks))
+        self._check_options(head, schema)
+        job.save_schema(1, schema.to_json())
+        _check_unchanged(source)
+        manifest = Manifest(
+            job_id=job.job_id,
+            split=new_token(),
+            input=source.to_json(),
+            request=self.wish,
+            processor={
+                "name": self.processor.name,
+                "sha256": self.processor.sha256,
+                "source": str(self.processor_path),
+            },
+            versions=versions(),
+            permissions=self.permissions,
+            dialect=head.dialect,
+            bom=head.bom,
+            header=head.header.decode("utf-8"),
+            names=head.names,
+            mode=mode,
+            chunks=chunks,
+            split_seconds=time.monotonic() - self.started,
+            durable=request.durable,
+            output=str(self.output or ""),
+        )
+        job.save_manifest(manifest)
+        return manifest
+
+    def _check_options(self, head: Head, schema: Schema) -> None:
+        """Let the processor look at the columns, so that a wrong option is reported before the work and not after."""
+        context = Context(
+            options=dict(self.wish["options"]),
+            names=head.names,
+            schema=schema,
+            dialect=head.dialect,
+            null_values=self.wish["null_values"],
+        )
+        self.processor.columns(context)
+        self.processor.overlap(context)
+
+
 def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
     """Make the job's chunks, schema and manifest; a job that has them already is returned as it is.
 
     output: where the result is wanted. A job that is done, but has no result there (any more), is split again.
 
-    Raises InputError, OptionError, ProcessorError, and JobError when the job was made for something else.
+    Raises InputError, OptionError, ProcessorError, and JobError when the job was made for something else, another run
+    of it is going on, or its directory holds somebody's files.
     """
     started = time.monotonic()
     processor_path = find_processor(request.processor)
     processor = load_processor(processor_path)
     source = find_source(request.input.expanduser().absolute(), request.encoding)
-    options = processor.check(request.options)
-    wish = _wish(request, options)
-    if (manifest := job.manifest()) is not None:
-        _check_same(job, manifest, source, processor, wish)
-        if not job.done_path.exists() or output is None or standing_result(output, job) is not None:
-            return manifest
-        job.forget_all()  # it was done and its data removed, but the result is not where it is wanted
-    try:
-        head = read_head(source, delimiter=request.delimiter, quotechar=request.quotechar)
-    except InputError as error:
-        raise named(source, error) from error
-    fixed = check_types(request.column_types, head.names)
-    sampler = Sampler(head, fixed, wish["null_values"], str(source.path))
-    _check_options(processor, options, head, sampler.schema_of_head(source), wish)
-    job.create()
-    write_durably(job.processor_path, processor_path.read_bytes())
-    mode = _mode(request, source)
-    most = MAX_CHUNK_BYTES if processor.combines else MAX_ROWS_CHUNK_BYTES
-    chunks = cut_input(job, source, head, request, mode, most)
-    schema = sampler.schema(sample_blocks(job, source, chunks))
-    _check_options(processor, options, head, schema, wish)
-    job.save_schema(1, schema.to_json())
-    _check_unchanged(source)
-    manifest = Manifest(
-        job_id=job.job_id,
-        input=source.to_json(),
-        request=wish,
-        processor={"name": processor.name, "sha256": processor.sha256, "source": str(processor_path)},
-        dialect=head.dialect,
-        bom=head.bom,
-        header=head.header.decode("utf-8"),
-        names=head.names,
-        mode=mode,
-        chunks=chunks,
-        split_seconds=time.monotonic() - started,
-        durable=request.durable,
-        output=str(output or ""),
-    )
-    job.save_manifest(manifest)
+    wish = _wish(request, processor.check(request.options))
+    plan = _Plan(request, wish, source, processor_path, processor, output, started)
+    if job.manifest() is None:
+        return plan.new_manifest(job)
+    with job.locked():
+        return _resumed(job, plan)
+
+
+def _resumed(job: Job, plan: _Plan) -> Manifest:
+    """Return the manifest of a job that was split already, as this request asks for it. Its lock is held."""
+    manifest = job.require_manifest()
+    wish = plan.wish
+    _check_same(job, manifest, plan.source, plan.processor, wish)
+    rejects = wish["on_error"] != "fail"
+    if job.done_path.exists():
+        # Its data was removed: what is not there as it is wanted now is made from the start.
+        gone = plan.output is not None and standing_result(plan.output, job.job_id, rejects=rejects) is None
+        unwanted = not rejects and any(receipt.rejected for receipt in job.receipts())
+        if gone or unwanted:
+            return plan.again(job)
+    else:
+        check_versions(job.job_id, manifest.versions)
+    if manifest.request["on_error"] != wish["on_error"]:
+        # A chunk that set records aside does not stand any more where these fail the job (state.py); others do.
+        manifest.request["on_error"] = wish["on_error"]
+        job.save_manifest(manifest)
     return manifest
 
 
@@ -101,11 +190,6 @@ def _check_same(job: Job, manifest: Manifest, source: Source, processor: Process
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
     elif changed := [name for name, value in wish.items() if manifest.request[name] != value and name != "on_error"]:
         what = f"with another value of {', '.join(changed)}"
-    elif manifest.request["on_error"] != wish["on_error"]:
-        # chunks that are done had no bad record, or set theirs aside: either way they stand
-        manifest.request["on_error"] = wish["on_error"]
-        job.save_manifest(manifest)
-        return
     else:
         return
     raise JobError(f"job {job.job_id} was made {what}: leave out job_id to start a new job.")
@@ -115,17 +199,6 @@ def _mode(request: Request, source: Source) -> str:
     if request.mode == "ranges" and not source.is_plain:
         raise OptionError(f"{source.path} is compressed or not UTF-8: ranges of it cannot be read; use mode files.")
     return ("ranges" if source.is_plain else "files") if request.mode == "auto" else request.mode
-
-
-def _check_options(
-    processor: Processor, options: dict[str, Any], head: Head, schema: Schema, wish: dict[str, Any]
-) -> None:
-    """Let the processor look at the columns, so that a wrong option is told before the work and not after it."""
-    context = Context(
-        options=dict(options), names=head.names, schema=schema, dialect=head.dialect, null_values=wish["null_values"]
-    )
-    processor.columns(context)
-    processor.overlap(context)
 
 
 def _check_unchanged(source: Source) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .errors import CsvswarmError, ProcessorError
-from .job import Job, Manifest, Receipt
+from .job import Job
+from .manifest import Manifest
+from .receipt import Receipt
 from .schema import Schema
 from .text import join_kinds
 
@@ -15,7 +17,8 @@ class State:
     """done: chunk -> the receipt that counts. pending: chunks that have to run under the newest schema.
 
     misfits: receipts of chunks that tell how the schema must widen. errors: of chunks that failed in a way that would
-    repeat. suspects: of chunks that failed as well, but may not under a wider schema. generation: of the newest schema.
+    repeat. suspects: of chunks that failed as well, but may not under a wider schema. void: receipts that must not
+    count and keep others from doing so. generation: of the newest schema.
     """
 
     generation: int
@@ -25,6 +28,7 @@ class State:
     misfits: list[Receipt]
     errors: list[Receipt]
     suspects: list[Receipt]
+    void: list[Receipt]
 
 
 def read_state(job: Job, manifest: Manifest) -> State:
@@ -33,23 +37,38 @@ def read_state(job: Job, manifest: Manifest) -> State:
     schema = Schema.from_json(data)
     done: dict[int, Receipt] = {}
     told: dict[str, list[Receipt]] = {"misfit": [], "error": [], "suspect": []}
+    void: list[Receipt] = []
     for receipt in job.receipts():
-        if receipt.status == "done":
+        if _is_void(receipt, manifest):
+            void.append(receipt)
+        elif receipt.status == "done":
             if _stands(receipt, schema):
                 done[receipt.chunk] = receipt
         elif receipt.generation == generation:
             told[receipt.status].append(receipt)
     seen = set(done) | {receipt.chunk for receipts in told.values() for receipt in receipts}
     pending = [chunk.number for chunk in manifest.chunks if chunk.number not in seen]
-    return State(generation, schema, done, pending, told["misfit"], told["error"], told["suspect"])
+    return State(generation, schema, done, pending, told["misfit"], told["error"], told["suspect"], void)
 
 
-def standing_receipt(job: Job, chunk: int) -> Receipt | None:
+def standing_receipt(job: Job, manifest: Manifest, chunk: int) -> Receipt | None:
     """Return the receipt of a chunk that is done under the newest schema. Reads the receipts of that chunk alone."""
     _, data = job.schema()
     schema = Schema.from_json(data)
-    done = [receipt for receipt in job.receipts(chunk) if receipt.status == "done" and _stands(receipt, schema)]
+    receipts = [receipt for receipt in job.receipts(chunk) if not _is_void(receipt, manifest)]
+    done = [receipt for receipt in receipts if receipt.status == "done" and _stands(receipt, schema)]
     return done[-1] if done else None
+
+
+def _is_void(receipt: Receipt, manifest: Manifest) -> bool:
+    """Whether a receipt must not count, whatever the schema is.
+
+    An attempt that ends late may speak of a chunk of an earlier split. And where a bad record fails the job, no chunk
+    stands that set one aside, as chunks did before a resume with on_error=fail.
+    """
+    if receipt.split != manifest.split:
+        return True
+    return receipt.status == "done" and receipt.rejected > 0 and manifest.fails_on_bad_records
 
 
 def _stands(receipt: Receipt, schema: Schema) -> bool:
@@ -68,10 +87,14 @@ def settle(job: Job, manifest: Manifest) -> State:
 
     Once all chunks have receipts, a schema that did not fit is widened by what was observed, and columns that came out
     as different kinds in different chunks are given one kind; both start a new generation, whose pending chunks run.
-    Raises ProcessorError when chunks returned different columns, and the error of the first chunk that failed.
+    Receipts that must not count are taken back, so that their chunks run. The caller holds the job's lock. Raises
+    ProcessorError when chunks returned different columns, and the error of the first chunk that failed.
     """
     while True:
         state = read_state(job, manifest)
+        if state.void:
+            job.revoke(state.void)
+            continue
         raise_first(state.errors)
         if state.pending:
             return state

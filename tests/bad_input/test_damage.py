@@ -211,8 +211,8 @@ def test_set_aside_records_that_are_lost_are_found_again(scripts: Scripts) -> No
 # -- the job's own files -----------------------------------------------------------------------------------------------
 
 
-SHAPES = {"cut off": b'{"format": 1, "chu', "nothing": b"", "no text": b"\xff\xfe\x80", "no object": b"[]"}
-FIELDS = {"no fields": b'{"format": 1}', "other fields": b'{"format": 1, "status": "odd", "chunks": [{}], "kinds": 1}'}
+SHAPES = {"cut off": b'{"format": 2, "chu', "nothing": b"", "no text": b"\xff\xfe\x80", "no object": b"[]"}
+FIELDS = {"no fields": b'{"format": 2}', "other fields": b'{"format": 2, "status": "odd", "chunks": [{}], "kinds": 1}'}
 
 
 @pytest.mark.parametrize("damage", [*SHAPES, *FIELDS])

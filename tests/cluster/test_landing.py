@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,26 +146,26 @@ def test_the_marker_comes_last(landing: Landing, monkeypatch: pytest.MonkeyPatch
     landing.land()
     copy(landing)
     (landing.output / "result.csv").unlink()
-    moved: list[str] = []
-    usual = shutil.move
+    copied: list[str] = []
+    usual = os.link
 
-    def cut_off(source: Path, target: Path) -> object:
-        moved.append(source.name)
-        if len(moved) == 2:
+    def cut_off(source: Path, target: Path) -> None:
+        copied.append(source.name)
+        if source.name == "job.json":
             raise OSError("the disk is full")
-        return usual(source, target)
+        usual(source, target)
 
-    monkeypatch.setattr("shutil.move", cut_off)
+    monkeypatch.setattr("os.link", cut_off)
+    monkeypatch.setattr("csvswarm.landing.written_aside", cut_off)
     with pytest.raises(OSError, match="full"):
         landing.land()
 
-    assert moved == ["job.json", "result.csv"]
-    # The marker of the time before is gone as well: it spoke of a file that is not there.
-    assert landing.there().keys() == {"job.json"}
+    assert copied == ["result.csv", "job.json", "job.json"]
+    # The marker of the time before is gone as well: it spoke of a file that was not there.
+    assert landing.there().keys() == {"job.json", "result.csv"}
+    assert json.loads(landing.there()["job.json"])["status"] == "collecting"
 
     monkeypatch.undo()
-    assert (landing.fetched / "result.csv").exists()
-    landing.fetched.joinpath("job.json").write_bytes(landing.output.joinpath("job.json").read_bytes())
     assert landing.land() is True
     assert landing.there().keys() == {"result.csv", "job.json", SUCCESS}
 
@@ -175,9 +177,68 @@ def test_records_set_aside_land_and_go(tmp_path: Path) -> None:
     bad.land()
     assert bad.there().keys() == {"result.csv", "rejected.csv", "job.json", SUCCESS}
 
-    # The same job, run again on better data, sets none aside: those of before are not its own.
-    copy(bad)
-    (bad.fetched / "rejected.csv").unlink()
+    # The same job, run once more on better data, sets none aside: those of before are not its own.
+    good = fetched(tmp_path / "good", DATA)
     (bad.output / "result.csv").unlink()
-    bad.land()
+    Landing(bad.job, good.fetched, bad.output).land()
     assert bad.there().keys() == {"result.csv", "job.json", SUCCESS}
+
+
+@pytest.mark.parametrize("damage", ["emptied", "gone", "a byte"])
+@pytest.mark.parametrize("name", ["rejected.csv", "job.json"])
+def test_a_damaged_file_beside_the_result_does_not_land(tmp_path: Path, name: str, damage: str) -> None:
+    landing = fetched(tmp_path, DATA + "x,y,z\n", on_error="quarantine")
+    path = landing.fetched / name
+    whole = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"" if damage == "emptied" else bytes([whole[0] ^ 1]) + whole[1:])
+
+    with pytest.raises(JobError, match=f"{name} was damaged on its way here: run again with job_id="):
+        landing.land()
+
+    assert landing.there() == {}
+    path.write_bytes(whole)
+    assert landing.land() is True
+    assert landing.there()[name] == whole
+
+
+@pytest.mark.parametrize("name", ["rejected.csv", "result.csv"])
+def test_a_result_here_that_lacks_a_file_is_made_whole(tmp_path: Path, name: str) -> None:
+    landing = fetched(tmp_path, DATA + "x,y,z\n", on_error="quarantine")
+    landing.land()
+    whole = landing.there()
+    copy(landing)
+    (landing.output / name).unlink()
+
+    assert landing.land() is True
+    assert landing.there() == whole
+
+
+@pytest.mark.parametrize("name", ["rejected.csv", "_SUCCESS"])
+def test_a_file_of_the_user_with_a_name_of_ours_is_left_alone(landing: Landing, name: str) -> None:
+    landing.output.mkdir(parents=True)
+    (landing.output / name).write_text("mine\n")
+
+    with pytest.raises(JobError, match=f"already holds a {name} of something else"):
+        landing.land()
+
+    assert landing.there() == {name: b"mine\n"}
+
+
+@pytest.mark.parametrize(("input_mode", "mode"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o644), (0o666, 0o644)])
+def test_a_result_is_open_to_nobody_who_may_not_read_the_input(landing: Landing, input_mode: int, mode: int) -> None:
+    before = os.umask(0o022)
+    try:
+        land(landing.job, landing.fetched, landing.output, input_mode)
+    finally:
+        os.umask(before)
+
+    assert {stat.S_IMODE(path.stat().st_mode) for path in landing.output.iterdir()} == {mode}
+
+
+def test_without_the_input_the_result_is_the_users_alone(landing: Landing) -> None:
+    landing.land()
+
+    assert {stat.S_IMODE(path.stat().st_mode) for path in landing.output.iterdir()} == {0o600}

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from csvswarm.job import SUCCESS, Job, new_attempt
+from csvswarm.durable_files import new_token
+from csvswarm.job import SUCCESS, Job
 from csvswarm.process import process_one, run_chunk
 from csvswarm.processor import load_job_processor
 from csvswarm.split import Request, split
@@ -113,7 +114,7 @@ def test_of_two_attempts_at_a_chunk_one_counts_and_the_other_leaves_nothing(tmp_
     job = Job(tmp_path / "job")
     manifest = split(job, Request(input=SAMPLE, processor=processor, chunks=2))
     loaded = load_job_processor(job, manifest)
-    first, second = (run_chunk(job, manifest, loaded, 1, new_attempt()) for _ in range(2))
+    first, second = (run_chunk(job, manifest, loaded, 1, new_token()) for _ in range(2))
     assert first.files["partial"]["checksum"] == second.files["partial"]["checksum"]
     (receipt,) = job.receipts()
     assert receipt.attempt == first.attempt

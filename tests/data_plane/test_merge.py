@@ -210,11 +210,11 @@ def test_a_collector_that_was_killed_half_way_leaves_an_output_it_may_go_on_with
 ) -> None:
     output = tmp_path / "out"
     output.mkdir()
-    (output / "job.json").write_text(json.dumps({"format": 1, "job_id": job.job_id, "status": "collecting"}))
+    (output / "job.json").write_text(json.dumps({"format": 2, "job_id": job.job_id, "status": "collecting"}))
     if left == "half":
         (output / "result.csv").write_bytes(b"half")
     else:
         os.link(Held(job.directory, FIRST).data, output / "result.csv")
-        os.link(Held(job.directory, FIRST).data, output / f".result.csv.{job.job_id}")
+        os.link(Held(job.directory, FIRST).data, output / f".result.csv.{job.job_id}.0123456789ab")
     assert Path(collect(job, output).result).read_bytes() == SAMPLE.read_bytes()
     assert sorted(path.name for path in output.iterdir()) == ["_SUCCESS", "job.json", "result.csv"]

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 import xxhash
 from csvswarm.errors import InputError
-from csvswarm.job import Job, Manifest
+from csvswarm.job import Job
+from csvswarm.manifest import Manifest
 from csvswarm.split import Request, split
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st

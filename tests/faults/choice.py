@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+from csvswarm.job_lock import LOCK
+
 from tests.faults.injection import ERRORS, Failing, Fault, Flaky, Killed, KilledLater, Limited, Short, Stopped
 from tests.faults.runs import Places
 from tests.faults.scenarios import Prepared
@@ -41,6 +43,21 @@ class Choice:
             }[step]
             return KilledLater(sign, self._random.uniform(0, 0.3))
         return self._at_call(step, self._known_paths(step))
+
+    def for_whole_run(self) -> dict[str, Fault]:
+        """Return the faults of one of several whole runs that are made at once, by step: one at most."""
+        step = self._random.choice(("split", "process", "process", "collect", "collect"))
+        number = self._random.random()
+        if number < 0.35:
+            return {}
+        if number < 0.75:
+            # From the start of the step: another run may have made what would tell how far this one is.
+            return {step: KilledLater(self._places.root, self._random.uniform(0, 1.5))}
+        return {step: self._at_call(step, self._known_paths(step))}
+
+    def pause(self) -> float:
+        """Return how many seconds after the first run another one starts."""
+        return self._random.choice((0.0, 0.0, self._random.uniform(0, 0.5), self._random.uniform(0, 2.5)))
 
     def for_attempt(self, chunk: int, attempt: str) -> Fault:
         """Return a fault for one attempt at one chunk, as a container makes it."""
@@ -93,7 +110,7 @@ class Choice:
                 self._prepared.source,
                 *(job / "chunks" / f"{chunk:06d}.csv" for chunk in chunks),
                 *(job / "receipts" / f"{chunk:06d}-{place:04d}.json" for chunk in chunks for place in (1, 2)),
-                *(job / name for name in ("manifest.json", "schema-0001.json", "processor.py")),
+                *(job / name for name in ("manifest.json", "schema-0001.json", "processor.py", LOCK)),
                 *(job / name for name in ("merged.csv", "merged.log", "merged-again.csv", "merged-again.log")),
             ],
             "collect": [
@@ -101,8 +118,7 @@ class Choice:
                 *(job / "receipts" / f"{chunk:06d}-{place:04d}.json" for chunk in chunks for place in (1, 2)),
                 *(job / "attempts").glob("*.partial.*"),
                 *(job / "attempts").glob("*.rejected.*"),
-                *(output / f".{name}.job" for name in ("result.csv", "rejected.csv")),
-                *(output / name for name in ("result.csv", "rejected.csv", "job.json", "_SUCCESS")),
+                *(output / name for name in ("result.csv", "rejected.csv", "job.json", "_SUCCESS", LOCK)),
             ],
         }
         paths = [str(path) for path in of_step[step]]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import xxhash
+from csvswarm.job_lock import LOCK
 
 from tests.faults.injection import Killed, KilledLater
 from tests.faults.runs import Places, Run
@@ -109,6 +110,18 @@ class Promise:
             now = (seen.st_ino, seen.st_size, seen.st_mtime_ns)
             assert self._seen.setdefault(path.name, now) == now, f"{path.name} was touched after the end"
 
+    def check_now(self) -> None:
+        """What has its final name is complete, also while others work on the job."""
+        output = self._places.output
+        names = ["result.csv", "job.json"] if (output / "_SUCCESS").exists() else []
+        for name, expected in (("result.csv", self._prepared.result), ("rejected.csv", self._prepared.rejected)):
+            try:
+                found = (output / name).read_bytes()
+            except FileNotFoundError:
+                assert name not in names, f"a success marker, but no {name}"
+                continue
+            assert found == expected, f"{name} is there in part while others work"
+
     def _check_whole(self, run: Run) -> None:
         """What has its final name is complete, at any time; the marker is the last of all."""
         there = {path.name: path for path in self._places.output.glob("*")}
@@ -128,8 +141,11 @@ class Promise:
             path = output / name
             data = path.read_bytes() if path.exists() else None
             assert data == expected, f"{name} is not that of a run without faults"
-        assert marker["checksum"] == report["result"]["checksum"]
-        self._check_file(output / "result.csv", report["result"], "job.json")
+        files = {file["name"]: file for file in marker["files"]}
+        assert set(files) | {"_SUCCESS"} == {path.name for path in output.iterdir() if path.name != LOCK}
+        for name, file in files.items():
+            self._check_file(output / name, file, "_SUCCESS")
+        assert (report["result"], report["rejected_file"]) == (files["result.csv"], files.get("rejected.csv"))
         assert report["status"] == "done"
         counting = [told for told in report["attempts"] if told["counts"]]
         assert [told["chunk"] for told in counting] == list(range(1, self._prepared.scenario.chunks + 1))
@@ -137,7 +153,7 @@ class Promise:
             names = [name for name, receipt in self._receipts.items() if receipt["attempt"] == told["attempt"]]
             assert names, f"job.json names the attempt {told['attempt']}, which no receipt does"
         finished = (output / "_SUCCESS").stat().st_mtime_ns
-        for path in output.iterdir():
+        for path in (output / name for name in files):
             assert path.stat().st_mtime_ns <= finished, f"{path.name} was written after the success marker"
 
     @staticmethod

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from tests.faults.injection import Fault, KilledLater
@@ -65,9 +66,10 @@ class Runs:
     def __init__(self, prepared: Prepared, directory: Path, places: Places) -> None:
         self._prepared, self._directory, self._places = prepared, directory, places
         self.all: list[Run] = []
+        self._numbers = count(1)
 
     def start(self, step: str, fault: Fault, *more: str) -> Run:
-        name = f"run-{len(self.all) + 1}"
+        name = f"run-{next(self._numbers)}"
         run = Run(name, STEPS[step], [*self._arguments(step), *more], fault, self._directory / f"{name}.log")
         self.all.append(run)
         usual = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}

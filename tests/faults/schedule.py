@@ -21,16 +21,20 @@ from tests.faults.injection import Fault, KilledLater, Stopped, small_disk
 from tests.faults.promise import Promise
 from tests.faults.runs import STEPS, Places, Run, Runs
 from tests.faults.scenarios import Prepared
+from tests.faults.whole_run import WholeRun
 from tests.helpers import partials_as_files
 
-#: Where the faults fall, and how often. "full" and "attempts" are run in their own way.
-ATTACKS = {"split": 15, "process": 30, "attempts": 30, "collect": 15, "full": 10}
+#: Where the faults fall, and how often. "full", "attempts" and "runs" are run in their own way.
+ATTACKS = {"split": 15, "process": 30, "attempts": 30, "collect": 15, "full": 10, "runs": 20}
 STOPPED = re.compile(r"^(\d+) .*stopped by SIGSTOP", re.MULTILINE)
 
 
 @dataclass
 class Schedule:
-    """A schedule: `perform` it. seed: all of it follows from it. disk: whether a small disk can be mounted."""
+    """A schedule: `perform` it. seed: all of it follows from it. disk: whether a small disk can be mounted.
+
+    attack: one of ATTACKS, chosen by the seed when empty.
+    """
 
     seed: int
     prepared: Prepared
@@ -50,7 +54,8 @@ class Schedule:
     def perform(self) -> None:
         """Run the job under faults, then without, and check the promise all the way. Raises AssertionError."""
         try:
-            self.attack = self._random.choices(list(ATTACKS), list(ATTACKS.values()))[0]
+            drawn = self._random.choices(list(ATTACKS), list(ATTACKS.values()))[0]
+            self.attack = self.attack or drawn
             if self.attack == "full" and not self.disk:
                 self.attack = "process"
             with self._on_a_disk() if self.attack == "full" else nullcontext():
@@ -64,7 +69,9 @@ class Schedule:
 
     def __str__(self) -> str:
         where = f"schedule {self.seed} ({self.prepared.scenario.name}: {self.attack}) in {self.directory}"
-        return "\n".join([f"{where}; once more: make chaos SEED={self.seed}", *map(str, self._runs.all)])
+        return "\n".join(
+            [f"{where}; to repeat it: make chaos SEED={self.seed} ATTACK={self.attack}", *map(str, self._runs.all)]
+        )
 
     def ends(self) -> list[dict[str, Any]]:
         """Return how every run ended, for a summary."""
@@ -126,6 +133,28 @@ class Schedule:
             for run in started:
                 self._wait(run, stopped=isinstance(run.fault, Stopped))
         self._release("before")
+
+    def _attack_runs(self) -> None:
+        """Two or three whole runs of the job at once, some of which are killed or fail."""
+        if self._random.random() < 0.5:
+            self._start_after(self._random.choice(("split", "process")))
+        runs = [
+            WholeRun(self._runs, self._choice.for_whole_run(), self._choice.pause())
+            for _ in range(self._random.choice((2, 2, 3)))
+        ]
+        for run in runs:
+            run.start()
+        while any(run.is_alive() for run in runs):
+            self._promise.check_now()
+            runs[0].join(0.01) if runs[0].is_alive() else runs[-1].join(0.01)
+        ended = [made for run in runs for made in run.ended()]
+        for made in ended:
+            self._promise.check_told(made)
+        if ended:
+            self._promise.observe(ended[-1])
+        for made in ended:
+            if made.script == STEPS["collect"] and made.code == 0:
+                self._promise.check_run(made, "collect")
 
     def _attack_full(self) -> None:
         """Everything on a disk that is too small at first, and then is not any more."""
@@ -189,7 +218,7 @@ class Schedule:
         """Run the same commands again, now that nothing fails: the job is finished, or told why it cannot be."""
         scenario = self.prepared.scenario
         for step in STEPS:
-            if step == "split" and self.attack not in ("split", "full") and self._random.random() < 0.7:
+            if step == "split" and self._random.random() < 0.7 and (self._places.job / "manifest.json").exists():
                 continue  # it would only say that the split is there
             if step != "split":
                 self._release(step)  # a late attempt may go on in the middle of it

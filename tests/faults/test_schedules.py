@@ -16,6 +16,7 @@ from tests.faults.scenarios import SCENARIOS, prepare
 from tests.faults.schedule import Schedule, removed_if_good
 
 SEEDS = os.environ.get("CSVSWARM_FAULT_SEEDS", "1-48")
+ATTACK = os.environ.get("CSVSWARM_FAULT_ATTACK", "")
 LOG = os.environ.get("CSVSWARM_FAULT_LOG")
 FIRST, _, LAST = SEEDS.partition("-")
 
@@ -24,7 +25,7 @@ FIRST, _, LAST = SEEDS.partition("-")
 @pytest.mark.parametrize("seed", range(int(FIRST), int(LAST or FIRST) + 1))
 def test_the_result_is_that_of_a_run_without_faults(seed: int, tmp_path: Path, shared: Path, mounts: bool) -> None:
     prepared = prepare(SCENARIOS[seed % len(SCENARIOS)], shared)
-    schedule = Schedule(seed, prepared, tmp_path, mounts)
+    schedule = Schedule(seed, prepared, tmp_path, mounts, ATTACK)
     with removed_if_good(tmp_path):
         try:
             schedule.perform()

@@ -1,0 +1,71 @@
+"""Which code and libraries work on a job: partials of two versions must not get into one result."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+from .errors import JobError
+
+SOURCES = Path(__file__).resolve().parent
+LIBRARIES = ("numpy", "pandas", "pyarrow")
+_INSTALLED = re.compile(rf"({'|'.join(LIBRARIES)})-([0-9][^-]*?)(-py[0-9.]+)?\.(dist-info|egg-info)")
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions that decide about the bytes of a result: of csvswarm's own code, Python and the libraries.
+
+    Whether the native kernel is used is not among them: the bytes are the same with and without it.
+    """
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"csvswarm": _code(), "Python": python, **_libraries()}
+
+
+def _code() -> str:
+    digest = hashlib.sha256()
+    for directory, below, names in os.walk(SOURCES):
+        below[:] = sorted(set(below) - {"__pycache__", "built"})
+        for name in sorted(names):
+            if name.endswith((".py", ".c", ".h")):
+                with open(f"{directory}/{name}", "rb", buffering=0) as file:  # noqa: PTH123  # Path takes twice as long
+                    digest.update(f"\0{directory[len(str(SOURCES)) :]}/{name}\0".encode() + file.read())
+    return digest.hexdigest()[:16]
+
+
+def _libraries() -> dict[str, str]:
+    """Return the versions that the names of installed packages give: to import them takes a hundred times as long."""
+    found: dict[str, str] = {}
+    for place in sys.path:
+        try:
+            names = [path.name for path in Path(place or ".").iterdir()]
+        except OSError:
+            continue
+        for name in names:
+            if (match := _INSTALLED.fullmatch(name)) and match[1] not in found:
+                found[match[1]] = match[2]
+    for library in LIBRARIES:
+        if library not in found:
+            found[library] = str(importlib.import_module(library).__version__)
+    return {library: found[library] for library in LIBRARIES}
+
+
+def check_versions(job_id: str, recorded: dict[str, str]) -> None:
+    """Raise JobError when a job was begun with other versions than those that run now."""
+    now = versions()
+    if recorded == now:
+        return
+    changed = [
+        f"{name} {recorded.get(name, '(none)')} (now {now.get(name, 'none')})"
+        for name in [*now, *(recorded.keys() - now.keys())]
+        if recorded.get(name) != now.get(name)
+    ]
+    raise JobError(
+        f"job {job_id} was begun with {', '.join(changed)}: partial results of different versions must not be mixed. "
+        "Finish it with the versions it was begun with, or leave out job_id to start a new job."
+    )

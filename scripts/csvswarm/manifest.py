@@ -1,0 +1,85 @@
+"""The manifest: what a job works on, written once by its split."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from .chunks import Chunk
+from .dialect import Dialect
+
+#: Version of the files in a job directory and of job.json.
+FORMAT = 2
+_KINDS: dict[type | tuple[type, ...], tuple[str, ...]] = {
+    dict: ("input", "request", "processor", "versions"),
+    str: ("job_id", "split", "header", "mode", "output"),
+    int: ("permissions", "bom", "durable"),
+    (int, float): ("created", "split_seconds"),
+    list: ("names",),
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a job works on, written once by the split; its existence says that the split is complete.
+
+    split: id of this split; a receipt of another one does not count. input: {path, size, mtime_ns, compression}.
+    request: what the user asked for. processor: {name, sha256, source}. versions: of the code and the libraries that
+    work on it. permissions: the input's permission bits, which no file of the job and no result exceeds for others.
+    header: the raw header record, without byte order mark and terminator. names: the unique column names. durable:
+    whether partials are on disk before they count. output: where the result is wanted, "" when that was not given.
+    """
+
+    job_id: str
+    split: str
+    input: dict[str, Any]
+    request: dict[str, Any]
+    processor: dict[str, Any]
+    versions: dict[str, str]
+    permissions: int
+    dialect: Dialect
+    bom: bool
+    header: str
+    names: list[str]
+    mode: str
+    chunks: list[Chunk]
+    created: float = field(default_factory=time.time)
+    split_seconds: float = 0.0
+    durable: bool = False
+    output: str = ""
+    format: int = FORMAT
+
+    @property
+    def rows(self) -> int:
+        return sum(chunk.rows for chunk in self.chunks)
+
+    @property
+    def fails_on_bad_records(self) -> bool:
+        return bool(self.request["on_error"] == "fail")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **vars(self),
+            "dialect": self.dialect.to_json(),
+            "chunks": [chunk.to_json() for chunk in self.chunks],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Manifest:
+        """Raises TypeError, ValueError, KeyError or AttributeError when a field is not what it must be."""
+        manifest = cls(
+            **{
+                **data,
+                "dialect": Dialect.from_json(data["dialect"]),
+                "chunks": [Chunk.from_json(chunk) for chunk in data["chunks"]],
+            }
+        )
+        for kind, names in _KINDS.items():
+            for name in names:
+                if not isinstance(getattr(manifest, name), kind):
+                    raise TypeError(f"its {name} is {getattr(manifest, name)!r}")
+        for number, chunk in enumerate(manifest.chunks, 1):
+            if chunk.number != number or "/" in (chunk.file or ""):
+                raise ValueError(f"it calls chunk {number} {chunk.number!r}, in the file {chunk.file!r}")
+        return manifest

@@ -1,0 +1,99 @@
+"""The receipt: what one attempt at one chunk came to."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from .durable_files import read_json, read_regular, shaped
+from .manifest import FORMAT
+
+STATUSES = ("done", "misfit", "error", "suspect")
+#: What every field of a receipt must be. A processor on a board can write anything into its job's directory.
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("chunk", "generation", "rows_in", "rows_out", "rejected", "peak_bytes", "format"), int),
+    **dict.fromkeys(("attempt", "status", "board", "processor", "message", "split"), str),
+    **dict.fromkeys(("started", "ended"), (int, float)),
+    **dict.fromkeys(("files", "types", "observed"), dict),
+    **dict.fromkeys(("columns", "output"), (list, type(None))),
+    "uniform": bool,
+    "missing": list,
+}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What one attempt at a chunk came to; the first receipt of a chunk in a generation is the one that counts.
+
+    status: "done" (files holds the partial), "misfit" (observed and missing say how the schema must widen), "error"
+    (message says what would go wrong again) or "suspect" (an error that a wider schema may prevent; observed as well).
+    split: id of the split whose chunk this is. files: name -> {"name", "bytes", "checksum"} of the attempt's
+    files. types: the schema the attempt read with; output: type of every column it wrote, None for none seen.
+    """
+
+    chunk: int
+    generation: int
+    attempt: str
+    status: str
+    split: str = ""
+    board: str = field(default_factory=socket.gethostname)
+    started: float = 0.0
+    ended: float = 0.0
+    rows_in: int = 0
+    rows_out: int = 0
+    rejected: int = 0
+    peak_bytes: int = 0
+    processor: str = ""
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    columns: list[str] | None = None
+    output: list[str | None] | None = None
+    uniform: bool = True
+    observed: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    message: str = ""
+    format: int = FORMAT
+
+    @property
+    def file_name(self) -> str:
+        """Its name in the directory of the receipts that count."""
+        return f"{self.chunk:06d}-{self.generation:04d}.json"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Receipt:
+        """Raises TypeError, ValueError or KeyError when a field is not what it must be."""
+        receipt = cls(**data)
+        for named in fields(cls):
+            if not isinstance(getattr(receipt, named.name), _KINDS[named.name]):
+                raise TypeError(f"its {named.name} is {getattr(receipt, named.name)!r}")
+        STATUSES.index(receipt.status)
+        for file in receipt.files.values():
+            name, size, checksum = file["name"], file["bytes"], file["checksum"]
+            if not (isinstance(name, str) and isinstance(size, int) and isinstance(checksum, str)) or "/" in name:
+                raise TypeError(f"it names a file {file!r}")
+        return receipt
+
+
+def read_receipt(path: Path) -> Receipt | None:
+    """Return the receipt in a file, None when there is no such file. Raises JobError when it is damaged."""
+    chunk = path.name.partition("-")[0].lstrip("0")
+    remedy = f"remove it and run the job again; only chunk {chunk} is processed again."
+    data = read_json(path, remedy)
+    if data is None:
+        return None
+    with shaped(path, remedy):
+        return Receipt.from_json(data)
+
+
+def try_receipt(path: Path) -> Receipt | None:
+    """Return the receipt in a file, None when it is not whole: its attempt was killed while it wrote."""
+    try:
+        return Receipt.from_json(json.loads(read_regular(path)))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None

@@ -1,0 +1,146 @@
+"""Only files that a job made are removed or replaced; everybody else's stay as they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import Scripts
+
+DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(300))
+BAD = DATA + "1,2,3\n"
+
+
+def written(scripts: Scripts, text: str = DATA) -> Path:
+    path = scripts.directory / "data.csv"
+    path.write_text(text)
+    return path
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+# -- the job directory -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["chunks/000001.csv", "attempts/mine", "notes.txt", "processor.py", ".hidden"])
+def test_a_directory_of_somebody_does_not_become_a_job(scripts: Scripts, name: str) -> None:
+    path = scripts.job / name
+    path.parent.mkdir(parents=True)
+    path.write_text("precious")
+
+    line = scripts.split(written(scripts)).line
+
+    assert line == (
+        f"{scripts.job} is not the directory of a job, and not empty (it holds {name.split('/', maxsplit=1)[0]}): "
+        "name another directory, or one that does not exist yet."
+    )
+    assert files(scripts.job) == {name: b"precious"}
+
+
+def test_an_empty_directory_becomes_a_job(scripts: Scripts) -> None:
+    scripts.job.mkdir()
+
+    assert scripts.all(written(scripts), "--processor", "transform").data == DATA.encode()
+
+
+def test_files_that_a_user_puts_into_a_job_stay(scripts: Scripts) -> None:
+    source = written(scripts)
+    arguments = ("--processor", "transform", "--mode", "files")
+    scripts.all(source, *arguments)
+    mine = [scripts.job / name for name in ("chunks/mine.csv", "attempts/notes", "receipts/mine", "mine.json")]
+    for path in mine:
+        path.write_text("precious")
+    (scripts.output / "result.csv").unlink()  # so that all of the job runs once more
+
+    assert scripts.all(source, *arguments).data == DATA.encode()
+    assert [path.read_text() for path in mine] == ["precious"] * 4
+
+
+# -- the output directory ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["result.csv", "rejected.csv", "_SUCCESS", "job.json"])
+@pytest.mark.parametrize("step", ["split", "collect"])
+def test_a_file_with_a_name_of_ours_that_no_job_made(scripts: Scripts, name: str, step: str) -> None:
+    source = written(scripts)
+    if step == "collect":
+        assert scripts.split(source).code == 0
+        assert scripts.process().code == 0
+    scripts.output.mkdir()
+    (scripts.output / name).write_text("{}")
+
+    line = (scripts.split(source) if step == "split" else scripts.collect()).line
+
+    assert line.startswith(f"output {scripts.output} already holds a {name} of something else: name another directory")
+    assert files(scripts.output) == {name: b"{}"}
+
+
+def test_files_with_other_names_stay(scripts: Scripts) -> None:
+    scripts.output.mkdir()
+    names = [".result.csv.bak", ".result.csv.mine", ".rejected.csv.0123456789ab", "notes.txt", "result.csv.1"]
+    for name in names:
+        (scripts.output / name).write_text("precious")
+
+    scripts.all(written(scripts))
+
+    assert [(scripts.output / name).read_text() for name in names] == ["precious"] * 5
+    assert {path.name for path in scripts.output.iterdir()} == {*names, "result.csv", "job.json", "_SUCCESS"}
+
+
+def test_a_rejected_csv_beside_a_result_without_any_is_the_users(scripts: Scripts) -> None:
+    source = written(scripts)
+    scripts.all(source)
+    mine = scripts.output / "rejected.csv"
+    mine.write_text("precious")
+
+    for run in (scripts.split(source), scripts.collect()):
+        assert run.line.startswith(f"output {scripts.output} already holds a rejected.csv of something else")
+    assert mine.read_text() == "precious"
+
+
+# -- all files of the result count -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", ["emptied", "gone", "a byte", "a directory", "a pipe", "a link"])
+@pytest.mark.parametrize("name", ["rejected.csv", "result.csv"])
+def test_a_result_with_a_damaged_file_does_not_stand(scripts: Scripts, name: str, damage: str) -> None:
+    source = written(scripts, BAD)
+    arguments = ("--processor", "transform", "--on-error", "quarantine", "--chunks", "2")
+    expected = scripts.all(source, *arguments)
+    path = scripts.output / name
+    whole = path.read_bytes()
+    path.unlink()
+    if damage == "emptied":
+        path.write_bytes(b"")
+    elif damage == "a byte":
+        path.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+    elif damage == "a directory":
+        path.mkdir()
+    elif damage == "a pipe":
+        os.mkfifo(path)
+    elif damage == "a link":
+        elsewhere = scripts.directory / "elsewhere"
+        elsewhere.write_bytes(whole)
+        path.symlink_to(elsewhere)
+
+    assert scripts.collect().line.startswith("job job is done: its result went to ")
+
+    if damage == "a directory":
+        path.rmdir()
+    assert scripts.all(source, *arguments) == expected
+
+
+def test_marker_and_report_name_every_file_of_the_result(scripts: Scripts) -> None:
+    scripts.all(written(scripts, BAD), "--processor", "transform", "--on-error", "quarantine")
+
+    marker = json.loads((scripts.output / "_SUCCESS").read_text())
+    report = json.loads((scripts.output / "job.json").read_text())
+    assert [file["name"] for file in marker["files"]] == ["result.csv", "rejected.csv", "job.json"]
+    assert [report["result"], report["rejected_file"]] == marker["files"][:2]
+    for file in marker["files"]:
+        assert (scripts.output / file["name"]).stat().st_size == file["bytes"]

@@ -1,0 +1,40 @@
+"""A whole run of a job, all three scripts one after the other, beside others that do the same."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from tests.faults.injection import Fault, KilledLater
+from tests.faults.runs import STEPS, Run, Runs
+
+
+class WholeRun(threading.Thread):
+    """Runs the scripts until one of them fails or is killed. faults: by step. pause: seconds before the first step."""
+
+    def __init__(self, runs: Runs, faults: dict[str, Fault], pause: float) -> None:
+        super().__init__(daemon=True)
+        self._runs, self._faults, self._pause = runs, faults, pause
+        self._made: list[Run] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            time.sleep(self._pause)
+            for step in STEPS:
+                fault = self._faults.get(step, Fault())
+                run = self._runs.start(step, fault)
+                self._made.append(run)
+                if isinstance(fault, KilledLater):
+                    self._runs.kill_later(run, fault)
+                self._runs.finish(run)
+                if run.code:
+                    return
+        except BaseException as error:  # noqa: BLE001  # raised where the test sees it
+            self._error = error
+
+    def ended(self) -> list[Run]:
+        """Return the runs that were made. Raises what went wrong meanwhile."""
+        if self._error is not None:
+            raise self._error
+        return self._made
