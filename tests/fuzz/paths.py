@@ -11,11 +11,13 @@ exactly its size. A case that fails is printed with the seed that makes it again
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,6 +42,7 @@ from csvswarm.writer import written
 
 from tests.fuzz.inputs import Cut, Input, random_input
 from tests.helpers import native
+from tests.native.exact import environment, sanitized_kernel
 
 
 @dataclass
@@ -164,15 +167,14 @@ def _workplace() -> Path:
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
-@contextmanager
-def _sanitized(on: bool) -> Iterator[None]:
-    if not on:
-        yield
-        return
-    from tests.native.exact import sanitized_kernel
-
-    with sanitized_kernel():
-        yield
+def _again_with_sanitizers() -> int:
+    """Run this command in a process that can load the kernel with sanitizers; return its exit code."""
+    if (preloaded := environment()) is None:
+        print("paths: this compiler has no sanitizer that can be preloaded")
+        return 1
+    return subprocess.run(
+        [sys.executable, "-m", "tests.fuzz.paths", *sys.argv[1:]], env=preloaded, check=False
+    ).returncode
 
 
 def main() -> int:
@@ -183,8 +185,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first case; each has the next number (1)")
     parser.add_argument("--sanitize", action="store_true", help="with a kernel that notices every wrong access")
     arguments = parser.parse_args()
+    if arguments.sanitize and "CSVSWARM_SANITIZED" not in os.environ:
+        return _again_with_sanitizers()
     began, done = time.monotonic(), 0
-    with _sanitized(arguments.sanitize):
+    with sanitized_kernel() if arguments.sanitize else nullcontext():
         while not (
             (arguments.cases and done >= arguments.cases)
             or (arguments.seconds and time.monotonic() - began >= arguments.seconds)
