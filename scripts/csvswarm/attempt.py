@@ -25,7 +25,7 @@ from .records import Positions
 from .rows import Rejected, Rows
 from .schema import Schema
 from .sinks import CombinedOutput, KeyedOutput, Output, RowsOutput, described
-from .text import rows_of
+from .text import text_rows
 
 
 class Attempt:
@@ -256,14 +256,9 @@ class Attempt:
     def _save_rejected(self) -> dict[str, Any]:
         path = self._path("rejected.csv")
         rejected = sorted(self._rejected, key=lambda bad: bad.record)
-        columns = [
-            pa.array([str(bad.record) for bad in rejected], pa.string()),
-            pa.array([bad.column or None for bad in rejected], pa.string()),
-            pa.array([bad.reason for bad in rejected], pa.string()),
-            pa.array([bad.text for bad in rejected], pa.string()),
-        ]
+        rows = ([str(bad.record), bad.column or None, bad.reason, bad.text] for bad in rejected)
         with naming(path):
-            path.write_bytes(rows_of(columns, CANONICAL))
+            path.write_bytes(text_rows(rows, CANONICAL))
         return described(path)
 
     # -- when the schema does not fit ------------------------------------------------------------------------------

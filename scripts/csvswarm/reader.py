@@ -11,6 +11,7 @@ from .dialect import Dialect
 from .errors import BadRecord, JobError, Misfit, shown
 from .fields import Fields, Nulls, find_fields
 from .lean import pa
+from .native.library import kernel
 from .parser import parse
 from .quick import Block, Column, Finder, Ready, Texts
 from .raw import raw_records
@@ -73,16 +74,18 @@ class Reader:
         if (block := self._read_quick(data, rows)) is not None:
             return Rows(block, _count_from(first_record, len(block)))
         numbers = None
+        if self._quarantine and kernel() is not None:  # hardly anything else keeps the kernel from reading a block
+            data, numbers = self._without_bad(data, first_record)
+            rows = len(numbers)
+            if (block := self._read_quick(data, rows)) is not None:
+                return Rows(block, numbers)
         fields, text = self._read_text(data)
         if text is None or (rows is not None and text.num_rows != rows) or self._unfit(text):
-            data, numbers = self._without_bad(data, first_record)
-            if (block := self._read_quick(data, len(numbers))) is not None:
-                return Rows(block, numbers)
+            if numbers is None:
+                data, numbers = self._without_bad(data, first_record)
             fields, text = None, self._parse(data)
-            if text is None or text.num_rows != len(numbers):  # the two grammars differ, which fuzzing never found
-                raise JobError(
-                    f"{self._source}: the block at record {first_record} cannot be read; please report this."
-                )
+            if text is None or text.num_rows != len(numbers):  # Arrow's grammar and ours differ, which must not be
+                raise JobError(f"{self._source}: the block at record {first_record} is misread; please report this.")
         return self._rows(data, fields, self._convert(text), numbers, first_record)
 
     def _rows(
@@ -176,8 +179,13 @@ class Reader:
         """Return the kinds of every asked column in a block, and which have missing values."""
         if (seen := self._observe_quick(data)) is not None:
             return seen
-        text = self._parse(data) if self._is_clean(data) else None
-        if text is None or self._unfit(text):
+        is_sorted = kernel() is not None
+        if is_sorted:  # hardly anything else keeps the kernel from reading a block
+            data, _ = self._without_bad(data, first_record)
+            if (seen := self._observe_quick(data)) is not None:
+                return seen
+        text = self._parse(data) if is_sorted or self._is_clean(data) else None
+        if not is_sorted and (text is None or self._unfit(text)):
             data, _ = self._without_bad(data, first_record)
             text = self._parse(data)
         if text is None:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from .dialect import Dialect
 from .errors import shown
+from .lean import pa
 from .misfits import misfits
+from .native import scan
 from .parser import parse
+from .quick import Finder
 from .raw import raw_records
-from .records import NOWHERE, Bytes, Grammar, Positions, find, outside, starts_of
+from .records import NOWHERE, Grammar, Positions, find, outside, starts_of
 from .rows import Rejected
 from .schema import Values
 
@@ -29,29 +33,51 @@ Reasons = dict[int, tuple[str, str]]
 
 @dataclass(frozen=True)
 class _Records:
-    """Records, each ended by LF. ends: where; toggles: places of the quotes that count."""
+    """Records, each ended by LF.
+
+    ends: where. fields: how many each has. suspect: places of records that may not be UTF-8. nul: whether there may be
+    NULs. inside: whether the last one opens a quote that is never closed.
+    """
 
     data: bytes
     ends: Positions
-    toggles: Positions
+    fields: Positions
+    suspect: Positions
+    nul: bool
+    inside: bool = False
 
-    @property
-    def array(self) -> Bytes:
-        return np.frombuffer(self.data, np.uint8)
+    @cached_property
+    def starts(self) -> Positions:
+        return starts_of(self.ends)
 
     def without(self, places: Sequence[int]) -> bytes:
         """Return the bytes of all records but those at `places`."""
         if not places:
             return self.data
-        starts = starts_of(self.ends)
         keep = np.ones(self.ends.size + 2, dtype=bool)
         keep[0] = keep[-1] = False
         keep[np.array(places) + 1] = False
-        changes = np.flatnonzero(keep[1:] != keep[:-1]).reshape(
-            -1, 2
-        )  # of runs that are kept: the first, and behind it
-        lows, highs = starts[changes[:, 0]].tolist(), (self.ends[changes[:, 1] - 1] + 1).tolist()
+        changes = np.flatnonzero(keep[1:] != keep[:-1]).reshape(-1, 2)  # first of a run that is kept, and behind it
+        lows, highs = self.starts[changes[:, 0]].tolist(), (self.ends[changes[:, 1] - 1] + 1).tolist()
         return b"".join([self.data[low:high] for low, high in zip(lows, highs, strict=True)])
+
+
+def _records(data: bytes, grammar: Grammar) -> _Records:
+    """Return the records of a block, by the native kernel where it can tell."""
+    terminated = data if data.endswith(b"\n") else data + b"\n"
+    if (found := scan.records(terminated, grammar)) is not None:
+        beyond = np.flatnonzero(found[2] & scan.BEYOND_ASCII)
+        suspect = NOWHERE if not beyond.size or scan.is_utf8(terminated) else beyond
+        ends, fields = found[0].astype(np.int64), found[1].astype(np.int64)
+        return _Records(terminated, ends, fields, suspect, bool((found[2] & scan.NUL).any()))
+    data, ends, toggles = raw_records(data, grammar)
+    array = np.frombuffer(data, np.uint8)
+    delimiters = outside(find(array, grammar.delimiter), toggles, False)
+    fields = np.diff(np.searchsorted(delimiters, ends), prepend=0) + 1
+    suspect = NOWHERE
+    if ends.size and not _is_utf8(data):
+        suspect = np.flatnonzero(np.maximum.reduceat(array, starts_of(ends)) >= 128)
+    return _Records(data, ends, fields, suspect, b"\0" in data, toggles.size % 2 == 1)
 
 
 class Triage:
@@ -60,13 +86,15 @@ class Triage:
     def __init__(self, dialect: Dialect, width: int, fixed: Sequence[Fixed], values: Values) -> None:
         self._dialect, self._width, self._fixed, self._values = dialect, width, list(fixed), values
         self._grammar = Grammar(dialect)
+        self._places = [place for _, place, _ in self._fixed]
+        self._finder = Finder(self._grammar, width, self._places, values.null_values)
 
     def sort_out(self, data: bytes, first_record: int) -> tuple[bytes, npt.NDArray[np.int64], list[Rejected]]:
         """Return (the block without its bad records, the numbers of the rest, the bad records in order).
 
         first_record: the number of the block's first record.
         """
-        records = _Records(*raw_records(data, self._grammar))
+        records = _records(data, self._grammar)
         reasons: Reasons = {}
         self._find_ragged(records, reasons)
         _find_nul(records, reasons)
@@ -87,21 +115,28 @@ class Triage:
         return Rejected(first_record + place, column, reason, records.data[start:end].decode("utf-8", errors="replace"))
 
     def _find_ragged(self, records: _Records, reasons: Reasons) -> None:
-        delimiters = outside(find(records.array, self._grammar.delimiter), records.toggles, False)
-        fields = np.diff(np.searchsorted(delimiters, records.ends), prepend=0) + 1
-        for place in np.flatnonzero(fields != self._width).tolist():
-            count = int(fields[place])
+        ragged = np.flatnonzero(records.fields != self._width)
+        for place, count in zip(ragged.tolist(), records.fields[ragged].tolist(), strict=True):
             reasons[place] = "", f"{count} field{'s' * (count != 1)} where the header has {self._width}"
-        if records.toggles.size % 2:
+        if records.inside:
             reasons[records.ends.size - 1] = "", "a quote that is never closed"
+
+    def _fit(self, data: bytes) -> bool:
+        """Whether the kernel sees that all values fit."""
+        found = self._finder.find(data)
+        return found is not None and all(
+            self._finder.column(found, place, kind) is not None for _, place, kind in self._fixed
+        )
+
+    def _texts(self, data: bytes) -> pa.Table | None:
+        if (text := self._finder.texts(data)) is not None:
+            return text
+        return parse(data, self._dialect, self._width, self._places, self._values.null_values)
 
     def _find_unfit(self, data: bytes, places: Positions) -> Reasons:
         """Return why records do not fit the types the user gave; the first column that is wrong counts."""
         reasons: Reasons = {}
-        columns = [place for _, place, _ in self._fixed]
-        null_values = self._values.null_values
-        text = parse(data, self._dialect, self._width, columns, null_values) if columns and places.size else None
-        if text is None:
+        if not self._fixed or not places.size or self._fit(data) or (text := self._texts(data)) is None:
             return reasons
         for column, place, kind in self._fixed:
             strings = text.column(str(place)).combine_chunks()
@@ -112,20 +147,18 @@ class Triage:
 
 
 def _find_nul(records: _Records, reasons: Reasons) -> None:
-    where = find(records.array, 0) if b"\0" in records.data else NOWHERE
+    if not records.nul:
+        return
+    where = find(np.frombuffer(records.data, np.uint8), 0)
     found, first = np.unique(np.searchsorted(records.ends, where), return_index=True)
-    positions = where[first] - starts_of(records.ends)[found]
+    positions = where[first] - records.starts[found]
     for place, position in zip(found.tolist(), positions.tolist(), strict=True):
         reasons[place] = "", f"a NUL byte at position {position}"
 
 
 def _find_not_utf8(records: _Records, reasons: Reasons) -> None:
-    if _is_utf8(records.data):
-        return
-    starts = starts_of(records.ends)
-    beyond_ascii = np.flatnonzero(np.maximum.reduceat(records.array, starts) >= 128)
-    spans = zip(starts[beyond_ascii].tolist(), records.ends[beyond_ascii].tolist(), strict=True)
-    for place, (start, end) in zip(beyond_ascii.tolist(), spans, strict=True):
+    spans = zip(records.starts[records.suspect].tolist(), records.ends[records.suspect].tolist(), strict=True)
+    for place, (start, end) in zip(records.suspect.tolist(), spans, strict=True):
         record = records.data[start:end]
         try:
             record.decode("utf-8")

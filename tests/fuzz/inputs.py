@@ -91,13 +91,13 @@ def random_input(source: Random) -> Input:
         watch_gaps=bool(source.randrange(2)),
         keep_raw=bool(source.randrange(2)),
         columns=asked,
-        sampled=not source.randrange(4),
+        sampled=not source.randrange(8),
         cuts=[_cut(source, len(data)) for _ in range(2)],
     )
 
 
 def _cut(source: Random, size: int) -> Cut:
-    blocks = [block for block in (1, 7, 64, 64, 256, 1024, 4096, 1 << 16) if size < 12 * block] + [8 << 20]
+    blocks = [block for block in (1, 7, 64, 64, 256, 1024, 4096, 1 << 16) if size < 8 * block] + [8 << 20]
     return Cut(
         source.choice((1, 1, 2, 3, 7)),
         source.choice(blocks),
@@ -112,7 +112,7 @@ def _body(source: Random, delimiter: str, quote: str, width: int) -> bytes:
     ends = source.choice(((b"\n",), (b"\n",), (b"\r\n",), (b"\r",), (b"\n", b"\r\n", b"\r")))
     is_wild, bad_in = not source.randrange(4), source.choice((0, 0, 2, 10, 40))
     records: list[bytes] = []
-    for _ in range(source.choice((0, 1, 3, 12, 40))):
+    for _ in range(source.choice((0, 1, 2, 3, 5, 12)) if source.randrange(20) else 40):
         fields = [source.choice(VALUES if is_wild and not source.randrange(9) else pool) for pool in pools]
         if bad_in and not source.randrange(bad_in):
             _spoil(source, fields)
@@ -121,8 +121,8 @@ def _body(source: Random, delimiter: str, quote: str, width: int) -> bytes:
             place = source.randrange(len(record) + 1)
             record = record[:place] + source.choice(BAD) + record[place:]
         record = record.replace(b",", delimiter.encode()).replace(b'"', quote.encode())
-        records += [record] * (1 if source.randrange(30) else 30)
-    if records and not source.randrange(40):
+        records += [record] * (1 if source.randrange(60) else 30)
+    if records and not source.randrange(400):
         records *= 200
     return _joined(source, records, ends)
 

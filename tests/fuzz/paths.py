@@ -66,10 +66,9 @@ def same_every_way(case: Input) -> None:
     first, second = case.cuts
     with native(True):
         expected = outcome(case, first)
-        recut = outcome(case, second)
     with native(False):
-        plain = outcome(case, first)
-    for name, other in (("Python", plain), ("another cut", recut)):
+        others = {"Python": outcome(case, first), "Python, another cut": outcome(case, second)}
+    for name, other in others.items():
         assert other == expected, f"the kernel {expected.beside(other)}\n{name} {other.beside(expected)}"
 
 
