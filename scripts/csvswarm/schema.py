@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from .errors import OptionError
+from .errors import OptionError, shown
 from .lean import np, pa, pc
 
 #: What pandas takes for a missing value; only unquoted ones are, in a column of text.
@@ -151,8 +151,8 @@ def check_types(column_types: dict[str, Any], names: Sequence[str]) -> dict[str,
 
 def listed(names: Sequence[str], most: int = 30) -> str:
     """Return names as a message lists them, never more than a screen can show."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+    first = ", ".join(map(shown, names[:most]))
+    return f"{first} and {len(names) - most} more" if len(names) > most else first
 
 
 class Values:
