@@ -125,7 +125,7 @@ SEED := 1-1000
 CASES := 1000000
 FAULT_LOG := .faults.jsonl
 
-.PHONY: chaos fuzz setup-fuzz
+.PHONY: chaos fuzz fuzz-native setup-fuzz
 chaos: setup-dev  ## a thousand random schedules of faults in the scripts (SEED=7: that one, SEED=1-50: those)
 	@tools/fault_tools.sh
 	@rm -f $(FAULT_LOG)
@@ -134,6 +134,10 @@ chaos: setup-dev  ## a thousand random schedules of faults in the scripts (SEED=
 
 fuzz: setup-fuzz  ## a million cases for the splitter, the reader and expressions (CASES=10000: fewer; FROM=2: others)
 	@.venv-fuzz/bin/python -m tests.fuzz --cases $(CASES) --seed $(or $(FROM),1)
+
+SECONDS := 3600
+fuzz-native: setup-dev  ## whole inputs through the native kernel under ASan and UBSan for an hour (SECONDS=60: less)
+	PYTHONPATH=scripts python -m tests.fuzz.paths --sanitize --seconds $(SECONDS) --seed $(or $(FROM),1)
 
 setup-fuzz:
 	@$(or $(PYTHON),exit 1;) tools/environment.py .venv-fuzz fuzz

@@ -9,6 +9,7 @@ import sys
 from csvswarm import cli, machine
 from csvswarm.attempt_log import attempt_log
 from csvswarm.durable_files import new_token
+from csvswarm.errors import printable
 from csvswarm.job import Job
 from csvswarm.process import process_all, process_one
 from csvswarm.rounds import read_round
@@ -72,7 +73,7 @@ def _process(job: Job, arguments: argparse.Namespace, chunk: int | None) -> tupl
     told = f"chunk {receipt.chunk}: {receipt.status} {receipt.message}".rstrip()
     if receipt.status == "error":
         # The receipt tells the collector; trying again would come to the same, so this is no failure of the attempt.
-        print(told, file=sys.stderr)
+        print(printable(told), file=sys.stderr)
     return {"chunk": receipt.chunk, "status": receipt.status, "message": receipt.message}, told
 
 

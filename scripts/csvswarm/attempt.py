@@ -5,29 +5,24 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .chunk_reader import ChunkReader, read_range
-from .chunks import Block, Chunk
+from .chunk_reader import ChunkReader
+from .chunks import Chunk
 from .dialect import CANONICAL
-from .errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming
+from .errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming, printable, shown
 from .group_sums import Groups
 from .job import Job
-from .lean import pa
 from .manifest import Manifest
 from .processor import Context, Processor
 from .reader import Reader
 from .receipt import Receipt
-from .records import Positions
-from .rows import Rejected, Rows
+from .rows import Rejected, Rows, joined, sliced, tail, text_of
 from .schema import Schema
 from .sinks import CombinedOutput, KeyedOutput, Output, RowsOutput, described
-from .text import rows_of
+from .text import text_rows
 
 
 class Attempt:
@@ -53,6 +48,7 @@ class Attempt:
         self._columns: list[str] = []
         self._overlap = 0
         self._reader = self._new_reader()
+        self._input = self._open(self._chunk)
 
     def _ask_processor(self) -> None:
         """Let the processor say what it wants; under this schema it may want nothing of the kind."""
@@ -115,11 +111,11 @@ class Attempt:
         return receipt
 
     def _told(self, error: CsvswarmError) -> str:
-        try:  # a damaged chunk file can look like any other error: tell what is really wrong
-            self._chunk_reader().verify_afresh()
+        try:  # a damaged chunk file can look like any other error: report what is really wrong
+            self._input.verify_all()
         except CsvswarmError as damage:
             error = damage
-        return str(error)
+        return printable(str(error))
 
     def _remove_files(self) -> None:
         for path in self._job.attempts_directory.glob(f"{self._chunk.number:06d}-{self._name}.*"):
@@ -132,8 +128,8 @@ class Attempt:
     def _input_path(self, chunk: Chunk) -> Path:
         return self._job.chunks_directory / chunk.file if chunk.file else Path(self._manifest.input["path"])
 
-    def _chunk_reader(self) -> ChunkReader:
-        return ChunkReader(self._chunk, self._input_path(self._chunk))
+    def _open(self, chunk: Chunk) -> ChunkReader:
+        return ChunkReader(chunk, self._input_path(chunk))
 
     # -- the straight way ------------------------------------------------------------------------------------------
 
@@ -142,14 +138,14 @@ class Attempt:
             raise Misfit({}, set())
         rows_in = 0
         before = self._rows_before() if self._overlap else None
-        chunk = self._chunk_reader()
+        chunk = self._input = self._open(self._chunk)
         with self._output() as output:
             for block, data, record in chunk.blocks():
                 rows = self._reader.read(data, record, block.rows)
                 rows_in += len(rows)
                 self._call(output, rows, before, (record, record + block.rows - 1))
                 if self._overlap:
-                    before = _tail(before, rows, self._overlap)
+                    before = tail(before, rows, self._overlap)
                 del data, rows  # before the next block takes as much memory
             chunk.verify()
             if not self._chunk.blocks:
@@ -210,19 +206,19 @@ class Attempt:
             if not len(rows):
                 return  # all of its records are set aside already
             if len(rows) < 2:
-                self._rejected.append(Rejected(records[0], "", str(error).replace("\n", " "), _record_text(rows)))
+                self._rejected.append(Rejected(records[0], "", _short(error), text_of(rows)))
                 return
             middle = len(rows) // 2
             numbers = rows.numbers
-            self._call(output, _slice(rows, 0, middle), None, (int(numbers[0]), int(numbers[middle - 1])))
-            self._call(output, _slice(rows, middle, len(rows)), None, (int(numbers[middle]), int(numbers[-1])))
+            self._call(output, sliced(rows, 0, middle), None, (int(numbers[0]), int(numbers[middle - 1])))
+            self._call(output, sliced(rows, middle, len(rows)), None, (int(numbers[middle]), int(numbers[-1])))
 
     def _result(self, rows: Rows, before: Rows | None) -> Any:
         context = self._context
         context.first_record = int(rows.numbers[0]) if len(rows) else 1
         context.overlap = len(before) if before is not None else 0
         if before is not None and len(before):
-            rows = Rows(pa.concat_tables([before.table, rows.table]), np.concatenate([before.numbers, rows.numbers]))
+            rows = joined([before, rows])
         if self._processor.wants_rows:
             return self._processor.call("process", rows, context)
         from .frame import to_frame  # imports pandas, which not every processor needs
@@ -233,40 +229,34 @@ class Attempt:
         """Return the last rows before this chunk, as many as the processor wants to see."""
         reader = self._new_reader()  # of its own: what it rejects belongs to the chunks before
         parts: list[Rows] = []
-        count = verified = 0
-        for chunk, block, record in self._blocks_before():
-            if chunk.number != verified:
-                ChunkReader(chunk, self._input_path(chunk)).verify_afresh()
-                verified = chunk.number
-            with self._input_path(chunk).open("rb", buffering=0) as file:
-                data = read_range(file, block.offset, block.length)
-            rows = reader.read(data, record, block.rows)
-            parts.insert(0, _slice(rows, max(0, len(rows) - (self._overlap - count)), len(rows)))
+        count = 0
+        for chunk in reversed(self._manifest.chunks[: self._chunk.number - 1]):
+            parts.insert(0, self._last_rows(chunk, reader, self._overlap - count))
             count += len(parts[0])
             if count >= self._overlap:
                 break
-        if not parts:
-            return self._reader.empty()
-        return Rows(pa.concat_tables([part.table for part in parts]), np.concatenate([part.numbers for part in parts]))
+        return joined(parts) if parts else self._reader.empty()
 
-    def _blocks_before(self) -> Iterator[tuple[Chunk, Block, int]]:
-        for chunk in reversed(self._manifest.chunks[: self._chunk.number - 1]):
-            record = chunk.first_record + chunk.rows
-            for block in reversed(chunk.blocks):
-                record -= block.rows
-                yield chunk, block, record
+    def _last_rows(self, chunk: Chunk, reader: Reader, wanted: int) -> Rows:
+        """Return the last rows of a chunk, at most `wanted`, of bytes that are sure to be those that were split."""
+        count = rows = 0
+        while count < len(chunk.blocks) and rows < wanted:
+            count += 1
+            rows += chunk.blocks[-count].rows
+        while count:
+            blocks = self._open(chunk).last_blocks(count)
+            found = joined([reader.read(data, record, block.rows) for block, data, record in blocks])
+            if len(found) >= wanted or count == len(chunk.blocks):
+                return sliced(found, max(0, len(found) - wanted), len(found))
+            count = min(2 * count, len(chunk.blocks))  # some records were set aside
+        return self._reader.empty()
 
     def _save_rejected(self) -> dict[str, Any]:
         path = self._path("rejected.csv")
         rejected = sorted(self._rejected, key=lambda bad: bad.record)
-        columns = [
-            pa.array([str(bad.record) for bad in rejected], pa.string()),
-            pa.array([bad.column or None for bad in rejected], pa.string()),
-            pa.array([bad.reason for bad in rejected], pa.string()),
-            pa.array([bad.text for bad in rejected], pa.string()),
-        ]
+        rows = ([str(bad.record), bad.column or None, bad.reason, bad.text] for bad in rejected)
         with naming(path):
-            path.write_bytes(rows_of(columns, CANONICAL))
+            path.write_bytes(text_rows(rows, CANONICAL))
         return described(path)
 
     # -- when the schema does not fit ------------------------------------------------------------------------------
@@ -277,7 +267,7 @@ class Attempt:
         kinds: dict[str, set[str]] = {column: set() for column in self._columns}
         missing: set[str] = set()
         try:
-            chunk = self._chunk_reader()
+            chunk = self._input = self._open(self._chunk)
             for _, data, record in chunk.blocks():
                 seen, gaps = self._reader.observe(data, record)
                 missing |= gaps
@@ -290,27 +280,8 @@ class Attempt:
         return {"status": "misfit", "observed": observed, "missing": sorted(missing)}
 
 
-def _tail(before: Rows | None, rows: Rows, count: int) -> Rows:
-    if before is None or len(rows) >= count:
-        return _slice(rows, max(0, len(rows) - count), len(rows))
-    both = Rows(pa.concat_tables([before.table, rows.table]), np.concatenate([before.numbers, rows.numbers]))
-    return _slice(both, max(0, len(both) - count), len(both))
-
-
-def _slice(rows: Rows, start: int, stop: int) -> Rows:
-    table = rows.table.slice(start, stop - start)
-    if not rows.data:
-        return Rows(table, rows.numbers[start:stop])
-    base = int(rows.ends[start - 1]) + 1 if start else 0
-    end = int(rows.ends[stop - 1]) + 1 if stop > start else base
-
-    def toggles() -> Positions:
-        return rows.toggles[(rows.toggles >= base) & (rows.toggles < end)] - base
-
-    return Rows(table, rows.numbers[start:stop], rows.data[base:end], rows.ends[start:stop] - base, toggles)
-
-
-def _record_text(rows: Rows) -> str:
-    if rows.data:
-        return rows.data.decode("utf-8", errors="replace").rstrip("\n")
-    return ",".join("" if value is None else str(value) for value in next(iter(rows.table.to_pylist()), {}).values())
+def _short(error: ProcessorError) -> str:
+    """Return in short why a processor failed: what it raised, and the place in its file."""
+    first, *places = str(error).split("\n")
+    where = f" ({places[-1].strip().partition(': ')[0]})" if places else ""
+    return printable(shown(first) + where)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .errors import printable
+
+LINE_BYTES = 4096
+
 
 @contextmanager
 def attempt_log(path: Path) -> Iterator[list[int]]:
     """Write standard error to `path` as well, and remove that file when the attempt ends well.
 
-    Yields a list to which the exit code is appended. A process that is killed leaves what it had written. Where the
-    file cannot be made, standard error stays as it is; what cannot be written to it (a full disk) goes there.
+    Yields a list to which the exit code is appended. What acts on a terminal is escaped in the end: a processor, or a
+    library, may print anything. A process that is killed leaves what it had written. Where the file cannot be made,
+    standard error stays as it is; what cannot be written to it (a full disk) goes there.
     """
     codes: list[int] = []
     sys.stderr.flush()
@@ -39,10 +43,35 @@ def attempt_log(path: Path) -> Iterator[list[int]]:
         os.dup2(usual, 2)
         sys.stderr.flush()  # what the file did not take
         os.close(usual)
-        with suppress(OSError):  # over NFS a full disk may be told only now
+        with suppress(OSError):  # over NFS a full disk may be noticed only now
             log.close()
         with suppress(OSError):
-            with path.open("rb") as written, os.fdopen(os.dup(2), "wb") as shown:
-                shutil.copyfileobj(written, shown)
+            _show(path)
             if codes == [0]:
                 path.unlink()
+            else:
+                _escape(path)
+
+
+def _show(path: Path) -> None:
+    with os.fdopen(os.dup(2), "wb") as shown:
+        for line in _printable(path):
+            shown.write(line)
+
+
+def _escape(path: Path) -> None:
+    """Escape what a log holds, for whoever looks at it later. A disk that is too full for that leaves it as it is."""
+    part = path.with_name(f".{path.name}")
+    try:
+        with part.open("wb") as escaped:
+            escaped.writelines(_printable(path))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _printable(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file as they can be shown; long ones in parts."""
+    with path.open("rb") as log:
+        while line := log.readline(LINE_BYTES):
+            yield printable(line.decode("utf-8", errors="backslashreplace")).encode()

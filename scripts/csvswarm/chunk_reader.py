@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,40 +19,44 @@ class ChunkReader:
     def __init__(self, chunk: Chunk, path: Path) -> None:
         self._chunk, self._path = chunk, path
         self._hash = xxhash.xxh3_128()
+        self._read = 0
 
     def blocks(self) -> Iterator[tuple[Block, bytes, int]]:
-        """Yield (block, its bytes, number of its first record).
+        """Yield (block, its bytes, number of its first record), of those that are not read yet.
 
         Raises JobError when the bytes are not those that were split.
         """
-        record = self._chunk.first_record
-        if not self._chunk.blocks:
+        blocks = self._chunk.blocks[self._read :]
+        record = self._chunk.first_record + sum(block.rows for block in self._chunk.blocks[: self._read])
+        if not blocks:
             return
         with naming(self._path), self._path.open("rb", buffering=0) as file:
-            for block in self._chunk.blocks:
+            for block in blocks:
                 data = read_range(file, block.offset, block.length)
                 self._hash.update(data)
+                self._read += 1
                 if len(data) != block.length:
                     self._changed()
                 yield block, data, record
                 del data  # before the next one is read
                 record += block.rows
 
+    def last_blocks(self, count: int) -> list[tuple[Block, bytes, int]]:
+        """Return the last `count` blocks as `blocks` yields them, when the whole chunk has been read and verified."""
+        last = deque(self.blocks(), maxlen=count)
+        self.verify()
+        return list(last)
+
     def verify(self) -> None:
-        """Check the whole chunk's checksum; call it after the last block, or before a bad record is believed."""
+        """Check the whole chunk's checksum; call it after the last block."""
         if self._chunk.blocks and self._hash.hexdigest() != self._chunk.checksum:
             self._changed()
 
-    def verify_afresh(self) -> None:
-        """Read the chunk again and check it: a record is called bad only when the file is what was split."""
-        digest = xxhash.xxh3_128()
-        if not self._chunk.blocks:
-            return
-        with naming(self._path), self._path.open("rb", buffering=0) as file:
-            for block in self._chunk.blocks:
-                digest.update(read_range(file, block.offset, block.length))
-        if digest.hexdigest() != self._chunk.checksum:
-            self._changed()
+    def verify_all(self) -> None:
+        """Read what is left of the chunk and check it: what the blocks held is believed only when it was split so."""
+        for _ in self.blocks():
+            pass
+        self.verify()
 
     def _changed(self) -> None:
         raise JobError(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import beginning
-from .errors import CsvswarmError, OptionError
+from .errors import CsvswarmError, OptionError, printable
 from .job import Job
 from .manifest import Manifest
 from .rounds import plan_round
@@ -63,6 +63,12 @@ def json_value(name: str, text: str | None, kind: type) -> Any:
     if not isinstance(value, kind):
         what = 'an object like {"window": 100}' if kind is dict else 'a list like ["-", "n/a"]'
         raise OptionError(f"{name} is {text}, but must be {what}.")
+    if isinstance(value, list) and (other := [item for item in value if not isinstance(item, str)]):
+        raise OptionError(f'{name} holds {other[0]!r}, but must be a list of texts like ["-", "n/a"].')
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise OptionError(f"{name} holds half of a surrogate pair, which no UTF-8 file does: {text}") from error
     return value
 
 
@@ -90,7 +96,7 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
         where = f"{error.filename}: " if error.filename else ""
         return _fail(
             f"{where}{error.strerror or error}. "
-            "Run again with the same job_id when that is mended; what is done is kept."
+            "Run again with the same job_id when that is fixed; what is done is kept."
         )
     except KeyboardInterrupt:
         print("stopped; run again with the same job_id to go on.", file=sys.stderr)
@@ -98,7 +104,7 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
     if as_json:
         print(json.dumps(done))
     else:
-        print(told)
+        print(printable(told))
     return 0
 
 
@@ -112,5 +118,5 @@ def leave(code: int) -> NoReturn:
 
 def _fail(message: str) -> int:
     with contextlib.suppress(OSError):  # standard error may be a file on a full disk
-        print(message, file=sys.stderr)
+        print(printable(message), file=sys.stderr)
     return REPORTED

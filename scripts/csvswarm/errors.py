@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+#: Characters of a value, and of a whole message, that are shown.
+SHOWN, SHOWN_IN_ALL = 120, 8000
+#: What a terminal acts on: controls but newline and tab, and bidirectional ones; and halves of surrogate pairs.
+_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def shown(text: str) -> str:
+    """Return text of the data as a message shows it: its start, when it is long."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def printable(text: str) -> str:
+    r"""Return a message with what acts on a terminal escaped (ESC as \x1b), and without its middle where it is long."""
+    if len(text) > SHOWN_IN_ALL:
+        half = SHOWN_IN_ALL // 2
+        text = f"{text[:half]}… ({len(text) - SHOWN_IN_ALL} characters left out) …{text[-half:]}"
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 class CsvswarmError(Exception):

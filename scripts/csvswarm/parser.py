@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .dialect import Dialect
+from .dialect import BOM, Dialect
 from .lean import pa, pacsv
 
 
@@ -20,6 +20,8 @@ def parse(
         return pa.table([pa.array([], pa.string()) for _ in wanted], names=wanted)
     if not data.endswith((b"\n", b"\r")):
         data += b"\n"  # Arrow takes an empty field at the very end for quoted when the one before it is
+    if data.startswith(BOM):
+        data = b"\n" + data  # Arrow drops a byte order mark at the start of what it reads: here it belongs to the value
     try:
         return pacsv.read_csv(
             pa.BufferReader(data),

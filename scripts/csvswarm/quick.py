@@ -161,6 +161,12 @@ class Finder:
             return Numbers(np.full(len(span), np.nan))
         return Texts(span, self.nulls) if kind == "text" else None
 
+    def texts(self, data: bytes) -> pa.Table | None:
+        """Return the columns of a block as text, named by their places; None when the kernel cannot tell."""
+        if (found := self.find(data)) is None:
+            return None
+        return pa.table({str(place): Texts(found.span(place), self.nulls).arrow() for place in self._places})
+
     def kinds(self, found: Found, place: int) -> tuple[frozenset[str], bool] | None:
         """Return (kinds of a column as `Values.kinds` has them, whether a value is missing); None if unsure."""
         bits = values.kinds(found.span(place), self.nulls)

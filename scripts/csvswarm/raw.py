@@ -8,11 +8,16 @@ from .records import CR, LF, Bytes, Grammar, Positions, blank, starts_of
 
 
 def raw_records(data: bytes, grammar: Grammar) -> tuple[bytes, Positions, Positions]:
-    """Return (bytes, ends, toggles) of a block with blank lines left out and every record ended by one LF."""
+    """Return (bytes, ends, toggles) of a block with blank lines left out and every record ended by one LF.
+
+    A quote that is never closed takes in the rest of the block: it is the last record, and toggles are odd in number.
+    """
     if data and not data.endswith((b"\n", b"\r")):
         data += b"\n"
     structure = grammar.scan(data)
     ends, toggles = structure.ends, structure.toggles
+    if structure.inside:
+        ends = np.append(ends, len(data) - 1)
     array: Bytes = np.frombuffer(data, np.uint8)
     starts = starts_of(ends)
     drop = np.zeros(0, dtype=np.int64)

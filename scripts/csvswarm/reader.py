@@ -8,17 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from .dialect import Dialect
-from .errors import BadRecord, JobError, Misfit
+from .errors import BadRecord, JobError, Misfit, shown
 from .fields import Fields, Nulls, find_fields
 from .lean import pa
+from .native.library import kernel
 from .parser import parse
 from .quick import Block, Column, Finder, Ready, Texts
 from .raw import raw_records
-from .records import Grammar, Positions, outside, starts_of
+from .records import Grammar
 from .rows import Rejected, Rows
 from .schema import ARROW, Schema, Values
+from .triage import Triage
 
-SHOWN_TEXT = 120
+Numbers = npt.NDArray[np.int64]
 
 
 class Reader:
@@ -45,10 +47,14 @@ class Reader:
     ) -> None:
         self._dialect, self._names, self._schema = dialect, list(names), schema
         self._columns = list(columns)
-        self._places = [self._names.index(column) for column in self._columns]
+        place_of = {name: place for place, name in enumerate(self._names)}
+        self._places = [place_of[column] for column in self._columns]
+        self._asked = list(zip(self._columns, self._places, strict=True))
         self._values = Values(null_values)
         self._nulls = Nulls(null_values)
         self._grammar = Grammar(dialect)
+        fixed = [(column, place, schema.fixed[column]) for column, place in self._asked if column in schema.fixed]
+        self._triage = Triage(dialect, len(self._names), fixed, self._values)
         self._finder = Finder(self._grammar, len(self._names), self._places, null_values)
         self._source = source
         self._quarantine, self._watch_gaps, self._keep_raw = quarantine, watch_gaps, keep_raw
@@ -66,23 +72,27 @@ class Reader:
         rows: how many records the split counted, to be checked. Raises BadRecord, Misfit.
         """
         if (block := self._read_quick(data, rows)) is not None:
-            return Rows(block, np.arange(first_record, first_record + len(block), dtype=np.int64))
+            return Rows(block, _count_from(first_record, len(block)))
         numbers = None
+        if self._quarantine and kernel() is not None:  # hardly anything else keeps the kernel from reading a block
+            data, numbers = self._without_bad(data, first_record)
+            rows = len(numbers)
+            if (block := self._read_quick(data, rows)) is not None:
+                return Rows(block, numbers)
         fields, text = self._read_text(data)
         if text is None or (rows is not None and text.num_rows != rows) or self._unfit(text):
-            data, numbers = self._triage(data, first_record)
+            if numbers is None:
+                data, numbers = self._without_bad(data, first_record)
             fields, text = None, self._parse(data)
-            if text is None:  # the triage found every record good that Arrow does not read
-                raise JobError(
-                    f"{self._source}: a block near record {first_record} cannot be parsed; please report this."
-                )
-        table = self._convert(text)
-        if numbers is not None and table.num_rows != len(numbers):
-            raise JobError(
-                f"{self._source}: the records near {first_record} are counted differently; please report this."
-            )
+            if text is None or text.num_rows != len(numbers):  # Arrow's grammar and ours differ, which must not be
+                raise JobError(f"{self._source}: the block at record {first_record} is misread; please report this.")
+        return self._rows(data, fields, self._convert(text), numbers, first_record)
+
+    def _rows(
+        self, data: bytes, fields: Fields | None, table: pa.Table, numbers: Numbers | None, first_record: int
+    ) -> Rows:
         if numbers is None:
-            numbers = np.arange(first_record, first_record + table.num_rows, dtype=np.int64)
+            numbers = _count_from(first_record, table.num_rows)
         if not self._keep_raw:
             return Rows(table, numbers)
         if fields is not None:
@@ -98,7 +108,7 @@ class Reader:
         if found is None:
             return None
         columns: dict[str, Column] = {}
-        for name, place in zip(self._columns, self._places, strict=True):
+        for name, place in self._asked:
             kind = self._schema.type_of(name)
             column = self._finder.column(found, place, kind)
             if column is None:
@@ -146,13 +156,13 @@ class Reader:
         """Whether a column of a type the user gave holds a value that is none."""
         return any(
             self._values.convert(self._text(text, place), self._schema.fixed[column], fixed=True) is None
-            for column, place in zip(self._columns, self._places, strict=True)
+            for column, place in self._asked
             if column in self._schema.fixed
         )
 
     def _convert(self, text: pa.Table) -> pa.Table:
         arrays, observed, missing = [], {}, set()
-        for column, place in zip(self._columns, self._places, strict=True):
+        for column, place in self._asked:
             strings = self._text(text, place)
             kind = self._schema.type_of(column)
             values = self._values.convert(strings, kind, fixed=column in self._schema.fixed)
@@ -169,13 +179,18 @@ class Reader:
         """Return the kinds of every asked column in a block, and which have missing values."""
         if (seen := self._observe_quick(data)) is not None:
             return seen
-        text = self._parse(data) if self._is_clean(data) else None
-        if text is None or self._unfit(text):
-            data, _ = self._triage(data, first_record)
+        is_sorted = kernel() is not None
+        if is_sorted:  # hardly anything else keeps the kernel from reading a block
+            data, _ = self._without_bad(data, first_record)
+            if (seen := self._observe_quick(data)) is not None:
+                return seen
+        text = self._parse(data) if is_sorted or self._is_clean(data) else None
+        if not is_sorted and (text is None or self._unfit(text)):
+            data, _ = self._without_bad(data, first_record)
             text = self._parse(data)
         if text is None:
             return {}, set()
-        strings = {column: self._text(text, place) for column, place in zip(self._columns, self._places, strict=True)}
+        strings = {column: self._text(text, place) for column, place in self._asked}
         missing = {column for column, array in strings.items() if array.null_count}
         for column, array in strings.items():  # a quoted "NA" among numbers is missing, too
             values = self._values.convert(array, self._schema.type_of(column), fixed=column in self._schema.fixed)
@@ -191,7 +206,7 @@ class Reader:
         if found is None:
             return None
         kinds, missing = {}, set()
-        for column, place in zip(self._columns, self._places, strict=True):
+        for column, place in self._asked:
             told = self._finder.kinds(found, place)
             if told is None:
                 return None
@@ -202,85 +217,24 @@ class Reader:
 
     # -- bad records -----------------------------------------------------------------------------------------------
 
-    def _triage(self, data: bytes, first_record: int) -> tuple[bytes, npt.NDArray[np.int64]]:
-        """Find the bad records of a block. Return the block without them, and the numbers of the rest.
+    def _without_bad(self, data: bytes, first_record: int) -> tuple[bytes, Numbers]:
+        """Return a block without its bad records, and the numbers of the rest.
 
         Raises BadRecord for the first one, unless they are quarantined.
         """
-        data, ends, toggles = raw_records(data, self._grammar)
-        starts = starts_of(ends)
-        reasons: dict[int, tuple[str, str]] = {}
-        self._find_ragged(data, ends, toggles, reasons)
-        self._find_bytes(data, starts, ends, reasons)
-        good = [place for place in range(ends.size) if place not in reasons]
-        self._find_unfit(b"".join(data[starts[place] : ends[place] + 1] for place in good), good, reasons)
-        bad = sorted(reasons)
-        if not bad:
-            return data, np.arange(first_record, first_record + ends.size, dtype=np.int64)
-        found = [
-            Rejected(
-                first_record + place,
-                *reasons[place],
-                data[starts[place] : ends[place]].decode("utf-8", errors="replace"),
-            )
-            for place in bad
-        ]
-        if not self._quarantine:
-            raise BadRecord(self._describe(found[0]))
-        self.rejected += found
-        keep = np.ones(ends.size, dtype=bool)
-        keep[bad] = False
-        kept = b"".join(data[start : end + 1] for start, end in zip(starts[keep], ends[keep], strict=True))
-        return kept, first_record + np.flatnonzero(keep)
+        kept, numbers, bad = self._triage.sort_out(data, first_record)
+        if bad and not self._quarantine:
+            raise BadRecord(self._describe(bad[0]))
+        self.rejected += bad
+        return kept, numbers
 
     def _describe(self, bad: Rejected) -> str:
-        text = bad.text if len(bad.text) <= SHOWN_TEXT else bad.text[:SHOWN_TEXT] + "…"
-        where = f"record {bad.record}" + (f", column {bad.column!r}" if bad.column else "")
+        where = f"record {bad.record}" + (f", column {shown(bad.column)!r}" if bad.column else "")
         return (
-            f"{self._source}: {where}: {bad.reason}: {text!r}. Mend the record, "
-            "or say -e on_error=quarantine to set such records aside in rejected.csv."
+            f"{self._source}: {where}: {bad.reason}: {shown(bad.text)!r}. Fix the record, "
+            "or add -e on_error=quarantine to set such records aside in rejected.csv."
         )
 
-    def _find_ragged(
-        self, data: bytes, ends: Positions, toggles: Positions, reasons: dict[int, tuple[str, str]]
-    ) -> None:
-        array = np.frombuffer(data, np.uint8)
-        delimiters = outside(np.flatnonzero(array == self._grammar.delimiter), toggles, False)
-        fields = np.diff(np.searchsorted(delimiters, ends), prepend=0) + 1
-        for place in np.flatnonzero(fields != len(self._names)).tolist():
-            count = int(fields[place])
-            reasons[place] = "", f"{count} field{'s' * (count != 1)} where the header has {len(self._names)}"
 
-    @staticmethod
-    def _find_bytes(data: bytes, starts: Positions, ends: Positions, reasons: dict[int, tuple[str, str]]) -> None:
-        place = data.find(b"\0")
-        while place >= 0:
-            record = int(np.searchsorted(ends, place))
-            reasons[record] = "", f"a NUL byte at position {place - int(starts[record])}"
-            place = data.find(b"\0", int(ends[record]))
-        base = 0
-        while base < len(data):
-            try:
-                data[base:].decode("utf-8")
-                break
-            except UnicodeDecodeError as error:
-                place = base + error.start
-                record = int(np.searchsorted(ends, place))
-                reason = (
-                    f"byte {data[place]:#04x} at position {place - int(starts[record])} is not UTF-8 "
-                    "(is the file in another encoding, say -e encoding=latin-1?)"
-                )
-                reasons[record] = "", reason
-                base = int(ends[record]) + 1
-
-    def _find_unfit(self, data: bytes, places: list[int], reasons: dict[int, tuple[str, str]]) -> None:
-        fixed = [(column, place) for column, place in zip(self._columns, self._places, strict=True)]
-        fixed = [(column, place) for column, place in fixed if column in self._schema.fixed]
-        text = self._parse(data) if fixed else None
-        if text is None:
-            return
-        for column, place in fixed:
-            kind = self._schema.fixed[column]
-            strings = self._text(text, place)
-            for row in np.flatnonzero(self._values.misfits(strings, kind)).tolist():
-                reasons.setdefault(places[row], (column, f"{strings[row].as_py()!r} is not of the type {kind}"))
+def _count_from(first: int, count: int) -> Numbers:
+    return np.arange(first, first + count, dtype=np.int64)

@@ -68,3 +68,37 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+
+def tail(before: Rows | None, rows: Rows, count: int) -> Rows:
+    """Return the last `count` rows of `rows`, and of those before them."""
+    if before is None or len(rows) >= count:
+        return sliced(rows, max(0, len(rows) - count), len(rows))
+    both = joined([before, rows])
+    return sliced(both, max(0, len(both) - count), len(both))
+
+
+def joined(parts: list[Rows]) -> Rows:
+    """Return rows that follow each other as one, without their raw records."""
+    return Rows(pa.concat_tables([part.table for part in parts]), np.concatenate([part.numbers for part in parts]))
+
+
+def sliced(rows: Rows, start: int, stop: int) -> Rows:
+    """Return the rows from place `start` up to `stop`."""
+    table = rows.table.slice(start, stop - start)
+    if not rows.data:
+        return Rows(table, rows.numbers[start:stop])
+    base = int(rows.ends[start - 1]) + 1 if start else 0
+    end = int(rows.ends[stop - 1]) + 1 if stop > start else base
+
+    def toggles() -> Positions:
+        return rows.toggles[(rows.toggles >= base) & (rows.toggles < end)] - base
+
+    return Rows(table, rows.numbers[start:stop], rows.data[base:end], rows.ends[start:stop] - base, toggles)
+
+
+def text_of(rows: Rows) -> str:
+    """Return the text of one record: as it stands in the file where that is known, else of the columns read."""
+    if rows.data:
+        return rows.data.decode("utf-8", errors="replace").rstrip("\n")
+    return ",".join("" if value is None else str(value) for value in next(iter(rows.table.to_pylist()), {}).values())

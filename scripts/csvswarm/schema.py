@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .errors import OptionError
+from .errors import OptionError, shown
 from .lean import np, pa, pc
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 #: What pandas takes for a missing value; only unquoted ones are, in a column of text.
 NULL_VALUES = (
@@ -154,8 +151,8 @@ def check_types(column_types: dict[str, Any], names: Sequence[str]) -> dict[str,
 
 def listed(names: Sequence[str], most: int = 30) -> str:
     """Return names as a message lists them, never more than a screen can show."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+    first = ", ".join(map(shown, names[:most]))
+    return f"{first} and {len(names) - most} more" if len(names) > most else first
 
 
 class Values:
@@ -214,20 +211,6 @@ class Values:
         """Whether a value, which was quoted then, is missing among numbers and would be read as one."""
         nulls = self.readable_nulls(kind, fixed)
         return bool(len(nulls)) and bool(pc.any(pc.is_in(text, value_set=nulls, skip_nulls=True)).as_py())
-
-    def misfits(self, text: pa.Array, kind: str) -> npt.NDArray[np.bool_]:
-        """Return a mask of the values that do not fit the type the user gave."""
-        mask = np.zeros(len(text), dtype=bool)
-        todo = [(0, len(text))]
-        while todo:
-            start, stop = todo.pop()
-            if start == stop or self.convert(text.slice(start, stop - start), kind, fixed=True) is not None:
-                continue
-            if stop - start == 1:
-                mask[start] = True
-            else:
-                todo += [(start, (start + stop) // 2), ((start + stop) // 2, stop)]
-        return mask
 
     def kinds(self, text: pa.Array) -> frozenset[str]:
         """Return the kinds of the values in a column of text."""

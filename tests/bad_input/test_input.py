@@ -174,8 +174,8 @@ def test_a_ragged_record(scripts: Scripts, place: int, record: str, fields: str)
     source = written(scripts, "\n".join(["a,b,c", *records]))
 
     assert fails(scripts, source, "--chunks", "3") == (
-        f"{source}: record {place}: {fields} where the header has 3: {record!r}. Mend the record, "
-        "or say -e on_error=quarantine to set such records aside in rejected.csv."
+        f"{source}: record {place}: {fields} where the header has 3: {record!r}. Fix the record, "
+        "or add -e on_error=quarantine to set such records aside in rejected.csv."
     )
 
 
@@ -186,6 +186,19 @@ def test_a_quote_that_is_never_closed(scripts: Scripts, mode: str) -> None:
     assert refused(scripts, source, "--chunks", "2", "--mode", mode) == (
         f"{source}: record 3 opens a quote that is never closed: the file ends inside it. "
         "Close the quote, or say -e quotechar= when quotes mean nothing in this file."
+    )
+
+
+@pytest.mark.parametrize("mode", ["ranges", "files"])
+@pytest.mark.parametrize("on_error", ["fail", "quarantine"])
+@pytest.mark.parametrize("record", [b'1,"ab\xff\n', b'1,"x\0', b'\xc0\x884,"78\x0012'])
+def test_a_quote_that_is_never_closed_before_a_bad_byte(
+    scripts: Scripts, record: bytes, on_error: str, mode: str
+) -> None:
+    source = written(scripts, b"c0,c1\n" + record)
+
+    assert refused(scripts, source, "--on-error", on_error, "--mode", mode).startswith(
+        f"{source}: record 1 opens a quote that is never closed: the file ends inside it."
     )
 
 

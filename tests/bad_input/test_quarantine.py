@@ -130,7 +130,7 @@ def test_a_value_of_another_type_is_named_with_its_column(tmp_path: Path) -> Non
     source = written(tmp_path, *rows)
     aggregate = {"group_by": "note", "metrics": {"n": "sum"}}
 
-    with pytest.raises(CsvswarmError, match=r"record 2, column 'n': 'x' is not of the type float: '2,x,b'\. Mend"):
+    with pytest.raises(CsvswarmError, match=r"record 2, column 'n': 'x' is not of the type float: '2,x,b'\. Fix"):
         run_here(tmp_path, source, processor="aggregate", options=aggregate, column_types={"n": "float"})
     result = set_aside(tmp_path, source, "aggregate", options=aggregate, column_types={"n": "float"})
 

@@ -11,7 +11,9 @@ import pytest
 from csvswarm.native.build import compile_library, compiler
 from csvswarm.native.library import FLAGS
 
-SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
+from tests.helpers import ROOT
+from tests.native.exact import SANITIZERS, environment
+
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 
 
@@ -25,12 +27,25 @@ def test_random_bytes(tmp_path: Path, plain: bool) -> None:
     flags = (*FLAGS, *SANITIZERS, *(["-DCSVSWARM_PLAIN"] if plain else []))
     if compile_library(compiler(), library, flags):
         pytest.skip("this compiler has no sanitizers")
-    runtime = subprocess.run(
-        [*compiler(), "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    if not os.path.isabs(runtime):  # noqa: PTH117  # a compiler that has none says only the name
+    preloaded = environment()
+    if preloaded is None:
         pytest.skip("this compiler has no sanitizer that can be preloaded")
     command = [sys.executable, str(Path(__file__).with_name("sanitized.py")), str(library), "1", "3000"]
-    environment = {**os.environ, "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=preloaded, capture_output=True, text=True, check=False)
     assert done.stdout == "clean\n", done.stderr[-4000:]
+
+
+def test_whole_inputs() -> None:
+    """`make fuzz-native` runs this for an hour."""
+    if environment() is None:
+        pytest.skip("this compiler has no sanitizer that can be preloaded")
+    command = [sys.executable, "-m", "tests.fuzz.paths", "--sanitize", "--cases", "60", "--seed", "7"]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("Done 60 runs"), (done.stdout + done.stderr)[-4000:]

@@ -13,6 +13,7 @@ from csvswarm.fields import find_fields
 from csvswarm.native import scan
 from csvswarm.native.build import compile_library, compiler
 from csvswarm.native.library import FLAGS, declared
+from csvswarm.raw import raw_records
 from csvswarm.records import LF, Grammar
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -112,3 +113,30 @@ def test_plain_c_finds_the_same(plain: ctypes.CDLL, text: bytes, width: int) -> 
     if found is not None and other is not None:
         assert (found.ends.tolist(), found.starts.tolist()) == (other.ends.tolist(), other.starts.tolist())
         assert (found.stops.tolist(), found.quoted, found.ascii) == (other.stops.tolist(), other.quoted, other.ascii)
+
+
+@given(
+    st.one_of(
+        wild_csv, long_csv, st.lists(st.sampled_from([b"a,b\n", b"\0", b"\xff", b",", b"\n", b'"x\n"'])).map(b"".join)
+    )
+)
+@example(b"a" * 63 + b"\n" + b"\0" * 63 + b"\n")
+@example(b"a\n" * 32 + b"\xff,\n")
+def test_records_are_described_alike(text: bytes) -> None:
+    text += b"\n"
+    found = scan.records(text, COMMA)
+    if found is None:
+        structure = COMMA.scan(text)
+        is_blank = text.startswith(b"\n") or b"\n\n" in text
+        assert b"\r" in text or is_blank or structure.inside or not structure.regular
+        return
+    ends, fields, seen = found
+    data, expected, toggles = raw_records(text, COMMA)
+    assert ends.tolist() == expected.tolist()
+    assert data == text
+    for start, end, count, bits in zip([0, *(ends[:-1] + 1)], ends, fields, seen, strict=True):
+        inside = np.searchsorted(toggles, np.arange(start, end)) % 2 == 1
+        record = np.frombuffer(text, np.uint8)[start:end]
+        assert count == 1 + np.count_nonzero((record == ord(",")) & ~inside)
+        assert bool(bits & scan.NUL) == bool((record == 0).any())
+        assert bool(bits & scan.BEYOND_ASCII) == bool((record >= 128).any())

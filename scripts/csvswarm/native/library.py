@@ -62,6 +62,7 @@ def declared(library: ctypes.CDLL) -> ctypes.CDLL:
         ("count", "bliiiiip", "i"),
         ("is_utf8", "bl", "i"),
         ("fields", "bliiipilpppp", "i"),
+        ("records", "bliilppp", "l"),
         ("kinds", "bpplibpi", "i"),
         ("integers", "bpplibpiipp", "l"),
         ("floats", "bpplibpiippp", "l"),

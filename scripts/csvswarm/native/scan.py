@@ -73,6 +73,24 @@ def scan(data: bytes, grammar: Grammar, width: int, places: Sequence[int], rows:
     return Scan(ends[:records], spans[0, :, :records], spans[1, :, :records], bool(quoted), not high)
 
 
+#: What a record may hold, a bit each.
+NUL, BEYOND_ASCII = 1, 2
+
+
+def records(data: bytes, grammar: Grammar) -> tuple[Places, Places, npt.NDArray[np.uint8]] | None:
+    """Return (where the records of a block end, how many fields each has, what else it holds as bits).
+
+    data ends in LF. None when the kernel cannot tell.
+    """
+    if (library := kernel()) is None or len(data) > MOST_BYTES:
+        return None
+    most = data.count(b"\n")
+    ends, fields, seen = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.uint8)
+    given = len(data), grammar.delimiter, _quote(grammar), most
+    found = library.csvswarm_records(data, *given, ends.ctypes.data, fields.ctypes.data, seen.ctypes.data)
+    return None if found < 0 else (ends[:found], fields[:found], seen[:found])
+
+
 def is_utf8(data: bytes) -> bool:
     """Whether bytes are UTF-8; only with a kernel."""
     library = kernel()

@@ -1,0 +1,55 @@
+/* Which records of a block have how many fields, and which hold a NUL or bytes beyond ASCII: what triage.py sorts by. */
+#include "masks.h"
+
+enum { NUL = 1, BEYOND_ASCII = 2 };
+
+/* data: whole records, the last one ended by LF. ends, fields and seen: room for `capacity` records.
+
+   Returns how many there are; DECLINED for blocks with a CR, a blank line, or a quote where parity cannot be trusted. */
+EXPORT int64_t csvswarm_records(const uint8_t *data, int64_t size, int delimiter, int quote, int64_t capacity,
+                                int32_t *ends, int32_t *fields, uint8_t *seen)
+{
+    if (size <= 0 || size > INT32_MAX - 64 || data[size - 1] != LF) return DECLINED;
+    Quoting state = {0, 1, 0};
+    int64_t records = 0;
+    int32_t count = 0, last = -1;
+    int nul = 0, beyond = 0;
+    for (int64_t base = 0; base < size; base += 64) {
+        uint64_t valid = ~(uint64_t)0;
+        Bytes64 bytes = size - base >= 64 ? load64(data + base) : load_rest(data + base, (size_t)(size - base), &valid);
+        uint64_t lines = equal_bits(&bytes, LF) & valid;
+        uint64_t edges = (equal_bits(&bytes, (uint8_t)delimiter) & valid) | lines;
+        uint64_t zeros = equal_bits(&bytes, 0) & valid, high = high_bits(&bytes) & valid;
+        if (UNLIKELY(equal_bits(&bytes, CR) & valid)) return DECLINED;
+        if (quote >= 0) {
+            uint64_t quotes = equal_bits(&bytes, (uint8_t)quote) & valid;
+            if (quotes | state.inside | state.closing) {
+                int regular = 1;
+                uint64_t quoted = quoted_bits(&state, quotes, edges | ~valid, &regular);
+                if (UNLIKELY(!regular)) return DECLINED;
+                edges &= ~quoted;
+                lines &= ~quoted;
+            } else {
+                state.fitted = edges >> 63;
+            }
+        }
+        while (lines) {
+            uint64_t line = lines & -lines, up_to = line | (line - 1);
+            int32_t end = (int32_t)(base + __builtin_ctzll(line));
+            if (UNLIKELY(records >= capacity || end == last + 1)) return DECLINED;
+            ends[records] = last = end;
+            fields[records] = count + bits_in(edges & up_to);
+            seen[records] = (uint8_t)((nul || (zeros & up_to) ? NUL : 0) | (beyond || (high & up_to) ? BEYOND_ASCII : 0));
+            records++;
+            count = nul = beyond = 0;
+            edges &= ~up_to;
+            zeros &= ~up_to;
+            high &= ~up_to;
+            lines &= lines - 1;
+        }
+        count += bits_in(edges);
+        nul |= zeros != 0;
+        beyond |= high != 0;
+    }
+    return state.inside || last != size - 1 ? DECLINED : records;
+}

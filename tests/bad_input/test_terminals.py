@@ -1,0 +1,112 @@
+"""Nothing that a file, its name or a processor holds acts on the terminal that a message is shown on, or fills it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from csvswarm.attempt_log import attempt_log
+from csvswarm.errors import SHOWN_IN_ALL, printable
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.helpers import Scripts
+
+CLEAR = "\x1b[2J\x07\x9b31m\u202e\u2066"
+ESCAPED = r"\x1b[2J\x07\x9b31m\u202e\u2066"
+
+
+def acts(text: str) -> bool:
+    """Whether a text holds anything that a terminal acts on."""
+    return any(
+        ord(char) < 32 or 127 <= ord(char) < 160 or char in "\u202e\u2066" for char in text if char not in "\n\t"
+    )
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_any_text(text: str) -> None:
+    shown = printable(text)
+
+    assert not acts(shown)
+    assert printable(shown) == shown
+    shown.encode()
+    if text.isprintable():
+        assert shown == text
+
+
+def test_what_a_processor_raises(scripts: Scripts) -> None:
+    processor = scripts.directory / "mine.py"
+    processor.write_text(f"def process(block, context):\n    raise ValueError({CLEAR!r} + block.a[0])\n")
+    source = scripts.directory / "data.csv"
+    source.write_text(f"a,b\n{CLEAR},1\n")
+    assert scripts.split(source, "--processor", str(processor)).code == 0
+
+    message = scripts.process().message
+
+    assert message.startswith(f"processor mine failed: ValueError: {ESCAPED}{ESCAPED}\n")
+    assert not acts(message)
+    (receipt,) = (scripts.job / "receipts").iterdir()
+    assert not acts(receipt.read_text())
+
+
+def test_what_a_file_holds(scripts: Scripts) -> None:
+    source = scripts.directory / "data.csv"
+    source.write_text(f"a,b{CLEAR}\n1,1\n")
+
+    run = scripts.split(source, "--processor", "transform", "--options", '{"columns": ["none"]}')
+
+    assert run.line == f"option 'columns' of transform names a column 'none', but the file has: a, b{ESCAPED}."
+
+
+def test_the_name_of_a_file(scripts: Scripts) -> None:
+    assert scripts.split(scripts.directory / f"no{CLEAR}ne.csv").line == (
+        f"{scripts.directory}/no{ESCAPED}ne.csv does not exist: check the path given as input."
+    )
+
+
+def test_a_message_is_never_long(scripts: Scripts) -> None:
+    source = scripts.directory / "data.csv"
+    source.write_text("a,b\n" + "x" * 1_000_000 + "\n")
+    assert scripts.split(source, "--processor", "transform").code == 0
+    line = scripts.process().line
+    assert "record 1: 1 field where the header has 2: 'xxx" in line
+    assert len(line) < 1000
+
+    processor = scripts.directory / "mine.py"
+    processor.write_text("def process(block, context):\n    raise ValueError('y' * 1_000_000)\n")
+    source.write_text("a,b\n1,2\n")
+    other = Scripts(scripts.directory / "other")
+    other.directory.mkdir()
+    assert other.split(source, "--processor", str(processor)).code == 0
+    message = other.process().message
+    assert message.startswith("processor mine failed: ValueError: yyy")
+    assert "characters left out" in message
+    assert message.endswith("in chunk 1, records 1 to 1")
+    assert len(message) < SHOWN_IN_ALL + 100
+
+
+def test_what_stands_in_the_log_of_an_attempt(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "it.log"
+
+    with attempt_log(log) as codes:
+        os.write(2, f"before {CLEAR} after\n".encode() + b"\xff\n" + b"z" * 10_000)
+        codes.append(1)
+
+    shown = capfd.readouterr().err
+    assert shown == log.read_text() == f"before {ESCAPED} after\n\\xff\n" + "z" * 10_000
+    assert [path.name for path in tmp_path.iterdir()] == ["it.log"]
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ('["a", 1]', 'null_values holds 1, but must be a list of texts like ["-", "n/a"].'),
+        ('["\\ud800"]', r'null_values holds half of a surrogate pair, which no UTF-8 file does: ["\ud800"]'),
+    ],
+)
+def test_spellings_that_no_file_can_hold(scripts: Scripts, given: str, line: str) -> None:
+    source = scripts.directory / "data.csv"
+    source.write_text("a,b\n1,2\n")
+
+    assert scripts.split(source, "--null-values", given).line == line

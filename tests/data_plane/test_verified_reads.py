@@ -1,0 +1,103 @@
+"""What is used of a file is what was verified: bytes that change between two reads get in nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from csvswarm.chunk_reader import ChunkReader
+from csvswarm.errors import CsvswarmError
+from csvswarm.reader import Reader
+
+from tests.helpers import run_here
+
+DATA = b"id,x\n" + b"".join(b"%d,%d\n" % (number, number) for number in range(100, 200))
+RECENT = """
+OVERLAP = 3
+
+def process(block, context):
+    return block.assign(most=block.x.rolling(4, min_periods=1).max()).iloc[context.overlap :]
+"""
+SKIPPING = """
+OVERLAP = 40
+
+def process(block, context):
+    return block.assign(most=block.x.rolling(41, min_periods=1).max()).iloc[context.overlap :]
+"""
+
+
+def before(function: Callable[..., Any], act: Callable[[], object]) -> Callable[..., Any]:
+    def call(*arguments: Any, **named: Any) -> Any:
+        act()
+        return function(*arguments, **named)
+
+    return call
+
+
+def after(function: Callable[..., Any], act: Callable[[], object]) -> Callable[..., Any]:
+    def call(*arguments: Any, **named: Any) -> Any:
+        result = function(*arguments, **named)
+        act()
+        return result
+
+    return call
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "data.csv"
+    path.write_bytes(DATA)
+    (tmp_path / "recent.py").write_text(RECENT)
+    return path
+
+
+def test_rows_before_a_chunk_are_those_that_were_verified(tmp_path: Path, source: Path) -> None:
+    request: dict[str, Any] = {"processor": str(tmp_path / "recent.py"), "chunks": 2, "block_bytes": 64}
+    expected = run_here(tmp_path, source, **request)
+    (tmp_path / "again").mkdir()
+    changed = DATA.replace(b"149,149", b"149,949")
+    assert changed != DATA
+
+    def change_when_the_first_chunk_is_verified() -> None:
+        source.write_bytes(changed)
+
+    def restore() -> None:
+        source.write_bytes(DATA)
+
+    with (
+        mock.patch.object(ChunkReader, "verify", after(ChunkReader.verify, change_when_the_first_chunk_is_verified)),
+        mock.patch.object(ChunkReader, "blocks", before(ChunkReader.blocks, restore)),
+    ):
+        result = run_here(tmp_path / "again", source, **request)
+
+    assert result == expected
+
+
+def test_a_record_is_bad_only_where_the_bytes_it_was_read_from_are_those_of_the_split(
+    tmp_path: Path, source: Path
+) -> None:
+    damaged = DATA.replace(b"150,150", b"150,,50")
+
+    with (
+        mock.patch.object(ChunkReader, "blocks", before(ChunkReader.blocks, lambda: source.write_bytes(damaged))),
+        mock.patch.object(Reader, "read", before(Reader.read, lambda: source.write_bytes(DATA))),
+        pytest.raises(CsvswarmError, match="is not the file that was split: the bytes of chunk 1 differ"),
+    ):
+        run_here(tmp_path, source, processor="transform")
+
+
+def test_rows_before_a_chunk_are_found_behind_those_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "skipping.py").write_text(SKIPPING)
+    lines = DATA.splitlines(keepends=True)
+    lines[20:95] = [line.rstrip() + b",\n" for line in lines[20:95]]  # hardly a row before the second half is good
+    path = tmp_path / "bad.csv"
+    path.write_bytes(b"".join(lines))
+    request: dict[str, Any] = {"processor": str(tmp_path / "skipping.py"), "on_error": "quarantine"}
+
+    expected = run_here(tmp_path, path, chunks=1, **request)
+
+    for chunks, block_bytes in ((2, 16), (4, 64), (9, 1 << 20)):
+        assert run_here(tmp_path, path, chunks=chunks, block_bytes=block_bytes, **request) == expected

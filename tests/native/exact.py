@@ -1,0 +1,90 @@
+"""The kernel with sanitizers, in place of the usual one: every input it is given lies in memory of exactly its size.
+
+The sanitizers' runtime has to be loaded before Python: `environment` says how a process is to be started for that.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from csvswarm.native import library
+from csvswarm.native.build import compile_library, compiler
+from csvswarm.native.library import FLAGS, declared, kernel
+
+from tests.native.sanitized import Memory
+
+SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
+
+
+def environment() -> dict[str, str] | None:
+    """Return the environment of a process that can load the kernel with sanitizers; None where that is not possible."""
+    if not compiler():
+        return None
+    runtimes = [_runtime(name) for name in ("libasan.so", "libstdc++.so")]
+    if not all(os.path.isabs(path) for path in runtimes):  # noqa: PTH117  # a compiler that has none says only the name
+        return None
+    return {
+        **os.environ,
+        "LD_PRELOAD": " ".join(runtimes),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "CSVSWARM_SANITIZED": "1",
+    }
+
+
+def _runtime(name: str) -> str:
+    command = [*compiler(), f"-print-file-name={name}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@contextmanager
+def sanitized_kernel() -> Iterator[None]:
+    """Build and use the kernel with sanitizers, in a process that was started with `environment`."""
+    with tempfile.TemporaryDirectory(prefix="csvswarm-sanitized-") as name:
+        place = Path(name)
+        said = compile_library(compiler(), place / library.library_name(), (*FLAGS, *SANITIZERS))
+        if said:
+            raise RuntimeError(said)
+        with (
+            mock.patch("csvswarm.native.library.places", return_value=[place]),
+            mock.patch("csvswarm.native.library.declared", lambda found: Exact(declared(found))),
+        ):
+            kernel.cache_clear()
+            if kernel() is None:
+                raise RuntimeError("the kernel with sanitizers cannot be loaded")
+            try:
+                yield
+            finally:
+                kernel.cache_clear()
+
+
+class Exact:
+    """A kernel whose inputs are copied to memory of exactly their size, so that a byte too far ends the process."""
+
+    def __init__(self, found: ctypes.CDLL) -> None:
+        self._library = found
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        function = getattr(self._library, name)
+
+        def call(*arguments: Any) -> Any:
+            memory = Memory()
+            try:
+                return function(*(_copied(memory, given) for given in arguments))
+            finally:
+                memory.free()
+
+        setattr(self, name, call)
+        return call
+
+
+def _copied(memory: Memory, given: Any) -> Any:
+    return ctypes.cast(memory.copy(given), ctypes.c_char_p) if isinstance(given, bytes) else given
