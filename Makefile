@@ -84,7 +84,7 @@ test: lint  ## run every check and every test, on virtual boards too
 lint: lint-python lint-ansible  ## run the checks only
 
 # What there is of it.
-PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins playbooks/*_plugins playbooks/library roles/*/library roles/*/files/*.py molecule \
+PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins playbooks/*_plugins playbooks/library roles/*/library roles/*/module_utils roles/*/files/*.py molecule \
     tests tools bench)
 
 .PHONY: lint-python

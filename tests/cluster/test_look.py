@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.conftest import RecordedEngine
-from tests.cluster.plugins import look, recorded, tasks
+from tests.cluster.plugins import files, look, recorded, tasks
 from tests.helpers import Scripts
 
 BOARDS = {"board1", "board2", "board3"}
@@ -197,7 +197,8 @@ def process(scripts: Scripts, *slots: int) -> None:
 
 
 def receipts(scripts: Scripts, *known: int, chunks: range = range(1, 25), generation: int = 1) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = look.read_receipts(scripts.job, generation, list(chunks), set(known))
+    with files.folder(str(scripts.job)) as job:
+        found: list[dict[str, Any]] = look.read_receipts(job, generation, list(chunks), set(known))
     return found
 
 
