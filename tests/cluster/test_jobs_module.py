@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -42,6 +43,10 @@ def ask(share: Path, action: str = "list", job: str = "", days: float = 7, owner
 
 def listed(share: Path) -> dict[str, dict[str, Any]]:
     return {job["job"]: job for job in ask(share)["jobs"]}
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
 
 
 def show(share: Path, name: str, owner: int | None = -1) -> dict[str, Any]:
@@ -114,13 +119,8 @@ def a_fifo(path: Path) -> None:
 
 
 def a_socket(path: Path) -> None:
-    here = os.getcwd()
-    os.chdir(path.parent)  # a socket's path is short
-    try:
-        with socket.socket(socket.AF_UNIX) as bound:
-            bound.bind(path.name)
-    finally:
-        os.chdir(here)
+    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as bound:  # a socket's path is short
+        bound.bind(path.name)
 
 
 def a_link_to_zeros(path: Path) -> None:
@@ -281,7 +281,7 @@ def test_what_a_processor_says_is_printed_without_its_controls(share: Path) -> N
     (share / "jobs/one/manifest.json").write_text(json.dumps(manifest))
     (share / "jobs/one/receipts/000001-0001.json").write_text(json.dumps(receipt))
     (share / "jobs/one/logs").mkdir()
-    os.close(os.open(os.fsencode(share) + b"/jobs/one/logs/a\xff\n\x1b.log", os.O_CREAT))
+    (share / "jobs/one/logs" / os.fsdecode(b"a\xff\n\x1b.log")).touch()
 
     job = show(share, "one")
     assert job["errors"] == ["\\x1b]0;owned\\x07a\\x0db\\u202ec\nd\te"]
@@ -298,13 +298,13 @@ def test_long_texts_are_cut(share: Path) -> None:
 
 @pytest.mark.parametrize("name", [b"a\nb", b"\x1b[31m", b"\xff", b"-rf", b"$HOME", "\u202e.sj".encode(), b"{{ 1 }}"])
 def test_a_job_of_any_name_is_listed_and_removed_by_the_name_that_is_printed(share: Path, name: bytes) -> None:
-    os.mkdir(os.fsencode(share) + b"/jobs/" + name)
+    (share / "jobs" / os.fsdecode(name)).mkdir()
 
     [shown] = listed(share).keys() - {"one", "two"}
     assert shown.isprintable()
     assert show(share, shown)["state"] == "not split"
     ask(share, "remove", shown)
-    assert sorted(os.listdir(share / "jobs")) == ["one", "two"]
+    assert names(share / "jobs") == ["one", "two"]
 
 
 @pytest.mark.parametrize("name", ["..", ".", "../requests", "one/receipts", "/", ""])
@@ -365,7 +365,7 @@ def test_a_removal_follows_no_link_and_takes_every_directory(share: Path, tmp_pa
 
     ask(share, "remove", "one")
 
-    assert sorted(os.listdir(share / "jobs")) == ["two"]
+    assert names(share / "jobs") == ["two"]
     assert (keep / "file").read_text() == "of somebody else"
 
 
@@ -381,7 +381,7 @@ def test_a_removal_reaches_any_depth(share: Path) -> None:
 
     ask(share, "remove", "one")
 
-    assert sorted(os.listdir(share / "jobs")) == ["two"]
+    assert names(share / "jobs") == ["two"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as the owner of a share")
@@ -419,7 +419,7 @@ def test_prune_removes_what_is_done_and_old(share: Path) -> None:
     while time.time() <= (share / "jobs/two/done.json").stat().st_ctime:
         pass
     assert ask(share, "prune", days=0) == {"removed": ["two", "inputs/a"]}
-    assert sorted(os.listdir(share / "inputs")) == ["folder", "link"]
+    assert names(share / "inputs") == ["folder", "link"]
 
 
 def test_a_damaged_job_keeps_what_was_sent(share: Path) -> None:

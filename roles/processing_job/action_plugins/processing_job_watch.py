@@ -45,7 +45,9 @@ ENDS = {
 #: Ends that an attempt would come to on any board: its memory is the same everywhere, and so is the share.
 ENDS_ANYWHERE = (137, errno.ENOSPC, errno.EDQUOT)
 #: The processor owns the job's directory, and may have changed what is in it.
-DAMAGED = "a file of the job on the share is damaged: {damage}. Remove the job with playbooks/jobs.yml, and run it anew."
+DAMAGED = (
+    "a file of the job on the share is damaged: {damage}. Remove the job with playbooks/jobs.yml, and run it anew."
+)
 #: How the engine says that there is no such service.
 REMOVED = "_chunks not found"
 

@@ -41,8 +41,8 @@ def processing_job_unfit(given: dict[str, Any], sent: dict[str, str]) -> list[st
     """
     found = [f"{name}: {why}" for name, value in given.items() if (why := _unfit(name, value))]
     return found + [
-        f"{name}: {_text.printable_line(path)} has a dollar sign in it. Ansible takes it for the beginning of a variable "
-        "when it sends the file to boards. Rename the file or the folder, or add -e engine=local."
+        f"{name}: {_text.printable_line(path)} has a dollar sign in it. Ansible takes it for the beginning of a "
+        "variable when it sends the file to boards. Rename the file or the folder, or add -e engine=local."
         for name, path in sent.items()
         if not found and "$" in os.path.realpath(path)
     ]

@@ -91,7 +91,9 @@ class Jobs:
         try:
             with self._folder("jobs") as jobs:
                 return sorted(
-                    entry.name for entry in entries(jobs, JOBS) if entry.is_dir(follow_symlinks=False) or entry.is_symlink()
+                    entry.name
+                    for entry in entries(jobs, JOBS)
+                    if entry.is_dir(follow_symlinks=False) or entry.is_symlink()
                 )
         except FileNotFoundError:
             return []
@@ -104,20 +106,21 @@ class Jobs:
     def about(self, name: str, *, full: bool = False) -> dict[str, Any]:
         """Return what is known of a job. full: with its errors, its logs and what it was asked for."""
         shared = self._owner is not None
-        found = nothing(name) | {"shared": shared, "wish": self._wish(name) if full and shared else {}}
+        found: dict[str, Any] = nothing(name)
+        found |= {"shared": shared, "wish": self._wish(name) if full and shared else {}}
         if self._left < JOB_BYTES:
             why = f"not read: the jobs before it have too many files. Look at it alone: -e action=show -e job_id={name}"
             return found | {"state": "damaged", "damage": printable_line(why)}
         budget = Budget(JOB_BYTES)
         try:
             with acting_as(self._owner), self._folder("jobs") as jobs, folder(name, jobs) as job:
-                return found | facts(job, budget, full=full, shared=shared)
+                found |= facts(job, budget, full=full, shared=shared)
         except Damaged as error:
-            return found | {"state": "damaged", "damage": str(error)}
+            found |= {"state": "damaged", "damage": str(error)}
         except OSError as error:
-            return found | {"state": "damaged", "damage": f"cannot be read: {error.strerror}"}
-        finally:
-            self._left -= JOB_BYTES - budget.left
+            found |= {"state": "damaged", "damage": f"cannot be read: {error.strerror}"}
+        self._left -= JOB_BYTES - budget.left
+        return found
 
     def remove(self, name: str) -> None:
         """Remove a job and what it came to. The manifest goes first: what is left of a removal is no job any more."""
@@ -154,17 +157,18 @@ class Jobs:
         return removed
 
     def _wish(self, name: str) -> dict[str, Any]:
-        """Return what a job on a share was asked for. Only a file of root's own counts: a processor may write others."""
+        """Return the request of a job on a share. Only a file of root's own counts: a processor may write others."""
         try:
             with folder("requests", self._place) as requests:
-                return read_json(f"{name}.json", requests, owner=os.geteuid())
+                found: dict[str, Any] = read_json(f"{name}.json", requests, owner=os.geteuid())
+                return found
         except (Damaged, OSError):
             return {}
 
     def _folder(self, name: str) -> AbstractContextManager[int]:
         # A link is followed where something comes after it.
-        return folder(f"{name}/." if self._follow else name, self._place)
-
+        opened: AbstractContextManager[int] = folder(f"{name}/." if self._follow else name, self._place)
+        return opened
 
 
 def main() -> None:
@@ -179,6 +183,7 @@ def main() -> None:
         },
     )
     asked = module.params
+    answer: dict[str, Any] = {}
     try:
         place = os.open(asked["place"], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         jobs = Jobs(place, asked["owner"])
@@ -186,7 +191,9 @@ def main() -> None:
     except (Damaged, OSError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         where = printable_line(f"{asked['place']}/jobs")
-        module.fail_json(msg=f"{where}: could not {asked['action']} jobs: {why}. Look at that folder, then repeat this.")
+        module.fail_json(
+            msg=f"{where}: could not {asked['action']} jobs: {why}. Look at that folder, then repeat this."
+        )
     module.exit_json(changed=asked["action"] in ("remove", "prune"), **answer)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import calendar
 import http.client
 import json
-import os
 import socket
 import time
 import urllib.parse

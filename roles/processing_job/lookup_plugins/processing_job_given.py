@@ -11,8 +11,8 @@ DOCUMENTATION = """
 name: processing_job_given
 short_description: Value of a variable as the user gave it
 description:
-  - Returns the value that was given with C(-e) as data. Ansible takes such a value for a template, and C({{ 1 + 1 }}) in a
-    file name or in a spelling of missing values would become 2.
+  - Returns the value that was given with C(-e) as data. Ansible takes such a value for a template, and C({{ 1 + 1 }})
+    in a file name or in a spelling of missing values would become 2.
   - A variable that was set elsewhere, in an inventory or a playbook, is a template as usual.
 options:
   _terms:

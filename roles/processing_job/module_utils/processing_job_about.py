@@ -27,7 +27,7 @@ class Budget:
         self.left = left
 
     def read(self, name: str, at: int, limit: int = BYTES) -> dict[str, Any]:
-        """Return the object in a JSON file, an empty one when there is no such file, or nothing in it. Raises Damaged."""
+        """Return the object in a JSON file, an empty one when there is no file or nothing in it. Raises Damaged."""
         try:
             status = os.stat(name, dir_fd=at, follow_symlinks=False)
             if stat.S_ISREG(status.st_mode) and not status.st_size:  # a power cut can leave that
@@ -119,14 +119,18 @@ def logs(job: int) -> list[str]:
 
 
 def value(found: dict[str, Any], name: str, kind: type[_Kind]) -> _Kind:
-    """Return what a JSON object has under a name, the kind's empty value without it. Raises Damaged for another kind."""
+    """Return the value of a name in a JSON object, an empty one when it is missing. Raises Damaged for another kind."""
     return kind() if found.get(name) is None else needed(found, name, kind)
 
 
 def needed(found: Any, name: str, kind: type[_Kind]) -> _Kind:
-    """Return what a JSON object has under a name. Raises Damaged for another kind, and for a number that is no count."""
+    """Return the value of a name in a JSON object. Raises Damaged for another kind or a negative number."""
     inside = found.get(name) if isinstance(found, dict) else None
-    if not isinstance(inside, kind) or isinstance(inside, bool) or (isinstance(inside, int) and not 0 <= inside < 1 << 63):
+    if (
+        not isinstance(inside, kind)
+        or isinstance(inside, bool)
+        or (isinstance(inside, int) and not 0 <= inside < 1 << 63)
+    ):
         raise Damaged(f"{name} is not what csvswarm writes")
     return inside
 

@@ -1,8 +1,8 @@
 """Read and remove files in directories that others may write to, as root may have to.
 
-A processor owns its job directory: any name in it may be a link, a FIFO, a folder, huge, or replaced at any time. So every
-file is opened relative to an open directory, without following a link and without waiting, and used only when it is a
-regular file of a bounded size. Raises Damaged for everything else.
+A processor owns its job directory: any name in it may be a link, a FIFO, a folder, huge, or replaced at any time. So
+every file is opened relative to an open directory, without following a link and without waiting, and used only when it
+is a regular file of a bounded size. Raises Damaged for everything else.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def entries(at: int, limit: int = ENTRIES) -> list[os.DirEntry[str]]:
 
 @contextmanager
 def regular(name: str, at: int) -> Iterator[tuple[int, os.stat_result]]:
-    """Open a regular file for reading. Raises FileNotFoundError when there is none, Damaged when it is anything else."""
+    """Open a regular file for reading. Raises FileNotFoundError without one, Damaged when it is anything else."""
     try:
         opened = os.open(name, _FILE, dir_fd=at)
     except FileNotFoundError:
@@ -197,7 +197,10 @@ def _unlink(name: str, at: int) -> None:
 
 
 def _open_up(name: str, at: int) -> None:
-    """Give a directory's owner all rights to it. Follows a link that takes its place just now: as `owner`, to its own."""
+    """Give a directory's owner all rights to it.
+
+    chmod follows a link that takes its place just now. This runs as the owner of the share, who may do so anyway.
+    """
     if stat.S_IMODE(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode) & stat.S_IRWXU != stat.S_IRWXU:
         os.chmod(name, stat.S_IRWXU, dir_fd=at)
 

@@ -20,7 +20,11 @@ def read_round(job: int, number: int) -> tuple[int, list[int]]:
     name = f"round-{number:04d}.json"
     planned = read_json(name, job)
     generation, chunks = planned.get("generation"), planned.get("chunks")
-    if not isinstance(generation, int) or not isinstance(chunks, list) or not all(isinstance(one, int) for one in chunks):
+    if (
+        not isinstance(generation, int)
+        or not isinstance(chunks, list)
+        or not all(isinstance(one, int) for one in chunks)
+    ):
         raise Damaged(f"{name} is not what csvswarm writes")
     return generation, chunks
 

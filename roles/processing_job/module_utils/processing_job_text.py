@@ -1,7 +1,7 @@
 """Text that comes from a job, a file name or a board, made safe to print.
 
 A processor chooses what it raises, prints and names its files. A terminal obeys escape sequences in such text: they can
-hide what was printed before, change the window's title or make the terminal type. Bidirectional controls reorder a line.
+hide what was printed before, change the window's title or make the terminal type. Bidirectional controls reorder text.
 """
 
 from __future__ import annotations
