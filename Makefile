@@ -101,7 +101,7 @@ quick: setup-dev  ## lint changed Python files, run one test file (T=tests/data_
 lint: lint-python lint-ansible  ## run the checks only
 
 # What there is of it.
-PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins playbooks/*_plugins playbooks/library roles/*/library roles/*/files/*.py molecule \
+PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins playbooks/*_plugins playbooks/library roles/*/library roles/*/module_utils roles/*/files/*.py molecule \
     tests tools bench)
 
 .PHONY: lint-python

@@ -36,7 +36,7 @@ def playbook_variables() -> dict[str, tuple[str, object]]:
     [task] = play["tasks"]
     variables = {}
     for name, template in task["vars"].items():
-        found = re.fullmatch(r"\{\{ (\w+) \| default\((.*)\) \}\}", template)
+        found = re.fullmatch(r"\{\{ lookup\('processing_job_given', '(\w+)', default=(.*)\) \}\}", template)
         assert found, template
         variables[found[1]] = (name, None if found[2] == "none" else ast.literal_eval(found[2]))
     return variables

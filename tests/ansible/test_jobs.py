@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.ansible.conftest import ANSIBLE_PLAYBOOK, Run
 
@@ -13,6 +16,12 @@ if TYPE_CHECKING:
     from tests.ansible.conftest import Clone
 
 SAMPLE = Path(__file__).resolve().parents[2] / "files/samples/flights.csv"
+#: Sets a terminal's title, goes back to the beginning of the line, and turns the rest of it around.
+FORGING = r"""
+def process(block, context):
+    print("\x1b[31m")
+    raise ValueError("\x1b]0;owned\x07 \x9b31m \r[ok] \u202e")
+"""
 
 
 def jobs(clone: Clone, *arguments: str) -> Run:
@@ -64,5 +73,36 @@ def test_what_cannot_be_done_is_said(clone: Clone) -> None:
     assert jobs(clone, "-e", "action=burn").message == "action: burn is none of list, show, resume, remove, prune."
     assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
     assert jobs(clone, "-e", "jobid=x").message == "jobid: there is no such variable. Did you mean job_id?"
+    unfit = jobs(clone, "-e", json.dumps({"action": "show", "job_id": "a\x1b[2J"})).message
+    assert unfit == r"job_id: 'a\x1b[2J' has a line break or another control character in it. Leave it out."
     missing = jobs(clone, "-e", "action=resume", "-e", "job_id=nobody").message
-    assert missing == "job_id: there is no job nobody. All there are: ansible-playbook playbooks/jobs.yml"
+    assert missing == "job_id: there is no job nobody. List the jobs with ansible-playbook playbooks/jobs.yml"
+
+
+@pytest.mark.timeout(120)
+def test_damaged_jobs_hide_no_others_and_print_no_controls(clone: Clone) -> None:
+    for name in "damaged", "deep", "a\nb\x1b[2J", "fine":
+        (clone.root / "jobs" / name).mkdir(parents=True)
+    os.mkfifo(clone.root / "jobs/damaged/manifest.json")
+    (clone.root / "jobs/deep/done.json").write_text("[" * 10_000 + "]" * 10_000)
+
+    run = jobs(clone)
+
+    listed = [line.split() for line in told(run).splitlines() if " of " in line]
+    assert sorted(words[0] for words in listed) == [r"a\x0ab\x1b[2J", "damaged", "deep", "fine"]
+    assert "manifest.json is not a regular file" in told(run)
+    assert "\x1b" not in run.output
+    assert "request of job damaged is not known" in jobs(clone, "-e", "action=resume", "-e", "job_id=damaged").message
+
+    removed = jobs(clone, "-e", json.dumps({"action": "remove", "job_id": r"a\x0ab\x1b[2J"}))
+    assert r"a\x0ab\x1b[2J (removed)" in told(removed)
+    assert sorted(path.name for path in (clone.root / "jobs").iterdir()) == ["damaged", "deep", "fine"]
+
+
+def test_what_a_processor_raises_is_printed_without_its_controls(clone: Clone) -> None:
+    (clone.root / "mine.py").write_text(FORGING)
+
+    run = clone.run_job("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=one")
+
+    assert "owned" in run.message
+    assert not set(run.output) & {"\x1b", "\x07", "\r", "\x9b", "\u202e"}, ascii(run.output)

@@ -15,9 +15,9 @@ ROLE = ROOT / "roles/processing_job"
 RECORDED = Path(__file__).parent / "recorded"
 
 
-def load(path: Path) -> ModuleType:
-    """Return a file that is run or loaded by its path as a module."""
-    spec = importlib.util.spec_from_file_location(f"cluster_{path.stem}", path)
+def load(path: Path, name: str = "") -> ModuleType:
+    """Return a file that is run or loaded by its path as a module, by default of a name made of its own."""
+    spec = importlib.util.spec_from_file_location(name or f"cluster_{path.stem}", path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -26,6 +26,13 @@ def load(path: Path) -> ModuleType:
     return module
 
 
+# Ansible brings what its modules share along under this name. In the order in which they import each other.
+text, files, about, rounds = (
+    load(ROLE / f"module_utils/processing_job_{name}.py", f"ansible.module_utils.processing_job_{name}")
+    for name in ("text", "files", "about", "round")
+)
+jobs = load(ROLE / "library/processing_job_jobs.py")
+exact = load(ROLE / "filter_plugins/exact.py")
 sizing = load(ROLE / "filter_plugins/sizing.py")
 image = load(ROLE / "filter_plugins/image.py")
 digest = load(ROLE / "files/digest.py")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from collections.abc import Callable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.conftest import RecordedEngine
-from tests.cluster.plugins import look, recorded, tasks
+from tests.cluster.plugins import files, look, recorded, tasks
 from tests.helpers import Scripts
 
 BOARDS = {"board1", "board2", "board3"}
@@ -197,7 +198,8 @@ def process(scripts: Scripts, *slots: int) -> None:
 
 
 def receipts(scripts: Scripts, *known: int, chunks: range = range(1, 25), generation: int = 1) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = look.read_receipts(scripts.job, generation, list(chunks), set(known))
+    with files.folder(str(scripts.job)) as job:
+        found: list[dict[str, Any]] = look.read_receipts(job, generation, list(chunks), set(known))
     return found
 
 
@@ -220,6 +222,81 @@ def test_receipts_of_another_round_do_not_count(scripts: Scripts) -> None:
 
     assert receipts(scripts, chunks=range(3, 7)) == []
     assert receipts(scripts, generation=2) == []
+
+
+def a_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_link(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def deep(path: Path) -> None:
+    path.write_text("[" * 10_000 + "]" * 10_000)
+
+
+def ten_gigabytes(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(10_000_000_000)
+
+
+def of_another_chunk(path: Path) -> None:
+    path.write_text('{"chunk": 8, "status": "done", "board": "b", "rows_in": 1, "rejected": 0}')
+
+
+def without_rows(path: Path) -> None:
+    path.write_text('{"chunk": 7, "status": "done", "board": "b", "rows_in": "many", "rejected": 0}')
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("make", [a_fifo, a_link, a_folder, deep, ten_gigabytes, of_another_chunk, without_rows])
+def test_what_stands_in_place_of_a_receipt_is_named(scripts: Scripts, make: Callable[[Path], None]) -> None:
+    make(scripts.job / "receipts/000007-0001.json")
+
+    with pytest.raises(files.Damaged, match=r"^000007-0001\.json (is|has) "):
+        receipts(scripts)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("make", [a_fifo, a_link, a_folder, deep, ten_gigabytes, without_rows])
+def test_what_stands_in_place_of_a_plan_is_named(
+    scripts: Scripts, engine: RecordedEngine, make: Callable[[Path], None]
+) -> None:
+    engine.show("waiting")
+    (scripts.job / "round-0001.json").unlink()
+    make(scripts.job / "round-0001.json")
+
+    with pytest.raises(files.Damaged, match=r"^round-0001\.json (is|has) "):
+        looked(engine, scripts)
+
+
+def test_a_link_in_place_of_the_receipts_is_not_followed(scripts: Scripts, tmp_path: Path) -> None:
+    (scripts.job / "receipts").rename(tmp_path / "receipts")
+    (scripts.job / "receipts").symlink_to(tmp_path / "receipts")
+
+    with pytest.raises(files.Damaged, match=r"^receipts is a symbolic link$"):
+        receipts(scripts)
+
+
+@pytest.mark.timeout(60)
+def test_only_the_end_of_a_regular_log_is_read(scripts: Scripts, engine: RecordedEngine) -> None:
+    engine.show("done")
+    a_fifo(scripts.job / "logs/0001-000007-fifo.log")
+    a_link(scripts.job / "logs/0001-000007-link.log")
+    with (scripts.job / "logs/0001-000007-a\n.log").open("wb") as file:
+        file.truncate(10_000_000_000)
+        file.seek(0, os.SEEK_END)
+        file.write(b"\na \x1b[31m \xff \rlast line\n")
+
+    [log] = looked(engine, scripts, *range(1, 7))["logs"]
+
+    assert log["path"] == rf"{scripts.job}/logs/0001-000007-a\x0a.log"
+    assert log["last"] == "a \\x1b[31m \ufffd \\x0dlast line"
 
 
 def test_looking_leaves_nothing_behind(scripts: Scripts) -> None:

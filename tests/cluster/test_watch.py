@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -395,3 +396,19 @@ def test_when_no_board_begins_anything_it_is_only_said(clock: Clock) -> None:
 
     assert (one.unbegun, one.unbegun_elsewhere) == ([1, 2], [])
     assert one.remark(answer).startswith("a, b: no container begins")
+
+
+# -- files of the job that are not what they were ----------------------------------------------------------------------
+
+
+def test_a_damaged_file_ends_a_round_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manager that does not answer is waited for; a file that is damaged stays so."""
+    action = object.__new__(watch.ActionModule)
+    action._task = SimpleNamespace(args={"job": "/srv/csvswarm/jobs/demo"})
+    monkeypatch.setattr(watch.ActionBase, "run", lambda *_: {})
+    monkeypatch.setattr(action, "_look", lambda *_: {"damage": "000007-0001.json is not a regular file"})
+
+    assert action.run() == {
+        "message": "a file of the job on the share is damaged: 000007-0001.json is not a regular file. "
+        "Remove the job with playbooks/jobs.yml, and run it anew."
+    }

@@ -44,6 +44,10 @@ ENDS = {
 }
 #: Ends that an attempt would come to on any board: its memory is the same everywhere, and so is the share.
 ENDS_ANYWHERE = (137, errno.ENOSPC, errno.EDQUOT)
+#: The processor owns the job's directory, and may have changed what is in it.
+DAMAGED = (
+    "a file of the job on the share is damaged: {damage}. Remove the job with playbooks/jobs.yml, and run it anew."
+)
 #: How the engine says that there is no such service.
 REMOVED = "_chunks not found"
 
@@ -321,6 +325,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
                 progress.show(f"the manager does not answer since {away:.0f} s: {answer['msg']}")
                 time.sleep(2)
                 continue
+            if "damage" in answer:
+                return result | {"message": DAMAGED.format(damage=answer["damage"])}
             heard = time.monotonic()
             progress.total = answer["total"]
             message = watch.verdict(answer)

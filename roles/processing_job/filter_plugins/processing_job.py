@@ -38,7 +38,17 @@ def processing_job_path(path: str) -> str:
 
 
 def processing_job_wish(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
-    """Return what a job of this machine was asked for, as its manifest tells it: the role's variables by name."""
+    """Return the request of a job of this machine, from its manifest: the role's variables by name.
+
+    Raises ValueError for a manifest that somebody has changed.
+    """
+    try:
+        return _wish(job, shipped)
+    except (KeyError, TypeError):
+        raise ValueError("the job's manifest.json is damaged: remove the job with -e action=remove") from None
+
+
+def _wish(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
     processor, request = job["processor"], job["request"]
     is_shipped = processor["name"] in shipped and "/files/processors/" in processor["source"]
     names = "options", "on_error", "delimiter", "quotechar", "column_types"

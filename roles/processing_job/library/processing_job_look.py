@@ -5,15 +5,16 @@ from __future__ import annotations
 import calendar
 import http.client
 import json
-import os
 import socket
 import time
 import urllib.parse
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.processing_job_files import Damaged, acting_as, folder
+from ansible.module_utils.processing_job_round import read_logs, read_receipts, read_round
+from ansible.module_utils.processing_job_text import printable_line
 
 DOCUMENTATION = """
 module: processing_job_look
@@ -24,7 +25,7 @@ description:
 options:
   job:
     description: The job's directory on the share.
-    type: path
+    type: str
     required: true
   owner:
     description: User id of the owner of the share.
@@ -79,6 +80,10 @@ logs:
   description: The newest log of every stopped chunk that has one, with chunk, path and its last line.
   returned: success
   type: list
+damage:
+  description: What is wrong with the job's files. Nothing else is returned then.
+  returned: when the processor or something else has changed them
+  type: str
 """
 
 PAUSE = 1.0
@@ -111,24 +116,6 @@ class Engine:
         return found
 
 
-def read_receipts(job: Path, generation: int, chunks: list[int], known: set[int]) -> list[dict[str, Any]]:
-    """Return the receipts of chunks that are not known yet."""
-    directory = job / "receipts"
-    with suppress(OSError):  # a change of our own makes an NFS client list the directory afresh
-        mark = directory / f".look-{os.getpid()}"
-        mark.touch()
-        mark.unlink()
-    there = set(directory.iterdir())
-    found = []
-    for chunk in chunks:
-        path = directory / f"{chunk:06d}-{generation:04d}.json"
-        if chunk in known or path not in there:
-            continue
-        receipt = json.loads(path.read_text())
-        found.append({name: receipt[name] for name in ("chunk", "status", "board", "rows_in", "rejected")})
-    return found
-
-
 def told(task: dict[str, Any], boards: dict[str, str], number: int, chunks: list[int]) -> dict[str, Any]:
     """Return what matters of one of Swarm's tasks. Times are seconds since 1970, by the clock of who wrote them."""
     status = task["Status"]
@@ -140,7 +127,7 @@ def told(task: dict[str, Any], boards: dict[str, str], number: int, chunks: list
         "attempt": task["ID"],
         "board": boards.get(task.get("NodeID", ""), ""),
         "state": status["State"],
-        "message": status.get("Err") or status.get("Message", ""),
+        "message": printable_line(status.get("Err") or status.get("Message", "")),
         "exit": container.get("ExitCode") if ended and container.get("ContainerID") else None,
         "started": seconds(task["CreatedAt"]),
         "ended": seconds(status["Timestamp"]) if ended else None,
@@ -180,30 +167,21 @@ def slots(tasks: list[dict[str, Any]], open_chunks: set[int]) -> dict[str, list[
     return found
 
 
-def read_logs(job: Path, number: int, slots: dict[int, int]) -> list[dict[str, Any]]:
-    """Return the newest log of each slot that says something: an attempt that failed has left one, unless it could not.
-
-    slots: slot -> its chunk.
-    """
-    found = []
-    for slot, chunk in slots.items():
-        logs = []
-        for path in (job / "logs").glob(f"{number:04d}-{slot:06d}-*.log"):
-            with suppress(OSError):
-                logs.append((path.stat().st_mtime, path, path.read_text(errors="replace").strip()))
-        for _, path, text in sorted(logs, reverse=True)[:1]:
-            found.append({"chunk": chunk, "path": str(path), "last": text.rpartition("\n")[2]})
-    return found
-
-
 def look(engine: Engine, job: Path, services: dict[int, str], known: list[int], wait: float) -> dict[str, Any]:
     """Return the module's answer: at once where that changes how the round goes on, else after `wait` seconds.
 
     For a module to be called once more costs a small board more than all it does.
     """
-    rounds = {number: json.loads((job / f"round-{number:04d}.json").read_text()) for number in sorted(services)}
-    planned = rounds[min(rounds)]
-    chunks = planned["chunks"]
+    with folder(str(job)) as at:
+        return look_in(engine, job, at, services, known, wait)
+
+
+def look_in(
+    engine: Engine, job: Path, at: int, services: dict[int, str], known: list[int], wait: float
+) -> dict[str, Any]:
+    """Look at the job whose directory is open as `at`. Raises Damaged and OSError."""
+    rounds = {number: read_round(at, number) for number in sorted(services)}
+    generation, chunks = rounds[min(rounds)]
     until = time.monotonic() + wait
     nodes = engine.get("/nodes")
     boards = {node["ID"]: node.get("Description", {}).get("Hostname", "") for node in nodes}
@@ -211,22 +189,23 @@ def look(engine: Engine, job: Path, services: dict[int, str], known: list[int], 
     while True:
         # The tasks first: a slot that has stopped has written its receipt before.
         tasks = [
-            told(task, boards, number, rounds[number]["chunks"])
+            told(task, boards, number, rounds[number][1])
             for number, service in services.items()
             for task in engine.get("/tasks", service=[service])
         ]
-        receipts = read_receipts(job, planned["generation"], chunks, set(known))
+        receipts = read_receipts(at, generation, chunks, set(known))
         left = set(chunks) - set(known) - {receipt["chunk"] for receipt in receipts}
         found = slots(tasks, left)
         failed = any(receipt["status"] == "error" for receipt in receipts)
         if failed or found["stopped"] or not left or time.monotonic() > until:
             logs = [
                 log
-                for number, one in rounds.items()
+                for number, (_, one) in rounds.items()
                 for log in read_logs(
                     job,
+                    at,
                     number,
-                    {slot: chunk for slot, chunk in enumerate(one["chunks"], 1) if chunk in found["stopped"]},
+                    {slot: chunk for slot, chunk in enumerate(one, 1) if chunk in found["stopped"]},
                 )
             ]
             return {
@@ -244,7 +223,7 @@ def main() -> None:
     """Run as Ansible runs a module."""
     module = AnsibleModule(
         argument_spec={
-            "job": {"type": "path", "required": True},
+            "job": {"type": "str", "required": True},
             "owner": {"type": "int", "required": True},
             "services": {"type": "dict", "required": True},
             "known": {"type": "list", "elements": "int", "default": []},
@@ -254,22 +233,17 @@ def main() -> None:
     )
     asked = module.params
     answer: dict[str, Any] = {}
-    problem: OSError | None = None
+    services = {int(number): str(service) for number, service in asked["services"].items()}
     try:
         engine = Engine()
         # The server of the share squashes root to nobody, who may read nothing.
-        os.setegid(asked["owner"])
-        os.seteuid(asked["owner"])
-        job = Path(asked["job"])
-        services = {int(number): str(service) for number, service in asked["services"].items()}
-        answer = look(engine, job, services, asked["known"], float(asked["wait"]))
+        with acting_as(asked["owner"]):
+            answer = look(engine, Path(asked["job"]), services, asked["known"], float(asked["wait"]))
+    except Damaged as damage:
+        # Not a failure: that is a manager which does not answer, and the watch waits for it.
+        module.exit_json(changed=False, damage=str(damage))
     except OSError as error:
-        problem = error
-    finally:  # what Ansible has put on the board for this run is root's to remove
-        os.seteuid(0)
-        os.setegid(0)
-    if problem:
-        module.fail_json(msg=f"the round cannot be looked at: {problem}")
+        module.fail_json(msg=f"the round cannot be looked at: {printable_line(str(error))}")
     module.exit_json(changed=False, **answer)
 
 

@@ -1,0 +1,145 @@
+"""What a job directory says of its job, when its processor may have written anything into it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from contextlib import suppress
+from itertools import islice
+from typing import Any, TypeVar
+
+from ansible.module_utils.processing_job_files import BYTES, Damaged, entries, folder, read_json
+from ansible.module_utils.processing_job_text import printable, printable_line
+
+#: Entries of a job directory and of its logs: csvswarm makes a few for each round and attempt.
+FILES, LOGS = 10_000, 10_000
+RECEIPT_BYTES = 4_000_000
+#: What is printed of a text, and of a job's errors.
+LONGEST, ERRORS = 4_000, 20
+_Kind = TypeVar("_Kind")
+
+
+class Budget:
+    """How many bytes of JSON may still be read."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def read(self, name: str, at: int, limit: int = BYTES) -> dict[str, Any]:
+        """Return the object in a JSON file, an empty one when there is no file or nothing in it. Raises Damaged."""
+        try:
+            status = os.stat(name, dir_fd=at, follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode) and not status.st_size:  # a power cut can leave that
+                return {}
+            self.left -= min(status.st_size, limit)
+            if self.left < 0:
+                raise Damaged("the files are larger than those of any job")
+            found: dict[str, Any] = read_json(name, at, limit)
+        except FileNotFoundError:
+            return {}
+        return found
+
+
+def nothing(job: str) -> dict[str, Any]:
+    """Return what is known of a job before its directory is read."""
+    return {
+        "job": printable_line(job),
+        "damage": "",
+        "manifest": {},
+        **dict.fromkeys(("chunks", "finished", "rows", "changed"), 0),
+        **dict.fromkeys(("input", "processor", "options", "output"), ""),
+        **{name: [] for name in ("errors", "logs")},
+    }
+
+
+def facts(job: int, budget: Budget, *, full: bool, shared: bool) -> dict[str, Any]:
+    """Return what an open job directory says. full: errors and logs too, and on this machine the manifest's request.
+
+    Raises Damaged and OSError.
+    """
+    manifest, done = budget.read("manifest.json", job), budget.read("done.json", job)
+    newest = receipts(job, budget)
+    failed = [receipt for receipt in newest.values() if receipt["status"] == "error"]
+    chunks = [needed(chunk, "rows", int) for chunk in value(manifest, "chunks", list)]
+    request, source, processor = (value(manifest, name, dict) for name in ("request", "input", "processor"))
+    found: dict[str, Any] = {
+        "state": "done" if done else "failed" if failed else "unfinished" if manifest else "not split",
+        "chunks": len(chunks),
+        "finished": sum(receipt["status"] == "done" for receipt in newest.values()),
+        "changed": changed(job),
+        "rows": sum(chunks),
+        "input": line(value(source, "path", str)),
+        "processor": line(value(processor, "name", str)),
+        "options": line(json.dumps(value(request, "options", dict), ensure_ascii=False)),
+        "output": line(value(manifest, "output", str) or value(done, "output", str)),
+    }
+    if full:
+        found["errors"] = sorted({cut(printable(receipt["message"])) for receipt in failed})[:ERRORS]
+        found["logs"] = logs(job)
+    if full and not shared and manifest:
+        # What the job was asked for, exactly: a resume repeats it.
+        output = value(manifest, "output", str) or value(done, "output", str)
+        found["manifest"] = {"request": request, "input": source, "processor": processor, "output": output}
+    return found
+
+
+def changed(job: int) -> float:
+    """Return when a job directory or a file in it was last written."""
+    newest = os.fstat(job).st_mtime
+    for entry in entries(job, FILES):
+        with suppress(FileNotFoundError):  # the job may run
+            newest = max(newest, entry.stat(follow_symlinks=False).st_mtime)
+    return newest
+
+
+def receipts(job: int, budget: Budget) -> dict[int, dict[str, Any]]:
+    """Return the newest receipt of each chunk: its number, status and message. Raises Damaged."""
+    newest: dict[int, dict[str, Any]] = {}
+    try:
+        with folder("receipts", job) as opened:
+            for name in sorted(entry.name for entry in entries(opened) if entry.name.endswith(".json")):
+                if receipt := budget.read(name, opened, RECEIPT_BYTES):
+                    newest[needed(receipt, "chunk", int)] = {
+                        field: needed(receipt, field, str) for field in ("status", "message")
+                    }
+    except FileNotFoundError:
+        return newest
+    return newest
+
+
+def logs(job: int) -> list[str]:
+    """Return the names of the logs, the first thousand."""
+    try:
+        with folder("logs", job) as opened:
+            names = sorted(entry.name for entry in entries(opened, LOGS) if entry.name.endswith(".log"))
+    except FileNotFoundError:
+        return []
+    return [line(name) for name in islice(names, 1000)]
+
+
+def value(found: dict[str, Any], name: str, kind: type[_Kind]) -> _Kind:
+    """Return the value of a name in a JSON object, an empty one when it is missing. Raises Damaged for another kind."""
+    return kind() if found.get(name) is None else needed(found, name, kind)
+
+
+def needed(found: Any, name: str, kind: type[_Kind]) -> _Kind:
+    """Return the value of a name in a JSON object. Raises Damaged for another kind or a negative number."""
+    inside = found.get(name) if isinstance(found, dict) else None
+    if (
+        not isinstance(inside, kind)
+        or isinstance(inside, bool)
+        or (isinstance(inside, int) and not 0 <= inside < 1 << 63)
+    ):
+        raise Damaged(f"{name} is not what csvswarm writes")
+    return inside
+
+
+def line(text: str) -> str:
+    """Return a text to print in one line."""
+    return cut(printable_line(text))
+
+
+def cut(text: str) -> str:
+    """Return as much of a text as is printed."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

@@ -1,0 +1,221 @@
+"""What a user gives reaches the scripts as it is, or is refused with one message."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.ansible.test_jobs import jobs
+from tests.helpers import ROOT, SAMPLE
+
+if TYPE_CHECKING:
+    from tests.ansible.conftest import Clone, Run
+
+#: What a shell, Ansible, Jinja, YAML or a terminal may take for something of theirs.
+HOSTILE = (
+    "$HOME",
+    "${HOME}",
+    "$$",
+    "~",
+    "~root",
+    "{{ 1 + 1 }}",
+    "{{ nobody }}",
+    "{{",
+    "{% raw %}",
+    "{% endraw %}",
+    "{# note",
+    "%s %(a)s",
+    'it\'s "quoted"',
+    "`id`",
+    "; id &",
+    "a\nb",
+    "a\rb",
+    "\ttab ",
+    "-x",
+    "--help",
+    "\\",
+    "\\n",
+    "*?[a]",
+    "#",
+    ": ",
+    "!unsafe a",
+    "&a",
+    "yes",
+    "null",
+    "1e3",
+    "007",
+    "=cmd|'x'!A1",
+    "\x1b[31m",
+    "\u202ea",
+    "\u00e9\U0001f600",
+)
+#: All of them in one name of a file, which has no slash.
+NAME = "-x ~ $HOME ${HOME} {{ 1 + 1 }} {{ nobody {% raw %} {# ' \" ` ; & \\ \\n * # : a\nb\rc\td \u202e\u00e9\U0001f600"
+
+# Writes what it was given, and ends as a script does that reports an error.
+RECORDER = """
+import json, os, sys
+with open(os.environ["RECORD"], "w") as file:
+    json.dump([os.fsencode(word).hex() for word in sys.argv[1:]], file)
+sys.exit("recorded")
+"""
+
+
+def given(clone: Clone, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any]) -> dict[str, str]:
+    """Run a job with these values, and return what the first script was given: option -> value."""
+    record = clone.root / "record.json"
+    (clone.root / "scripts/split_dataframe.py").write_text(RECORDER)
+    monkeypatch.setenv("RECORD", str(record))
+    run = clone.run_job("-e", json.dumps(values))
+    assert record.exists(), run.output
+    assert run.message == "recorded"
+    words = [bytes.fromhex(word).decode() for word in json.loads(record.read_text())]
+    return dict(word.removeprefix("--").partition("=")[::2] for word in words)
+
+
+def test_every_value_is_passed_on_as_it_is(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = clone.root / NAME
+    folder.mkdir()
+    (folder / NAME).write_bytes(SAMPLE.read_bytes())
+    (folder / f"{NAME}.py").write_text("")
+    texts = {text: [text, {text: text}] for text in HOSTILE}
+    values: dict[str, Any] = {
+        "input": f"{NAME}/{NAME}",
+        "processor": f"{NAME}/{NAME}.py",
+        "output": f"{NAME}/out {NAME}",
+        "options": texts,
+        "column_types": dict.fromkeys(HOSTILE, "text"),
+        "null_values": list(HOSTILE),
+        "delimiter": "$",
+        "quotechar": "~",
+    }
+
+    found = given(clone, monkeypatch, values)
+
+    assert found["input"] == f"{folder}/{NAME}"
+    assert found["processor"] == f"{folder}/{NAME}.py"
+    assert found["output"] == f"{folder}/out {NAME}"
+    for name in "options", "column_types", "null_values":
+        assert json.loads(found[name.replace("_", "-")]) == values[name]
+    assert (found["delimiter"], found["quotechar"]) == ("$", "~")
+
+
+def test_a_text_that_says_json_is_read_as_it_is(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["{{ nobody }}", "{{", "$HOME"]
+    values = {"input": str(SAMPLE), "options": json.dumps({"a": texts}), "null_values": json.dumps(texts)}
+
+    found = given(clone, monkeypatch, values)
+
+    assert json.loads(found["options"]) == {"a": texts}
+    assert json.loads(found["null-values"]) == texts
+
+
+def test_the_role_used_alone_replaces_no_variable_either(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a playbook says is a template of its own; $NAME is nothing that Ansible is to fill in."""
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"mine": "$HOME"},
+        "roles": [
+            {
+                "role": "processing_job",
+                "processing_job_input": str(SAMPLE),
+                "processing_job_output": "out $HOME",
+                "processing_job_options": {"text": "{{ mine }}"},
+                "processing_job_null_values": ["~"],
+            }
+        ],
+    }
+    (clone.root / "run_job.yml").write_text(json.dumps([play]))
+
+    found = given(clone, monkeypatch, {})
+
+    assert found["output"] == f"{clone.root}/out $HOME"
+    assert (json.loads(found["options"]), json.loads(found["null-values"])) == ({"text": "$HOME"}, ["~"])
+
+
+@pytest.mark.parametrize("entry", ["main", "jobs"])
+def test_no_task_is_outside_of_what_forbids_that(entry: str) -> None:
+    """The defaults of a block hold for all that it includes, on boards too."""
+    [block] = yaml.safe_load((ROOT / f"roles/processing_job/tasks/{entry}.yml").read_text())
+
+    assert block["module_defaults"] == {"ansible.builtin.command": {"expand_argument_vars": False}}
+    assert block["block"]
+
+
+def test_a_text_to_compare_with_is_no_variable(clone: Clone) -> None:
+    (clone.root / "data.csv").write_text(f"s,n\n$HOME,1\n{os.environ['HOME']},2\n{{{{ 1 + 1 }}}},3\n2,4\nNA$HOME,5\n")
+    options = {"where": 's == "$HOME" or s == "{{ 1 + 1 }}" or s.isnull()'}
+    values = {"input": "data.csv", "processor": "transform", "options": options, "null_values": ["NA$HOME"]}
+    result = clone.root / "out {{ 1 + 1 }}/result.csv"
+    # A column that is not changed passes as it was written, its missing values too.
+    wanted = "s,n\n$HOME,1\n{{ 1 + 1 }},3\nNA$HOME,5\n"
+
+    run = clone.run_job("-e", json.dumps(values | {"output": result.parent.name, "job_id": "one"}))
+
+    assert run.code == 0, run.output
+    assert result.read_text() == wanted
+
+    result.unlink()
+    resumed = jobs(clone, "-e", "action=resume", "-e", "job_id=one")
+    assert resumed.code == 0, resumed.output
+    assert result.read_text() == wanted
+
+
+# -- refused -----------------------------------------------------------------------------------------------------------
+
+
+def refused(clone: Clone, *arguments: str) -> str:
+    run: Run = clone.run_job(*arguments)
+    assert run.code == 2, run.output
+    assert not (clone.root / "jobs").exists()
+    return run.message
+
+
+def test_what_cannot_be_passed_on_is_refused_at_once(clone: Clone) -> None:
+    values = {
+        "input": "a\0b",
+        "processor": "./a\0b.py",
+        "output": "\0",
+        "delimiter": "\0",
+        "quotechar": "\0",
+        "job_id": "ab\n",
+        "encoding": "utf-8\n",
+        "chunks": "4\n",
+        "workers": "\x1b[31m1",
+    }
+
+    nul = "has a NUL character in it, which no file name and no argument can have. Leave it out."
+    control = "has a line break or another control character in it. Leave it out."
+    assert refused(clone, "-e", json.dumps(values)).splitlines() == [
+        rf"input: 'a\x00b' {nul}",
+        rf"processor: './a\x00b.py' {nul}",
+        rf"output: '\x00' {nul}",
+        rf"chunks: '4\x0a' {control}",
+        rf"workers: '\x1b[31m1' {control}",
+        rf"job_id: 'ab\x0a' {control}",
+        rf"delimiter: '\x00' {nul}",
+        rf"quotechar: '\x00' {nul}",
+        rf"encoding: 'utf-8\x0a' {control}",
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names there are UTF-8")
+def test_a_file_name_that_is_not_utf8_is_refused(clone: Clone) -> None:
+    name = os.fsdecode(b"a\xff.csv")
+    (clone.root / name).write_bytes(SAMPLE.read_bytes())
+
+    said = refused(clone, "-e", f"input={name}")
+    assert said == r"input: 'a\xff.csv' is not UTF-8. Rename the file or the folder, or write the value in UTF-8."
+
+
+def test_a_value_that_is_refused_is_printed_without_its_controls(clone: Clone) -> None:
+    run = clone.run_job("-e", json.dumps({"input": "no\x1b[2J\u202e{{ 1 + 1 }}"}))
+
+    assert run.message.startswith(rf"input: there is no {clone.root}/no\x1b[2J\u202e{{{{ 1 + 1 }}}}. A relative path")
+    assert not {"\x1b", "\u202e"} & set(run.output)
