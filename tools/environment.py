@@ -19,7 +19,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
-INCLUDES = {"runtime": ("runtime",), "dev": ("runtime", "dev"), "bench": ("bench",), "fuzz": ("fuzz",), "docs": ("docs",)}
+INCLUDES = {
+    "runtime": ("runtime",),
+    "dev": ("runtime", "dev"),
+    "bench": ("bench",),
+    "docs": ("docs",),
+    "fuzz": ("fuzz",),
+}
 
 
 def digest(venv: Path, lock: Path) -> str:

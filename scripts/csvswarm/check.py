@@ -15,16 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from . import cli, machine
-from .collect import check_output
 from .errors import InputError
-from .head import Head, named, read_head
+from .head import Head
 from .job import Job
-from .processor import Processor, find_processor, load_processor
+from .output_directory import check_output
+from .processor import Processor
 from .request import Request
-from .sample import Sampler
-from .schema import check_types
-from .source import Source, find_source
-from .split import _check_options, _check_same, _mode, _wish
+from .source import Source
+from .split import plan_split, require_same
 
 #: What text usually becomes when it is unpacked.
 UNPACKED = 5
@@ -37,23 +35,14 @@ def check(job: Job, request: Request, output: Path) -> dict[str, Any]:
     Raises what `split` raises, and InputError when the disk has too little space.
     """
     check_output(output, job.job_id)
-    processor = load_processor(find_processor(request.processor))
-    source = find_source(request.input, request.encoding)
-    options = processor.check(request.options)
-    wish = _wish(request, options)
+    plan = plan_split(request, output)
     if (manifest := job.manifest()) is not None:
-        _check_same(job, manifest, source, processor, wish)
-    try:
-        head = read_head(source, delimiter=request.delimiter, quotechar=request.quotechar)
-    except InputError as error:
-        raise named(source, error) from error
-    fixed = check_types(request.column_types, head.names)
-    sampler = Sampler(head, fixed, wish["null_values"], str(source.path))
-    _check_options(processor, options, head, sampler.schema_of_head(source), wish)
-    needed = _needed(processor, source, _mode(request, source))
+        require_same(job, manifest, plan.source, plan.processor, plan.wish)
+    head, _ = plan.inspect_input()
+    needed = _needed(plan.processor, plan.source, plan.mode)
     return {
-        "bytes": source.size,
-        "chunks": _chunks(processor, source, head, request),
+        "bytes": plan.source.size,
+        "chunks": _chunks(plan.processor, plan.source, head, request),
         "needed": needed,
         "free": _enough(output, job.directory, needed),
     }

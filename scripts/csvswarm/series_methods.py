@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from .arithmetic import NUMBERS, compare, is_constant, is_plain, kind_of
 from .errors import OptionError
 from .members import DATE_NUMBERS, DATE_TESTS, DTYPES, DURATION_NUMBERS
+from .misfits import misfits
 from .schema import Values
 from .string_methods import Series, call_on_lists, call_on_texts, from_arrow, integers, texts, to_arrow
 from .text import as_arrow, canonical
@@ -180,7 +181,7 @@ def _read(series: Series, wanted: str) -> Series:
     reader = Values()
     values = reader.convert(text, kind, fixed=True)
     if values is None:
-        wrong = text.filter(pa.array(reader.misfits(text, kind)))[0].as_py()
+        wrong = text.filter(pa.array(misfits(reader, text, kind)))[0].as_py()
         raise OptionError(f"{wrong!r} cannot be read as {kind}")
     if kind == "int":
         return integers(values, series)

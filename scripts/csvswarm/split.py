@@ -23,11 +23,11 @@ from .sample import Sampler, sample_blocks
 from .schema import NULL_VALUES, Schema, check_types
 from .source import Source, find_source
 
-__all__ = ["Request", "split"]
+__all__ = ["Request", "SplitPlan", "plan_split", "require_same", "split"]
 
 
 @dataclass
-class _Plan:
+class SplitPlan:
     """What a split works on, once the request is known to fit the input."""
 
     request: Request
@@ -43,9 +43,18 @@ class _Plan:
         """What the job's files may be open to: on boards, whoever fetches the result is not the owner of the share."""
         return ANYONE if self.request.durable else permissions_of(self.source.path)
 
+    @property
+    def mode(self) -> str:
+        """How chunks are stored: as `ranges` of the input or as `files`. Raises OptionError."""
+        if self.request.mode == "ranges" and not self.source.is_plain:
+            raise OptionError(
+                f"{self.source.path} is compressed or not UTF-8: ranges of it cannot be read; use mode files."
+            )
+        return ("ranges" if self.source.is_plain else "files") if self.request.mode == "auto" else self.request.mode
+
     def new_manifest(self, job: Job) -> Manifest:
         """Split the input. Only the request and the input decide whether this fails, until the job is claimed."""
-        head, sampler = self._look()
+        head, sampler = self.inspect_input()
         job.claim()
         with job.locked(), no_wider_than(self.permissions):
             if job.manifest() is not None:  # another run was faster
@@ -54,13 +63,13 @@ class _Plan:
 
     def again(self, job: Job) -> Manifest:
         """Split the input of a job anew. Its lock is held."""
-        head, sampler = self._look()
+        head, sampler = self.inspect_input()
         job.forget_all()
         with no_wider_than(self.permissions):
             return self._split(job, head, sampler)
 
-    def _look(self) -> tuple[Head, Sampler]:
-        """Look at the beginning of the input. Raises InputError and OptionError."""
+    def inspect_input(self) -> tuple[Head, Sampler]:
+        """Read the head of the input, and check the options against it. Raises InputError and OptionError."""
         request, source = self.request, self.source
         try:
             head = read_head(source, delimiter=request.delimiter, quotechar=request.quotechar)
@@ -77,7 +86,7 @@ class _Plan:
         with written_aside(job.processor_path) as (aside, file):
             file.write(self.processor_path.read_bytes())
         replace(aside, job.processor_path)
-        mode = _mode(request, source)
+        mode = self.mode
         most = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
         chunks = cut_input(job, source, head, request, mode, most)
         schema = sampler.schema(sample_blocks(job, source, chunks))
@@ -122,6 +131,16 @@ class _Plan:
         self.processor.overlap(context)
 
 
+def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
+    """Load the processor, find the input, and check the options. Raises InputError, OptionError and ProcessorError."""
+    started = time.monotonic()
+    processor_path = find_processor(request.processor)
+    processor = load_processor(processor_path)
+    source = find_source(request.input.expanduser().absolute(), request.encoding)
+    wish = _wish(request, processor.check(request.options))
+    return SplitPlan(request, wish, source, processor_path, processor, output, started)
+
+
 def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
     """Make the job's chunks, schema and manifest; a job that has them already is returned as it is.
 
@@ -130,23 +149,18 @@ def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
     Raises InputError, OptionError, ProcessorError, and JobError when the job was made for something else, another run
     of it is going on, or its directory holds somebody's files.
     """
-    started = time.monotonic()
-    processor_path = find_processor(request.processor)
-    processor = load_processor(processor_path)
-    source = find_source(request.input.expanduser().absolute(), request.encoding)
-    wish = _wish(request, processor.check(request.options))
-    plan = _Plan(request, wish, source, processor_path, processor, output, started)
+    plan = plan_split(request, output)
     if job.manifest() is None:
         return plan.new_manifest(job)
     with job.locked():
         return _resumed(job, plan)
 
 
-def _resumed(job: Job, plan: _Plan) -> Manifest:
+def _resumed(job: Job, plan: SplitPlan) -> Manifest:
     """Return the manifest of a job that was split already, as this request asks for it. Its lock is held."""
     manifest = job.require_manifest()
     wish = plan.wish
-    _check_same(job, manifest, plan.source, plan.processor, wish)
+    require_same(job, manifest, plan.source, plan.processor, wish)
     rejects = wish["on_error"] != "fail"
     if job.done_path.exists():
         # Its data was removed: what is not there as it is wanted now is made from the start.
@@ -177,7 +191,7 @@ def _wish(request: Request, options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_same(job: Job, manifest: Manifest, source: Source, processor: Processor, wish: dict[str, Any]) -> None:
+def require_same(job: Job, manifest: Manifest, source: Source, processor: Processor, wish: dict[str, Any]) -> None:
     """Raise JobError when a job that is to be resumed was made for another input, processor or request."""
     same = source.to_json()
     if manifest.input["path"] != same["path"]:
@@ -193,12 +207,6 @@ def _check_same(job: Job, manifest: Manifest, source: Source, processor: Process
     else:
         return
     raise JobError(f"job {job.job_id} was made {what}: leave out job_id to start a new job.")
-
-
-def _mode(request: Request, source: Source) -> str:
-    if request.mode == "ranges" and not source.is_plain:
-        raise OptionError(f"{source.path} is compressed or not UTF-8: ranges of it cannot be read; use mode files.")
-    return ("ranges" if source.is_plain else "files") if request.mode == "auto" else request.mode
 
 
 def _check_unchanged(source: Source) -> None:

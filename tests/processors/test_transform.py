@@ -379,7 +379,10 @@ WRONG = [
     ({"where": "(lambda: n)()"}, "where may only compute with columns and values"),
     ({"where": "@n > 1"}, "where cannot be read: '@': an expression has columns and no variables, in '@n > 1'."),
     ({"where": "'`' == @ast.sys.modules['os'].system('true') or '`' == ''"}, "where cannot be read: '@'"),
-    ({"assign": {"y": "n - 0*n.isin(['`']) - n.mean() - 0*n.isin(['`'])"}}, "assign 'y' uses .mean, which is not decided"),
+    (
+        {"assign": {"y": "n - 0*n.isin(['`']) - n.mean() - 0*n.isin(['`'])"}},
+        "assign 'y' uses .mean, which is not decided",
+    ),
     ({"where": "n in price"}, "where may look for a column's values only in a list like [1, 2]"),
     ({"where": "n not in n"}, "where may look for a column's values only in a list like [1, 2]"),
     ({"where": "n == [price]"}, "where has a list of other things than numbers and texts, in 'n == [price]'."),

@@ -1,7 +1,8 @@
-"""Build an image and pack it, run as: python3 image_archive.py NAME BASE CONTEXT ARCHIVE LOCK.
+"""Build an image and pack it, run as: python3 image_archive.py NAME BASE CONTEXT ARCHIVE LOCK [COPY OWNER].
 
-CONTEXT is a directory, or a tar of one. ARCHIVE is written: what docker save says of the image NAME, compressed. Prints
-the archive's sha256 and layers, as JSON. Layers: what `docker image inspect --format
+CONTEXT is a directory, or a tar of one. ARCHIVE is written: the output of docker save for the image NAME, compressed.
+COPY is written as well where it is given, with the rights of the user id OWNER: a file on the share. Prints the
+archive's size, sha256 and layers, as JSON. Layers: what `docker image inspect --format
 '{{json .RootFS.Layers}} {{.Architecture}}'` must answer on every board that has loaded it.
 
 Runs that need the same image may begin at the same time. They build one after the other, by a lock on the file LOCK:
@@ -14,6 +15,8 @@ import fcntl
 import gzip
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -72,18 +75,44 @@ def digest(archive: Path) -> str:
 
 
 def told_of(archive: Path) -> str:
-    """Return the archive's sha256 and layers, as JSON."""
-    return json.dumps({"sha256": digest(archive), "layers": layers(archive)})
+    """Return the archive's size, sha256 and layers, as JSON."""
+    return json.dumps({"size": archive.stat().st_size, "sha256": digest(archive), "layers": layers(archive)})
 
 
-def main(name: str, base: str, context: Path, archive: Path, lock: Path) -> None:
-    """Make the archive."""
+def copy_as(owner: int, archive: Path, target: Path) -> None:
+    """Copy a file with the rights of a user, over whatever has the target's name. Follows no link there."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    groups, group = os.getgroups(), os.getegid()
+    with archive.open("rb") as source:
+        os.setgroups([])
+        os.setegid(owner)
+        os.seteuid(owner)
+        try:
+            target.unlink(missing_ok=True)
+            with os.fdopen(os.open(target, flags, 0o600), "wb") as file:
+                shutil.copyfileobj(source, file, PIECE)
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
+            os.setgroups(groups)
+
+
+def main(name: str, base: str, context: Path, archive: Path, lock: Path, *copy: str) -> None:
+    """Make the archive. copy: where to copy it to, and as which user."""
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         build(name, base, context)
         pack(name, archive)
-    print(told_of(archive))
+    told = told_of(archive)
+    if copy:
+        try:
+            copy_as(int(copy[1]), archive, Path(copy[0]))
+        except OSError as error:
+            sys.exit(f"the image cannot be copied to the share: {error}")
+    print(told)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5]))
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5]), *sys.argv[6:])

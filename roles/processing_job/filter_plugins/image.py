@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
 #: Everything of a clone that goes into the image, besides the settings.
 PARTS = (
@@ -24,6 +24,17 @@ def processing_job_image(root: str, *settings: str) -> str:
             if path.is_file():
                 digest.update(f"\0{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
     return f"csvswarm-job:{digest.hexdigest()[:12]}"
+
+
+def processing_job_archives(kinds: Iterable[str], name: str) -> dict[str, str]:
+    """Return the names of an image's archives by architecture."""
+    return {kind: f"{name.replace(':', '-')}-{kind}.tar.gz" for kind in kinds}
+
+
+def processing_job_expected(records: Mapping[str, Mapping[str, str]], name: str) -> dict[str, dict[str, str]]:
+    """Return what boards compare an image with by architecture: the archive's name, sha256 and layers."""
+    names = processing_job_archives(records, name)
+    return {kind: {"name": names[kind], **record} for kind, record in records.items()}
 
 
 def processing_job_service(job: str, number: int) -> str:
@@ -47,6 +58,8 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""
         return {
+            "processing_job_archives": processing_job_archives,
+            "processing_job_expected": processing_job_expected,
             "processing_job_image": processing_job_image,
             "processing_job_mount": processing_job_mount,
             "processing_job_service": processing_job_service,

@@ -1,0 +1,179 @@
+"""What root of a worker can do on the share: no more than the owner of the jobs, whoever it claims to be."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab_kit.board import Board
+from lab_kit.desk import ROOT, SAMPLE, Desk
+from lab_kit.lab import SHARE, Lab
+from lab_kit.run import Run
+from lab_kit.waiting import until
+
+CANARY = "/etc/csvswarm-canary"
+SECRET = f"secret-{uuid.uuid4().hex}"
+#: What root of a board may claim to be: itself, the owner of the jobs, the user of the ssh connection, and one of the
+#: group that may read passwords.
+USERS = {"root": "0 0", "owner": "8765 8765", "sender": "1000 1000", "shadow": "8765 42"}
+OF_ROOT = ("exchange", "images", "inputs", "jobs", "processors", "requests", "results", ".csvswarm-cluster")
+TRIES = (
+    "mv {name} {name}.away",
+    "rm -f {name} || rmdir {name}",
+    "ln -sfn /etc/shadow {name}",
+    "chmod 777 {name}",
+    "echo x >{name}",
+    "echo x >{name}/x",
+    f"ln -sf {CANARY} {{name}}/.lock",
+    "ls {name}/.taken",
+)
+FILES = ("images/*", "inputs/*", "processors/*", "requests/*", "exchange/maker/*", "exchange/.taken/*")
+#: With each of the files that root has made, where the names of those can be seen at all.
+FILE_TRIES = ("rm -f $file", f"ln -sf {CANARY} $file", "echo x >>$file", "chmod 666 $file", "mv $file $file.away",
+              f"ln -sf {CANARY} $file.layers")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def worker(reached: Lab) -> Iterator[Board]:
+    """A worker whose root means harm. On every board lies a file of root's that must stay as it is."""
+    for board in reached.boards.values():
+        board.sh(f"umask 077; echo {SECRET} >{CANARY}")
+    yield reached.workers[0]
+    for board in reached.boards.values():
+        board.sh(f"rm -f {CANARY}")
+
+
+def untouched(lab: Lab) -> bool:
+    facts = {board.sh(f"stat --format='%U %G %a %h' {CANARY}; cat {CANARY}") for board in lab.boards.values()}
+    return facts == {f"root root 600 1\n{SECRET}\n"}
+
+
+def listing(lab: Lab) -> str:
+    """Return all names that belong to root on the share, with their owners, permissions and times of change."""
+    return lab.server.sh(
+        f"cd {SHARE}; find . \\( -path './jobs/*' -o -path './results/*' \\) -prune"
+        " -o -printf '%p %U %G %m %T@ %s %y\\n' | sort"
+    )
+
+
+def attack(ids: str) -> str:
+    """Return a script that tries everything on the share, and prints what it got."""
+    user, group = ids.split()
+    tries = [template.format(name=name) for template in TRIES for name in OF_ROOT]
+    lines = [f"({words}) 2>/dev/null && echo 'got: {words}'" for words in tries]
+    for words in FILE_TRIES:
+        lines += [f"for file in {' '.join(FILES)}; do ({words}) 2>/dev/null && echo 'got: {words}' $file; done"]
+    script = "\n".join(
+        [f"cd {SHARE} || exit 1", *lines, "touch from-$(id -u) 2>/dev/null && echo 'got: a file'", "true"]
+    )
+    return f"setpriv --reuid={user} --regid={group} --clear-groups sh <<'END'\n{script}\nEND\n"
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_no_name_of_roots_is_changed(worker: Board, reached: Lab, user: str) -> None:
+    before = listing(reached)
+
+    got = worker.sh(attack(USERS[user]), 300)
+
+    # A look at a file that is there for boards to read is no harm; there is none in what was tried.
+    assert got == ""
+    assert listing(reached) == before
+    assert untouched(reached)
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_whoever_asks_is_the_owner_of_the_jobs(worker: Board, reached: Lab, user: str) -> None:
+    folder = f"{SHARE}/jobs/claims-{uuid.uuid4().hex[:8]}"
+    reached.server.sh(f"install --directory --owner=8765 --group=8765 --mode=0700 {folder}")
+    try:
+        user_id, group = USERS[user].split()
+        worker.sh(f"setpriv --reuid={user_id} --regid={group} --clear-groups touch {folder}/mine")
+
+        assert reached.server.sh(f"stat --format='%u %g' {folder}/mine") == "8765 8765\n"
+    finally:
+        reached.server.sh(f"rm -r {folder}")
+
+
+@contextmanager
+def going_on(board: Board, script: str) -> Iterator[None]:
+    """Repeat a script on a board, as the owner of the jobs in the share, for as long as the block runs."""
+    unit = f"attack-{uuid.uuid4().hex[:8]}"
+    board.sh(
+        f"cat >/run/{unit} <<'END'\nwhile :; do\n{script}\ndone\nEND\nchmod 0644 /run/{unit}\n"
+        f"systemd-run --quiet --collect --unit={unit} --uid=8765 --gid=8765 --working-directory={SHARE}"
+        f" --property=RuntimeMaxSec=900 bash /run/{unit}"
+    )
+    try:
+        until("the attack goes on", lambda: board.holds(f"systemctl is-active {unit}"), 60)
+        yield
+        # It was not a loop that had ended before.
+        assert board.holds(f"systemctl is-active {unit}")
+    finally:
+        board.sh(f"systemctl stop {unit}; rm /run/{unit}")
+
+
+def fresh(desk: Desk) -> Path:
+    """Return an input that is not on the share yet."""
+    path = desk.place / "mine.csv"
+    path.write_text(SAMPLE.read_text().replace("N14228", uuid.uuid4().hex[:6]))
+    return path
+
+
+def tells_nothing(run: Run) -> bool:
+    """Whether the canary's words have come to this machine with a run."""
+    places = [run.result, ROOT / ".cache/results" / run.result.name.removeprefix("out-")]
+    files = [path for place in places if place.exists() for path in place.rglob("*") if path.is_file()]
+    return SECRET not in run.output and not [path for path in files if SECRET.encode() in path.read_bytes()]
+
+
+OUTSIDE = "\n".join(
+    [
+        *[f"({words.format(name=name)}) 2>/dev/null" for words in TRIES[:3] for name in OF_ROOT],
+        f"for file in {' '.join(FILES)}; do ({'; '.join(FILE_TRIES)}) 2>/dev/null; done",
+    ]
+)
+
+
+def test_a_job_beside_attacks_on_what_is_roots(worker: Board, reached: Lab, desk: Desk) -> None:
+    said: dict[str, Any] = {"input": str(fresh(desk)), "processor": "statistics", "chunks": 3}
+
+    with going_on(worker, OUTSIDE):
+        run = desk.run("swarm", **said)
+
+    assert run.files == desk.run("local", **said).files
+    assert untouched(reached)
+    assert tells_nothing(run)
+
+
+def inside(job: str) -> str:
+    """Return a script that swaps names in the folders of a job, and puts some back."""
+    return f"""
+for folder in jobs/{job} results/{job}; do
+    for path in "$folder"/* "$folder"/.[a-z]*; do
+        [ -e "$path" ] || continue
+        mv -f "$path" "$path.was" && ln -sfn {CANARY} "$path"
+        rm -f "$path" && ln -sfn /etc "$path"
+        rm -f "$path" && mv -f "$path.was" "$path"
+    done 2>/dev/null
+done
+"""
+
+
+def test_a_job_whose_own_names_are_swapped(worker: Board, reached: Lab, desk: Desk) -> None:
+    said: dict[str, Any] = {"input": str(fresh(desk)), "processor": "statistics", "chunks": 3}
+    job = f"swapped-{uuid.uuid4().hex[:8]}"
+
+    with going_on(worker, inside(job)):
+        run = desk.run("swarm", job, **said)
+
+    assert untouched(reached)
+    assert tells_nothing(run)
+    assert "Traceback" not in run.output
+    if run.code == 0:
+        assert run.files == desk.run("local", **said).files
+    else:
+        assert run.message
