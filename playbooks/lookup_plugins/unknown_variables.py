@@ -22,7 +22,8 @@ short_description: Messages about extra variables that nothing uses
 description:
   - Looks at the variables that were set with C(-e), directly or in a file, and returns one message for each that
     nothing uses.
-  - A playbook uses the variables that it names in the form C(name | default(...)), and those named after it as terms.
+  - A playbook uses the variables that it names in the form C(name | default(...)) or
+    C(lookup('processing_job_given', 'name', default=...)), and those named after it as terms.
   - Ansible's own variables, those of the roles, of playbooks/vars and of the inventory pass.
 options:
   _terms:
@@ -30,7 +31,7 @@ options:
 """
 
 PLAYBOOKS = Path(__file__).resolve().parents[1]
-USED = re.compile(r"\b([a-z]\w*) \| default\(")
+USED = re.compile(r"(?:\b|lookup\('processing_job_given', ')([a-z]\w*)(?: \| default\(|', default=)")
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible ships no types
