@@ -35,7 +35,7 @@ class Expression:
             raise OptionError(f"{where} names a column {name!r}, but there is: {listed(list(known))}.")
 
     def quick(self, columns: Mapping[str, Array]) -> Array | None:
-        """Return the expression's values on columns of plain numbers, None when it takes pandas to tell them."""
+        """Return the expression's values on columns of plain numbers, None if it needs pandas."""
         try:
             with np.errstate(all="ignore"):
                 value = evaluate(self._tree, columns)
