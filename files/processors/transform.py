@@ -133,10 +133,11 @@ def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Ar
     if context.options["where"]:
         mask = Expression(context.options["where"], context.names, "where").mask(frame)
         frame = frame[mask]
+    series = {str(name): frame[name] for name in frame}
     derived: dict[str, pa.Array] = {}
     for name, expression in _assigned(context):
-        frame = frame.assign(**{name: expression.value(frame)})
-        derived[name] = as_arrow(frame[name])
+        series[name] = expression.value(series, frame.index)
+        derived[name] = as_arrow(series[name])
     return mask, derived
 
 

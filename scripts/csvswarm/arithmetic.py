@@ -1,10 +1,10 @@
-"""Computes the tree of an expression on columns of one length: numpy arrays, or Series of pandas.
+"""Evaluates the tree of an expression on columns of one length: numpy arrays or pandas Series.
 
-Columns of plain numbers need no pandas, whose import takes longer than most computations. What numpy and pandas make of
-them is the same for everything here; for anything else `NeedsPandas` asks for Series, and `columnwise` does it.
+Columns of plain numbers need no pandas, whose import takes longer than most evaluations. For what numpy and pandas
+compute alike, numpy arrays are enough; for everything else `NeedsPandas` asks for Series.
 
-Every result has a dtype that follows from the dtypes of the operands alone, never from their values, so it is the same
-in every block of a file.
+The dtype of every result follows from the dtypes of its operands, never from their values, so it is the same in every
+block of a file.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ NUMBERS = ("int", "float")
 
 
 class NeedsPandas(Exception):
-    """The tree is not one of those that are computed on numpy arrays."""
+    """The tree cannot be evaluated on numpy arrays alone."""
 
 
 def evaluate(node: Node, columns: Mapping[str, Any]) -> Any:
-    """Return what a tree comes to: an array or a Series like the columns, or a constant.
+    """Return the value of a tree: an array or a Series like the columns, or a constant.
 
-    Raises OptionError where an operation has no meaning for the kinds of its operands.
+    Raises OptionError if an operation does not accept the kinds of its operands.
     """
     if isinstance(node, Apply):
         return apply(node.name, [evaluate(inner, columns) for inner in node.nodes], dict(node.literals))

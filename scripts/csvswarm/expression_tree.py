@@ -1,8 +1,8 @@
-"""The text of an expression, read once into a tree that holds nothing but what `arithmetic` can compute.
+"""Parses the text of an expression into a tree of columns, constants and listed operations.
 
-The grammar is that of pandas' query and eval: Python's expressions, `&` and `|` binding as `and` and `or`, names in
-backticks. Python's own parser builds a syntax tree, of which every node is translated or refused; the Python tree is
-then dropped, so nothing is ever run but what stands in `arithmetic` and `columnwise`.
+The grammar is that of pandas' query and eval: Python's expressions, in which `&` and `|` bind like `and` and `or` and
+names may be in backticks. Python's parser builds a syntax tree, of which every node is translated or refused; `arithmetic`
+evaluates the translation. So what was checked and what is evaluated are the same, and nothing else can run.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Apply:
-    """An operator, or one of `MEMBERS`, on what other nodes come to. literals: the arguments that are no values."""
+    """An operator or one of `MEMBERS` with its operands. literals: the arguments that have to be literals."""
 
     name: str
     nodes: tuple[Node, ...]
@@ -72,7 +72,7 @@ Node = Constant | Column | Apply
 
 @lru_cache(maxsize=64)
 def parse(text: str) -> Node:
-    """Return the tree of an expression. Raises OptionError, whose message goes on from "where " or "assign 'x' "."""
+    """Return the tree of an expression. Raises OptionError with a message that continues "where" or "assign 'x'"."""
     if len(text) > MAX_TEXT:
         raise OptionError(f"has {len(text)} characters, but may have {MAX_TEXT} at most.")
     prefix = "_quoted"
@@ -94,7 +94,7 @@ def parse(text: str) -> Node:
 
 
 def names_in(node: Node) -> Iterator[str]:
-    """Yield the columns that a tree names, each as often as it does."""
+    """Yield the names of the columns in a tree, with repetitions."""
     if isinstance(node, Column):
         yield node.name
     elif isinstance(node, Apply):
@@ -108,7 +108,7 @@ def shown(text: str) -> str:
 
 
 def _plain_tokens(text: str, prefix: str, quoted: dict[str, str]) -> Iterator[str]:
-    """Yield the text as Python reads it: names for what stands in backticks, `and` for `&`, `or` for `|`."""
+    """Yield the text as Python reads it: an identifier for each name in backticks, `and` for `&`, `or` for `|`."""
     before_was_text = False
     for match in _TOKEN.finditer(text):
         if match["odd"] or (match["text"] and before_was_text):
@@ -156,7 +156,7 @@ class _Translator:
 
     def constant(self, tree: ast.Constant, _: int) -> Constant:
         value = tree.value
-        if isinstance(value, int) and not -(2**63) <= value <= 2**63:
+        if isinstance(value, int) and value >= 2**63:
             raise OptionError(f"has an integer beyond 64 bits, in {shown(self._text)}.")
         if isinstance(value, float) and abs(value) == float("inf"):
             raise OptionError(f"has a number beyond 64 bits, in {shown(self._text)}.")

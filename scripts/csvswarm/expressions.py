@@ -35,7 +35,7 @@ class Expression:
             raise OptionError(f"{where} names a column {name!r}, but there is: {listed(list(known))}.")
 
     def quick(self, columns: Mapping[str, Array]) -> Array | None:
-        """Return the expression's values on columns of plain numbers, None when it takes pandas to tell them."""
+        """Return the expression's values on columns of plain numbers, None if it needs pandas."""
         try:
             with np.errstate(all="ignore"):
                 value = evaluate(self._tree, columns)
@@ -43,11 +43,11 @@ class Expression:
             return None
         return value if isinstance(value, np.ndarray) else None
 
-    def value(self, frame: Any) -> Any:
-        """Return the expression's value on a frame: a Series."""
+    def value(self, columns: Any, index: Any = None) -> Any:
+        """Return the expression's value: a Series. columns: a DataFrame, or Series by name with their `index`."""
         try:
             with np.errstate(all="ignore"):
-                value = evaluate(self._tree, frame)
+                value = evaluate(self._tree, columns)
         except (MemoryError, RecursionError):
             raise
         except Exception as error:
@@ -57,7 +57,7 @@ class Expression:
             import pandas as pd  # only here: the split checks expressions, and need not wait for pandas
 
             dtype = {"int": "int64", "float": "float64", "bool": "bool", "text": "str"}[kind_of(value)]
-            return pd.Series(value, index=frame.index, dtype=dtype)
+            return pd.Series(value, index=columns.index if index is None else index, dtype=dtype)
         if kind_of(value) == "list":
             raise OptionError(f"{self._where}: {shown(self._text)} gives lists: choose an element with .str.get().")
         return value

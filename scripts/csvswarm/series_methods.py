@@ -35,7 +35,7 @@ _DIRECTIVES = re.compile(r"([^%]|%-?[aAwdbBmyYHIMSfpzZjUWuGV]|%%)*")
 
 
 def call(name: str, values: list[Any], literals: dict[str, Any]) -> Series:
-    """Return what one of `MEMBERS` makes of a column. values: the column, and the arguments that are values."""
+    """Call one of `MEMBERS` on a column. values: the column, then the arguments that may be columns."""
     series, *others = values
     kind = kind_of(series)
     *accessor, member = name[1:].split(".")

@@ -76,7 +76,7 @@ def from_rows(rows: Series, like: Series) -> Series:
 
 
 def call_on_texts(name: str, series: Series, given: dict[str, Any]) -> Series:
-    """Return what a member of `.str` makes of texts."""
+    """Call a member of `.str` on texts."""
     if name in _PATTERNS:
         return _PATTERNS[name](series, **given)
     result = getattr(series.str, name)(**given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from csvswarm.errors import OptionError
 from csvswarm.expression_tree import Apply, Node, parse
 from csvswarm.expressions import Expression
 from csvswarm.members import MEMBERS
+from csvswarm.text import as_arrow, canonical, kind_of
 
 from tests.data_plane.expression_cases import (
     COLUMNS,
@@ -21,6 +23,7 @@ from tests.data_plane.expression_cases import (
     as_seen,
     assert_same_in_any_blocks,
 )
+from tests.helpers import run_every_way
 
 
 def names_of(node: Node) -> set[str]:
@@ -126,3 +129,27 @@ def test_what_is_decided_otherwise_than_in_pandas(text: str, values: list[Any]) 
     found = Expression(text, COLUMNS, "it").value(FRAME)
 
     assert [None if pd.isna(value) else value for value in found] == values
+
+
+def test_every_expression_in_one_job(tmp_path: Path) -> None:
+    """All of them as new columns of one job, which has the same bytes for 1, 2 and 5 chunks and any blocks."""
+    source = tmp_path / "data.csv"
+    FRAME.to_csv(source, index=False)
+    kinds = {"i": "int", "f": "float", "b": "bool", "M": "timestamp", "O": "text"}
+    types = {name: kinds[FRAME[name].dtype.kind] for name in COLUMNS}
+    assigned = {f"new {index}": text for index, text in enumerate(EVERY_EXPRESSION)}
+
+    result = run_every_way(
+        tmp_path,
+        source,
+        cuts=((1, 1 << 20), (1, 1), (2, 1 << 20), (5, 1 << 20)),
+        processor="transform",
+        column_types=types,
+        options={"assign": assigned, "columns": list(assigned)},
+    )
+
+    frame = FRAME.assign(s=FRAME["s"].replace("", None))  # pandas writes an empty text as a missing one
+    for index, text in enumerate(EVERY_EXPRESSION):
+        array = as_arrow(Expression(text, COLUMNS, "it").value(frame))
+        written = ["" if value is None else value for value in canonical(array, kind_of(array)).to_pylist()]
+        assert [row[index] for row in result.rows] == written, text
