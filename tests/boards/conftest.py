@@ -38,3 +38,13 @@ def daemon() -> ModuleType:
 @pytest.fixture(scope="session")
 def engine() -> ModuleType:
     return load("docker_engine", "engine")
+
+
+@pytest.fixture(scope="session")
+def leading() -> ModuleType:
+    return load("swarm_manager", "leading")
+
+
+@pytest.fixture(scope="session")
+def member() -> ModuleType:
+    return load("swarm_worker", "member")

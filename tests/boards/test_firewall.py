@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import jinja2
 import pytest
 
-ROLE = Path(__file__).resolve().parents[2] / "roles/firewall"
+ROOT = Path(__file__).resolve().parents[2]
+ROLE = ROOT / "roles/firewall"
 SCRIPT = ROLE / "files/csvswarm-firewall"
 
 
@@ -149,3 +151,38 @@ def test_both_backends_of_iptables_take_the_rules(tmp_path: Path, backend: str) 
     assert len(added) == len(set(added)) == 2 + rules("v4").count("-A CSVSWARM")
     assert "-A CSVSWARM -p tcp -m tcp --dport 22 -j ACCEPT" in (tmp_path / "after6").read_text()
     assert (tmp_path / "stopped").read_text().splitlines() == before
+
+
+def test_without_the_firewall_the_chain_of_an_earlier_run_is_taken_down(tmp_path: Path) -> None:
+    """csvswarm_firewall: false, on a board where the rules are in force and their service never started."""
+    if not usable("nft"):
+        pytest.skip("needs root, unshare and iptables-nft")
+    for version in ("v4", "v6"):
+        (tmp_path / f"firewall.{version}").write_text(rules(version))
+    shutil.copy(SCRIPT, tmp_path / "script")
+    (tmp_path / "hosts.yml").write_text(
+        "all: {vars: {ansible_connection: local, ansible_python_interpreter: PYTHON}, children: "
+        "{swarm_manager: {hosts: {b1: {csvswarm_firewall: false}}}, nfs_server: {hosts: {b1: }}}}".replace(
+            "PYTHON", sys.executable
+        )
+    )
+    (tmp_path / "play.yml").write_text(
+        f"- {{hosts: b1, gather_facts: false, vars_files: [{ROOT}/playbooks/vars/cluster.yml], roles: [firewall]}}\n"
+    )
+    ansible = (
+        f"{Path(sys.executable).parent}/ansible-playbook -i hosts.yml play.yml "
+        f"-e __firewall_script={tmp_path}/script -e __firewall_unit={tmp_path}/no.service"
+    )
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-ec", f"iptables -S >before; ./script try; {ansible}; iptables -S >after"],
+        cwd=tmp_path,
+        env=os.environ | {"CSVSWARM_FIREWALL": str(tmp_path), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "after").read_text() == (tmp_path / "before").read_text()
+    assert not (tmp_path / "script").exists()

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.boards.swarm_answers import EXPIRED, EXPIRED_MANAGER, QUORUM_LOST, QUORUM_LOST_BOOTED
+
 GROUPS = {"swarm_manager": ["b1"], "swarm_worker": ["b2"], "nfs_server": ["b1"]}
 
 
@@ -25,7 +27,8 @@ def report(**changes: Any) -> dict[str, Any]:
         "engine": "26.1.5",
         "firewall": 1,
         "failed_units": [],
-        "node": {"NodeID": "n2", "LocalNodeState": "active", "ControlAvailable": False},
+        "node": {"NodeID": "n2", "LocalNodeState": "active", "ControlAvailable": False, "Error": ""},
+        "certificate_days": 3640.5,
         "nodes": [],
     } | changes
 
@@ -35,7 +38,8 @@ def cluster(b1: dict[str, Any] | None = None, b2: dict[str, Any] | None = None) 
         {"ID": "n1", "Hostname": "b1", "Status": "Ready", "Availability": "Active"},
         {"ID": "n2", "Hostname": "b2", "Status": "Ready", "Availability": "Active"},
     ]
-    manager = {"node": {"NodeID": "n1", "LocalNodeState": "active", "ControlAvailable": True}, "nodes": nodes}
+    node = {"NodeID": "n1", "LocalNodeState": "active", "ControlAvailable": True, "Error": ""}
+    manager = {"node": node, "nodes": nodes}
     return {"b1": report(**(manager | (b1 or {}))), "b2": report(**(b2 or {}))}
 
 
@@ -46,6 +50,7 @@ def test_a_healthy_cluster(status: ModuleType) -> None:
     assert "manager, NFS server" in b1
     assert "ready, active" in b2
     assert "2 h" in b2
+    assert "3640 d" in b2
 
 
 @pytest.mark.parametrize(
@@ -59,6 +64,10 @@ def test_a_healthy_cluster(status: ModuleType) -> None:
         ({"failed_units": ["x.service"]}, "x.service"),
         ({"docker": "failed"}, "systemctl status docker"),
         ({"share": "id-2"}, "different shares"),
+        ({"certificate_days": 9.5}, "b2 has a certificate for the swarm that expires in 9 days"),
+        ({"certificate_days": -88.0}, "expired, since it was off for too long: run site.yml, and it joins anew"),
+        ({"node": {"NodeID": "", "Error": EXPIRED}}, "b2 has a certificate for the swarm that expired"),
+        ({"node": {"NodeID": "", "Error": "disk full"}}, "b2 is not a node in the swarm: run site.yml (disk full)"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_to_do(status: ModuleType, change: dict[str, Any], words: str) -> None:
@@ -95,3 +104,26 @@ def test_a_node_that_never_said_who_it_is(status: ModuleType) -> None:
 
 def test_no_manager(status: ModuleType) -> None:
     assert any("no manager answers" in p for p in status.status_problems(cluster(b1={"nodes": []}), GROUPS))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (EXPIRED_MANAGER, "which prints what to do"),
+        (QUORUM_LOST, "without a quorum"),
+        (QUORUM_LOST_BOOTED, "without a quorum"),
+    ],
+)
+def test_a_manager_that_cannot_manage_is_named_with_the_reason(
+    status: ModuleType, answer: dict[str, Any], words: str
+) -> None:
+    problems = status.status_problems(cluster(b1={"nodes": [], "node": answer}), GROUPS)
+
+    assert any(problem.startswith("b1") and words in problem for problem in problems)
+    assert not any("no manager answers" in problem for problem in problems)
+
+
+def test_a_certificate_that_expired_is_in_the_table(status: ModuleType) -> None:
+    table = status.status_table(cluster(b2={"certificate_days": -1.0}), GROUPS)
+
+    assert "expired" in table.splitlines()[2]

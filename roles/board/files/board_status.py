@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,12 @@ def clock_offset() -> float | None:
     return float(fields[4]) if len(fields) > 4 and fields[2] not in ("", "0") else None
 
 
+def certificate_days(root: str) -> float | None:
+    """Return for how many days the board's certificate for the swarm is good, or None where it has none."""
+    end = run("openssl", "x509", "-noout", "-enddate", "-in", f"{root}/swarm/certificates/swarm-node.crt")
+    return (ssl.cert_time_to_seconds(end.partition("=")[2]) - time.time()) / 86400 if end else None
+
+
 def main() -> None:
     """Print the report."""
     share = sys.argv[1]
@@ -66,9 +74,12 @@ def main() -> None:
         "node": {},
         "nodes": [],
     }
-    info = run("docker", "info", "--format", "{{json .Swarm}}")
+    info = run("docker", "info", "--format", "{{json .Swarm}}\n{{.DockerRootDir}}")
     if info:
-        report["node"] = {key: json.loads(info).get(key) for key in ("NodeID", "LocalNodeState", "ControlAvailable")}
+        swarm, root = info.splitlines()
+        keys = ("NodeID", "NodeAddr", "LocalNodeState", "ControlAvailable", "Error")
+        report["node"] = {key: json.loads(swarm).get(key) for key in keys}
+        report["certificate_days"] = certificate_days(root)
         report["engine"] = run("docker", "version", "--format", "{{.Server.Version}}")
     if report["node"].get("ControlAvailable"):
         listed = run("docker", "node", "ls", "--format", "{{json .}}")

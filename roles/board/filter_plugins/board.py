@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 Facts = dict[str, Any]
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+# One label of a name in DNS, and no number, which programs take for an address.
+HOSTNAME = re.compile(r"(?![0-9]+$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+AVAILABILITIES = ("", "active", "pause", "drain")
 OLDEST = {"Debian": (12, 0), "Ubuntu": (24, 4)}
 
 
@@ -96,6 +100,7 @@ def cluster_view(board: dict[str, Any]) -> dict[str, str]:
         if address and ipv4.get("address") == address:
             subnet = f"{address}/{ipv4['netmask']}"
     return {
+        "availability": board.get("csvswarm_availability", ""),
         "hostname": board.get("board_hostname") or board["inventory_hostname_short"],
         "machine_id": facts.get("machine_id", ""),
         "address": address,
@@ -107,6 +112,22 @@ def cluster_entry(board: dict[str, Any]) -> dict[str, str]:
     """Return a board's line in /etc/hosts, from its host variables."""
     view = cluster_view(board)
     return {"name": view["hostname"], "address": view["address"]}
+
+
+def _setting_problems(name: str, board: dict[str, Any]) -> list[str]:
+    """Return what is wrong with what the inventory sets for a board."""
+    problems = []
+    hostname = board["hostname"]
+    if not HOSTNAME.fullmatch(hostname) or hostname == "localhost":
+        problems.append(
+            f"{name} cannot have the host name {hostname!r}: a host name has letters, digits and hyphens, not digits "
+            f"alone. Write it as board1: {{ansible_host: {name}}}, or set board_hostname"
+        )
+    if board.get("availability", "") not in AVAILABILITIES:
+        problems.append(
+            f"{name} has csvswarm_availability: {board['availability']}. It is one of active, pause and drain"
+        )
+    return problems
 
 
 def _shared(boards: dict[str, dict[str, Any]], key: str) -> dict[str, list[str]]:
@@ -126,7 +147,7 @@ def cluster_problems(boards: dict[str, dict[str, Any]], groups: dict[str, list[s
         groups: The inventory's groups.
         pools: The subnets that Swarm will give to overlay networks.
     """
-    problems = []
+    problems = [problem for name, board in boards.items() for problem in _setting_problems(name, board)]
     remedies = {
         "hostname": "share the host name {}: give each board another board_hostname",
         "address": "share the address {}: they are one machine twice in the inventory, or two with one address",
@@ -142,11 +163,6 @@ def cluster_problems(boards: dict[str, dict[str, Any]], groups: dict[str, list[s
         problems.append(
             f"the group swarm_manager has {len(managers)} boards: use one, three or five (an even number survives no "
             "more failures than the odd one below it)"
-        )
-    both = sorted(set(managers) & set(groups.get("swarm_worker", [])))
-    if both:
-        problems.append(
-            f"{', '.join(both)}: both in swarm_manager and in swarm_worker. Managers work too: leave one out"
         )
     servers = groups.get("nfs_server", [])
     if len(servers) != 1:

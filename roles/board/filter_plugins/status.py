@@ -6,9 +6,11 @@ from typing import Any
 
 Report = dict[str, Any]
 
-COLUMNS = ("board", "part", "swarm", "docker", "share", "disk free", "memory free", "load", "up")
+COLUMNS = ("board", "part", "swarm", "certificate", "docker", "share", "disk free", "memory free", "load", "up")
 DISK_LOW_MB = 1000
 CLOCK_TOLERANCE = 1.0
+# An engine that is on renews its certificate before a fifth of its time is left. Of 90 days, that is 18.
+CERTIFICATE_LOW_DAYS = 14
 
 
 def _duration(seconds: int) -> str:
@@ -32,6 +34,32 @@ def _state(report: Report, listed: list[dict[str, str]]) -> str:
     return f"{found[0]['Status']}, {found[0]['Availability']}".lower() if found else "not a node"
 
 
+def _certificate(report: Report) -> str:
+    days = report.get("certificate_days")
+    if days is None:
+        return "none"
+    return "expired" if days < 0 else f"{int(days)} d"
+
+
+def _swarm_problem(report: Report, manages: bool, listed: list[dict[str, str]]) -> str:
+    """Return what is wrong with a board's part in the swarm, or ""."""
+    node, days = report.get("node", {}), report.get("certificate_days")
+    error = node.get("Error") or ""
+    if "certificate has expired" in error or (days is not None and days < 0):
+        return "has a certificate for the swarm that expired, since it was off for too long: run site.yml" + (
+            ", which prints what to do" if manages else ", and it joins anew"
+        )
+    if "does not have a leader" in error or "DeadlineExceeded" in error:
+        return "manages a swarm without a quorum: more than half of the managers must be on. site.yml prints what to do"
+    if not _state(report, listed).startswith("ready"):
+        return f"is {_state(report, listed)} in the swarm: run site.yml" + (f" ({error})" if error else "")
+    if days is not None and days < CERTIFICATE_LOW_DAYS:
+        return (
+            f"has a certificate for the swarm that expires in {int(days)} days: keep the board on until it is renewed"
+        )
+    return ""
+
+
 def status_table(reports: dict[str, Report], groups: dict[str, list[str]]) -> str:
     """Return one line for each board, in columns."""
     listed = _listed(reports)
@@ -46,6 +74,7 @@ def status_table(reports: dict[str, Report], groups: dict[str, list[str]]) -> st
                 board,
                 part,
                 _state(report, listed),
+                _certificate(report),
                 report.get("engine") or report["docker"],
                 f"{report['share_free_mb'] / 1024:.1f} GB free" if report["share"] else "missing",
                 f"{report['disk_free_mb'] / 1024:.1f} GB",
@@ -59,7 +88,9 @@ def status_table(reports: dict[str, Report], groups: dict[str, list[str]]) -> st
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
-def _board_problems(board: str, report: Report, member: bool, listed: list[dict[str, str]]) -> list[str]:
+def _board_problems(
+    board: str, report: Report, groups: dict[str, list[str]], listed: list[dict[str, str]]
+) -> list[str]:
     if not report:
         return [f"{board} cannot be reached: is it on and connected?"]
     problems = []
@@ -75,10 +106,12 @@ def _board_problems(board: str, report: Report, member: bool, listed: list[dict[
         problems.append("has no firewall: run site.yml, or set csvswarm_firewall to false if that is meant")
     if report["failed_units"]:
         problems.append(f"has failed units ({', '.join(report['failed_units'])}): systemctl status names the reason")
+    manages = board in groups.get("swarm_manager", [])
+    member = manages or board in groups.get("swarm_worker", [])
     if member and report["docker"] != "active":
         problems.append(f"has a Docker that is {report['docker']}: systemctl status docker csvswarm-share")
-    elif member and not _state(report, listed).startswith("ready"):
-        problems.append(f"is {_state(report, listed)} in the swarm: run site.yml")
+    elif member and (problem := _swarm_problem(report, manages, listed)):
+        problems.append(problem)
     return [f"{board} {problem}" for problem in problems]
 
 
@@ -89,14 +122,16 @@ def status_problems(reports: dict[str, Report], groups: dict[str, list[str]], *,
     problems = []
     for board, report in sorted(reports.items()):
         seen = report if firewall or not report else {**report, "firewall": 1}
-        problems += _board_problems(board, seen, board in members, listed)
+        problems += _board_problems(board, seen, groups, listed)
     shares = {report["share"] for report in reports.values() if report and report["share"]}
     if len(shares) > 1:
         problems.append(f"the boards see different shares ({', '.join(sorted(shares))}): run site.yml")
-    if members and not listed:
+    errors = [report["node"].get("Error") for report in reports.values() if report and report["node"]]
+    if members and not listed and not any(errors):
         problems.append("no manager answers for the swarm: with three managers, two must be on")
     known = {report.get("node", {}).get("NodeID") for report in reports.values() if report}
-    if all(reports.values()):
+    # A board that does not tell which node it is may be one of those that nobody is.
+    if all(reports.values()) and all(reports[board]["node"].get("NodeID") for board in members & reports.keys()):
         problems += [
             f"the swarm has a node {node['Hostname'] or 'without a name'} ({node['ID']}, {node['Status'].lower()}) "
             f"that is no board here: on a manager, sudo docker node rm --force {node['ID']}"

@@ -1,0 +1,125 @@
+"""Why a board cannot lead the swarm, or stay in it, each with what to do: from answers of real engines."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+
+from tests.boards import swarm_answers as answers
+from tests.boards.playing import ROOT
+
+BOARDS = {"b1": "10.99.0.1", "b2": "10.99.0.2", "b3": "10.99.0.3"}
+
+
+@pytest.mark.parametrize("swarm", [answers.NONE, answers.MANAGER])
+def test_a_bare_board_and_the_manager_of_this_cluster_may_lead(leading: ModuleType, swarm: dict[str, Any]) -> None:
+    assert leading.lead_problem(swarm, "b1", BOARDS, "id-1") == ""
+
+
+@pytest.mark.parametrize(
+    ("swarm", "board", "expected"),
+    [
+        (answers.FOREIGN, "b1", ["not this cluster's", "swarm_manager_adopt=true"]),
+        (
+            answers.EXPIRED_MANAGER,
+            "b1",
+            ["expired on Sun, 30 Aug 2026 00:00:00 UTC", "docker swarm leave --force", "swarm_worker_leave_other=true"],
+        ),
+        (answers.QUORUM_LOST, "b1", ["without a quorum", "b2 (10.99.0.2)", "--force-new-cluster", "10.99.0.1"]),
+        (answers.QUORUM_LOST_BOOTED, "b1", ["without a quorum", "b2 (10.99.0.2)"]),
+        (answers.QUORUM_LOST_DEMOTED, "b1", ["without a quorum", "unknown addresses"]),
+        (
+            answers.WORKER,
+            "b3",
+            ["no board of the group swarm_manager", "b1 (10.99.0.1)", "on b1: sudo docker node promote"],
+        ),
+        (answers.LOCKED, "b1", ["docker swarm unlock"]),
+        (answers.answer(**answers.STOPPED, Error="disk full"), "b1", ["disk full", "journalctl -u docker"]),
+    ],
+)
+def test_what_keeps_a_board_from_leading(
+    leading: ModuleType, swarm: dict[str, Any], board: str, expected: list[str]
+) -> None:
+    problem = leading.lead_problem(swarm, board, BOARDS, "id-1")
+
+    assert problem.startswith(board)
+    for words in expected:
+        assert words in problem
+    if swarm is not answers.FOREIGN:
+        assert "not this cluster's" not in problem, "it is misread as a foreign swarm"
+
+
+def test_a_worker_of_managers_that_nobody_knows(leading: ModuleType) -> None:
+    problem = leading.lead_problem(answers.WORKER, "b3", {"b3": "10.99.0.3"}, "id-1")
+
+    assert "10.99.0.1, 10.99.0.2" in problem
+    assert "swarm_worker_leave_other=true" in problem
+
+
+def test_a_swarm_may_be_adopted_but_not_one_without_a_quorum(leading: ModuleType) -> None:
+    assert leading.lead_problem(answers.FOREIGN, "b1", BOARDS, "id-1", adopt=True) == ""
+    assert leading.lead_problem(answers.QUORUM_LOST, "b1", BOARDS, "id-1", adopt=True) != ""
+
+
+def test_a_manager_whose_address_changed(leading: ModuleType) -> None:
+    problem = leading.lead_problem(answers.MANAGER, "b1", BOARDS | {"b1": "10.99.0.77"}, "id-1")
+
+    assert "b1 has the address 10.99.0.77, and its swarm is managed at 10.99.0.1" in problem
+
+
+def test_a_member_whose_address_changed(member: ModuleType) -> None:
+    assert member.member_problem(answers.WORKER, "b3", "10.99.0.3") == ""
+    assert member.member_problem(answers.NONE, "b3", "10.99.0.3") == ""
+
+    worker = member.member_problem(answers.WORKER, "b3", "10.99.0.77")
+    assert "b3 has the address 10.99.0.77, and the swarm reaches it at 10.99.0.3" in worker
+    assert "docker swarm leave;" in worker
+    assert "docker swarm leave --force;" in member.member_problem(answers.MANAGER, "b1", "10.99.0.77")
+
+
+def test_boards_that_do_not_get_ready_are_named(leading: ModuleType) -> None:
+    nodes = [
+        {"ID": "n1", "Status": {"State": "ready", "Addr": "10.99.0.1"}},
+        {"ID": "n2", "Status": {"State": "down", "Message": "heartbeat failure"}},
+    ]
+
+    text = leading.nodes_not_ready(nodes, {"b1": "n1", "b2": "n2", "b3": "n3", "b4": ""}, "b1")
+
+    assert "Not ready in the swarm: b2 is down (heartbeat failure), b3 is missing." in text
+    assert "b1 does not list the nodes" in leading.nodes_not_ready([], {"b1": "n1"}, "b1")
+
+
+@pytest.mark.parametrize(
+    ("of_board", "of_managers", "is_manager", "now", "wanted"),
+    [
+        ("", "", False, "drain", "drain"),  # drained by hand, for work on the board
+        ("", "", True, "pause", "pause"),
+        ("", "drain", True, "active", "drain"),
+        ("", "drain", False, "active", "active"),
+        ("active", "drain", True, "drain", "active"),
+        ("drain", "", False, "active", "drain"),
+    ],
+)
+def test_a_board_keeps_its_availability_unless_the_inventory_sets_another(
+    of_board: str, of_managers: str, is_manager: bool, now: str, wanted: str
+) -> None:
+    tasks = yaml.safe_load((ROOT / "roles/swarm_manager/tasks/nodes.yml").read_text())
+    [task] = [task for task in tasks if "community.docker.docker_node" in task]
+    template = jinja2.Environment(autoescape=False).from_string(  # noqa: S701 - no HTML
+        task["vars"]["__swarm_manager_wanted"]["Availability"]
+    )
+
+    assert (
+        template.render(
+            swarm_manager_node_availability=of_board,
+            swarm_manager_availability=of_managers,
+            inventory_hostname="b1",
+            swarm_manager_hosts=["b1"] if is_manager else [],
+            __swarm_manager_has={"Availability": now},
+        )
+        == wanted
+    )
