@@ -50,7 +50,7 @@ class CallbackModule(Default):  # type: ignore[misc]  # Ansible ships no types
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         if not ignore_errors:
-            self._messages[result.host.get_name()] = message_of(result.task, result.result)
+            self._note(result, message_of(result.task, result.result))
         if self._display.verbosity:
             super().v2_runner_on_failed(result, ignore_errors)
             return
@@ -60,7 +60,7 @@ class CallbackModule(Default):  # type: ignore[misc]  # Ansible ships no types
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         if not result.task.ignore_unreachable:
-            self._messages[result.host.get_name()] = f"the board cannot be reached: {text_of(result.result)}"
+            self._note(result, f"the board cannot be reached: {text_of(result.result)}")
         if self._display.verbosity:
             super().v2_runner_on_unreachable(result)
             return
@@ -104,6 +104,11 @@ class CallbackModule(Default):  # type: ignore[misc]  # Ansible ships no types
             begin = f"ERROR on {', '.join(boards)}: " if boards else "ERROR: "
             self._display.display(begin + message, color=constants.COLOR_ERROR, stderr=True)
 
+    def _note(self, result: Any, message: str) -> None:
+        host = result.host.get_name()
+        self._messages.pop(host, None)  # what failed last comes last
+        self._messages[host] = message
+
     def _banner(self, task: Any) -> None:
         if self._last_task_banner != task._uuid:  # noqa: SLF001 - as the default callback does
             self._print_task_banner(task)
@@ -126,6 +131,8 @@ def message_of(task: Any, result: dict[str, Any]) -> str:
 def text_of(result: dict[str, Any]) -> str:
     """Return the message of a result, and the last lines that a command has written to standard error."""
     told = str(result.get("msg") or result.get("censored") or "no message").strip()
+    if "non-zero return code" in told:
+        told = f"the command ended with exit code {result.get('rc')}"
     if "sudo" in told and "password" in told:
         told += "\nIf sudo on the boards asks for a password, add --ask-become-pass."
     lines = str(result.get("stderr") or result.get("module_stderr") or "").strip().splitlines()[-LAST_LINES:]
