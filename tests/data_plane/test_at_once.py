@@ -291,6 +291,23 @@ def test_a_lock_file_that_its_holder_removes_is_made_again(tmp_path: Path, monke
     assert not (tmp_path / LOCK).exists()
 
 
+def test_a_lock_file_that_another_nfs_client_removes_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, tries = fcntl.lockf, []
+
+    def stale_once(descriptor: int, *arguments: int) -> None:
+        tries.append(arguments)
+        if len(tries) == 1:
+            (tmp_path / LOCK).unlink()
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        usual(descriptor, *arguments)
+
+    monkeypatch.setattr("fcntl.lockf", stale_once)
+    with locked(tmp_path, "it"):
+        assert (tmp_path / LOCK).exists()
+
+
 @pytest.mark.parametrize("holder", ["", "nonsense", "[]", '{"host": 1}', '{"since": 1e999, "host": "h"}', "[" * 5000])
 def test_a_holder_that_cannot_be_read_is_told_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str
