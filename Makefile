@@ -126,7 +126,7 @@ CASES := 1000000
 FAULT_LOG := .faults.jsonl
 
 .PHONY: chaos fuzz fuzz-native setup-fuzz
-chaos: setup-dev  ## a thousand random schedules of faults in the scripts (SEED=7: that one, SEED=1-50: those)
+chaos: setup-dev  ## a thousand random schedules of faults in the scripts (SEED=7: that one, SEED=1-50: those, ATTACK=runs: of one kind)
 	@tools/fault_tools.sh
 	@rm -f $(FAULT_LOG)
 	CSVSWARM_FAULT_SEEDS=$(SEED) CSVSWARM_FAULT_ATTACK=$(ATTACK) CSVSWARM_FAULT_LOG=$(FAULT_LOG) python -m pytest tests/faults -q

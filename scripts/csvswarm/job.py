@@ -93,7 +93,7 @@ class Job:
     def create(self) -> None:
         """Make the directories of a job that was claimed."""
         for directory in (self.chunks_directory, self.attempts_directory, self.receipts_directory, self.logs_directory):
-            directory.mkdir(exist_ok=True)
+            directory.mkdir(parents=True, exist_ok=True)
 
     # -- manifest and schema ---------------------------------------------------------------------------------------
 

@@ -119,8 +119,8 @@ def _try(descriptor: int, path: Path) -> bool:
         with naming(path):
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)
     except OSError as error:
-        if error.errno in (errno.EACCES, errno.EAGAIN):
-            return False
+        if error.errno in (errno.EACCES, errno.EAGAIN, errno.ESTALE):
+            return False  # somebody has it; or another NFS client had, and has removed the file
         if error.errno in NO_LOCKS:
             raise NoLocks(
                 f"the file system of {path.parent} offers no locks ({error.strerror}): put it on one that does. "

@@ -216,7 +216,7 @@ def take_merged(
             continue
         if is_whole(described):
             return whole.rows, described
-        target.unlink()  # something has touched it since
+        target.unlink(missing_ok=True)  # something has touched it since
     return None
 
 

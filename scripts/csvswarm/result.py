@@ -221,6 +221,9 @@ def _verify(job: Job, receipt: Receipt, name: str) -> None:
 
 def _lost(job: Job, receipts: Sequence[Receipt]) -> NoReturn:
     """Take the receipts of lost or damaged partials back, so that the next run makes these again."""
+    if job.done_path.exists():
+        # Only where a lock was lost with the board or the server that knew of it.
+        raise JobError(f"job {job.job_id} was collected by another run in the meantime: run again with this job_id.")
     job.revoke(receipts)
     numbers = ", ".join(str(receipt.chunk) for receipt in receipts)
     if len(receipts) == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import os
 import signal
 import socket
@@ -21,7 +22,9 @@ from csvswarm.errors import JobError
 from csvswarm.job import Job
 from csvswarm.job_lock import LOCK, locked
 from csvswarm.process import process_all
+from csvswarm.result import Hashing, write_result
 from csvswarm.split import Request, split
+from csvswarm.state import settle
 
 from tests.helpers import ROOT, SAMPLE, Scripts
 
@@ -288,6 +291,23 @@ def test_a_lock_file_that_its_holder_removes_is_made_again(tmp_path: Path, monke
     assert not (tmp_path / LOCK).exists()
 
 
+def test_a_lock_file_that_another_nfs_client_removes_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, tries = fcntl.lockf, []
+
+    def stale_once(descriptor: int, *arguments: int) -> None:
+        tries.append(arguments)
+        if len(tries) == 1:
+            (tmp_path / LOCK).unlink()
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        usual(descriptor, *arguments)
+
+    monkeypatch.setattr("fcntl.lockf", stale_once)
+    with locked(tmp_path, "it"):
+        assert (tmp_path / LOCK).exists()
+
+
 @pytest.mark.parametrize("holder", ["", "nonsense", "[]", '{"host": 1}', '{"since": 1e999, "host": "h"}', "[" * 5000])
 def test_a_holder_that_cannot_be_read_is_told_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str
@@ -348,3 +368,18 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
     collect(job, output)
     assert (output / "result.csv").read_bytes() == SAMPLE.read_bytes()
     assert not list(output.glob(".*"))
+
+
+def test_a_collection_that_lost_its_lock_takes_no_receipts_of_a_finished_job_back(tmp_path: Path) -> None:
+    job, output = Job(tmp_path / "job"), tmp_path / "out"
+    manifest = split(job, Request(input=SAMPLE, processor="statistics", chunks=2, workers=1))
+    process_all(job, 1)
+    state = settle(job, manifest)
+    collect(job, output)
+    receipts = list(job.receipts())
+
+    with pytest.raises(JobError, match="job job was collected by another run in the meantime"):
+        write_result(Hashing(io.BytesIO()), job, manifest, state.schema, list(state.done.values()))
+
+    assert list(job.receipts()) == receipts
+    assert collect(job, output).rows_in == manifest.rows

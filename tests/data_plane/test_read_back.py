@@ -1,0 +1,79 @@
+"""Nothing is removed before the result that replaces it was read back under its final name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from csvswarm.collect import collect
+from csvswarm.errors import JobError
+from csvswarm.held import FIRST, Held
+from csvswarm.job import Job
+from csvswarm.process import process_all
+from csvswarm.split import Request, split
+
+DATA = "id,x\n" + "".join(f"{number},{number % 7}\n" for number in range(300)) + "1,2,3\n"
+
+
+@pytest.fixture
+def job(tmp_path: Path, request: pytest.FixtureRequest) -> Job:
+    """A job that is processed, with one record set aside. Its processor is the parameter."""
+    source = tmp_path / "data.csv"
+    source.write_text(DATA)
+    job = Job(tmp_path / "job")
+    split(job, Request(input=source, processor=request.param, chunks=3, workers=1, on_error="quarantine"))
+    process_all(job, 1)
+    return job
+
+
+def files(job: Job) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(job.directory)): path.read_bytes()
+        for path in job.directory.rglob("*")
+        if path.is_file() and path.name != "csvswarm.lock"
+    }
+
+
+@pytest.mark.parametrize("job", ["transform", "statistics"], indirect=True)
+@pytest.mark.parametrize("name", ["result.csv", "rejected.csv"])
+@pytest.mark.parametrize("damage", ["a byte", "cut off", "gone"])
+def test_what_reads_back_otherwise_is_no_success_and_costs_nothing(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, damage: str
+) -> None:
+    output = tmp_path / "out"
+    before = files(job)
+    usual = Path.replace
+
+    def damaged(path: Path, target: Path) -> Path:
+        """Rename, and let the disk lose what was written."""
+        result = usual(path, target)
+        if target == output / name:
+            data = bytearray(target.read_bytes())
+            target.unlink()  # a merged file has the name as well, and stays whole
+            data[len(data) // 2] ^= 1
+            if damage != "gone":
+                target.write_bytes(data if damage == "a byte" else data[:-1])
+        return result
+
+    monkeypatch.setattr(Path, "replace", damaged)
+    with pytest.raises(JobError, match=f"{name} was read back and is not what was written"):
+        collect(job, output)
+    monkeypatch.undo()
+
+    assert files(job) == before
+    assert not (output / "_SUCCESS").exists()
+    assert collect(job, output).rejected == 1
+    assert {path.name for path in output.iterdir()} == {"result.csv", "rejected.csv", "job.json", "_SUCCESS"}
+
+
+@pytest.mark.parametrize("job", ["transform"], indirect=True)
+def test_a_merged_file_that_reads_back_otherwise_is_not_the_result(job: Job, tmp_path: Path) -> None:
+    held = Held(job.directory, FIRST)
+    data = bytearray(held.data.read_bytes())
+    data[0] ^= 1  # of the header: the partials in it are whole, and the result is made of them
+    held.data.write_bytes(data)
+
+    collected = collect(job, tmp_path / "out")
+
+    assert Path(collected.result).read_text() == DATA.removesuffix("1,2,3\n")
+    assert Path(collected.result).stat().st_nlink == 1
