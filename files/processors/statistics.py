@@ -121,7 +121,8 @@ def combine(partials: list[pa.Table], _: Context) -> pa.Table:
 def finish(pieces: Iterator[pa.Table], context: Context) -> pa.Table:
     """Return the figures, a row per column."""
     names = columns(context)
-    order = [name for name in context.names if name in set(names)]
+    wanted = set(names)
+    order = [name for name in context.names if name in wanted]
     states = {name: Figures(context.type_of(name) == "int") for name in order}
     for piece in pieces:
         slot, key, n = (piece.column(name).to_numpy() for name in ("slot", "key", "n"))

@@ -17,8 +17,9 @@ from .errors import InputError, naming
 from .head import Head, named
 from .job import Job
 from .native.library import kernel
-from .records import Grammar
+from .records import MAX_RECORD_BYTES, Grammar
 from .request import Request
+from .room import Room
 from .source import Source
 
 GUESS_BYTES = 64 << 10
@@ -34,10 +35,10 @@ def cut_input(
     """
     machine.keep_freed_memory()
     job.remove_chunks()  # of a split that was killed
-    open_sink = None
+    open_sink, room = None, Room(job.chunks_directory)
     if mode == "files":
         write_durably(job.chunks_directory / HEADER_FILE, head.preamble)
-        open_sink = _chunk_files(job.chunks_directory)
+        open_sink = _chunk_files(job.chunks_directory, room)
     try:
         if source.is_plain:
             size = source.size - head.data_offset
@@ -49,20 +50,22 @@ def cut_input(
                     pass
             targets = even_targets(head.data_offset, source.size, count)
         elif request.chunks:
-            targets = even_targets(head.data_offset, _unpacked_size(source), request.chunks)
+            targets = even_targets(head.data_offset, _unpacked_size(source, room), request.chunks)
         else:
             # The size is not known before the end: a usual ratio of compression decides how many chunks it becomes.
             likely = source.size * (5 if source.compression else 1)
             targets = sized_targets(machine.chunk_bytes_for(likely, request.workers, most))
         return _cut_stream(source, head, targets, request, open_sink)
     except InputError as error:
+        for useless in job.chunks_directory.iterdir():
+            useless.unlink()
         raise named(source, error) from error
 
 
-def _chunk_files(directory: Path) -> Callable[[int], tuple[str, Sink]]:
+def _chunk_files(directory: Path, room: Room) -> Callable[[int], tuple[str, Sink]]:
     def open_sink(number: int) -> tuple[str, Sink]:
         name = f"{number:06d}.csv"
-        return name, _ChunkFile(directory / name)
+        return name, _ChunkFile(directory / name, room)
 
     return open_sink
 
@@ -70,11 +73,12 @@ def _chunk_files(directory: Path) -> Callable[[int], tuple[str, Sink]]:
 class _ChunkFile:
     """A chunk file, on disk when it is closed."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, room: Room) -> None:
+        self._path, self._room = path, room
         self._file = path.open("wb")
 
     def write(self, data: bytes | memoryview) -> None:
+        self._room.write(len(data))
         with naming(self._path):
             self._file.write(data)
 
@@ -105,11 +109,12 @@ def _cut_stream(
     return cutter.finish()
 
 
-def _unpacked_size(source: Source) -> int:
+def _unpacked_size(source: Source, room: Room) -> int:
     size = 0
     with source.open() as file:
         while data := file.read(PIECE_BYTES):
             size += len(data)
+            room.count(len(data))
     return size
 
 
@@ -188,6 +193,8 @@ def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int
         if offset + len(data) >= end:
             return end
         size *= 4
+        if size > MAX_RECORD_BYTES:
+            raise Irregular  # the scan from the start says which record is so long
 
 
 def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: int) -> list[Chunk]:

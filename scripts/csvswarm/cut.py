@@ -12,7 +12,7 @@ from .bits import count_records
 from .chunks import Block, Chunk
 from .dialect import Dialect
 from .errors import InputError
-from .records import LF, Bytes, Grammar, Positions, Structure, blank, starts_of
+from .records import LF, MAX_RECORD_BYTES, Bytes, Grammar, Positions, Structure, blank, starts_of
 
 PIECE_BYTES = 1 << 20
 BLOCK_BYTES = 8 << 20
@@ -70,9 +70,23 @@ class Cutter:
         self._sink: Sink | None = None  # opened with the first byte, so that no empty file is left
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece, cut as `Grammar.read_piece` cuts it."""
-        if not piece:
-            return
+        """Take the next piece, cut as `Grammar.read_piece` cuts it. Raises InputError when a record is too long."""
+        if piece:
+            self._take(piece)
+        if self._position - self._record_start > MAX_RECORD_BYTES:
+            if not self._adaptive:
+                raise Irregular  # where its number is not known
+            raise InputError(
+                f"record {self._next_record} is longer than {MAX_RECORD_BYTES >> 20} MB. "
+                "If it opens a quote that is never closed, close it, or say -e quotechar= when quotes mean nothing in "
+                "this file; else shorten the record."
+            )
+
+    @property
+    def _next_record(self) -> int:
+        return self._records + self._chunk_rows + self._block_rows + 1
+
+    def _take(self, piece: bytes) -> None:
         base, view = self._position, memoryview(piece)
         if self._target is None or self._target > base + len(piece):
             tally = count_records(
@@ -178,9 +192,8 @@ class Cutter:
         if self._inside and not self._adaptive:
             raise Irregular
         if self._inside:
-            record = self._records + self._chunk_rows + self._block_rows + 1
             raise InputError(
-                f"record {record} opens a quote that is never closed: the file ends inside it. "
+                f"record {self._next_record} opens a quote that is never closed: the file ends inside it. "
                 "Close the quote, or say -e quotechar= when quotes mean nothing in this file."
             )
         if self._position > self._record_start:

@@ -107,7 +107,11 @@ def header_names(record: bytes, dialect: Dialect) -> list[str]:
             f"the header is not UTF-8 (byte {record[error.start]:#04x} at position {error.start}): "
             "say what it is written in, for example -e encoding=latin-1."
         ) from error
-    rows = list(csv.reader(io.StringIO(text, newline=""), **dialect.reader_options()))
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), **dialect.reader_options()))
+    except csv.Error:
+        longest = csv.field_size_limit()
+        raise InputError(f"the header holds a name of more than {longest:,} characters: is it a CSV?") from None
     names = [name or f"Unnamed: {place}" for place, name in enumerate(rows[0])]
     taken = set(names)
     seen: dict[str, int] = {}

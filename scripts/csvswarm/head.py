@@ -38,8 +38,7 @@ def read_head(source: Source, *, delimiter: str | None, quotechar: str | None) -
         dialect = sniff(head[skip:], delimiter=delimiter, quotechar=quotechar, tabs_first=tabs_first)
         grammar = Grammar(dialect)
         while True:
-            while head[-1] in grammar.open_ended and (more := file.read(1)):
-                head += more
+            head = grammar.decided(head, file)
             structure = grammar.scan(head[skip:])
             text = head[skip:]
             for start, end in zip(starts_of(structure.ends).tolist(), structure.ends.tolist(), strict=True):

@@ -54,8 +54,9 @@ class Context:
 
     def require(self, columns: Sequence[str], where: str) -> None:
         """Raise OptionError when one of the columns that `where` names is not in the input."""
+        known = set(self.names)
         for column in columns:
-            if column not in self.names:
+            if column not in known:
                 raise OptionError(f"{where} names a column {column!r}, but the file has: {listed(self.names)}.")
 
 
@@ -91,7 +92,8 @@ class Processor:
             return list(context.names)
         wanted = list(self.call(declared, context) if callable(declared) else declared)
         context.require(wanted, f"processor {self.name}")
-        return [name for name in context.names if name in set(wanted)]
+        names = set(wanted)
+        return [name for name in context.names if name in names]
 
     def overlap(self, context: Context) -> int:
         """Return how many rows before a block `process` also wants to see."""

@@ -104,16 +104,16 @@ class Block:
 
 @dataclass(frozen=True)
 class Found:
-    """A block whose fields are found, none of which is a value yet."""
+    """A block whose fields are found, none of which is a value yet. rows: of the scan, by the places of the columns."""
 
     data: bytes
     scan: scan.Scan
-    places: Sequence[int]
+    rows: Mapping[int, int]
     quote: int
 
     def span(self, place: int) -> Span:
         """Return the fields of the column at a place."""
-        row = self.places.index(place)
+        row = self.rows[place]
         return Span(self.data, self.scan.starts[row], self.scan.stops[row], self.quote)
 
 
@@ -123,6 +123,7 @@ class Finder:
     def __init__(self, grammar: Grammar, width: int, places: Sequence[int], null_values: Sequence[str]) -> None:
         self._grammar, self._width = grammar, width
         self._places = sorted(set(places))
+        self._rows = {place: row for row, place in enumerate(self._places)}
         self.nulls = Spellings(null_values)
         quote = "" if grammar.quote is None else chr(grammar.quote)
         # Signs and blanks that are delimiters or quotes are left to who looks at single values.
@@ -146,7 +147,7 @@ class Finder:
         if found is None or not (found.ascii or scan.is_utf8(data)):
             return None
         quote = self._grammar.quote if found.quoted else None
-        return Found(data, found, self._places, -1 if quote is None else quote)
+        return Found(data, found, self._rows, -1 if quote is None else quote)
 
     def column(self, found: Found, place: int, kind: str) -> Column | None:
         """Return the values of a column of a type; None when the kernel cannot tell whether they are of that type."""

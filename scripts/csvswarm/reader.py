@@ -177,6 +177,8 @@ class Reader:
 
     def observe(self, data: bytes, first_record: int) -> tuple[dict[str, str], set[str]]:
         """Return the kinds of every asked column in a block, and which have missing values."""
+        if not data:
+            return {}, set()
         if (seen := self._observe_quick(data)) is not None:
             return seen
         is_sorted = kernel() is not None

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .dialect import Dialect
+from .errors import InputError
 
 Positions = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -22,6 +23,8 @@ Bytes = npt.NDArray[np.uint8]
 LF, CR = 10, 13
 #: How much is looked at in one go, so that what is computed of it stays in the processor's cache.
 CACHED_BYTES = 1 << 18
+#: A record is read as a whole, so the memory of a worker grows with the longest one.
+MAX_RECORD_BYTES = 64 << 20
 NOWHERE: Positions = np.empty(0, dtype=np.int64)
 
 
@@ -52,9 +55,19 @@ class Grammar:
 
     def read_piece(self, file: BinaryIO, size: int) -> bytes:
         """Read about `size` bytes, never ending between a quote or CR and the byte that decides its meaning."""
-        piece = file.read(size)
-        while piece and piece[-1] in self.open_ended and (more := file.read(1)):
+        return self.decided(file.read(size), file)
+
+    def decided(self, piece: bytes, file: BinaryIO) -> bytes:
+        """Return a piece with as much more of its file as it takes that it ends as `read_piece` says.
+
+        Raises InputError when there are only quotes and CRs for longer than a record may be.
+        """
+        step, most = 1, len(piece) + MAX_RECORD_BYTES
+        while piece and piece[-1] in self.open_ended and (more := file.read(step)):
             piece += more
+            step *= 2
+            if len(piece) > most:
+                raise InputError(f"more than {MAX_RECORD_BYTES >> 20} MB are nothing but quotes: is it a CSV?")
         return piece
 
     def scan(self, piece: bytes, *, before: int = LF, inside: bool = False) -> Structure:

@@ -93,8 +93,10 @@ def test_every_error_is_printed_once_at_the_end(tmp_path: Path) -> None:
     assert sorted(errors.split("ERROR ")) == [
         "",
         "on a, b: two lines\nof text\n",
-        "on c: the command ended with exit code 3\nwhat it wrote\n"
-        "in the task: Run a command (add -v for all that it returned)\n",
+        (
+            "on c: the command ended with exit code 3\nwhat it wrote\n"
+            "in the task: Run a command (add -v for all that it returned)\n"
+        ),
     ]
     # No message stands among the tasks as well, and no excerpt of the playbook; where a task failed is seen.
     for text in ("two lines", "what it wrote", "not shown", "Origin:", "ansible.builtin"):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from csvswarm.errors import CsvswarmError
+from csvswarm.head import MAX_HEADER_BYTES
+from csvswarm.records import MAX_RECORD_BYTES
+from csvswarm.room import MOST_RESERVED, RESERVED_SHARE
 
 from tests.helpers import ROOT, Result, run_every_way, run_here
 
@@ -160,3 +164,21 @@ def test_transform_keeps_the_dialect_and_makes_three_things_regular(tmp_path: Pa
     result = run_every_way(tmp_path, source, processor="transform", options={"assign": {"c": "a * 2"}})
 
     assert result.data == b'\xef\xbb\xbfa;"b";c\r\n1.50;"x";3.0\r\n2;"y;z";4.0\r\n3;NA;6.0\r\n'
+
+
+@pytest.mark.parametrize("cell", ["=cmd|' /C calc'!A0", "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1"])
+def test_formulas_pass_untouched(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "other").mkdir()
+
+    assert first_field(run(tmp_path, f"a,b\n{cell},x\n")) == cell
+    source = tmp_path / "other" / "data.csv"
+    source.write_text(f"a,b\n{cell},x\n")
+    assert first_field(run_here(tmp_path / "other", source, processor="transform")) == cell
+    assert "does not disarm formulas" in TEXT
+
+
+def test_the_bounds() -> None:
+    assert f"a record | {MAX_RECORD_BYTES >> 20} MB" in TEXT
+    assert f"the header | {MAX_HEADER_BYTES >> 20} MB" in TEXT
+    assert f"a name in it | {csv.field_size_limit():,} characters" in TEXT
+    assert f"{round(RESERVED_SHARE * 100)} % of it, at most {MOST_RESERVED >> 30} GB" in TEXT

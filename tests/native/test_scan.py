@@ -64,7 +64,10 @@ def test_more_fields_than_are_noted_in_one_go() -> None:
     found = scan.scan(text, COMMA, 4001, [0, 4000])
     assert found is not None
     assert found.ends.tolist() == [len(text) // 5 * n - 1 for n in range(1, 6)]
-    assert scan.scan((b"1," * 5000 + b"2\n") * 5, COMMA, 5001, [0]) is None
+    wide = scan.scan((b"1," * 5000 + b"2\n") * 5, COMMA, 5001, [0, 5000])
+    assert wide is not None
+    assert wide.ends.tolist() == [10_002 * n - 1 for n in range(1, 6)]
+    assert (wide.stops - wide.starts).tolist() == [[1] * 5] * 2
 
 
 @pytest.mark.parametrize("rows", [1, 3])

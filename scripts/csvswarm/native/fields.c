@@ -1,7 +1,10 @@
 /* Where the records of a block end and the fields of some columns are: `find_fields` of fields.py in one pass. */
 #include "masks.h"
 
-/* Places of field ends are noted down in runs of whole words, then the columns are picked from them. */
+#include <stdlib.h>
+
+/* Places of field ends are noted down in runs of whole words, then the columns are picked from them. Records of more
+   fields than that are noted down whole. */
 #define NOTED 4096
 
 typedef struct {
@@ -34,18 +37,9 @@ static int64_t pick(Picked *to, const int32_t *noted, int64_t count)
     return done;
 }
 
-/* data: whole records without NUL and CR, the last one ended by LF. starts and stops: a row of `capacity` for each place.
-   out: records, whether there are quotes, whether there are bytes beyond ASCII. */
-EXPORT int csvswarm_fields(const uint8_t *data, int64_t size, int delimiter, int quote, int32_t width,
-                           const int32_t *places, int32_t count, int64_t capacity, int32_t *ends, int32_t *starts,
-                           int32_t *stops, int64_t *out)
+static int found_in(const uint8_t *data, int64_t size, int delimiter, int quote, Picked *to, int32_t *noted,
+                    int64_t most, int64_t *out)
 {
-    if (size <= 0 || size > INT32_MAX - 64 || data[size - 1] != LF || width < 1) return DECLINED;
-    for (int32_t k = 0; k < count; k++)
-        if (places[k] < 0 || places[k] >= width) return DECLINED;
-    int32_t room[NOTED + 64], *noted = room;
-    if (width > NOTED) return DECLINED;
-    Picked to = {data, width, places, count, capacity, ends, starts, stops, 0, 0};
     Quoting state = {0, 1, 0};
     int64_t held = 0, lines_seen = 0;
     uint64_t high = 0, any_quotes = 0;
@@ -74,18 +68,37 @@ EXPORT int csvswarm_fields(const uint8_t *data, int64_t size, int delimiter, int
             noted[held++] = (int32_t)(base + __builtin_ctzll(edges));
             edges &= edges - 1;
         }
-        if (held >= NOTED) {
-            int64_t used = pick(&to, noted, held);
+        if (held >= most) {
+            int64_t used = pick(to, noted, held);
             if (used < 0) return DECLINED;
             held -= used;
             memmove(noted, noted + used, (size_t)held * sizeof *noted);
         }
     }
-    int64_t used = pick(&to, noted, held);
+    int64_t used = pick(to, noted, held);
     /* Every record ends in a line end: with as many of them as records, no other field does. */
-    if (used != held || state.inside || lines_seen != to.rows) return DECLINED;
-    out[0] = to.rows;
+    if (used != held || state.inside || lines_seen != to->rows) return DECLINED;
+    out[0] = to->rows;
     out[1] = any_quotes != 0;
     out[2] = high != 0;
     return 0;
+}
+
+/* data: whole records without NUL and CR, the last one ended by LF. starts and stops: a row of `capacity` for each place.
+   out: records, whether there are quotes, whether there are bytes beyond ASCII. */
+EXPORT int csvswarm_fields(const uint8_t *data, int64_t size, int delimiter, int quote, int32_t width,
+                           const int32_t *places, int32_t count, int64_t capacity, int32_t *ends, int32_t *starts,
+                           int32_t *stops, int64_t *out)
+{
+    if (size <= 0 || size > INT32_MAX - 64 || data[size - 1] != LF || width < 1) return DECLINED;
+    for (int32_t k = 0; k < count; k++)
+        if (places[k] < 0 || places[k] >= width) return DECLINED;
+    Picked to = {data, width, places, count, capacity, ends, starts, stops, 0, 0};
+    int32_t room[NOTED + 64];
+    if (LIKELY(width <= NOTED)) return found_in(data, size, delimiter, quote, &to, room, NOTED, out);
+    int32_t *wide = malloc(((size_t)width + 64) * sizeof *wide);
+    if (!wide) return DECLINED;
+    int told = found_in(data, size, delimiter, quote, &to, wide, width, out);
+    free(wide);
+    return told;
 }

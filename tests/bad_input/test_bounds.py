@@ -1,0 +1,103 @@
+"""Inputs that are too much of something: one message, soon, and a disk and a memory that are not full."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from csvswarm.records import MAX_RECORD_BYTES
+
+from tests.helpers import Scripts
+
+TOO_LONG = b"x" * (MAX_RECORD_BYTES + (2 << 20))
+
+
+def written(scripts: Scripts, data: bytes, name: str = "data.csv") -> Path:
+    path = scripts.directory / name
+    path.write_bytes(data)
+    return path
+
+
+def refused(scripts: Scripts, source: Path, *arguments: str) -> str:
+    line = scripts.split(source, *arguments).line
+    assert not (scripts.job / "manifest.json").exists()
+    assert not list((scripts.job / "chunks").glob("*"))
+    return line
+
+
+@pytest.mark.parametrize("mode", ["ranges", "files"])
+@pytest.mark.parametrize("quote", [b'"', b""], ids=["quoted", "bare"])
+def test_a_record_that_is_too_long(scripts: Scripts, mode: str, quote: bytes) -> None:
+    source = written(scripts, b"a,b\n1,2\n\n3," + quote + TOO_LONG + quote + b"\n4,5\n")
+
+    assert refused(scripts, source, "--chunks", "3", "--mode", mode) == (
+        f"{source}: record 2 is longer than 64 MB. If it opens a quote that is never closed, close it, "
+        "or say -e quotechar= when quotes mean nothing in this file; else shorten the record."
+    )
+
+
+def test_a_record_as_long_as_may_be(scripts: Scripts) -> None:
+    data = b"a,b\n1,2\n3," + b"x" * (MAX_RECORD_BYTES - (2 << 20)) + b"\n4,5\n"
+
+    result = scripts.all(written(scripts, data), "--processor", "transform", "--chunks", "2")
+
+    assert result.data == data
+
+
+def test_a_quote_that_is_never_closed_in_a_large_file(scripts: Scripts) -> None:
+    source = written(scripts, b'a,b\n1,2\n3,"\n' + b"4,5\n" * (MAX_RECORD_BYTES // 4 + (1 << 19)))
+
+    assert refused(scripts, source).startswith(f"{source}: record 2 is longer than 64 MB. If it opens a quote")
+
+
+def test_nothing_but_quotes(scripts: Scripts) -> None:
+    source = written(scripts, b'a,b\n1,"' + b'"' * (MAX_RECORD_BYTES + (4 << 20)))
+
+    assert refused(scripts, source) == f"{source}: more than 64 MB are nothing but quotes: is it a CSV?"
+
+
+def test_a_name_that_is_too_long(scripts: Scripts) -> None:
+    source = written(scripts, b"a," + b"b" * 200_000 + b"\n1,2\n")
+
+    assert scripts.split(source).line == (
+        f"{source}: the header holds a name of more than 131,072 characters: is it a CSV?"
+    )
+
+
+@pytest.fixture
+def middling_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 48 MB."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", path], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("a disk that can be filled has to be mounted, which needs root and CAP_SYS_ADMIN")
+    yield path
+    subprocess.run(["umount", path], check=True)
+
+
+@pytest.mark.parametrize("chunks", ["auto", "3"])
+def test_a_compressed_file_that_is_larger_than_the_disk(middling_disk: Path, chunks: str) -> None:
+    scripts = Scripts(middling_disk)
+    source = written(scripts, gzip.compress(b"a,b\n" + b"1,2\n" * (100 << 18)), "bomb.csv.gz")
+    assert source.stat().st_size < 200_000
+
+    line = refused(scripts, source, "--chunks", chunks)
+
+    assert line.startswith(f"{source}: the input takes more than ")
+    assert f"MB when it is unpacked, and {scripts.job}/chunks has " in line
+    assert line.endswith("or unpack the file where there is room for it and give that one.")
+
+
+def test_twenty_thousand_columns(scripts: Scripts) -> None:
+    header = ",".join(f"c{place}" for place in range(20_000))
+    row = ",".join(str(place % 7) for place in range(20_000))
+    data = f"{header}\n{row}\n{row}\n".encode()
+
+    result = scripts.all(written(scripts, data), "--processor", "transform", "--options", '{"where": "c3 == 3"}')
+
+    assert result.data == data
