@@ -219,3 +219,13 @@ def test_a_value_that_is_refused_is_printed_without_its_controls(clone: Clone) -
 
     assert run.message.startswith(rf"input: there is no {clone.root}/no\x1b[2J\u202e{{{{ 1 + 1 }}}}. A relative path")
     assert not {"\x1b", "\u202e"} & set(run.output)
+
+
+def test_a_dollar_sign_in_the_path_of_a_file_for_boards_is_refused(clone: Clone) -> None:
+    values = {"engine": "swarm", "input": "a$HOME.csv", "processor": "./${HOME}.py", "output": "$HOME"}
+
+    lines = refused(clone, "-e", json.dumps(values)).splitlines()
+    assert [line.partition(" has a dollar sign in it. ")[0] for line in lines] == [
+        f"input: {clone.root}/a$HOME.csv",
+        f"processor: {clone.root}/./${{HOME}}.py",
+    ]
