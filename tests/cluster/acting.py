@@ -104,6 +104,19 @@ class Place:
             timeout=120,
         )
 
+    def open(self) -> subprocess.CompletedProcess[str]:
+        """Let the sender read the result of the job "one", as a job does on the server of the share."""
+        return subprocess.run(
+            ["setpriv", f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups",
+             "python3", "-", self.share / "results/one"],
+            input=(ROLE / "files/share_open.py").read_text(),
+            env={"PATH": os.defpath, "SUDO_UID": str(SENDER)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )  # fmt: skip
+
     def answer(self, action: str, **told: Any) -> dict[str, Any]:
         """Return the answer of a run that must succeed."""
         done = self.ask(action, **told)

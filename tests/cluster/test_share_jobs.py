@@ -78,7 +78,7 @@ def test_the_places_of_a_job(place: Place) -> None:
 def test_a_share_of_an_earlier_release_is_refused(place: Place) -> None:
     os.chown(place.share, OWNER, OWNER)
 
-    for action, told in (("places", {}), ("look", INPUT), ("take", INPUT), ("open", {})):
+    for action, told in (("places", {}), ("look", INPUT), ("take", INPUT)):
         refusal = place.refusal(action, **told)
         assert refusal == f"{place.share} does not belong to root alone, as an earlier release left it: run site.yml"
 
@@ -275,7 +275,8 @@ def test_a_result_is_open_to_who_fetches_it_and_to_nobody_else(place: Place) -> 
     folder = result(place)
     assert acting(SENDER, "cat result.csv", cwd=folder).returncode
 
-    assert place.answer("open") == {"user": SENDER}
+    done = place.open()
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{SENDER}\n", "")
 
     script = f"cat {folder}/result.csv {folder}/parts/b; ls {folder}"
     assert acting(SENDER, script, cwd=place.share).stdout == b"a\nb\nlink\nparts\npipe\nresult.csv\n"
@@ -294,7 +295,7 @@ def test_a_race_while_a_result_is_opened(place: Place) -> None:
 
     with going_on(swaps, folder):
         for _ in range(ROUNDS):
-            done = place.ask("open")
+            done = place.open()
             assert done.returncode == 0 or done.stderr.count("\n") == 1, done.stderr
             assert place.untouched()
             assert acting(SENDER, f"cat {place.canary}", cwd=place.share).returncode

@@ -66,10 +66,11 @@ def attack(ids: str) -> str:
     tries = [template.format(name=name) for template in TRIES for name in OF_ROOT]
     lines = [f"({words}) 2>/dev/null && echo 'got: {words}'" for words in tries]
     for words in FILE_TRIES:
-        lines += [f"for file in {' '.join(FILES)}; do ({words}) 2>/dev/null && echo 'got: {words}' $file; done"]
-    script = "\n".join(
-        [f"cd {SHARE} || exit 1", *lines, "touch from-$(id -u) 2>/dev/null && echo 'got: a file'", "true"]
-    )
+        # A pattern without a match is no file.
+        attempt = f"[ -e $file ] && ({words}) 2>/dev/null && echo 'got: {words}' $file"
+        lines.append(f"for file in {' '.join(FILES)}; do {attempt}; done")
+    lines.append("touch from-$(id -u) 2>/dev/null && echo 'got: a file'")
+    script = "\n".join([f"cd {SHARE} || exit 1", *lines, "true"])
     return f"setpriv --reuid={user} --regid={group} --clear-groups sh <<'END'\n{script}\nEND\n"
 
 

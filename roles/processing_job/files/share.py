@@ -8,7 +8,6 @@ places: job, input (a path on the share, or null), sent (the name of the input i
 look: target (FOLDER/NAME), state. Reports whether a file is there.
 take: target, arrives, job, built, sha256, and state and lock; of an image also layers and size. Takes over a file that
     has arrived as exchange/USER/ARRIVES, or that a board has built as jobs/JOB/ARRIVES.
-open: job. Lets the user who has called sudo read the job's result.
 
 The share's folder, and all in it but the folders of single jobs, belong to root (role nfs_server): nobody else changes
 a name there. In the folders of jobs every file is opened as their owner, without following a link. docs/security.md
@@ -24,7 +23,6 @@ import json
 import os
 import shutil
 import stat
-import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -334,49 +332,7 @@ def digest(source: int, target: int | None = None, limit: int | None = None) -> 
     return found.hexdigest()
 
 
-# -- open --------------------------------------------------------------------------------------------------------------
-
-
-def access_list(user: int, *, folder: bool) -> bytes:
-    """Return a POSIX access list: all for the owner, to read for a user, nothing for anybody else."""
-    full, read = (7, 5) if folder else (6, 4)
-    anybody = 0xFFFFFFFF
-    entries = ((0x01, full, anybody), (0x02, read, user), (0x04, 0, anybody), (0x10, read, anybody), (0x20, 0, anybody))
-    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
-
-
-def let_read(folder: int, user: int) -> None:
-    """Let a user read an open folder and all files below it. What is no regular file stays as it is."""
-    os.setxattr(folder, "system.posix_acl_access", access_list(user, folder=True))
-    for name in os.listdir(folder):
-        found = status(name, folder)
-        if found and stat.S_ISDIR(found.st_mode):
-            with opened(name, FOLDER, folder) as below:
-                let_read(below, user)
-        elif found and stat.S_ISREG(found.st_mode):
-            with opened(name, FILE, folder) as handle:
-                os.setxattr(handle, "system.posix_acl_access", access_list(user, folder=False))
-
-
-def open_result(told: Told) -> Told:
-    """Let the user who has called sudo read the job's result, and nobody else."""
-    _, user, _ = sender()
-    if user in (0, told["owner"]):
-        return {"user": user}
-    with (
-        of_root(told["share"]) as root,
-        of_root("results", root) as results,
-        of_job(told["job"], results, told["owner"]) as folder,
-        acting_as(told["owner"]),
-    ):
-        try:
-            let_read(folder, user)
-        except OSError as error:
-            raise ShareError(f"user id {user} cannot be allowed to read the result: {error}") from None
-    return {"user": user}
-
-
-ACTIONS = {"places": places, "look": look, "take": take, "open": open_result}
+ACTIONS = {"places": places, "look": look, "take": take}
 
 
 def main(action: str, arguments: str) -> None:
