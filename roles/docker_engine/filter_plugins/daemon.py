@@ -114,7 +114,7 @@ def daemon_restored(text: str, record: Settings) -> str:
     left = _foreign(text, record)
     if left == parse(original):
         return original
-    return render(left)
+    return text if left == parse(text) else render(left)
 
 
 class FilterModule:
