@@ -21,7 +21,7 @@ description:
 """
 
 CLONE = Path(__file__).resolve().parents[2]
-#: The facts by which the role processing_job tells what it works on.
+#: Facts of the role processing_job: the job's name, and the directory in which its own one is.
 JOB, PLACE = "__processing_job_id", "__processing_job_place"
 
 
@@ -49,7 +49,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
 
     def _at_exit(self) -> None:
         if self._job and os.getpid() == self._process:
-            self._display.display(last_line(self._job, Path(self._place)), color=constants.COLOR_ERROR, stderr=True)
+            self._display.display(last_line(self._job, Path(self._place, self._job)), color=constants.COLOR_ERROR, stderr=True)
 
 
 def last_line(job: str, place: Path) -> str:
