@@ -21,7 +21,7 @@ description:
 """
 
 CLONE = Path(__file__).resolve().parents[2]
-#: Facts of the role processing_job: the job's name, and the directory in which its own one is.
+#: Facts of the role processing_job: the job's name, and the parent of its directory (empty for a job on boards).
 JOB, PLACE = "__processing_job_id", "__processing_job_place"
 
 
@@ -49,16 +49,17 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
 
     def _at_exit(self) -> None:
         if self._job and os.getpid() == self._process:
-            self._display.display(last_line(self._job, Path(self._place, self._job)), color=constants.COLOR_ERROR, stderr=True)
+            line = last_line(self._job, Path(self._place, self._job) if self._place else None)
+            self._display.display(line, color=constants.COLOR_ERROR, stderr=True)
 
 
-def last_line(job: str, place: Path) -> str:
-    """Return the line. place: the job's directory, which is on this machine or on the share of the boards."""
+def last_line(job: str, place: Path | None) -> str:
+    """Return the line. place: the job's directory on this machine, None for a job on boards."""
     ways = (
         f"Resume: {command('run_job.yml')} -e job_id={job}   "
         f"Give up: {command('playbooks/jobs.yml')} -e action=remove -e job_id={job}"
     )
-    if not place.parent.is_dir():
+    if place is None:
         return f"Stopped. What the boards have done of job {job} is kept, and containers that run go on. {ways}"
     try:
         chunks = len(json.loads((place / "manifest.json").read_text())["chunks"])
