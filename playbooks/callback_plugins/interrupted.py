@@ -41,7 +41,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
     def v2_runner_on_ok(self, result: Any) -> None:
         """Note which job the run is about."""
         facts = result.result.get("ansible_facts") or {}
-        self._job, self._place = str(facts.get(JOB, self._job)), str(facts.get(PLACE, self._place))
+        if PLACE in facts:  # not when jobs.yml only looks at a job
+            self._job, self._place = str(facts[JOB]), str(facts[PLACE])
 
     def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002 - Ansible's signature
         """Note that the run came to its end."""
