@@ -21,7 +21,7 @@ description:
 """
 
 CLONE = Path(__file__).resolve().parents[2]
-#: The facts by which the role processing_job tells what it works on.
+#: Facts of the role processing_job: the job's name, and the parent of its directory (empty for a job on boards).
 JOB, PLACE = "__processing_job_id", "__processing_job_place"
 
 
@@ -41,7 +41,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
     def v2_runner_on_ok(self, result: Any) -> None:
         """Note which job the run is about."""
         facts = result.result.get("ansible_facts") or {}
-        self._job, self._place = str(facts.get(JOB, self._job)), str(facts.get(PLACE, self._place))
+        if PLACE in facts:  # not when jobs.yml only looks at a job
+            self._job, self._place = str(facts[JOB]), str(facts[PLACE])
 
     def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002 - Ansible's signature
         """Note that the run came to its end."""
@@ -49,16 +50,17 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
 
     def _at_exit(self) -> None:
         if self._job and os.getpid() == self._process:
-            self._display.display(last_line(self._job, Path(self._place)), color=constants.COLOR_ERROR, stderr=True)
+            line = last_line(self._job, Path(self._place, self._job) if self._place else None)
+            self._display.display(line, color=constants.COLOR_ERROR, stderr=True)
 
 
-def last_line(job: str, place: Path) -> str:
-    """Return the line. place: the job's directory, which is on this machine or on the share of the boards."""
+def last_line(job: str, place: Path | None) -> str:
+    """Return the line. place: the job's directory on this machine, None for a job on boards."""
     ways = (
         f"Resume: {command('run_job.yml')} -e job_id={job}   "
         f"Give up: {command('playbooks/jobs.yml')} -e action=remove -e job_id={job}"
     )
-    if not place.parent.is_dir():
+    if place is None:
         return f"Stopped. What the boards have done of job {job} is kept, and containers that run go on. {ways}"
     try:
         chunks = len(json.loads((place / "manifest.json").read_text())["chunks"])

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.ansible.conftest import ANSIBLE_PLAYBOOK
+from tests.cluster.plugins import load
+from tests.helpers import ROOT
 
 if TYPE_CHECKING:
     from tests.ansible.conftest import Clone
 
-SAMPLE = Path(__file__).resolve().parents[2] / "files/samples/flights.csv"
+SAMPLE = ROOT / "files/samples/flights.csv"
 # The first chunk ends; the second waits until the test has seen that.
 WAITING = """
 import pathlib, time
@@ -55,3 +57,13 @@ def test_it_ends_with_one_line(clone: Clone, tmp_path: Path) -> None:
     )
     assert "TASK [processing_job : Process the chunks]" in output  # printed while it runs
     # Nothing goes on in the background: the output, which it would hold open, has ended.
+
+
+def test_the_line_is_right_before_the_split_and_on_boards(tmp_path: Path) -> None:
+    last_line = load(ROOT / "playbooks/callback_plugins/interrupted.py").last_line
+
+    # The directory of all jobs is made by the first one.
+    assert last_line("j", tmp_path / "jobs/j").startswith(
+        "Stopped before the input of job j was split: nothing is done."
+    )
+    assert "What the boards have done of job j is kept, and containers that run go on. Resume: " in last_line("j", None)

@@ -49,6 +49,7 @@ def test_a_log_has_every_line_at_once(tmp_path: Path) -> None:
     assert code == 0, "".join(lines)
 
 
+COMMAND = "the command ended with exit code 3\nwhat it wrote\n"
 INTERPRETER = f"ansible_python_interpreter={sys.executable}"
 FAILURES = [
     {
@@ -93,10 +94,7 @@ def test_every_error_is_printed_once_at_the_end(tmp_path: Path) -> None:
     assert sorted(errors.split("ERROR ")) == [
         "",
         "on a, b: two lines\nof text\n",
-        (
-            "on c: the command ended with exit code 3\nwhat it wrote\n"
-            "in the task: Run a command (add -v for all that it returned)\n"
-        ),
+        f"on c: {COMMAND}in the task: Run a command (add -v for all that it returned)\n",
     ]
     # No message stands among the tasks as well, and no excerpt of the playbook; where a task failed is seen.
     for text in ("two lines", "what it wrote", "not shown", "Origin:", "ansible.builtin"):
@@ -110,4 +108,4 @@ def test_details_are_printed_with_v(tmp_path: Path) -> None:
     output, errors = failing(tmp_path, "-v")
 
     assert "rc: 3" in output
-    assert errors.count("ERROR on c: the command ended with exit code 3\nwhat it wrote\n") == 1
+    assert errors.count(f"ERROR on c: {COMMAND}") == 1

@@ -1,0 +1,73 @@
+"""The filters that decide what a user reads: paths, sizes, and what to do after a failure."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.cluster.plugins import ROLE, load
+
+FILTERS = load(ROLE / "filter_plugins/processing_job.py")
+FAILURE: dict[str, Any] = {
+    "job": "j",
+    "place": "/nowhere",
+    "command": "ansible-playbook run_job.yml -e job_id=j",
+    "begun": True,
+    "chunk": True,
+    "on_error": "fail",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "c").symlink_to("a/b")
+    (tmp_path / "a/b/up").symlink_to("../..")
+    return tmp_path
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(parts=st.lists(st.sampled_from(["a", "b", "c", "up", "..", ".", ""]), max_size=8))
+def test_a_plain_path_names_the_same_directory(tree: Path, parts: list[str]) -> None:
+    path = f"{tree}/{'/'.join(parts)}"
+
+    plain = FILTERS.processing_job_path(path)
+
+    assert not {"..", "."} & {*plain.split("/")}
+    assert "//" not in plain
+    assert os.path.realpath(plain) == os.path.realpath(path)
+
+
+def test_a_link_keeps_its_name(tree: Path) -> None:
+    assert FILTERS.processing_job_path(f"{tree}/./c//x.csv") == f"{tree}/c/x.csv"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 bytes"), (1500, "1.5 KB"), (371_900_000, "372 MB"), (10**9, "1.0 GB"), (10**10, "10 GB")]
+)
+def test_a_size_has_two_or_three_digits(size: int, text: str) -> None:
+    assert FILTERS.processing_job_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("message", "change", "remedy"),
+    [
+        ("no column x", {}, "new job (without job_id).\nIf only some records are bad, set them aside:"),
+        ("no column x", {"on_error": "quarantine"}, "run a new job (without job_id)."),
+        ("was killed", {"chunk": False}, "Resume when the cause is gone: ansible-playbook run_job.yml -e job_id=j"),
+        ("the input is empty", {"begun": False}, ""),
+        ("no space left: run again with the same job_id", {"begun": False}, "The job_id is j."),
+        ("was made for another input: leave out job_id to start a new job.", {"chunk": False}, ""),
+    ],
+)
+def test_what_to_do_follows_from_the_kind_of_failure(message: str, change: dict[str, Any], remedy: str) -> None:
+    found = FILTERS.processing_job_remedy(message, FAILURE | change)
+
+    assert remedy in found
+    assert bool(found) == bool(remedy)
+    assert ("Resume" in found) == (change.get("chunk") is False and bool(remedy))
