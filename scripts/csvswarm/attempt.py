@@ -11,15 +11,16 @@ from typing import Any
 
 from .chunk_reader import ChunkReader
 from .chunks import Chunk
+from .culprits import culprits, short
 from .dialect import CANONICAL
-from .errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming, printable, shown
+from .errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming, printable
 from .group_sums import Groups
 from .job import Job
 from .manifest import Manifest
 from .processor import Context, Processor
 from .reader import Reader
 from .receipt import Receipt
-from .rows import Rejected, Rows, joined, sliced, tail, text_of
+from .rows import Rejected, Rows, joined, sliced, tail, text_of, without
 from .schema import Schema
 from .sinks import CombinedOutput, KeyedOutput, Output, RowsOutput, described
 from .text import text_rows
@@ -205,13 +206,39 @@ class Attempt:
                 ) from error
             if not len(rows):
                 return  # all of its records are set aside already
-            if len(rows) < 2:
-                self._rejected.append(Rejected(records[0], "", _short(error), text_of(rows)))
+            bad = self._culprits(rows)
+            if len(bad) == len(rows):
                 return
-            middle = len(rows) // 2
+            if bad:
+                self._call(output, without(rows, bad), None, records)
+                return
+            middle = len(rows) // 2  # they fail only together
             numbers = rows.numbers
             self._call(output, sliced(rows, 0, middle), None, (int(numbers[0]), int(numbers[middle - 1])))
             self._call(output, sliced(rows, middle, len(rows)), None, (int(numbers[middle]), int(numbers[-1])))
+
+    def _culprits(self, rows: Rows) -> list[int]:
+        """Set aside the rows that the processor fails on alone; return their places."""
+        call, context = self._processor.call, self._context
+        if self._processor.wants_rows:
+
+            def run(start: int, stop: int) -> object:
+                return self._result(sliced(rows, start, stop), None)
+        else:
+            from .frame import to_frame
+
+            frame = to_frame(rows, self._schema)  # once: it takes longer than most processors
+
+            def run(start: int, stop: int) -> object:
+                context.first_record = int(rows.numbers[start])
+                return call("process", frame.iloc[start:stop].copy(), context)
+
+        found = culprits(run, len(rows))
+        self._rejected += [
+            Rejected(int(rows.numbers[place]), "", short(error), text_of(sliced(rows, place, place + 1)))
+            for place, error in found
+        ]
+        return [place for place, _ in found]
 
     def _result(self, rows: Rows, before: Rows | None) -> Any:
         context = self._context
@@ -278,10 +305,3 @@ class Attempt:
             return {"status": "error", "message": self._told(error)}
         observed = {column: "+".join(sorted(names)) for column, names in kinds.items()}
         return {"status": "misfit", "observed": observed, "missing": sorted(missing)}
-
-
-def _short(error: ProcessorError) -> str:
-    """Return in short why a processor failed: what it raised, and the place in its file."""
-    first, *places = str(error).split("\n")
-    where = f" ({places[-1].strip().partition(': ')[0]})" if places else ""
-    return printable(shown(first) + where)

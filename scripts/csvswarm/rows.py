@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .lean import pa
 from .quick import Block, Numbers
-from .records import NOWHERE, Positions
+from .records import NOWHERE, Positions, starts_of
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,25 @@ def sliced(rows: Rows, start: int, stop: int) -> Rows:
         return rows.toggles[(rows.toggles >= base) & (rows.toggles < end)] - base
 
     return Rows(table, rows.numbers[start:stop], rows.data[base:end], rows.ends[start:stop] - base, toggles)
+
+
+def without(rows: Rows, places: Sequence[int]) -> Rows:
+    """Return all rows but those at `places`."""
+    keep = np.ones(len(rows), dtype=bool)
+    keep[list(places)] = False
+    table, numbers = rows.table.filter(pa.array(keep)), rows.numbers[keep]
+    if not rows.data:
+        return Rows(table, numbers)
+    starts, sizes = starts_of(rows.ends), np.diff(rows.ends, prepend=-1)
+    data = b"".join([rows.data[start : end + 1] for start, end in zip(starts[keep], rows.ends[keep], strict=True)])
+    moved = np.cumsum(np.where(keep, 0, sizes))  # how far what is kept moves to the front
+
+    def toggles() -> Positions:
+        of = np.searchsorted(rows.ends, rows.toggles)
+        kept: Positions = (rows.toggles - moved[of])[keep[of]]
+        return kept
+
+    return Rows(table, numbers, data, np.cumsum(sizes[keep]) - 1, toggles)
 
 
 def text_of(rows: Rows) -> str:

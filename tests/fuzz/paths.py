@@ -199,7 +199,7 @@ def main() -> int:
                 print(f"paths: FAILED with --seed {arguments.seed + done} --cases 1: {case}", flush=True)
                 raise
             done += 1
-            if not done % 10_000:
+            if not done % 1000:
                 print(f"#{done}\t{time.monotonic() - began:.0f} s", flush=True)
     print(f"Done {done} runs in {time.monotonic() - began:.0f} s")
     return 0

@@ -1,0 +1,69 @@
+"""Rows that a processor fails on are found by halving: all of them, no other, in few calls for each."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyarrow as pa
+from csvswarm.culprits import culprits
+from csvswarm.errors import ProcessorError
+from csvswarm.rows import Rows, sliced, without
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=300).filter(any))
+def test_all_of_them_in_few_calls(is_bad: list[bool]) -> None:
+    calls = 0
+
+    def run(start: int, stop: int) -> None:
+        nonlocal calls
+        calls += 1
+        if any(is_bad[start:stop]):
+            raise ProcessorError(f"{start} {stop}")
+
+    found = culprits(run, len(is_bad))
+
+    assert [place for place, _ in found] == [place for place, bad in enumerate(is_bad) if bad]
+    assert [str(error) for _, error in found] == [f"{place} {place + 1}" for place, _ in found]
+    assert calls <= len(found) * (2 * math.log2(len(is_bad)) + 2)
+
+
+def test_rows_that_fail_only_together() -> None:
+    def run(start: int, stop: int) -> None:
+        if stop - start > 3:
+            raise ProcessorError("too many")
+
+    assert culprits(run, 16) == []
+
+
+@given(st.lists(st.sampled_from(["a", '"b"', '"c""\n"', "", "dd"]), min_size=1, max_size=12), st.data())
+def test_rows_without_some_are_the_others(fields: list[str], data: st.DataObject) -> None:
+    records = [f"{field},1\n".encode() for field in fields]
+    text = b"".join(records)
+    ends = np.cumsum([len(record) for record in records]) - 1
+    quoted = [place for place, record in enumerate(records) if record.startswith(b'"')]
+    edges = [at for place in quoted for at in (ends[place] - len(records[place]) + 1, ends[place] - 3)]
+    rows = Rows(
+        pa.table({"x": pa.array(range(len(records)))}),
+        np.arange(1, len(records) + 1),
+        text,
+        ends,
+        lambda: np.array(edges, np.int64),
+    )
+    gone = data.draw(st.sets(st.integers(0, len(records) - 1), max_size=len(records)))
+
+    left = without(rows, sorted(gone))
+
+    kept = [place for place in range(len(records)) if place not in gone]
+    assert left.data == b"".join(records[place] for place in kept)
+    assert left.table.column("x").to_pylist() == kept
+    assert left.numbers.tolist() == [place + 1 for place in kept]
+    for row, place in enumerate(kept):
+        one, alone = sliced(left, row, row + 1), sliced(rows, place, place + 1)
+        assert (one.data, one.ends.tolist(), one.toggles.tolist()) == (
+            alone.data,
+            alone.ends.tolist(),
+            alone.toggles.tolist(),
+        )
