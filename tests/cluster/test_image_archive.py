@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,33 @@ def test_an_archive_that_ends_early_is_none(tmp_path: Path) -> None:
 
     with pytest.raises((EOFError, tarfile.TarError)):
         archive.layers(tmp_path / "part.tar.gz")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another user")
+@pytest.mark.parametrize("trap", ["nothing", "link", "pipe", "file of root's"])
+def test_a_copy_has_no_more_rights_than_its_owner(trap: str) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory)
+        place.chmod(0o755)
+        (place / "archive").write_bytes(b"image")
+        (place / "canary").write_text("root's own")
+        job = place / "job"
+        job.mkdir(0o700)
+        os.chown(job, 8765, 8765)
+        target = job / ".image"
+        if trap == "link":
+            target.symlink_to(place / "canary")
+        elif trap == "pipe":
+            os.mkfifo(target)
+        elif trap == "file of root's":
+            target.write_text("in the way")
+
+        archive.copy_as(8765, place / "archive", target)
+
+        found = target.lstat()
+        assert (target.read_bytes(), found.st_uid, found.st_mode & 0o7777) == (b"image", 8765, 0o600)
+        assert (place / "canary").read_text() == "root's own"
+        assert (os.geteuid(), os.getegid()) == (0, 0)
+        # Where the owner may not write, neither may the copy.
+        with pytest.raises(PermissionError):
+            archive.copy_as(8765, place / "archive", place / "canary")

@@ -32,7 +32,7 @@ def test_a_share_that_may_not_be_written_to(lab: Lab, begin: Begin, answers: Ans
     job.wait_for_all(2)
 
     clients = lab.server.sh("exportfs -s | sed 's/^[^ ]* *//; s/(.*//'").split()
-    options = "ro,sync,root_squash,no_subtree_check,sec=sys"
+    options = "ro,sync,all_squash,anonuid=8765,anongid=8765,no_subtree_check,sec=sys"
     lab.server.sh("\n".join(f"exportfs -i -o {options} {client}:{SHARE}" for client in clients))
     job.let_go("all")
     run = job.end()
