@@ -3,8 +3,8 @@
     python tools/role_readme.py roles/board     # writes roles/board/README.md
     python tools/role_readme.py --check roles/* # reports which READMEs are out of date
 
-With --check, roles without a README are passed over. For roles/processing_job, the table of a job's variables in the
-README.md of the repository is written or checked as well.
+With --check, roles without a README are passed over. For roles/processing_job, the table in docs/job-variables.md is
+written or checked as well.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def readme(role: Path) -> str:
 
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Around the table of a job's variables in README.md.
+JOB_VARIABLES = ROOT / "docs/job-variables.md"
+#: Around the table in docs/job-variables.md.
 BEGIN, END = "<!-- made by tools/role_readme.py -->\n", "<!-- end -->\n"
 #: Defaults that a user would not read as YAML.
 DEFAULTS = {"input": "required", "output": "`results/JOB_ID`", "job_id": "from the time", "quotechar": '`"`',
@@ -77,14 +78,15 @@ DEFAULTS = {"input": "required", "output": "`results/JOB_ID`", "job_id": "from t
 
 
 def job_variables(role: Path) -> str:
-    """Return the README.md of the repository with the table of the variables that playbooks/run_job.yml passes on."""
+    """Return docs/job-variables.md with the table of the variables that playbooks/run_job.yml passes on."""
     options = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
-    names = re.findall(r'(processing_job_\w+): "\{\{ (\w+) \| default', (ROOT / "playbooks/run_job.yml").read_text())
+    passed_on = re.compile(r"""(processing_job_\w+): "\{\{ lookup\('processing_job_given', '(\w+)'""")
+    names = passed_on.findall((ROOT / "playbooks/run_job.yml").read_text())
     rows = ["| variable | meaning | default |", "| --- | --- | --- |"]
     for full, name in names:
         meaning = " ".join(sentences(options[full]["description"]))
         rows.append(f"| `{name}` | {meaning} | {DEFAULTS.get(name, shown(options[full]['default']))} |")
-    before, _, rest = (ROOT / "README.md").read_text().partition(BEGIN)
+    before, _, rest = JOB_VARIABLES.read_text().partition(BEGIN)
     return before + BEGIN + "\n".join(rows) + "\n" + END + rest.partition(END)[2]
 
 
@@ -98,7 +100,7 @@ def main() -> int:
     for role in arguments.roles:
         files = {role / "README.md": readme(role)}
         if role.name == "processing_job":
-            files[ROOT / "README.md"] = job_variables(role)
+            files[JOB_VARIABLES] = job_variables(role)
         for file, text in files.items():
             if not arguments.check:
                 file.write_text(text)

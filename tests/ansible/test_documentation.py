@@ -51,8 +51,8 @@ def test_the_playbook_repeats_the_role_s_defaults() -> None:
     assert defaults.keys() - {name for name, _ in variables.values()} == {"processing_job_directory"}
 
 
-def test_the_readme_lists_the_playbook_s_variables() -> None:
-    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_the_documentation_lists_the_playbook_s_variables() -> None:
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", (ROOT / "docs/job-variables.md").read_text(), re.MULTILINE)
     listed = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
 
     assert sorted(listed) == sorted(playbook_variables())

@@ -1,0 +1,13 @@
+"""A hook of MkDocs: links from docs/ to the rest of the repository become plain text, for the site holds docs/ alone."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?:files|roles|scripts|molecule|requirements|README)[^)]*\)")
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Return a page without its links to files outside docs/."""
+    return OUTSIDE.sub(r"\1", markdown)
