@@ -1,4 +1,4 @@
-"""A hook of MkDocs: links from docs/ to the rest of the repository become plain text, for the site holds docs/ alone."""
+"""A hook of MkDocs: links from docs/ to files outside of it become plain text, for the site holds docs/ alone."""
 
 from __future__ import annotations
 
