@@ -75,7 +75,7 @@ lab: setup-dev  ## make virtual boards in Docker and the cluster on them
 lab-down: setup-dev  ## remove the virtual boards
 	@tools/lab down
 
-molecule: setup-dev  ## prove site.yml on virtual boards (S=apart, S=faults: another scenario)
+molecule: setup-dev  ## prove site.yml on virtual boards (S=separate_roles, S=fault_injection: another scenario)
 	@tools/molecule_test.sh $(S)
 
 ##### checks and tests
@@ -92,7 +92,7 @@ test: lint docs  ## run every check and every test, on virtual boards too
 CHANGED = $(shell git diff --name-only --diff-filter=d HEAD -- '*.py'; git ls-files --others --exclude-standard -- '*.py')
 
 .PHONY: quick
-quick: setup-dev  ## lint changed Python files, run one test file (T=tests/data_plane/test_exact.py)
+quick: setup-dev  ## lint changed Python files, run one test file (T=tests/unit/arithmetic/test_exact_sum.py)
 	$(if $(CHANGED),ruff check $(CHANGED))
 	$(if $(CHANGED),ruff format --check $(CHANGED))
 	$(if $(T),python -m pytest --numprocesses=0 -q $(T))
@@ -109,6 +109,7 @@ lint-python: setup-dev
 	ruff check $(PYTHON_CODE)
 	ruff format --check $(PYTHON_CODE)
 	mypy $(PYTHON_CODE)
+	PYTHONPATH=scripts lint-imports --no-cache
 
 .PHONY: lint-ansible
 lint-ansible: setup-dev
@@ -130,7 +131,7 @@ chaos: setup-dev  ## a thousand random schedules of faults in the scripts (SEED=
 	@tools/fault_tools.sh
 	@rm -f $(FAULT_LOG)
 	CSVSWARM_FAULT_SEEDS=$(SEED) CSVSWARM_FAULT_ATTACK=$(ATTACK) CSVSWARM_FAULT_LOG=$(FAULT_LOG) python -m pytest tests/faults -q
-	@python -m tests.faults.told $(FAULT_LOG)
+	@python -m tests.faults.summarize $(FAULT_LOG)
 
 fuzz: setup-fuzz  ## a million cases for the splitter, the reader and expressions (CASES=10000: fewer; FROM=2: others)
 	@.venv-fuzz/bin/python -m tests.fuzz --cases $(CASES) --seed $(or $(FROM),1)

@@ -5,11 +5,11 @@ import argparse
 from pathlib import Path
 
 from csvswarm import cli
-from csvswarm.collect import collect
-from csvswarm.job import Job
-from csvswarm.landing import land
-from csvswarm.output_directory import check_output
-from csvswarm.permissions import PRIVATE, permissions_of
+from csvswarm.collect.deliver import land
+from csvswarm.collect.run import collect
+from csvswarm.job.directory import Job
+from csvswarm.job.output_directory import check_output
+from csvswarm.job.permissions import PRIVATE, permissions_of
 
 EPILOG = """\
 example:

@@ -4,10 +4,11 @@
 import argparse
 from pathlib import Path
 
-from csvswarm import cli, machine
-from csvswarm.job import Job
-from csvswarm.output_directory import check_output
-from csvswarm.split import Request, split
+from csvswarm import cli
+from csvswarm.job.directory import Job
+from csvswarm.job.output_directory import check_output
+from csvswarm.runtime import resources
+from csvswarm.split.run import Request, split
 
 EPILOG = """\
 example:
@@ -50,8 +51,8 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         input=arguments.input,
         processor=arguments.processor,
         options=cli.json_value("options", arguments.options, dict),
-        chunks=machine.number("chunks", arguments.chunks),
-        workers=machine.number("workers", arguments.workers),
+        chunks=resources.number("chunks", arguments.chunks),
+        workers=resources.number("workers", arguments.workers),
         on_error=arguments.on_error,
         mode=arguments.mode,
         delimiter=arguments.delimiter or None,

@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 
-from csvswarm import cli, machine
-from csvswarm.attempt_log import attempt_log
-from csvswarm.durable_files import new_token
+from csvswarm import cli
 from csvswarm.errors import printable
-from csvswarm.job import Job
-from csvswarm.process import process_all, process_one
-from csvswarm.rounds import read_round
+from csvswarm.job.directory import Job
+from csvswarm.job.durable_files import new_token
+from csvswarm.job.round import read_round
+from csvswarm.process.attempt_log import attempt_log
+from csvswarm.process.run import process_all, process_one
+from csvswarm.runtime import resources
 
 EPILOG = """\
 examples:
@@ -67,7 +68,7 @@ def _in_container(job: Job, arguments: argparse.Namespace) -> int:
 
 def _process(job: Job, arguments: argparse.Namespace, chunk: int | None) -> tuple[dict[str, object], str]:
     if chunk is None:
-        processed = process_all(job, machine.number("workers", arguments.workers))
+        processed = process_all(job, resources.number("workers", arguments.workers))
         return processed.to_json(), f"processed {processed.chunks_run} chunks with {processed.workers} workers"
     receipt = process_one(job, chunk, arguments.attempt)
     told = f"chunk {receipt.chunk}: {receipt.status} {receipt.message}".rstrip()

@@ -36,7 +36,7 @@ code=$?
 kill "$watching" 2>/dev/null
 
 echo
-# Written by molecule/resources/callback_plugins/phase_times.py: phase, seconds, changes.
+# Written by molecule/shared/callback_plugins/phase_times.py: phase, seconds, changes.
 [ ! -e "$times" ] || awk -F , '
     BEGIN { printf "%-25s %7s  %7s\n", "phase", "seconds", "changed" }
     { printf "%-25s %7d  %7d\n", $1, $2, $3; total += $2 }

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import OptionError
-from csvswarm.group_figures import GroupFigures, StateRows
-from csvswarm.group_state import (
+from csvswarm.groupby.group_metrics import GroupFigures, StateRows
+from csvswarm.groupby.group_table import (
     COUNT,
     FIRST,
     LARGEST,
@@ -28,13 +28,13 @@ from csvswarm.group_state import (
     key_names,
     present,
 )
-from csvswarm.group_sums import Groups, measured
-from csvswarm.lean import np, pa
-from csvswarm.processor import Context
-from csvswarm.schema import ARROW
+from csvswarm.groupby.group_totals import Groups, measured
+from csvswarm.processor_api.context import Context
+from csvswarm.runtime.lazy_imports import np, pa
+from csvswarm.types.schema import ARROW
 
 if TYPE_CHECKING:
-    from csvswarm.rows import Rows
+    from csvswarm.reading.rows import Rows
 
 OPTIONS = {
     "group_by": {

@@ -14,13 +14,13 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from csvswarm import exact
+from csvswarm.arithmetic import exact_sum
+from csvswarm.arithmetic.rolling_variance import rolling_variances
+from csvswarm.arithmetic.sort_keys import keys_of, value_of, values_of
 from csvswarm.errors import OptionError
-from csvswarm.lean import pa
-from csvswarm.processor import Context
-from csvswarm.rolling import rolling_variances
-from csvswarm.rows import Rows
-from csvswarm.sortable import keys_of, value_of, values_of
+from csvswarm.processor_api.context import Context
+from csvswarm.reading.rows import Rows
+from csvswarm.runtime.lazy_imports import pa
 
 OPTIONS = {
     "columns": {"type": "list", "elements": "str", "description": "numeric columns to look at; all when left out"},
@@ -98,10 +98,10 @@ def process(rows: Rows, context: Context) -> pa.Table:
         own = own[~np.isnan(own)] if own.dtype == np.float64 else own
         total = len(column) - context.overlap
         parts.append((slot + COUNTS, np.array([PRESENT, MISSING]), np.array([len(own), total - len(own)])))
-        parts.append((slot + SUM, *_levels(exact.add_up(own))))
+        parts.append((slot + SUM, *_levels(exact_sum.add_up(own))))
         floats = column.to_numpy().astype(np.float64, copy=False)
         variances = rolling_variances(floats, context.options["window"])
-        parts.append((slot + ROLLING, *_levels(exact.add_up(variances[~np.isnan(variances)]))))
+        parts.append((slot + ROLLING, *_levels(exact_sum.add_up(variances[~np.isnan(variances)]))))
         parts.append((slot + VALUES, *np.unique(keys_of(own), return_counts=True)))
     slots = [np.full(len(keys), slot, np.int32) for slot, keys, _ in parts]
     return _table(_joined(slots, np.int32), _joined([k for _, k, _ in parts]), _joined([n for _, _, n in parts]))
@@ -148,7 +148,7 @@ class Figures:
         self._last: int | None = None
         self._mode: tuple[int, int] = (0, 0)  # (count, key)
         self._ranked: dict[int, int] = {}  # rank -> key
-        self._moments: list[exact.Levels] = [{}, {}, {}]
+        self._moments: list[exact_sum.Levels] = [{}, {}, {}]
 
     def add(self, kind: int, keys: Array, n: Array) -> None:
         """Take rows of one slot, in order."""
@@ -166,7 +166,7 @@ class Figures:
     def _add_values(self, keys: Array, n: Array) -> None:
         if self._first is None:
             self._first = int(keys[0])
-            total = exact.total(self._sums)
+            total = exact_sum.total(self._sums)
             self._mean = total / self._count if isinstance(total, Fraction) else total
         self._last = int(keys[-1])
         top = int(n.argmax())
@@ -184,12 +184,12 @@ class Figures:
                 with np.errstate(over="ignore", invalid="ignore"):
                     power = power * distance
                     terms = power * n
-                exact.merge(levels, exact.add_up(terms[~np.isnan(terms)]))
+                exact_sum.merge(levels, exact_sum.add_up(terms[~np.isnan(terms)]))
 
     def _origin(self, mean: Fraction) -> Fraction:
         """Return what distances are taken from: the mean as far as floats can tell it."""
         if not self._is_integer:
-            return Fraction(exact.rounded(mean))
+            return Fraction(exact_sum.rounded(mean))
         whole = math.floor(mean)
         return whole + Fraction(float(mean - whole))
 
@@ -197,7 +197,7 @@ class Figures:
         """Return value - mean, rounded once or twice; value by value, so that no grouping shows."""
         if not self._is_integer:
             with np.errstate(over="ignore"):
-                return values_of(keys, False) - exact.rounded(mean)
+                return values_of(keys, False) - exact_sum.rounded(mean)
         whole = math.floor(mean)
         high = (keys >> 32) - (whole >> 32)
         low = (keys & 0xFFFFFFFF) - (whole & 0xFFFFFFFF)
@@ -216,16 +216,16 @@ class Figures:
         if math.isinf(low) or math.isinf(high):
             # as numpy, which starts from the nearer one: undefined where infinities meet
             return high - (high - low) * float(1 - share) if share >= 0.5 else low + (high - low) * float(share)
-        return exact.rounded(Fraction(low) + (Fraction(high) - Fraction(low)) * share)
+        return exact_sum.rounded(Fraction(low) + (Fraction(high) - Fraction(low)) * share)
 
     def texts(self) -> list[str | None]:
         """Return the figures as text, None where one is undefined."""
-        rolling = exact.total(self._rolling)
-        last = _text(exact.rounded(rolling))
+        rolling = exact_sum.total(self._rolling)
+        last = _text(exact_sum.rounded(rolling))
         if not self._count or self._first is None or self._last is None or self._mean is None:
             return [str(self._count), str(self._missing), *[None] * 13, last]
         values = [value_of(key, self._is_integer) for key in (self._first, self._last, self._mode[1])]
-        mean = exact.rounded(self._mean)
+        mean = exact_sum.rounded(self._mean)
         variance, skewness, kurtosis = self._shape(mean)
         return [
             str(self._count),
@@ -244,7 +244,7 @@ class Figures:
         """Return (population variance, biased skewness, biased Fisher kurtosis), NaN where undefined."""
         if not isinstance(self._mean, Fraction):
             return math.nan, math.nan, math.nan
-        totals = [exact.total(exact.group_levels(levels)) for levels in self._moments]
+        totals = [exact_sum.total(exact_sum.group_levels(levels)) for levels in self._moments]
         second, third, fourth = (total / self._count for total in totals)
         if isinstance(second, Fraction) and isinstance(third, Fraction) and isinstance(fourth, Fraction):
             # the distances were taken from a rounded mean, which is off by this much: move them to the mean itself
@@ -252,7 +252,7 @@ class Figures:
             fourth += -4 * off * third + 6 * off**2 * second - 3 * off**4
             third += -3 * off * second + 2 * off**3
             second -= off**2
-        second, third, fourth = (exact.rounded(moment) for moment in (second, third, fourth))
+        second, third, fourth = (exact_sum.rounded(moment) for moment in (second, third, fourth))
         # scipy's rule: a column whose spread is lost in the rounding of its mean has no shape
         lost = math.ulp(1.0) * mean
         if not math.isfinite(second) or second <= lost * lost:
@@ -268,7 +268,7 @@ def _text(value: float | int) -> str | None:
     return None if math.isnan(value) else repr(value)
 
 
-def _levels(levels: exact.Levels) -> tuple[Array, Array]:
+def _levels(levels: exact_sum.Levels) -> tuple[Array, Array]:
     order = sorted(levels)
     return np.array(order, np.int64), np.array([int(levels[level][0]) for level in order], np.int64)
 

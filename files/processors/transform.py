@@ -11,27 +11,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from csvswarm.dialect import Dialect
+from csvswarm.csv_format.canonical_text import Data, as_arrow, between, canonical, kind_of
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.record_scan import NOWHERE, Grammar, find, outside
+from csvswarm.csv_format.row_writer import content, field_of, joined, quoted_field, terminated
 from csvswarm.errors import OptionError
-from csvswarm.expressions import Expression
-from csvswarm.lean import pa, pc
-from csvswarm.native.writing import write_rows
-from csvswarm.processor import Context
-from csvswarm.records import NOWHERE, Grammar, find, outside
-from csvswarm.rows import Rows
-from csvswarm.sinks import Written
-from csvswarm.text import (
-    Data,
-    as_arrow,
-    between,
-    canonical,
-    content,
-    field_of,
-    joined,
-    kind_of,
-    quoted_field,
-    terminated,
-)
+from csvswarm.expressions.rowwise import Expression
+from csvswarm.native.row_writing import write_rows
+from csvswarm.processor_api.context import Context
+from csvswarm.processor_api.encoded_rows import EncodedRows
+from csvswarm.reading.rows import Rows
+from csvswarm.runtime.lazy_imports import pa, pc
 
 OPTIONS = {
     "where": {"type": "str", "description": "keep the rows for which this pandas expression holds, as in frame.query"},
@@ -70,7 +60,7 @@ def columns(context: Context) -> list[str]:
     return [name for name in context.names if name in needed]
 
 
-def process(rows: Rows, context: Context) -> Written:
+def process(rows: Rows, context: Context) -> EncodedRows:
     """Return the rows that are kept, written in the input's own dialect."""
     if (written := _quick(rows, context)) is not None:
         return written
@@ -85,10 +75,10 @@ def process(rows: Rows, context: Context) -> Written:
     }
     kept = np.arange(len(rows)) if mask is None else np.flatnonzero(mask)
     data = write(rows, kept, wanted, text, context)
-    return Written(data, len(kept), wanted, list(forced))
+    return EncodedRows(data, len(kept), wanted, list(forced))
 
 
-def _quick(rows: Rows, context: Context) -> Written | None:
+def _quick(rows: Rows, context: Context) -> EncodedRows | None:
     """Return what `process` does, straight from bytes to bytes; None when that takes more than plain numbers."""
     dialect, own, block = context.dialect, context.names, rows.block
     wanted = result_columns(context)
@@ -108,7 +98,7 @@ def _quick(rows: Rows, context: Context) -> Written | None:
             return None
     data = write_rows(block.data, block.ends, mask, new, dialect.delimiter)
     kept = len(rows) if mask is None else int(np.count_nonzero(mask))
-    return None if data is None else Written(data, kept, wanted, [*["text"] * len(own), *forced])
+    return None if data is None else EncodedRows(data, kept, wanted, [*["text"] * len(own), *forced])
 
 
 def _is_all_missing(values: Array) -> bool:
@@ -126,7 +116,7 @@ def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Ar
     if (computed := _computed(_plain_columns(rows, context), context)) is not None:
         mask, values = computed
         return mask, {name: pa.array(array, from_pandas=True) for name, array in values.items()}
-    from csvswarm.frame import to_frame  # imports pandas, which most expressions do not need
+    from csvswarm.processor_api.dataframe import to_frame  # imports pandas, which most expressions do not need
 
     frame = to_frame(rows, context.schema)
     mask = None

@@ -13,13 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import beginning
-from .errors import CsvswarmError, OptionError, printable
-from .job import Job
-from .manifest import Manifest
-from .rounds import plan_round
+# First of all: it stops the garbage collector before there is anything to collect.
+from csvswarm.runtime import startup
 
-__all__ = ["add_plan", "beginning", "job_of", "json_value", "leave", "parser", "planned", "run"]
+# isort: split
+from csvswarm.errors import CsvswarmError, OptionError, printable
+from csvswarm.job.directory import Job
+from csvswarm.job.manifest import Manifest
+from csvswarm.job.round import plan_round
+
+__all__ = ["add_plan", "job_of", "json_value", "leave", "parser", "planned", "run", "startup"]
 
 REPORTED = 1
 

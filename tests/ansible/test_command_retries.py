@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.helpers import ROOT
+from tests.support.jobs import ROOT
 
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 COMMANDS = {"ansible.builtin.command", "ansible.builtin.shell"}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.cluster.plugins import ROLE, load
+from tests.processing_job.plugin_loader import ROLE, load
 
-FILTERS = load(ROLE / "filter_plugins/processing_job.py")
+FILTERS = load(ROLE / "filter_plugins/job_request.py")
 FAILURE: dict[str, Any] = {
     "job": "j",
     "place": "/nowhere",

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.ansible.conftest import ANSIBLE_PLAYBOOK
-from tests.cluster.plugins import load
-from tests.helpers import ROOT
+from tests.processing_job.plugin_loader import load
+from tests.support.jobs import ROOT
 
 if TYPE_CHECKING:
     from tests.ansible.conftest import Clone

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers import ROOT
+from tests.support.jobs import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

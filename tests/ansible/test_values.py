@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.ansible.test_jobs import jobs
-from tests.helpers import ROOT, SAMPLE
+from tests.ansible.test_jobs_playbook import jobs
+from tests.support.jobs import ROOT, SAMPLE
 
 if TYPE_CHECKING:
     from tests.ansible.conftest import Clone, Run

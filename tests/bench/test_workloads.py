@@ -11,7 +11,7 @@ from bench.answers import difference, digest
 from bench.data import write_hostile
 from bench.reference import main as reference
 from bench.works import HOSTILE_AGGREGATE, HOSTILE_MAP, Work
-from tests.helpers import ROOT, run_every_way
+from tests.support.jobs import ROOT, run_every_way
 
 
 @pytest.mark.parametrize("work", [HOSTILE_MAP, HOSTILE_AGGREGATE], ids=lambda work: work.name)

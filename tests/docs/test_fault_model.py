@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from tests.helpers import ROOT
+from tests.support.jobs import ROOT
 
 
 def test_every_test_of_faults_on_boards_is_in_the_table() -> None:
     table = (ROOT / "docs/fault-model.md").read_text().split("<!-- table: faults on boards -->")[1]
 
     named = set(re.findall(r"^\| .* \| `(test_\w+\.py)` \|$", table, re.MULTILINE))
-    assert named == {path.name for path in (ROOT / "molecule/resources/faults").glob("test_*.py")}
+    assert named == {path.name for path in (ROOT / "tests/lab/faults").glob("test_*.py")}

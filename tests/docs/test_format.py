@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES
 from csvswarm.errors import CsvswarmError
-from csvswarm.head import MAX_HEADER_BYTES
-from csvswarm.records import MAX_RECORD_BYTES
-from csvswarm.room import MOST_RESERVED, RESERVED_SHARE
+from csvswarm.input.header import MAX_HEADER_BYTES
+from csvswarm.job.free_space import MOST_RESERVED, RESERVED_SHARE
 
-from tests.helpers import ROOT, Result, run_every_way, run_here
+from tests.support.jobs import ROOT, Result, run_every_way, run_here
 
 TEXT = (ROOT / "docs/format.md").read_text()
 BAD = "bad"

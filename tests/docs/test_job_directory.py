@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from csvswarm.held import Part, Whole
+from csvswarm.partials.merged_file import Part, Whole
 
-from tests.helpers import ROOT, run_here
+from tests.support.jobs import ROOT, run_here
 
 TEXT = (ROOT / "docs/job-directory.md").read_text()
 CODE = """
@@ -102,8 +102,8 @@ def test_what_is_left_in_the_end(done: Path) -> None:
 
 
 def test_chunk_files_are_the_input(tmp_path: Path) -> None:
-    from csvswarm.job import Job
-    from csvswarm.split import Request, split
+    from csvswarm.job.directory import Job
+    from csvswarm.split.run import Request, split
 
     source = tmp_path / "data.csv"
     source.write_bytes(b"\xef\xbb\xbf\na,b\r\n" + b'1,"x\n"\n\n2,y\r' * 9 + b"3,z")

@@ -7,8 +7,8 @@ import re
 import pytest
 import yaml
 
-from tests.cluster.plugins import ROLE, sizing
-from tests.helpers import ROOT
+from tests.processing_job.plugin_loader import ROLE, sizing
+from tests.support.jobs import ROOT
 
 PAGE = (ROOT / "docs/jobs-on-boards.md").read_text()
 GB = 1_000_000_000
@@ -54,7 +54,7 @@ def test_the_variables_are_those_of_the_role() -> None:
 @pytest.mark.parametrize("row", table("When something is wrong"), ids=lambda row: row[0][:40])
 def test_the_messages_are_those_of_the_role_or_of_swarm(row: list[str]) -> None:
     """The longest part of a message without a value in it is somewhere in the code, or was recorded."""
-    places = ("roles/processing_job", "scripts", "files/docker", "tests/cluster/recorded")
+    places = ("roles/processing_job", "scripts", "files/docker", "tests/processing_job/recordings")
     paths = [path for place in places for path in (ROOT / place).rglob("*")]
     text = "\n".join(path.read_text() for path in paths if path.suffix in {".py", ".yml", ".json"})
     # As a message is read: on one line.

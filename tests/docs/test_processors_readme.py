@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from csvswarm.processor import load_processor
+from csvswarm.processor_api.loader import load_processor
 
-from tests.helpers import ROOT, SAMPLE, Result, run_every_way, write_csv
+from tests.support.jobs import ROOT, SAMPLE, Result, run_every_way, write_csv
 
 README = ROOT / "files/processors/README.md"
 EXAMPLES = dict(

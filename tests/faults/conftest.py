@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.injection import can_mount, what_is_missing
-from tests.helpers import ROOT
+from tests.faults.fault_injection import can_mount, what_is_missing
+from tests.support.jobs import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 
-from csvswarm.job_lock import LOCK
+from csvswarm.job.lock import LOCK
 
-from tests.faults.injection import ERRORS, Failing, Fault, Flaky, Killed, KilledLater, Limited, Short, Stopped
-from tests.faults.runs import Places
-from tests.faults.scenarios import Prepared
+from tests.faults.fault_injection import ERRORS, Failing, Fault, Flaky, Killed, KilledLater, Limited, Short, Stopped
+from tests.faults.job_scenarios import Prepared
+from tests.faults.script_runs import Places
 
 #: The calls a step makes on files of the job alone, and about how many in one process.
 CALLS_OF = {

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import xxhash
-from csvswarm.job_lock import LOCK
+from csvswarm.job.lock import LOCK
 
-from tests.faults.injection import Killed, KilledLater
-from tests.faults.runs import Places, Run
-from tests.faults.scenarios import Prepared
+from tests.faults.fault_injection import Killed, KilledLater
+from tests.faults.job_scenarios import Prepared
+from tests.faults.script_runs import Places, Run
 
 KILLED = -signal.SIGKILL
 #: What no message may hold: that of a bug.

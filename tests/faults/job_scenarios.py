@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from csvswarm.collect import collect
+from csvswarm.collect.run import collect
 from csvswarm.errors import CsvswarmError
-from csvswarm.job import Job
-from csvswarm.process import process_all
-from csvswarm.split import Request, split
+from csvswarm.job.directory import Job
+from csvswarm.process.run import process_all
+from csvswarm.split.run import Request, split
 
 CARRIERS = ("AA", "B6", "DL", "EV", "MQ", "UA", "US", "WN")
 NOTES = ("", "on time", '"late, again"', '"two\nlines"', '"says ""hello"""', "NA", "007", "é")

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from csvswarm.job import Job
+from csvswarm.job.directory import Job
 
-from tests.faults.choice import Choice
-from tests.faults.injection import Fault, KilledLater, Stopped, small_disk
-from tests.faults.promise import Promise
-from tests.faults.runs import STEPS, Places, Run, Runs
-from tests.faults.scenarios import Prepared
+from tests.faults.fault_choice import Choice
+from tests.faults.fault_injection import Fault, KilledLater, Stopped, small_disk
+from tests.faults.invariants import Promise
+from tests.faults.job_scenarios import Prepared
+from tests.faults.script_runs import STEPS, Places, Run, Runs
 from tests.faults.whole_run import WholeRun
-from tests.helpers import partials_as_files
+from tests.support.jobs import partials_as_files
 
 #: Where the faults fall, and how often. "full", "attempts" and "runs" are run in their own way.
 ATTACKS = {"split": 15, "process": 30, "attempts": 30, "collect": 15, "full": 10, "runs": 20}

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from tests.faults.injection import Fault, KilledLater
-from tests.faults.scenarios import Prepared
-from tests.helpers import ROOT
+from tests.faults.fault_injection import Fault, KilledLater
+from tests.faults.job_scenarios import Prepared
+from tests.support.jobs import ROOT
 
 LIMIT = 120  # seconds after which a run hangs
 SPLIT, PROCESS, COLLECT = "split_dataframe.py", "split_processing.py", "collect_results.py"

@@ -1,4 +1,4 @@
-"""Sum up how the runs of schedules ended: python -m tests.faults.told LOG."""
+"""Sum up how the runs of schedules ended: python -m tests.faults.summarize LOG."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.scenarios import SCENARIOS, prepare
+from tests.faults.job_scenarios import SCENARIOS, prepare
 from tests.faults.schedule import Schedule, removed_if_good
 
 SEEDS = os.environ.get("CSVSWARM_FAULT_SEEDS", "1-48")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from tests.faults.injection import Fault, KilledLater
-from tests.faults.runs import STEPS, Run, Runs
+from tests.faults.fault_injection import Fault, KilledLater
+from tests.faults.script_runs import STEPS, Run, Runs
 
 
 class WholeRun(threading.Thread):

@@ -118,7 +118,7 @@ def fuzz(target: str, count: int, seed: int) -> None:
 
 def random_expression(data: Any, depth: int = 0) -> str:
     """Return columns, operators and calls, or pieces of them in any order. data: a FuzzedDataProvider."""
-    from tests.data_plane.expression_cases import CALLS, LEAVES, PIECES, SIGNS
+    from tests.unit.expressions.expression_cases import CALLS, LEAVES, PIECES, SIGNS
 
     def any_of(words: list[str]) -> str:
         index: int = data.ConsumeIntInRange(0, len(words) - 1)

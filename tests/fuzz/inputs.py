@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from csvswarm.schema import NULL_VALUES, TYPES
+from csvswarm.types.schema import NULL_VALUES, TYPES
 
 BOM = "\ufeff"
 #: Values; a double quote stands for the quote of the dialect, a comma for its delimiter.

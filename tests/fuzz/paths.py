@@ -24,25 +24,25 @@ from pathlib import Path
 from random import Random
 from unittest import mock
 
-from csvswarm.chunk_reader import ChunkReader
-from csvswarm.chunking import cut_input
-from csvswarm.chunks import Chunk
-from csvswarm.dialect import CANONICAL
+from csvswarm.csv_format.canonical_text import kind_of
+from csvswarm.csv_format.dialect import CANONICAL
+from csvswarm.csv_format.table_writer import written
 from csvswarm.errors import CsvswarmError, Misfit
-from csvswarm.head import Head, read_head
-from csvswarm.job import Job
-from csvswarm.reader import Reader
-from csvswarm.request import Request
-from csvswarm.rows import Rejected, Rows
-from csvswarm.sample import Sampler, sample_blocks
-from csvswarm.schema import NULL_VALUES, Schema
-from csvswarm.source import Source, find_source
-from csvswarm.text import kind_of
-from csvswarm.writer import written
+from csvswarm.input.header import Head, read_head
+from csvswarm.input.source import Source, find_source
+from csvswarm.job.chunk import Chunk
+from csvswarm.job.chunk_reader import ChunkReader
+from csvswarm.job.directory import Job
+from csvswarm.job.request import Request
+from csvswarm.reading.block_reader import Reader
+from csvswarm.reading.rows import Rejected, Rows
+from csvswarm.split.chunking import cut_input
+from csvswarm.split.schema_sample import Sampler, sample_blocks
+from csvswarm.types.schema import NULL_VALUES, Schema
 
 from tests.fuzz.inputs import Cut, Input, random_input
-from tests.helpers import native
-from tests.native.exact import environment, sanitized_kernel
+from tests.support.jobs import native
+from tests.unit.native.exact import environment, sanitized_kernel
 
 
 @dataclass
@@ -81,7 +81,7 @@ def outcome(case: Input, cut: Cut) -> Outcome:
     try:
         source = find_source(path)
         head = read_head(source, delimiter=case.delimiter, quotechar=case.quotechar)
-        with mock.patch("csvswarm.chunking.GUESS_BYTES", cut.guess), mock.patch("os.fsync"):
+        with mock.patch("csvswarm.split.chunking.GUESS_BYTES", cut.guess), mock.patch("os.fsync"):
             chunks = cut_input(job, source, head, request, cut.mode)
         return _Run(case, job, source, head, chunks).outcome()
     except CsvswarmError as error:

@@ -7,9 +7,9 @@ import io
 import re
 from collections.abc import Sequence
 
-from csvswarm.schema import NULL_VALUES
+from csvswarm.types.schema import NULL_VALUES
 
-from tests.data_plane.grammar import record_texts
+from tests.support.reference_record_scan import record_texts
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 FLOAT = re.compile(r"-?(?!0[0-9])([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|-?(inf|infinity)", re.IGNORECASE)

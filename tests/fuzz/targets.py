@@ -14,24 +14,24 @@ from typing import Any
 from unittest import mock
 
 import pandas as pd
-from csvswarm.chunking import cut_input
-from csvswarm.chunks import Chunk
-from csvswarm.cut import Cutter, even_targets
-from csvswarm.dialect import Dialect
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.errors import InputError, OptionError
-from csvswarm.expressions import Expression
-from csvswarm.head import read_head
-from csvswarm.job import Job
-from csvswarm.reader import Reader
-from csvswarm.records import Grammar
-from csvswarm.request import Request
-from csvswarm.rows import Rows
-from csvswarm.schema import NULL_VALUES, Schema
-from csvswarm.source import find_source
+from csvswarm.expressions.rowwise import Expression
+from csvswarm.input.header import read_head
+from csvswarm.input.source import find_source
+from csvswarm.job.chunk import Chunk
+from csvswarm.job.directory import Job
+from csvswarm.job.request import Request
+from csvswarm.reading.block_reader import Reader
+from csvswarm.reading.rows import Rows
+from csvswarm.split.chunking import cut_input
+from csvswarm.split.cutter import Cutter, even_targets
+from csvswarm.types.schema import NULL_VALUES, Schema
 
-from tests.data_plane.expression_cases import COLUMNS, EVERY_EXPRESSION, FRAME, assert_same_in_any_blocks
-from tests.data_plane.grammar import count_records, is_unclosed, record_texts
-from tests.fuzz import oracle
+from tests.fuzz import reference_reader
+from tests.support.reference_record_scan import count_records, is_unclosed, record_texts
+from tests.unit.expressions.expression_cases import COLUMNS, EVERY_EXPRESSION, FRAME, assert_same_in_any_blocks
 
 COMMA = Dialect()
 
@@ -58,11 +58,13 @@ def scan(data: bytes, size: int) -> None:
 
 def _like_csv(data: bytes, inside: bool) -> None:
     try:
-        rows = oracle.csv_rows(data)
+        rows = reference_reader.csv_rows(data)
     except (UnicodeDecodeError, csv.Error):
         return
     if not inside:
-        assert [[text for text, _ in oracle.fields(record)] for record in oracle.records(data)] == rows
+        assert [
+            [text for text, _ in reference_reader.fields(record)] for record in reference_reader.records(data)
+        ] == rows
 
 
 def cut(data: bytes, count: int, piece: int, block: int) -> None:
@@ -122,7 +124,7 @@ def ranges(data: bytes, count: int, guess: int, block: int) -> None:
     except (InputError, OptionError):
         return
     request = Request(input=path, chunks=count, workers=1, block_bytes=block)
-    with mock.patch("csvswarm.chunking.GUESS_BYTES", guess):
+    with mock.patch("csvswarm.split.chunking.GUESS_BYTES", guess):
         try:
             chunks = cut_input(Job(place / "job"), source, head, request, "ranges")
         except InputError:
@@ -136,11 +138,11 @@ def read(data: bytes, width: int, block: int) -> None:
     if is_unclosed(data):
         return
     names = [f"c{place}" for place in range(width)]
-    records = oracle.records(data)
-    good = [(number, record) for number, record in enumerate(records, 1) if not oracle.is_bad(record, width)]
-    rows = [[oracle.text_of(field) for field in oracle.fields(record)] for _, record in good]
+    records = reference_reader.records(data)
+    good = [(number, record) for number, record in enumerate(records, 1) if not reference_reader.is_bad(record, width)]
+    rows = [[reference_reader.text_of(field) for field in reference_reader.fields(record)] for _, record in good]
     columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
-    types = {name: oracle.type_of(column) for name, column in columns.items()}
+    types = {name: reference_reader.type_of(column) for name, column in columns.items()}
 
     texts = Schema({name: frozenset({"text"}) for name in names})
     reader = _reader(names, texts)
@@ -155,7 +157,9 @@ def read(data: bytes, width: int, block: int) -> None:
     assert schema.types == types
     parts = _blocks(data, block)
     assert texts_free(names).widened([_reader(names, texts).observe(part, 1) for part in parts]).types == types
-    expected = {name: [oracle.value_of(text, types[name]) for text in column] for name, column in columns.items()}
+    expected = {
+        name: [reference_reader.value_of(text, types[name]) for text in column] for name, column in columns.items()
+    }
     _same(_reader(names, schema).read(data, 1, len(records)), expected)
     record = 1
     pieces = []
@@ -210,8 +214,8 @@ def like_pandas(data: bytes, width: int) -> None:
     """Where pandas, in a single pass, comes to numbers as well, they are the same; texts are as well."""
     if is_unclosed(data) or not data.isascii() or PANDAS_LOSES_A_FIELD.search(data):
         return
-    records = oracle.records(data)
-    if not records or any(oracle.is_bad(record, width) for record in records):
+    records = reference_reader.records(data)
+    if not records or any(reference_reader.is_bad(record, width) for record in records):
         return
     names = [f"c{place}" for place in range(width)]
     empty = texts_free(names)

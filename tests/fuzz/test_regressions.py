@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import targets
-from tests.helpers import run_every_way
+from tests.support.jobs import run_every_way
 
 
 @pytest.mark.parametrize("word", ["Nan", "NAN", "-NAN", "naN"])

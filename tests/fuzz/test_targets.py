@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.data_plane.expression_cases import expression_text, expressions
 from tests.fuzz import targets
 from tests.fuzz.cases import rows, wild
+from tests.unit.expressions.expression_cases import expression_text, expressions
 
 small = st.integers(1, 40)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import native, run_every_way
+from tests.support.jobs import native, run_every_way
 
 MARK = "\ufeff"
 SAME = "def process(block, context):\n    return block\n"

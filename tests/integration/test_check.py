@@ -7,11 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from csvswarm.check import check
 from csvswarm.errors import CsvswarmError, InputError
-from csvswarm.job import Job
-from csvswarm.request import Request
-from csvswarm.split import split
+from csvswarm.job.directory import Job
+from csvswarm.job.request import Request
+from csvswarm.split.check import check
+from csvswarm.split.run import split
 
 CSV = "a,b\n" + "1,x\n" * 200_000
 

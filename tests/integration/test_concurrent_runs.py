@@ -17,16 +17,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from csvswarm.collect import collect
+from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
-from csvswarm.job import Job
-from csvswarm.job_lock import LOCK, locked
-from csvswarm.process import process_all
-from csvswarm.result import Hashing, write_result
-from csvswarm.split import Request, split
-from csvswarm.state import settle
+from csvswarm.job.checksums import Hashing
+from csvswarm.job.directory import Job
+from csvswarm.job.lock import LOCK, locked
+from csvswarm.job.state import settle
+from csvswarm.partials.assemble import write_result
+from csvswarm.process.run import process_all
+from csvswarm.split.run import Request, split
 
-from tests.helpers import ROOT, SAMPLE, Scripts
+from tests.support.jobs import ROOT, SAMPLE, Scripts
 
 LIMIT = 60
 #: Its `finish` leaves a mark and waits until it may end: the test decides who ends first.
@@ -250,7 +251,7 @@ def test_a_lock_is_taken_when_its_holder_ends_within_the_wait(tmp_path: Path) ->
 def test_a_lock_may_be_taken_twice_by_its_holder_and_is_held_until_the_last_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("csvswarm.job_lock.WAIT_HERE", 0.0)
+    monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
     with locked(tmp_path, "it"):
         with locked(tmp_path / ".", "it"):
             pass
@@ -312,7 +313,7 @@ def test_a_lock_file_that_another_nfs_client_removes_is_made_again(
 def test_a_holder_that_cannot_be_read_is_told_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str
 ) -> None:
-    monkeypatch.setattr("csvswarm.job_lock.WAIT_HERE", 0.0)
+    monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
     process = holder_of(tmp_path)
     (tmp_path / LOCK).write_text(holder)
     with pytest.raises(JobError, match="another process is working on it: wait until it ends"), locked(tmp_path, "it"):
@@ -323,7 +324,7 @@ def test_a_holder_that_cannot_be_read_is_told_as_such(
 def test_a_terminal_escape_in_the_name_of_a_holder_is_not_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("csvswarm.job_lock.WAIT_HERE", 0.0)
+    monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
     process = holder_of(tmp_path)
     (tmp_path / LOCK).write_text('{"host": "\\u001b[2Jboard\\n", "pid": 7, "since": 0, "step": "x.py"}')
     with pytest.raises(JobError) as raised, locked(tmp_path, "it"):
@@ -333,8 +334,8 @@ def test_a_terminal_escape_in_the_name_of_a_holder_is_not_printed(
 
 
 def test_a_lock_of_another_machine_is_waited_for_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("csvswarm.job_lock.WAIT_HERE", 0.0)
-    monkeypatch.setattr("csvswarm.job_lock.WAIT_ELSEWHERE", float(LIMIT))
+    monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
+    monkeypatch.setattr("csvswarm.job.lock.WAIT_ELSEWHERE", float(LIMIT))
     process = holder_of(tmp_path)
     (tmp_path / LOCK).write_text('{"host": "board2", "pid": 7, "since": 0, "step": "x.py", "boot": "another"}')
     timer = threading.Timer(0.2, process.kill)  # as the server does when the lease of a board has expired

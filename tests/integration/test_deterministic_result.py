@@ -7,15 +7,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from csvswarm.collect import collect
-from csvswarm.job import Job
-from csvswarm.process import process_all
-from csvswarm.split import Request, split
+from csvswarm.collect.run import collect
+from csvswarm.job.directory import Job
+from csvswarm.process.run import process_all
+from csvswarm.split.run import Request, split
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.data_plane.grammar import table
-from tests.helpers import native, run_here
+from tests.support.jobs import native, run_here
+from tests.support.reference_record_scan import table
 
 USER_MAP = """
 def process(block, context):

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pyarrow as pa
-from csvswarm.culprits import culprits
 from csvswarm.errors import ProcessorError
-from csvswarm.rows import Rows, sliced, without
+from csvswarm.process.failing_rows import culprits
+from csvswarm.reading.rows import Rows, sliced, without
 from hypothesis import given
 from hypothesis import strategies as st
 

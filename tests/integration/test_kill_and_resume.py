@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from csvswarm.durable_files import new_token
-from csvswarm.job import SUCCESS, Job
-from csvswarm.process import process_one, run_chunk
-from csvswarm.processor import load_job_processor
-from csvswarm.split import Request, split
+from csvswarm.job.directory import SUCCESS, Job
+from csvswarm.job.durable_files import new_token
+from csvswarm.process.run import process_one, run_chunk
+from csvswarm.processor_api.loader import load_job_processor
+from csvswarm.split.run import Request, split
 
-from tests.helpers import ROOT, SAMPLE, run_here
+from tests.support.jobs import ROOT, SAMPLE, run_here
 
 SLOW_MAP = """
 import time

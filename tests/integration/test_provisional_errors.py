@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 from csvswarm.errors import CsvswarmError
-from csvswarm.job import Job
-from csvswarm.process import process_all
-from csvswarm.split import Request, split
+from csvswarm.job.directory import Job
+from csvswarm.process.run import process_all
+from csvswarm.split.run import Request, split
 
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A column of integers, with one text near the end that no sample shows."""
-    monkeypatch.setattr("csvswarm.sample.SAMPLES", 1)
-    monkeypatch.setattr("csvswarm.sample.SAMPLE_BYTES", 64)
+    monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLES", 1)
+    monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLE_BYTES", 64)
     source = tmp_path / "data.csv"
     rows = "".join(f"{number},1\n" for number in range(60_000))
     source.write_text(f"a,b\n{rows}x,1\n{rows}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from csvswarm.schema import Values
+from csvswarm.types.conversion import Values
 
-from tests.helpers import native, run_every_way, write_csv
+from tests.support.jobs import native, run_every_way, write_csv
 
 CASES = {
     "int": ("-1", ["1", '"-1"', "2", '" 3 "', "4"], ["2", "", "4", "6", "8"]),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from csvswarm.collect import collect
+from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
-from csvswarm.held import FIRST, Held
-from csvswarm.job import Job
-from csvswarm.process import process_all
-from csvswarm.split import Request, split
+from csvswarm.job.directory import Job
+from csvswarm.partials.merged_file import FIRST, Held
+from csvswarm.process.run import process_all
+from csvswarm.split.run import Request, split
 
 DATA = "id,x\n" + "".join(f"{number},{number % 7}\n" for number in range(300)) + "1,2,3\n"
 

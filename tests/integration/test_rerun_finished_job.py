@@ -6,16 +6,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from csvswarm.attempt import Attempt
-from csvswarm.collect import collect
+from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
-from csvswarm.job import Job
-from csvswarm.process import process_all, run_chunk
-from csvswarm.processor import load_job_processor
-from csvswarm.split import Request, split
-from csvswarm.state import settle
+from csvswarm.job.directory import Job
+from csvswarm.job.state import settle
+from csvswarm.process.attempt import Attempt
+from csvswarm.process.run import process_all, run_chunk
+from csvswarm.processor_api.loader import load_job_processor
+from csvswarm.split.run import Request, split
 
-from tests.helpers import SAMPLE
+from tests.support.jobs import SAMPLE
 
 
 def run(job: Job, output: Path, mode: str) -> bytes:
@@ -51,8 +51,8 @@ def test_what_is_left_of_a_finished_job_is_small(tmp_path: Path) -> None:
 
 
 def test_a_late_attempt_under_an_older_schema_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("csvswarm.sample.SAMPLES", 1)  # so that the text in the middle is not in a sample
-    monkeypatch.setattr("csvswarm.sample.SAMPLE_BYTES", 64)
+    monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLES", 1)  # so that the text in the middle is not in a sample
+    monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLE_BYTES", 64)
     source = tmp_path / "late.csv"
     rows = "".join(f"{number},2\n" for number in range(40_000))
     source.write_text(f"a,b\n{rows}x,2\n{rows}")

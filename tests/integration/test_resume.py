@@ -9,16 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from csvswarm.collect import collect
+from csvswarm.collect.run import collect
 from csvswarm.errors import CsvswarmError, JobError
-from csvswarm.fingerprint import versions
-from csvswarm.job import Job
-from csvswarm.manifest import Manifest
-from csvswarm.permissions import permissions_of
-from csvswarm.process import process_all, process_one, run_chunk
-from csvswarm.processor import load_job_processor
-from csvswarm.rounds import plan_round
-from csvswarm.split import Request, split
+from csvswarm.job.directory import Job
+from csvswarm.job.fingerprint import versions
+from csvswarm.job.manifest import Manifest
+from csvswarm.job.permissions import permissions_of
+from csvswarm.job.round import plan_round
+from csvswarm.process.run import process_all, process_one, run_chunk
+from csvswarm.processor_api.loader import load_job_processor
+from csvswarm.split.run import Request, split
 
 GOOD = "id,x\n" + "".join(f"{number},{number % 7}\n" for number in range(300))
 #: Bad records in chunks 2 and 3 of 4; the first one is record 151.

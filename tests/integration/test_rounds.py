@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import Scripts, run_here
+from tests.support.jobs import Scripts, run_here
 
 MINE = """
 def process(block, context):

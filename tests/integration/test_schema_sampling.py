@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from tests.helpers import Result, run_here
+from tests.support.jobs import Result, run_here
 
 ROWS = 80
 FILES = {
@@ -41,8 +41,8 @@ def written(directory: Path, often: str, once: str) -> Path:
 def run_with_poor_samples(directory: Path, source: Path, **request: Any) -> Result:
     """Run a job whose schema is inferred from a record at the start and one at the end."""
     directory.mkdir()
-    samples = mock.patch.multiple("csvswarm.sample", SAMPLES=1, SAMPLE_BYTES=16, HEAD_BYTES=32)
-    with samples, mock.patch("csvswarm.head.HEAD_BYTES", 32):
+    samples = mock.patch.multiple("csvswarm.split.schema_sample", SAMPLES=1, SAMPLE_BYTES=16, HEAD_BYTES=32)
+    with samples, mock.patch("csvswarm.input.header.HEAD_BYTES", 32):
         return run_here(directory, source, chunks=4, block_bytes=64, **request)
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from csvswarm.chunk_reader import ChunkReader
 from csvswarm.errors import CsvswarmError
-from csvswarm.reader import Reader
+from csvswarm.job.chunk_reader import ChunkReader
+from csvswarm.reading.block_reader import Reader
 
-from tests.helpers import run_here
+from tests.support.jobs import run_here
 
 DATA = b"id,x\n" + b"".join(b"%d,%d\n" % (number, number) for number in range(100, 200))
 RECENT = """

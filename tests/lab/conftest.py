@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab_kit.desk import Desk
-from lab_kit.lab import Lab
+
+from tests.lab.kit.control_node import Desk
+from tests.lab.kit.lab import Lab
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[2] / "molecule/resources/board/one_core.c"
+SOURCE = Path(__file__).resolve().parents[2] / "molecule/shared/board_image/pin_to_core.c"
 
 # Its /proc has this script, its children and the program, and nobody else.
 BOARD = """

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 from ansible.module_utils.basic import AnsibleModule  # noqa: F401  # the modules need it: fail here when it is missing
 
-from tests.cluster.plugins import ROLE, load
-from tests.helpers import ROOT
+from tests.processing_job.plugin_loader import ROLE, load
+from tests.support.jobs import ROOT
 
 OWNER, SENDER, STRANGER = 8765, 4321, 5432
 SECRET = b"root's own\n"

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.clock import Clock
-from tests.cluster.plugins import recorded, watch
+from tests.processing_job.fake_clock import Clock
+from tests.processing_job.plugin_loader import recorded, watch
 
 
 @dataclass

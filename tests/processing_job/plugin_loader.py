@@ -9,10 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tests.helpers import ROOT
+from tests.support.jobs import ROOT
 
 ROLE = ROOT / "roles/processing_job"
-RECORDED = Path(__file__).parent / "recorded"
+RECORDED = Path(__file__).parent / "recordings"
 
 
 def load(path: Path, name: str = "") -> ModuleType:
@@ -33,11 +33,11 @@ text, files, about, rounds = (
 )
 jobs = load(ROLE / "library/processing_job_jobs.py")
 exact = load(ROLE / "filter_plugins/exact.py")
-sizing = load(ROLE / "filter_plugins/sizing.py")
-image = load(ROLE / "filter_plugins/image.py")
-digest = load(ROLE / "files/digest.py")
-look = load(ROLE / "library/processing_job_look.py")
-watch = load(ROLE / "action_plugins/processing_job_watch.py")
+sizing = load(ROLE / "filter_plugins/resource_layout.py")
+image = load(ROLE / "filter_plugins/container_names.py")
+digest = load(ROLE / "files/cached_sha256.py")
+look = load(ROLE / "library/processing_job_round_info.py")
+watch = load(ROLE / "action_plugins/processing_job_wait_for_round.py")
 
 
 def recorded(name: str) -> dict[str, Any]:

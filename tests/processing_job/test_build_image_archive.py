@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.plugins import ROLE, load
+from tests.processing_job.plugin_loader import ROLE, load
 
-archive = load(ROLE / "files/image_archive.py")
+archive = load(ROLE / "files/build_image_archive.py")
 
 LAYERS = ["sha256:" + "a" * 64, "sha256:" + "b" * 64]
 CONFIG = json.dumps({"architecture": "arm64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": LAYERS}})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.plugins import ROLE
+from tests.processing_job.plugin_loader import ROLE
 
 KEPT = "csvswarm-job-0123-x86_64.tar.gz"
 CONTENT = bytes(range(256)) * 16
@@ -31,7 +31,7 @@ def have(cache: Path, tag: str) -> subprocess.CompletedProcess[str]:
     """Ask for an image on a machine without an engine, from a clone that has nothing to make one of."""
     (cache.parent / "requirements").mkdir(exist_ok=True)
     (cache.parent / "requirements/image.txt").write_text("nothing @ file:///nowhere/nothing-1-py3-none-any.whl\n")
-    script = ROLE / "files/image_here.py"
+    script = ROLE / "files/build_image_locally.py"
     command: list[str | Path] = [
         sys.executable,
         script,

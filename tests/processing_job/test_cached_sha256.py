@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.plugins import ROLE, digest
+from tests.processing_job.plugin_loader import ROLE, digest
 
 
 @pytest.fixture
@@ -96,7 +96,10 @@ def test_what_it_prints(source: Path, tmp_path: Path) -> None:
     odd = source.rename(tmp_path / "d\u00e4ta 'of' \"mine\".csv")
 
     printed = subprocess.run(
-        [sys.executable, ROLE / "files/digest.py", odd, tmp_path / "cache"], check=True, capture_output=True, text=True
+        [sys.executable, ROLE / "files/cached_sha256.py", odd, tmp_path / "cache"],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
 
     assert printed.splitlines() == [true(odd), "8"]

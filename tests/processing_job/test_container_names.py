@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cluster.plugins import image
-from tests.helpers import ROOT
+from tests.processing_job.plugin_loader import image
+from tests.support.jobs import ROOT
 
 ORIGINAL = ("debian:trixie-slim", "3.13")
 
@@ -62,10 +62,10 @@ def test_what_does_not_go_in_does_not_matter(clone: Path) -> None:
         "files/processors/statistics.py",
         "requirements/image.txt",
         "requirements/kernel.txt",
-        "scripts/csvswarm/native/fields.c",
+        "scripts/csvswarm/native/src/find_fields.c",
         "scripts/csvswarm/native/library.py",
         "scripts/split_processing.py",
-        "scripts/csvswarm/job.py",
+        "scripts/csvswarm/job/directory.py",
     ],
 )
 def test_a_change_has_another_name(clone: Path, path: str) -> None:

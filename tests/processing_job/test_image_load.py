@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.acting import checksum
-from tests.cluster.plugins import ROLE, load
+from tests.processing_job.acting import checksum
+from tests.processing_job.plugin_loader import ROLE, load
 
 load_image = load(ROLE / "files/image_load.py")
 CONTENT = b"what docker save says" * 100

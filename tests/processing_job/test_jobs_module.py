@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.plugins import about as about_module
-from tests.cluster.plugins import files, jobs
+from tests.processing_job.plugin_loader import about as about_module
+from tests.processing_job.plugin_loader import files, jobs
 
 WISH = {"input": "/home/me/data.csv", "processor": "transform"}
 MANIFEST = {"chunks": [{"rows": 3}, {"rows": 4}], "input": {"path": "/data.csv"}, "processor": {"name": "transform"}}

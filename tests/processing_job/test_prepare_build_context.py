@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from csvswarm.native.library import library_name
-from lab_kit.waiting import until
 
-from tests.cluster.plugins import ROLE, image, load
-from tests.helpers import ROOT
+from tests.lab.kit.polling import until
+from tests.processing_job.plugin_loader import ROLE, image, load
+from tests.support.jobs import ROOT
 
-image_context = load(ROLE / "files/image_context.py")
+image_context = load(ROLE / "files/prepare_build_context.py")
 HERE = f"cp{sys.version_info.major}{sys.version_info.minor}"
 
 
@@ -124,7 +124,7 @@ ZIG = """#!/bin/sh
 echo "$@" >"$(echo "$@" | sed 's/.* -o \\([^ ]*\\) .*/\\1/')"
 """
 
-# -- image_context.py --------------------------------------------------------------------------------------------------
+# -- prepare_build_context.py ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def require(root: Path, path: Path, checksum: str) -> None:
 
 
 def context(root: Path, directory: Path) -> subprocess.CompletedProcess[str]:
-    script = ROLE / "files/image_context.py"
+    script = ROLE / "files/prepare_build_context.py"
     return subprocess.run(
         [sys.executable, script, root, directory, "aarch64", "3.13"], check=False, capture_output=True, text=True
     )
@@ -174,7 +174,7 @@ def test_the_context_holds_what_the_image_takes_and_nothing_else(clone: Path, tm
         *(path.name for path in (ROOT / "files/docker").iterdir() if path.is_file()),
         *(f"processors/{path.name}" for path in (ROOT / "files/processors").glob("*.py")),
         *(str(path.relative_to(ROOT)) for path in (ROOT / "scripts").rglob("*.py")),
-        *(str(path.relative_to(ROOT)) for path in (ROOT / "scripts/csvswarm/native").glob("*.[ch]")),
+        *(str(path.relative_to(ROOT)) for path in (ROOT / "scripts/csvswarm/native/src").glob("*.[ch]")),
     }
     kernel = f"scripts/csvswarm/native/built/{library_name('aarch64')}"
     assert inside(made) == sources | {"wheels/one-1.0-py3-none-any.whl", kernel}

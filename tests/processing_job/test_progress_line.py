@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.cluster.clock import Clock
-from tests.cluster.plugins import ROLE, recorded, watch
+from tests.processing_job.fake_clock import Clock
+from tests.processing_job.plugin_loader import ROLE, recorded, watch
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_terminal_has_one_line(
 ASK = f"""
 import subprocess, sys
 sys.path.insert(0, {str(ROLE / "action_plugins")!r})
-asked = "import sys; sys.path[:0] = [{str(ROLE / "action_plugins")!r}]; import processing_job_watch as watch;"
+asked = "import sys; sys.path[:0] = [{str(ROLE / "action_plugins")!r}]; import processing_job_wait_for_round as watch;"
 asked += "print(watch.on_terminal())"
 said = subprocess.run([sys.executable, "-c", asked], stdout=subprocess.PIPE, text=True).stdout
 open(sys.argv[1], "w").write(said)

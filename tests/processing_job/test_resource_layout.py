@@ -9,7 +9,7 @@ from ansible.errors import AnsibleFilterError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cluster.plugins import recorded, sizing
+from tests.processing_job.plugin_loader import recorded, sizing
 
 MB, GB = 1_000_000, 1_000_000_000
 

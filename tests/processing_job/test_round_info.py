@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import RecordedEngine
-from tests.cluster.plugins import files, look, recorded, tasks
-from tests.helpers import Scripts
+from tests.processing_job.conftest import RecordedEngine
+from tests.processing_job.plugin_loader import files, look, recorded, tasks
+from tests.support.jobs import Scripts
 
 BOARDS = {"board1", "board2", "board3"}
 DATA = "a,b\n" + "".join(f"{n},{n % 7}\n" for n in range(2400))

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.clock import Clock
-from tests.cluster.plugins import look, tasks, watch
+from tests.processing_job.fake_clock import Clock
+from tests.processing_job.plugin_loader import look, tasks, watch
 
 
 def answer(name: str, chunks: int, *receipts: tuple[int, str]) -> dict[str, Any]:

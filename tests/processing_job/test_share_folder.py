@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.acting import FOLDERS, OWNER, SECRET, STRANGER, Place, acting, share_folder
+from tests.processing_job.acting import FOLDERS, OWNER, SECRET, STRANGER, Place, acting, share_folder
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another user")
 OLD_ID = "01234567-89ab-cdef-0123-456789abcdef"

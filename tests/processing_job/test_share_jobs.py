@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.acting import OWNER, SECRET, SENDER, STRANGER, Place, acting, checksum, going_on
+from tests.processing_job.acting import OWNER, SECRET, SENDER, STRANGER, Place, acting, checksum, going_on
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another user")
 CONTENT = b"a,b\n1,2\n" * 1000

@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from tests.cluster.clock import Clock
-from tests.cluster.plugins import tasks, watch
+from tests.processing_job.fake_clock import Clock
+from tests.processing_job.plugin_loader import tasks, watch
 
 
 def going(running: list[int], *receipts: int, waiting: tuple[int, ...] = (), total: int = 8) -> dict[str, Any]:

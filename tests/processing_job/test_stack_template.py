@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.plugins import ROLE
-from tests.helpers import ROOT
+from tests.processing_job.plugin_loader import ROLE
+from tests.support.jobs import ROOT
 
 ANSIBLE_PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 ODD = "/home/me/d\u00e4ta, 'of' \"mine\": #1 \U0001f600 $HOME ${x} & more.csv"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cluster.plugins import exact, text
+from tests.processing_job.plugin_loader import exact, text
 
 #: Of any kind, half characters among them.
 TEXTS = st.text(st.characters())

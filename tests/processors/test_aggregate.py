@@ -16,7 +16,7 @@ from csvswarm.errors import OptionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers import SAMPLE, Result, run_every_way, run_here, write_csv
+from tests.support.jobs import SAMPLE, Result, run_every_way, run_here, write_csv
 
 FOR_NUMBERS = ["count", "sum", "mean", "min", "max", "std", "var", "median", "nunique", "first", "last"]
 FOR_ANYTHING = ["count", "min", "max", "nunique", "first", "last"]

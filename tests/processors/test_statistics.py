@@ -18,7 +18,7 @@ from csvswarm.errors import OptionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers import SAMPLE, Result, run_every_way, run_here, write_csv
+from tests.support.jobs import SAMPLE, Result, run_every_way, run_here, write_csv
 
 HEADER = (
     "column,count,missing,mean,min,max,mode,variance,std,p10,p25,p50,p75,p90,kurtosis,skewness,rolling_variance_sum"

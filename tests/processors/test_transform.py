@@ -14,7 +14,7 @@ from csvswarm.errors import CsvswarmError, OptionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers import SAMPLE, Result, run_every_way, run_here
+from tests.support.jobs import SAMPLE, Result, run_every_way, run_here
 
 SAMPLE_CUTS = ((1, 1 << 20), (2, 1 << 18), (7, 1 << 16))
 

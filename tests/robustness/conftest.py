@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import Scripts
+from tests.support.jobs import Scripts
 
 
 @pytest.fixture

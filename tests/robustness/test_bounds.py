@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from csvswarm.records import MAX_RECORD_BYTES
+from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES
 
-from tests.helpers import Scripts
+from tests.support.jobs import Scripts
 
 TOO_LONG = b"x" * (MAX_RECORD_BYTES + (2 << 20))
 

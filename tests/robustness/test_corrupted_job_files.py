@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from csvswarm.job import Job
+from csvswarm.job.directory import Job
 
-from tests.helpers import Scripts, partials_as_files
+from tests.support.jobs import Scripts, partials_as_files
 
 DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(100, 1000))
 AGGREGATE = ("--processor", "aggregate", "--options", '{"group_by": "id", "metrics": {"x": "sum"}}')

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from csvswarm.durable_files import NotRegular, open_regular, read_json, read_regular
 from csvswarm.errors import JobError
-from csvswarm.job import Job
-from csvswarm.receipt import Receipt
+from csvswarm.job.directory import Job
+from csvswarm.job.durable_files import NotRegular, open_regular, read_json, read_regular
+from csvswarm.job.receipt import Receipt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers import Scripts, partials_as_files
+from tests.support.jobs import Scripts, partials_as_files
 
 DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(300))
 

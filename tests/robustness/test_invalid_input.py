@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from csvswarm.errors import InputError
 
-from tests.helpers import Scripts, run_every_way, run_here
+from tests.support.jobs import Scripts, run_every_way, run_here
 
 GOOD = "id,name,x\n1,one,1.5\n2,two,2.5\n3,three,3.5\n"
 MAP = "def process(block, context):\n    return block\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import Scripts
+from tests.support.jobs import Scripts
 
 DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(300))
 BAD = DATA + "1,2,3\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from csvswarm.errors import CsvswarmError
 
-from tests.helpers import Scripts, run_here
+from tests.support.jobs import Scripts, run_here
 
 DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(1, 101))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from csvswarm.errors import CsvswarmError
 
-from tests.helpers import CUTS, Result, Scripts, run_every_way, run_here
+from tests.support.jobs import CUTS, Result, Scripts, run_every_way, run_here
 
 HEADER = "id,n,note\n"
 POISON = """\

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from csvswarm.attempt_log import attempt_log
 from csvswarm.errors import SHOWN_IN_ALL, printable
+from csvswarm.process.attempt_log import attempt_log
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers import Scripts
+from tests.support.jobs import Scripts
 
 CLEAR = "\x1b[2J\x07\x9b31m\u202e\u2066"
 ESCAPED = r"\x1b[2J\x07\x9b31m\u202e\u2066"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import Scripts
+from tests.support.jobs import Scripts
 
 ROWS = 20_000
 DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(ROWS))

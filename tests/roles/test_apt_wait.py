@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.boards.playing import ROOT
+from tests.roles.playing import ROOT
 
 SCRIPT = ROOT / "roles/board/files/apt_wait.py"
 LOCK = "lib/dpkg/lock-frontend"

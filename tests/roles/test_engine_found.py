@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from tests.boards.playing import ROOT, play, words
+from tests.roles.playing import ROOT, play, words
 
 VARS = yaml.safe_load((ROOT / "roles/docker_engine/vars/main.yml").read_text())
 OURS = json.dumps({"live-restore": False, "log-driver": "json-file"})

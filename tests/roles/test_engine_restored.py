@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.boards.playing import ROOT, play, words
+from tests.roles.playing import ROOT, play, words
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to root")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.boards.playing import ROOT, play
+from tests.roles.playing import ROOT, play
 
 # These have handlers that a failed run would lose. The note is checked in both: where it is written and removed.
 NOTED = ["board", "docker_engine"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.boards.playing import ROOT, play, words
+from tests.roles.playing import ROOT, play, words
 
 # The interpreter fails at once: a task that passed a guard by mistake would change nothing here, and be seen.
 BOARDS = """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.boards.swarm_answers import EXPIRED, EXPIRED_MANAGER, QUORUM_LOST, QUORUM_LOST_BOOTED
+from tests.roles.swarm_answers import EXPIRED, EXPIRED_MANAGER, QUORUM_LOST, QUORUM_LOST_BOOTED
 
 GROUPS = {"swarm_manager": ["b1"], "swarm_worker": ["b2"], "nfs_server": ["b1"]}
 

@@ -9,8 +9,8 @@ import jinja2
 import pytest
 import yaml
 
-from tests.boards import swarm_answers as answers
-from tests.boards.playing import ROOT
+from tests.roles import swarm_answers as answers
+from tests.roles.playing import ROOT
 
 BOARDS = {"b1": "10.99.0.1", "b2": "10.99.0.2", "b3": "10.99.0.3"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from tests.boards.boot_units import BASE, SYSTEMS, want, write_units
+from tests.roles.boot_units import BASE, SYSTEMS, want, write_units
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 SHARE = "/srv/csvswarm"

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from csvswarm.collect import collect
-from csvswarm.held import all_held
-from csvswarm.job import SUCCESS, Job
+from csvswarm.collect.run import collect
+from csvswarm.job.directory import SUCCESS, Job
+from csvswarm.job.state import settle
 from csvswarm.native.library import kernel
-from csvswarm.process import run_chunk
-from csvswarm.processor import load_job_processor
-from csvswarm.split import Request, split
-from csvswarm.state import settle
+from csvswarm.partials.merged_file import all_held
+from csvswarm.process.run import run_chunk
+from csvswarm.processor_api.loader import load_job_processor
+from csvswarm.split.run import Request, split
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "files/samples/flights.csv"
 
 #: (number of chunks, bytes of a block): one piece, a few blocks, many chunks of few records each.

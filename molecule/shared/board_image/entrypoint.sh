@@ -57,7 +57,7 @@ fi
 mac=$(cat /sys/class/net/eth0/address)
 ip address flush dev eth0
 
-one-core </dev/null >/dev/null 2>&1 &  # see one_core.c
+one-core </dev/null >/dev/null 2>&1 &  # see pin_to_core.c
 exec linux.uml seccomp=auto "mem=${BOARD_MEMORY_MB}M" "${disks[@]}" root=/dev/ubda rw rootflags=barrier=0 \
     "vec0:transport=raw,ifname=eth0,depth=128,gro=1,mac=$mac" \
     con=null con0=fd:0,fd:1 con1=null "hostname=$BOARD_NAME" umid=board init=/sbin/init

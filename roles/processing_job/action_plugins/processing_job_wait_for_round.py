@@ -292,7 +292,7 @@ def reason(task: dict[str, Any]) -> str:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
-    """Calls the module processing_job_look again and again.
+    """Calls the module processing_job_round_info again and again.
 
     Arguments: those of the module; deadline in seconds (0: none); speculate, whether to return when chunks are slow;
     seen, what an earlier call for the same round has returned as such. Returns message ("" when every chunk has a
@@ -359,7 +359,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     def _look(self, asked: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = self._execute_module(
-                module_name="processing_job_look", module_args=asked, task_vars=task_vars
+                module_name="processing_job_round_info", module_args=asked, task_vars=task_vars
             )
         except AnsibleConnectionFailure as error:
             return {"failed": True, "msg": str(error)}

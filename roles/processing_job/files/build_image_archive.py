@@ -1,4 +1,4 @@
-"""Build an image and pack it, run as: python3 image_archive.py NAME BASE CONTEXT ARCHIVE LOCK [COPY OWNER].
+"""Build an image and pack it, run as: python3 build_image_archive.py NAME BASE CONTEXT ARCHIVE LOCK [COPY OWNER].
 
 CONTEXT is a directory, or a tar of one. ARCHIVE is written: the output of docker save for the image NAME, compressed.
 COPY is written as well where it is given, with the rights of the user id OWNER: a file on the share. Prints the

@@ -1,7 +1,9 @@
-"""Have the archive of an image on this machine, run as: python3 image_here.py NAME BASE ROOT CONTEXT MACHINE PYTHON.
+"""Build the archive of an image on this machine.
 
-NAME and BASE are those of image_archive.py, the others those of image_context.py. CONTEXT is made, with nothing but
-image.tar.gz in it: what docker save says of the image, compressed. Prints what image_archive.py prints.
+    python3 build_image_locally.py NAME BASE ROOT CONTEXT MACHINE PYTHON
+
+NAME and BASE are those of build_image_archive.py, the others those of prepare_build_context.py. CONTEXT is made, with
+nothing but image.tar.gz in it: the compressed output of docker save. Prints what build_image_archive.py prints.
 
 Runs that need the same image may begin at the same time: the first makes it, the others wait and take what it has made.
 The newest archive of each architecture stays beside CONTEXT, for another share that has none.
@@ -16,15 +18,15 @@ import shutil
 import sys
 from pathlib import Path
 
-import image_archive
-import image_context
+import build_image_archive
+import prepare_build_context
 
 
 def known_of(kept: Path) -> str | None:
     """Return what was told of an archive when it was made; None when it is not there, or not as it was."""
     try:
         text = Path(f"{kept}.json").read_text()
-        return text if image_archive.digest(kept) == json.loads(text)["sha256"] else None
+        return text if build_image_archive.digest(kept) == json.loads(text)["sha256"] else None
     except (FileNotFoundError, ValueError):
         return None
 
@@ -32,10 +34,10 @@ def known_of(kept: Path) -> str | None:
 def make(name: str, base: str, root: Path, context: Path, machine: str, python: str) -> Path:
     """Make the archive in the context, and return it. Ends the program when it cannot, with a reason."""
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for the answer
-        image_context.main(root, context, machine, python)
-    image_archive.build(name, base, context)
+        prepare_build_context.main(root, context, machine, python)
+    build_image_archive.build(name, base, context)
     archive = context / "image.tar.gz"
-    image_archive.pack(name, archive)
+    build_image_archive.pack(name, archive)
     return archive
 
 
@@ -58,7 +60,7 @@ def main(name: str, base: str, root: Path, context: Path, machine: str, python: 
         told = known_of(kept)
         if told is None:
             archive = make(name, base, root, context, machine, python)
-            told = image_archive.told_of(archive)
+            told = build_image_archive.told_of(archive)
             keep(archive, told, kept, f"{repository}-*-{machine}.tar.gz*")
         shutil.rmtree(context, ignore_errors=True)
         context.mkdir()

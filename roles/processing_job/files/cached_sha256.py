@@ -1,4 +1,4 @@
-"""Print the SHA-256 of a file and its size in bytes, run as: python3 digest.py FILE CACHE.
+"""Print the SHA-256 of a file and its size in bytes, run as: python3 cached_sha256.py FILE CACHE.
 
 The cache remembers it for as long as the file's size, times of change and place on the disk stay what they are: a large
 input is read once, and not at every job.

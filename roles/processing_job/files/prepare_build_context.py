@@ -1,4 +1,6 @@
-"""Put together what the image of a job is built from, run as: python3 image_context.py ROOT CONTEXT MACHINE PYTHON.
+"""Prepare the build context of the job image.
+
+    python3 prepare_build_context.py ROOT CONTEXT MACHINE PYTHON
 
 ROOT is the clone, CONTEXT the directory to make, MACHINE the architecture as pip calls it (x86_64, aarch64), PYTHON the
 version in the image. The wheels are fetched by pip, for that machine whatever this one is, and checked by their hashes.

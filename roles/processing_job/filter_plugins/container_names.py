@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 #: Everything of a clone that goes into the image, besides the settings.
 PARTS = (
     *("files/docker/*", "files/processors/*.py", "requirements/image.txt", "requirements/kernel.txt"),
-    *("scripts/*.py", "scripts/csvswarm/*.py", "scripts/csvswarm/native/*.py", "scripts/csvswarm/native/*.[ch]"),
+    *("scripts/*.py", "scripts/csvswarm/**/*.py", "scripts/csvswarm/native/src/*.[ch]"),
 )
 
 

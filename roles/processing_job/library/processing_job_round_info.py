@@ -17,7 +17,7 @@ from ansible.module_utils.processing_job_round import read_logs, read_receipts, 
 from ansible.module_utils.processing_job_text import printable_line
 
 DOCUMENTATION = """
-module: processing_job_look
+module: processing_job_round_info
 short_description: Look at a round of a csvswarm job
 description:
   - Reads the receipts in the job directory as the owner of the share, and Swarm's task list from the local engine.
@@ -50,7 +50,7 @@ author: csvswarm
 """
 EXAMPLES = """
 - name: Look at the first round
-  processing_job_look:
+  processing_job_round_info:
     job: /srv/csvswarm/jobs/demo
     owner: 8765
     services: {1: csvswarm-demo-1_chunks}

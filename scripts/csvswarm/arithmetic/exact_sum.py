@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from .lean import np
+from csvswarm.runtime.lazy_imports import np
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from .lean import np
+from csvswarm.runtime.lazy_imports import np
 
 _MAGNITUDE = 0x7FFFFFFFFFFFFFFF
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .durable_files import read_json
-from .job import Job
-from .manifest import Manifest
-from .receipt import Receipt, try_receipt
+from csvswarm.job.directory import Job
+from csvswarm.job.durable_files import read_json
+from csvswarm.job.manifest import Manifest
+from csvswarm.job.receipt import Receipt, try_receipt
 
 
 def attempts(job: Job, manifest: Manifest, counting: list[Receipt]) -> list[dict[str, Any]]:

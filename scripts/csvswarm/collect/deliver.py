@@ -8,10 +8,10 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from .durable_files import new_token, open_regular, replace, written_aside
-from .errors import JobError, naming
-from .job import SUCCESS, Job
-from .output_directory import (
+from csvswarm.errors import JobError, naming
+from csvswarm.job.directory import SUCCESS, Job
+from csvswarm.job.durable_files import new_token, open_regular, replace, written_aside
+from csvswarm.job.output_directory import (
     REJECTED,
     REPORT,
     check_output,
@@ -22,7 +22,7 @@ from .output_directory import (
     remove_leftovers,
     standing_result,
 )
-from .permissions import PRIVATE, no_wider_than
+from csvswarm.job.permissions import PRIVATE, no_wider_than
 
 
 def land(job: Job, fetched: Path, output: Path, permissions: int = PRIVATE) -> bool:

@@ -6,15 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .durable_files import read_json, write_json
-from .errors import JobError
-from .fingerprint import check_versions
-from .held import all_held
-from .history import attempts
-from .job import SUCCESS, Job
-from .manifest import Manifest
-from .merge import take_merged
-from .output_directory import (
+from csvswarm.collect.attempt_history import attempts
+from csvswarm.errors import JobError
+from csvswarm.job.checksums import described
+from csvswarm.job.directory import SUCCESS, Job
+from csvswarm.job.durable_files import read_json, write_json
+from csvswarm.job.fingerprint import check_versions
+from csvswarm.job.manifest import Manifest
+from csvswarm.job.output_directory import (
     REJECTED,
     REPORT,
     RESULT,
@@ -27,11 +26,12 @@ from .output_directory import (
     remove_leftovers,
     standing_result,
 )
-from .permissions import no_wider_than
-from .receipt import Receipt
-from .result import write_rejected, write_result
-from .sinks import described
-from .state import State, settle
+from csvswarm.job.permissions import no_wider_than
+from csvswarm.job.receipt import Receipt
+from csvswarm.job.state import State, settle
+from csvswarm.partials.assemble import write_rejected, write_result
+from csvswarm.partials.early_merge import take_merged
+from csvswarm.partials.merged_file import all_held
 
 
 def collect(job: Job, output: Path) -> Collected:

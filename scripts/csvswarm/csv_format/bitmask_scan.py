@@ -1,6 +1,6 @@
 """The quote-aware scan on bits: one per byte, 64 of them looked at in one step.
 
-What `records` answers with the places of quotes and line ends, this answers with bits, for bytes without CR whose
+What `record_scan` answers with the places of quotes and line ends, this answers with bits, for bytes without CR whose
 quotes all stand at the edge of a field or are doubled. To note a place costs more than to look at ten bytes, so bits
 win where places are not asked for, as when records are counted, or not all of them, as when few columns are read.
 """
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .native.scan import count
-from .records import CR, LF, NOWHERE, Bytes, Grammar
+from csvswarm.csv_format.record_scan import CR, LF, NOWHERE, Bytes, Grammar
+from csvswarm.native.record_scan import count
 
 #: A bit per byte, the first one the lowest bit of the first word.
 Words = npt.NDArray[np.uint64]
@@ -59,7 +59,7 @@ def count_records(piece: bytes, grammar: Grammar, *, before: int, inside: bool, 
 
     before: the byte before the piece. inside: whether it starts within quotes. fresh: whether a record starts with it.
     """
-    if (counted := count(piece, grammar, before, inside, fresh)) is not None:
+    if (counted := count(piece, grammar.delimiter, grammar.quote, before, inside, fresh)) is not None:
         return Tally(*counted)
     if CR in piece:
         return None

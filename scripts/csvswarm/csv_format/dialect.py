@@ -7,7 +7,7 @@ import io
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .errors import InputError, OptionError
+from csvswarm.errors import InputError, OptionError
 
 CANDIDATES = ",\t;|"
 SNIFFED_RECORDS = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .records import CR, LF, Bytes, Grammar, Positions, blank, starts_of
+from csvswarm.csv_format.record_scan import CR, LF, Bytes, Grammar, Positions, blank, starts_of
 
 
 def raw_records(data: bytes, grammar: Grammar) -> tuple[bytes, Positions, Positions]:

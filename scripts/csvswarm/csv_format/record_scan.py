@@ -14,8 +14,8 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from .dialect import Dialect
-from .errors import InputError
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.errors import InputError
 
 Positions = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]

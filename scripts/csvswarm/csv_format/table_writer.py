@@ -1,13 +1,14 @@
-"""Columns of values as rows of CSV: by the native kernel where it can, else as `text` makes them; the same bytes."""
+"""Columns of values as rows of CSV, by the native kernel where it can, else by `row_writer`: the same bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .dialect import Dialect
-from .lean import pa
-from .native.library import kernel
-from .text import Data, canonical, rows_of
+from csvswarm.csv_format.canonical_text import Data, canonical
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.row_writer import rows_of
+from csvswarm.native.library import kernel
+from csvswarm.runtime.lazy_imports import pa
 
 
 def written(arrays: Sequence[pa.Array], kinds: Sequence[str | None], dialect: Dialect) -> Data:
@@ -16,7 +17,7 @@ def written(arrays: Sequence[pa.Array], kinds: Sequence[str | None], dialect: Di
     kinds: of the columns, as `canonical` takes them.
     """
     if arrays and len(arrays[0]) and _is_plain(dialect) and kernel() is not None:
-        from .native.writing import write_table  # imports numpy, which a collector of rows does without
+        from csvswarm.native.row_writing import write_table  # imports numpy, which a collector of rows does without
 
         ready = [_for_kernel(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
         if (data := write_table(ready, dialect.delimiter, dialect.quotechar)) is not None:
@@ -32,7 +33,7 @@ def _is_plain(dialect: Dialect) -> bool:
 
 def _for_kernel(array: pa.Array, kind: str | None) -> pa.Array:
     """Return an array as it is where the kernel can write its values, else as their text."""
-    from .native.writing import can_write
+    from csvswarm.native.row_writing import can_write
 
     if kind == "float" and pa.types.is_integer(array.type):
         return array.cast(pa.float64(), safe=False)

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from .errors import OptionError
-from .expression_tree import MAX_TEXT, Apply, Column, Node
-from .members import FUNCTIONS
+from csvswarm.errors import OptionError
+from csvswarm.expressions.members import FUNCTIONS
+from csvswarm.expressions.tree import MAX_TEXT, Apply, Column, Node
 
 Array = np.ndarray[Any, Any]
 
@@ -55,7 +55,7 @@ def apply(name: str, values: list[Any], literals: dict[str, Any]) -> Any:
         raise NeedsPandas
     if is_constant(values[0]):
         raise OptionError(f"{name} takes a column, and not the constant {values[0]!r:.200}")
-    from .series_methods import call  # imports pandas
+    from csvswarm.expressions.series_methods import call  # imports pandas
 
     return call(name, values, literals)
 
@@ -96,7 +96,7 @@ def _arithmetic(name: str, left: Any, right: Any) -> Any:
         if name in ("//", "%"):
             return _divided(name, left, right)
         if name == "**" and kind_of(left) == kind_of(right) == "int" and not (is_constant(right) or is_plain(right)):
-            from .series_methods import raised  # imports pandas
+            from csvswarm.expressions.series_methods import raised  # imports pandas
 
             return raised(left, right)
     elif (name, *kinds) not in _OTHER:
@@ -124,7 +124,7 @@ def bounded(value: Any) -> Any:
         if len(value) > MAX_TEXT:
             raise OptionError(f"a text grows beyond {MAX_TEXT} characters")
         return value
-    from .string_methods import bounded_texts  # imports pandas
+    from csvswarm.expressions.string_methods import bounded_texts  # imports pandas
 
     return bounded_texts(value)
 
@@ -169,7 +169,7 @@ def _divided(name: str, left: Any, right: Any) -> Any:
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
         raise NeedsPandas
     if kind_of(left) == kind_of(right) == "int":
-        from .series_methods import integers_divided  # imports pandas
+        from csvswarm.expressions.series_methods import integers_divided  # imports pandas
 
         return integers_divided(_ARITHMETIC[name], left, right)
     return _ARITHMETIC[name](left, right)
@@ -208,7 +208,7 @@ def _comparable(left: Any, right: Any, *kinds: str) -> tuple[Any, Any]:
     for one, other in ((0, 1), (1, 0)):
         pair = [left, right]
         if kinds[one] in ("timestamp", "duration") and isinstance(pair[other], str):
-            from .series_methods import moment  # imports pandas
+            from csvswarm.expressions.series_methods import moment  # imports pandas
 
             pair[other] = moment(pair[other], pair[one])
             return pair[0], pair[1]

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arithmetic import Array, NeedsPandas, evaluate, is_constant, kind_of
-from .errors import OptionError
-from .expression_tree import names_in, parse, shown
-from .schema import listed
+from csvswarm.errors import OptionError, listed
+from csvswarm.expressions.numpy_eval import Array, NeedsPandas, evaluate, is_constant, kind_of
+from csvswarm.expressions.tree import names_in, parse, shown
 
 
 class Expression:

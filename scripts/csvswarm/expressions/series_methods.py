@@ -16,13 +16,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arithmetic import NUMBERS, compare, is_constant, is_plain, kind_of
-from .errors import OptionError
-from .members import DATE_NUMBERS, DATE_TESTS, DTYPES, DURATION_NUMBERS
-from .misfits import misfits
-from .schema import Values
-from .string_methods import Series, call_on_lists, call_on_texts, from_arrow, integers, texts, to_arrow
-from .text import as_arrow, canonical
+from csvswarm.csv_format.canonical_text import as_arrow, canonical
+from csvswarm.errors import OptionError
+from csvswarm.expressions.members import DATE_NUMBERS, DATE_TESTS, DTYPES, DURATION_NUMBERS
+from csvswarm.expressions.numpy_eval import NUMBERS, compare, is_constant, is_plain, kind_of
+from csvswarm.expressions.string_methods import (
+    Series,
+    call_on_lists,
+    call_on_texts,
+    from_arrow,
+    integers,
+    texts,
+    to_arrow,
+)
+from csvswarm.reading.misfit_values import misfits
+from csvswarm.types.conversion import Values
 
 #: Timestamps, time zones, frequencies and directives that mean the same on every machine at any time.
 _MOMENT = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?)?)?")

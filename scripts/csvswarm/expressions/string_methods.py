@@ -16,9 +16,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .errors import OptionError
-from .lean import with_pandas
-from .members import TEXT_TESTS
+from csvswarm.errors import OptionError
+from csvswarm.expressions.members import TEXT_TESTS
+from csvswarm.runtime.lazy_imports import with_pandas
 
 Series = Any  # pd.Series of any dtype
 

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from .errors import OptionError
-from .members import ACCESSORS, MEMBERS, Parameter
-from .schema import listed
+from csvswarm.errors import OptionError, listed
+from csvswarm.expressions.members import ACCESSORS, MEMBERS, Parameter
 
 #: Characters of an expression; operations inside each other.
 MAX_TEXT, MAX_DEPTH = 50_000, 100

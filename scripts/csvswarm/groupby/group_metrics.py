@@ -7,13 +7,24 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from . import exact
-from .group_state import COUNT, FIRST, LARGEST, LAST, SMALLEST, SQUARES, SUM, VALUES, changes, group_names
-from .group_sums import Figures
-from .lean import np, pa
-from .schema import ARROW
-from .sortable import value_of
-from .text import canonical
+from csvswarm.arithmetic import exact_sum
+from csvswarm.arithmetic.sort_keys import value_of
+from csvswarm.csv_format.canonical_text import canonical
+from csvswarm.groupby.group_table import (
+    COUNT,
+    FIRST,
+    LARGEST,
+    LAST,
+    SMALLEST,
+    SQUARES,
+    SUM,
+    VALUES,
+    changes,
+    group_names,
+)
+from csvswarm.groupby.group_totals import Figures
+from csvswarm.runtime.lazy_imports import np, pa
+from csvswarm.types.schema import ARROW
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -95,23 +106,23 @@ class GroupFigures:
         if name in PICKS:
             value = self._picked.get(PICKS[name])
             return None if value is None else self._as_column(value)
-        total = exact.total(self._sums[SUM])
+        total = exact_sum.total(self._sums[SUM])
         if name == "sum":
-            return str(int(total)) if self._whole and isinstance(total, Fraction) else _number(exact.rounded(total))
+            return str(int(total)) if self._whole and isinstance(total, Fraction) else _number(exact_sum.rounded(total))
         return _number(self._figure(name, total)) if self._count else None
 
     def _figure(self, name: str, total: Fraction | float) -> float:
         """Return a mean, median, var or std; NaN where it is undefined. There is at least one value."""
         if name == "mean":
-            return exact.rounded(total / self._count)
+            return exact_sum.rounded(total / self._count)
         if name == "median":
             low, high = (value_of(self._middle[r], self._whole) for r in ((self._count - 1) // 2, self._count // 2))
             exactly = math.isfinite(low) and math.isfinite(high)
-            return exact.rounded((Fraction(low) + Fraction(high)) / 2) if exactly else (low + high) / 2
-        squares = exact.total(self._sums[SQUARES])
+            return exact_sum.rounded((Fraction(low) + Fraction(high)) / 2) if exactly else (low + high) / 2
+        squares = exact_sum.total(self._sums[SQUARES])
         if self._count < 2 or not isinstance(total, Fraction) or not isinstance(squares, Fraction):
             return math.nan
-        variance = exact.rounded((squares - total * total / self._count) / (self._count - 1))
+        variance = exact_sum.rounded((squares - total * total / self._count) / (self._count - 1))
         return variance if name == "var" else math.sqrt(variance)
 
     def _as_column(self, value: Any) -> str | None:

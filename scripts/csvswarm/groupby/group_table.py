@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import exact
-from .group_sums import Figures
-from .lean import np, pa, pc
-from .sortable import keys_of
+from csvswarm.arithmetic import exact_sum
+from csvswarm.arithmetic.sort_keys import keys_of
+from csvswarm.groupby.group_totals import Figures
+from csvswarm.runtime.lazy_imports import np, pa, pc
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -73,7 +73,7 @@ class StateBuilder:
             self._add(slot + sort, some, order=np.array([key for key in ends if key is not None], np.int64))
 
     def _measure_numbers(self, slot: int, needs: set[int], values: Array, codes: Array, numbers: Array) -> None:
-        for sort, add in ((SUM, exact.add_up), (SQUARES, exact.add_up_squares)):
+        for sort, add in ((SUM, exact_sum.add_up), (SQUARES, exact_sum.add_up_squares)):
             if sort in needs:
                 for level, sums in add(values, codes, self.count).items():
                     some = np.flatnonzero(sums)

@@ -1,6 +1,6 @@
 """The state of few groups with simple figures, kept as plain numbers: counts, exact sums, smallest and largest.
 
-What `group_state` keeps in tables, for any number of groups and figures of all kinds, this keeps for one text that
+What `group_table` keeps in tables, for any number of groups and figures of all kinds, this keeps for one text that
 groups and for numbers. It needs nothing but the native kernel, and becomes such a table wherever one is wanted.
 """
 
@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import naming
-from .lean import np
+from csvswarm.errors import naming
+from csvswarm.runtime.lazy_imports import np
 
 if TYPE_CHECKING:
-    from .quick import Block
+    from csvswarm.reading.native_block import Block
 
 #: More groups than these are for tables.
 MOST_GROUPS = 4096
@@ -24,7 +24,7 @@ MOST_GROUPS = 4096
 
 @dataclass
 class Figures:
-    """What is known of one column in one group. least, most: keys as in `sortable`, None without a value."""
+    """What is known of one column in one group. least, most: keys as in `sort_keys`, None without a value."""
 
     count: int = 0
     sums: dict[int, int] = field(default_factory=dict)
@@ -57,8 +57,8 @@ def measured(block: Block, group: str, columns: Mapping[str, bool]) -> Groups | 
 
     columns: the measured ones, and for each whether its sum is wanted.
     """
-    from .native.groups import codes_of, extremes_of
-    from .quick import Numbers, Texts
+    from csvswarm.native.grouping import codes_of, extremes_of
+    from csvswarm.reading.native_block import Numbers, Texts
 
     by = block.columns[group]
     found = codes_of(by.span, by.nulls) if isinstance(by, Texts) else None
@@ -92,7 +92,7 @@ def _sums(values: Any, codes: Any, groups: int) -> Mapping[int, Any] | None:
         if len(values) and max(int(values.max()), -int(values.min())) >= 1 << 53:
             return None
         values = values.astype(np.float64)
-    from .native.groups import sums_of
+    from csvswarm.native.grouping import sums_of
 
     return sums_of(values, codes, groups)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .dialect import BOM, Dialect, header_names, sniff
-from .errors import InputError
-from .records import Grammar, starts_of
-from .source import Source, check_text
+from csvswarm.csv_format.dialect import BOM, Dialect, header_names, sniff
+from csvswarm.csv_format.record_scan import Grammar, starts_of
+from csvswarm.errors import InputError
+from csvswarm.input.source import Source, check_text
 
 HEAD_BYTES = 256 << 10
 MAX_HEADER_BYTES = 64 << 20

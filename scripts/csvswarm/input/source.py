@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from .dialect import BOM
-from .errors import InputError, OptionError
+from csvswarm.csv_format.dialect import BOM
+from csvswarm.errors import InputError, OptionError
 
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 NOT_CSV = {

@@ -41,3 +41,6 @@ class Chunk:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Chunk:
         return cls(**{**data, "blocks": tuple(Block(*block) for block in data["blocks"])})
+
+
+BLOCK_BYTES = 8 << 20

@@ -9,8 +9,8 @@ from typing import Any
 
 import xxhash
 
-from .chunks import Block, Chunk
-from .errors import JobError, naming
+from csvswarm.errors import JobError, naming
+from csvswarm.job.chunk import Block, Chunk
 
 
 class ChunkReader:

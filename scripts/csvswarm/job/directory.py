@@ -10,12 +10,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .durable_files import read_json, shaped, sync_directory, write_json, write_whole
-from .errors import JobError
-from .job_lock import LOCK, locked
-from .manifest import FORMAT, Manifest
-from .receipt import Receipt, read_receipt
-from .schema import Schema
+from csvswarm.errors import JobError
+from csvswarm.job.durable_files import read_json, shaped, sync_directory, write_json, write_whole
+from csvswarm.job.lock import LOCK, locked
+from csvswarm.job.manifest import FORMAT, Manifest
+from csvswarm.job.receipt import Receipt, read_receipt
+from csvswarm.types.schema import Schema
 
 JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 SUCCESS = "_SUCCESS"

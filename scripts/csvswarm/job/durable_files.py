@@ -13,7 +13,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import JobError, naming
+from csvswarm.errors import JobError, naming
 
 START_OVER = "remove the job's directory and start the job again."
 #: A file of a job that is larger than this is none of ours: a job of 10 TB has a manifest of 25 MB.

@@ -10,7 +10,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from .errors import JobError
+from csvswarm.errors import JobError
 
 SOURCES = Path(__file__).resolve().parent
 LIBRARIES = ("numpy", "pandas", "pyarrow")

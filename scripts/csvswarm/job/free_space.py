@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from .errors import InputError
+from csvswarm.errors import InputError
 
 #: What stays free: a share of the disk, but no more than so many bytes.
 RESERVED_SHARE, MOST_RESERVED = 0.05, 1 << 30

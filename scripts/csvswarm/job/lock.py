@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import JobError, naming
+from csvswarm.errors import JobError, naming
 
 #: The file that is locked. It is the first file of a job directory, and so marks the directory as one of ours.
 LOCK = "csvswarm.lock"

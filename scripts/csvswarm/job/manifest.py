@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from .chunks import Chunk
-from .dialect import Dialect
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.job.chunk import Chunk
 
 #: Version of the files in a job directory and of job.json.
 FORMAT = 2

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .durable_files import NotRegular, read_json, replace, sync_directory, write_json, written_aside
-from .errors import JobError
-from .job import SUCCESS
-from .job_lock import NoLocks, locked
-from .manifest import FORMAT
-from .result import Hashing
-from .sinks import described
+from csvswarm.errors import JobError
+from csvswarm.job.checksums import Hashing, described
+from csvswarm.job.directory import SUCCESS
+from csvswarm.job.durable_files import NotRegular, read_json, replace, sync_directory, write_json, written_aside
+from csvswarm.job.lock import NoLocks, locked
+from csvswarm.job.manifest import FORMAT
 
 RESULT, REJECTED, REPORT = "result.csv", "rejected.csv", "job.json"
 #: Names of our own, last the one that says the others are there.

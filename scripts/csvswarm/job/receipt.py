@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from .durable_files import read_json, read_regular, shaped
-from .manifest import FORMAT
+from csvswarm.job.durable_files import read_json, read_regular, shaped
+from csvswarm.job.manifest import FORMAT
 
 STATUSES = ("done", "misfit", "error", "suspect")
 #: What every field of a receipt must be. A processor on a board can write anything into its job's directory.

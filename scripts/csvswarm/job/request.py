@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .cut import BLOCK_BYTES
+from csvswarm.job.chunk import BLOCK_BYTES
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .durable_files import read_json, shaped, write_json
-from .errors import JobError
-from .job import Job
-from .manifest import Manifest
-from .state import settle
+from csvswarm.errors import JobError
+from csvswarm.job.directory import Job
+from csvswarm.job.durable_files import read_json, shaped, write_json
+from csvswarm.job.manifest import Manifest
+from csvswarm.job.state import settle
 
 #: Every task of a service takes an address of its network, and networks are not larger than this (roles/swarm_manager).
 MAX_SLOTS = 2000

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .errors import CsvswarmError, ProcessorError
-from .job import Job
-from .manifest import Manifest
-from .receipt import Receipt
-from .schema import Schema
-from .text import join_kinds
+from csvswarm.csv_format.canonical_text import join_kinds
+from csvswarm.errors import CsvswarmError, ProcessorError
+from csvswarm.job.directory import Job
+from csvswarm.job.manifest import Manifest
+from csvswarm.job.receipt import Receipt
+from csvswarm.types.schema import Schema
 
 
 @dataclass(frozen=True)

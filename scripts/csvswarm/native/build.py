@@ -18,8 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .library import FLAGS, SOURCES, library_name, places
-from .tens import tens_source
+from csvswarm.native.library import FLAGS, SOURCES, library_name, places
+from csvswarm.native.powers_of_ten import tens_source
 
 
 def compiler() -> list[str]:
@@ -33,7 +33,7 @@ def compiler() -> list[str]:
 def compile_library(command: list[str], target: Path, flags: tuple[str, ...] = FLAGS) -> str:
     """Compile the kernel to the file `target`; return what the compiler says when it cannot, else nothing."""
     with tempfile.TemporaryDirectory(prefix="csvswarm-native-") as scratch:
-        tens = Path(scratch) / "tens.c"
+        tens = Path(scratch) / "powers_of_ten.c"
         tens.write_text(tens_source(), encoding="ascii")
         part = target.with_name(f".{target.name}.{os.getpid()}")
         sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]

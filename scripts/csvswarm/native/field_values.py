@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .library import kernel
-from .scan import Places
+from csvswarm.native.library import kernel
+from csvswarm.native.record_scan import Places
 
 Array = npt.NDArray[np.generic]
 Mask = npt.NDArray[np.bool_]

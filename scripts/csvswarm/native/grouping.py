@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .library import kernel
-from .scan import Places
-from .values import Span, Spellings
+from csvswarm.native.field_values import Span, Spellings
+from csvswarm.native.library import kernel
+from csvswarm.native.record_scan import Places
 
 Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.generic]
@@ -31,7 +31,7 @@ def codes_of(span: Span, nulls: Spellings) -> tuple[Places, Places] | None:
 
 
 def sums_of(values: npt.NDArray[np.float64], codes: Places, groups: int) -> dict[int, Integers] | None:
-    """Return level -> sum of every group, as `exact.add_up` has them; NaN and rows of no group are passed over.
+    """Return level -> sum of every group, as `exact_sum.add_up` has them; NaN and rows of no group are passed over.
 
     None when the kernel cannot tell, as for infinities.
     """
@@ -53,7 +53,7 @@ def sums_of(values: npt.NDArray[np.float64], codes: Places, groups: int) -> dict
 
 
 def extremes_of(values: Numbers, codes: Places, groups: int) -> tuple[Integers, Integers, Integers] | None:
-    """Return (number of values, smallest and largest key) of every group; keys are those of `sortable`.
+    """Return (number of values, smallest and largest key) of every group; keys are those of `sort_keys`.
 
     values: int64, or float64 whose NaN are passed over, as rows of no group are.
     """

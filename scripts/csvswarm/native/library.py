@@ -10,7 +10,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
-SOURCES = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent
+SOURCES = PACKAGE / "src"
 #: No -march: the library may travel. No -ffast-math and no contraction: floats must come out the same everywhere.
 FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-s")
 
@@ -18,7 +19,7 @@ FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-con
 def digest() -> str:
     """Identify what the library is made of: its sources and how they are compiled."""
     found = hashlib.sha256(repr(FLAGS).encode())
-    for path in sorted([*SOURCES.glob("*.[ch]"), SOURCES / "tens.py"]):
+    for path in sorted([*SOURCES.glob("*.[ch]"), PACKAGE / "powers_of_ten.py"]):
         found.update(f"\0{path.name}\0".encode() + path.read_bytes())
     return found.hexdigest()[:16]
 
@@ -34,7 +35,7 @@ def library_name(machine: str = "") -> str:
 
 def places() -> list[Path]:
     """Return the directories in which a library may be; it is built in the first one that can be written to."""
-    found = [SOURCES / "built"]
+    found = [PACKAGE / "built"]
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  # without a home it stays
     if cache.startswith("/"):
         found.append(Path(cache) / "csvswarm" / "native")

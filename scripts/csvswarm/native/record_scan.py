@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from .library import kernel
-
-if TYPE_CHECKING:
-    from ..records import Grammar
+from csvswarm.native.library import kernel
 
 Places = npt.NDArray[np.int32]
 
@@ -35,21 +31,25 @@ class Scan:
     ascii: bool
 
 
-def count(piece: bytes, grammar: Grammar, before: int, inside: bool, fresh: bool) -> tuple[int, int, bool] | None:
+def count(
+    piece: bytes, delimiter: int, quote: int | None, before: int, inside: bool, fresh: bool
+) -> tuple[int, int, bool] | None:
     """Return (records, place of the last line end or -1, whether the piece ends inside quotes).
 
-    None when the kernel cannot tell. The arguments are those of `bits.count_records`.
+    None when the kernel cannot tell. The other arguments are those of `bitmask_scan.count_records`.
     """
     if (library := kernel()) is None:
         return None
     out = np.empty(3, np.int64)
-    given = len(piece), grammar.delimiter, _quote(grammar), before, inside, fresh
+    given = len(piece), delimiter, _quote(quote), before, inside, fresh
     if library.csvswarm_count(piece, *given, out.ctypes.data):
         return None
     return int(out[0]), int(out[1]), bool(out[2])
 
 
-def scan(data: bytes, grammar: Grammar, width: int, places: Sequence[int], rows: int | None = None) -> Scan | None:
+def scan(
+    data: bytes, delimiter: int, quote: int | None, width: int, places: Sequence[int], rows: int | None = None
+) -> Scan | None:
     """Return the scan of a block of whole records of `width` fields, of the columns at `places`, in ascending order.
 
     data ends in LF. rows: how many records there must be. None when the kernel cannot tell: then the block is not of
@@ -63,7 +63,7 @@ def scan(data: bytes, grammar: Grammar, width: int, places: Sequence[int], rows:
     ends = np.empty(most, np.int32)
     spans = np.empty((2, len(places), most), np.int32)
     out = np.empty(3, np.int64)
-    given = len(data), grammar.delimiter, _quote(grammar), width, wanted.ctypes.data, len(places), most
+    given = len(data), delimiter, _quote(quote), width, wanted.ctypes.data, len(places), most
     found = ends.ctypes.data, spans[0].ctypes.data, spans[1].ctypes.data, out.ctypes.data
     if library.csvswarm_fields(data, *given, *found):
         return None
@@ -77,7 +77,7 @@ def scan(data: bytes, grammar: Grammar, width: int, places: Sequence[int], rows:
 NUL, BEYOND_ASCII = 1, 2
 
 
-def records(data: bytes, grammar: Grammar) -> tuple[Places, Places, npt.NDArray[np.uint8]] | None:
+def records(data: bytes, delimiter: int, quote: int | None) -> tuple[Places, Places, npt.NDArray[np.uint8]] | None:
     """Return (where the records of a block end, how many fields each has, what else it holds as bits).
 
     data ends in LF. None when the kernel cannot tell.
@@ -86,7 +86,7 @@ def records(data: bytes, grammar: Grammar) -> tuple[Places, Places, npt.NDArray[
         return None
     most = data.count(b"\n")
     ends, fields, seen = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.uint8)
-    given = len(data), grammar.delimiter, _quote(grammar), most
+    given = len(data), delimiter, _quote(quote), most
     found = library.csvswarm_records(data, *given, ends.ctypes.data, fields.ctypes.data, seen.ctypes.data)
     return None if found < 0 else (ends[:found], fields[:found], seen[:found])
 
@@ -97,5 +97,5 @@ def is_utf8(data: bytes) -> bool:
     return library is not None and bool(library.csvswarm_is_utf8(data, len(data)))
 
 
-def _quote(grammar: Grammar) -> int:
-    return -1 if grammar.quote is None else grammar.quote
+def _quote(quote: int | None) -> int:
+    return -1 if quote is None else quote

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..schema import NULL_VALUES
-from .library import kernel
-from .scan import Places
-from .values import Spellings
+from csvswarm.native.field_values import Spellings
+from csvswarm.native.library import kernel
+from csvswarm.native.record_scan import Places
+from csvswarm.types.schema import NULL_VALUES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +55,7 @@ def write_rows(
     return out[:size].data
 
 
-#: A column as table.c takes it.
+#: A column as write_table.c takes it.
 COLUMN = np.dtype([(name, np.int64) for name in ("kind", "shift", "per_second", "values", "valid", "offsets")])
 TABLE_KINDS = {"int64": 0, "double": 1, "bool": 2, "string": 3, "large_string": 4}
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

@@ -4,46 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import NoReturn
 
 import xxhash
 
-from .dialect import BOM, CANONICAL
-from .durable_files import NotRegular, new_token, open_regular
-from .errors import JobError, naming
-from .group_sums import load
-from .held import places
-from .job import Job
-from .keyed import FAN_IN, SMALL, merge_runs, small_groups, write_run
-from .lean import pa
-from .manifest import Manifest
-from .processor import Context, Processor, load_job_processor
-from .receipt import Receipt
-from .schema import Schema
-from .sinks import described, frame_table, read_table
-from .text import Data, header_of, kind_of, text_rows
-from .writer import written
+from csvswarm.csv_format.canonical_text import kind_of
+from csvswarm.csv_format.dialect import BOM, CANONICAL
+from csvswarm.csv_format.row_writer import header_of, text_rows
+from csvswarm.csv_format.table_writer import written
+from csvswarm.errors import JobError, naming
+from csvswarm.groupby.group_totals import load
+from csvswarm.job.checksums import Hashing, described
+from csvswarm.job.directory import Job
+from csvswarm.job.durable_files import NotRegular, new_token, open_regular
+from csvswarm.job.manifest import Manifest
+from csvswarm.job.receipt import Receipt
+from csvswarm.partials.merged_file import places
+from csvswarm.partials.outputs import frame_table, read_table
+from csvswarm.partials.sorted_runs import FAN_IN, SMALL, merge_runs, small_groups, write_run
+from csvswarm.processor_api.context import Context, context_of
+from csvswarm.processor_api.loader import load_job_processor
+from csvswarm.processor_api.processor import Processor
+from csvswarm.runtime.lazy_imports import pa
+from csvswarm.types.schema import Schema
 
 #: What is copied in one go: it is read, summed up and written while it stays in the processor's cache.
 COPY_BYTES = 1 << 20
 REJECTED_COLUMNS = ["record", "column", "reason", "text"]
-
-
-class Hashing:
-    """A file that knows the checksum of what was written to it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._digest = xxhash.xxh3_128()
-        self.size = 0
-
-    def write(self, data: Data) -> None:
-        self._file.write(data)
-        self._digest.update(data)
-        self.size += len(data)
-
-    def described(self, name: str) -> dict[str, Any]:
-        return {"name": name, "bytes": self.size, "checksum": self._digest.hexdigest()}
 
 
 def write_result(file: Hashing, job: Job, manifest: Manifest, schema: Schema, receipts: Sequence[Receipt]) -> int:
@@ -65,7 +52,7 @@ def write_result(file: Hashing, job: Job, manifest: Manifest, schema: Schema, re
     if processor.finishes:
         result = processor.call("finish", result, context)
     if isinstance(result, pd.DataFrame) or not isinstance(result, pa.Table):
-        from .frame import to_columns
+        from csvswarm.processor_api.dataframe import to_columns
 
         names, arrays = to_columns(result, processor.name)
         result = pa.table(arrays, names=names)
@@ -130,18 +117,6 @@ def _guarded(tables: Iterator[pa.Table], processor: Processor) -> Iterator[pa.Ta
     """Yield what a processor yields, its errors told as its own."""
     while (table := processor.call(next, tables, None)) is not None:
         yield table
-
-
-def context_of(manifest: Manifest, schema: Schema, rows: int = 0) -> Context:
-    """Return what a processor is told when no block is at hand."""
-    return Context(
-        options=dict(manifest.request["options"]),
-        names=manifest.names,
-        schema=schema,
-        dialect=manifest.dialect,
-        null_values=manifest.request["null_values"],
-        rows=rows,
-    )
 
 
 def _write_tables(file: Hashing, tables: Iterator[pa.Table]) -> int:

@@ -18,16 +18,18 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .durable_files import new_token, sync_directory
-from .errors import CsvswarmError
-from .held import FIRST, OTHER, Held, Part, Whole, all_held, note
-from .job import Job
-from .manifest import Manifest
-from .processor import Processor
-from .receipt import Receipt
-from .result import Hashing, context_of, copied, header_bytes
-from .schema import Schema
-from .state import State
+from csvswarm.errors import CsvswarmError
+from csvswarm.job.checksums import Hashing
+from csvswarm.job.directory import Job
+from csvswarm.job.durable_files import new_token, sync_directory
+from csvswarm.job.manifest import Manifest
+from csvswarm.job.receipt import Receipt
+from csvswarm.job.state import State
+from csvswarm.partials.assemble import copied, header_bytes
+from csvswarm.partials.merged_file import FIRST, OTHER, Held, Part, Whole, all_held, note
+from csvswarm.processor_api.context import context_of
+from csvswarm.processor_api.processor import Processor
+from csvswarm.types.schema import Schema
 
 #: How much may be written before the disk is asked to keep up, so that little is left to wait for at the end.
 SYNC_BYTES = 32 << 20

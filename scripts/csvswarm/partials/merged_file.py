@@ -13,9 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from .durable_files import NotRegular, read_regular
-from .job import Job
-from .receipt import Receipt
+from csvswarm.job.directory import Job
+from csvswarm.job.durable_files import NotRegular, read_regular
+from csvswarm.job.receipt import Receipt
 
 #: The first merged file of a job may be all that holds a partial; the other one is made where there is a first already.
 FIRST, OTHER = "merged", "merged-again"

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import xxhash
 
-from .dialect import CANONICAL
-from .durable_files import open_regular
-from .errors import ProcessorError, naming
-from .group_sums import Groups
-from .keyed import KeyedStore
-from .lean import pa
-from .processor import Processor
-from .text import Data, join_kinds, kind_of
-from .writer import written
+from csvswarm.csv_format.canonical_text import join_kinds, kind_of
+from csvswarm.csv_format.dialect import CANONICAL
+from csvswarm.csv_format.table_writer import written
+from csvswarm.errors import ProcessorError, naming
+from csvswarm.groupby.group_totals import Groups
+from csvswarm.job.checksums import described
+from csvswarm.partials.sorted_runs import KeyedStore
+from csvswarm.processor_api.encoded_rows import EncodedRows
+from csvswarm.processor_api.processor import Processor
+from csvswarm.runtime.lazy_imports import pa
 
 COMBINED_OUTPUTS = 16
-#: Read in one go for a checksum: it stays in the processor's cache.
-READ_BYTES = 256 << 10
-
-
-@dataclass(frozen=True)
-class Written:
-    """Rows a processor has written itself, as whole CSV records. kinds: one per column, as in text.py."""
-
-    data: Data
-    rows: int
-    columns: list[str]
-    kinds: list[str | None]
 
 
 class Output(Protocol):
@@ -70,7 +58,7 @@ class RowsOutput(_Held):
         self._uniform = True
 
     def add(self, result: Any) -> None:
-        if isinstance(result, Written):
+        if isinstance(result, EncodedRows):
             names, data, kinds, rows = result.columns, result.data, result.kinds, result.rows
         else:
             names, arrays = _to_columns(result, self._processor)
@@ -190,19 +178,7 @@ def read_table(path: Path) -> pa.Table:
         return pa.ipc.open_stream(source).read_all()
 
 
-def described(path: Path) -> dict[str, Any]:
-    """Return name, bytes and checksum of a regular file, as receipts name it. Raises NotRegular for anything else."""
-    digest = xxhash.xxh3_128()
-    size = 0
-    with naming(path), open_regular(path) as file:
-        buffer = memoryview(bytearray(READ_BYTES))  # one for all of it: new memory costs more than the checksum
-        while count := file.readinto(buffer):
-            digest.update(buffer[:count])
-            size += count
-    return {"name": path.name, "bytes": size, "checksum": digest.hexdigest()}
-
-
 def _to_columns(result: Any, processor: Processor) -> tuple[list[str], list[pa.Array]]:
-    from .frame import to_columns  # imports pandas, which not every processor needs
+    from csvswarm.processor_api.dataframe import to_columns  # imports pandas, which not every processor needs
 
     return to_columns(result, processor.name)

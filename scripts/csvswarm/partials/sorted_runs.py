@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from .errors import naming
-from .group_sums import MOST_GROUPS, Groups, load, save
-from .lean import pa
+from csvswarm.errors import naming
+from csvswarm.groupby.group_totals import MOST_GROUPS, Groups, load, save
+from csvswarm.runtime.lazy_imports import pa
 
 BATCH_ROWS = 8192
 HELD_ROWS = 1 << 19

@@ -9,21 +9,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .chunk_reader import ChunkReader
-from .chunks import Chunk
-from .culprits import culprits, short
-from .dialect import CANONICAL
-from .errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming, printable
-from .group_sums import Groups
-from .job import Job
-from .manifest import Manifest
-from .processor import Context, Processor
-from .reader import Reader
-from .receipt import Receipt
-from .rows import Rejected, Rows, joined, sliced, tail, text_of, without
-from .schema import Schema
-from .sinks import CombinedOutput, KeyedOutput, Output, RowsOutput, described
-from .text import text_rows
+from csvswarm.csv_format.dialect import CANONICAL
+from csvswarm.csv_format.row_writer import text_rows
+from csvswarm.errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming, printable
+from csvswarm.groupby.group_totals import Groups
+from csvswarm.job.checksums import described
+from csvswarm.job.chunk import Chunk
+from csvswarm.job.chunk_reader import ChunkReader
+from csvswarm.job.directory import Job
+from csvswarm.job.manifest import Manifest
+from csvswarm.job.receipt import Receipt
+from csvswarm.partials.outputs import CombinedOutput, KeyedOutput, Output, RowsOutput
+from csvswarm.process.failing_rows import culprits, short
+from csvswarm.processor_api.context import Context
+from csvswarm.processor_api.processor import Processor
+from csvswarm.reading.block_reader import Reader
+from csvswarm.reading.rows import Rejected, Rows, joined, sliced, tail, text_of, without
+from csvswarm.types.schema import Schema
 
 
 class Attempt:
@@ -225,7 +227,7 @@ class Attempt:
             def run(start: int, stop: int) -> object:
                 return self._result(sliced(rows, start, stop), None)
         else:
-            from .frame import to_frame
+            from csvswarm.processor_api.dataframe import to_frame
 
             frame = to_frame(rows, self._schema)  # once: it takes longer than most processors
 
@@ -248,7 +250,7 @@ class Attempt:
             rows = joined([before, rows])
         if self._processor.wants_rows:
             return self._processor.call("process", rows, context)
-        from .frame import to_frame  # imports pandas, which not every processor needs
+        from csvswarm.processor_api.dataframe import to_frame  # imports pandas, which not every processor needs
 
         return self._processor.call("process", to_frame(rows, self._schema), context)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import printable
+from csvswarm.errors import printable
 
 LINE_BYTES = 4096
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .errors import ProcessorError, printable, shown
+from csvswarm.errors import ProcessorError, printable, shown
 
 
 def culprits(run: Callable[[int, int], object], count: int) -> list[tuple[int, ProcessorError]]:

@@ -7,20 +7,21 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import machine
-from .attempt import Attempt
-from .durable_files import new_token, read_json, write_json
-from .errors import JobError
-from .fingerprint import check_versions
-from .job import Job
-from .manifest import Manifest
-from .merge import Merger
-from .permissions import no_wider_than
-from .pool import Pool
-from .processor import Processor, load_job_processor
-from .receipt import Receipt
-from .result import context_of
-from .state import State, settle, standing_receipt
+from csvswarm.errors import JobError
+from csvswarm.job.directory import Job
+from csvswarm.job.durable_files import new_token, read_json, write_json
+from csvswarm.job.fingerprint import check_versions
+from csvswarm.job.manifest import Manifest
+from csvswarm.job.permissions import no_wider_than
+from csvswarm.job.receipt import Receipt
+from csvswarm.job.state import State, settle, standing_receipt
+from csvswarm.partials.early_merge import Merger
+from csvswarm.process.attempt import Attempt
+from csvswarm.process.worker_pool import Pool
+from csvswarm.processor_api.context import context_of
+from csvswarm.processor_api.loader import load_job_processor
+from csvswarm.processor_api.processor import Processor
+from csvswarm.runtime import resources
 
 
 @dataclass
@@ -58,9 +59,11 @@ def _process_all(job: Job, manifest: Manifest, workers: int | None) -> Processed
         job.forget_empty()
     job.forget_errors()
     state = settle(job, manifest)
-    count = machine.workers_for(workers, max(1, len(state.pending or manifest.chunks)))
+    count = resources.workers_for(workers, max(1, len(state.pending or manifest.chunks)))
     if state.pending and processor.needs_pandas(context_of(manifest, state.schema)):
-        importlib.import_module(".frame", __package__)  # imports pandas: once here, before the fork, for all workers
+        importlib.import_module(
+            "csvswarm.processor_api.dataframe"
+        )  # imports pandas: once here, before the fork, for all workers
     run = 0
     shares = [0] * count
     while state.pending:
@@ -119,5 +122,5 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
 
 def run_chunk(job: Job, manifest: Manifest, processor: Processor, number: int, attempt: str | None = None) -> Receipt:
     """Make one attempt at one chunk under the newest schema."""
-    machine.keep_freed_memory()
+    resources.keep_freed_memory()
     return Attempt(job, manifest, processor, number, attempt or new_token()).run()

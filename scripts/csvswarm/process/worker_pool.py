@@ -13,7 +13,7 @@ from multiprocessing import connection, get_context
 from multiprocessing.context import ForkProcess
 from typing import Any
 
-from .errors import CsvswarmError
+from csvswarm.errors import CsvswarmError
 
 MAX_ATTEMPTS = 3
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .errors import ProcessorError
-from .lean import pa, with_pandas
-from .rows import Rows
-from .schema import Schema
-from .text import as_arrow
+from csvswarm.csv_format.canonical_text import as_arrow
+from csvswarm.errors import ProcessorError
+from csvswarm.reading.rows import Rows
+from csvswarm.runtime.lazy_imports import pa, with_pandas
+from csvswarm.types.schema import Schema
 
 
 def to_frame(rows: Rows, schema: Schema) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import OptionError
+from csvswarm.errors import OptionError
 
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")

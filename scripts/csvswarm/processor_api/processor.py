@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import linecache
-import re
-import sys
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .dialect import CANONICAL, Dialect
-from .errors import CsvswarmError, OptionError, ProcessorError
-from .options import check_options
-from .schema import Schema, listed
+from csvswarm.errors import CsvswarmError, ProcessorError
+from csvswarm.processor_api.context import Context
+from csvswarm.processor_api.options import check_options
 
 if TYPE_CHECKING:
-    from .job import Job
-    from .manifest import Manifest
+    pass
 
-SHIPPED = Path(__file__).resolve().parents[2] / "files" / "processors"
 SHOWN_FRAMES = 3
 #: Exceptions that no other type of a column would have prevented.
 NEVER_OF_TYPES = (NameError, ImportError, NotImplementedError, RecursionError, SystemExit)
-
-
-@dataclass
-class Context:
-    """What a processor is told beside its rows.
-
-    options: its checked options. names: all columns of the input, in order. schema: their types. dialect: that of the
-    input. chunk: number of the chunk, 0 outside of one. first_record: number of the block's first own record (from 1).
-    overlap: how many rows at the start of the block belong to what came before; `process` may look at them, but must
-    not return anything for them. rows: how many rows there were in all, for `finish`.
-    """
-
-    options: dict[str, Any]
-    names: list[str]
-    schema: Schema
-    dialect: Dialect = CANONICAL
-    null_values: Sequence[str] = ()
-    chunk: int = 0
-    first_record: int = 1
-    overlap: int = 0
-    rows: int = field(default=0, repr=False)
-
-    def type_of(self, column: str) -> str:
-        """Return the type of an input column: text, int, float, bool, timestamp, null (all missing) or quoted."""
-        return self.schema.type_of(column)
-
-    def require(self, columns: Sequence[str], where: str) -> None:
-        """Raise OptionError when one of the columns that `where` names is not in the input."""
-        known = set(self.names)
-        for column in columns:
-            if column not in known:
-                raise OptionError(f"{where} names a column {column!r}, but the file has: {listed(self.names)}.")
 
 
 class Processor:
@@ -129,62 +89,3 @@ class Processor:
         text = str(error).strip().splitlines()
         reason = f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")
         return "\n".join([f"processor {self.name} failed: {reason}", *lines[-SHOWN_FRAMES:]])
-
-
-def find_processor(name: str) -> Path:
-    """Return the file of a processor named as a shipped one or by its path. Raises OptionError."""
-    shipped = sorted(path.stem for path in SHIPPED.glob("*.py"))
-    if re.fullmatch(r"[A-Za-z0-9_-]+", name) and name in shipped:
-        return SHIPPED / f"{name}.py"
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path
-    raise OptionError(
-        f"processor {name!r} is neither one that ships ({', '.join(shipped)}) nor the path of a Python file."
-    )
-
-
-def load_processor(path: Path, *, name: str | None = None, shown: Path | None = None) -> Processor:
-    """Load a processor file. shown: the path its errors name, when `path` is a job's copy of it.
-
-    Raises ProcessorError when it cannot be read, is not Python or fails while it loads.
-    """
-    shown = shown or path
-    name = name or shown.stem
-    try:
-        source = path.read_bytes()
-        code = compile(source, str(shown), "exec")
-    except OSError as error:
-        raise ProcessorError(f"processor {shown} cannot be read: {error.strerror}.") from error
-    except (SyntaxError, ValueError) as error:
-        place = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise ProcessorError(f"processor {shown} is not valid Python:{place}: {error}.") from error
-    module = ModuleType(f"csvswarm_processor_{re.sub(r'[^A-Za-z0-9_]', '_', name)}")
-    module.__file__ = str(shown)
-    text = source.decode("utf-8", errors="replace")
-    linecache.cache[str(shown)] = (len(text), None, text.splitlines(keepends=True), str(shown))
-    sys.modules[module.__name__] = module
-    _execute(code, module, shown)
-    return Processor(name, module, hashlib.sha256(source).hexdigest())
-
-
-def _execute(code: CodeType, module: ModuleType, shown: Path) -> None:
-    try:
-        exec(code, module.__dict__)  # noqa: S102  # running the user's file is what a processor is
-    except (Exception, SystemExit) as error:
-        line = next(
-            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(shown)), 0
-        )
-        raise ProcessorError(
-            f"processor {shown} fails to load at line {line}: {type(error).__name__}: {error}."
-        ) from error
-
-
-def load_job_processor(job: Job, manifest: Manifest) -> Processor:
-    """Return the processor as it was when the job was made; its errors name the user's own file."""
-    processor = load_processor(
-        job.processor_path, name=manifest.processor["name"], shown=Path(manifest.processor["source"])
-    )
-    if processor.sha256 != manifest.processor["sha256"]:
-        raise ProcessorError(f"{job.processor_path} has been changed since the job was made; start a new job.")
-    return processor

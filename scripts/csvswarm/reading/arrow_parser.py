@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .dialect import BOM, Dialect
-from .lean import pa, pacsv
+from csvswarm.csv_format.dialect import BOM, Dialect
+from csvswarm.runtime.lazy_imports import pa, pacsv
 
 
 def parse(

@@ -13,17 +13,17 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from .dialect import Dialect
-from .errors import shown
-from .lean import pa
-from .misfits import misfits
-from .native import scan
-from .parser import parse
-from .quick import Finder
-from .raw import raw_records
-from .records import NOWHERE, Grammar, Positions, find, outside, starts_of
-from .rows import Rejected
-from .schema import Values
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.raw_records import raw_records
+from csvswarm.csv_format.record_scan import NOWHERE, Grammar, Positions, find, outside, starts_of
+from csvswarm.errors import shown
+from csvswarm.native import record_scan
+from csvswarm.reading.arrow_parser import parse
+from csvswarm.reading.misfit_values import misfits
+from csvswarm.reading.native_block import Finder
+from csvswarm.reading.rows import Rejected
+from csvswarm.runtime.lazy_imports import pa
+from csvswarm.types.conversion import Values
 
 #: A column's name, its place, and the type the user gave it.
 Fixed = tuple[str, int, str]
@@ -65,11 +65,11 @@ class _Records:
 def _records(data: bytes, grammar: Grammar) -> _Records:
     """Return the records of a block, by the native kernel where it can tell."""
     terminated = data if data.endswith(b"\n") else data + b"\n"
-    if (found := scan.records(terminated, grammar)) is not None:
-        beyond = np.flatnonzero(found[2] & scan.BEYOND_ASCII)
-        suspect = NOWHERE if not beyond.size or scan.is_utf8(terminated) else beyond
+    if (found := record_scan.records(terminated, grammar.delimiter, grammar.quote)) is not None:
+        beyond = np.flatnonzero(found[2] & record_scan.BEYOND_ASCII)
+        suspect = NOWHERE if not beyond.size or record_scan.is_utf8(terminated) else beyond
         ends, fields = found[0].astype(np.int64), found[1].astype(np.int64)
-        return _Records(terminated, ends, fields, suspect, bool((found[2] & scan.NUL).any()))
+        return _Records(terminated, ends, fields, suspect, bool((found[2] & record_scan.NUL).any()))
     data, ends, toggles = raw_records(data, grammar)
     array = np.frombuffer(data, np.uint8)
     delimiters = outside(find(array, grammar.delimiter), toggles, False)

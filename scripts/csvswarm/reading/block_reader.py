@@ -7,18 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .dialect import Dialect
-from .errors import BadRecord, JobError, Misfit, shown
-from .fields import Fields, Nulls, find_fields
-from .lean import pa
-from .native.library import kernel
-from .parser import parse
-from .quick import Block, Column, Finder, Ready, Texts
-from .raw import raw_records
-from .records import Grammar
-from .rows import Rejected, Rows
-from .schema import ARROW, Schema, Values
-from .triage import Triage
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.raw_records import raw_records
+from csvswarm.csv_format.record_scan import Grammar
+from csvswarm.errors import BadRecord, JobError, Misfit, shown
+from csvswarm.native.library import kernel
+from csvswarm.reading.arrow_parser import parse
+from csvswarm.reading.bad_records import Triage
+from csvswarm.reading.field_scan import Fields, Nulls, find_fields
+from csvswarm.reading.native_block import Block, Column, Finder, Ready, Texts
+from csvswarm.reading.rows import Rejected, Rows
+from csvswarm.runtime.lazy_imports import pa
+from csvswarm.types.conversion import Values
+from csvswarm.types.schema import ARROW, Schema
 
 Numbers = npt.NDArray[np.int64]
 

@@ -14,9 +14,9 @@ from functools import cached_property
 
 import numpy as np
 
-from .bits import Mask, Steps, Words, counts_up_to, parts, places_of
-from .lean import pa, pc
-from .records import CR, NOWHERE, Bytes, Grammar, Positions, find, starts_of
+from csvswarm.csv_format.bitmask_scan import Mask, Steps, Words, counts_up_to, parts, places_of
+from csvswarm.csv_format.record_scan import CR, NOWHERE, Bytes, Grammar, Positions, find, starts_of
+from csvswarm.runtime.lazy_imports import pa, pc
 
 #: Arrow's text has offsets of 32 bits.
 MOST_BYTES = (1 << 31) - 2

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .lean import pa, pc
-from .schema import Values
+from csvswarm.runtime.lazy_imports import pa, pc
+from csvswarm.types.conversion import Values
 
 _DATE = "(1[6-9]|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
 #: What surely is a value of a type, without blanks around it; and what all of its values are like.

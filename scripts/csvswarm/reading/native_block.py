@@ -1,6 +1,6 @@
 """Blocks of plain records, read by the native kernel: the fields of some columns, and numbers straight from bytes.
 
-What cannot be told that way is left to `reader`, block by block, or column by column to Arrow; the values are the same.
+What it cannot read is left to `block_reader`, block by block, or to Arrow, column by column. The values are the same.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .lean import pa
-from .native import scan, values
-from .native.library import kernel
-from .native.values import Mask, Span, Spellings
-from .records import NOWHERE, Grammar, Positions, find
+from csvswarm.csv_format.record_scan import NOWHERE, Grammar, Positions, find
+from csvswarm.native import field_values, record_scan
+from csvswarm.native.field_values import Mask, Span, Spellings
+from csvswarm.native.library import kernel
+from csvswarm.runtime.lazy_imports import pa
 
 Array = np.ndarray[Any, Any]
 
@@ -55,7 +55,7 @@ class Texts:
     gaps: bool = False
 
     def arrow(self) -> pa.Array:
-        copied = values.texts(self.span, self.nulls)
+        copied = field_values.texts(self.span, self.nulls)
         if copied is None:
             raise RuntimeError("a kernel that has found fields is gone")
         data, offsets, missing = copied
@@ -85,7 +85,7 @@ class Block:
     """
 
     data: bytes
-    ends: scan.Places
+    ends: record_scan.Places
     quote: int | None
     columns: Mapping[str, Column]
 
@@ -107,7 +107,7 @@ class Found:
     """A block whose fields are found, none of which is a value yet. rows: of the scan, by the places of the columns."""
 
     data: bytes
-    scan: scan.Scan
+    scan: record_scan.Scan
     rows: Mapping[int, int]
     quote: int
 
@@ -143,8 +143,8 @@ class Finder:
             return None
         if not data.endswith(b"\n"):
             data += b"\n"
-        found = scan.scan(data, self._grammar, self._width, self._places, rows)
-        if found is None or not (found.ascii or scan.is_utf8(data)):
+        found = record_scan.scan(data, self._grammar.delimiter, self._grammar.quote, self._width, self._places, rows)
+        if found is None or not (found.ascii or record_scan.is_utf8(data)):
             return None
         quote = self._grammar.quote if found.quoted else None
         return Found(data, found, self._rows, -1 if quote is None else quote)
@@ -153,12 +153,12 @@ class Finder:
         """Return the values of a column of a type; None when the kernel cannot tell whether they are of that type."""
         span = found.span(place)
         if kind == "int":
-            integers = values.integers(span, self.nulls)
+            integers = field_values.integers(span, self.nulls)
             return None if integers is None else Numbers(*integers)
         if kind == "float":
-            floats = values.floats(span, self.nulls)
+            floats = field_values.floats(span, self.nulls)
             return None if floats is None else Numbers(floats)
-        if kind == "null" and values.kinds(span, self.nulls) == values.GAP:
+        if kind == "null" and field_values.kinds(span, self.nulls) == field_values.GAP:
             return Numbers(np.full(len(span), np.nan))
         return Texts(span, self.nulls) if kind == "text" else None
 
@@ -170,13 +170,13 @@ class Finder:
 
     def kinds(self, found: Found, place: int) -> tuple[frozenset[str], bool] | None:
         """Return (kinds of a column as `Values.kinds` has them, whether a value is missing); None if unsure."""
-        bits = values.kinds(found.span(place), self.nulls)
-        if bits & values.UNSURE:
+        bits = field_values.kinds(found.span(place), self.nulls)
+        if bits & field_values.UNSURE:
             return None
-        kinds = {"quoted"} if bits & values.QUOTED_NULL else set()
-        seen = bits & ~(values.GAP | values.QUOTED_NULL)
-        if seen in (values.BOOL, values.INT):
-            kinds.add("bool" if seen == values.BOOL else "int")
+        kinds = {"quoted"} if bits & field_values.QUOTED_NULL else set()
+        seen = bits & ~(field_values.GAP | field_values.QUOTED_NULL)
+        if seen in (field_values.BOOL, field_values.INT):
+            kinds.add("bool" if seen == field_values.BOOL else "int")
         elif seen:
-            kinds.add("text" if seen & (values.TEXT | values.BOOL) else "float")
-        return frozenset(kinds), bool(bits & values.GAP)
+            kinds.add("text" if seen & (field_values.TEXT | field_values.BOOL) else "float")
+        return frozenset(kinds), bool(bits & field_values.GAP)

@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from .lean import pa
-from .quick import Block, Numbers
-from .records import NOWHERE, Positions, starts_of
+from csvswarm.csv_format.record_scan import NOWHERE, Positions, starts_of
+from csvswarm.reading.native_block import Block, Numbers
+from csvswarm.runtime.lazy_imports import pa
 
 
 @dataclass(frozen=True)

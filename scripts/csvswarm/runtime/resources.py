@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from .errors import OptionError
+from csvswarm.errors import OptionError
 
 #: What one worker may need: its imports, one block in several forms, and some to spare.
 WORKER_BYTES = 300 << 20

@@ -14,15 +14,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import cli, machine
-from .errors import InputError
-from .head import Head
-from .job import Job
-from .output_directory import check_output
-from .processor import Processor
-from .request import Request
-from .source import Source
-from .split import plan_split, require_same
+from csvswarm import cli
+from csvswarm.errors import InputError
+from csvswarm.input.header import Head
+from csvswarm.input.source import Source
+from csvswarm.job.directory import Job
+from csvswarm.job.output_directory import check_output
+from csvswarm.job.request import Request
+from csvswarm.processor_api.processor import Processor
+from csvswarm.runtime import resources
+from csvswarm.split.run import plan_split, require_same
 
 #: What text usually becomes when it is unpacked.
 UNPACKED = 5
@@ -53,8 +54,8 @@ def _chunks(processor: Processor, source: Source, head: Head, request: Request) 
     if request.chunks:
         return request.chunks
     size = source.size * UNPACKED if source.compression else source.size - head.data_offset
-    most = machine.MAX_CHUNK_BYTES if processor.combines else machine.MAX_ROWS_CHUNK_BYTES
-    return -(-size // machine.chunk_bytes_for(size, request.workers, most)) or 1
+    most = resources.MAX_CHUNK_BYTES if processor.combines else resources.MAX_ROWS_CHUNK_BYTES
+    return -(-size // resources.chunk_bytes_for(size, request.workers, most)) or 1
 
 
 def _needed(processor: Processor, source: Source, mode: str) -> int:
@@ -78,7 +79,7 @@ def _enough(output: Path, directory: Path, needed: int) -> int:
 def _request(data: dict[str, Any]) -> tuple[Job, Request, Path]:
     job, output = Job(Path(data.pop("job"))), Path(data.pop("output"))
     for name in ("chunks", "workers"):
-        data[name] = machine.number(name, str(data[name]))
+        data[name] = resources.number(name, str(data[name]))
     return job, Request(**{**data, "input": Path(data["input"])}), output
 
 

@@ -8,32 +8,41 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from . import machine
-from .chunks import Chunk
-from .cut import PIECE_BYTES, Cutter, Irregular, Sink, even_targets, no_targets, renumbered, sized_targets
-from .dialect import Dialect
-from .durable_files import write_durably
-from .errors import InputError, naming
-from .head import Head, named
-from .job import Job
-from .native.library import kernel
-from .records import MAX_RECORD_BYTES, Grammar
-from .request import Request
-from .room import Room
-from .source import Source
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES, Grammar
+from csvswarm.errors import InputError, naming
+from csvswarm.input.header import Head, named
+from csvswarm.input.source import Source
+from csvswarm.job.chunk import Chunk
+from csvswarm.job.directory import Job
+from csvswarm.job.durable_files import write_durably
+from csvswarm.job.free_space import Room
+from csvswarm.job.request import Request
+from csvswarm.native.library import kernel
+from csvswarm.runtime import resources
+from csvswarm.split.cutter import (
+    PIECE_BYTES,
+    Cutter,
+    Irregular,
+    Sink,
+    even_targets,
+    no_targets,
+    renumbered,
+    sized_targets,
+)
 
 GUESS_BYTES = 64 << 10
 HEADER_FILE = "000000-header.csv"
 
 
 def cut_input(
-    job: Job, source: Source, head: Head, request: Request, mode: str, most: int = machine.MAX_CHUNK_BYTES
+    job: Job, source: Source, head: Head, request: Request, mode: str, most: int = resources.MAX_CHUNK_BYTES
 ) -> list[Chunk]:
     """Cut the input into chunks, in the mode "ranges" or "files". Raises InputError when a quote is never closed.
 
     most: bytes of a chunk at most, about, when the request does not say how many chunks there shall be.
     """
-    machine.keep_freed_memory()
+    resources.keep_freed_memory()
     job.remove_chunks()  # of a split that was killed
     open_sink, room = None, Room(job.chunks_directory)
     if mode == "files":
@@ -42,7 +51,7 @@ def cut_input(
     try:
         if source.is_plain:
             size = source.size - head.data_offset
-            count = request.chunks or -(-size // machine.chunk_bytes_for(size, request.workers, most)) or 1
+            count = request.chunks or -(-size // resources.chunk_bytes_for(size, request.workers, most)) or 1
             if mode == "ranges":
                 try:
                     return _cut_ranges(source, head, count, request)
@@ -54,7 +63,7 @@ def cut_input(
         else:
             # The size is not known before the end: a usual ratio of compression decides how many chunks it becomes.
             likely = source.size * (5 if source.compression else 1)
-            targets = sized_targets(machine.chunk_bytes_for(likely, request.workers, most))
+            targets = sized_targets(resources.chunk_bytes_for(likely, request.workers, most))
         return _cut_stream(source, head, targets, request, open_sink)
     except InputError as error:
         for useless in job.chunks_directory.iterdir():
@@ -135,7 +144,7 @@ def _cut_ranges(source: Source, head: Head, count: int, request: Request) -> lis
         (source.path, low, high, head.dialect, request.block_bytes)
         for low, high in zip(begins, [*begins[1:], end], strict=True)
     ]
-    workers = machine.workers_for(request.workers, min(len(begins), (end - start) // (4 << 20) + 1))
+    workers = resources.workers_for(request.workers, min(len(begins), (end - start) // (4 << 20) + 1))
     with _Workers(workers, head.dialect) as run:
         return list(renumbered(run(_cut_range, arguments)))
 

@@ -8,14 +8,13 @@ from typing import Protocol
 import numpy as np
 import xxhash
 
-from .bits import count_records
-from .chunks import Block, Chunk
-from .dialect import Dialect
-from .errors import InputError
-from .records import LF, MAX_RECORD_BYTES, Bytes, Grammar, Positions, Structure, blank, starts_of
+from csvswarm.csv_format.bitmask_scan import count_records
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.record_scan import LF, MAX_RECORD_BYTES, Bytes, Grammar, Positions, Structure, blank, starts_of
+from csvswarm.errors import InputError
+from csvswarm.job.chunk import BLOCK_BYTES, Block, Chunk
 
 PIECE_BYTES = 1 << 20
-BLOCK_BYTES = 8 << 20
 
 
 class Irregular(Exception):

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .chunking import cut_input
-from .durable_files import new_token, replace, written_aside
-from .errors import InputError, JobError, OptionError
-from .fingerprint import check_versions, versions
-from .head import Head, named, read_head
-from .job import Job
-from .machine import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
-from .manifest import Manifest
-from .output_directory import standing_result
-from .permissions import ANYONE, no_wider_than, permissions_of
-from .processor import Context, Processor, find_processor, load_processor
-from .request import Request
-from .sample import Sampler, sample_blocks
-from .schema import NULL_VALUES, Schema, check_types
-from .source import Source, find_source
+from csvswarm.errors import InputError, JobError, OptionError
+from csvswarm.input.header import Head, named, read_head
+from csvswarm.input.source import Source, find_source
+from csvswarm.job.directory import Job
+from csvswarm.job.durable_files import new_token, replace, written_aside
+from csvswarm.job.fingerprint import check_versions, versions
+from csvswarm.job.manifest import Manifest
+from csvswarm.job.output_directory import standing_result
+from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
+from csvswarm.job.request import Request
+from csvswarm.processor_api.context import Context
+from csvswarm.processor_api.loader import find_processor, load_processor
+from csvswarm.processor_api.processor import Processor
+from csvswarm.runtime.resources import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
+from csvswarm.split.chunking import cut_input
+from csvswarm.split.schema_sample import Sampler, sample_blocks
+from csvswarm.types.schema import NULL_VALUES, Schema, check_types
 
 __all__ = ["Request", "SplitPlan", "plan_split", "require_same", "split"]
 

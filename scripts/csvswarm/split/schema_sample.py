@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .chunk_reader import read_range
-from .chunks import Chunk
-from .head import HEAD_BYTES, Head
-from .job import Job
-from .reader import Reader
-from .records import Grammar
-from .schema import Schema, Values
-from .source import Source
+from csvswarm.csv_format.record_scan import Grammar
+from csvswarm.input.header import HEAD_BYTES, Head
+from csvswarm.input.source import Source
+from csvswarm.job.chunk import Chunk
+from csvswarm.job.chunk_reader import read_range
+from csvswarm.job.directory import Job
+from csvswarm.reading.block_reader import Reader
+from csvswarm.types.conversion import Values
+from csvswarm.types.schema import Schema
 
 SAMPLES, SAMPLE_BYTES = 64, 16 << 10
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
-from faults.processors import HELD
-from faults.running import Running
-from lab_kit.desk import Desk
-from lab_kit.lab import Lab
+
+from tests.lab.faults.blocking_processors import HELD
+from tests.lab.faults.running_job import Running
+from tests.lab.kit.control_node import Desk
+from tests.lab.kit.lab import Lab
 
 
 class Begin(Protocol):

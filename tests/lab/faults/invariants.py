@@ -7,9 +7,10 @@ import json
 from typing import Any
 
 import xxhash
-from faults.running import Running
-from lab_kit.run import Run
-from lab_kit.waiting import until
+
+from tests.lab.faults.running_job import Running
+from tests.lab.kit.job_run import Run
+from tests.lab.kit.polling import until
 
 #: Runs on the server. Says what is in the job directory, and what the result's files are.
 _LOOK = """python3 - {job} {results} <<'END'

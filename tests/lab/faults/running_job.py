@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab_kit.board import Board
-from lab_kit.desk import Desk
-from lab_kit.lab import SHARE, Lab
-from lab_kit.playbook import Playbook
-from lab_kit.run import Run
-from lab_kit.waiting import T, until
+from tests.lab.kit.board import Board
+from tests.lab.kit.control_node import Desk
+from tests.lab.kit.job_run import Run
+from tests.lab.kit.lab import SHARE, Lab
+from tests.lab.kit.playbook_process import Playbook
+from tests.lab.kit.polling import T, until
 
 
 @dataclass(frozen=True)

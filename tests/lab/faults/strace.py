@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from faults.running import Held
-from lab_kit.board import Board
-from lab_kit.lab import Lab
-from lab_kit.waiting import until
+from tests.lab.faults.running_job import Held
+from tests.lab.kit.board import Board
+from tests.lab.kit.lab import Lab
+from tests.lab.kit.polling import until
 
 #: Of an attempt's fsyncs: its partial, its receipt, and after the link the directory of receipts.
 OF_PARTIAL, OF_RECEIPT, AFTER_LINK = 1, 2, 3

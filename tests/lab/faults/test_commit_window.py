@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from functools import partial
 
-from faults import tracing
-from faults.conftest import Answers, Begin
-from faults.promise import check_done
-from lab_kit.lab import Lab
+from tests.lab.faults import strace
+from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.invariants import check_done
+from tests.lab.kit.lab import Lab
 
 
 def test_killed_before_and_after_the_commit(lab: Lab, begin: Begin, answers: Answers) -> None:
-    tracing.install(lab)
+    strace.install(lab)
     job = begin()
     before, after, other = job.wait_for_all()
 
-    tracing.at_call(before, "link,linkat", 1, "signal=SIGKILL")
-    tracing.at_call(after, "fsync", tracing.AFTER_LINK, "signal=SIGKILL")
+    strace.at_call(before, "link,linkat", 1, "signal=SIGKILL")
+    strace.at_call(after, "fsync", strace.AFTER_LINK, "signal=SIGKILL")
     job.let_go(before.attempt, after.attempt)
     again = job.wait_for(before.chunk, besides=[before])
     job.wait_until_committed(after.chunk)
     for killed in (before, after):
-        job.until("it was killed", partial(tracing.was_killed, killed))
+        job.until("it was killed", partial(strace.was_killed, killed))
     files = job.files("attempts")
     job.let_go(again.attempt, other.attempt)
     run = job.end()

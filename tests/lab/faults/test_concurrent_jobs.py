@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from faults.conftest import Answers, Begin
-from faults.promise import check_done
-from lab_kit.lab import Lab
+from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.invariants import check_done
+from tests.lab.kit.lab import Lab
 
 
 def test_two_jobs_at_once(lab: Lab, begin: Begin, answers: Answers) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
-from faults.conftest import Answers
-from faults.promise import check_done, look
-from faults.running import Running
-from lab_kit.desk import SAMPLE
-from lab_kit.lab import Lab
+from tests.lab.faults.conftest import Answers
+from tests.lab.faults.invariants import check_done, look
+from tests.lab.faults.running_job import Running
+from tests.lab.kit.control_node import SAMPLE
+from tests.lab.kit.lab import Lab
 
 
 def test_killed_at_each_stage(lab: Lab, prepare: Callable[..., Running], answers: Answers) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gzip
 import re
 
-from faults.conftest import Answers, Begin
-from faults.promise import check_done, check_failed
-from lab_kit.desk import SAMPLE, Desk
-from lab_kit.lab import Lab
+from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.invariants import check_done, check_failed
+from tests.lab.kit.control_node import SAMPLE, Desk
+from tests.lab.kit.lab import Lab
 
 KEPT = "/var/tmp/csvswarm-kept"  # noqa: S108  # on a board
 

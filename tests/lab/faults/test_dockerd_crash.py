@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from faults.conftest import Answers, Begin
-from faults.promise import check_done
-from lab_kit.lab import Lab
-from lab_kit.waiting import until
+from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.invariants import check_done
+from tests.lab.kit.lab import Lab
+from tests.lab.kit.polling import until
 
 
 def test_killed_daemons(lab: Lab, begin: Begin, answers: Answers) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import uuid
 
-from faults.conftest import Answers, Begin
-from faults.promise import check_done
-from lab_kit.desk import BASE, ROOT
-from lab_kit.lab import SHARE, Lab
+from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.invariants import check_done
+from tests.lab.kit.control_node import BASE, ROOT
+from tests.lab.kit.lab import SHARE, Lab
 
 
 def test_another_image_under_the_jobs_name(lab: Lab, begin: Begin, answers: Answers) -> None:

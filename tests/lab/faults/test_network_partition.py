@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from faults.conftest import Answers, Begin
-from faults.promise import check_done, check_nothing_left, check_untouched, look
-from lab_kit.lab import Lab
-from lab_kit.waiting import until
+
+from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.invariants import check_done, check_nothing_left, check_untouched, look
+from tests.lab.kit.lab import Lab
+from tests.lab.kit.polling import until
 
 
 @pytest.mark.parametrize("moment", ["while the job runs", "when the job is done"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from faults.conftest import Answers, Begin
-from faults.promise import check_done, check_failed, look
-from lab_kit.lab import FILL, SHARE, Lab
+from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.invariants import check_done, check_failed, look
+from tests.lab.kit.lab import FILL, SHARE, Lab
 
 
 def test_a_share_that_is_full(lab: Lab, begin: Begin, answers: Answers) -> None:

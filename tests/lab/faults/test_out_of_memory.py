@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from faults.conftest import Answers, Begin
-from faults.processors import GREEDY, GREEDY_AT_THE_END
-from faults.promise import check_done, check_failed
-from lab_kit.lab import Lab
+from tests.lab.faults.blocking_processors import GREEDY, GREEDY_AT_THE_END
+from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.invariants import check_done, check_failed
+from tests.lab.kit.lab import Lab
 
 
 def test_out_of_memory_once_and_always(begin: Begin, answers: Answers) -> None:

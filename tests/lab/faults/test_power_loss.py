@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from faults import tracing
-from faults.conftest import Answers, Begin
-from faults.promise import check_done, check_untouched
-from lab_kit.lab import Lab
-from lab_kit.waiting import until
+from tests.lab.faults import strace
+from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.invariants import check_done, check_untouched
+from tests.lab.kit.lab import Lab
+from tests.lab.kit.polling import until
 
 
 def test_a_worker_that_never_comes_back(lab: Lab, begin: Begin, answers: Answers) -> None:
@@ -44,14 +44,14 @@ def test_a_worker_that_is_back_while_its_replacement_runs(lab: Lab, begin: Begin
 
 def test_manager_and_share_are_gone_while_a_partial_is_written(lab: Lab, begin: Begin, answers: Answers) -> None:
     """They are one board here: the manager and the server of the share lose their power at once."""
-    tracing.install(lab)
+    strace.install(lab)
     job = begin()
     attempts = job.wait_for_all()
     writing = next(one for one in attempts if one.board in lab.workers)
     partial = f"{writing.chunk:06d}-{writing.attempt}.partial.csv"
 
     # Written, but not yet on the server's disk: the fsync is held up until after the cut.
-    tracing.at_call(writing, "fsync", tracing.OF_PARTIAL, "delay_enter=15000000")
+    strace.at_call(writing, "fsync", strace.OF_PARTIAL, "delay_enter=15000000")
     job.let_go(writing.chunk)
     job.until("a partial is being written", lambda: partial in job.files("attempts"))
     assert not job.committed

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from faults.conftest import Answers, Begin
-from faults.promise import check_done
+from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.invariants import check_done
 
 
 def test_a_slow_chunk_is_overtaken(begin: Begin, answers: Answers) -> None:

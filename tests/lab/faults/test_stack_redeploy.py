@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Callable
 
-from faults.conftest import Answers
-from faults.promise import check_done, check_untouched
-from faults.running import Running
-from lab_kit.lab import Lab
+from tests.lab.faults.conftest import Answers
+from tests.lab.faults.invariants import check_done, check_untouched
+from tests.lab.faults.running_job import Running
+from tests.lab.kit.lab import Lab
 
 
 def test_the_same_stack_deployed_again(lab: Lab, prepare: Callable[..., Running], answers: Answers) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from faults.conftest import Answers, Begin
-from faults.promise import check_done
-from lab_kit.lab import Lab
+from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.invariants import check_done
+from tests.lab.kit.lab import Lab
 
 
 def test_the_clock_of_a_worker_is_an_hour_ahead(lab: Lab, begin: Begin, answers: Answers) -> None:

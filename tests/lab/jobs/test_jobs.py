@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from lab_kit.desk import Desk
-from lab_kit.lab import Lab
+
+from tests.lab.kit.control_node import Desk
+from tests.lab.kit.lab import Lab
 
 MINE = """
 import pandas as pd

@@ -9,9 +9,10 @@ import uuid
 from typing import Any
 
 import pytest
-from lab_kit.desk import BASE, SAMPLE, Desk
-from lab_kit.lab import SHARE, Lab
-from lab_kit.waiting import until
+
+from tests.lab.kit.control_node import BASE, SAMPLE, Desk
+from tests.lab.kit.lab import SHARE, Lab
+from tests.lab.kit.polling import until
 
 SLOW = """
 import time

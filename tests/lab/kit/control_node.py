@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab_kit.playbook import Playbook
-from lab_kit.run import Run
+from tests.lab.kit.job_run import Run
+from tests.lab.kit.playbook_process import Playbook
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "files/samples/flights.csv"

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 
 import yaml
-from lab_kit.board import Board
-from lab_kit.waiting import until
+
+from tests.lab.kit.board import Board
+from tests.lab.kit.polling import until
 
 SHARE = "/srv/csvswarm"
 #: Its size is what there was to fill.

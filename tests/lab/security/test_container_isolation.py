@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab_kit.desk import SAMPLE, Desk
-from lab_kit.lab import SHARE, Lab
+
+from tests.lab.kit.control_node import SAMPLE, Desk
+from tests.lab.kit.lab import SHARE, Lab
 
 JOB = f"intruder-{uuid.uuid4().hex[:8]}"
 TRAP = "/etc/csvswarm-trap"
@@ -53,7 +54,7 @@ REFUSED = {
 def outcomes(tmp_path_factory: pytest.TempPathFactory, reached: Lab) -> Iterator[dict[str, str]]:
     """What the intruder says of its tries, each once on every board that it ran on."""
     desk = Desk(tmp_path_factory.mktemp("desk"))
-    shutil.copy(Path(__file__).with_name("intruder.py"), desk.place)
+    shutil.copy(Path(__file__).with_name("malicious_processor.py"), desk.place)
     other = f"{SHARE}/jobs/somebody-else"
     reached.server.sh(f"rm -f {TRAP}; mkdir -p {other} && echo secret >{other}/secret && chown -R 8765 {other}")
     run = desk.run(

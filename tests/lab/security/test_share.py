@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab_kit.board import Board
-from lab_kit.desk import ROOT, SAMPLE, Desk
-from lab_kit.lab import SHARE, Lab
-from lab_kit.run import Run
-from lab_kit.waiting import until
+
+from tests.lab.kit.board import Board
+from tests.lab.kit.control_node import ROOT, SAMPLE, Desk
+from tests.lab.kit.job_run import Run
+from tests.lab.kit.lab import SHARE, Lab
+from tests.lab.kit.polling import until
 
 CANARY = "/etc/csvswarm-canary"
 SECRET = f"secret-{uuid.uuid4().hex}"

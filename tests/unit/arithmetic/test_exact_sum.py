@@ -6,9 +6,9 @@ import math
 from fractions import Fraction
 
 import numpy as np
-from csvswarm import exact
-from csvswarm.rolling import rolling_variances
-from csvswarm.sortable import keys_of, values_of
+from csvswarm.arithmetic import exact_sum
+from csvswarm.arithmetic.rolling_variance import rolling_variances
+from csvswarm.arithmetic.sort_keys import keys_of, values_of
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -17,38 +17,40 @@ floats = arrays.arrays(np.float64, st.integers(0, 40), elements=st.floats(allow_
 integers = arrays.arrays(np.int64, st.integers(0, 40))
 
 
-def total(levels: exact.Levels, group: int = 0) -> Fraction | float:
-    return exact.total(exact.group_levels(levels, group))
+def total(levels: exact_sum.Levels, group: int = 0) -> Fraction | float:
+    return exact_sum.total(exact_sum.group_levels(levels, group))
 
 
 @given(floats | integers)
 @example(np.array([2.0**1023, -(2.0**1023), 5e-324]))
 @example(np.array([np.iinfo(np.int64).min] * 3))
 def test_a_sum_is_the_sum_of_the_fractions(values: np.ndarray) -> None:
-    assert total(exact.add_up(values)) == sum(map(Fraction, values.tolist()), Fraction(0))
-    assert total(exact.add_up_squares(values)) == sum((Fraction(value) ** 2 for value in values.tolist()), Fraction(0))
+    assert total(exact_sum.add_up(values)) == sum(map(Fraction, values.tolist()), Fraction(0))
+    assert total(exact_sum.add_up_squares(values)) == sum(
+        (Fraction(value) ** 2 for value in values.tolist()), Fraction(0)
+    )
 
 
 @given(floats, st.integers(0, 40))
 def test_parts_merge_in_any_grouping(values: np.ndarray, cut: int) -> None:
-    levels = exact.add_up(values[cut:])
-    exact.merge(levels, exact.add_up(values[:cut]))
-    assert total(levels) == total(exact.add_up(values))
+    levels = exact_sum.add_up(values[cut:])
+    exact_sum.merge(levels, exact_sum.add_up(values[:cut]))
+    assert total(levels) == total(exact_sum.add_up(values))
 
 
 @given(floats, st.data())
 def test_groups_add_up_for_themselves(values: np.ndarray, data: st.DataObject) -> None:
     groups = data.draw(arrays.arrays(np.int64, len(values), elements=st.integers(0, 3)))
-    levels = exact.add_up(values, groups, 4)
+    levels = exact_sum.add_up(values, groups, 4)
     for group in range(4):
-        assert total(levels, group) == total(exact.add_up(values[groups == group]))
+        assert total(levels, group) == total(exact_sum.add_up(values[groups == group]))
 
 
 def test_infinities_are_told() -> None:
-    assert total(exact.add_up(np.array([1.0, math.inf]))) == math.inf
-    assert total(exact.add_up(np.array([-math.inf, 1.0]))) == -math.inf
-    assert math.isnan(total(exact.add_up(np.array([-math.inf, math.inf]))))
-    assert total(exact.add_up_squares(np.array([-math.inf, 2.0]))) == math.inf
+    assert total(exact_sum.add_up(np.array([1.0, math.inf]))) == math.inf
+    assert total(exact_sum.add_up(np.array([-math.inf, 1.0]))) == -math.inf
+    assert math.isnan(total(exact_sum.add_up(np.array([-math.inf, math.inf]))))
+    assert total(exact_sum.add_up_squares(np.array([-math.inf, 2.0]))) == math.inf
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32) | st.just(math.nan), max_size=40), st.integers(1, 9), st.integers(0, 8))

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from csvswarm.collect.deliver import land
 from csvswarm.errors import JobError
-from csvswarm.job import SUCCESS, Job
-from csvswarm.landing import land
+from csvswarm.job.directory import SUCCESS, Job
 
-from tests.helpers import run_here
+from tests.support.jobs import run_here
 
 DATA = "a,b\n" + "".join(f"{n},{n % 7}\n" for n in range(200))
 
@@ -156,7 +156,7 @@ def test_the_marker_comes_last(landing: Landing, monkeypatch: pytest.MonkeyPatch
         usual(source, target)
 
     monkeypatch.setattr("os.link", cut_off)
-    monkeypatch.setattr("csvswarm.landing.written_aside", cut_off)
+    monkeypatch.setattr("csvswarm.collect.deliver.written_aside", cut_off)
     with pytest.raises(OSError, match="full"):
         landing.land()
 

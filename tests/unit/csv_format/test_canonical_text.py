@@ -10,9 +10,11 @@ from decimal import Decimal
 import pandas as pd
 import pyarrow as pa
 import pytest
-from csvswarm.dialect import CANONICAL, Dialect, header_names
-from csvswarm.schema import Values, resolve
-from csvswarm.text import as_arrow, canonical, header_of, join_kinds, kind_of, rows_of
+from csvswarm.csv_format.canonical_text import as_arrow, canonical, join_kinds, kind_of
+from csvswarm.csv_format.dialect import CANONICAL, Dialect, header_names
+from csvswarm.csv_format.row_writer import header_of, rows_of
+from csvswarm.types.conversion import Values
+from csvswarm.types.schema import resolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

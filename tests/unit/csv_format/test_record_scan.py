@@ -7,14 +7,14 @@ import io
 import pyarrow as pa
 import pyarrow.csv
 import pytest
-from csvswarm.cut import Cutter, even_targets, no_targets, sized_targets
-from csvswarm.dialect import Dialect
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.errors import InputError
-from csvswarm.records import Grammar
+from csvswarm.split.cutter import Cutter, even_targets, no_targets, sized_targets
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.data_plane.grammar import count_records, is_unclosed, record_texts, wild_csv
+from tests.support.reference_record_scan import count_records, is_unclosed, record_texts, wild_csv
 
 
 def scan_in_pieces(data: bytes, size: int) -> tuple[list[int], bool]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from csvswarm.csv_format.canonical_text import as_arrow, canonical, kind_of
 from csvswarm.errors import OptionError
-from csvswarm.expressions import Expression
-from csvswarm.text import as_arrow, canonical, kind_of
+from csvswarm.expressions.rowwise import Expression
 from hypothesis import strategies as st
 
 #: Every kind of column that a file may have, as `csvswarm.frame` makes it; gaps are where a file has them.

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from csvswarm.csv_format.canonical_text import as_arrow, canonical, kind_of
 from csvswarm.errors import OptionError
-from csvswarm.expression_tree import Apply, Node, parse
-from csvswarm.expressions import Expression
-from csvswarm.members import MEMBERS
-from csvswarm.text import as_arrow, canonical, kind_of
+from csvswarm.expressions.members import MEMBERS
+from csvswarm.expressions.rowwise import Expression
+from csvswarm.expressions.tree import Apply, Node, parse
 
-from tests.data_plane.expression_cases import (
+from tests.support.jobs import run_every_way
+from tests.unit.expressions.expression_cases import (
     COLUMNS,
     EVERY_EXPRESSION,
     FRAME,
@@ -23,7 +24,6 @@ from tests.data_plane.expression_cases import (
     as_seen,
     assert_same_in_any_blocks,
 )
-from tests.helpers import run_every_way
 
 
 def names_of(node: Node) -> set[str]:

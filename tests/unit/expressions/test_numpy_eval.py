@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from csvswarm.expressions import Expression
+from csvswarm.expressions.rowwise import Expression
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ import pytest
 from csvswarm.native.build import build, compiler
 from csvswarm.native.library import kernel
 
-from tests.helpers import native
+from tests.support.jobs import native
 
 
 @pytest.fixture(scope="session", autouse=True)

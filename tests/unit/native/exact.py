@@ -19,7 +19,7 @@ from csvswarm.native import library
 from csvswarm.native.build import compile_library, compiler
 from csvswarm.native.library import FLAGS, declared, kernel
 
-from tests.native.sanitized import Memory
+from tests.unit.native.sanitizer_driver import Memory
 
 SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 

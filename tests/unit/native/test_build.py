@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from csvswarm.native import build, library
 
-from tests.helpers import native
+from tests.support.jobs import native
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from csvswarm.dialect import Dialect
-from csvswarm.native import values
-from csvswarm.native.values import Span, Spellings
-from csvswarm.parser import parse
-from csvswarm.quick import Finder, Found
-from csvswarm.records import Grammar
-from csvswarm.schema import NULL_VALUES, Values
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.record_scan import Grammar
+from csvswarm.native import field_values
+from csvswarm.native.field_values import Span, Spellings
+from csvswarm.reading.arrow_parser import parse
+from csvswarm.reading.native_block import Finder, Found
+from csvswarm.types.conversion import Values
+from csvswarm.types.schema import NULL_VALUES
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -136,6 +137,6 @@ def test_every_float_is_read_as_python_reads_it(floats: list[float]) -> None:
     texts = [repr(value).encode() for value in floats]
     stops = np.cumsum([len(text) for text in texts]).astype(np.int32)
     starts = np.concatenate([[0], stops[:-1]]).astype(np.int32)
-    got = values.floats(Span(b"".join(texts), starts, stops, -1), Spellings([""]))
+    got = field_values.floats(Span(b"".join(texts), starts, stops, -1), Spellings([""]))
     if got is not None:
         assert got.view(np.int64).tolist() == np.array(floats).view(np.int64).tolist()

@@ -1,15 +1,15 @@
-"""Groups, exact sums and extremes of the kernel are those of `exact` and `group_state`."""
+"""Groups, exact sums and extremes of the kernel are those of `exact_sum` and `group_table`."""
 
 from __future__ import annotations
 
 import numpy as np
-from csvswarm import exact
-from csvswarm.dialect import Dialect
-from csvswarm.native.groups import codes_of, extremes_of, sums_of
-from csvswarm.quick import Finder
-from csvswarm.records import Grammar
-from csvswarm.schema import NULL_VALUES
-from csvswarm.sortable import keys_of
+from csvswarm.arithmetic import exact_sum
+from csvswarm.arithmetic.sort_keys import keys_of
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.record_scan import Grammar
+from csvswarm.native.grouping import codes_of, extremes_of, sums_of
+from csvswarm.reading.native_block import Finder
+from csvswarm.types.schema import NULL_VALUES
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -51,7 +51,9 @@ def test_sums_and_extremes(rows: list[tuple[float, int]]) -> None:
     assert extremes is not None
     for group in range(4):
         own = numbers[(codes == group) & ~np.isnan(numbers)]
-        assert exact.total(exact.group_levels(sums, group)) == exact.total(exact.group_levels(exact.add_up(own)))
+        assert exact_sum.total(exact_sum.group_levels(sums, group)) == exact_sum.total(
+            exact_sum.group_levels(exact_sum.add_up(own))
+        )
         assert extremes[0][group] == len(own)
         if len(own):
             assert extremes[1][group] == keys_of(own).min()

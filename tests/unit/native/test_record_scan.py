@@ -7,19 +7,19 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from csvswarm.bits import Tally, count_records
-from csvswarm.dialect import Dialect
-from csvswarm.fields import find_fields
-from csvswarm.native import scan
+from csvswarm.csv_format.bitmask_scan import Tally, count_records
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.raw_records import raw_records
+from csvswarm.csv_format.record_scan import LF, Grammar
+from csvswarm.native import record_scan
 from csvswarm.native.build import compile_library, compiler
 from csvswarm.native.library import FLAGS, declared
-from csvswarm.raw import raw_records
-from csvswarm.records import LF, Grammar
+from csvswarm.reading.field_scan import find_fields
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.data_plane.grammar import table, wild_csv
-from tests.helpers import native
+from tests.support.jobs import native
+from tests.support.reference_record_scan import table, wild_csv
 
 COMMA = Grammar(Dialect())
 #: Long enough for several words of 64 bytes, in which what matters is rare.
@@ -34,7 +34,7 @@ long_csv = st.lists(
 @example(b'"' + b"a" * 62 + b'"' + b"b\n", LF, False, True)
 @example(b'"' + b"a" * 62 + b'"' + b",b\n", LF, False, True)
 def test_records_are_counted_alike(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
-    counted = scan.count(piece, COMMA, before, inside, fresh)
+    counted = record_scan.count(piece, COMMA.delimiter, COMMA.quote, before, inside, fresh)
     with native(False):
         tally = count_records(piece, COMMA, before=before, inside=inside, fresh=fresh)
     assert (None if counted is None else Tally(*counted)) == tally
@@ -46,7 +46,7 @@ def test_records_are_counted_alike(piece: bytes, before: int, inside: bool, fres
 @example(b'a,"b\n"\n', 2)
 def test_fields_are_found_alike(text: bytes, width: int) -> None:
     text = text if text.endswith(b"\n") else text + b"\n"
-    found = scan.scan(text, COMMA, width, range(width))
+    found = record_scan.scan(text, COMMA.delimiter, COMMA.quote, width, range(width))
     expected = None if b"\0" in text else find_fields(text, COMMA, width)
     assert (found is None) == (expected is None)
     if found is None or expected is None:
@@ -61,10 +61,10 @@ def test_fields_are_found_alike(text: bytes, width: int) -> None:
 
 def test_more_fields_than_are_noted_in_one_go() -> None:
     text = (b"1," * 4000 + b"2\n") * 5
-    found = scan.scan(text, COMMA, 4001, [0, 4000])
+    found = record_scan.scan(text, COMMA.delimiter, COMMA.quote, 4001, [0, 4000])
     assert found is not None
     assert found.ends.tolist() == [len(text) // 5 * n - 1 for n in range(1, 6)]
-    wide = scan.scan((b"1," * 5000 + b"2\n") * 5, COMMA, 5001, [0, 5000])
+    wide = record_scan.scan((b"1," * 5000 + b"2\n") * 5, COMMA.delimiter, COMMA.quote, 5001, [0, 5000])
     assert wide is not None
     assert wide.ends.tolist() == [10_002 * n - 1 for n in range(1, 6)]
     assert (wide.stops - wide.starts).tolist() == [[1] * 5] * 2
@@ -72,7 +72,7 @@ def test_more_fields_than_are_noted_in_one_go() -> None:
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_another_number_of_records_is_none(rows: int) -> None:
-    assert scan.scan(b"1,2\n3,4\n", COMMA, 2, [0], rows) is None
+    assert record_scan.scan(b"1,2\n3,4\n", COMMA.delimiter, COMMA.quote, 2, [0], rows) is None
 
 
 @given(
@@ -87,14 +87,14 @@ def test_utf8_is_what_python_takes_for_it(parts: list[bytes]) -> None:
         is_text = True
     except UnicodeDecodeError:
         is_text = False
-    assert scan.is_utf8(data) == is_text
+    assert record_scan.is_utf8(data) == is_text
 
 
 def test_all_of_unicode_is_utf8_but_surrogates() -> None:
     text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
-    assert scan.is_utf8(text.encode())
-    assert not any(scan.is_utf8(chr(code).encode("utf-8", "surrogatepass")) for code in range(0xD800, 0xE000))
-    assert not np.any([scan.is_utf8(bytes([lead, 0x80, 0x80])) for lead in (0xC0, 0xC1, 0xE0)])
+    assert record_scan.is_utf8(text.encode())
+    assert not any(record_scan.is_utf8(chr(code).encode("utf-8", "surrogatepass")) for code in range(0xD800, 0xE000))
+    assert not np.any([record_scan.is_utf8(bytes([lead, 0x80, 0x80])) for lead in (0xC0, 0xC1, 0xE0)])
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +108,13 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 @given(st.one_of(wild_csv, long_csv, table()), st.integers(2, 4))
 def test_plain_c_finds_the_same(plain: ctypes.CDLL, text: bytes, width: int) -> None:
     text += b"\n"
-    found, counted = scan.scan(text, COMMA, width, range(width)), scan.count(text, COMMA, LF, False, True)
-    with mock.patch("csvswarm.native.scan.kernel", return_value=plain):
-        other = scan.scan(text, COMMA, width, range(width))
-        assert scan.count(text, COMMA, LF, False, True) == counted
+    found, counted = (
+        record_scan.scan(text, COMMA.delimiter, COMMA.quote, width, range(width)),
+        record_scan.count(text, COMMA.delimiter, COMMA.quote, LF, False, True),
+    )
+    with mock.patch("csvswarm.native.record_scan.kernel", return_value=plain):
+        other = record_scan.scan(text, COMMA.delimiter, COMMA.quote, width, range(width))
+        assert record_scan.count(text, COMMA.delimiter, COMMA.quote, LF, False, True) == counted
     assert (found is None) == (other is None)
     if found is not None and other is not None:
         assert (found.ends.tolist(), found.starts.tolist()) == (other.ends.tolist(), other.starts.tolist())
@@ -127,7 +130,7 @@ def test_plain_c_finds_the_same(plain: ctypes.CDLL, text: bytes, width: int) -> 
 @example(b"a\n" * 32 + b"\xff,\n")
 def test_records_are_described_alike(text: bytes) -> None:
     text += b"\n"
-    found = scan.records(text, COMMA)
+    found = record_scan.records(text, COMMA.delimiter, COMMA.quote)
     if found is None:
         structure = COMMA.scan(text)
         is_blank = text.startswith(b"\n") or b"\n\n" in text
@@ -141,5 +144,5 @@ def test_records_are_described_alike(text: bytes) -> None:
         inside = np.searchsorted(toggles, np.arange(start, end)) % 2 == 1
         record = np.frombuffer(text, np.uint8)[start:end]
         assert count == 1 + np.count_nonzero((record == ord(",")) & ~inside)
-        assert bool(bits & scan.NUL) == bool((record == 0).any())
-        assert bool(bits & scan.BEYOND_ASCII) == bool((record >= 128).any())
+        assert bool(bits & record_scan.NUL) == bool((record == 0).any())
+        assert bool(bits & record_scan.BEYOND_ASCII) == bool((record >= 128).any())

@@ -1,4 +1,4 @@
-"""Rows that the kernel writes are those of `text`: every number in its canonical form."""
+"""Rows that the kernel writes are those of `canonical_text`: every number in its canonical form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 import pytest
-from csvswarm.native.writing import write_rows
+from csvswarm.native.row_writing import write_rows
 from hypothesis import example, given
 from hypothesis import strategies as st
 

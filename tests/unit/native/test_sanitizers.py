@@ -11,8 +11,8 @@ import pytest
 from csvswarm.native.build import compile_library, compiler
 from csvswarm.native.library import FLAGS
 
-from tests.helpers import ROOT
-from tests.native.exact import SANITIZERS, environment
+from tests.support.jobs import ROOT
+from tests.unit.native.exact import SANITIZERS, environment
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 
@@ -30,7 +30,7 @@ def test_random_bytes(tmp_path: Path, plain: bool) -> None:
     preloaded = environment()
     if preloaded is None:
         pytest.skip("this compiler has no sanitizer that can be preloaded")
-    command = [sys.executable, str(Path(__file__).with_name("sanitized.py")), str(library), "1", "3000"]
+    command = [sys.executable, str(Path(__file__).with_name("sanitizer_driver.py")), str(library), "1", "3000"]
     done = subprocess.run(command, env=preloaded, capture_output=True, text=True, check=False)
     assert done.stdout == "clean\n", done.stderr[-4000:]
 

@@ -1,4 +1,4 @@
-"""Tables that the kernel writes are those that `text` writes without it, byte for byte."""
+"""Tables that the kernel writes are those that `canonical_text` writes without it, byte for byte."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from csvswarm.dialect import CANONICAL, Dialect
-from csvswarm.native import library, writing
-from csvswarm.schema import NULL_VALUES
-from csvswarm.text import canonical, kind_of, rows_of
-from csvswarm.writer import written
+from csvswarm.csv_format.canonical_text import canonical, kind_of
+from csvswarm.csv_format.dialect import CANONICAL, Dialect
+from csvswarm.csv_format.row_writer import rows_of
+from csvswarm.csv_format.table_writer import written
+from csvswarm.native import library, row_writing
+from csvswarm.types.schema import NULL_VALUES
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -41,7 +42,7 @@ TYPES: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
     (pa.string_view(), texts),
     (pa.null(), st.none()),
     (pa.date32(), st.integers(-1000, 100_000)),
-    *((pa.timestamp(unit), timestamps(size)) for unit, size in writing.PER_SECOND.items()),
+    *((pa.timestamp(unit), timestamps(size)) for unit, size in row_writing.PER_SECOND.items()),
 ]
 
 
@@ -84,7 +85,7 @@ def test_days_at_the_edges(second: int) -> None:
 @pytest.mark.parametrize("second", [YEARS + 1, -62_135_596_801, 2**62, -(2**62)])
 def test_years_that_have_not_four_digits_are_left_to_arrow(second: int) -> None:
     array = pa.array([0, second], pa.timestamp("s"))
-    assert writing.write_table([array], ",", '"') is None
+    assert row_writing.write_table([array], ",", '"') is None
 
 
 @pytest.fixture
@@ -99,5 +100,5 @@ def without() -> Iterator[None]:
 @pytest.mark.usefixtures("without")
 def test_without_a_kernel_the_rows_are_the_same() -> None:
     arrays = [pa.array([1, 2]), pa.array(["a", "b,c"])]
-    assert writing.write_table(arrays, ",", '"') is None
+    assert row_writing.write_table(arrays, ",", '"') is None
     assert bytes(written(arrays, ["int", "text"], CANONICAL)) == b'1,a\n2,"b,c"\n'

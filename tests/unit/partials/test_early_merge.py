@@ -8,14 +8,14 @@ import os
 from pathlib import Path
 
 import pytest
-from csvswarm.collect import collect
+from csvswarm.collect.run import collect
 from csvswarm.errors import CsvswarmError, JobError
-from csvswarm.held import FIRST, OTHER, Held
-from csvswarm.job import Job
-from csvswarm.process import process_all
-from csvswarm.split import Request, split
+from csvswarm.job.directory import Job
+from csvswarm.partials.merged_file import FIRST, OTHER, Held
+from csvswarm.process.run import process_all
+from csvswarm.split.run import Request, split
 
-from tests.helpers import SAMPLE, partials_as_files
+from tests.support.jobs import SAMPLE, partials_as_files
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from csvswarm.attempt_log import attempt_log
+from csvswarm.process.attempt_log import attempt_log
 
 
 class ToldAtTheClose(io.FileIO):

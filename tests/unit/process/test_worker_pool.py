@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.helpers import ROOT
+from tests.support.jobs import ROOT
 
 PROGRAM = """
 import os, signal
-from csvswarm.pool import Pool
+from csvswarm.process.worker_pool import Pool
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGINT))

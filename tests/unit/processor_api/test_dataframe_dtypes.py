@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from csvswarm.dialect import Dialect
-from csvswarm.frame import to_frame
-from csvswarm.reader import Reader
-from csvswarm.schema import NULL_VALUES, Schema
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.processor_api.dataframe import to_frame
+from csvswarm.reading.block_reader import Reader
+from csvswarm.types.schema import NULL_VALUES, Schema
 
-from tests.helpers import native, run_every_way
+from tests.support.jobs import native, run_every_way
 
 NAMES = ["i", "k", "x", "b", "c", "t", "at", "nothing", "quoted"]
 KINDS = [{"int"}, {"int"}, {"float"}, {"bool"}, {"bool"}, {"text"}, {"text"}, set(), {"quoted"}]

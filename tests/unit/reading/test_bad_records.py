@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pyarrow as pa
 import pytest
-from csvswarm.dialect import Dialect
-from csvswarm.misfits import misfits
-from csvswarm.schema import TYPES, Values
-from csvswarm.triage import Triage
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.reading.bad_records import Triage
+from csvswarm.reading.misfit_values import misfits
+from csvswarm.types.conversion import Values
+from csvswarm.types.schema import TYPES
 from hypothesis import given
 from hypothesis import strategies as st
 

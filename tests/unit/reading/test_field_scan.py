@@ -6,19 +6,20 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from csvswarm import bits, fields
-from csvswarm.bits import count_records
-from csvswarm.dialect import Dialect
-from csvswarm.fields import Nulls, find_fields
-from csvswarm.parser import parse
-from csvswarm.raw import raw_records
-from csvswarm.records import LF, Grammar, blank, starts_of
-from csvswarm.schema import NULL_VALUES
+from csvswarm.csv_format import bitmask_scan
+from csvswarm.csv_format.bitmask_scan import count_records
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.raw_records import raw_records
+from csvswarm.csv_format.record_scan import LF, Grammar, blank, starts_of
+from csvswarm.reading import field_scan
+from csvswarm.reading.arrow_parser import parse
+from csvswarm.reading.field_scan import Nulls, find_fields
+from csvswarm.types.schema import NULL_VALUES
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.data_plane.grammar import wild_csv
-from tests.helpers import native
+from tests.support.jobs import native
+from tests.support.reference_record_scan import wild_csv
 
 LONG = "x" * 200
 PLAIN = ["", "NA", "nan", "-nan", "007", "1.50", "-0.0", "9" * 20, " 1", "1 ", "é", "true", "-", "0", "a", LONG]
@@ -46,9 +47,9 @@ def blocks(draw: st.DrawFn) -> tuple[bytes, int]:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let blocks of a few bytes be of several parts. What the native kernel does is shown in tests/native."""
-    monkeypatch.setattr(bits, "PART_BYTES", 64)
-    monkeypatch.setattr(fields, "WALKED", 3)
+    """Let blocks of a few bytes be of several parts. What the native kernel does is shown in tests/unit/native."""
+    monkeypatch.setattr(bitmask_scan, "PART_BYTES", 64)
+    monkeypatch.setattr(field_scan, "WALKED", 3)
     with native(False):
         yield
 
@@ -142,6 +143,6 @@ def test_places_and_counts_of_bits(places: list[int]) -> None:
     mask[places] = True
     words = np.packbits(mask, bitorder="little").view(np.uint64)
 
-    assert bits.places_of(words).tolist() == places
+    assert bitmask_scan.places_of(words).tolist() == places
     everywhere = np.arange(320)
-    assert bits.counts_up_to(words, everywhere).tolist() == np.cumsum(mask).tolist()
+    assert bitmask_scan.counts_up_to(words, everywhere).tolist() == np.cumsum(mask).tolist()

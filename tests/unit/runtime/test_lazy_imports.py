@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import ROOT, SAMPLE
+from tests.support.jobs import ROOT, SAMPLE
 
 STEPS = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from csvswarm.job import Job
-from csvswarm.split import Request, split
-from csvswarm.process import process_one
-from csvswarm.collect import collect
+from csvswarm.job.directory import Job
+from csvswarm.split.run import Request, split
+from csvswarm.process.run import process_one
+from csvswarm.collect.run import collect
 job = Job(Path(sys.argv[3]) / "job")
 split(job, Request(input=Path(sys.argv[2]), processor=sys.argv[4], chunks=1, options=eval(sys.argv[5])))
 process_one(job, 1, None)

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pytest
 import xxhash
 from csvswarm.errors import InputError
-from csvswarm.job import Job
-from csvswarm.manifest import Manifest
-from csvswarm.split import Request, split
+from csvswarm.job.directory import Job
+from csvswarm.job.manifest import Manifest
+from csvswarm.split.run import Request, split
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from tests.data_plane.grammar import count_records, is_unclosed, record_texts, table, wild_csv
+from tests.support.reference_record_scan import count_records, is_unclosed, record_texts, table, wild_csv
 
 many = settings(max_examples=50)
 

@@ -1,5 +1,5 @@
 /* Which records of a block have how many fields, and which hold a NUL or bytes beyond ASCII: what triage.py sorts by. */
-#include "masks.h"
+#include "byte_masks.h"
 
 enum { NUL = 1, BEYOND_ASCII = 2 };
 

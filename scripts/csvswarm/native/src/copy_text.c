@@ -1,5 +1,5 @@
 /* The fields of a column as text: quotes taken off, doubled ones halved, one value after the other. */
-#include "numbers.h"
+#include "parse_numbers.h"
 
 /* out: room for all bytes of the fields. offsets: count + 1, as Arrow has them. missing[i] says where an unquoted text
    stands for a missing value. Returns how many do. */

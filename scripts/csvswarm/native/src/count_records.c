@@ -1,5 +1,5 @@
-/* How many records end in a piece: `count_records` of bits.py. */
-#include "masks.h"
+/* How many records end in a piece: `count_records` of bitmask_scan.py. */
+#include "byte_masks.h"
 
 /* before: the byte before the piece. inside: whether it starts within quotes. fresh: whether a record starts with it.
    out: records, the place where the last line ends or -1, whether the piece ends within quotes.

@@ -1,5 +1,5 @@
-/* Where the records of a block end and the fields of some columns are: `find_fields` of fields.py in one pass. */
-#include "masks.h"
+/* Where the records of a block end and the fields of some columns are: `find_fields` of field_scan.py in one pass. */
+#include "byte_masks.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* Groups of rows: the texts of a column as dense codes, and exact sums and extremes of each group. */
-#include "numbers.h"
+#include "parse_numbers.h"
 
 static inline uint64_t eight(const uint8_t *text)
 {
@@ -98,7 +98,7 @@ static inline int level_of(int exponent)
     return exponent >= 0 ? exponent / LEVEL_BITS : -((-exponent + LEVEL_BITS - 1) / LEVEL_BITS);
 }
 
-/* Levels (exact.py) that sums of the values need: out gets the lowest and the highest. Values that are NaN or zero need
+/* Levels (exact_sum.py) that sums of the values need: out gets the lowest and the highest. Values that are NaN or zero need
    none. Returns 0, DECLINED for an infinite value, 1 when none is needed. */
 EXPORT int csvswarm_levels(const double *values, int64_t count, int32_t *out)
 {

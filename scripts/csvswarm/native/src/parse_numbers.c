@@ -1,8 +1,8 @@
 /* Text of fields to int64 and float64, and which kinds of values a column holds.
 
    Only plain numbers are read here, and correctly rounded or not at all: -?(0|[1-9][0-9]*), with a fraction and an
-   exponent for floats. Any other text makes the whole column one for schema.py. */
-#include "numbers.h"
+   exponent for floats. Any other text makes the whole column one for conversion.py. */
+#include "parse_numbers.h"
 
 int is_spelled(const Nulls *nulls, const uint8_t *text, size_t size)
 {

@@ -1,4 +1,4 @@
-/* Columns as Arrow has them in memory, as the rows of a CSV file in canonical text (text.py), in one pass. */
+/* Columns as Arrow has them in memory, as the rows of a CSV file in canonical text (canonical_text.py), in one pass. */
 #include "kernel.h"
 
 enum { INTEGERS, FLOATS, BOOLEANS, TEXTS, LARGE_TEXTS, TIMESTAMPS };

@@ -1,0 +1,1 @@
+"""Stage 3: verify the partials, assemble the result and deliver it."""

@@ -1,0 +1,1 @@
+"""Row-wise expressions of `transform`: checked, and evaluated on columns."""

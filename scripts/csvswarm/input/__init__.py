@@ -1,0 +1,1 @@
+"""The user's file: its compression and encoding, and its header."""

@@ -1,0 +1,1 @@
+"""The job directory: manifest, receipts, rounds, and the protocol that commits them."""

@@ -1,0 +1,34 @@
+"""What a processor sees, and the names that processors of users may import: errors, rows, and exact sums.
+
+They are imported when they are first used: a process that needs none of them does without numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from csvswarm.arithmetic import exact_sum
+    from csvswarm.errors import OptionError
+    from csvswarm.processor_api.context import Context
+    from csvswarm.processor_api.encoded_rows import EncodedRows
+    from csvswarm.reading.rows import Rows
+
+__all__ = ["Context", "EncodedRows", "OptionError", "Rows", "exact_sum"]
+
+_MODULES = {
+    "Context": "csvswarm.processor_api.context",
+    "EncodedRows": "csvswarm.processor_api.encoded_rows",
+    "OptionError": "csvswarm.errors",
+    "Rows": "csvswarm.reading.rows",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "exact_sum":
+        return import_module("csvswarm.arithmetic.exact_sum")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return value

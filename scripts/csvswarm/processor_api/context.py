@@ -1,0 +1,56 @@
+"""What a processor knows about its job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from csvswarm.csv_format.dialect import CANONICAL, Dialect
+from csvswarm.errors import OptionError, listed
+from csvswarm.job.manifest import Manifest
+from csvswarm.types.schema import Schema
+
+
+@dataclass
+class Context:
+    """What a processor is told beside its rows.
+
+    options: its checked options. names: all columns of the input, in order. schema: their types. dialect: that of the
+    input. chunk: number of the chunk, 0 outside of one. first_record: number of the block's first own record (from 1).
+    overlap: how many rows at the start of the block belong to what came before; `process` may look at them, but must
+    not return anything for them. rows: how many rows there were in all, for `finish`.
+    """
+
+    options: dict[str, Any]
+    names: list[str]
+    schema: Schema
+    dialect: Dialect = CANONICAL
+    null_values: Sequence[str] = ()
+    chunk: int = 0
+    first_record: int = 1
+    overlap: int = 0
+    rows: int = field(default=0, repr=False)
+
+    def type_of(self, column: str) -> str:
+        """Return the type of an input column: text, int, float, bool, timestamp, null (all missing) or quoted."""
+        return self.schema.type_of(column)
+
+    def require(self, columns: Sequence[str], where: str) -> None:
+        """Raise OptionError when one of the columns that `where` names is not in the input."""
+        known = set(self.names)
+        for column in columns:
+            if column not in known:
+                raise OptionError(f"{where} names a column {column!r}, but the file has: {listed(self.names)}.")
+
+
+def context_of(manifest: Manifest, schema: Schema, rows: int = 0) -> Context:
+    """Return what a processor is told when no block is at hand."""
+    return Context(
+        options=dict(manifest.request["options"]),
+        names=manifest.names,
+        schema=schema,
+        dialect=manifest.dialect,
+        null_values=manifest.request["null_values"],
+        rows=rows,
+    )

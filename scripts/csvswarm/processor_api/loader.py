@@ -1,0 +1,81 @@
+"""Find a processor's file and load it."""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import re
+import sys
+import traceback
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING
+
+from csvswarm.errors import OptionError, ProcessorError
+from csvswarm.processor_api.processor import Processor
+
+if TYPE_CHECKING:
+    from csvswarm.job.directory import Job
+    from csvswarm.job.manifest import Manifest
+
+
+SHIPPED = Path(__file__).resolve().parents[3] / "files" / "processors"
+
+
+def find_processor(name: str) -> Path:
+    """Return the file of a processor named as a shipped one or by its path. Raises OptionError."""
+    shipped = sorted(path.stem for path in SHIPPED.glob("*.py"))
+    if re.fullmatch(r"[A-Za-z0-9_-]+", name) and name in shipped:
+        return SHIPPED / f"{name}.py"
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    raise OptionError(
+        f"processor {name!r} is neither one that ships ({', '.join(shipped)}) nor the path of a Python file."
+    )
+
+
+def load_processor(path: Path, *, name: str | None = None, shown: Path | None = None) -> Processor:
+    """Load a processor file. shown: the path its errors name, when `path` is a job's copy of it.
+
+    Raises ProcessorError when it cannot be read, is not Python or fails while it loads.
+    """
+    shown = shown or path
+    name = name or shown.stem
+    try:
+        source = path.read_bytes()
+        code = compile(source, str(shown), "exec")
+    except OSError as error:
+        raise ProcessorError(f"processor {shown} cannot be read: {error.strerror}.") from error
+    except (SyntaxError, ValueError) as error:
+        place = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise ProcessorError(f"processor {shown} is not valid Python:{place}: {error}.") from error
+    module = ModuleType(f"csvswarm_processor_{re.sub(r'[^A-Za-z0-9_]', '_', name)}")
+    module.__file__ = str(shown)
+    text = source.decode("utf-8", errors="replace")
+    linecache.cache[str(shown)] = (len(text), None, text.splitlines(keepends=True), str(shown))
+    sys.modules[module.__name__] = module
+    _execute(code, module, shown)
+    return Processor(name, module, hashlib.sha256(source).hexdigest())
+
+
+def _execute(code: CodeType, module: ModuleType, shown: Path) -> None:
+    try:
+        exec(code, module.__dict__)  # noqa: S102  # running the user's file is what a processor is
+    except (Exception, SystemExit) as error:
+        line = next(
+            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(shown)), 0
+        )
+        raise ProcessorError(
+            f"processor {shown} fails to load at line {line}: {type(error).__name__}: {error}."
+        ) from error
+
+
+def load_job_processor(job: Job, manifest: Manifest) -> Processor:
+    """Return the processor as it was when the job was made; its errors name the user's own file."""
+    processor = load_processor(
+        job.processor_path, name=manifest.processor["name"], shown=Path(manifest.processor["source"])
+    )
+    if processor.sha256 != manifest.processor["sha256"]:
+        raise ProcessorError(f"{job.processor_path} has been changed since the job was made; start a new job.")
+    return processor

@@ -1,0 +1,1 @@
+"""The bytes of a block to typed rows: fields found, values converted, bad records set aside."""

@@ -1,0 +1,1 @@
+"""The process itself: start-up, lazy imports, cores and memory."""

@@ -1,0 +1,1 @@
+"""The types of columns, and text converted to values of them."""
