@@ -139,7 +139,7 @@ def test_the_role_used_alone_replaces_no_variable_either(clone: Clone, monkeypat
     assert (json.loads(found["options"]), json.loads(found["null-values"])) == ({"text": "$HOME"}, ["~"])
 
 
-@pytest.mark.parametrize("entry", ["main", "jobs"])
+@pytest.mark.parametrize("entry", ["main", "manage_jobs"])
 def test_no_task_is_outside_of_what_forbids_that(entry: str) -> None:
     """The defaults of a block hold for all that it includes, on boards too."""
     [block] = yaml.safe_load((ROOT / f"roles/processing_job/tasks/{entry}.yml").read_text())
@@ -227,5 +227,5 @@ def test_a_dollar_sign_in_the_path_of_a_file_for_boards_is_refused(clone: Clone)
     lines = refused(clone, "-e", json.dumps(values)).splitlines()
     assert [line.partition(" has a dollar sign in it. ")[0] for line in lines] == [
         f"input: {clone.root}/a$HOME.csv",
-        f"processor: {clone.root}/./${{HOME}}.py",
+        f"processor: {clone.root}/${{HOME}}.py",
     ]

@@ -41,7 +41,8 @@ def test_the_playbooks_are_found() -> None:
 @pytest.mark.parametrize("part", PARTS, ids=" ".join)
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_part_of_the_cluster_is_refused(inventory: Path, playbook: str, part: list[str]) -> None:
-    done = play(playbook, "-i", inventory, "-e", "confirm=reset", *part)
+    confirm = ["-e", "confirm=reset"] if playbook == "playbooks/reset.yml" else []
+    done = play(playbook, "-i", inventory, *confirm, *part)
 
     # Tags that leave the guard out leave all else out too. Ansible checks the arguments of roles whatever is chosen.
     tasks = [name for name in re.findall(r"TASK \[(.+?)\] \*", done.stdout) if "Validating arguments" not in name]
@@ -64,7 +65,8 @@ def test_a_limit_that_leaves_nothing_out_is_no_limit(inventory: Path) -> None:
     done = play("playbooks/preflight.yml", "-i", inventory, "--limit", "all")
 
     assert "leaves out" not in words(done)
-    assert "b1, b2, b3: see above. Nothing was changed on any board." in words(done)
+    assert all(f"{board}: " in words(done) for board in ("b1", "b2", "b3"))
+    assert "Nothing was changed on any board." in words(done)
 
 
 @pytest.mark.parametrize(
