@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import stat
+import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,8 @@ OF_ROOT = {"inputs": 0o440, "processors": 0o440, "images": 0o444, "requests": 0o
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Neither a link nor a pipe or device can stop or mislead who opens a file so.
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+#: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
+RECALL_TIMEOUT = 60
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -163,7 +166,7 @@ class Share:
             if not known or (found.st_uid and not keep):
                 self.remove(name, parent, f"{what}/{name}")
                 continue
-            handle = os.open(name, FILE, dir_fd=parent)
+            handle = open_file(name, parent)
             try:
                 self.settle(handle, f"{what}/{name}", 0, self.owner if mode == 0o440 else 0, mode)
             finally:
@@ -201,7 +204,7 @@ class Share:
     def read_id(self, name: str, folder: int | None) -> str:
         """Return the id in a file of root's; nothing when there is no such file. Reads no other file."""
         try:
-            handle = os.open(name, FILE, dir_fd=folder)
+            handle = open_file(name, folder)
         except OSError:
             return ""
         try:
@@ -210,6 +213,22 @@ class Share:
         finally:
             os.close(handle)
         return text if found.st_uid == 0 and ID.fullmatch(text) else ""
+
+
+def open_file(name: str, at: int | None = None) -> int:
+    """Open a file for reading without following a link or waiting for a pipe, and return its descriptor.
+
+    On the server of the share, a file that an NFS client has a delegation for cannot be opened at once: the kernel
+    answers EAGAIN and recalls the delegation, so the open is retried.
+    """
+    deadline = time.monotonic() + RECALL_TIMEOUT
+    while True:
+        try:
+            return os.open(name, FILE, dir_fd=at)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def status(name: str, parent: int) -> os.stat_result | None:

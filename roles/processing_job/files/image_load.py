@@ -27,6 +27,10 @@ LIMIT = 1800
 PIECE = 1 << 20
 KINDS = {"x86_64": "amd64", "aarch64": "arm64"}
 LAYERS = "{{json .RootFS.Layers}} {{.Architecture}}"
+#: Neither a link nor a pipe or device can stop or mislead who opens a file so.
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+#: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
+RECALL_TIMEOUT = 60
 
 
 def ask(*words: str) -> str:
@@ -46,10 +50,26 @@ def wait_for(lock: int) -> None:
             time.sleep(1)
 
 
+def open_file(name: str, at: int | None = None) -> int:
+    """Open a file for reading without following a link or waiting for a pipe, and return its descriptor.
+
+    On the server of the share, a file that an NFS client has a delegation for cannot be opened at once: the kernel
+    answers EAGAIN and recalls the delegation, so the open is retried.
+    """
+    deadline = time.monotonic() + RECALL_TIMEOUT
+    while True:
+        try:
+            return os.open(name, FILE, dir_fd=at)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def load(path: str, sha256: str) -> None:
     """Load an archive that has this checksum. Ends the program when it has another, or cannot be loaded."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = open_file(path)
     except OSError:
         sys.exit(f"there is no {path}: is the share mounted?")
     if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -24,6 +24,7 @@ import os
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ Told = dict[str, Any]
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Neither a link nor a pipe or device can stop or mislead who opens a file so.
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+#: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
+RECALL_TIMEOUT = 60
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 SENTINEL, TAKEN = ".csvswarm-cluster", ".taken"
 PIECE = 1 << 20
@@ -52,6 +55,22 @@ def opened(name: str | Path, flags: int, parent: int | None = None, mode: int = 
         yield handle
     finally:
         os.close(handle)
+
+
+def open_file(name: str, at: int | None = None) -> int:
+    """Open a file for reading without following a link or waiting for a pipe, and return its descriptor.
+
+    On the server of the share, a file that an NFS client has a delegation for cannot be opened at once: the kernel
+    answers EAGAIN and recalls the delegation, so the open is retried.
+    """
+    deadline = time.monotonic() + RECALL_TIMEOUT
+    while True:
+        try:
+            return os.open(name, FILE, dir_fd=at)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager
@@ -306,7 +325,7 @@ def copy(told: Told, root: int, exchange: int, taken: int) -> str:
     """Copy what a board has built, and return the copy's checksum: the jobs' owner may change the original."""
     with arrived_in(told, root, exchange) as source:
         try:
-            handle = os.open(told["arrives"], FILE, dir_fd=source)
+            handle = open_file(told["arrives"], source)
         except FileNotFoundError:
             raise
         except OSError as error:

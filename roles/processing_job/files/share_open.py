@@ -11,11 +11,30 @@ import os
 import stat
 import struct
 import sys
+import time
 from contextlib import suppress
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Neither a link nor a pipe or device can stop or mislead who opens a file so.
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+#: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
+RECALL_TIMEOUT = 60
+
+
+def open_file(name: str, at: int | None = None) -> int:
+    """Open a file for reading without following a link or waiting for a pipe, and return its descriptor.
+
+    On the server of the share, a file that an NFS client has a delegation for cannot be opened at once: the kernel
+    answers EAGAIN and recalls the delegation, so the open is retried.
+    """
+    deadline = time.monotonic() + RECALL_TIMEOUT
+    while True:
+        try:
+            return os.open(name, FILE, dir_fd=at)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def access_list(user: int, *, folder: bool) -> bytes:
@@ -35,7 +54,7 @@ def let_read(handle: int, user: int) -> None:
     for name in os.listdir(handle) if stat.S_ISDIR(kind) else []:
         # A link, or gone by now: that the result is whole is checked by who fetches it.
         with suppress(OSError):
-            below = os.open(name, FILE, dir_fd=handle)
+            below = open_file(name, handle)
             try:
                 let_read(below, user)
             finally:

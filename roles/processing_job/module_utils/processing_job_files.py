@@ -13,6 +13,7 @@ import math
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -29,6 +30,8 @@ ENTRIES = 200_000
 TAIL = 65_536
 #: Ten million entries are removed at most.
 PASSES = 10_000
+#: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
+RECALL_TIMEOUT = 60
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _REASONS = {
@@ -40,6 +43,22 @@ _REASONS = {
 
 class Damaged(Exception):
     """What a job directory holds is not what csvswarm writes. The message names the file and what is wrong with it."""
+
+
+def open_file(name: str, at: int | None = None) -> int:
+    """Open a file for reading without following a link or waiting for a pipe, and return its descriptor.
+
+    On the server of the share, a file that an NFS client has a delegation for cannot be opened at once: the kernel
+    answers EAGAIN and recalls the delegation, so the open is retried.
+    """
+    deadline = time.monotonic() + RECALL_TIMEOUT
+    while True:
+        try:
+            return os.open(name, _FILE, dir_fd=at)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager
@@ -88,7 +107,7 @@ def entries(at: int, limit: int = ENTRIES) -> list[os.DirEntry[str]]:
 def regular(name: str, at: int) -> Iterator[tuple[int, os.stat_result]]:
     """Open a regular file for reading. Raises FileNotFoundError without one, Damaged when it is anything else."""
     try:
-        opened = os.open(name, _FILE, dir_fd=at)
+        opened = open_file(name, at)
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import stat
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,8 @@ from csvswarm.errors import JobError, naming
 START_OVER = "remove the job's directory and start the job again."
 #: A file of a job that is larger than this is none of ours: a job of 10 TB has a manifest of 25 MB.
 MAX_JSON_BYTES = 256 << 20
+#: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
+RECALL_TIMEOUT = 60
 
 
 def new_token() -> str:
@@ -93,13 +96,29 @@ class NotRegular(OSError):
     """A link, a pipe, a device or a directory where a regular file belongs."""
 
 
+def open_nonblocking(path: Path, flags: int, mode: int = 0o600) -> int:
+    """Open a file without following a link or waiting for a pipe, and return its descriptor.
+
+    On the server of an NFS share, a file that a client has a delegation for cannot be opened at once: the kernel
+    answers EAGAIN and recalls the delegation, so the open is retried.
+    """
+    deadline = time.monotonic() + RECALL_TIMEOUT
+    while True:
+        try:
+            return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def open_regular(path: Path) -> FileIO:
     """Open a regular file for reading, without a buffer. Never follows a link and never waits for a pipe.
 
     Raises NotRegular when the name belongs to anything else, FileNotFoundError when there is no such name.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_nonblocking(path, os.O_RDONLY)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             raise NotRegular(error.errno, "not a regular file", str(path)) from error

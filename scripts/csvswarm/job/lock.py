@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import JobError, naming
+from csvswarm.job.durable_files import open_nonblocking
 
 #: The file that is locked. It is the first file of a job directory, and so marks the directory as one of ours.
 LOCK = "csvswarm.lock"
@@ -106,8 +107,7 @@ def _acquired(path: Path, what: str) -> int:
 
 
 def _opened(path: Path) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o600)
+    descriptor = open_nonblocking(path, os.O_RDWR | os.O_CREAT)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise JobError(f"{path} is not a regular file: remove it.")

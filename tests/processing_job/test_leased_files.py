@@ -1,0 +1,70 @@
+"""Files that an NFS client has a delegation for are read on the server as soon as the kernel has recalled it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from csvswarm.job.durable_files import open_nonblocking, read_regular
+from csvswarm.job.lock import locked
+
+from tests.processing_job.plugin_loader import ROLE, files, load
+from tests.support.jobs import ROOT
+from tests.support.leases import leased
+
+share = load(ROLE / "files/share.py")
+share_open = load(ROLE / "files/share_open.py")
+image_load = load(ROLE / "files/image_load.py")
+share_folder = load(ROOT / "roles/nfs_server/library/share_folder.py")
+
+
+def descriptor_bytes(descriptor: int) -> bytes:
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
+
+
+def module_read(path: Path) -> bytes:
+    with files.folder(str(path.parent)) as directory:
+        data: bytes = files.read(path.name, directory)
+    return data
+
+
+READERS: dict[str, Callable[[Path], bytes]] = {
+    "scripts": read_regular,
+    "modules": module_read,
+    "share.py": lambda path: descriptor_bytes(share.open_file(str(path))),
+    "share_open.py": lambda path: descriptor_bytes(share_open.open_file(str(path))),
+    "image_load.py": lambda path: descriptor_bytes(image_load.open_file(str(path))),
+    "share_folder": lambda path: descriptor_bytes(share_folder.open_file(str(path))),
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "receipt.json"
+    path.write_bytes(b"{}")
+    return path
+
+
+def test_a_lease_does_refuse_an_open_that_does_not_wait(file: Path) -> None:
+    with leased(file), pytest.raises(BlockingIOError):
+        os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_leased_file_is_read(file: Path, reader: str) -> None:
+    with leased(file):
+        assert READERS[reader](file) == b"{}"
+
+
+def test_a_leased_file_is_opened_for_writing(file: Path) -> None:
+    with leased(file):
+        os.close(open_nonblocking(file, os.O_RDWR))
+
+
+def test_a_lock_is_taken_on_a_leased_file(tmp_path: Path) -> None:
+    (tmp_path / "csvswarm.lock").touch()
+    with leased(tmp_path / "csvswarm.lock"), locked(tmp_path, "job demo"):
+        assert (tmp_path / "csvswarm.lock").read_text()
