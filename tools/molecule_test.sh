@@ -45,7 +45,7 @@ if [ "$code" = 0 ]; then
     echo "molecule: $scenario scenario passed"
 else
     echo "What failed (all that Ansible said: .lab/$scenario.log):"
-    grep -E '(fatal|failed|unreachable): \[|FAILED|"E  ' ".lab/$scenario.log" 2>/dev/null | cut -c 1-600 | tail -n 40
+    grep -E '(fatal|failed|unreachable): \[|FAILED|ERROR|^E  ' ".lab/$scenario.log" 2>/dev/null | cut -c 1-600 | tail -n 40
     echo "molecule: $scenario scenario FAILED, see above" >&2
 fi
 exit "$code"

@@ -130,7 +130,8 @@ def message_of(task: Any, result: dict[str, Any]) -> str:
 
 def text_of(result: dict[str, Any]) -> str:
     """Return the message of a result, and the last lines that a command has written to standard error."""
-    told = str(result.get("msg") or result.get("censored") or "no message").strip()
+    message = result.get("msg") or result.get("censored") or "no message"
+    told = ("\n".join(map(str, message)) if isinstance(message, list) else str(message)).strip()
     if "non-zero return code" in told:
         told = f"the command ended with exit code {result.get('rc')}"
     if "sudo" in told and "password" in told:

@@ -55,6 +55,17 @@ def test_a_size_has_two_or_three_digits(size: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "message",
+    [
+        "collect_results.py is working on job j on b1 (pid 7): wait until it ends, or end it; nothing was changed.",
+        "no space left on the disk: free some and run again with the same job_id; what is done is kept.",
+    ],
+)
+def test_what_the_collector_cannot_help_is_resumed(message: str) -> None:
+    assert "Resume when the cause is gone: " in FILTERS.processing_job_remedy(message, FAILURE)
+
+
+@pytest.mark.parametrize(
     ("message", "change", "remedy"),
     [
         ("no column x", {}, "new job (without job_id).\nIf only some records are bad, set them aside:"),
@@ -63,6 +74,8 @@ def test_a_size_has_two_or_three_digits(size: int, text: str) -> None:
         ("the input is empty", {"begun": False}, ""),
         ("no space left: run again with the same job_id", {"begun": False}, "The job_id is j."),
         ("was made for another input: leave out job_id to start a new job.", {"chunk": False}, ""),
+        ("is damaged. Remove the job, and run it anew.", {"chunk": False}, ""),
+        ("manifest.json is damaged: remove the job's directory and start the job again.", {}, ""),
     ],
 )
 def test_what_to_do_follows_from_the_kind_of_failure(message: str, change: dict[str, Any], remedy: str) -> None:

@@ -89,7 +89,7 @@ def test_a_misspelt_variable_in_a_file_is_an_error_as_well(clone: Clone, tmp_pat
 
 def test_variables_of_ansible_the_roles_and_the_inventory_pass(clone: Clone) -> None:
     (clone.root / "inventory/hosts.yml").write_text("all:\n  vars: {rack: 1}\n  hosts: {here: {shelf: 2}}\n")
-    (clone.root / "inventory/group_vars").mkdir()
+    (clone.root / "inventory/group_vars").mkdir(exist_ok=True)
     (clone.root / "inventory/group_vars/all.yml").write_text("room: 3\n")
     said = {"ansible_user": "me", "csvswarm_share": "/srv", "nfs_server_path": "/srv", "rack": 4, "shelf": 5, "room": 6}
 

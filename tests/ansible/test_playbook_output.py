@@ -66,6 +66,11 @@ FAILURES = [
                 "ansible.builtin.command": {"argv": ["sh", "-c", "echo what it wrote >&2; exit 3"]},
                 "when": "inventory_hostname == 'c'",
             },
+            {
+                "name": "Fail with a list, as a command's output is one",
+                "ansible.builtin.fail": {"msg": ["two lines", "of text"]},
+                "when": "inventory_hostname == 'a'",
+            },
             {"name": "Fail", "ansible.builtin.fail": {"msg": "two lines\nof text"}},
         ],
     }

@@ -8,11 +8,12 @@ import shutil
 import sys
 from pathlib import Path
 
+import csvswarm
 import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import CsvswarmError, JobError
 from csvswarm.job.directory import Job
-from csvswarm.job.fingerprint import versions
+from csvswarm.job.fingerprint import SOURCES, versions
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.permissions import permissions_of
 from csvswarm.job.round import plan_round
@@ -156,6 +157,13 @@ def test_an_attempt_at_a_chunk_of_an_earlier_split_does_not_count(tmp_path: Path
 
 
 # -- versions ----------------------------------------------------------------------------------------------------------
+
+
+def test_all_of_csvswarm_is_in_its_version() -> None:
+    package = Path(csvswarm.__file__).parent
+
+    assert package == SOURCES
+    assert {"csv_format", "native", "partials"} <= {path.name for path in SOURCES.iterdir()}
 
 
 def test_versions_are_those_of_the_imported_libraries() -> None:

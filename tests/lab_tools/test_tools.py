@@ -44,17 +44,17 @@ def test_a_scenario_s_result_and_times_are_the_last_that_is_said(clone: Path) ->
     stand_in(clone, "docker", "exit 0")
     stand_in(clone, "molecule", 'printf "create,40,8\\nsite,150,63\\n" >.lab/$3.times; echo "$@"')
 
-    done = run(clone, "molecule_test.sh", "apart")
+    done = run(clone, "molecule_test.sh", "separate_roles")
 
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    assert lines[0] == "test --scenario-name apart"
+    assert lines[0] == "test --scenario-name separate_roles"
     assert [line.split() for line in lines[-5:]] == [
         ["phase", "seconds", "changed"],
         ["create", "40", "8"],
         ["site", "150", "63"],
         ["total", "190"],
-        ["molecule:", "apart", "scenario", "passed"],
+        ["molecule:", "separate_roles", "scenario", "passed"],
     ]
 
 

@@ -288,6 +288,23 @@ def test_a_result_is_open_to_who_fetches_it_and_to_nobody_else(place: Place) -> 
     assert acting(SENDER, f"cat {folder}/result.csv", cwd=place.share).returncode
 
 
+def test_site_yml_leaves_an_opened_result_open(place: Place) -> None:
+    folder = result(place)
+    place.open()
+
+    assert place.settle(check=True)["changes"] == []
+    assert place.settle()["changes"] == []
+    assert acting(SENDER, f"cat {folder}/result.csv", cwd=place.share).stdout == b"a\n"
+
+
+def test_an_image_that_nobody_took_over_is_no_file_of_the_job(place: Place) -> None:
+    archive = build(place)
+
+    assert place.answer("places")["resumed"]
+
+    assert not archive.exists()
+
+
 def test_a_race_while_a_result_is_opened(place: Place) -> None:
     folder = result(place)
     swaps = f"ln -sfn {place.canary.parent} parts; rm -f parts; mkdir -p parts; echo b >parts/b; rm -rf parts"

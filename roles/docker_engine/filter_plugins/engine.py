@@ -1,4 +1,4 @@
-"""What a board has of Docker already (files/engine_look.sh), and whether the role can use it."""
+"""What a board has of Docker already (`__docker_engine_look` in vars/main.yml), and whether the role can use it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _version(text: str) -> tuple[int, int]:
 
 
 def engine_seen(text: str) -> Seen:
-    """Return the facts that files/engine_look.sh printed.
+    """Return the facts that `__docker_engine_look` printed.
 
     Returns:
         packages: version by name; snaps, programs: paths; sources: (file, address) of apt's sources; containers: names

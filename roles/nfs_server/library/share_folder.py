@@ -148,8 +148,10 @@ class Share:
             elif found.st_uid == self.owner and found.st_mode & 0o077:
                 handle = os.open(name, FOLDER, dir_fd=parent)
                 try:
-                    # The group may be that of somebody who fetches the result.
-                    self.settle(handle, f"{what}/{name}", self.owner, found.st_gid, 0o700)
+                    # With an access list the bits of the group are its mask: who fetches a result is in the list.
+                    if found.st_mode & 0o007 or "system.posix_acl_access" not in os.listxattr(handle):
+                        # The group may be that of somebody who fetches the result.
+                        self.settle(handle, f"{what}/{name}", self.owner, found.st_gid, 0o700)
                 finally:
                     os.close(handle)
 

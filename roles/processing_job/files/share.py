@@ -39,6 +39,8 @@ RECALL_TIMEOUT = 60
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 SENTINEL, TAKEN = ".csvswarm-cluster", ".taken"
 PIECE = 1 << 20
+#: How the name of an archive begins that a board builds in the folder of a job.
+BUILT = ".csvswarm-job-"
 #: Permissions of a file that root has taken over. What a user sends may be private: the jobs' group alone reads it.
 SENT, IMAGE = 0o440, 0o444
 
@@ -185,6 +187,15 @@ def make_folder(name: str, parent: int, owner: int, group: int) -> bool:
     return was_there
 
 
+def discard_built(job: str, jobs: int, owner: int) -> None:
+    """Remove what a board has built for a job and nobody took over: the scripts refuse a folder with strange files."""
+    with of_job(job, jobs, owner) as folder, acting_as(owner), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(BUILT):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.name, dir_fd=folder)
+
+
 def places(told: Told) -> Told:
     """Make the job's places, and report what is there."""
     share, owner, job = told["share"], told["owner"], told["job"]
@@ -197,6 +208,7 @@ def places(told: Told) -> Told:
                 pass
         with of_root("jobs", root) as jobs, of_root("results", root) as results:
             resumed = make_folder(job, jobs, owner, owner)
+            discard_built(job, jobs, owner)
             make_folder(job, results, owner, owner)
         with of_root("exchange", root) as exchange:
             make_folder(user, exchange, user_id, group_id)

@@ -87,6 +87,11 @@ def processing_job_size(size: int) -> str:
     return f"{size} bytes"
 
 
+#: Words of messages that name their remedy themselves.
+SAYS_TO_START_OVER = "start a new job", "run it anew", "start the job again"
+SAYS_TO_RESUME = "same job_id", "run again with job_id", "wait until it ends"
+
+
 def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
     """Return what to do after a job has failed, as lines to follow its message, or nothing.
 
@@ -95,9 +100,11 @@ def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
     """
     if not failure["begun"]:
         return f"\nThe job_id is {failure['job']}." if "same job_id" in message else ""
-    if "start a new job" in message:
+    if any(words in message for words in SAYS_TO_START_OVER):
         return ""
     repeats = failure["chunk"]
+    if repeats and any(words in message for words in SAYS_TO_RESUME):
+        repeats = False
     if repeats is None:
         repeats = any(text and text in message for text in _chunk_errors(Path(failure["place"])))
     if not repeats:

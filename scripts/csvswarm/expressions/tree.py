@@ -2,7 +2,7 @@
 
 The grammar is that of pandas' query and eval: Python's expressions, in which `&` and `|` bind like `and` and `or` and
 names may be in backticks. Python's parser builds a syntax tree, of which every node is translated or refused;
-`arithmetic` evaluates the translation. What is checked is what is evaluated, and nothing else can run.
+`numpy_eval` evaluates the translation. What is checked is what is evaluated, and nothing else can run.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from csvswarm.errors import JobError
 
-SOURCES = Path(__file__).resolve().parent
+#: All of csvswarm, not this package alone.
+SOURCES = Path(__file__).resolve().parents[1]
 LIBRARIES = ("numpy", "pandas", "pyarrow")
 _INSTALLED = re.compile(rf"({'|'.join(LIBRARIES)})-([0-9][^-]*?)(-py[0-9.]+)?\.(dist-info|egg-info)")
 

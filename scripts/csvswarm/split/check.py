@@ -1,6 +1,6 @@
 """Check a job without running it: all that can be known before its input is split, and nothing is written.
 
-    python -m csvswarm.check < request.json
+    python -m csvswarm.split.check < request.json
 
 The request is a JSON object: job and output are directories, the rest are the arguments of split_dataframe.py by name,
 with underscores.

@@ -60,7 +60,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, reached: Lab) -> Iterator
     run = desk.run(
         "swarm",
         JOB,
-        processor="./intruder.py",
+        processor="./malicious_processor.py",
         chunks=1,
         options={
             "boards": reached.addresses,

@@ -12,7 +12,7 @@ from csvswarm.errors import OptionError
 from csvswarm.expressions.rowwise import Expression
 from hypothesis import strategies as st
 
-#: Every kind of column that a file may have, as `csvswarm.frame` makes it; gaps are where a file has them.
+#: Every kind of column that a file may have, as `processor_api.dataframe` makes it; gaps are where a file has them.
 FRAME = pd.DataFrame(
     {
         "i": [0, 1, -7, 12, 5, 3],

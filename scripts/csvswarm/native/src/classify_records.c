@@ -1,4 +1,4 @@
-/* Which records of a block have how many fields, and which hold a NUL or bytes beyond ASCII: what triage.py sorts by. */
+/* Which records of a block have how many fields, and which hold a NUL or bytes beyond ASCII: what bad_records.py sorts by. */
 #include "byte_masks.h"
 
 enum { NUL = 1, BEYOND_ASCII = 2 };
