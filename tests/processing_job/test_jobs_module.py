@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 
 from tests.processing_job.plugin_loader import about as about_module
 from tests.processing_job.plugin_loader import files, jobs
+from tests.support.jobs import ROOT
 
 WISH = {"input": "/home/me/data.csv", "processor": "transform"}
 MANIFEST = {"chunks": [{"rows": 3}, {"rows": 4}], "input": {"path": "/data.csv"}, "processor": {"name": "transform"}}
@@ -112,6 +115,27 @@ def test_a_garbled_job_does_not_hide_the_others(share: Path, path: str, text: st
 
 
 # -- hostile files -----------------------------------------------------------------------------------------------------
+
+
+def test_a_job_that_runs_on_this_machine_is_not_removed(share: Path) -> None:
+    holds = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "scripts")!r})
+from pathlib import Path
+from csvswarm.job.lock import locked
+with locked(Path({str(share / "jobs/one")!r}), "job one"):
+    print("holds", flush=True)
+    sys.stdin.read()
+"""
+    with subprocess.Popen([sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"holds\n"
+        with pytest.raises(files.Damaged, match="job one is running"):
+            ask(share, "remove", "one", owner=None)
+        assert (share / "jobs/one").exists()
+
+    ask(share, "remove", "one", owner=None)
+    assert not (share / "jobs/one").exists()
 
 
 def a_fifo(path: Path) -> None:

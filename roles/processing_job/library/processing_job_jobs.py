@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import time
@@ -68,6 +69,7 @@ removed:
 """
 
 DAY = 86_400
+LOCK = "csvswarm.lock"
 #: The folders of what was sent to a share.
 SENT = ("inputs", "processors", "images")
 #: How many jobs a folder may have.
@@ -125,6 +127,9 @@ class Jobs:
     def remove(self, name: str) -> None:
         """Remove a job and what it came to. The manifest goes first: what is left of a removal is no job any more."""
         with self._folder("jobs") as jobs:
+            # What runs on boards has been stopped before.
+            if self._owner is None and is_running(name, jobs):
+                raise Damaged(f"job {printable_line(name)} is running: end it, or wait until it ends")
             with acting_as(self._owner), suppress(OSError, Damaged), folder(name, jobs) as job:
                 os.unlink("manifest.json", dir_fd=job)
             with suppress(FileNotFoundError):
@@ -169,6 +174,19 @@ class Jobs:
         # A link is followed where something comes after it.
         opened: AbstractContextManager[int] = folder(f"{name}/." if self._follow else name, self._place)
         return opened
+
+
+def is_running(name: str, jobs: int) -> bool:
+    """Return whether a process works on a job: it has the lock of the job's directory (csvswarm/job/lock.py)."""
+    with suppress(OSError, Damaged), folder(name, jobs) as job:
+        handle = os.open(LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=job)
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
+        except (BlockingIOError, PermissionError):
+            return True
+        finally:
+            os.close(handle)
+    return False
 
 
 def main() -> None:
