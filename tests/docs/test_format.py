@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from csvswarm.csv_format.dialect import MAX_NAME_CHARS
 from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES
 from csvswarm.errors import CsvswarmError
 from csvswarm.input.header import MAX_HEADER_BYTES
@@ -180,5 +180,5 @@ def test_formulas_pass_untouched(tmp_path: Path, cell: str) -> None:
 def test_the_bounds() -> None:
     assert f"a record | {MAX_RECORD_BYTES >> 20} MB" in TEXT
     assert f"the header | {MAX_HEADER_BYTES >> 20} MB" in TEXT
-    assert f"a name in it | {csv.field_size_limit():,} characters" in TEXT
+    assert f"a name in it | {MAX_NAME_CHARS:,} characters" in TEXT
     assert f"{round(RESERVED_SHARE * 100)} % of it, at most {MOST_RESERVED >> 30} GB" in TEXT

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.inputs import random_input
 from tests.fuzz.paths import same_every_way
 
 
-@settings(max_examples=300)
+# A source of random numbers is as large as what is drawn from it.
+@settings(max_examples=300, suppress_health_check=[HealthCheck.large_base_example, HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False))
 def test_same_every_way(source: Random) -> None:
     same_every_way(random_input(source))

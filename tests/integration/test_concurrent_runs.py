@@ -221,7 +221,7 @@ def test_of_two_jobs_of_one_name_into_one_directory_the_second_is_refused(job: P
 def holder_of(directory: Path) -> subprocess.Popen[str]:
     """Start a process that holds a lock until its standard input ends."""
     code = (
-        "import pathlib, sys\nfrom csvswarm.job_lock import locked\n"
+        "import pathlib, sys\nfrom csvswarm.job.lock import locked\n"
         f"with locked(pathlib.Path({str(directory)!r}), 'it'):\n"
         "    print('holds', flush=True)\n    sys.stdin.read()\n"
     )
@@ -256,7 +256,7 @@ def test_a_lock_may_be_taken_twice_by_its_holder_and_is_held_until_the_last_end(
         with locked(tmp_path / ".", "it"):
             pass
         code = (
-            "import pathlib\nfrom csvswarm.job_lock import locked\n"
+            "import pathlib\nfrom csvswarm.job.lock import locked\n"
             f"locked(pathlib.Path({str(tmp_path)!r}), 'it').__enter__()"
         )
         other = subprocess.run(

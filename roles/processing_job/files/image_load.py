@@ -56,11 +56,12 @@ def open_file(name: str, at: int | None = None) -> int:
     On the server of the share, a file that an NFS client has a delegation for cannot be opened at once: the kernel
     answers EAGAIN and recalls the delegation, so the open is retried.
     """
-    deadline = time.monotonic() + RECALL_TIMEOUT
+    deadline = 0.0
     while True:
         try:
             return os.open(name, FILE, dir_fd=at)
         except BlockingIOError:
+            deadline = deadline or time.monotonic() + RECALL_TIMEOUT
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)

@@ -12,6 +12,8 @@ from csvswarm.errors import InputError, OptionError
 CANDIDATES = ",\t;|"
 SNIFFED_RECORDS = 50
 BOM = b"\xef\xbb\xbf"
+#: Of a column's name: the csv module's own limit.
+MAX_NAME_CHARS = 131_072
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,10 @@ def header_names(record: bytes, dialect: Dialect) -> list[str]:
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), **dialect.reader_options()))
     except csv.Error:
-        longest = csv.field_size_limit()
-        raise InputError(f"the header holds a name of more than {longest:,} characters: is it a CSV?") from None
+        rows = []
+    # A library that a processor imports may raise the csv module's own limit, as scipy.io does.
+    if not rows or any(len(name) > MAX_NAME_CHARS for name in rows[0]):
+        raise InputError(f"the header holds a name of more than {MAX_NAME_CHARS:,} characters: is it a CSV?")
     names = [name or f"Unnamed: {place}" for place, name in enumerate(rows[0])]
     taken = set(names)
     seen: dict[str, int] = {}

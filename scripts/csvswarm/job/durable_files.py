@@ -102,11 +102,12 @@ def open_nonblocking(path: Path, flags: int, mode: int = 0o600) -> int:
     On the server of an NFS share, a file that a client has a delegation for cannot be opened at once: the kernel
     answers EAGAIN and recalls the delegation, so the open is retried.
     """
-    deadline = time.monotonic() + RECALL_TIMEOUT
+    deadline = 0.0
     while True:
         try:
             return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
         except BlockingIOError:
+            deadline = deadline or time.monotonic() + RECALL_TIMEOUT
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
