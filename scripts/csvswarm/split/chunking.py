@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -47,7 +48,7 @@ def cut_input(
     open_sink, room = None, Room(job.chunks_directory)
     if mode == "files":
         write_durably(job.chunks_directory / HEADER_FILE, head.preamble)
-        open_sink = _chunk_files(job.chunks_directory, room)
+        open_sink = _ChunkFiles(job.chunks_directory, room)
     try:
         if source.is_plain:
             size = source.size - head.data_offset
@@ -69,14 +70,27 @@ def cut_input(
         for useless in job.chunks_directory.iterdir():
             useless.unlink()
         raise named(source, error) from error
+    finally:
+        if open_sink:
+            open_sink.abandon()
 
 
-def _chunk_files(directory: Path, room: Room) -> Callable[[int], tuple[str, Sink]]:
-    def open_sink(number: int) -> tuple[str, Sink]:
+class _ChunkFiles:
+    """Opens a file for each chunk, one after the other."""
+
+    def __init__(self, directory: Path, room: Room) -> None:
+        self._directory, self._room = directory, room
+        self._last: _ChunkFile | None = None
+
+    def __call__(self, number: int) -> tuple[str, Sink]:
         name = f"{number:06d}.csv"
-        return name, _ChunkFile(directory / name, room)
+        self._last = _ChunkFile(self._directory / name, self._room)
+        return name, self._last
 
-    return open_sink
+    def abandon(self) -> None:
+        """Close the file that a failed split was writing."""
+        if self._last:
+            self._last.abandon()
 
 
 class _ChunkFile:
@@ -95,6 +109,10 @@ class _ChunkFile:
         with naming(self._path):
             self._file.flush()
             os.fsync(self._file.fileno())
+            self._file.close()
+
+    def abandon(self) -> None:
+        with suppress(OSError):  # what failed before is what counts
             self._file.close()
 
 
