@@ -107,7 +107,7 @@ def test_the_script_finds_what_is_there(engine: ModuleType, tmp_path: Path) -> N
     """The role's own script, on a folder that stands for the board's root, with stand-ins for its programs."""
     for path, text in {
         "etc/apt/sources.list.d/docker.list": DEB_LINE.partition(":")[2],
-        "etc/apt/sources.list.d/debian.sources": "URIs: http://deb.debian.org/debian\n",
+        "etc/apt/sources.list.d/debian.sources": "URIs: http://mirror.example/debian\n",
         "etc/docker/daemon.json": '{"data-root": "/mnt"}\n',
         "var/lib/snapd/snaps/docker_1.snap": "",
         "usr/local/bin/dockerd": "",
