@@ -26,7 +26,7 @@ def is_free(lock: Path) -> bool:
 
 
 def holder(lock: Path) -> str:
-    """Return the program that holds it, as the kernel tells it."""
+    """Return the program that has the lock, as the kernel reports it."""
     inode = f":{lock.stat().st_ino}"
     for line in Path("/proc/locks").read_text().splitlines():
         fields = line.split()

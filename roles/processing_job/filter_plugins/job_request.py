@@ -64,7 +64,7 @@ def _wish(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
 
 
 def processing_job_names_boards(inventory: str) -> bool:
-    """Tell whether an inventory file in YAML has hosts in the group swarm_manager."""
+    """Return whether an inventory file in YAML has hosts in the group swarm_manager."""
 
     def has_manager(node: object) -> bool:
         if not isinstance(node, dict):

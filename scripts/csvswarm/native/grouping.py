@@ -19,7 +19,7 @@ MOST_SUMS = 1 << 22
 def codes_of(span: Span, nulls: Spellings) -> tuple[Places, Places] | None:
     """Return (group of every row, -1 where the text is missing; the first row of every group).
 
-    None when the kernel cannot tell.
+    None when the kernel cannot decide.
     """
     if (library := kernel()) is None:
         return None

@@ -36,7 +36,7 @@ def count(
 ) -> tuple[int, int, bool] | None:
     """Return (records, place of the last line end or -1, whether the piece ends inside quotes).
 
-    None when the kernel cannot tell. The other arguments are those of `bitmask_scan.count_records`.
+    None when the kernel cannot decide. The other arguments are those of `bitmask_scan.count_records`.
     """
     if (library := kernel()) is None:
         return None
@@ -80,7 +80,7 @@ NUL, BEYOND_ASCII = 1, 2
 def records(data: bytes, delimiter: int, quote: int | None) -> tuple[Places, Places, npt.NDArray[np.uint8]] | None:
     """Return (where the records of a block end, how many fields each has, what else it holds as bits).
 
-    data ends in LF. None when the kernel cannot tell.
+    data ends in LF. None when the kernel cannot decide.
     """
     if (library := kernel()) is None or len(data) > MOST_BYTES:
         return None

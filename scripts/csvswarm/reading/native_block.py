@@ -163,7 +163,7 @@ class Finder:
         return Texts(span, self.nulls) if kind == "text" else None
 
     def texts(self, data: bytes) -> pa.Table | None:
-        """Return the columns of a block as text, named by their places; None when the kernel cannot tell."""
+        """Return the columns of a block as text, named by their places; None when the kernel cannot decide."""
         if (found := self.find(data)) is None:
             return None
         return pa.table({str(place): Texts(found.span(place), self.nulls).arrow() for place in self._places})
