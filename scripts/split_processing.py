@@ -68,7 +68,7 @@ def _in_container(job: Job, arguments: argparse.Namespace) -> int:
 
 def _process(job: Job, arguments: argparse.Namespace, chunk: int | None) -> tuple[dict[str, object], str]:
     if chunk is None:
-        processed = process_all(job, resources.number("workers", arguments.workers))
+        processed = process_all(job, resources.parse_count("workers", arguments.workers))
         return processed.to_json(), f"processed {processed.chunks_run} chunks with {processed.workers} workers"
     receipt = process_one(job, chunk, arguments.attempt)
     told = f"chunk {receipt.chunk}: {receipt.status} {receipt.message}".rstrip()

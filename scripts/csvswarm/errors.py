@@ -8,25 +8,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 #: Characters of a value, and of a whole message, that are shown.
-SHOWN, SHOWN_IN_ALL = 120, 8000
+MAX_VALUE_CHARS, MAX_MESSAGE_CHARS = 120, 8000
 #: What a terminal acts on: controls but newline and tab, and bidirectional ones; and halves of surrogate pairs.
 _UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def shown(text: str) -> str:
     """Return text of the data as a message shows it: its start, when it is long."""
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…"
 
 
 def printable(text: str) -> str:
     r"""Return a message with what acts on a terminal escaped (ESC as \x1b), and without its middle where it is long."""
-    if len(text) > SHOWN_IN_ALL:
-        half = SHOWN_IN_ALL // 2
-        text = f"{text[:half]}… ({len(text) - SHOWN_IN_ALL} characters left out) …{text[-half:]}"
-    return _UNPRINTABLE.sub(_escaped, text)
+    if len(text) > MAX_MESSAGE_CHARS:
+        half = MAX_MESSAGE_CHARS // 2
+        text = f"{text[:half]}… ({len(text) - MAX_MESSAGE_CHARS} characters left out) …{text[-half:]}"
+    return _UNPRINTABLE.sub(_escape_match, text)
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape_match(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
@@ -62,7 +62,7 @@ class BadRecord(CsvswarmError):
     """A record that cannot be processed; the first one found in its chunk."""
 
 
-class Misfit(Exception):
+class SchemaMismatch(Exception):
     """Internal: data does not fit the schema, which has to be widened. Never shown to the user."""
 
     def __init__(self, observed: dict[str, str], missing: set[str]) -> None:
@@ -72,7 +72,7 @@ class Misfit(Exception):
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def filename_in_errors(path: Path) -> Iterator[None]:
     """Put the name of a file into an OSError that has none: reads, writes and syncs only know a descriptor."""
     try:
         yield
@@ -82,7 +82,7 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
-def listed(names: Sequence[str], most: int = 30) -> str:
+def format_names(names: Sequence[str], max_names: int = 30) -> str:
     """Return names as a message lists them, never more than a screen can show."""
-    first = ", ".join(map(shown, names[:most]))
-    return f"{first} and {len(names) - most} more" if len(names) > most else first
+    first = ", ".join(map(shown, names[:max_names]))
+    return f"{first} and {len(names) - max_names} more" if len(names) > max_names else first

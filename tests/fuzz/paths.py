@@ -24,11 +24,11 @@ from pathlib import Path
 from random import Random
 from unittest import mock
 
-from csvswarm.csv_format.canonical_text import kind_of
+from csvswarm.csv_format.canonical_text import output_type
 from csvswarm.csv_format.dialect import CANONICAL
-from csvswarm.csv_format.table_writer import written
-from csvswarm.errors import CsvswarmError, Misfit
-from csvswarm.input.header import Head, read_head
+from csvswarm.csv_format.table_writer import encode_table
+from csvswarm.errors import CsvswarmError, SchemaMismatch
+from csvswarm.input.header import InputHeader, read_header
 from csvswarm.input.source import Source, find_source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import ChunkReader
@@ -80,7 +80,7 @@ def outcome(case: Input, cut: Cut) -> Outcome:
     request = Request(input=path, chunks=cut.chunks, workers=1, block_bytes=cut.block_bytes)
     try:
         source = find_source(path)
-        head = read_head(source, delimiter=case.delimiter, quotechar=case.quotechar)
+        head = read_header(source, delimiter=case.delimiter, quotechar=case.quotechar)
         with mock.patch("csvswarm.split.chunking.GUESS_BYTES", cut.guess), mock.patch("os.fsync"):
             chunks = cut_input(job, source, head, request, cut.mode)
         return _Run(case, job, source, head, chunks).outcome()
@@ -91,7 +91,7 @@ def outcome(case: Input, cut: Cut) -> Outcome:
 class _Run:
     """The reading of one input that is cut."""
 
-    def __init__(self, case: Input, job: Job, source: Source, head: Head, chunks: list[Chunk]) -> None:
+    def __init__(self, case: Input, job: Job, source: Source, head: InputHeader, chunks: list[Chunk]) -> None:
         self._case, self._job, self._source, self._head, self._chunks = case, job, source, head, chunks
         self._spellings = list(NULL_VALUES) if case.spellings is None else ["", *case.spellings]
         self._schema = Schema({name: frozenset() for name in head.names}, case.types)
@@ -114,12 +114,12 @@ class _Run:
             try:
                 for _, data, record, rows in self._blocks(chunk):
                     _take(found, reader.read(data, record, rows), self._case.keep_raw)
-            except Misfit:
+            except SchemaMismatch:
                 observed += [
                     self._reader(self._schema).observe(data, first) for _, data, first, _ in self._blocks(chunk)
                 ]
             found.rejected += tuple(reader.rejected)
-        self._schema = self._schema.widened(observed)
+        self._schema = self._schema.widen(observed)
         return None if observed else found
 
     def _blocks(self, chunk: Chunk) -> Iterator[tuple[Chunk, bytes, int, int]]:
@@ -145,7 +145,7 @@ class _Run:
 
 def _take(found: Outcome, rows: Rows, keep_raw: bool) -> None:
     arrays = [column.combine_chunks() for column in rows.table.columns]
-    found.rows += bytes(written(arrays, [kind_of(array) for array in arrays], CANONICAL))
+    found.rows += bytes(encode_table(arrays, [output_type(array) for array in arrays], CANONICAL))
     found.numbers += tuple(rows.numbers.tolist())
     assert len(rows) == rows.table.num_rows
     if keep_raw:

@@ -18,7 +18,7 @@ from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.errors import InputError, OptionError
 from csvswarm.expressions.rowwise import Expression
-from csvswarm.input.header import read_head
+from csvswarm.input.header import read_header
 from csvswarm.input.source import find_source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.directory import Job
@@ -41,9 +41,9 @@ def scan(data: bytes, size: int) -> None:
     grammar, file = Grammar(COMMA), io.BytesIO(data)
     ends, inside, before, base = [], False, 10, 0
     while piece := grammar.read_piece(file, size):
-        structure = grammar.scan(piece, before=before, inside=inside)
+        structure = grammar.scan(piece, previous_byte=before, inside_quotes=inside)
         ends += [base + int(end) for end in structure.ends]
-        inside, before, base = structure.inside, piece[-1], base + len(piece)
+        inside, before, base = structure.ends_inside_quotes, piece[-1], base + len(piece)
     texts = record_texts(data)
     expected, place = [], 0
     for text in texts:
@@ -120,7 +120,7 @@ def ranges(data: bytes, count: int, guess: int, block: int) -> None:
     path.write_bytes(data)
     try:
         source = find_source(path)
-        head = read_head(source, delimiter=",", quotechar='"')
+        head = read_header(source, delimiter=",", quotechar='"')
     except (InputError, OptionError):
         return
     request = Request(input=path, chunks=count, workers=1, block_bytes=block)
@@ -153,10 +153,10 @@ def read(data: bytes, width: int, block: int) -> None:
         set(range(1, len(records) + 1)) - {number for number, _ in good}
     )
 
-    schema = Schema({name: frozenset() for name in names}).widened([_reader(names, texts).observe(data, 1)])
+    schema = Schema({name: frozenset() for name in names}).widen([_reader(names, texts).observe(data, 1)])
     assert schema.types == types
     parts = _blocks(data, block)
-    assert texts_free(names).widened([_reader(names, texts).observe(part, 1) for part in parts]).types == types
+    assert texts_free(names).widen([_reader(names, texts).observe(part, 1) for part in parts]).types == types
     expected = {
         name: [reference_reader.value_of(text, types[name]) for text in column] for name, column in columns.items()
     }
@@ -219,7 +219,7 @@ def like_pandas(data: bytes, width: int) -> None:
         return
     names = [f"c{place}" for place in range(width)]
     empty = texts_free(names)
-    schema = empty.widened([_reader(names, empty).observe(data, 1)])
+    schema = empty.widen([_reader(names, empty).observe(data, 1)])
     table = _reader(names, schema).read(data, 1, len(records)).table
     header = ",".join(names).encode() + b"\n"
     options: dict[str, Any] = {"skip_blank_lines": True, "index_col": False}

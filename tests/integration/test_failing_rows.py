@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from csvswarm.errors import ProcessorError
 from csvswarm.process.failing_rows import culprits
-from csvswarm.reading.rows import Rows, sliced, without
+from csvswarm.reading.rows import Rows, drop_rows, slice_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,14 +54,14 @@ def test_rows_without_some_are_the_others(fields: list[str], data: st.DataObject
     )
     gone = data.draw(st.sets(st.integers(0, len(records) - 1), max_size=len(records)))
 
-    left = without(rows, sorted(gone))
+    left = drop_rows(rows, sorted(gone))
 
     kept = [place for place in range(len(records)) if place not in gone]
     assert left.data == b"".join(records[place] for place in kept)
     assert left.table.column("x").to_pylist() == kept
     assert left.numbers.tolist() == [place + 1 for place in kept]
     for row, place in enumerate(kept):
-        one, alone = sliced(left, row, row + 1), sliced(rows, place, place + 1)
+        one, alone = slice_rows(left, row, row + 1), slice_rows(rows, place, place + 1)
         assert (one.data, one.ends.tolist(), one.toggles.tolist()) == (
             alone.data,
             alone.ends.tolist(),

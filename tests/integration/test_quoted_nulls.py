@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from csvswarm.types.conversion import Values
+from csvswarm.types.conversion import TextConverter
 
 from tests.support.jobs import native, run_every_way, write_csv
 
@@ -50,7 +50,7 @@ def test_a_text_column_keeps_it_as_text(tmp_path: Path) -> None:
 
 def test_the_usual_words_for_missing_values_read_as_no_value() -> None:
     """So nothing has to be looked for in the columns of most jobs."""
-    values = Values()
+    values = TextConverter()
     for kind in ("int", "float", "bool"):
         for fixed in (True, False):
             assert not len(values.readable_nulls(kind, fixed))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from csvswarm.errors import SHOWN_IN_ALL, printable
+from csvswarm.errors import MAX_MESSAGE_CHARS, printable
 from csvswarm.process.attempt_log import attempt_log
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,7 +83,7 @@ def test_a_message_is_never_long(scripts: Scripts) -> None:
     assert message.startswith("processor mine failed: ValueError: yyy")
     assert "characters left out" in message
     assert message.endswith("in chunk 1, records 1 to 1")
-    assert len(message) < SHOWN_IN_ALL + 100
+    assert len(message) < MAX_MESSAGE_CHARS + 100
 
 
 def test_what_stands_in_the_log_of_an_attempt(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -54,14 +54,14 @@ def add_up_squares(values: npt.NDArray[np.generic], groups: Integers | None = No
     sums: Levels = {}
     if not plain.all():
         rest = floats[~plain]
-        where = None if groups is None else groups[~plain]
+        rest_groups = None if groups is None else groups[~plain]
         finite = np.isfinite(rest)
-        for value, group in _pairs(rest[finite], None if where is None else where[finite]):
+        for value, group in _pairs(rest[finite], None if rest_groups is None else rest_groups[finite]):
             _add_fraction(sums, Fraction(value) ** 2, group, count)
         infinite = int(np.count_nonzero(~finite))
         if infinite:
-            places = np.zeros(infinite, np.int64) if where is None else where[~finite]
-            _accumulate(sums, PLUS_INFINITY, np.bincount(places, minlength=count).astype(np.int64))
+            infinite_groups = np.zeros(infinite, np.int64) if rest_groups is None else rest_groups[~finite]
+            _accumulate(sums, PLUS_INFINITY, np.bincount(infinite_groups, minlength=count).astype(np.int64))
         floats, groups = floats[plain], None if groups is None else groups[plain]
     # Dekker's split: x = high + low with 26 bits each, so every product below is exact.
     high = floats * 134217729.0
@@ -99,12 +99,16 @@ def group_levels(levels: Levels, group: int = 0) -> dict[int, int]:
     return {level: int(parts[group]) for level, parts in levels.items()}
 
 
-def rounded(value: Fraction | float) -> float:
+def to_double(value: Fraction | float) -> float:
     """Return the double nearest to an exact value; infinite when it is out of range."""
     try:
         return float(value)
     except OverflowError:
         return float("inf") if value > 0 else float("-inf")
+
+
+#: Former name of `to_double`, for one release.
+rounded = to_double
 
 
 def _add_slice(values: npt.NDArray[np.generic], groups: Integers | None, count: int, sums: Levels) -> None:
@@ -141,13 +145,13 @@ def _in_units(sums: Floats, level: int) -> Integers:
 def _add_huge(rest: Floats, size: Floats, groups: Integers | None, count: int, sums: Levels) -> None:
     """Add the values an extraction cannot take, infinities and those beyond HUGE, and set them to zero."""
     huge = ~(size < HUGE)
-    where = np.zeros(int(np.count_nonzero(huge)), np.int64) if groups is None else groups[huge]
+    huge_groups = np.zeros(int(np.count_nonzero(huge)), np.int64) if groups is None else groups[huge]
     values = rest[huge]
     for level, infinite in ((PLUS_INFINITY, values == np.inf), (MINUS_INFINITY, values == -np.inf)):
         if infinite.any():
-            _accumulate(sums, level, np.bincount(where[infinite], minlength=count).astype(np.int64))
+            _accumulate(sums, level, np.bincount(huge_groups[infinite], minlength=count).astype(np.int64))
     finite = np.isfinite(values)
-    for value, group in _pairs(values[finite], where[finite]):
+    for value, group in _pairs(values[finite], huge_groups[finite]):
         _add_fraction(sums, Fraction(value), group, count)
     rest[huge] = 0.0
 

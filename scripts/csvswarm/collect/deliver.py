@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from csvswarm.errors import JobError, naming
+from csvswarm.errors import JobError, filename_in_errors
 from csvswarm.job.directory import SUCCESS, Job
 from csvswarm.job.durable_files import new_token, open_regular, replace, written_aside
 from csvswarm.job.output_directory import (
@@ -85,7 +85,7 @@ def _copy(source: Path, target: Path, job_id: str, permissions: int) -> None:
         with open_regular(source) as file, written_aside(target, job_id) as (aside, copy):
             shutil.copyfileobj(file, copy, 1 << 20)
     else:
-        with naming(aside), open_regular(aside) as file:
+        with filename_in_errors(aside), open_regular(aside) as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             os.fchmod(file.fileno(), mode & (0o700 | permissions))
             os.fsync(file.fileno())

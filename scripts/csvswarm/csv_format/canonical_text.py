@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from csvswarm.runtime.lazy_imports import np, pa, pc, with_pandas
+from csvswarm.runtime.lazy_imports import enable_pandas, np, pa, pc
 from csvswarm.types.schema import NULL_VALUES
 
 #: Bytes, wherever they lie.
@@ -23,7 +23,7 @@ _REPR_BELOW, _REPR_FROM = 1e-3, 1e10  # outside of these Arrow and Python differ
 _WHOLE_BELOW = 1e15  # whole numbers below are written with all their digits
 
 
-def kind_of(array: pa.Array) -> str | None:
+def output_type(array: pa.Array) -> str | None:
     """Return the kind of output column an array is: bool, int, float, timestamp or text; None when all is missing."""
     kind = array.type
     if array.null_count == len(array):
@@ -37,7 +37,7 @@ def kind_of(array: pa.Array) -> str | None:
     return "timestamp" if pa.types.is_timestamp(kind) else "text"
 
 
-def join_kinds(first: str | None, second: str | None) -> str | None:
+def common_type(first: str | None, second: str | None) -> str | None:
     """Return the kind of a column that is `first` in one block and `second` in another."""
     if first is None or second is None or first == second:
         return first or second
@@ -55,7 +55,7 @@ def as_arrow(values: Any) -> pa.Array:
     elif isinstance(values, pa.Array):
         array = values
     else:
-        with_pandas()
+        enable_pandas()
         try:
             array = pa.array(values, pa.string() if values.dtype == object else None, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
@@ -69,20 +69,20 @@ def as_arrow(values: Any) -> pa.Array:
     return array
 
 
-def canonical(array: pa.Array, kind: str | None) -> pa.Array:
+def to_canonical_text(array: pa.Array, kind: str | None) -> pa.Array:
     """Return the canonical text of an array, missing where the value is.
 
-    kind: what `kind_of` or `join_kinds` say; integers become floats where their column is one in another block.
+    kind: what `output_type` or `common_type` say; integers become floats where their column is one in another block.
     """
     if kind == "float" and pa.types.is_integer(array.type):
         array = array.cast(pa.float64(), safe=False)
-    for applies, text in _texts():
+    for applies, text in _text_writers():
         if applies(array.type):
             return text(array)
     return pa.array([None if value is None else _text_of(value) for value in array.to_pylist()], pa.string())
 
 
-def between(separator: str, fields: Sequence[Any]) -> pa.Array:
+def join_columns(separator: str, fields: Sequence[Any]) -> pa.Array:
     """Return fields joined row by row, with a separator between them; a missing one is empty."""
     kind = fields[0].type
     return pc.binary_join_element_wise(
@@ -112,7 +112,7 @@ def _whole_text(text: pa.Array, values: Any) -> pa.Array:
     if np.abs(values).max() >= _REPR_FROM:
         integers = pa.array(values.astype(np.int64)).cast(pa.string())
         text = pc.if_else(pa.array(values == 0), text, integers)  # -0.0 has no integer
-    return between("", [text, ".0"])
+    return join_columns("", [text, ".0"])
 
 
 def _repr(value: Any, narrow: bool) -> str:
@@ -173,13 +173,13 @@ def _bool_text(array: pa.Array) -> pa.Array:
 
 
 @cache
-def nulls() -> pa.Array:
+def null_values() -> pa.Array:
     """Return the spellings of a missing value."""
     return pa.array(NULL_VALUES, pa.string())
 
 
 @cache
-def _texts() -> tuple[tuple[Callable[[Any], bool], Callable[[pa.Array], pa.Array]], ...]:
+def _text_writers() -> tuple[tuple[Callable[[Any], bool], Callable[[pa.Array], pa.Array]], ...]:
     """Return how the values of an Arrow type are written; anything else is Python's str of each value."""
     return (
         (pa.types.is_string, _same_text),

@@ -61,14 +61,14 @@ def check_character(name: str, value: str, *, may_be_empty: bool = False) -> str
     return value
 
 
-def sniff(head: bytes, *, delimiter: str | None, quotechar: str | None, tabs_first: bool) -> Dialect:
-    """Return the dialect of a file that starts with `head` (UTF-8, without byte order mark).
+def sniff(sample: bytes, *, delimiter: str | None, quotechar: str | None, tabs_first: bool) -> Dialect:
+    """Return the dialect of a file that starts with `sample` (UTF-8, without byte order mark).
 
     What the user gave is kept. The delimiter is the candidate that gives most records of the head the
     same number of fields, the one with more fields on ties; a comma when none does.
     """
     quote = '"' if quotechar is None else check_character("quotechar", quotechar, may_be_empty=True)
-    text = head.decode("utf-8", errors="replace")
+    text = sample.decode("utf-8", errors="replace")
     if delimiter is None:
         order = "\t,;|" if tabs_first else CANDIDATES
         scored = [(_score(text, candidate, quote), candidate) for candidate in order]
@@ -116,7 +116,7 @@ def header_names(record: bytes, dialect: Dialect) -> list[str]:
     # A library that a processor imports may raise the csv module's own limit, as scipy.io does.
     if not rows or any(len(name) > MAX_NAME_CHARS for name in rows[0]):
         raise InputError(f"the header holds a name of more than {MAX_NAME_CHARS:,} characters: is it a CSV?")
-    names = [name or f"Unnamed: {place}" for place, name in enumerate(rows[0])]
+    names = [name or f"Unnamed: {index}" for index, name in enumerate(rows[0])]
     taken = set(names)
     seen: dict[str, int] = {}
     unique = []

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from csvswarm.csv_format.canonical_text import Data, canonical
+from csvswarm.csv_format.canonical_text import Data, to_canonical_text
 from csvswarm.csv_format.dialect import Dialect
-from csvswarm.csv_format.row_writer import rows_of
+from csvswarm.csv_format.row_writer import encode_rows
 from csvswarm.native.library import kernel
 from csvswarm.runtime.lazy_imports import pa
 
 
-def written(arrays: Sequence[pa.Array], kinds: Sequence[str | None], dialect: Dialect) -> Data:
+def encode_table(arrays: Sequence[pa.Array], kinds: Sequence[str | None], dialect: Dialect) -> Data:
     """Return the values of arrays of one length as CSV in `dialect`, without a header.
 
     kinds: of the columns, as `canonical` takes them.
@@ -19,10 +19,12 @@ def written(arrays: Sequence[pa.Array], kinds: Sequence[str | None], dialect: Di
     if arrays and len(arrays[0]) and _is_plain(dialect) and kernel() is not None:
         from csvswarm.native.row_writing import write_table  # imports numpy, which a collector of rows does without
 
-        ready = [_for_kernel(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
-        if (data := write_table(ready, dialect.delimiter, dialect.quotechar)) is not None:
+        prepared = [_for_kernel(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
+        if (data := write_table(prepared, dialect.delimiter, dialect.quotechar)) is not None:
             return data
-    return rows_of([canonical(array, kind) for array, kind in zip(arrays, kinds, strict=True)], dialect, kinds)
+    return encode_rows(
+        [to_canonical_text(array, kind) for array, kind in zip(arrays, kinds, strict=True)], dialect, kinds
+    )
 
 
 def _is_plain(dialect: Dialect) -> bool:
@@ -39,4 +41,4 @@ def _for_kernel(array: pa.Array, kind: str | None) -> pa.Array:
         return array.cast(pa.float64(), safe=False)
     if pa.types.is_integer(array.type) and array.type != pa.uint64():
         return array.cast(pa.int64())
-    return array if can_write(array.type) else canonical(array, kind)
+    return array if can_write(array.type) else to_canonical_text(array, kind)

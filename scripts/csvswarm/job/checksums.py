@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import xxhash
 
 from csvswarm.csv_format.canonical_text import Data
-from csvswarm.errors import naming
+from csvswarm.errors import filename_in_errors
 from csvswarm.job.durable_files import open_regular
 
 
@@ -37,7 +37,7 @@ def described(path: Path) -> dict[str, Any]:
     """Return name, bytes and checksum of a regular file, as receipts name it. Raises NotRegular for anything else."""
     digest = xxhash.xxh3_128()
     size = 0
-    with naming(path), open_regular(path) as file:
+    with filename_in_errors(path), open_regular(path) as file:
         buffer = memoryview(bytearray(READ_BYTES))  # one for all of it: new memory costs more than the checksum
         while count := file.readinto(buffer):
             digest.update(buffer[:count])

@@ -9,7 +9,7 @@ from typing import Any
 
 import xxhash
 
-from csvswarm.errors import JobError, naming
+from csvswarm.errors import JobError, filename_in_errors
 from csvswarm.job.chunk import Block, Chunk
 
 
@@ -30,7 +30,7 @@ class ChunkReader:
         record = self._chunk.first_record + sum(block.rows for block in self._chunk.blocks[: self._read])
         if not blocks:
             return
-        with naming(self._path), self._path.open("rb", buffering=0) as file:
+        with filename_in_errors(self._path), self._path.open("rb", buffering=0) as file:
             for block in blocks:
                 data = read_range(file, block.offset, block.length)
                 self._hash.update(data)

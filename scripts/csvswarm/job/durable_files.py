@@ -14,7 +14,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from csvswarm.errors import JobError, naming
+from csvswarm.errors import JobError, filename_in_errors
 
 START_OVER = "remove the job's directory and start the job again."
 #: A file of a job that is larger than this is none of ours: a job of 10 TB has a manifest of 25 MB.
@@ -35,7 +35,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
     """Write a file. durable: whether it is on disk when this returns."""
-    with naming(path), path.open("wb") as file:
+    with filename_in_errors(path), path.open("wb") as file:
         file.write(data)
         file.flush()
         if durable:
@@ -51,7 +51,7 @@ def written_aside(path: Path, owner: str = "") -> Iterator[tuple[Path, BinaryIO]
     """
     aside = path.with_name(f".{path.name}.{owner}{'.' * bool(owner)}{new_token()}")
     try:
-        with naming(aside), aside.open("xb") as file:
+        with filename_in_errors(aside), aside.open("xb") as file:
             yield aside, file
             file.flush()
             os.fsync(file.fileno())
@@ -83,7 +83,7 @@ def sync_directory(directory: Path) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        with naming(directory):
+        with filename_in_errors(directory):
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -132,7 +132,7 @@ def open_regular(path: Path) -> FileIO:
 
 def read_regular(path: Path, most: int = MAX_JSON_BYTES) -> bytes:
     """Return the bytes of a regular file. Raises NotRegular, also for one of more than `most` bytes."""
-    with naming(path), open_regular(path) as file:
+    with filename_in_errors(path), open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > most:
             raise NotRegular(errno.EFBIG, f"larger than {most} bytes", str(path))
         pieces, size = [], 0

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from csvswarm.errors import JobError, naming
+from csvswarm.errors import JobError, filename_in_errors
 from csvswarm.job.durable_files import open_nonblocking
 
 #: The file that is locked. It is the first file of a job directory, and so marks the directory as one of ours.
@@ -116,7 +116,7 @@ def _opened(path: Path) -> int:
 
 def _try(descriptor: int, path: Path) -> bool:
     try:
-        with naming(path):
+        with filename_in_errors(path):
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EAGAIN, errno.ESTALE):

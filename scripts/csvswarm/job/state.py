@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from csvswarm.csv_format.canonical_text import join_kinds
+from csvswarm.csv_format.canonical_text import common_type
 from csvswarm.errors import CsvswarmError, ProcessorError
 from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
@@ -113,7 +113,7 @@ def settle(job: Job, manifest: Manifest) -> State:
 def _widened(state: State) -> Schema:
     """Return the schema that fits what was observed. Raises the first suspect error if no type changes by it."""
     told = [*state.misfits, *state.suspects]
-    schema = state.schema.widened((receipt.observed, receipt.missing) for receipt in told)
+    schema = state.schema.widen((receipt.observed, receipt.missing) for receipt in told)
     columns = {column for receipt in told for column in receipt.types}
     if schema.read_as(columns) == state.schema.read_as(columns):
         raise_first(sorted(state.suspects, key=lambda receipt: receipt.chunk))
@@ -147,5 +147,5 @@ def _joined_output(state: State) -> tuple[str | None, ...]:
                 "one: it must return the same columns for every block."
             )
         else:
-            joined = [join_kinds(first, second) for first, second in zip(joined, receipt.output, strict=True)]
+            joined = [common_type(first, second) for first, second in zip(joined, receipt.output, strict=True)]
     return tuple(joined)

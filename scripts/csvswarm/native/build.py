@@ -18,8 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from csvswarm.native.library import FLAGS, SOURCES, library_name, places
-from csvswarm.native.powers_of_ten import tens_source
+from csvswarm.native.library import FLAGS, SOURCES, library_name, search_directories
+from csvswarm.native.powers_of_ten import powers_of_ten_source
 
 
 def compiler() -> list[str]:
@@ -34,7 +34,7 @@ def compile_library(command: list[str], target: Path, flags: tuple[str, ...] = F
     """Compile the kernel to the file `target`; return what the compiler says when it cannot, else nothing."""
     with tempfile.TemporaryDirectory(prefix="csvswarm-native-") as scratch:
         tens = Path(scratch) / "powers_of_ten.c"
-        tens.write_text(tens_source(), encoding="ascii")
+        tens.write_text(powers_of_ten_source(), encoding="ascii")
         part = target.with_name(f".{target.name}.{os.getpid()}")
         sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
         done = subprocess.run(
@@ -54,23 +54,26 @@ def compile_library(command: list[str], target: Path, flags: tuple[str, ...] = F
 def build() -> tuple[str, bool]:
     """Build the library where there is none; return (a line that says how it is, whether that is news)."""
     name = library_name()
-    for place in places():
-        if (place / name).is_file():
+    for directory in search_directories():
+        if (directory / name).is_file():
             return f"the native kernel is built ({name})", False
     command = compiler()
     if not command:
         return "no C compiler: everything works without the native kernel, only slower (docs/native.md)", True
-    for place in places():
+    for directory in search_directories():
         try:
-            place.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(parents=True, exist_ok=True)
         except OSError:
             continue
-        if not os.access(place, os.W_OK):
+        if not os.access(directory, os.W_OK):
             continue
-        said = compile_library(command, place / name)
-        if said:
-            return f"the native kernel could not be built: everything works without it, only slower\n{said}", True
-        for old in place.glob(f"kernel-{platform.machine()}-*.so"):
+        compiler_output = compile_library(command, directory / name)
+        if compiler_output:
+            return (
+                f"the native kernel could not be built: everything works without it, only slower\n{compiler_output}",
+                True,
+            )
+        for old in directory.glob(f"kernel-{platform.machine()}-*.so"):
             if old.name != name:
                 old.unlink(missing_ok=True)
         return f"built the native kernel ({name})", True
@@ -86,6 +89,6 @@ def build_for(machine: str, directory: Path, command: list[str]) -> str:
 if __name__ == "__main__":
     if sys.argv[1:]:
         sys.exit(build_for(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]) or None)
-    told, is_news = build()
-    if is_news:
-        print(f"setup: {told}")
+    status_line, is_new = build()
+    if is_new:
+        print(f"setup: {status_line}")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from csvswarm.native.library import kernel
-from csvswarm.native.record_scan import Places
+from csvswarm.native.record_scan import Offsets
 
 Array = npt.NDArray[np.generic]
 Mask = npt.NDArray[np.bool_]
@@ -20,14 +20,14 @@ Mask = npt.NDArray[np.bool_]
 GAP, QUOTED_NULL, BOOL, INT, FLOAT, TEXT, UNSURE = (1 << bit for bit in range(7))
 
 
-class Spellings:
+class EncodedNullValues:
     """What stands for a missing value, as the kernel takes it."""
 
     def __init__(self, null_values: Sequence[str]) -> None:
-        spelled = [value.encode() for value in null_values]
-        self._bytes = b"".join(spelled)
-        self._ends = np.cumsum([len(value) for value in spelled] or [0]).astype(np.int32)
-        self._count = len(spelled)
+        encoded = [value.encode() for value in null_values]
+        self._bytes = b"".join(encoded)
+        self._ends = np.cumsum([len(value) for value in encoded] or [0]).astype(np.int32)
+        self._count = len(encoded)
         #: Whether one may look like a number; -nan and -1.#IND do not.
         self.numeric = any(re.fullmatch(r"[ \t]*[-+]?[0-9.][0-9.eE+-]*[ \t]*", value) for value in null_values)
 
@@ -41,8 +41,8 @@ class Span:
     """The fields of one column in a block. quote: the byte that quotes, -1 when none does in this block."""
 
     data: bytes
-    starts: Places
-    stops: Places
+    starts: Offsets
+    stops: Offsets
     quote: int
 
     def __len__(self) -> int:
@@ -60,7 +60,7 @@ class Span:
         return self.data[start:stop].decode()
 
 
-def integers(span: Span, nulls: Spellings) -> tuple[npt.NDArray[np.int64], Mask | None] | None:
+def integers(span: Span, nulls: EncodedNullValues) -> tuple[npt.NDArray[np.int64], Mask | None] | None:
     """Return (values, which are missing, None for none) of plain integers; None for anything else."""
     if (library := kernel()) is None:
         return None
@@ -70,16 +70,18 @@ def integers(span: Span, nulls: Spellings) -> tuple[npt.NDArray[np.int64], Mask 
     return None if gaps < 0 else (values, missing if gaps else None)
 
 
-def floats(span: Span, nulls: Spellings) -> npt.NDArray[np.float64] | None:
+def floats(span: Span, nulls: EncodedNullValues) -> npt.NDArray[np.float64] | None:
     """Return the values of plain numbers, NaN where missing; None for anything else."""
     if (library := kernel()) is None:
         return None
-    values, left, lefts = np.empty(len(span)), np.empty(len(span), np.int32), ctypes.c_int64()
+    values, undecided_rows, undecided_count = np.empty(len(span)), np.empty(len(span), np.int32), ctypes.c_int64()
     given = *span.arguments, *nulls.arguments, nulls.numeric
-    gaps = library.csvswarm_floats(*given, values.ctypes.data, left.ctypes.data, ctypes.addressof(lefts))
+    gaps = library.csvswarm_floats(
+        *given, values.ctypes.data, undecided_rows.ctypes.data, ctypes.addressof(undecided_count)
+    )
     if gaps < 0:
         return None
-    for row in left[: lefts.value].tolist():
+    for row in undecided_rows[: undecided_count.value].tolist():
         value = float(span.text(row))
         if not 1e-300 < abs(value) < 1e300:  # what becomes of zeros and infinities here, the reference decides
             return None
@@ -87,7 +89,7 @@ def floats(span: Span, nulls: Spellings) -> npt.NDArray[np.float64] | None:
     return values
 
 
-def texts(span: Span, nulls: Spellings) -> tuple[Array, Places, Mask | None] | None:
+def texts(span: Span, nulls: EncodedNullValues) -> tuple[Array, Offsets, Mask | None] | None:
     """Return (bytes, offsets, which are missing, None for none) of fields as text, as Arrow has them."""
     if (library := kernel()) is None:
         return None
@@ -98,7 +100,7 @@ def texts(span: Span, nulls: Spellings) -> tuple[Array, Places, Mask | None] | N
     return out[: offsets[-1]], offsets, missing if gaps else None
 
 
-def kinds(span: Span, nulls: Spellings) -> int:
+def kinds(span: Span, nulls: EncodedNullValues) -> int:
     """Return the kinds of all fields as bits."""
     library = kernel()
     return UNSURE if library is None else int(library.csvswarm_kinds(*span.arguments, *nulls.arguments))

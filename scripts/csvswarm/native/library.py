@@ -33,7 +33,7 @@ def library_name(machine: str = "") -> str:
     return f"kernel-{machine or platform.machine()}-{digest()}.so"
 
 
-def places() -> list[Path]:
+def search_directories() -> list[Path]:
     """Return the directories in which a library may be; it is built in the first one that can be written to."""
     found = [PACKAGE / "built"]
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  # without a home it stays
@@ -48,15 +48,15 @@ def kernel() -> ctypes.CDLL | None:
     if os.environ.get("CSVSWARM_NATIVE") == "0" or sys.byteorder != "little":
         return None
     name = library_name()
-    for place in places():
+    for directory in search_directories():
         try:
-            return declared(ctypes.CDLL(str(place / name)))
+            return declare_signatures(ctypes.CDLL(str(directory / name)))
         except (OSError, AttributeError):
             continue
     return None
 
 
-def declared(library: ctypes.CDLL) -> ctypes.CDLL:
+def declare_signatures(library: ctypes.CDLL) -> ctypes.CDLL:
     """Say what the functions take and return: a letter each for pointer, 32 and 64 bits."""
     kinds = {"p": ctypes.c_void_p, "b": ctypes.c_char_p, "i": ctypes.c_int32, "l": ctypes.c_int64}
     for name, takes, returns in (

@@ -8,12 +8,12 @@ from typing import NoReturn
 
 import xxhash
 
-from csvswarm.csv_format.canonical_text import kind_of
+from csvswarm.csv_format.canonical_text import output_type
 from csvswarm.csv_format.dialect import BOM, CANONICAL
-from csvswarm.csv_format.row_writer import header_of, text_rows
-from csvswarm.csv_format.table_writer import written
-from csvswarm.errors import JobError, naming
-from csvswarm.groupby.group_totals import load
+from csvswarm.csv_format.row_writer import encode_header, text_rows
+from csvswarm.csv_format.table_writer import encode_table
+from csvswarm.errors import JobError, filename_in_errors
+from csvswarm.groupby.group_totals import load_totals
 from csvswarm.job.checksums import Hashing, described
 from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import NotRegular, new_token, open_regular
@@ -77,7 +77,7 @@ def header_bytes(manifest: Manifest, processor: Processor, context: Context, col
     if hasattr(processor.module, "header"):
         raw = (BOM if manifest.bom else b"") + manifest.header.encode()
         return bytes(processor.call("header", context, raw))
-    return header_of(columns, CANONICAL) if columns else b""
+    return encode_header(columns, CANONICAL) if columns else b""
 
 
 def _merge_keyed(file: Hashing, job: Job, processor: Processor, context: Context, paths: list[Path]) -> int:
@@ -97,7 +97,7 @@ def _merge_keyed(file: Hashing, job: Job, processor: Processor, context: Context
             if path.suffix == SMALL:
                 paths[place] = job.directory / f"merge-{token}-{len(merged)}.arrow"
                 merged.append(paths[place])
-                write_run(paths[place], iter([combine([processor.call("table_of", load(path), context)])]))
+                write_run(paths[place], iter([combine([processor.call("table_of", load_totals(path), context)])]))
         while len(paths) > FAN_IN:
             path = job.directory / f"merge-{token}-{len(merged)}.arrow"
             write_run(path, merge_runs(paths[:FAN_IN], keys, combine))
@@ -123,17 +123,17 @@ def _write_tables(file: Hashing, tables: Iterator[pa.Table]) -> int:
     rows, header = 0, False
     for table in tables:
         if not header:
-            file.write(header_of(table.column_names, CANONICAL))
+            file.write(encode_header(table.column_names, CANONICAL))
             header = True
         arrays = [column.combine_chunks() for column in table.columns]
-        file.write(written(arrays, [kind_of(array) for array in arrays], CANONICAL))
+        file.write(encode_table(arrays, [output_type(array) for array in arrays], CANONICAL))
         rows += table.num_rows
     return rows
 
 
 def write_rejected(file: Hashing, job: Job, receipts: Sequence[Receipt]) -> int:
     """Write the records set aside; return their number."""
-    file.write(header_of(REJECTED_COLUMNS, CANONICAL))
+    file.write(encode_header(REJECTED_COLUMNS, CANONICAL))
     for receipt in receipts:
         if "rejected" in receipt.files:
             copy_part(file, job, receipt, "rejected")
@@ -161,7 +161,7 @@ def copied(file: Hashing | None, job: Job, receipt: Receipt, name: str) -> bool:
         digest = xxhash.xxh3_128()
         buffer = memoryview(bytearray(min(COPY_BYTES, size)))
         try:
-            with naming(path), open_regular(path) as source:
+            with filename_in_errors(path), open_regular(path) as source:
                 source.seek(offset)
                 left = size
                 while left and (count := source.readinto(buffer[: min(len(buffer), left)])):

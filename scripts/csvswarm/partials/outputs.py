@@ -8,11 +8,11 @@ from typing import Any, Protocol, cast
 
 import xxhash
 
-from csvswarm.csv_format.canonical_text import join_kinds, kind_of
+from csvswarm.csv_format.canonical_text import common_type, output_type
 from csvswarm.csv_format.dialect import CANONICAL
-from csvswarm.csv_format.table_writer import written
-from csvswarm.errors import ProcessorError, naming
-from csvswarm.groupby.group_totals import Groups
+from csvswarm.csv_format.table_writer import encode_table
+from csvswarm.errors import ProcessorError, filename_in_errors
+from csvswarm.groupby.group_totals import TotalsByGroup
 from csvswarm.job.checksums import described
 from csvswarm.partials.sorted_runs import KeyedStore
 from csvswarm.processor_api.encoded_rows import EncodedRows
@@ -64,10 +64,10 @@ class RowsOutput(_Held):
             names, arrays = _to_columns(result, self._processor)
             if not names:
                 return
-            kinds = [kind_of(array) for array in arrays]
+            kinds = [output_type(array) for array in arrays]
             rows = len(arrays[0])
             wanted = self._forced if len(self._forced) == len(kinds) else tuple(kinds)
-            data = written(arrays, wanted, CANONICAL)
+            data = encode_table(arrays, wanted, CANONICAL)
         if self._columns is None:
             self._columns, self._kinds = names, kinds
         elif self._columns != names:
@@ -76,12 +76,12 @@ class RowsOutput(_Held):
                 "another: it must return the same columns for every block."
             )
         else:
-            joined = [join_kinds(first, second) for first, second in zip(self._kinds, kinds, strict=True)]
+            joined = [common_type(first, second) for first, second in zip(self._kinds, kinds, strict=True)]
             self._uniform &= all(first in (None, second) for first, second in zip(self._kinds, joined, strict=True))
             self._uniform &= all(first in (None, second) for first, second in zip(kinds, joined, strict=True))
             self._kinds = joined
         view = memoryview(data)
-        with naming(self._path):
+        with filename_in_errors(self._path):
             while view:
                 view = view[self._file.write(view) :]
         self._hash.update(data)
@@ -92,7 +92,7 @@ class RowsOutput(_Held):
         self._end()
 
     def _end(self) -> None:
-        with naming(self._path):  # over NFS a full disk may be told only now
+        with filename_in_errors(self._path):  # over NFS a full disk may be told only now
             self._file.close()
 
     def close(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class CombinedOutput(_Held):
         partial = self._held[0] if len(self._held) == 1 else self._combine(self._held)
         table = frame_table(partial, self._processor)
         with (
-            naming(self._path),
+            filename_in_errors(self._path),
             pa.OSFile(str(self._path), "wb") as sink,
             pa.ipc.new_stream(sink, table.schema) as writer,
         ):
@@ -140,7 +140,7 @@ class KeyedOutput(_Held):
         path: Path,
         keys: list[str],
         combine: Callable[[list[Any]], Any],
-        table_of: Callable[[Groups], Any],
+        table_of: Callable[[TotalsByGroup], Any],
     ) -> None:
         self._path = path
         self._store = KeyedStore(keys, combine, lambda number: path.with_suffix(f".run{number}"), table_of)

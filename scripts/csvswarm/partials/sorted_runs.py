@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from csvswarm.errors import naming
-from csvswarm.groupby.group_totals import MOST_GROUPS, Groups, load, save
+from csvswarm.errors import filename_in_errors
+from csvswarm.groupby.group_totals import MAX_GROUPS, TotalsByGroup, load_totals, save_totals
 from csvswarm.runtime.lazy_imports import pa
 
 BATCH_ROWS = 8192
@@ -34,22 +34,26 @@ class KeyedStore:
     """
 
     def __init__(
-        self, keys: Sequence[str], combine: Combine, path: Callable[[int], Path], table_of: Callable[[Groups], Any]
+        self,
+        keys: Sequence[str],
+        combine: Combine,
+        path: Callable[[int], Path],
+        table_of: Callable[[TotalsByGroup], Any],
     ) -> None:
         self._keys, self._combine, self._path, self._table_of = list(keys), combine, path, table_of
-        self._small: Groups | None = None
+        self._small: TotalsByGroup | None = None
         self._held: list[pa.Table] = []
         self._rows = 0
         self._runs: list[Path] = []
         self._written = 0
 
-    def add(self, state: pa.Table | Groups) -> None:
+    def add(self, state: pa.Table | TotalsByGroup) -> None:
         """Take one more table, or small groups."""
-        if isinstance(state, Groups):
+        if isinstance(state, TotalsByGroup):
             if self._small is None:
-                self._small = Groups()
-            self._small.absorb(state)
-            if len(self._small) <= MOST_GROUPS:
+                self._small = TotalsByGroup()
+            self._small.merge_from(state)
+            if len(self._small) <= MAX_GROUPS:
                 return
             state, self._small = self._table_of(self._small), None
         self._add_table(state)
@@ -68,7 +72,7 @@ class KeyedStore:
         """Write everything, combined, to one sorted file, `target` or one beside it; return (which, its rows)."""
         if self._small is not None and not self._held and not self._runs:
             target = target.with_suffix(SMALL)
-            return target, save(target, self._small)
+            return target, save_totals(target, self._small)
         if self._small is not None:
             self._add_table(self._table_of(self._small))
         return target, self._save_tables(target)
@@ -95,13 +99,13 @@ class KeyedStore:
         return path
 
 
-def small_groups(paths: Sequence[Path]) -> Groups | None:
+def small_groups(paths: Sequence[Path]) -> TotalsByGroup | None:
     """Return what files hold together, None when one of them holds a table."""
     if any(path.suffix != SMALL for path in paths):
         return None
-    groups = Groups()
+    groups = TotalsByGroup()
     for path in paths:
-        groups.absorb(load(path))
+        groups.merge_from(load_totals(path))
     return groups
 
 
@@ -109,7 +113,7 @@ def write_run(path: Path, tables: Iterator[pa.Table]) -> int:
     """Write sorted tables to a file in batches of at most BATCH_ROWS; return the number of rows."""
     first = next(tables)
     rows = 0
-    with naming(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
+    with filename_in_errors(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
         table: pa.Table | None = first
         while table is not None:
             writer.write_table(table.combine_chunks(), max_chunksize=BATCH_ROWS)

@@ -11,8 +11,8 @@ from typing import Any
 
 from csvswarm.csv_format.dialect import CANONICAL
 from csvswarm.csv_format.row_writer import text_rows
-from csvswarm.errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming, printable
-from csvswarm.groupby.group_totals import Groups
+from csvswarm.errors import CsvswarmError, OptionError, ProcessorError, SchemaMismatch, filename_in_errors, printable
+from csvswarm.groupby.group_totals import TotalsByGroup
 from csvswarm.job.checksums import described
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import ChunkReader
@@ -24,7 +24,7 @@ from csvswarm.process.failing_rows import culprits, short
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
-from csvswarm.reading.rows import Rejected, Rows, joined, sliced, tail, text_of, without
+from csvswarm.reading.rows import Rejected, Rows, concat_rows, drop_rows, record_text, slice_rows, tail
 from csvswarm.types.schema import Schema
 
 
@@ -83,7 +83,7 @@ class Attempt:
         try:
             self._ask_processor()
             fields = {"status": "done", **self._process()}
-        except Misfit:
+        except SchemaMismatch:
             fields = self._observe()
             self._job.misfit_mark(self._generation).touch()
         except OSError:
@@ -138,7 +138,7 @@ class Attempt:
 
     def _process(self) -> dict[str, Any]:
         if self._job.misfit_mark(self._generation).exists():
-            raise Misfit({}, set())
+            raise SchemaMismatch({}, set())
         rows_in = 0
         before = self._rows_before() if self._overlap else None
         chunk = self._input = self._open(self._chunk)
@@ -169,7 +169,7 @@ class Attempt:
         processor = self._processor
         if processor.is_keyed:
 
-            def table_of(groups: Groups) -> Any:
+            def table_of(groups: TotalsByGroup) -> Any:
                 return processor.call("table_of", groups, self._context)
 
             return KeyedOutput(self._path("partial.arrow"), processor.keys(self._context), combine, table_of)
@@ -189,7 +189,7 @@ class Attempt:
             path = self._job.attempts_directory / file["name"]
             descriptor = os.open(path, os.O_RDONLY)
             try:
-                with naming(path):
+                with filename_in_errors(path):
                     os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -212,12 +212,12 @@ class Attempt:
             if len(bad) == len(rows):
                 return
             if bad:
-                self._call(output, without(rows, bad), None, records)
+                self._call(output, drop_rows(rows, bad), None, records)
                 return
             middle = len(rows) // 2  # they fail only together
             numbers = rows.numbers
-            self._call(output, sliced(rows, 0, middle), None, (int(numbers[0]), int(numbers[middle - 1])))
-            self._call(output, sliced(rows, middle, len(rows)), None, (int(numbers[middle]), int(numbers[-1])))
+            self._call(output, slice_rows(rows, 0, middle), None, (int(numbers[0]), int(numbers[middle - 1])))
+            self._call(output, slice_rows(rows, middle, len(rows)), None, (int(numbers[middle]), int(numbers[-1])))
 
     def _culprits(self, rows: Rows) -> list[int]:
         """Set aside the rows that the processor fails on alone; return their places."""
@@ -225,7 +225,7 @@ class Attempt:
         if self._processor.wants_rows:
 
             def run(start: int, stop: int) -> object:
-                return self._result(sliced(rows, start, stop), None)
+                return self._result(slice_rows(rows, start, stop), None)
         else:
             from csvswarm.processor_api.dataframe import to_frame
 
@@ -237,7 +237,7 @@ class Attempt:
 
         found = culprits(run, len(rows))
         self._rejected += [
-            Rejected(int(rows.numbers[place]), "", short(error), text_of(sliced(rows, place, place + 1)))
+            Rejected(int(rows.numbers[place]), "", short(error), record_text(slice_rows(rows, place, place + 1)))
             for place, error in found
         ]
         return [place for place, _ in found]
@@ -247,7 +247,7 @@ class Attempt:
         context.first_record = int(rows.numbers[0]) if len(rows) else 1
         context.overlap = len(before) if before is not None else 0
         if before is not None and len(before):
-            rows = joined([before, rows])
+            rows = concat_rows([before, rows])
         if self._processor.wants_rows:
             return self._processor.call("process", rows, context)
         from csvswarm.processor_api.dataframe import to_frame  # imports pandas, which not every processor needs
@@ -264,7 +264,7 @@ class Attempt:
             count += len(parts[0])
             if count >= self._overlap:
                 break
-        return joined(parts) if parts else self._reader.empty()
+        return concat_rows(parts) if parts else self._reader.empty()
 
     def _last_rows(self, chunk: Chunk, reader: Reader, wanted: int) -> Rows:
         """Return the last rows of a chunk, at most `wanted`, of bytes that are sure to be those that were split."""
@@ -274,9 +274,9 @@ class Attempt:
             rows += chunk.blocks[-count].rows
         while count:
             blocks = self._open(chunk).last_blocks(count)
-            found = joined([reader.read(data, record, block.rows) for block, data, record in blocks])
+            found = concat_rows([reader.read(data, record, block.rows) for block, data, record in blocks])
             if len(found) >= wanted or count == len(chunk.blocks):
-                return sliced(found, max(0, len(found) - wanted), len(found))
+                return slice_rows(found, max(0, len(found) - wanted), len(found))
             count = min(2 * count, len(chunk.blocks))  # some records were set aside
         return self._reader.empty()
 
@@ -284,7 +284,7 @@ class Attempt:
         path = self._path("rejected.csv")
         rejected = sorted(self._rejected, key=lambda bad: bad.record)
         rows = ([str(bad.record), bad.column or None, bad.reason, bad.text] for bad in rejected)
-        with naming(path):
+        with filename_in_errors(path):
             path.write_bytes(text_rows(rows, CANONICAL))
         return described(path)
 

@@ -122,5 +122,5 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
 
 def run_chunk(job: Job, manifest: Manifest, processor: Processor, number: int, attempt: str | None = None) -> Receipt:
     """Make one attempt at one chunk under the newest schema."""
-    resources.keep_freed_memory()
+    resources.disable_malloc_trim()
     return Attempt(job, manifest, processor, number, attempt or new_token()).run()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from csvswarm.csv_format.dialect import CANONICAL, Dialect
-from csvswarm.errors import OptionError, listed
+from csvswarm.errors import OptionError, format_names
 from csvswarm.job.manifest import Manifest
 from csvswarm.types.schema import Schema
 
@@ -41,7 +41,7 @@ class Context:
         known = set(self.names)
         for column in columns:
             if column not in known:
-                raise OptionError(f"{where} names a column {column!r}, but the file has: {listed(self.names)}.")
+                raise OptionError(f"{where} names a column {column!r}, but the file has: {format_names(self.names)}.")
 
 
 def context_of(manifest: Manifest, schema: Schema, rows: int = 0) -> Context:

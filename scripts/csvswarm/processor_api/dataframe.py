@@ -10,7 +10,7 @@ import pandas as pd
 from csvswarm.csv_format.canonical_text import as_arrow
 from csvswarm.errors import ProcessorError
 from csvswarm.reading.rows import Rows
-from csvswarm.runtime.lazy_imports import pa, with_pandas
+from csvswarm.runtime.lazy_imports import enable_pandas, pa
 from csvswarm.types.schema import Schema
 
 
@@ -21,7 +21,7 @@ def to_frame(rows: Rows, schema: Schema) -> pd.DataFrame:
     bool -> bool or boolean; text -> str; timestamp -> datetime64[us]. The index is the record's place in the file,
     from 0, as pandas' single pass would give it.
     """
-    with_pandas()
+    enable_pandas()
     numbers = rows.numbers
     if len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1:
         index: pd.Index[int] = pd.RangeIndex(int(numbers[0]) - 1, int(numbers[-1]))

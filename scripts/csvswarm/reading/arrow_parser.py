@@ -9,13 +9,13 @@ from csvswarm.runtime.lazy_imports import pa, pacsv
 
 
 def parse(
-    data: bytes, dialect: Dialect, width: int, places: Sequence[int], null_values: Sequence[str]
+    data: bytes, dialect: Dialect, width: int, columns: Sequence[int], null_values: Sequence[str]
 ) -> pa.Table | None:
-    """Return the columns at `places` of a block of records of `width` fields as text; None when a record is ragged.
+    """Return the columns with these indexes of a block as text; None when a record has not `width` fields.
 
-    Columns are named by their places; the first one is read when none is asked for. Unquoted null values are missing.
+    Columns are named by their indexes; the first one is read when none is asked for. Unquoted null values are missing.
     """
-    wanted = [str(place) for place in places] or ["0"]  # Arrow reads all columns when asked for none
+    wanted = [str(column) for column in columns] or ["0"]  # Arrow reads all columns when asked for none
     if data[:1] in b"\r\n" and not data.strip(b"\r\n"):  # strip copies: only where it may leave nothing
         return pa.table([pa.array([], pa.string()) for _ in wanted], names=wanted)
     if not data.endswith((b"\n", b"\r")):

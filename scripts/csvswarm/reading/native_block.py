@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from csvswarm.csv_format.record_scan import NOWHERE, Grammar, Positions, find
+from csvswarm.csv_format.record_scan import NO_POSITIONS, Grammar, Positions, positions_of
 from csvswarm.native import field_values, record_scan
-from csvswarm.native.field_values import Mask, Span, Spellings
+from csvswarm.native.field_values import EncodedNullValues, Mask, Span
 from csvswarm.native.library import kernel
 from csvswarm.runtime.lazy_imports import pa
 
@@ -32,7 +32,7 @@ class Column(Protocol):
 
 
 @dataclass(frozen=True)
-class Numbers:
+class NumericColumn:
     """values: int64, or float64 with NaN where missing. missing: which integers are, None for none."""
 
     values: Array
@@ -47,15 +47,15 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Texts:
+class TextColumn:
     """Text, where it stands in a block."""
 
     span: Span
-    nulls: Spellings
+    null_values: EncodedNullValues
     gaps: bool = False
 
     def arrow(self) -> pa.Array:
-        copied = field_values.texts(self.span, self.nulls)
+        copied = field_values.texts(self.span, self.null_values)
         if copied is None:
             raise RuntimeError("a kernel that has found fields is gone")
         data, offsets, missing = copied
@@ -64,7 +64,7 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Ready:
+class ArrowColumn:
     """Values that are an Arrow array already."""
 
     array: pa.Array
@@ -78,14 +78,14 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Block:
+class ScannedBlock:
     """A scanned block. data: its records, each ended by LF. ends: where. quote: what quotes, None when nothing does.
 
     columns: the values of columns by their names.
     """
 
     data: bytes
-    ends: record_scan.Places
+    ends: record_scan.Offsets
     quote: int | None
     columns: Mapping[str, Column]
 
@@ -97,13 +97,13 @@ class Block:
     def __len__(self) -> int:
         return len(self.ends)
 
-    def toggles(self) -> Positions:
+    def quote_positions(self) -> Positions:
         """Return the places of the quotes."""
-        return NOWHERE if self.quote is None else find(np.frombuffer(self.data, np.uint8), self.quote)
+        return NO_POSITIONS if self.quote is None else positions_of(np.frombuffer(self.data, np.uint8), self.quote)
 
 
 @dataclass(frozen=True)
-class Found:
+class LocatedFields:
     """A block whose fields are found, none of which is a value yet. rows: of the scan, by the places of the columns."""
 
     data: bytes
@@ -111,66 +111,68 @@ class Found:
     rows: Mapping[int, int]
     quote: int
 
-    def span(self, place: int) -> Span:
+    def span(self, column: int) -> Span:
         """Return the fields of the column at a place."""
-        row = self.rows[place]
+        row = self.rows[column]
         return Span(self.data, self.scan.starts[row], self.scan.stops[row], self.quote)
 
 
-class Finder:
+class FieldFinder:
     """Finds the fields of some columns of blocks of `width` fields, where the native kernel can."""
 
-    def __init__(self, grammar: Grammar, width: int, places: Sequence[int], null_values: Sequence[str]) -> None:
+    def __init__(self, grammar: Grammar, width: int, columns: Sequence[int], null_values: Sequence[str]) -> None:
         self._grammar, self._width = grammar, width
-        self._places = sorted(set(places))
-        self._rows = {place: row for row, place in enumerate(self._places)}
-        self.nulls = Spellings(null_values)
+        self._columns = sorted(set(columns))
+        self._rows = {column: row for row, column in enumerate(self._columns)}
+        self.null_values = EncodedNullValues(null_values)
         quote = "" if grammar.quote is None else chr(grammar.quote)
         # Signs and blanks that are delimiters or quotes are left to who looks at single values.
-        self._is_able = (
+        self._is_supported = (
             width > 1
             and not {chr(grammar.delimiter), quote} & set("+-. ")
             and quote != "\t"
             and not (quote and any(quote in value for value in null_values))
         )
 
-    def find(self, data: bytes, rows: int | None = None) -> Found | None:
+    def find(self, data: bytes, rows: int | None = None) -> LocatedFields | None:
         """Return where the fields of a block are; None when the kernel cannot tell, or it is no UTF-8.
 
         rows: how many records there must be.
         """
-        if not self._is_able or kernel() is None or not data:
+        if not self._is_supported or kernel() is None or not data:
             return None
         if not data.endswith(b"\n"):
             data += b"\n"
-        found = record_scan.scan(data, self._grammar.delimiter, self._grammar.quote, self._width, self._places, rows)
-        if found is None or not (found.ascii or record_scan.is_utf8(data)):
+        found = record_scan.scan(data, self._grammar.delimiter, self._grammar.quote, self._width, self._columns, rows)
+        if found is None or not (found.is_ascii or record_scan.is_utf8(data)):
             return None
-        quote = self._grammar.quote if found.quoted else None
-        return Found(data, found, self._rows, -1 if quote is None else quote)
+        quote = self._grammar.quote if found.has_quotes else None
+        return LocatedFields(data, found, self._rows, -1 if quote is None else quote)
 
-    def column(self, found: Found, place: int, kind: str) -> Column | None:
+    def column(self, found: LocatedFields, column: int, kind: str) -> Column | None:
         """Return the values of a column of a type; None when the kernel cannot tell whether they are of that type."""
-        span = found.span(place)
+        span = found.span(column)
         if kind == "int":
-            integers = field_values.integers(span, self.nulls)
-            return None if integers is None else Numbers(*integers)
+            integers = field_values.integers(span, self.null_values)
+            return None if integers is None else NumericColumn(*integers)
         if kind == "float":
-            floats = field_values.floats(span, self.nulls)
-            return None if floats is None else Numbers(floats)
-        if kind == "null" and field_values.kinds(span, self.nulls) == field_values.GAP:
-            return Numbers(np.full(len(span), np.nan))
-        return Texts(span, self.nulls) if kind == "text" else None
+            floats = field_values.floats(span, self.null_values)
+            return None if floats is None else NumericColumn(floats)
+        if kind == "null" and field_values.kinds(span, self.null_values) == field_values.GAP:
+            return NumericColumn(np.full(len(span), np.nan))
+        return TextColumn(span, self.null_values) if kind == "text" else None
 
     def texts(self, data: bytes) -> pa.Table | None:
         """Return the columns of a block as text, named by their places; None when the kernel cannot decide."""
         if (found := self.find(data)) is None:
             return None
-        return pa.table({str(place): Texts(found.span(place), self.nulls).arrow() for place in self._places})
+        return pa.table(
+            {str(column): TextColumn(found.span(column), self.null_values).arrow() for column in self._columns}
+        )
 
-    def kinds(self, found: Found, place: int) -> tuple[frozenset[str], bool] | None:
-        """Return (kinds of a column as `Values.kinds` has them, whether a value is missing); None if unsure."""
-        bits = field_values.kinds(found.span(place), self.nulls)
+    def kinds(self, found: LocatedFields, column: int) -> tuple[frozenset[str], bool] | None:
+        """Return (kinds of a column as `TextConverter.kinds` has them, whether a value is missing); None if unsure."""
+        bits = field_values.kinds(found.span(column), self.null_values)
         if bits & field_values.UNSURE:
             return None
         kinds = {"quoted"} if bits & field_values.QUOTED_NULL else set()

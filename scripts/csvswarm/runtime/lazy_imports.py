@@ -4,7 +4,7 @@
 first used. Modules that compute whenever they are used import numpy as usual.
 
 pyarrow imports pandas the first time it is given any Python value, to know whether the value is a pandas object. Here
-that first attempt is made to find nothing, and `with_pandas` makes pyarrow look again, where frames are really used.
+that first attempt is made to find nothing, and `enable_pandas` makes pyarrow look again, where frames are really used.
 Without this everything works the same, half a second later.
 """
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     import pyarrow.compute as pc
     import pyarrow.csv as pacsv
 
-__all__ = ["np", "pa", "pacsv", "pc", "with_pandas", "without_pandas"]
+__all__ = ["enable_pandas", "np", "pa", "pacsv", "pc", "suppress_pandas"]
 
 
-class _NoPandas:
+class _PandasImportBlocker:
     """Says that there is no pandas."""
 
     def find_spec(self, fullname: str, *_: Sequence[str] | ModuleType | None) -> ModuleSpec | None:
@@ -37,7 +37,7 @@ class _NoPandas:
         return None
 
 
-class _Later:
+class _LazyModule:
     """Stands for a module until it is asked for something."""
 
     def __init__(self, name: str) -> None:
@@ -47,28 +47,33 @@ class _Later:
         if attribute.startswith("__"):
             raise AttributeError(attribute)
         if self._name != "numpy":
-            _without_pandas_once()
+            _suppress_pandas_once()
         value = getattr(importlib.import_module(self._name), attribute)
         setattr(self, attribute, value)
         return value
 
 
 @cache
-def _without_pandas_once() -> None:
-    without_pandas()
+def _suppress_pandas_once() -> None:
+    suppress_pandas()
 
 
 if not TYPE_CHECKING:
-    np, pa, pc, pacsv = _Later("numpy"), _Later("pyarrow"), _Later("pyarrow.compute"), _Later("pyarrow.csv")
+    np, pa, pc, pacsv = (
+        _LazyModule("numpy"),
+        _LazyModule("pyarrow"),
+        _LazyModule("pyarrow.compute"),
+        _LazyModule("pyarrow.csv"),
+    )
 
 
-def without_pandas() -> None:
-    """Let pyarrow go without pandas until `with_pandas`; nothing happens when pandas is imported already."""
+def suppress_pandas() -> None:
+    """Let pyarrow go without pandas until `enable_pandas`; nothing happens when pandas is imported already."""
     import pyarrow as pa
 
     if "pandas" in sys.modules:
         return
-    finder: Any = _NoPandas()
+    finder: Any = _PandasImportBlocker()
     sys.meta_path.insert(0, finder)
     try:
         pa.array([0])
@@ -76,6 +81,6 @@ def without_pandas() -> None:
         sys.meta_path.remove(finder)
 
 
-def with_pandas() -> None:
+def enable_pandas() -> None:
     """Let pyarrow know pandas: it looks again when a conversion to pandas needs it."""
     pa.nulls(0).to_pandas()

@@ -16,10 +16,10 @@ MIN_CHUNK_BYTES, MAX_CHUNK_BYTES = 512 << 10, 256 << 20
 MAX_ROWS_CHUNK_BYTES = 24 << 20
 CHUNKS_PER_WORKER = 3
 #: From malloc.h, and more than is ever freed at once.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, KEPT_BYTES = -1, -3, 1 << 30
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, NEVER_TRIM_BYTES = -1, -3, 1 << 30
 
 
-def keep_freed_memory() -> None:
+def disable_malloc_trim() -> None:
     """Let this process keep what it frees for its next block, which is of the same size.
 
     The kernel clears every page it gives out, which takes as long as reading the block does. Memory is bounded by the
@@ -27,8 +27,8 @@ def keep_freed_memory() -> None:
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
-        libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(M_MMAP_THRESHOLD, NEVER_TRIM_BYTES)
+        libc.mallopt(M_TRIM_THRESHOLD, NEVER_TRIM_BYTES)
 
 
 def cores() -> int:
@@ -51,7 +51,7 @@ def free_memory() -> int:
     return free
 
 
-def number(name: str, value: str) -> int | None:
+def parse_count(name: str, value: str) -> int | None:
     """Return the number an option gives, None for "auto". Raises OptionError."""
     if value == "auto":
         return None
@@ -60,17 +60,17 @@ def number(name: str, value: str) -> int | None:
     return int(value)
 
 
-def workers_for(wanted: int | None, chunks: int) -> int:
+def workers_for(requested: int | None, chunks: int) -> int:
     """Return the number of worker processes: as wanted, or what cores and memory allow; never more than chunks."""
-    if wanted is None:
-        wanted = max(1, min(cores(), free_memory() // WORKER_BYTES))
-    return max(1, min(wanted, chunks))
+    if requested is None:
+        requested = max(1, min(cores(), free_memory() // WORKER_BYTES))
+    return max(1, min(requested, chunks))
 
 
-def chunk_bytes_for(size: int, workers: int | None, most: int = MAX_CHUNK_BYTES) -> int:
+def chunk_bytes_for(size: int, workers: int | None, max_bytes: int = MAX_CHUNK_BYTES) -> int:
     """Return how large chunks should be for an input of `size` bytes: several per worker, of a size worth a start.
 
-    most: how large they may be.
+    max_bytes: how large they may be.
     """
     share = -(-size // (CHUNKS_PER_WORKER * (workers or cores())))
-    return min(max(share, MIN_CHUNK_BYTES), most)
+    return min(max(share, MIN_CHUNK_BYTES), max_bytes)

@@ -16,7 +16,7 @@ from typing import Any
 
 from csvswarm import cli
 from csvswarm.errors import InputError
-from csvswarm.input.header import Head
+from csvswarm.input.header import InputHeader
 from csvswarm.input.source import Source
 from csvswarm.job.directory import Job
 from csvswarm.job.output_directory import check_output
@@ -49,7 +49,7 @@ def check(job: Job, request: Request, output: Path) -> dict[str, Any]:
     }
 
 
-def _chunks(processor: Processor, source: Source, head: Head, request: Request) -> int:
+def _chunks(processor: Processor, source: Source, head: InputHeader, request: Request) -> int:
     """Return about how many chunks there will be, by the rules of `cut_input`."""
     if request.chunks:
         return request.chunks
@@ -79,7 +79,7 @@ def _enough(output: Path, directory: Path, needed: int) -> int:
 def _request(data: dict[str, Any]) -> tuple[Job, Request, Path]:
     job, output = Job(Path(data.pop("job"))), Path(data.pop("output"))
     for name in ("chunks", "workers"):
-        data[name] = resources.number(name, str(data[name]))
+        data[name] = resources.parse_count(name, str(data[name]))
     return job, Request(**{**data, "input": Path(data["input"])}), output
 
 

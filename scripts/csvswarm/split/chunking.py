@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES, Grammar
-from csvswarm.errors import InputError, naming
-from csvswarm.input.header import Head, named
+from csvswarm.errors import InputError, filename_in_errors
+from csvswarm.input.header import InputHeader, with_source_name
 from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.directory import Job
@@ -37,13 +37,13 @@ HEADER_FILE = "000000-header.csv"
 
 
 def cut_input(
-    job: Job, source: Source, head: Head, request: Request, mode: str, most: int = resources.MAX_CHUNK_BYTES
+    job: Job, source: Source, head: InputHeader, request: Request, mode: str, most: int = resources.MAX_CHUNK_BYTES
 ) -> list[Chunk]:
     """Cut the input into chunks, in the mode "ranges" or "files". Raises InputError when a quote is never closed.
 
     most: bytes of a chunk at most, about, when the request does not say how many chunks there shall be.
     """
-    resources.keep_freed_memory()
+    resources.disable_malloc_trim()
     job.remove_chunks()  # of a split that was killed
     open_sink, room = None, Room(job.chunks_directory)
     if mode == "files":
@@ -69,7 +69,7 @@ def cut_input(
     except InputError as error:
         for useless in job.chunks_directory.iterdir():
             useless.unlink()
-        raise named(source, error) from error
+        raise with_source_name(source, error) from error
     finally:
         if open_sink:
             open_sink.abandon()
@@ -102,11 +102,11 @@ class _ChunkFile:
 
     def write(self, data: bytes | memoryview) -> None:
         self._room.write(len(data))
-        with naming(self._path):
+        with filename_in_errors(self._path):
             self._file.write(data)
 
     def close(self) -> None:
-        with naming(self._path):
+        with filename_in_errors(self._path):
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
@@ -117,7 +117,7 @@ class _ChunkFile:
 
 
 def _cut_stream(
-    source: Source, head: Head, targets: Callable[[int], int | None], request: Request, open_sink: Any
+    source: Source, head: InputHeader, targets: Callable[[int], int | None], request: Request, open_sink: Any
 ) -> list[Chunk]:
     cutter = Cutter(
         head.dialect,
@@ -145,7 +145,7 @@ def _unpacked_size(source: Source, room: Room) -> int:
     return size
 
 
-def _cut_ranges(source: Source, head: Head, count: int, request: Request) -> list[Chunk]:
+def _cut_ranges(source: Source, head: InputHeader, count: int, request: Request) -> list[Chunk]:
     """Cut a plain file into ranges, in parallel, reading it once.
 
     Where a range starts is told from the bytes around it, and proven by the scan of the range before: the first range
@@ -211,8 +211,8 @@ def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int
         file.seek(offset - 1)
         before = file.read(1)[0]
         data = grammar.read_piece(file, min(size, end - offset))
-        scans = [grammar.scan(data, before=before, inside=inside) for inside in (False, True)]
-        likely = next((scan for scan in scans if scan.regular), None)
+        scans = [grammar.scan(data, previous_byte=before, inside_quotes=inside) for inside in (False, True)]
+        likely = next((scan for scan in scans if scan.is_regular), None)
         if likely is None:
             raise Irregular
         if likely.ends.size:

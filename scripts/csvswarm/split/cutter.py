@@ -10,7 +10,16 @@ import xxhash
 
 from csvswarm.csv_format.bitmask_scan import count_records
 from csvswarm.csv_format.dialect import Dialect
-from csvswarm.csv_format.record_scan import LF, MAX_RECORD_BYTES, Bytes, Grammar, Positions, Structure, blank, starts_of
+from csvswarm.csv_format.record_scan import (
+    LF,
+    MAX_RECORD_BYTES,
+    Bytes,
+    Grammar,
+    Positions,
+    Structure,
+    blank_records,
+    record_starts,
+)
 from csvswarm.errors import InputError
 from csvswarm.job.chunk import BLOCK_BYTES, Block, Chunk
 
@@ -89,18 +98,22 @@ class Cutter:
         base, view = self._position, memoryview(piece)
         if self._target is None or self._target > base + len(piece):
             tally = count_records(
-                piece, self._grammar, before=self._before, inside=self._inside, fresh=self._record_start == base
+                piece,
+                self._grammar,
+                previous_byte=self._before,
+                inside_quotes=self._inside,
+                at_record_start=self._record_start == base,
             )
             if tally is not None:
                 self._position += len(piece)
-                self._before, self._inside = piece[-1], tally.inside
-                self._end_records(tally.records, base + tally.last + 1 if tally.last >= 0 else None)
+                self._before, self._inside = piece[-1], tally.ends_inside_quotes
+                self._end_records(tally.records, base + tally.last_line_end + 1 if tally.last_line_end >= 0 else None)
                 self._absorb(view)
                 return
         structure = self._scan(piece)
         self._position += len(piece)
         self._before = piece[-1]
-        self._inside = structure.inside
+        self._inside = structure.ends_inside_quotes
         array = np.frombuffer(piece, dtype=np.uint8)
         ends = structure.ends
         kept = self._not_blank(array, ends, self._record_start - base)
@@ -130,8 +143,8 @@ class Cutter:
                 self._end_block(place)
 
     def _scan(self, piece: bytes) -> Structure:
-        structure = self._grammar.scan(piece, before=self._before, inside=self._inside)
-        if not structure.regular and not self._adaptive:
+        structure = self._grammar.scan(piece, previous_byte=self._before, inside_quotes=self._inside)
+        if not structure.is_regular and not self._adaptive:
             raise Irregular
         return structure
 
@@ -140,9 +153,9 @@ class Cutter:
         """Return the ends of the records that are not blank; the first starts at `first`, maybe before the piece."""
         if not ends.size:
             return ends
-        starts = starts_of(ends)
+        starts = record_starts(ends)
         starts[0] = max(first, 0)
-        is_blank = blank(array, starts, ends)
+        is_blank = blank_records(array, starts, ends)
         if first < 0:
             is_blank[0] = False
         return ends[~is_blank] if is_blank.any() else ends

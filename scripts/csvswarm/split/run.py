@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import InputError, JobError, OptionError
-from csvswarm.input.header import Head, named, read_head
+from csvswarm.input.header import InputHeader, read_header, with_source_name
 from csvswarm.input.source import Source, find_source
 from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import new_token, replace, written_aside
@@ -70,19 +70,19 @@ class SplitPlan:
         with no_wider_than(self.permissions):
             return self._split(job, head, sampler)
 
-    def inspect_input(self) -> tuple[Head, Sampler]:
+    def inspect_input(self) -> tuple[InputHeader, Sampler]:
         """Read the head of the input, and check the options against it. Raises InputError and OptionError."""
         request, source = self.request, self.source
         try:
-            head = read_head(source, delimiter=request.delimiter, quotechar=request.quotechar)
+            head = read_header(source, delimiter=request.delimiter, quotechar=request.quotechar)
         except InputError as error:
-            raise named(source, error) from error
+            raise with_source_name(source, error) from error
         fixed = check_types(request.column_types, head.names)
         sampler = Sampler(head, fixed, self.wish["null_values"], str(source.path))
         self._check_options(head, sampler.schema_of_head(source))
         return head, sampler
 
-    def _split(self, job: Job, head: Head, sampler: Sampler) -> Manifest:
+    def _split(self, job: Job, head: InputHeader, sampler: Sampler) -> Manifest:
         request, source = self.request, self.source
         job.create()
         with written_aside(job.processor_path) as (aside, file):
@@ -109,7 +109,7 @@ class SplitPlan:
             permissions=self.permissions,
             dialect=head.dialect,
             bom=head.bom,
-            header=head.header.decode("utf-8"),
+            header=head.record.decode("utf-8"),
             names=head.names,
             mode=mode,
             chunks=chunks,
@@ -120,7 +120,7 @@ class SplitPlan:
         job.save_manifest(manifest)
         return manifest
 
-    def _check_options(self, head: Head, schema: Schema) -> None:
+    def _check_options(self, head: InputHeader, schema: Schema) -> None:
         """Let the processor look at the columns, so that a wrong option is reported before the work and not after."""
         context = Context(
             options=dict(self.wish["options"]),

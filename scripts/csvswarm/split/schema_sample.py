@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from csvswarm.csv_format.record_scan import Grammar
-from csvswarm.input.header import HEAD_BYTES, Head
+from csvswarm.input.header import HEAD_BYTES, InputHeader
 from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import read_range
 from csvswarm.job.directory import Job
 from csvswarm.reading.block_reader import Reader
-from csvswarm.types.conversion import Values
+from csvswarm.types.conversion import TextConverter
 from csvswarm.types.schema import Schema
 
 SAMPLES, SAMPLE_BYTES = 64, 16 << 10
@@ -20,7 +20,7 @@ SAMPLES, SAMPLE_BYTES = 64, 16 << 10
 class Sampler:
     """Infers a first schema from samples; the workers check that everything else fits it."""
 
-    def __init__(self, head: Head, fixed: dict[str, str], null_values: list[str], source: str) -> None:
+    def __init__(self, head: InputHeader, fixed: dict[str, str], null_values: list[str], source: str) -> None:
         self._head, self._fixed = head, fixed
         self._grammar = Grammar(head.dialect)
         nothing = Schema({name: frozenset() for name in head.names}, fixed)
@@ -34,12 +34,12 @@ class Sampler:
             source=source,
             quarantine=True,
         )
-        self._values = Values(null_values)
+        self._values = TextConverter(null_values)
 
     def schema(self, samples: Sequence[tuple[bytes, bool]]) -> Schema:
         """Return the schema that fits samples; each is (bytes from a record's start on, whether it ends with one)."""
         whole = (data if complete else self._whole(data) for data, complete in samples)
-        return self._nothing.widened(self._reader.observe(data, 1) for data in whole)
+        return self._nothing.widen(self._reader.observe(data, 1) for data in whole)
 
     def schema_of_head(self, source: Source) -> Schema:
         """Return a schema of the first records, good enough to check options with."""
@@ -48,7 +48,7 @@ class Sampler:
         return self.schema([(data[self._head.data_offset :], len(data) < HEAD_BYTES)])
 
     def _whole(self, data: bytes) -> bytes:
-        while data and data[-1] in self._grammar.open_ended:
+        while data and data[-1] in self._grammar.undecided_bytes:
             data = data[:-1]
         ends = self._grammar.scan(data).ends
         return data[: int(ends[-1]) + 1] if ends.size else b""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from csvswarm.errors import OptionError, listed
+from csvswarm.errors import OptionError, format_names
 from csvswarm.runtime.lazy_imports import pa
 
 #: What pandas takes for a missing value; only unquoted ones are, in a column of text.
@@ -58,7 +58,7 @@ ALIASES = {
 NUMERIC = ("null", "int", "float")
 
 
-class _ArrowTypes(dict[str, Any]):
+class _LazyArrowTypes(dict[str, Any]):
     """Arrow's types of ours, made when asked for: that takes the import of pyarrow."""
 
     def __missing__(self, kind: str) -> Any:
@@ -67,24 +67,24 @@ class _ArrowTypes(dict[str, Any]):
         return self[kind]
 
 
-ARROW = _ArrowTypes()
+ARROW = _LazyArrowTypes()
 
 
 @dataclass(frozen=True)
 class Schema:
-    """kinds: what was seen per column. fixed: types the user gave. missing: columns with missing values.
+    """kinds: what was seen per column. declared_types: types the user gave. missing: columns with missing values.
 
     output: kinds of the columns the processor writes, in order, once they are known to differ between blocks.
     """
 
     kinds: dict[str, frozenset[str]]
-    fixed: dict[str, str] = field(default_factory=dict)
+    declared_types: dict[str, str] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     output: tuple[str | None, ...] = ()
 
     def type_of(self, column: str) -> str:
         """Return the type of a column: one of `TYPES`, "null" (nothing in it) or "quoted" (only "", "NA", ...)."""
-        return self.fixed.get(column) or resolve(self.kinds[column])
+        return self.declared_types.get(column) or resolve(self.kinds[column])
 
     def read_as(self, columns: Iterable[str]) -> dict[str, str]:
         """Return how columns are read: their types, with "?" where values are missing."""
@@ -94,20 +94,20 @@ class Schema:
     def types(self) -> dict[str, str]:
         return {column: self.type_of(column) for column in self.kinds}
 
-    def widened(self, observed: Iterable[tuple[dict[str, str], Iterable[str]]]) -> Schema:
+    def widen(self, observed: Iterable[tuple[dict[str, str], Iterable[str]]]) -> Schema:
         """Return the schema that fits what was observed as well; observed kinds are joined by "+"."""
         kinds, missing = dict(self.kinds), set(self.missing)
         for columns, gaps in observed:
             missing |= set(gaps)
             for column, seen in columns.items():
                 kinds[column] = kinds[column] | set(seen.split("+") if seen else ())
-        return Schema(kinds, self.fixed, frozenset(missing), self.output)
+        return Schema(kinds, self.declared_types, frozenset(missing), self.output)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "types": self.types,
             "kinds": {column: sorted(kinds) for column, kinds in self.kinds.items()},
-            "fixed": self.fixed,
+            "fixed": self.declared_types,
             "missing": sorted(self.missing),
             "output": list(self.output),
         }
@@ -137,12 +137,12 @@ def resolve(kinds: Iterable[str]) -> str:
 
 def check_types(column_types: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
     """Return the user's column types under our names. Raises OptionError for an unknown column or type."""
-    fixed = {}
+    declared = {}
     for column, given in column_types.items():
         if column not in names:
-            raise OptionError(f"column_types names a column {column!r}, but the file has {listed(names)}.")
+            raise OptionError(f"column_types names a column {column!r}, but the file has {format_names(names)}.")
         name = ALIASES.get(str(given), str(given))
         if name not in TYPES:
             raise OptionError(f"column_types gives {column!r} the type {given!r}: use one of {', '.join(TYPES)}.")
-        fixed[column] = name
-    return fixed
+        declared[column] = name
+    return declared

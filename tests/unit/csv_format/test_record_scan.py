@@ -21,9 +21,9 @@ def scan_in_pieces(data: bytes, size: int) -> tuple[list[int], bool]:
     grammar, file = Grammar(Dialect()), io.BytesIO(data)
     ends, inside, before, base = [], False, 10, 0
     while piece := grammar.read_piece(file, size):
-        structure = grammar.scan(piece, before=before, inside=inside)
+        structure = grammar.scan(piece, previous_byte=before, inside_quotes=inside)
         ends += [base + int(end) for end in structure.ends]
-        inside, before, base = structure.inside, piece[-1], base + len(piece)
+        inside, before, base = structure.ends_inside_quotes, piece[-1], base + len(piece)
     return ends, inside
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from csvswarm.csv_format.canonical_text import as_arrow, canonical, kind_of
+from csvswarm.csv_format.canonical_text import as_arrow, output_type, to_canonical_text
 from csvswarm.errors import OptionError
 from csvswarm.expressions.members import MEMBERS
 from csvswarm.expressions.rowwise import Expression
@@ -151,5 +151,5 @@ def test_every_expression_in_one_job(tmp_path: Path) -> None:
     frame = FRAME.assign(s=FRAME["s"].replace("", None))  # pandas writes an empty text as a missing one
     for index, text in enumerate(EVERY_EXPRESSION):
         array = as_arrow(Expression(text, COLUMNS, "it").value(frame))
-        written = ["" if value is None else value for value in canonical(array, kind_of(array)).to_pylist()]
+        written = ["" if value is None else value for value in to_canonical_text(array, output_type(array)).to_pylist()]
         assert [row[index] for row in result.rows] == written, text

@@ -17,7 +17,7 @@ from unittest import mock
 
 from csvswarm.native import library
 from csvswarm.native.build import compile_library, compiler
-from csvswarm.native.library import FLAGS, declared, kernel
+from csvswarm.native.library import FLAGS, declare_signatures, kernel
 
 from tests.unit.native.sanitizer_driver import Memory
 
@@ -55,7 +55,7 @@ def sanitized_kernel() -> Iterator[None]:
             raise RuntimeError(said)
         with (
             mock.patch("csvswarm.native.library.places", return_value=[place]),
-            mock.patch("csvswarm.native.library.declared", lambda found: Exact(declared(found))),
+            mock.patch("csvswarm.native.library.declared", lambda found: Exact(declare_signatures(found))),
         ):
             kernel.cache_clear()
             if kernel() is None:

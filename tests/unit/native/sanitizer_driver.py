@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
 
-from csvswarm.native.library import declared
+from csvswarm.native.library import declare_signatures
 
 LIBC = ctypes.CDLL(None)
 LIBC.malloc.restype = ctypes.c_void_p
@@ -179,7 +179,7 @@ def _table(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Mem
 def main() -> None:
     """Run the cases."""
     path, seed, cases = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    library, memory = declared(ctypes.CDLL(path)), Memory()
+    library, memory = declare_signatures(ctypes.CDLL(path)), Memory()
     source = random.Random(seed)  # noqa: S311  # no secrets here
     for _ in range(cases):
         width = source.choice([3, 10, 60])

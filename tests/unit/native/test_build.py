@@ -46,10 +46,10 @@ def test_without_a_compiler(places: list[Path], monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", str(places[0]))
     monkeypatch.delenv("CC", raising=False)
 
-    told, is_news = build.build()
+    told, is_new = build.build()
 
     assert told.startswith("no C compiler: everything works")
-    assert is_news
+    assert is_new
     with native(True):
         assert library.kernel() is None
 

@@ -7,13 +7,13 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from csvswarm.csv_format.bitmask_scan import Tally, count_records
+from csvswarm.csv_format.bitmask_scan import RecordCount, count_records
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.raw_records import raw_records
 from csvswarm.csv_format.record_scan import LF, Grammar
 from csvswarm.native import record_scan
 from csvswarm.native.build import compile_library, compiler
-from csvswarm.native.library import FLAGS, declared
+from csvswarm.native.library import FLAGS, declare_signatures
 from csvswarm.reading.field_scan import find_fields
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -36,8 +36,8 @@ long_csv = st.lists(
 def test_records_are_counted_alike(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
     counted = record_scan.count(piece, COMMA.delimiter, COMMA.quote, before, inside, fresh)
     with native(False):
-        tally = count_records(piece, COMMA, before=before, inside=inside, fresh=fresh)
-    assert (None if counted is None else Tally(*counted)) == tally
+        tally = count_records(piece, COMMA, previous_byte=before, inside_quotes=inside, at_record_start=fresh)
+    assert (None if counted is None else RecordCount(*counted)) == tally
 
 
 @given(st.one_of(wild_csv, long_csv, table()), st.integers(2, 4))
@@ -52,8 +52,8 @@ def test_fields_are_found_alike(text: bytes, width: int) -> None:
     if found is None or expected is None:
         return
     assert found.ends.tolist() == expected.ends.tolist()
-    assert found.quoted == (expected.quote is not None)
-    assert found.ascii == text.isascii()
+    assert found.has_quotes == (expected.quote is not None)
+    assert found.is_ascii == text.isascii()
     for place, (starts, stops) in enumerate(expected.spans(range(width))):
         assert found.starts[place].tolist() == starts.tolist()
         assert found.stops[place].tolist() == stops.tolist()
@@ -102,7 +102,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The kernel as it is on machines whose vectors it does not know."""
     path = tmp_path_factory.mktemp("plain") / "kernel.so"
     assert compile_library(compiler(), path, (*FLAGS, "-DCSVSWARM_PLAIN")) == ""
-    return declared(ctypes.CDLL(str(path)))
+    return declare_signatures(ctypes.CDLL(str(path)))
 
 
 @given(st.one_of(wild_csv, long_csv, table()), st.integers(2, 4))
@@ -118,7 +118,11 @@ def test_plain_c_finds_the_same(plain: ctypes.CDLL, text: bytes, width: int) -> 
     assert (found is None) == (other is None)
     if found is not None and other is not None:
         assert (found.ends.tolist(), found.starts.tolist()) == (other.ends.tolist(), other.starts.tolist())
-        assert (found.stops.tolist(), found.quoted, found.ascii) == (other.stops.tolist(), other.quoted, other.ascii)
+        assert (found.stops.tolist(), found.has_quotes, found.is_ascii) == (
+            other.stops.tolist(),
+            other.has_quotes,
+            other.is_ascii,
+        )
 
 
 @given(
@@ -134,7 +138,7 @@ def test_records_are_described_alike(text: bytes) -> None:
     if found is None:
         structure = COMMA.scan(text)
         is_blank = text.startswith(b"\n") or b"\n\n" in text
-        assert b"\r" in text or is_blank or structure.inside or not structure.regular
+        assert b"\r" in text or is_blank or structure.ends_inside_quotes or not structure.is_regular
         return
     ends, fields, seen = found
     data, expected, toggles = raw_records(text, COMMA)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from csvswarm.csv_format.canonical_text import canonical, kind_of
+from csvswarm.csv_format.canonical_text import output_type, to_canonical_text
 from csvswarm.csv_format.dialect import CANONICAL, Dialect
-from csvswarm.csv_format.row_writer import rows_of
-from csvswarm.csv_format.table_writer import written
+from csvswarm.csv_format.row_writer import encode_rows
+from csvswarm.csv_format.table_writer import encode_table
 from csvswarm.native import library, row_writing
 from csvswarm.types.schema import NULL_VALUES
 from hypothesis import example, given
@@ -59,7 +59,9 @@ def columns(draw: st.DrawFn, most: int = 5) -> list[pa.Array]:
 
 
 def as_without(arrays: list[pa.Array], kinds: list[str | None], dialect: Dialect) -> bytes:
-    return bytes(rows_of([canonical(array, kind) for array, kind in zip(arrays, kinds, strict=True)], dialect, kinds))
+    return bytes(
+        encode_rows([to_canonical_text(array, kind) for array, kind in zip(arrays, kinds, strict=True)], dialect, kinds)
+    )
 
 
 @given(
@@ -69,15 +71,15 @@ def as_without(arrays: list[pa.Array], kinds: list[str | None], dialect: Dialect
 @example([pa.array([True, None, False] * 9).slice(5, 17), pa.array([1.5, None, 2.0] * 9).slice(5, 17)], CANONICAL)
 @example([pa.array([0, -1, 2**53 + 1])], CANONICAL)
 def test_a_table(arrays: list[pa.Array], dialect: Dialect) -> None:
-    kinds = [kind_of(array) for array in arrays]
+    kinds = [output_type(array) for array in arrays]
     for wanted in (kinds, ["float" if kind == "int" else kind for kind in kinds]):
-        assert bytes(written(arrays, wanted, dialect)) == as_without(arrays, wanted, dialect)
+        assert bytes(encode_table(arrays, wanted, dialect)) == as_without(arrays, wanted, dialect)
 
 
 @pytest.mark.parametrize("second", [-62_135_596_800, YEARS, 951_782_400, 951_868_799, -1, 0, 4_107_542_400])
 def test_days_at_the_edges(second: int) -> None:
     array = pa.array([second, second + 1 if second < YEARS else 0], pa.timestamp("s"))
-    assert bytes(written([array, array], ["timestamp"] * 2, CANONICAL)) == as_without(
+    assert bytes(encode_table([array, array], ["timestamp"] * 2, CANONICAL)) == as_without(
         [array, array], [None] * 2, CANONICAL
     )
 
@@ -101,4 +103,4 @@ def without() -> Iterator[None]:
 def test_without_a_kernel_the_rows_are_the_same() -> None:
     arrays = [pa.array([1, 2]), pa.array(["a", "b,c"])]
     assert row_writing.write_table(arrays, ",", '"') is None
-    assert bytes(written(arrays, ["int", "text"], CANONICAL)) == b'1,a\n2,"b,c"\n'
+    assert bytes(encode_table(arrays, ["int", "text"], CANONICAL)) == b'1,a\n2,"b,c"\n'

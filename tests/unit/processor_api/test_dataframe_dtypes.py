@@ -16,7 +16,7 @@ NAMES = ["i", "k", "x", "b", "c", "t", "at", "nothing", "quoted"]
 KINDS = [{"int"}, {"int"}, {"float"}, {"bool"}, {"bool"}, {"text"}, {"text"}, set(), {"quoted"}]
 SCHEMA = Schema(
     {name: frozenset(kinds) for name, kinds in zip(NAMES, KINDS, strict=True)},
-    fixed={"at": "timestamp"},
+    declared_types={"at": "timestamp"},
     missing=frozenset(NAMES) - {"i", "b"},
 )
 DTYPES = ["int64", "Int64", "float64", "bool", "boolean", "str", "datetime64[us]", "float64", "str"]

@@ -10,10 +10,10 @@ from csvswarm.csv_format import bitmask_scan
 from csvswarm.csv_format.bitmask_scan import count_records
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.raw_records import raw_records
-from csvswarm.csv_format.record_scan import LF, Grammar, blank, starts_of
+from csvswarm.csv_format.record_scan import LF, Grammar, blank_records, record_starts
 from csvswarm.reading import field_scan
 from csvswarm.reading.arrow_parser import parse
-from csvswarm.reading.field_scan import Nulls, find_fields
+from csvswarm.reading.field_scan import NullValues, find_fields
 from csvswarm.types.schema import NULL_VALUES
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -49,7 +49,7 @@ def blocks(draw: st.DrawFn) -> tuple[bytes, int]:
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let blocks of a few bytes be of several parts. What the native kernel does is shown in tests/unit/native."""
     monkeypatch.setattr(bitmask_scan, "PART_BYTES", 64)
-    monkeypatch.setattr(field_scan, "WALKED", 3)
+    monkeypatch.setattr(field_scan, "ROWS_PER_BATCH", 3)
     with native(False):
         yield
 
@@ -70,7 +70,7 @@ def test_text_is_what_the_parser_reads(
     parsed = parse(text, Dialect(), width, places, null_values)
     assert parsed is not None
     assert found.ends.size == parsed.num_rows
-    for place, column in zip(places, found.texts(places, Nulls(null_values)), strict=True):
+    for place, column in zip(places, found.texts(places, NullValues(null_values)), strict=True):
         column.validate(full=True)
         assert column.to_pylist() == parsed.column(str(place)).to_pylist()
 
@@ -108,7 +108,7 @@ def test_raw_records_are_those_of_the_exact_scan(block: tuple[bytes, int]) -> No
         data, ends, toggles = raw_records(text, Grammar(Dialect()))
         assert found.data == data
         assert found.ends.tolist() == ends.tolist()
-        assert found.toggles().tolist() == toggles.tolist()
+        assert found.quote_positions().tolist() == toggles.tolist()
 
 
 @given(
@@ -121,20 +121,20 @@ def test_raw_records_are_those_of_the_exact_scan(block: tuple[bytes, int]) -> No
 @example(b"a" * 63 + b"\n" + b"\n" + b"b" * 62 + b"\n\n", LF, False, True)
 def test_records_are_counted_as_the_exact_scan_does(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
     grammar = Grammar(Dialect())
-    tally = count_records(piece, grammar, before=before, inside=inside, fresh=fresh)
+    tally = count_records(piece, grammar, previous_byte=before, inside_quotes=inside, at_record_start=fresh)
     if tally is None:
-        structure = grammar.scan(piece, before=before, inside=inside)
-        assert not structure.regular or b"\r" in piece
+        structure = grammar.scan(piece, previous_byte=before, inside_quotes=inside)
+        assert not structure.is_regular or b"\r" in piece
         return
-    structure = grammar.scan(piece, before=before, inside=inside)
-    assert structure.regular
-    starts = starts_of(structure.ends)
-    empty = blank(np.frombuffer(piece, np.uint8), starts, structure.ends)
+    structure = grammar.scan(piece, previous_byte=before, inside_quotes=inside)
+    assert structure.is_regular
+    starts = record_starts(structure.ends)
+    empty = blank_records(np.frombuffer(piece, np.uint8), starts, structure.ends)
     if empty.size and not fresh:
         empty[0] = False
     assert tally.records == structure.ends.size - np.count_nonzero(empty)
-    assert tally.last == (structure.ends[-1] if structure.ends.size else -1)
-    assert tally.inside == structure.inside
+    assert tally.last_line_end == (structure.ends[-1] if structure.ends.size else -1)
+    assert tally.ends_inside_quotes == structure.ends_inside_quotes
 
 
 @given(st.lists(st.integers(0, 300), unique=True).map(sorted))
@@ -143,6 +143,6 @@ def test_places_and_counts_of_bits(places: list[int]) -> None:
     mask[places] = True
     words = np.packbits(mask, bitorder="little").view(np.uint64)
 
-    assert bitmask_scan.places_of(words).tolist() == places
+    assert bitmask_scan.bit_positions(words).tolist() == places
     everywhere = np.arange(320)
     assert bitmask_scan.counts_up_to(words, everywhere).tolist() == np.cumsum(mask).tolist()

@@ -1,4 +1,4 @@
-/* Which kinds of values a column holds: `Values.kinds` of conversion.py. */
+/* Which kinds of values a column holds: `TextConverter.kinds` of conversion.py. */
 #include "parse_numbers.h"
 
 enum { GAP = 1, QUOTED_NULL = 2, BOOL = 4, INTEGER = 8, FLOAT = 16, TEXT = 32, UNSURE = 64 };
