@@ -77,8 +77,8 @@ def metrics_of(context: Context) -> dict[str, list[str]]:
     for column, given in context.options["metrics"].items():
         wanted[column] = list(given) if isinstance(given, (list, tuple)) else [given]
     group_by = context.options["group_by"]
-    context.require(group_by, "option 'group_by' of aggregate")
-    context.require(list(wanted), "option 'metrics' of aggregate")
+    context.require_columns(group_by, "option 'group_by' of aggregate")
+    context.require_columns(list(wanted), "option 'metrics' of aggregate")
     if twice := [name for name in group_by if group_by.count(name) > 1]:
         raise OptionError(f"option 'group_by' of aggregate names {twice[0]!r} twice.")
     for column, names in wanted.items():

@@ -64,7 +64,7 @@ def columns(context: Context) -> list[str]:
         return [name for name in context.names if context.type_of(name) in NUMERIC]
     if not context.options["columns"]:
         raise OptionError("option 'columns' of statistics is an empty list: name a column, or leave it out for all.")
-    context.require(context.options["columns"], "option 'columns' of statistics")
+    context.require_columns(context.options["columns"], "option 'columns' of statistics")
     for name in context.options["columns"]:
         if context.options["columns"].count(name) > 1:
             raise OptionError(f"option 'columns' of statistics names {name!r} twice.")

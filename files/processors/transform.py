@@ -54,7 +54,7 @@ def columns(context: Context) -> list[str]:
             known.append(name)
     for name in context.options["columns"] or []:
         if name not in known:
-            context.require([name], "option 'columns' of transform")
+            context.require_columns([name], "option 'columns' of transform")
     if context.options["columns"] == []:
         raise OptionError("option 'columns' of transform is an empty list: name at least one column, or leave it out.")
     return [name for name in context.names if name in needed]

@@ -11,7 +11,7 @@ from csvswarm.csv_format.dialect import MAX_NAME_CHARS
 from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES
 from csvswarm.errors import CsvswarmError
 from csvswarm.input.header import MAX_HEADER_BYTES
-from csvswarm.job.free_space import MOST_RESERVED, RESERVED_SHARE
+from csvswarm.job.free_space import MAX_RESERVED, RESERVED_SHARE
 
 from tests.support.jobs import ROOT, Result, run_every_way, run_here
 
@@ -181,4 +181,4 @@ def test_the_bounds() -> None:
     assert f"a record | {MAX_RECORD_BYTES >> 20} MB" in TEXT
     assert f"the header | {MAX_HEADER_BYTES >> 20} MB" in TEXT
     assert f"a name in it | {MAX_NAME_CHARS:,} characters" in TEXT
-    assert f"{round(RESERVED_SHARE * 100)} % of it, at most {MOST_RESERVED >> 30} GB" in TEXT
+    assert f"{round(RESERVED_SHARE * 100)} % of it, at most {MAX_RESERVED >> 30} GB" in TEXT

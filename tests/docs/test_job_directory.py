@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from csvswarm.partials.merged_file import Part, Whole
+from csvswarm.partials.merged_file import MergedPart, MergedTotal
 
 from tests.support.jobs import ROOT, run_here
 
@@ -53,8 +53,8 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def test_the_log_of_a_merged_file() -> None:
-    assert sorted(field.name for field in dataclasses.fields(Part)) == fields("part")
-    assert sorted(field.name for field in dataclasses.fields(Whole)) == fields("whole")
+    assert sorted(field.name for field in dataclasses.fields(MergedPart)) == fields("part")
+    assert sorted(field.name for field in dataclasses.fields(MergedTotal)) == fields("whole")
 
 
 def test_the_manifest(done: Path) -> None:

@@ -97,7 +97,7 @@ class _Run:
         self._schema = Schema({name: frozenset() for name in head.names}, case.types)
         if case.sampled:
             sampler = Sampler(head, case.types, self._spellings, str(source.path))
-            sampler.schema_of_head(source)
+            sampler.schema_of_first_records(source)
             self._schema = sampler.schema(sample_blocks(job, source, chunks))
 
     def outcome(self) -> Outcome:

@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
-from csvswarm.job.checksums import Hashing
+from csvswarm.job.checksums import HashingWriter
 from csvswarm.job.directory import Job
 from csvswarm.job.lock import LOCK, locked
-from csvswarm.job.state import settle
+from csvswarm.job.state import reconcile
 from csvswarm.partials.assemble import write_result
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
@@ -375,12 +375,12 @@ def test_a_collection_that_lost_its_lock_takes_no_receipts_of_a_finished_job_bac
     job, output = Job(tmp_path / "job"), tmp_path / "out"
     manifest = split(job, Request(input=SAMPLE, processor="statistics", chunks=2, workers=1))
     process_all(job, 1)
-    state = settle(job, manifest)
+    state = reconcile(job, manifest)
     collect(job, output)
     receipts = list(job.receipts())
 
     with pytest.raises(JobError, match="job job was collected by another run in the meantime"):
-        write_result(Hashing(io.BytesIO()), job, manifest, state.schema, list(state.done.values()))
+        write_result(HashingWriter(io.BytesIO()), job, manifest, state.schema, list(state.done.values()))
 
     assert list(job.receipts()) == receipts
     assert collect(job, output).rows_in == manifest.rows

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pyarrow as pa
 from csvswarm.errors import ProcessorError
-from csvswarm.process.failing_rows import culprits
+from csvswarm.process.failing_rows import find_failing_rows
 from csvswarm.reading.rows import Rows, drop_rows, slice_rows
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ def test_all_of_them_in_few_calls(is_bad: list[bool]) -> None:
         if any(is_bad[start:stop]):
             raise ProcessorError(f"{start} {stop}")
 
-    found = culprits(run, len(is_bad))
+    found = find_failing_rows(run, len(is_bad))
 
     assert [place for place, _ in found] == [place for place, bad in enumerate(is_bad) if bad]
     assert [str(error) for _, error in found] == [f"{place} {place + 1}" for place, _ in found]
@@ -35,7 +35,7 @@ def test_rows_that_fail_only_together() -> None:
         if stop - start > 3:
             raise ProcessorError("too many")
 
-    assert culprits(run, 16) == []
+    assert find_failing_rows(run, 16) == []
 
 
 @given(st.lists(st.sampled_from(["a", '"b"', '"c""\n"', "", "dd"]), min_size=1, max_size=12), st.data())

@@ -8,7 +8,7 @@ import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
 from csvswarm.job.directory import Job
-from csvswarm.partials.merged_file import FIRST, Held
+from csvswarm.partials.merged_file import PRIMARY, MergedFile
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
 
@@ -68,7 +68,7 @@ def test_what_reads_back_otherwise_is_no_success_and_costs_nothing(
 
 @pytest.mark.parametrize("job", ["transform"], indirect=True)
 def test_a_merged_file_that_reads_back_otherwise_is_not_the_result(job: Job, tmp_path: Path) -> None:
-    held = Held(job.directory, FIRST)
+    held = MergedFile(job.directory, PRIMARY)
     data = bytearray(held.data.read_bytes())
     data[0] ^= 1  # of the header: the partials in it are whole, and the result is made of them
     held.data.write_bytes(data)

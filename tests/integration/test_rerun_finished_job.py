@@ -9,7 +9,7 @@ import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
 from csvswarm.job.directory import Job
-from csvswarm.job.state import settle
+from csvswarm.job.state import reconcile
 from csvswarm.process.attempt import Attempt
 from csvswarm.process.run import process_all, run_chunk
 from csvswarm.processor_api.loader import load_job_processor
@@ -64,7 +64,7 @@ def test_a_late_attempt_under_an_older_schema_changes_nothing(tmp_path: Path, mo
     late = Attempt(job, manifest, loaded, 2, "late")
     for number in (1, 2, 3):
         run_chunk(job, manifest, loaded, number)
-    assert settle(job, manifest).generation == 2
+    assert reconcile(job, manifest).generation == 2
     late.run()
     process_all(job, 1)
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == source.read_bytes()

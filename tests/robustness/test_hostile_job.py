@@ -184,7 +184,7 @@ def test_a_file_that_grows_beyond_its_limit_while_it_is_read_is_refused(tmp_path
     with pytest.raises(NotRegular):
         read_regular(tmp_path / "large", 10)
     with pytest.raises(JobError, match="larger than 10 bytes"):
-        read_json(tmp_path / "large", most=10)
+        read_json(tmp_path / "large", max_bytes=10)
 
 
 @pytest.mark.parametrize("path", ["/dev/null", "/dev", "/proc/self/exe"])

@@ -16,9 +16,9 @@ from unittest import mock
 
 from csvswarm.collect.run import collect
 from csvswarm.job.directory import SUCCESS, Job
-from csvswarm.job.state import settle
+from csvswarm.job.state import reconcile
 from csvswarm.native.library import kernel
-from csvswarm.partials.merged_file import all_held
+from csvswarm.partials.merged_file import merged_files
 from csvswarm.process.run import run_chunk
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.split.run import Request, split
@@ -86,8 +86,8 @@ def run_here(directory: Path, source: Path, *, chunks: int = 1, block_bytes: int
     with mock.patch("os.fsync"):
         manifest = split(job, Request(input=source, chunks=chunks, workers=1, block_bytes=block_bytes, **request))
         processor = load_job_processor(job, manifest)
-        job.forget_errors()
-        while (state := settle(job, manifest)).pending:
+        job.discard_error_receipts()
+        while (state := reconcile(job, manifest)).pending:
             for number in state.pending:
                 run_chunk(job, manifest, processor, number)
         collected = collect(job, output)
@@ -108,7 +108,7 @@ def run_every_way(directory: Path, source: Path, *, cuts: Iterable[tuple[int, in
 def partials_as_files(job: Job) -> None:
     """Make every partial that a merged file holds a file again, as attempts in containers leave them."""
     receipts = list(job.receipts())
-    for held in all_held(job):
+    for held in merged_files(job):
         for part in held.read()[0]:
             for receipt in receipts:
                 if part.is_of(receipt):

@@ -12,7 +12,7 @@ from csvswarm.errors import filename_in_errors
 from csvswarm.job.durable_files import open_regular
 
 
-class Hashing:
+class HashingWriter:
     """A file that knows the checksum of what was written to it."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -25,7 +25,7 @@ class Hashing:
         self._digest.update(data)
         self.size += len(data)
 
-    def described(self, name: str) -> dict[str, Any]:
+    def file_entry(self, name: str) -> dict[str, Any]:
         return {"name": name, "bytes": self.size, "checksum": self._digest.hexdigest()}
 
 
@@ -33,7 +33,7 @@ class Hashing:
 READ_BYTES = 256 << 10
 
 
-def described(path: Path) -> dict[str, Any]:
+def file_entry(path: Path) -> dict[str, Any]:
     """Return name, bytes and checksum of a regular file, as receipts name it. Raises NotRegular for anything else."""
     digest = xxhash.xxh3_128()
     size = 0

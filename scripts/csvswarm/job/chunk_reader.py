@@ -36,7 +36,7 @@ class ChunkReader:
                 self._hash.update(data)
                 self._read += 1
                 if len(data) != block.length:
-                    self._changed()
+                    self._raise_changed()
                 yield block, data, record
                 del data  # before the next one is read
                 record += block.rows
@@ -50,15 +50,15 @@ class ChunkReader:
     def verify(self) -> None:
         """Check the whole chunk's checksum; call it after the last block."""
         if self._chunk.blocks and self._hash.hexdigest() != self._chunk.checksum:
-            self._changed()
+            self._raise_changed()
 
-    def verify_all(self) -> None:
+    def verify_rest(self) -> None:
         """Read what is left of the chunk and check it: what the blocks held is believed only when it was split so."""
         for _ in self.blocks():
             pass
         self.verify()
 
-    def _changed(self) -> None:
+    def _raise_changed(self) -> None:
         raise JobError(
             f"{self._path} is not the file that was split: the bytes of chunk {self._chunk.number} differ. "
             "Start a new job on the file as it is now."

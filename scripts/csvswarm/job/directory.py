@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import JobError
-from csvswarm.job.durable_files import read_json, shaped, sync_directory, write_json, write_whole
+from csvswarm.job.durable_files import checked_fields, read_json, sync_directory, write_file, write_json
 from csvswarm.job.lock import LOCK, locked
 from csvswarm.job.manifest import FORMAT, Manifest
 from csvswarm.job.receipt import Receipt, read_receipt
@@ -108,7 +108,7 @@ class Job:
                 f"job {self.job_id} was made by another version of csvswarm (format {data.get('format')}, "
                 f"this one writes {FORMAT}): finish it with that version, or start a new job."
             )
-        with shaped(path):
+        with checked_fields(path):
             return Manifest.from_json(data)
 
     def require_manifest(self) -> Manifest:
@@ -126,7 +126,7 @@ class Job:
         data = read_json(paths[-1]) if paths else None
         if data is None:
             raise JobError(f"{self.directory} holds no schema: run split_dataframe.py with this --job again.")
-        with shaped(paths[-1]):
+        with checked_fields(paths[-1]):
             Schema.from_json(data)
             return int(paths[-1].stem.removeprefix("schema-")), data
 
@@ -146,7 +146,7 @@ class Job:
         whether the receipt is on disk when this returns.
         """
         own = self.attempt_path(receipt.chunk, receipt.attempt, f"{receipt.generation}.json")
-        write_whole(own, json.dumps(receipt.to_json()).encode(), durable=durable)
+        write_file(own, json.dumps(receipt.to_json()).encode(), durable=durable)
         target = self.receipts_directory / receipt.file_name
         try:
             os.link(own, target)
@@ -166,9 +166,9 @@ class Job:
 
     def receipts(self, chunk: int | None = None) -> Iterator[Receipt]:
         """Yield all receipts, by chunk and generation, or those of one chunk."""
-        beginning = "" if chunk is None else f"{chunk:06d}-"
+        prefix = "" if chunk is None else f"{chunk:06d}-"
         for path in sorted(self.receipts_directory.iterdir()):  # a listing is fresh where a look-up may be cached
-            wanted = path.suffix == ".json" and path.name.startswith(beginning)
+            wanted = path.suffix == ".json" and path.name.startswith(prefix)
             receipt = read_receipt(path) if wanted else None
             if receipt is not None:
                 yield receipt
@@ -178,20 +178,20 @@ class Job:
         for receipt in receipts:
             (self.receipts_directory / receipt.file_name).unlink(missing_ok=True)
 
-    def misfit_mark(self, generation: int) -> Path:
+    def mismatch_marker(self, generation: int) -> Path:
         """A mark beside a schema: a chunk did not fit it, so the rest is only looked at, not processed."""
         return self.directory / f"schema-{generation:04d}.misfit"
 
     # -- forgetting; only with the lock held -----------------------------------------------------------------------
 
-    def forget_all(self) -> None:
+    def reset(self) -> None:
         """Forget what was done, the split included, so that the job is run from its start again.
 
         What later steps rely on goes first: killed at any moment, this leaves a job that is whole or starts again.
         """
         (self.directory / "manifest.json").unlink(missing_ok=True)
-        _remove(self.receipts_directory, _RECEIPT_FILE)
-        _remove(self.attempts_directory, _ATTEMPT_FILE)
+        _remove_matching(self.receipts_directory, _RECEIPT_FILE)
+        _remove_matching(self.attempts_directory, _ATTEMPT_FILE)
         self.remove_chunks()
         for path in [
             *self.directory.glob("schema-*"),
@@ -203,32 +203,32 @@ class Job:
 
     def remove_chunks(self) -> None:
         """Remove the chunk files."""
-        _remove(self.chunks_directory, _CHUNK_FILE)
+        _remove_matching(self.chunks_directory, _CHUNK_FILE)
 
     def remove_data(self) -> None:
         """Remove what the result holds now: chunk files, partials and what was merged; receipts and manifest stay."""
         for path in self.directory.glob("merge-*"):
             path.unlink(missing_ok=True)
-        _remove(self.attempts_directory, re.compile(rf"(?!.*\.json$){_ATTEMPT_FILE.pattern}"))
+        _remove_matching(self.attempts_directory, re.compile(rf"(?!.*\.json$){_ATTEMPT_FILE.pattern}"))
         self.remove_chunks()
 
-    def forget_empty(self) -> None:
+    def discard_empty_receipts(self) -> None:
         """Take back receipts without a byte: a power cut leaves such where receipts are not made durable."""
         for path in self.receipts_directory.iterdir():
             if path.suffix == ".json" and not path.lstat().st_size:
                 path.unlink()
 
-    def forget_errors(self) -> None:
+    def discard_error_receipts(self) -> None:
         """Take error receipts back, so that a run the user starts again tries those chunks again."""
         generation, _ = self.schema()
         receipts = [receipt for receipt in self.receipts() if receipt.generation == generation]
         if not any(receipt.status in ("error", "suspect") for receipt in receipts):
             return
-        self.misfit_mark(generation).unlink(missing_ok=True)
+        self.mismatch_marker(generation).unlink(missing_ok=True)
         self.revoke(receipt for receipt in receipts if receipt.status != "done")
 
 
-def _remove(directory: Path, names: re.Pattern[str]) -> None:
+def _remove_matching(directory: Path, names: re.Pattern[str]) -> None:
     """Remove the files in a directory whose names match, as far as it exists."""
     with suppress(FileNotFoundError):
         for path in directory.iterdir():

@@ -30,10 +30,10 @@ def new_token() -> str:
 
 def write_durably(path: Path, data: bytes) -> None:
     """Write a file that is on disk when this returns. Readers may see a part of it before."""
-    write_whole(path, data, durable=True)
+    write_file(path, data, durable=True)
 
 
-def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
+def write_file(path: Path, data: bytes, *, durable: bool) -> None:
     """Write a file. durable: whether it is on disk when this returns."""
     with filename_in_errors(path), path.open("wb") as file:
         file.write(data)
@@ -43,40 +43,40 @@ def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
 
 
 @contextmanager
-def written_aside(path: Path, owner: str = "") -> Iterator[tuple[Path, BinaryIO]]:
+def temporary_file(path: Path, owner: str = "") -> Iterator[tuple[Path, BinaryIO]]:
     """Yield a new file beside `path` to write to, under a name nobody else has; it is on disk at the end.
 
     owner: goes into the name, so that what a kill leaves can be told from a stranger's file. The caller renames it;
     where it does not, the file is removed.
     """
-    aside = path.with_name(f".{path.name}.{owner}{'.' * bool(owner)}{new_token()}")
+    temporary = path.with_name(f".{path.name}.{owner}{'.' * bool(owner)}{new_token()}")
     try:
-        with filename_in_errors(aside), aside.open("xb") as file:
-            yield aside, file
+        with filename_in_errors(temporary), temporary.open("xb") as file:
+            yield temporary, file
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         raise
 
 
-def replace(aside: Path, path: Path) -> None:
+def replace_durably(temporary: Path, path: Path) -> None:
     """Rename a file to its final name, durably. Removes it when that fails."""
     try:
-        aside.replace(path)
+        temporary.replace(path)
     except BaseException:
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
 
 
 def write_json(path: Path, data: dict[str, Any], owner: str = "") -> None:
-    """Write a JSON file beside its name, then rename: readers see all of it or nothing. owner: see written_aside."""
-    with written_aside(path, owner) as (aside, file):
+    """Write a JSON file beside its name, then rename: readers see all of it or nothing. owner: see temporary_file."""
+    with temporary_file(path, owner) as (temporary, file):
         file.write(json.dumps(data, indent=1).encode())
-    replace(aside, path)
+    replace_durably(temporary, path)
 
 
 def sync_directory(directory: Path) -> None:
@@ -130,27 +130,27 @@ def open_regular(path: Path) -> FileIO:
     return FileIO(descriptor)
 
 
-def read_regular(path: Path, most: int = MAX_JSON_BYTES) -> bytes:
-    """Return the bytes of a regular file. Raises NotRegular, also for one of more than `most` bytes."""
+def read_regular(path: Path, max_bytes: int = MAX_JSON_BYTES) -> bytes:
+    """Return the bytes of a regular file. Raises NotRegular, also for one of more than `max_bytes`."""
     with filename_in_errors(path), open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > most:
-            raise NotRegular(errno.EFBIG, f"larger than {most} bytes", str(path))
+        if os.fstat(file.fileno()).st_size > max_bytes:
+            raise NotRegular(errno.EFBIG, f"larger than {max_bytes} bytes", str(path))
         pieces, size = [], 0
-        while piece := file.read(min(1 << 20, most + 1 - size)):
+        while piece := file.read(min(1 << 20, max_bytes + 1 - size)):
             pieces.append(piece)
             size += len(piece)
-            if size > most:
-                raise NotRegular(errno.EFBIG, f"larger than {most} bytes", str(path))
+            if size > max_bytes:
+                raise NotRegular(errno.EFBIG, f"larger than {max_bytes} bytes", str(path))
         return b"".join(pieces)
 
 
-def read_json(path: Path, remedy: str = START_OVER, most: int = MAX_JSON_BYTES) -> dict[str, Any] | None:
-    """Return the object in a JSON file of at most `most` bytes, None when there is no such file.
+def read_json(path: Path, remedy: str = START_OVER, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any] | None:
+    """Return the object in a JSON file of at most `max_bytes`, None when there is no such file.
 
     Raises JobError, with the remedy, when it is damaged or not a regular file.
     """
     try:
-        data = json.loads(read_regular(path, most))
+        data = json.loads(read_regular(path, max_bytes))
     except FileNotFoundError:
         return None
     except NotRegular as error:
@@ -165,7 +165,7 @@ def read_json(path: Path, remedy: str = START_OVER, most: int = MAX_JSON_BYTES) 
 
 
 @contextmanager
-def shaped(path: Path, remedy: str = START_OVER) -> Iterator[None]:
+def checked_fields(path: Path, remedy: str = START_OVER) -> Iterator[None]:
     """Call a file damaged whose fields are not those it should have."""
     try:
         yield

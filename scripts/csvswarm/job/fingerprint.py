@@ -42,9 +42,9 @@ def _code() -> str:
 def _libraries() -> dict[str, str]:
     """Return the versions that the names of installed packages give: to import them takes a hundred times as long."""
     found: dict[str, str] = {}
-    for place in sys.path:
+    for directory in sys.path:
         try:
-            names = [path.name for path in Path(place or ".").iterdir()]
+            names = [path.name for path in Path(directory or ".").iterdir()]
         except OSError:
             continue
         for name in names:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from csvswarm.job.durable_files import read_json, read_regular, shaped
+from csvswarm.job.durable_files import checked_fields, read_json, read_regular
 from csvswarm.job.manifest import FORMAT
 
 STATUSES = ("done", "misfit", "error", "suspect")
@@ -87,7 +87,7 @@ def read_receipt(path: Path) -> Receipt | None:
     data = read_json(path, remedy)
     if data is None:
         return None
-    with shaped(path, remedy):
+    with checked_fields(path, remedy):
         return Receipt.from_json(data)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from csvswarm.errors import JobError
 from csvswarm.job.directory import Job
-from csvswarm.job.durable_files import read_json, shaped, write_json
+from csvswarm.job.durable_files import checked_fields, read_json, write_json
 from csvswarm.job.manifest import Manifest
-from csvswarm.job.state import settle
+from csvswarm.job.state import reconcile
 
 #: Every task of a service takes an address of its network, and networks are not larger than this (roles/swarm_manager).
 MAX_SLOTS = 2000
@@ -36,13 +36,13 @@ class Round:
 
 def plan_round(job: Job, manifest: Manifest) -> Round | None:
     """Settle the job, and write down what has to run next; None when nothing has. Raises what settle raises."""
-    state = settle(job, manifest)
+    state = reconcile(job, manifest)
     if not state.pending:
         return None
     last = max((int(path.stem.removeprefix("round-")) for path in job.directory.glob("round-*.json")), default=0)
-    planned = Round(last + 1, state.generation, state.pending[:MAX_SLOTS])
-    write_json(_path(job, planned.number), planned.to_json())
-    return planned
+    next_round = Round(last + 1, state.generation, state.pending[:MAX_SLOTS])
+    write_json(_path(job, next_round.number), next_round.to_json())
+    return next_round
 
 
 def read_round(job: Job, number: int) -> Round:
@@ -50,7 +50,7 @@ def read_round(job: Job, number: int) -> Round:
     data = read_json(_path(job, number))
     if data is None:
         raise JobError(f"job {job.job_id} has no round {number}.")
-    with shaped(_path(job, number)):
+    with checked_fields(_path(job, number)):
         return Round(**data)
 
 

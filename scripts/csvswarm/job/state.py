@@ -13,50 +13,52 @@ from csvswarm.types.schema import Schema
 
 
 @dataclass(frozen=True)
-class State:
+class JobState:
     """done: chunk -> the receipt that counts. pending: chunks that have to run under the newest schema.
 
-    misfits: receipts of chunks that tell how the schema must widen. errors: of chunks that failed in a way that would
-    repeat. suspects: of chunks that failed as well, but may not under a wider schema. void: receipts that must not
-    count and keep others from doing so. generation: of the newest schema.
+    mismatches: receipts of chunks that tell how the schema must widen. errors: of chunks that failed in a way that
+    would repeat. provisional_errors: of chunks that failed as well, but may not under a wider schema. void: receipts
+    that must not count and keep others from doing so. generation: of the newest schema.
     """
 
     generation: int
     schema: Schema
     done: dict[int, Receipt]
     pending: list[int]
-    misfits: list[Receipt]
+    mismatches: list[Receipt]
     errors: list[Receipt]
-    suspects: list[Receipt]
+    provisional_errors: list[Receipt]
     void: list[Receipt]
 
 
-def read_state(job: Job, manifest: Manifest) -> State:
+def read_state(job: Job, manifest: Manifest) -> JobState:
     """Return where the job stands under its newest schema."""
     generation, data = job.schema()
     schema = Schema.from_json(data)
     done: dict[int, Receipt] = {}
-    told: dict[str, list[Receipt]] = {"misfit": [], "error": [], "suspect": []}
+    by_status: dict[str, list[Receipt]] = {"misfit": [], "error": [], "suspect": []}
     void: list[Receipt] = []
     for receipt in job.receipts():
         if _is_void(receipt, manifest):
             void.append(receipt)
         elif receipt.status == "done":
-            if _stands(receipt, schema):
+            if _is_current(receipt, schema):
                 done[receipt.chunk] = receipt
         elif receipt.generation == generation:
-            told[receipt.status].append(receipt)
-    seen = set(done) | {receipt.chunk for receipts in told.values() for receipt in receipts}
-    pending = [chunk.number for chunk in manifest.chunks if chunk.number not in seen]
-    return State(generation, schema, done, pending, told["misfit"], told["error"], told["suspect"], void)
+            by_status[receipt.status].append(receipt)
+    decided = set(done) | {receipt.chunk for receipts in by_status.values() for receipt in receipts}
+    pending = [chunk.number for chunk in manifest.chunks if chunk.number not in decided]
+    return JobState(
+        generation, schema, done, pending, by_status["misfit"], by_status["error"], by_status["suspect"], void
+    )
 
 
-def standing_receipt(job: Job, manifest: Manifest, chunk: int) -> Receipt | None:
+def current_receipt(job: Job, manifest: Manifest, chunk: int) -> Receipt | None:
     """Return the receipt of a chunk that is done under the newest schema. Reads the receipts of that chunk alone."""
     _, data = job.schema()
     schema = Schema.from_json(data)
     receipts = [receipt for receipt in job.receipts(chunk) if not _is_void(receipt, manifest)]
-    done = [receipt for receipt in receipts if receipt.status == "done" and _stands(receipt, schema)]
+    done = [receipt for receipt in receipts if receipt.status == "done" and _is_current(receipt, schema)]
     return done[-1] if done else None
 
 
@@ -71,7 +73,7 @@ def _is_void(receipt: Receipt, manifest: Manifest) -> bool:
     return receipt.status == "done" and receipt.rejected > 0 and manifest.fails_on_bad_records
 
 
-def _stands(receipt: Receipt, schema: Schema) -> bool:
+def _is_current(receipt: Receipt, schema: Schema) -> bool:
     """Whether a partial of an earlier schema is what the newest one would give as well."""
     if receipt.types != schema.read_as(receipt.types):
         return False
@@ -82,7 +84,7 @@ def _stands(receipt: Receipt, schema: Schema) -> bool:
     )
 
 
-def settle(job: Job, manifest: Manifest) -> State:
+def reconcile(job: Job, manifest: Manifest) -> JobState:
     """Return the state after every decision that can be made from the receipts, and make those decisions.
 
     Once all chunks have receipts, a schema that did not fit is widened by what was observed, and columns that came out
@@ -98,10 +100,10 @@ def settle(job: Job, manifest: Manifest) -> State:
         raise_first(state.errors)
         if state.pending:
             return state
-        if state.misfits or state.suspects:
-            schema = _widened(state)
+        if state.mismatches or state.provisional_errors:
+            schema = _widen_schema(state)
         else:
-            kinds = _joined_output(state)
+            kinds = _common_output(state)
             if all(_fits(receipt, kinds) for receipt in state.done.values()):
                 return state
             schema = replace(state.schema, output=kinds)
@@ -110,13 +112,13 @@ def settle(job: Job, manifest: Manifest) -> State:
         job.save_schema(state.generation + 1, schema.to_json())
 
 
-def _widened(state: State) -> Schema:
+def _widen_schema(state: JobState) -> Schema:
     """Return the schema that fits what was observed. Raises the first suspect error if no type changes by it."""
-    told = [*state.misfits, *state.suspects]
-    schema = state.schema.widen((receipt.observed, receipt.missing) for receipt in told)
-    columns = {column for receipt in told for column in receipt.types}
+    receipts = [*state.mismatches, *state.provisional_errors]
+    schema = state.schema.widen((receipt.observed, receipt.missing) for receipt in receipts)
+    columns = {column for receipt in receipts for column in receipt.types}
     if schema.read_as(columns) == state.schema.read_as(columns):
-        raise_first(sorted(state.suspects, key=lambda receipt: receipt.chunk))
+        raise_first(sorted(state.provisional_errors, key=lambda receipt: receipt.chunk))
     return schema
 
 
@@ -132,7 +134,7 @@ def _fits(receipt: Receipt, kinds: tuple[str | None, ...]) -> bool:
     return receipt.uniform and all(k in (None, w) for k, w in zip(receipt.output, kinds, strict=True))
 
 
-def _joined_output(state: State) -> tuple[str | None, ...]:
+def _common_output(state: JobState) -> tuple[str | None, ...]:
     columns: list[str] | None = None
     joined: list[str | None] = []
     for number in sorted(state.done):

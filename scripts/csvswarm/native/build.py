@@ -37,16 +37,16 @@ def compile_library(command: list[str], target: Path, flags: tuple[str, ...] = F
         tens.write_text(powers_of_ten_source(), encoding="ascii")
         part = target.with_name(f".{target.name}.{os.getpid()}")
         sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
-        done = subprocess.run(
+        completed = subprocess.run(
             [*command, *flags, f"-I{SOURCES}", "-o", str(part), *sources, str(tens)],
             check=False,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        if done.returncode:
+        if completed.returncode:
             part.unlink(missing_ok=True)
-            return done.stdout or f"{command[0]} failed"
+            return completed.stdout or f"{command[0]} failed"
         part.replace(target)  # others may build at the same time: the file is there whole or not at all
     return ""
 

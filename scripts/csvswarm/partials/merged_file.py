@@ -18,11 +18,11 @@ from csvswarm.job.durable_files import NotRegular, read_regular
 from csvswarm.job.receipt import Receipt
 
 #: The first merged file of a job may be all that holds a partial; the other one is made where there is a first already.
-FIRST, OTHER = "merged", "merged-again"
+PRIMARY, SECONDARY = "merged", "merged-again"
 
 
 @dataclass(frozen=True)
-class Part:
+class MergedPart:
     """A partial in a merged file: offset and bytes say where. checksum: xxh3_128 of these bytes."""
 
     chunk: int
@@ -34,19 +34,19 @@ class Part:
 
     def is_of(self, receipt: Receipt) -> bool:
         """Whether this is the partial that a receipt names."""
-        named = receipt.files.get("partial", {})
+        entry = receipt.files.get("partial", {})
         mine = self.chunk, self.generation, self.attempt, self.bytes, self.checksum
         return mine == (
             receipt.chunk,
             receipt.generation,
             receipt.attempt,
-            named.get("bytes"),
-            named.get("checksum"),
+            entry.get("bytes"),
+            entry.get("checksum"),
         )
 
 
 @dataclass(frozen=True)
-class Whole:
+class MergedTotal:
     """The whole merged file, once all partials are in it and it is on disk. rows: without the header."""
 
     rows: int
@@ -55,7 +55,7 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Held:
+class MergedFile:
     """A merged file of a job, and its log. name: FIRST or OTHER."""
 
     job: Path
@@ -69,27 +69,27 @@ class Held:
     def log(self) -> Path:
         return self.job / f"{self.name}.log"
 
-    def read(self) -> tuple[list[Part], Whole | None]:
+    def read(self) -> tuple[list[MergedPart], MergedTotal | None]:
         """Return the partials it holds, in order, and the whole when it is complete.
 
         What a kill has left of a last line says nothing.
         """
-        parts: list[Part] = []
+        parts: list[MergedPart] = []
         try:
             lines = read_regular(self.log).split(b"\n")[:-1]
         except (FileNotFoundError, NotRegular):
             return parts, None
         for line in lines:
             try:
-                told = json.loads(line)
-                if "chunk" not in told:
-                    return parts, Whole(**told)
-                parts.append(Part(**told))
+                entry = json.loads(line)
+                if "chunk" not in entry:
+                    return parts, MergedTotal(**entry)
+                parts.append(MergedPart(**entry))
             except (ValueError, TypeError, RecursionError):
                 break  # damaged: what it named is lost, which who reads a partial finds
         return parts, None
 
-    def parts_of(self, chunk: int) -> list[Part]:
+    def parts_of(self, chunk: int) -> list[MergedPart]:
         """Return what it holds of a chunk. The log is read again only when it has changed."""
         try:
             now = self.log.stat()
@@ -104,28 +104,28 @@ class Held:
 
 
 @lru_cache(maxsize=2)
-def _parts_by_chunk(held: Held, _now: tuple[int, int, int]) -> dict[int, list[Part]]:
-    found: dict[int, list[Part]] = {}
-    for part in held.read()[0]:
+def _parts_by_chunk(merged: MergedFile, _now: tuple[int, int, int]) -> dict[int, list[MergedPart]]:
+    found: dict[int, list[MergedPart]] = {}
+    for part in merged.read()[0]:
         found.setdefault(part.chunk, []).append(part)
     return found
 
 
-def all_held(job: Job) -> list[Held]:
+def merged_files(job: Job) -> list[MergedFile]:
     """Return the merged files that a job may have."""
-    return [Held(job.directory, name) for name in (FIRST, OTHER)]
+    return [MergedFile(job.directory, name) for name in (PRIMARY, SECONDARY)]
 
 
-def places(job: Job, receipt: Receipt) -> Iterator[tuple[Path, int]]:
+def locate(job: Job, receipt: Receipt) -> Iterator[tuple[Path, int]]:
     """Yield where in merged files the partial that a receipt names lies: (path, offset)."""
-    for held in all_held(job):
-        for part in held.parts_of(receipt.chunk):
+    for merged in merged_files(job):
+        for part in merged.parts_of(receipt.chunk):
             if part.is_of(receipt):
-                yield held.data, part.offset
+                yield merged.data, part.offset
 
 
-def note(log: BinaryIO, told: Part | Whole) -> None:
+def append_entry(log: BinaryIO, entry: MergedPart | MergedTotal) -> None:
     """Append a line to a log, which is opened without a buffer. Raises OSError when it is not there as a whole."""
-    line = json.dumps(asdict(told)).encode() + b"\n"
+    line = json.dumps(asdict(entry)).encode() + b"\n"
     if log.write(line) != len(line):
         raise OSError(f"a line of {getattr(log, 'name', 'a log')} was cut off")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import xxhash
 
@@ -13,38 +13,32 @@ from csvswarm.csv_format.dialect import CANONICAL
 from csvswarm.csv_format.table_writer import encode_table
 from csvswarm.errors import ProcessorError, filename_in_errors
 from csvswarm.groupby.group_totals import TotalsByGroup
-from csvswarm.job.checksums import described
-from csvswarm.partials.sorted_runs import KeyedStore
+from csvswarm.job.checksums import file_entry
+from csvswarm.partials.sorted_runs import ExternalMergeStore
 from csvswarm.processor_api.encoded_rows import EncodedRows
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime.lazy_imports import pa
 
-COMBINED_OUTPUTS = 16
+MAX_PENDING_OUTPUTS = 16
 
 
-class Output(Protocol):
+class PartialWriter(Protocol):
     """Takes the outputs of one attempt, in order; `close` returns what goes into the receipt.
 
-    As a context it lets go of what it holds open when the attempt fails.
+    As a context manager, it closes what it keeps open when the attempt fails.
     """
 
-    def __enter__(self) -> Output: ...
-    def __exit__(self, *exception: object) -> None: ...
+    def __enter__(self) -> PartialWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close what is open when the attempt fails; most writers keep nothing open."""
+
     def add(self, result: Any) -> None: ...
     def close(self) -> dict[str, Any]: ...
 
 
-class _Held:
-    """An output that holds nothing open between calls."""
-
-    def __enter__(self) -> Output:
-        return cast(Output, self)
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-
-class RowsOutput(_Held):
+class RowsWriter(PartialWriter):
     """Outputs that follow each other: written as text at once, so that nothing is held."""
 
     def __init__(self, processor: Processor, path: Path, kinds: tuple[str | None, ...]) -> None:
@@ -89,14 +83,14 @@ class RowsOutput(_Held):
         self._rows += rows
 
     def __exit__(self, *exception: object) -> None:
-        self._end()
+        self._close_file()
 
-    def _end(self) -> None:
+    def _close_file(self) -> None:
         with filename_in_errors(self._path):  # over NFS a full disk may be told only now
             self._file.close()
 
     def close(self) -> dict[str, Any]:
-        self._end()
+        self._close_file()
         forced = len(self._forced) == len(self._kinds) and self._forced
         file = {"name": self._path.name, "bytes": self._bytes, "checksum": self._hash.hexdigest()}
         return {
@@ -108,31 +102,31 @@ class RowsOutput(_Held):
         }
 
 
-class CombinedOutput(_Held):
+class CombinedWriter(PartialWriter):
     """Outputs that are combined: one frame is held, and written at the end."""
 
     def __init__(self, processor: Processor, path: Path, combine: Callable[[list[Any]], Any]) -> None:
         self._processor, self._path, self._combine = processor, path, combine
-        self._held: list[Any] = []
+        self._pending: list[Any] = []
 
     def add(self, result: Any) -> None:
-        self._held.append(result)
-        if len(self._held) >= COMBINED_OUTPUTS:
-            self._held = [self._combine(self._held)]
+        self._pending.append(result)
+        if len(self._pending) >= MAX_PENDING_OUTPUTS:
+            self._pending = [self._combine(self._pending)]
 
     def close(self) -> dict[str, Any]:
-        partial = self._held[0] if len(self._held) == 1 else self._combine(self._held)
-        table = frame_table(partial, self._processor)
+        partial = self._pending[0] if len(self._pending) == 1 else self._combine(self._pending)
+        table = frame_to_table(partial, self._processor)
         with (
             filename_in_errors(self._path),
             pa.OSFile(str(self._path), "wb") as sink,
             pa.ipc.new_stream(sink, table.schema) as writer,
         ):
             writer.write_table(table)
-        return {"files": {"partial": described(self._path)}, "rows_out": table.num_rows}
+        return {"files": {"partial": file_entry(self._path)}, "rows_out": table.num_rows}
 
 
-class KeyedOutput(_Held):
+class KeyedWriter(PartialWriter):
     """Outputs that are combined by key, in files where they are large."""
 
     def __init__(
@@ -143,17 +137,17 @@ class KeyedOutput(_Held):
         table_of: Callable[[TotalsByGroup], Any],
     ) -> None:
         self._path = path
-        self._store = KeyedStore(keys, combine, lambda number: path.with_suffix(f".run{number}"), table_of)
+        self._store = ExternalMergeStore(keys, combine, lambda number: path.with_suffix(f".run{number}"), table_of)
 
     def add(self, result: Any) -> None:
         self._store.add(result)
 
     def close(self) -> dict[str, Any]:
         path, rows = self._store.save(self._path)
-        return {"files": {"partial": described(path)}, "rows_out": rows}
+        return {"files": {"partial": file_entry(path)}, "rows_out": rows}
 
 
-def frame_table(frame: Any, processor: Processor) -> pa.Table:
+def frame_to_table(frame: Any, processor: Processor) -> pa.Table:
     """Return a combined output as a table that keeps its index. Raises ProcessorError when it cannot be stored."""
     if isinstance(frame, pa.Table):
         return frame

@@ -17,16 +17,16 @@ from csvswarm.groupby.group_totals import MAX_GROUPS, TotalsByGroup, load_totals
 from csvswarm.runtime.lazy_imports import pa
 
 BATCH_ROWS = 8192
-HELD_ROWS = 1 << 19
+MAX_ROWS_IN_MEMORY = 1 << 19
 FAN_IN = 64
 #: Ends the name of a file that holds `Groups` and no table.
-SMALL = ".small"
+TOTALS_SUFFIX = ".small"
 
 Combine = Callable[[list[Any]], Any]  # of Arrow tables
 Key = tuple[tuple[bool, Any], ...]
 
 
-class KeyedStore:
+class ExternalMergeStore:
     """Takes tables, combines them, and keeps what would be too much for memory in sorted files.
 
     path: gives the path of the n-th file this store may write. table_of: makes a table of what is small enough to be
@@ -41,8 +41,8 @@ class KeyedStore:
         table_of: Callable[[TotalsByGroup], Any],
     ) -> None:
         self._keys, self._combine, self._path, self._table_of = list(keys), combine, path, table_of
-        self._small: TotalsByGroup | None = None
-        self._held: list[pa.Table] = []
+        self._totals: TotalsByGroup | None = None
+        self._in_memory: list[pa.Table] = []
         self._rows = 0
         self._runs: list[Path] = []
         self._written = 0
@@ -50,58 +50,58 @@ class KeyedStore:
     def add(self, state: pa.Table | TotalsByGroup) -> None:
         """Take one more table, or small groups."""
         if isinstance(state, TotalsByGroup):
-            if self._small is None:
-                self._small = TotalsByGroup()
-            self._small.merge_from(state)
-            if len(self._small) <= MAX_GROUPS:
+            if self._totals is None:
+                self._totals = TotalsByGroup()
+            self._totals.merge_from(state)
+            if len(self._totals) <= MAX_GROUPS:
                 return
-            state, self._small = self._table_of(self._small), None
+            state, self._totals = self._table_of(self._totals), None
         self._add_table(state)
 
     def _add_table(self, table: pa.Table) -> None:
-        self._held.append(table)
+        self._in_memory.append(table)
         self._rows += table.num_rows
-        if self._rows > HELD_ROWS:
-            table = self._combine(self._held)
-            self._held, self._rows = [table], table.num_rows
-            if self._rows > HELD_ROWS // 2:
-                self._runs.append(self._write(iter([table])))
-                self._held, self._rows = [], 0
+        if self._rows > MAX_ROWS_IN_MEMORY:
+            table = self._combine(self._in_memory)
+            self._in_memory, self._rows = [table], table.num_rows
+            if self._rows > MAX_ROWS_IN_MEMORY // 2:
+                self._runs.append(self._write_run(iter([table])))
+                self._in_memory, self._rows = [], 0
 
     def save(self, target: Path) -> tuple[Path, int]:
         """Write everything, combined, to one sorted file, `target` or one beside it; return (which, its rows)."""
-        if self._small is not None and not self._held and not self._runs:
-            target = target.with_suffix(SMALL)
-            return target, save_totals(target, self._small)
-        if self._small is not None:
-            self._add_table(self._table_of(self._small))
+        if self._totals is not None and not self._in_memory and not self._runs:
+            target = target.with_suffix(TOTALS_SUFFIX)
+            return target, save_totals(target, self._totals)
+        if self._totals is not None:
+            self._add_table(self._table_of(self._totals))
         return target, self._save_tables(target)
 
     def _save_tables(self, target: Path) -> int:
         if not self._runs:
-            return write_run(target, iter([self._combine(self._held)]))
-        if self._held:
-            self._runs.append(self._write(iter([self._combine(self._held)])))
+            return write_sorted_run(target, iter([self._combine(self._in_memory)]))
+        if self._in_memory:
+            self._runs.append(self._write_run(iter([self._combine(self._in_memory)])))
         while len(self._runs) > FAN_IN:
             first, self._runs = self._runs[:FAN_IN], self._runs[FAN_IN:]
-            self._runs.append(self._write(merge_runs(first, self._keys, self._combine)))
+            self._runs.append(self._write_run(merge_sorted_runs(first, self._keys, self._combine)))
             for path in first:
                 path.unlink()
-        rows = write_run(target, merge_runs(self._runs, self._keys, self._combine))
+        rows = write_sorted_run(target, merge_sorted_runs(self._runs, self._keys, self._combine))
         for path in self._runs:
             path.unlink()
         return rows
 
-    def _write(self, tables: Iterator[pa.Table]) -> Path:
+    def _write_run(self, tables: Iterator[pa.Table]) -> Path:
         self._written += 1
         path = self._path(self._written)
-        write_run(path, tables)
+        write_sorted_run(path, tables)
         return path
 
 
-def small_groups(paths: Sequence[Path]) -> TotalsByGroup | None:
+def load_all_totals(paths: Sequence[Path]) -> TotalsByGroup | None:
     """Return what files hold together, None when one of them holds a table."""
-    if any(path.suffix != SMALL for path in paths):
+    if any(path.suffix != TOTALS_SUFFIX for path in paths):
         return None
     groups = TotalsByGroup()
     for path in paths:
@@ -109,7 +109,7 @@ def small_groups(paths: Sequence[Path]) -> TotalsByGroup | None:
     return groups
 
 
-def write_run(path: Path, tables: Iterator[pa.Table]) -> int:
+def write_sorted_run(path: Path, tables: Iterator[pa.Table]) -> int:
     """Write sorted tables to a file in batches of at most BATCH_ROWS; return the number of rows."""
     first = next(tables)
     rows = 0
@@ -122,22 +122,22 @@ def write_run(path: Path, tables: Iterator[pa.Table]) -> int:
     return rows
 
 
-def merge_runs(paths: Sequence[Path], keys: Sequence[str], combine: Combine) -> Iterator[pa.Table]:
+def merge_sorted_runs(paths: Sequence[Path], keys: Sequence[str], combine: Combine) -> Iterator[pa.Table]:
     """Yield the rows of sorted files, combined, in order of the keys. Holds one batch of every file."""
     with ExitStack() as stack:
-        runs = [_Run(pa.ipc.open_stream(stack.enter_context(pa.OSFile(str(path)))), keys) for path in paths]
+        runs = [_SortedRun(pa.ipc.open_stream(stack.enter_context(pa.OSFile(str(path)))), keys) for path in paths]
         schema = runs[0].schema
         runs = [run for run in runs if run.advance()]
         if not runs:
             yield combine([schema.empty_table()])
         while runs:
             limit = min(run.last for run in runs)
-            pieces = [piece for run in runs if (piece := run.take(limit)).num_rows]
-            runs = [run for run in runs if run.left() or run.advance()]
+            pieces = [piece for run in runs if (piece := run.take_up_to(limit)).num_rows]
+            runs = [run for run in runs if run.has_rows() or run.advance()]
             yield combine(pieces)
 
 
-class _Run:
+class _SortedRun:
     """One sorted file, read batch by batch."""
 
     def __init__(self, reader: Any, keys: Sequence[str]) -> None:
@@ -156,10 +156,10 @@ class _Run:
                 return True
         return False
 
-    def left(self) -> bool:
+    def has_rows(self) -> bool:
         return self._batch is not None and self._start < self._batch.num_rows
 
-    def take(self, limit: Key) -> pa.Table:
+    def take_up_to(self, limit: Key) -> pa.Table:
         """Return the rows up to and including the key `limit`."""
         if self._batch is None:
             return self.schema.empty_table()

@@ -13,14 +13,14 @@ from csvswarm.csv_format.dialect import CANONICAL
 from csvswarm.csv_format.row_writer import text_rows
 from csvswarm.errors import CsvswarmError, OptionError, ProcessorError, SchemaMismatch, filename_in_errors, printable
 from csvswarm.groupby.group_totals import TotalsByGroup
-from csvswarm.job.checksums import described
+from csvswarm.job.checksums import file_entry
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import ChunkReader
 from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
-from csvswarm.partials.outputs import CombinedOutput, KeyedOutput, Output, RowsOutput
-from csvswarm.process.failing_rows import culprits, short
+from csvswarm.partials.outputs import CombinedWriter, KeyedWriter, PartialWriter, RowsWriter
+from csvswarm.process.failing_rows import find_failing_rows, short_reason
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
@@ -53,7 +53,7 @@ class Attempt:
         self._reader = self._new_reader()
         self._input = self._open(self._chunk)
 
-    def _ask_processor(self) -> None:
+    def _query_processor(self) -> None:
         """Let the processor say what it wants; under this schema it may want nothing of the kind."""
         self._columns = self._processor.columns(self._context)
         self._overlap = self._processor.overlap(self._context)
@@ -81,22 +81,22 @@ class Attempt:
         started = time.time()
         fields: dict[str, Any]
         try:
-            self._ask_processor()
+            self._query_processor()
             fields = {"status": "done", **self._process()}
         except SchemaMismatch:
             fields = self._observe()
-            self._job.misfit_mark(self._generation).touch()
+            self._job.mismatch_marker(self._generation).touch()
         except OSError:
             with suppress(OSError):  # on a full disk the others need the room
                 self._remove_files()
             raise
         except CsvswarmError as error:
             self._remove_files()
-            fields = {"status": "error", "message": self._told(error)}
+            fields = {"status": "error", "message": self._failure_message(error)}
             if isinstance(error, OptionError) or (isinstance(error, ProcessorError) and not error.final):
                 # It failed on types that come from samples: whether on the right ones, the whole file decides.
                 fields = {**self._observe(), **fields, "status": "suspect"}
-                self._job.misfit_mark(self._generation).touch()
+                self._job.mismatch_marker(self._generation).touch()
         receipt = Receipt(
             chunk=self._chunk.number,
             generation=self._generation,
@@ -113,9 +113,9 @@ class Attempt:
             self._remove_files()
         return receipt
 
-    def _told(self, error: CsvswarmError) -> str:
+    def _failure_message(self, error: CsvswarmError) -> str:
         try:  # a damaged chunk file can look like any other error: report what is really wrong
-            self._input.verify_all()
+            self._input.verify_rest()
         except CsvswarmError as damage:
             error = damage
         return printable(str(error))
@@ -137,10 +137,10 @@ class Attempt:
     # -- the straight way ------------------------------------------------------------------------------------------
 
     def _process(self) -> dict[str, Any]:
-        if self._job.misfit_mark(self._generation).exists():
+        if self._job.mismatch_marker(self._generation).exists():
             raise SchemaMismatch({}, set())
         rows_in = 0
-        before = self._rows_before() if self._overlap else None
+        before = self._overlap_rows() if self._overlap else None
         chunk = self._input = self._open(self._chunk)
         with self._output() as output:
             for block, data, record in chunk.blocks():
@@ -162,7 +162,7 @@ class Attempt:
         self._sync(fields["files"])
         return fields
 
-    def _output(self) -> Output:
+    def _output(self) -> PartialWriter:
         def combine(partials: list[Any]) -> Any:
             return self._processor.call("combine", partials, self._context)
 
@@ -172,10 +172,10 @@ class Attempt:
             def table_of(groups: TotalsByGroup) -> Any:
                 return processor.call("table_of", groups, self._context)
 
-            return KeyedOutput(self._path("partial.arrow"), processor.keys(self._context), combine, table_of)
+            return KeyedWriter(self._path("partial.arrow"), processor.keys(self._context), combine, table_of)
         if processor.combines:
-            return CombinedOutput(processor, self._path("partial.arrow"), combine)
-        return RowsOutput(processor, self._path("partial.csv"), self._schema.output)
+            return CombinedWriter(processor, self._path("partial.arrow"), combine)
+        return RowsWriter(processor, self._path("partial.csv"), self._schema.output)
 
     def _sync(self, files: dict[str, dict[str, Any]]) -> None:
         """Make the attempt's files durable before the receipt names them.
@@ -194,21 +194,21 @@ class Attempt:
             finally:
                 os.close(descriptor)
 
-    def _call(self, output: Output, rows: Rows, before: Rows | None, records: tuple[int, int]) -> None:
+    def _call(self, output: PartialWriter, rows: Rows, before: Rows | None, records: tuple[int, int]) -> None:
         """Call the processor on rows; on an error in quarantine, set aside the records that alone cause it."""
         try:
             output.add(self._result(rows, before))
         except ProcessorError as error:
-            told = f"{error}\n  in chunk {self._chunk.number}, records {records[0]} to {records[1]}"
+            message = f"{error}\n  in chunk {self._chunk.number}, records {records[0]} to {records[1]}"
             if not self._quarantine or "failed:" not in str(error).split("\n")[0]:
-                raise ProcessorError(told, final=error.final) from error
+                raise ProcessorError(message, final=error.final) from error
             if self._overlap:
                 raise ProcessorError(
-                    f"{told}\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"
+                    f"{message}\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"
                 ) from error
             if not len(rows):
                 return  # all of its records are set aside already
-            bad = self._culprits(rows)
+            bad = self._reject_failing_rows(rows)
             if len(bad) == len(rows):
                 return
             if bad:
@@ -219,7 +219,7 @@ class Attempt:
             self._call(output, slice_rows(rows, 0, middle), None, (int(numbers[0]), int(numbers[middle - 1])))
             self._call(output, slice_rows(rows, middle, len(rows)), None, (int(numbers[middle]), int(numbers[-1])))
 
-    def _culprits(self, rows: Rows) -> list[int]:
+    def _reject_failing_rows(self, rows: Rows) -> list[int]:
         """Set aside the rows that the processor fails on alone; return their places."""
         call, context = self._processor.call, self._context
         if self._processor.wants_rows:
@@ -235,10 +235,10 @@ class Attempt:
                 context.first_record = int(rows.numbers[start])
                 return call("process", frame.iloc[start:stop].copy(), context)
 
-        found = culprits(run, len(rows))
+        found = find_failing_rows(run, len(rows))
         self._rejected += [
-            Rejected(int(rows.numbers[place]), "", short(error), record_text(slice_rows(rows, place, place + 1)))
-            for place, error in found
+            Rejected(int(rows.numbers[row]), "", short_reason(error), record_text(slice_rows(rows, row, row + 1)))
+            for row, error in found
         ]
         return [place for place, _ in found]
 
@@ -254,7 +254,7 @@ class Attempt:
 
         return self._processor.call("process", to_frame(rows, self._schema), context)
 
-    def _rows_before(self) -> Rows:
+    def _overlap_rows(self) -> Rows:
         """Return the last rows before this chunk, as many as the processor wants to see."""
         reader = self._new_reader()  # of its own: what it rejects belongs to the chunks before
         parts: list[Rows] = []
@@ -286,7 +286,7 @@ class Attempt:
         rows = ([str(bad.record), bad.column or None, bad.reason, bad.text] for bad in rejected)
         with filename_in_errors(path):
             path.write_bytes(text_rows(rows, CANONICAL))
-        return described(path)
+        return file_entry(path)
 
     # -- when the schema does not fit ------------------------------------------------------------------------------
 
@@ -298,12 +298,12 @@ class Attempt:
         try:
             chunk = self._input = self._open(self._chunk)
             for _, data, record in chunk.blocks():
-                seen, gaps = self._reader.observe(data, record)
+                observed_kinds, gaps = self._reader.observe(data, record)
                 missing |= gaps
-                for column, names in seen.items():
+                for column, names in observed_kinds.items():
                     kinds[column] |= set(names.split("+")) if names else set()
             chunk.verify()
         except CsvswarmError as error:
-            return {"status": "error", "message": self._told(error)}
+            return {"status": "error", "message": self._failure_message(error)}
         observed = {column: "+".join(sorted(names)) for column, names in kinds.items()}
         return {"status": "misfit", "observed": observed, "missing": sorted(missing)}

@@ -24,7 +24,7 @@ def attempt_log(path: Path) -> Iterator[list[int]]:
     """
     codes: list[int] = []
     sys.stderr.flush()
-    usual = os.dup(2)
+    original = os.dup(2)
     try:
         log = path.open("wb", buffering=0)
     except OSError:
@@ -40,37 +40,37 @@ def attempt_log(path: Path) -> Iterator[list[int]]:
     finally:
         with suppress(OSError):
             sys.stderr.flush()
-        os.dup2(usual, 2)
+        os.dup2(original, 2)
         sys.stderr.flush()  # what the file did not take
-        os.close(usual)
+        os.close(original)
         with suppress(OSError):  # over NFS a full disk may be noticed only now
             log.close()
         with suppress(OSError):
-            _show(path)
+            _copy_to_stderr(path)
             if codes == [0]:
                 path.unlink()
             else:
-                _escape(path)
+                _escape_file(path)
 
 
-def _show(path: Path) -> None:
+def _copy_to_stderr(path: Path) -> None:
     with os.fdopen(os.dup(2), "wb") as shown:
-        for line in _printable(path):
+        for line in _printable_lines(path):
             shown.write(line)
 
 
-def _escape(path: Path) -> None:
+def _escape_file(path: Path) -> None:
     """Escape what a log holds, for whoever looks at it later. A disk that is too full for that leaves it as it is."""
     part = path.with_name(f".{path.name}")
     try:
         with part.open("wb") as escaped:
-            escaped.writelines(_printable(path))
+            escaped.writelines(_printable_lines(path))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _printable(path: Path) -> Iterator[bytes]:
+def _printable_lines(path: Path) -> Iterator[bytes]:
     """Yield the lines of a file as they can be shown; long ones in parts."""
     with path.open("rb") as log:
         while line := log.readline(LINE_BYTES):

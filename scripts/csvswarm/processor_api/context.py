@@ -36,21 +36,24 @@ class Context:
         """Return the type of an input column: text, int, float, bool, timestamp, null (all missing) or quoted."""
         return self.schema.type_of(column)
 
-    def require(self, columns: Sequence[str], where: str) -> None:
+    def require_columns(self, columns: Sequence[str], where: str) -> None:
         """Raise OptionError when one of the columns that `where` names is not in the input."""
         known = set(self.names)
         for column in columns:
             if column not in known:
                 raise OptionError(f"{where} names a column {column!r}, but the file has: {format_names(self.names)}.")
 
+    #: Former name of `require_columns`, for one release.
+    require = require_columns
 
-def context_of(manifest: Manifest, schema: Schema, rows: int = 0) -> Context:
-    """Return what a processor is told when no block is at hand."""
-    return Context(
-        options=dict(manifest.request["options"]),
-        names=manifest.names,
-        schema=schema,
-        dialect=manifest.dialect,
-        null_values=manifest.request["null_values"],
-        rows=rows,
-    )
+    @classmethod
+    def for_job(cls, manifest: Manifest, schema: Schema, rows: int = 0) -> Context:
+        """Return the context outside of blocks, as `combine` and `finish` see it. rows: in the whole input."""
+        return cls(
+            options=dict(manifest.request["options"]),
+            names=manifest.names,
+            schema=schema,
+            dialect=manifest.dialect,
+            null_values=manifest.request["null_values"],
+            rows=rows,
+        )

@@ -56,4 +56,4 @@ def to_columns(result: Any, processor: str) -> tuple[list[str], list[pa.Array]]:
     if any(name is not None for name in result.index.names):
         result = result.reset_index()
     names = [str(name) for name in result.columns]
-    return names, [as_arrow(result.iloc[:, place]) for place in range(len(names))]
+    return names, [as_arrow(result.iloc[:, index]) for index in range(len(names))]

@@ -48,18 +48,18 @@ def load_processor(path: Path, *, name: str | None = None, shown: Path | None = 
     except OSError as error:
         raise ProcessorError(f"processor {shown} cannot be read: {error.strerror}.") from error
     except (SyntaxError, ValueError) as error:
-        place = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise ProcessorError(f"processor {shown} is not valid Python:{place}: {error}.") from error
+        line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise ProcessorError(f"processor {shown} is not valid Python:{line}: {error}.") from error
     module = ModuleType(f"csvswarm_processor_{re.sub(r'[^A-Za-z0-9_]', '_', name)}")
     module.__file__ = str(shown)
     text = source.decode("utf-8", errors="replace")
     linecache.cache[str(shown)] = (len(text), None, text.splitlines(keepends=True), str(shown))
     sys.modules[module.__name__] = module
-    _execute(code, module, shown)
+    _run_module(code, module, shown)
     return Processor(name, module, hashlib.sha256(source).hexdigest())
 
 
-def _execute(code: CodeType, module: ModuleType, shown: Path) -> None:
+def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:
     try:
         exec(code, module.__dict__)  # noqa: S102  # running the user's file is what a processor is
     except (Exception, SystemExit) as error:

@@ -51,7 +51,7 @@ class Processor:
         if declared is None:
             return list(context.names)
         wanted = list(self.call(declared, context) if callable(declared) else declared)
-        context.require(wanted, f"processor {self.name}")
+        context.require_columns(wanted, f"processor {self.name}")
         names = set(wanted)
         return [name for name in context.names if name in names]
 
@@ -79,9 +79,9 @@ class Processor:
         except (CsvswarmError, MemoryError):
             raise
         except (Exception, SystemExit) as error:
-            raise ProcessorError(self._told(error), final=isinstance(error, NEVER_OF_TYPES)) from error
+            raise ProcessorError(self._failure_message(error), final=isinstance(error, NEVER_OF_TYPES)) from error
 
-    def _told(self, error: BaseException) -> str:
+    def _failure_message(self, error: BaseException) -> str:
         frames = [
             frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.module.__file__
         ]

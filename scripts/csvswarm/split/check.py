@@ -26,7 +26,7 @@ from csvswarm.runtime import resources
 from csvswarm.split.run import plan_split, require_same
 
 #: What text usually becomes when it is unpacked.
-UNPACKED = 5
+USUAL_UNPACK_RATIO = 5
 
 
 def check(job: Job, request: Request, output: Path) -> dict[str, Any]:
@@ -38,36 +38,36 @@ def check(job: Job, request: Request, output: Path) -> dict[str, Any]:
     check_output(output, job.job_id)
     plan = plan_split(request, output)
     if (manifest := job.manifest()) is not None:
-        require_same(job, manifest, plan.source, plan.processor, plan.wish)
-    head, _ = plan.inspect_input()
-    needed = _needed(plan.processor, plan.source, plan.mode)
+        require_same(job, manifest, plan.source, plan.processor, plan.canonical_request)
+    header, _ = plan.inspect_input()
+    needed = _needed_bytes(plan.processor, plan.source, plan.mode)
     return {
         "bytes": plan.source.size,
-        "chunks": _chunks(plan.processor, plan.source, head, request),
+        "chunks": _expected_chunks(plan.processor, plan.source, header, request),
         "needed": needed,
-        "free": _enough(output, job.directory, needed),
+        "free": _check_free_space(output, job.directory, needed),
     }
 
 
-def _chunks(processor: Processor, source: Source, head: InputHeader, request: Request) -> int:
+def _expected_chunks(processor: Processor, source: Source, header: InputHeader, request: Request) -> int:
     """Return about how many chunks there will be, by the rules of `cut_input`."""
     if request.chunks:
         return request.chunks
-    size = source.size * UNPACKED if source.compression else source.size - head.data_offset
-    most = resources.MAX_CHUNK_BYTES if processor.combines else resources.MAX_ROWS_CHUNK_BYTES
-    return -(-size // resources.chunk_bytes_for(size, request.workers, most)) or 1
+    size = source.size * USUAL_UNPACK_RATIO if source.compression else source.size - header.data_offset
+    max_bytes = resources.MAX_CHUNK_BYTES if processor.combines else resources.MAX_ROWS_CHUNK_BYTES
+    return -(-size // resources.chunk_bytes_for(size, request.workers, max_bytes)) or 1
 
 
-def _needed(processor: Processor, source: Source, mode: str) -> int:
+def _needed_bytes(processor: Processor, source: Source, mode: str) -> int:
     """Return how many bytes of disk the job may need: for chunk files, and for rows that it writes as it reads them."""
-    size = source.size * (UNPACKED if source.compression else 1)
+    size = source.size * (USUAL_UNPACK_RATIO if source.compression else 1)
     return size * ((mode == "files") + (not processor.combines))
 
 
-def _enough(output: Path, directory: Path, needed: int) -> int:
+def _check_free_space(output: Path, directory: Path, needed: int) -> int:
     """Return the free bytes of the fuller of the two disks. Raises InputError when they are too few."""
-    places = [next(path for path in [place, *place.parents] if path.is_dir()) for place in (output, directory)]
-    free, place = min((shutil.disk_usage(place).free, place) for place in places)
+    disks = [next(path for path in [disk, *disk.parents] if path.is_dir()) for disk in (output, directory)]
+    free, place = min((shutil.disk_usage(place).free, place) for place in disks)
     if free < needed:
         raise InputError(
             f"the disk of {place} has {free / 1e6:,.0f} MB free, but the job may need about {needed / 1e6:,.0f} MB: "
@@ -94,4 +94,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    cli.leave(main())
+    cli.exit_immediately(main())

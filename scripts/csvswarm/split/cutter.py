@@ -26,11 +26,11 @@ from csvswarm.job.chunk import BLOCK_BYTES, Block, Chunk
 PIECE_BYTES = 1 << 20
 
 
-class Irregular(Exception):
+class UnreliableQuoteParity(Exception):
     """Quotes stand inside fields: parity cannot be trusted, the scan must carry its exact state from the start."""
 
 
-class Sink(Protocol):
+class ChunkSink(Protocol):
     """Where the bytes of a chunk go when chunks are files."""
 
     def write(self, data: bytes | memoryview) -> object: ...
@@ -54,7 +54,7 @@ class Cutter:
         next_target: Callable[[int], int | None],
         block_bytes: int = BLOCK_BYTES,
         adaptive: bool = True,
-        open_sink: Callable[[int], tuple[str, Sink]] | None = None,
+        open_sink: Callable[[int], tuple[str, ChunkSink]] | None = None,
     ) -> None:
         self._grammar = Grammar(dialect)
         self._next_target = next_target
@@ -75,15 +75,15 @@ class Cutter:
         self._blocks: list[Block] = []
         self._hash = xxhash.xxh3_128()
         self._file: str | None = None
-        self._sink: Sink | None = None  # opened with the first byte, so that no empty file is left
+        self._sink: ChunkSink | None = None  # opened with the first byte, so that no empty file is left
 
     def feed(self, piece: bytes) -> None:
         """Take the next piece, cut as `Grammar.read_piece` cuts it. Raises InputError when a record is too long."""
         if piece:
-            self._take(piece)
+            self._cut_piece(piece)
         if self._position - self._record_start > MAX_RECORD_BYTES:
             if not self._adaptive:
-                raise Irregular  # where its number is not known
+                raise UnreliableQuoteParity  # where its number is not known
             raise InputError(
                 f"record {self._next_record} is longer than {MAX_RECORD_BYTES >> 20} MB. "
                 "If it opens a quote that is never closed, close it, or say -e quotechar= when quotes mean nothing in "
@@ -94,7 +94,7 @@ class Cutter:
     def _next_record(self) -> int:
         return self._records + self._chunk_rows + self._block_rows + 1
 
-    def _take(self, piece: bytes) -> None:
+    def _cut_piece(self, piece: bytes) -> None:
         base, view = self._position, memoryview(piece)
         if self._target is None or self._target > base + len(piece):
             tally = count_records(
@@ -108,7 +108,7 @@ class Cutter:
                 self._position += len(piece)
                 self._before, self._inside = piece[-1], tally.ends_inside_quotes
                 self._end_records(tally.records, base + tally.last_line_end + 1 if tally.last_line_end >= 0 else None)
-                self._absorb(view)
+                self._add_bytes(view)
                 return
         structure = self._scan(piece)
         self._position += len(piece)
@@ -116,15 +116,15 @@ class Cutter:
         self._inside = structure.ends_inside_quotes
         array = np.frombuffer(piece, dtype=np.uint8)
         ends = structure.ends
-        kept = self._not_blank(array, ends, self._record_start - base)
+        kept = self._ends_of_records(array, ends, self._record_start - base)
         done = 0  # bytes of this piece that belong to chunks already closed
         while self._target is not None and ends.size:
-            place = int(np.searchsorted(ends, self._target - base - 1))
-            if place >= ends.size:
+            index = int(np.searchsorted(ends, self._target - base - 1))
+            if index >= ends.size:
                 break
-            cut = int(ends[place]) + 1
+            cut = int(ends[index]) + 1
             self._count(int(np.searchsorted(kept, cut)) - int(np.searchsorted(kept, done)))
-            self._absorb(view[done:cut])
+            self._add_bytes(view[done:cut])
             self._record_start = base + cut
             self._end_block(base + cut)
             self._end_chunk()
@@ -132,24 +132,24 @@ class Cutter:
             done = cut
         if ends.size and ends[-1] + 1 > done:
             self._end_records(kept.size - int(np.searchsorted(kept, done)), base + int(ends[-1]) + 1)
-        self._absorb(view[done:])
+        self._add_bytes(view[done:])
 
-    def _end_records(self, count: int, place: int | None) -> None:
-        """Count records, the last of which ends before `place`; None when none does."""
+    def _end_records(self, count: int, record_end: int | None) -> None:
+        """Count records, the last of which ends before `record_end`; None when none does."""
         self._count(count)
-        if place is not None:
-            self._record_start = place
-            if place - self._block_start >= self._block_bytes:
-                self._end_block(place)
+        if record_end is not None:
+            self._record_start = record_end
+            if record_end - self._block_start >= self._block_bytes:
+                self._end_block(record_end)
 
     def _scan(self, piece: bytes) -> Structure:
         structure = self._grammar.scan(piece, previous_byte=self._before, inside_quotes=self._inside)
         if not structure.is_regular and not self._adaptive:
-            raise Irregular
+            raise UnreliableQuoteParity
         return structure
 
     @staticmethod
-    def _not_blank(array: Bytes, ends: Positions, first: int) -> Positions:
+    def _ends_of_records(array: Bytes, ends: Positions, first: int) -> Positions:
         """Return the ends of the records that are not blank; the first starts at `first`, maybe before the piece."""
         if not ends.size:
             return ends
@@ -163,7 +163,7 @@ class Cutter:
     def _count(self, rows: int) -> None:
         self._block_rows += rows
 
-    def _absorb(self, data: memoryview) -> None:
+    def _add_bytes(self, data: memoryview) -> None:
         self._hash.update(data)
         if self._open_sink and data:
             if not self._sink:
@@ -202,7 +202,7 @@ class Cutter:
         Raises InputError when the input ends inside a quoted field.
         """
         if self._inside and not self._adaptive:
-            raise Irregular
+            raise UnreliableQuoteParity
         if self._inside:
             raise InputError(
                 f"record {self._next_record} opens a quote that is never closed: the file ends inside it. "

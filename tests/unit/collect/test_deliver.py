@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from csvswarm.collect.deliver import land
+from csvswarm.collect.deliver import deliver_result
 from csvswarm.errors import JobError
 from csvswarm.job.directory import SUCCESS, Job
 
@@ -30,7 +30,7 @@ class Landing:
     output: Path
 
     def land(self) -> bool:
-        return land(self.job, self.fetched, self.output)
+        return deliver_result(self.job, self.fetched, self.output)
 
     def there(self) -> dict[str, bytes]:
         """Every file in the output, hidden ones as well."""
@@ -156,7 +156,7 @@ def test_the_marker_comes_last(landing: Landing, monkeypatch: pytest.MonkeyPatch
         usual(source, target)
 
     monkeypatch.setattr("os.link", cut_off)
-    monkeypatch.setattr("csvswarm.collect.deliver.written_aside", cut_off)
+    monkeypatch.setattr("csvswarm.collect.deliver.temporary_file", cut_off)
     with pytest.raises(OSError, match="full"):
         landing.land()
 
@@ -231,7 +231,7 @@ def test_a_file_of_the_user_with_a_name_of_ours_is_left_alone(landing: Landing, 
 def test_a_result_is_open_to_nobody_who_may_not_read_the_input(landing: Landing, input_mode: int, mode: int) -> None:
     before = os.umask(0o022)
     try:
-        land(landing.job, landing.fetched, landing.output, input_mode)
+        deliver_result(landing.job, landing.fetched, landing.output, input_mode)
     finally:
         os.umask(before)
 

@@ -54,8 +54,8 @@ def sanitized_kernel() -> Iterator[None]:
         if said:
             raise RuntimeError(said)
         with (
-            mock.patch("csvswarm.native.library.places", return_value=[place]),
-            mock.patch("csvswarm.native.library.declared", lambda found: Exact(declare_signatures(found))),
+            mock.patch("csvswarm.native.library.search_directories", return_value=[place]),
+            mock.patch("csvswarm.native.library.declare_signatures", lambda found: Exact(declare_signatures(found))),
         ):
             kernel.cache_clear()
             if kernel() is None:

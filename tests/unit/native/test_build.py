@@ -15,7 +15,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Two places for the library, with nothing in them."""
     found = [tmp_path / "clone" / "built", tmp_path / "cache" / "native"]
     for module in (build, library):
-        monkeypatch.setattr(module, "places", lambda: found)
+        monkeypatch.setattr(module, "search_directories", lambda: found)
     return found
 
 

@@ -11,7 +11,7 @@ import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import CsvswarmError, JobError
 from csvswarm.job.directory import Job
-from csvswarm.partials.merged_file import FIRST, OTHER, Held
+from csvswarm.partials.merged_file import PRIMARY, SECONDARY, MergedFile
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
 
@@ -39,7 +39,7 @@ def take_back(job: Job, chunk: int) -> None:
 
 
 def test_the_merged_file_becomes_the_result(job: Job, tmp_path: Path) -> None:
-    merged = Held(job.directory, FIRST).data.stat()
+    merged = MergedFile(job.directory, PRIMARY).data.stat()
     collected = collect(job, tmp_path / "out")
     assert Path(collected.result).read_bytes() == SAMPLE.read_bytes()
     assert Path(collected.result).stat().st_ino == merged.st_ino
@@ -48,7 +48,7 @@ def test_the_merged_file_becomes_the_result(job: Job, tmp_path: Path) -> None:
 
 
 def test_a_partial_is_removed_once_the_merged_file_holds_it(job: Job) -> None:
-    parts, whole = Held(job.directory, FIRST).read()
+    parts, whole = MergedFile(job.directory, PRIMARY).read()
     assert partials(job) == []
     assert whole is not None
     for part, receipt in zip(parts, job.receipts(), strict=True):
@@ -58,7 +58,7 @@ def test_a_partial_is_removed_once_the_merged_file_holds_it(job: Job) -> None:
 def test_partials_of_a_durable_job_stay(tmp_path: Path) -> None:
     job = processed(tmp_path, durable=True)
     assert partials(job) == [1, 2, 3, 4, 5]
-    Held(job.directory, FIRST).data.write_bytes(b"not this")
+    MergedFile(job.directory, PRIMARY).data.write_bytes(b"not this")
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
 
@@ -69,7 +69,7 @@ def test_partials_of_a_durable_job_stay(tmp_path: Path) -> None:
 def test_what_a_damaged_merged_file_held_is_made_again_and_nothing_else(
     job: Job, tmp_path: Path, harm: str, lost: list[int]
 ) -> None:
-    held = Held(job.directory, FIRST)
+    held = MergedFile(job.directory, PRIMARY)
     if harm == "no log":
         held.log.unlink()
     elif harm == "no data":
@@ -93,7 +93,7 @@ def test_what_a_damaged_merged_file_held_is_made_again_and_nothing_else(
 
 
 def test_a_log_whose_last_line_is_cut_off_still_says_where_the_partials_are(job: Job, tmp_path: Path) -> None:
-    held = Held(job.directory, FIRST)
+    held = MergedFile(job.directory, PRIMARY)
     held.log.write_bytes(held.log.read_bytes()[:-3])
     assert held.read()[1] is None
     result = Path(collect(job, tmp_path / "out").result)
@@ -101,7 +101,7 @@ def test_a_log_whose_last_line_is_cut_off_still_says_where_the_partials_are(job:
 
 
 def test_what_a_growing_merged_file_holds_is_found(job: Job) -> None:
-    held = Held(job.directory, FIRST)
+    held = MergedFile(job.directory, PRIMARY)
     whole = held.log.read_bytes()
     first = whole.splitlines(keepends=True)[0]
     held.log.write_bytes(first)
@@ -114,7 +114,7 @@ def test_what_a_growing_merged_file_holds_is_found(job: Job) -> None:
 def test_a_chunk_that_is_made_again_is_not_taken_from_the_merged_file(job: Job, tmp_path: Path) -> None:
     take_back(job, 2)
     assert process_all(job, 1).chunks_run == 1
-    first, other = Held(job.directory, FIRST), Held(job.directory, OTHER)
+    first, other = MergedFile(job.directory, PRIMARY), MergedFile(job.directory, SECONDARY)
     assert [part.chunk for part in other.read()[0]] == [1, 2, 3, 4, 5]
     assert [part.attempt for part in other.read()[0]] != [part.attempt for part in first.read()[0]]
     assert partials(job) == [2]  # only the first merged file may be all that holds a partial
@@ -125,7 +125,7 @@ def test_a_chunk_that_is_made_again_is_not_taken_from_the_merged_file(job: Job, 
 def test_two_runs_at_once_do_not_write_to_one_merged_file(tmp_path: Path) -> None:
     job = Job(tmp_path / "job")
     split(job, Request(input=SAMPLE, processor="transform", chunks=4, workers=1))
-    first = Held(job.directory, FIRST)
+    first = MergedFile(job.directory, PRIMARY)
     first.log.write_bytes(b"")  # another run has just begun with it
     first.data.write_bytes(b"its bytes")
     process_all(job, 1)
@@ -148,7 +148,7 @@ def test_a_run_that_fails_keeps_what_the_merged_file_holds(tmp_path: Path) -> No
     split(job, Request(input=SAMPLE, processor=str(processor), chunks=4, workers=1))
     with pytest.raises(CsvswarmError, match="NameError"):
         process_all(job, 1)
-    held = Held(job.directory, FIRST)
+    held = MergedFile(job.directory, PRIMARY)
     parts, whole = held.read()
     assert [part.chunk for part in parts] == [1, 2]
     assert whole is None
@@ -199,7 +199,7 @@ def test_what_was_done_before_a_resume_is_merged_as_well(job: Job, tmp_path: Pat
     partials_as_files(job)
     take_back(job, 2)
     assert process_all(job, 1).chunks_run == 1
-    assert Held(job.directory, FIRST).read()[1] is not None
+    assert MergedFile(job.directory, PRIMARY).read()[1] is not None
     assert partials(job) == [2]  # the one that does not count any more
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
@@ -214,7 +214,7 @@ def test_a_collector_that_was_killed_half_way_leaves_an_output_it_may_go_on_with
     if left == "half":
         (output / "result.csv").write_bytes(b"half")
     else:
-        os.link(Held(job.directory, FIRST).data, output / "result.csv")
-        os.link(Held(job.directory, FIRST).data, output / f".result.csv.{job.job_id}.0123456789ab")
+        os.link(MergedFile(job.directory, PRIMARY).data, output / "result.csv")
+        os.link(MergedFile(job.directory, PRIMARY).data, output / f".result.csv.{job.job_id}.0123456789ab")
     assert Path(collect(job, output).result).read_bytes() == SAMPLE.read_bytes()
     assert sorted(path.name for path in output.iterdir()) == ["_SUCCESS", "job.json", "result.csv"]
