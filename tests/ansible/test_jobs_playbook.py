@@ -43,7 +43,7 @@ def told(run: Run) -> str:
     return run.output.split("[processing_job : Say it]")[1]
 
 
-def test_jobs_from_the_first_look_to_their_end(clone: Clone) -> None:
+def test_jobs_are_listed_shown_stopped_and_removed(clone: Clone) -> None:
     assert "there are no jobs" in told(jobs(clone))
 
     assert clone.run_job("-e", f"input={SAMPLE}", "-e", "job_id=one", "-e", "chunks=2", "-e", "output=here").code == 0
@@ -68,7 +68,7 @@ def test_jobs_from_the_first_look_to_their_end(clone: Clone) -> None:
     assert not list((clone.root / "jobs").iterdir())
 
 
-def test_what_cannot_be_done_is_said(clone: Clone) -> None:
+def test_impossible_actions_are_rejected_with_a_reason(clone: Clone) -> None:
     assert jobs(clone, "-e", "action=show").message.startswith("job_id is missing: say which job")
     assert jobs(clone, "-e", "action=burn").message == "action: burn is none of list, show, resume, remove, prune."
     assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
@@ -80,7 +80,7 @@ def test_what_cannot_be_done_is_said(clone: Clone) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_damaged_jobs_hide_no_others_and_print_no_controls(clone: Clone) -> None:
+def test_damaged_jobs_are_listed_beside_the_others_with_controls_escaped(clone: Clone) -> None:
     for name in "damaged", "deep", "a\nb\x1b[2J", "fine":
         (clone.root / "jobs" / name).mkdir(parents=True)
     os.mkfifo(clone.root / "jobs/damaged/manifest.json")
@@ -99,7 +99,7 @@ def test_damaged_jobs_hide_no_others_and_print_no_controls(clone: Clone) -> None
     assert sorted(path.name for path in (clone.root / "jobs").iterdir()) == ["damaged", "deep", "fine"]
 
 
-def test_what_a_processor_raises_is_printed_without_its_controls(clone: Clone) -> None:
+def test_processor_error_is_printed_with_controls_escaped(clone: Clone) -> None:
     (clone.root / "mine.py").write_text(FORGING)
 
     run = clone.run_job("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=one")

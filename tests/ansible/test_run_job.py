@@ -26,7 +26,7 @@ def process(block, context):
 """
 
 
-def test_the_sample_becomes_a_result(clone: Clone) -> None:
+def test_sample_job_writes_a_result(clone: Clone) -> None:
     run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", "chunks=3", "-e", "workers=1")
 
     five, figures = run.summary.split("\n\n", 1)
@@ -57,7 +57,7 @@ def test_the_sample_becomes_a_result(clone: Clone) -> None:
 
 
 @pytest.mark.parametrize("config", [True, False], ids=["with ansible.cfg", "without ansible.cfg"])
-def test_paths_start_where_the_user_stands(clone: Clone, tmp_path: Path, config: bool) -> None:
+def test_relative_paths_resolve_from_the_current_directory(clone: Clone, tmp_path: Path, config: bool) -> None:
     here = tmp_path / "desk"
     here.mkdir()
     (tmp_path / "data.csv").write_bytes(SAMPLE.read_bytes())
@@ -71,7 +71,7 @@ def test_paths_start_where_the_user_stands(clone: Clone, tmp_path: Path, config:
     assert not (clone.root / "results").exists()
 
 
-def test_paths_are_recorded_in_their_plain_form(clone: Clone, tmp_path: Path) -> None:
+def test_paths_are_recorded_normalized(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "data.csv").write_text("a\n1\n")
     said = ["-e", f"input={tmp_path}/a//../a/./../data.csv", "-e", "output=./a/../out", "-e", "job_id=plain"]
@@ -83,7 +83,7 @@ def test_paths_are_recorded_in_their_plain_form(clone: Clone, tmp_path: Path) ->
     assert report["input"]["path"] == str(tmp_path / "data.csv")
 
 
-def test_the_same_job_id_resumes(clone: Clone, tmp_path: Path) -> None:
+def test_same_job_id_resumes_the_job(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=twice", "-e", "chunks=2"]
     assert clone.run_job(*said, stand=tmp_path).code == 0
@@ -105,7 +105,7 @@ def test_the_same_job_id_resumes(clone: Clone, tmp_path: Path) -> None:
     [{"columns": ["carrier", "flight"]}, '{"columns": ["carrier", "flight"]}', "{columns: [carrier, flight]}"],
     ids=["dictionary", "JSON", "YAML"],
 )
-def test_options_are_a_dictionary_or_its_text(clone: Clone, options: object) -> None:
+def test_options_accept_a_dictionary_or_json_text(clone: Clone, options: object) -> None:
     said = {"input": str(SAMPLE), "processor": "transform", "options": options, "job_id": "options"}
 
     run = clone.run_job("-e", json.dumps(said))
@@ -114,7 +114,7 @@ def test_options_are_a_dictionary_or_its_text(clone: Clone, options: object) -> 
     assert (clone.root / "results/options/result.csv").read_text().startswith("carrier,flight\nUA,1545\n")
 
 
-def test_overrides_reach_the_scripts(clone: Clone, tmp_path: Path) -> None:
+def test_variables_reach_the_scripts(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "my data.txt").write_bytes("zip\tname\n007\t'Zoë\tK'\n-\tx\n".encode("latin-1"))
     said = {
         "input": "my data.txt",
@@ -134,7 +134,7 @@ def test_overrides_reach_the_scripts(clone: Clone, tmp_path: Path) -> None:
     assert (figures["column"], figures["count"], figures["missing"], figures["max"]) == ("zip", "1", "1", "7")
 
 
-def test_an_error_in_the_input_is_one_message(clone: Clone, tmp_path: Path) -> None:
+def test_input_error_prints_one_message(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("")
 
     run = clone.run_job("-e", "input=empty.csv", stand=tmp_path)
@@ -145,7 +145,7 @@ def test_an_error_in_the_input_is_one_message(clone: Clone, tmp_path: Path) -> N
     assert not (clone.root / "results").exists()
 
 
-def test_an_output_of_another_job_is_refused_before_the_work(clone: Clone, tmp_path: Path) -> None:
+def test_output_of_another_job_is_rejected_before_the_split(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/job.json").write_text('{"job_id": "another"}')
 
@@ -166,7 +166,7 @@ def process(block, context):
 """
 
 
-def test_an_error_that_would_repeat_asks_for_a_new_job(clone: Clone, tmp_path: Path) -> None:
+def test_permanent_error_suggests_a_new_job(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FAILING)
     said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=broken"]
 
@@ -178,7 +178,7 @@ def test_an_error_that_would_repeat_asks_for_a_new_job(clone: Clone, tmp_path: P
     assert run.message.endswith(f"If only some records are bad, set them aside: {aside}")
 
 
-def test_a_killed_chunk_is_resumed_by_the_job_s_name_alone(clone: Clone, tmp_path: Path) -> None:
+def test_killed_job_resumes_from_its_job_id_alone(clone: Clone, tmp_path: Path) -> None:
     mark = tmp_path / "the-cause-is-gone"
     (tmp_path / "mine.py").write_text(KILLED.format(mark=str(mark)))
     said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=killed", "-e", "chunks=1"]

@@ -15,7 +15,7 @@ from tests.support.jobs import ROOT, run_every_way
 
 
 @pytest.mark.parametrize("work", [HOSTILE_MAP, HOSTILE_AGGREGATE], ids=lambda work: work.name)
-def test_the_hostile_file_is_read_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Work) -> None:
+def test_reference_reads_the_hostile_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Work) -> None:
     source, truth, got = tmp_path / "hostile.csv", tmp_path / "truth.csv", tmp_path / "got.csv"
     write_hostile(source, 1)
     monkeypatch.setattr(sys, "argv", ["reference", work.name, str(source), str(truth)])

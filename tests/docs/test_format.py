@@ -132,7 +132,7 @@ def test_canonical_text(tmp_path: Path, value: str, text: str) -> None:
     assert made.data.decode() == f"value,other\n{bare(text)},x\n"
 
 
-def test_the_words_for_a_missing_value(tmp_path: Path) -> None:
+def test_documented_null_values(tmp_path: Path) -> None:
     [listed] = re.findall(r"^Missing is a field .*?: (`#N/A`.*?)\n\(pandas' list\)", TEXT, re.MULTILINE | re.DOTALL)
     words = re.findall("`(.*?)`", listed)
     text = "a,b\n" + "".join(f"{word},{word}x\n" for word in words)
@@ -143,21 +143,21 @@ def test_the_words_for_a_missing_value(tmp_path: Path) -> None:
     assert [row[0] for row in replaced.rows] == [*words, "", ""]
 
 
-def test_a_missing_value_alone_in_its_record_has_quotes(tmp_path: Path) -> None:
+def test_lone_missing_value_is_written_with_quotes(tmp_path: Path) -> None:
     assert run(tmp_path, "a\nx\nNA\ny\n").data == b'a\nx\n""\ny\n'
 
 
-def test_records_may_end_in_three_ways_and_blank_lines_are_none(tmp_path: Path) -> None:
+def test_three_line_endings_and_blank_lines(tmp_path: Path) -> None:
     text = "\n\na,b\r\n1,x\r2,y\n\n\r\n3,z"
 
     assert run(tmp_path, text).data == b"a,b\n1,x\n2,y\n3,z\n"
 
 
-def test_names_are_made_unique(tmp_path: Path) -> None:
+def test_duplicate_column_names_get_suffixes(tmp_path: Path) -> None:
     assert run(tmp_path, "a,a,\n1,2,3\n").header == ["a", "a.1", "Unnamed: 2"]
 
 
-def test_transform_keeps_the_dialect_and_makes_three_things_regular(tmp_path: Path) -> None:
+def test_transform_keeps_the_dialect_and_normalizes_three_things(tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_bytes(b'\xef\xbb\xbfa;"b"\r\n1.50;"x"\n\n2;"y;z"\r3;NA')
 
@@ -167,7 +167,7 @@ def test_transform_keeps_the_dialect_and_makes_three_things_regular(tmp_path: Pa
 
 
 @pytest.mark.parametrize("cell", ["=cmd|' /C calc'!A0", "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1"])
-def test_formulas_pass_untouched(tmp_path: Path, cell: str) -> None:
+def test_formulas_are_not_changed(tmp_path: Path, cell: str) -> None:
     (tmp_path / "other").mkdir()
 
     assert first_field(run(tmp_path, f"a,b\n{cell},x\n")) == cell
@@ -177,7 +177,7 @@ def test_formulas_pass_untouched(tmp_path: Path, cell: str) -> None:
     assert "does not disarm formulas" in TEXT
 
 
-def test_the_bounds() -> None:
+def test_documented_limits() -> None:
     assert f"a record | {MAX_RECORD_BYTES >> 20} MB" in TEXT
     assert f"the header | {MAX_HEADER_BYTES >> 20} MB" in TEXT
     assert f"a name in it | {MAX_NAME_CHARS:,} characters" in TEXT

@@ -52,12 +52,12 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_log_of_a_merged_file() -> None:
+def test_merged_log_fields_are_documented() -> None:
     assert sorted(field.name for field in dataclasses.fields(MergedPart)) == fields("part")
     assert sorted(field.name for field in dataclasses.fields(MergedTotal)) == fields("whole")
 
 
-def test_the_manifest(done: Path) -> None:
+def test_manifest_fields_are_documented(done: Path) -> None:
     manifest = load(done / "job-2-64/manifest.json")
 
     assert sorted(manifest) == fields("manifest")
@@ -67,22 +67,22 @@ def test_the_manifest(done: Path) -> None:
         assert sorted(re.findall("`(.*?)`", cell)) == sorted(manifest[name])
 
 
-def test_the_schema(done: Path) -> None:
+def test_schema_fields_are_documented(done: Path) -> None:
     assert sorted(load(done / "job-2-64/schema-0001.json")) == fields("schema")
 
 
-def test_a_receipt(done: Path) -> None:
+def test_receipt_fields_are_documented(done: Path) -> None:
     assert sorted(load(done / "job-2-64/receipts/000001-0001.json")) == fields("receipt")
 
 
-def test_the_report(done: Path) -> None:
+def test_report_fields_are_documented(done: Path) -> None:
     report = load(done / "job-2-64-out/job.json")
 
     assert sorted(report) == fields("report")
     assert sorted(report["attempts"][0]) == fields("attempt")
 
 
-def test_what_is_left_in_the_end(done: Path) -> None:
+def test_remaining_files_are_documented(done: Path) -> None:
     job, output = done / "job-2-64", done / "job-2-64-out"
     left = {re.sub("-[0-9a-f]{12}", "-<attempt>", str(p.relative_to(job))) for p in job.rglob("*") if p.is_file()}
 

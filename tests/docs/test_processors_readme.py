@@ -47,19 +47,19 @@ def as_bytes(frame: pd.DataFrame) -> bytes:
     return frame.to_csv(index=False).encode()
 
 
-def test_every_block_of_python_is_an_example_that_is_tested() -> None:
+def test_every_python_block_is_a_tested_example() -> None:
     tested = set(re.findall(r'@the_example\("(\w+\.py)"\)', Path(__file__).read_text()))
 
     assert README.read_text().count("```python") == len(EXAMPLES)
     assert tested == set(EXAMPLES)
 
 
-def test_ten_lines_are_ten_lines() -> None:
+def test_ten_line_example_has_ten_lines() -> None:
     assert len(EXAMPLES["made_up.py"].splitlines()) <= 10
 
 
 @the_example("made_up.py")
-def test_the_map_is_that_of_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
+def test_map_example_matches_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
     result = run_every_way(tmp_path, SAMPLE, cuts=CUTS, processor=example, options={"at_least": 30})
 
     made_up = flights.assign(made_up=flights["dep_delay"] - flights["arr_delay"])
@@ -69,14 +69,14 @@ def test_the_map_is_that_of_pandas(tmp_path: Path, example: str, flights: pd.Dat
 
 
 @the_example("distance.py")
-def test_the_sum_of_integers_is_that_of_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
+def test_integer_sum_example_matches_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
     result = run_every_way(tmp_path, SAMPLE, cuts=CUTS, processor=example)
 
     assert result.data == as_bytes(flights.groupby("carrier")["distance"].sum().reset_index())
 
 
 @the_example("hours.py")
-def test_the_sum_of_floats_is_exact(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
+def test_float_sum_example_is_exact(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
     result = run_every_way(tmp_path, SAMPLE, cuts=CUTS, processor=example)
 
     hours = flights.assign(hours=flights["air_time"].astype("float64") / 60).dropna(subset=["hours"])
@@ -85,7 +85,7 @@ def test_the_sum_of_floats_is_exact(tmp_path: Path, example: str, flights: pd.Da
 
 
 @the_example("hours.py")
-def test_the_sum_of_floats_knows_groups_of_nothing(tmp_path: Path, example: str) -> None:
+def test_float_sum_example_keeps_groups_without_rows(tmp_path: Path, example: str) -> None:
     source = write_csv(tmp_path / "few.csv", ["carrier", "air_time"], [["A", 0], ["B", None], ["C", 90], ["C", -30]])
 
     result = run_every_way(tmp_path, source, cuts=SMALL_CUTS, processor=example)
@@ -103,7 +103,7 @@ def naive_rolling_mean(values: pd.Series[float], rows: int) -> Iterator[float]:
 
 
 @the_example("rolling_mean.py")
-def test_the_rolling_mean_of_the_sample_is_that_of_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
+def test_rolling_mean_example_matches_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
     options = {"column": "dep_delay", "rows": 12}
 
     result = run_every_way(tmp_path, SAMPLE, cuts=CUTS, processor=example, options=options)
@@ -116,7 +116,7 @@ def test_the_rolling_mean_of_the_sample_is_that_of_pandas(tmp_path: Path, exampl
 
 @the_example("rolling_mean.py")
 @pytest.mark.parametrize("rows", [1, 7, 50])
-def test_the_rolling_mean_does_not_see_where_blocks_start(tmp_path: Path, example: str, rows: int) -> None:
+def test_rolling_mean_example_is_independent_of_blocks(tmp_path: Path, example: str, rows: int) -> None:
     random = np.random.default_rng(rows)
     numbers: list[float | None] = (random.normal(size=150) * 10.0 ** random.integers(-6, 6, 150)).tolist()
     numbers[40:150:60] = [None] * len(numbers[40:150:60])
@@ -132,7 +132,7 @@ def test_the_rolling_mean_does_not_see_where_blocks_start(tmp_path: Path, exampl
 
 
 @the_example("rolling_mean.py")
-def test_the_rolling_mean_of_fewer_rows_than_a_window_is_missing(tmp_path: Path, example: str) -> None:
+def test_rolling_mean_of_fewer_rows_than_the_window_is_missing(tmp_path: Path, example: str) -> None:
     source = write_csv(tmp_path / "few.csv", ["x", "y"], [[1, 2], [3, 4]])
 
     result = run_every_way(tmp_path, source, cuts=SMALL_CUTS, processor=example, options={"column": "x", "rows": 3})
@@ -140,7 +140,7 @@ def test_the_rolling_mean_of_fewer_rows_than_a_window_is_missing(tmp_path: Path,
     assert result.data == b"x,rolling_mean\n1,\n3,\n"
 
 
-def test_a_running_sum_would_not_do(tmp_path: Path) -> None:
+def test_running_sum_depends_on_block_starts(tmp_path: Path) -> None:
     """The README's warning is true: pandas' own rolling changes with the blocks."""
     path = tmp_path / "running.py"
     path.write_text(
@@ -154,7 +154,7 @@ def test_a_running_sum_would_not_do(tmp_path: Path) -> None:
         run_every_way(tmp_path, source, cuts=SMALL_CUTS, processor=str(path))
 
 
-def test_the_examples_say_what_they_need(tmp_path: Path) -> None:
+def test_examples_declare_their_columns(tmp_path: Path) -> None:
     for name, text in EXAMPLES.items():
         (tmp_path / name).write_text(text)
         processor = load_processor(tmp_path / name)
@@ -189,7 +189,7 @@ def dtypes(tmp_path: Path, rows: list[str]) -> dict[str, str]:
     return {value.split()[0]: value.split()[1] for value in result.records[0].values()}
 
 
-def test_the_table_of_dtypes(tmp_path: Path) -> None:
+def test_dtype_table(tmp_path: Path) -> None:
     row = re.compile(r"^\| (\w+)(?: \(.*\))? \| (?:`([\w\[\]]+)`)? ?\| `([\w\[\]]+)` \|$", re.MULTILINE)
     table = row.findall(README.read_text())
     whole = '1,0.5,True,x,2024-01-02,""'

@@ -23,7 +23,7 @@ FIRST, _, LAST = SEEDS.partition("-")
 
 @pytest.mark.usefixtures("injectors")
 @pytest.mark.parametrize("seed", range(int(FIRST), int(LAST or FIRST) + 1))
-def test_the_result_is_that_of_a_run_without_faults(seed: int, tmp_path: Path, shared: Path, mounts: bool) -> None:
+def test_result_equals_that_of_a_run_without_faults(seed: int, tmp_path: Path, shared: Path, mounts: bool) -> None:
     prepared = prepare(SCENARIOS[seed % len(SCENARIOS)], shared)
     schedule = Schedule(seed, prepared, tmp_path, mounts, ATTACK)
     with removed_if_good(tmp_path):

@@ -15,7 +15,7 @@ SAME = "def process(block, context):\n    return block\n"
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("with_kernel", [True, False])
 @pytest.mark.parametrize("start", ["", MARK])
-def test_it_is_kept_at_the_start_of_a_field(tmp_path: Path, start: str, with_kernel: bool, end: str) -> None:
+def test_bom_at_the_start_of_a_field_is_kept(tmp_path: Path, start: str, with_kernel: bool, end: str) -> None:
     values = [f"{MARK}x", f"{MARK}NA", "NA", MARK, f"{MARK}{MARK}", f'{MARK}"q"']
     source = tmp_path / "data.csv"
     source.write_bytes(f"{start}a,b{end}".encode() + "".join(f"{value},1{end}" for value in values).encode())
@@ -29,7 +29,7 @@ def test_it_is_kept_at_the_start_of_a_field(tmp_path: Path, start: str, with_ker
 
 
 @pytest.mark.parametrize("with_kernel", [True, False])
-def test_what_is_spelled_as_missing_counts_with_it(tmp_path: Path, with_kernel: bool) -> None:
+def test_null_value_with_a_bom_is_not_missing(tmp_path: Path, with_kernel: bool) -> None:
     source = tmp_path / "data.csv"
     source.write_bytes(f"a,b\n{MARK}-,1\n-,2\n{MARK},3\n".encode())
     (tmp_path / "same.py").write_text(SAME)

@@ -22,7 +22,7 @@ def places(tmp_path: Path) -> tuple[Job, Path, Path]:
     return Job(tmp_path / "jobs/one"), path, tmp_path / "out"
 
 
-def test_it_expects_the_chunks_that_a_split_makes(tmp_path: Path) -> None:
+def test_check_predicts_the_number_of_chunks(tmp_path: Path) -> None:
     job, path, output = places(tmp_path)
     request = Request(input=path, processor="transform")
 
@@ -43,7 +43,7 @@ def test_it_expects_the_chunks_that_a_split_makes(tmp_path: Path) -> None:
         {"delimiter": "ab"},
     ],
 )
-def test_it_refuses_in_the_words_of_a_split(tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_check_reports_the_errors_of_a_split(tmp_path: Path, wrong: dict[str, object]) -> None:
     job, path, output = places(tmp_path)
     request = Request(input=path, **wrong)  # type: ignore[arg-type]  # one wrong argument each
 
@@ -55,7 +55,7 @@ def test_it_refuses_in_the_words_of_a_split(tmp_path: Path, wrong: dict[str, obj
     assert str(checked.value) == str(refused.value)
 
 
-def test_it_refuses_another_input_for_a_job_that_exists(tmp_path: Path) -> None:
+def test_check_rejects_another_input_for_an_existing_job(tmp_path: Path) -> None:
     job, path, output = places(tmp_path)
     split(job, Request(input=path), output)
     path.write_text(CSV + "2,y\n")
@@ -64,7 +64,7 @@ def test_it_refuses_another_input_for_a_job_that_exists(tmp_path: Path) -> None:
         check(job, Request(input=path), output)
 
 
-def test_it_refuses_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_rejects_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job, path, output = places(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=len(CSV) - 1))
 

@@ -93,7 +93,7 @@ def test_transform_without_options_is_the_identity(tmp_path: Path, data: bytes, 
 @settings(max_examples=200)
 @given(typed_table(), cuts, st.sampled_from([USER_MAP, USER_SUM, OVERLAP]))
 @example(b"c0,c1\n1,2\n3,4\n5,\nx,1\n", [(1, 1 << 20), (4, 1)], USER_MAP)
-def test_a_users_processor(tmp_path: Path, data: bytes, cuts: list[tuple[int, int]], source: str) -> None:
+def test_user_processor(tmp_path: Path, data: bytes, cuts: list[tuple[int, int]], source: str) -> None:
     processor = tmp_path / "mine.py"
     processor.write_text(source)
     same_for(tmp_path, data, cuts, processor=str(processor))
@@ -121,7 +121,7 @@ def test_transform_with_expressions(tmp_path: Path, data: bytes, cuts: list[tupl
 
 
 @pytest.mark.parametrize("late", ["", "x", "1.5", "true", "007", "99999999999999999999", '"NA"'])
-def test_a_value_that_changes_the_schema_in_the_last_chunk(tmp_path: Path, late: str) -> None:
+def test_schema_change_in_the_last_chunk(tmp_path: Path, late: str) -> None:
     """An integer column whose first gap, text or float comes last reads as pandas reads the whole file."""
     source = tmp_path / "late.csv"
     rows = "".join(f"{number},{number % 7}\n" for number in range(60_000))

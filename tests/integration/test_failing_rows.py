@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=300).filter(any))
-def test_all_of_them_in_few_calls(is_bad: list[bool]) -> None:
+def test_all_failing_rows_are_found_in_few_calls(is_bad: list[bool]) -> None:
     calls = 0
 
     def run(start: int, stop: int) -> None:
@@ -39,7 +39,7 @@ def test_rows_that_fail_only_together() -> None:
 
 
 @given(st.lists(st.sampled_from(["a", '"b"', '"c""\n"', "", "dd"]), min_size=1, max_size=12), st.data())
-def test_rows_without_some_are_the_others(fields: list[str], data: st.DataObject) -> None:
+def test_drop_rows_keeps_the_others(fields: list[str], data: st.DataObject) -> None:
     records = [f"{field},1\n".encode() for field in fields]
     text = b"".join(records)
     ends = np.cumsum([len(record) for record in records]) - 1

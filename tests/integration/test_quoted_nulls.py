@@ -19,7 +19,7 @@ CASES = {
 
 @pytest.mark.parametrize("with_kernel", [True, False])
 @pytest.mark.parametrize("case", CASES)
-def test_whatever_else_its_block_holds_it_is_missing(tmp_path: Path, case: str, with_kernel: bool) -> None:
+def test_quoted_null_is_missing_in_any_block(tmp_path: Path, case: str, with_kernel: bool) -> None:
     null, given, expected = CASES[case]
     source = tmp_path / "data.csv"
     source.write_text("id,x\n" + "".join(f"{number},{value}\n" for number, value in enumerate(given)))
@@ -31,7 +31,7 @@ def test_whatever_else_its_block_holds_it_is_missing(tmp_path: Path, case: str, 
 
 
 @pytest.mark.parametrize("with_kernel", [True, False])
-def test_a_quoted_word_for_true_that_means_a_missing_value(tmp_path: Path, with_kernel: bool) -> None:
+def test_quoted_true_may_be_a_null_value(tmp_path: Path, with_kernel: bool) -> None:
     (tmp_path / "same.py").write_text("def process(block, context):\n    return block\n")
     source = tmp_path / "data.csv"
     source.write_text('id,x\n1,True\n2,"true"\n3,False\n4, False \n5,True\n')
@@ -40,7 +40,7 @@ def test_a_quoted_word_for_true_that_means_a_missing_value(tmp_path: Path, with_
     assert [record["x"] for record in result.records] == ["True", "", "False", "False", "True"]
 
 
-def test_a_text_column_keeps_it_as_text(tmp_path: Path) -> None:
+def test_quoted_null_stays_text_in_a_text_column(tmp_path: Path) -> None:
     (tmp_path / "same.py").write_text("def process(block, context):\n    return block\n")
     source = write_csv(tmp_path / "data.csv", ["id", "x"], [["1", "a"], ["2", "b"]])
     source.write_text('id,x\n1,a\n2,"-1"\n3,-1\n')
@@ -48,7 +48,7 @@ def test_a_text_column_keeps_it_as_text(tmp_path: Path) -> None:
     assert [record["x"] for record in result.records] == ["a", "-1", ""]
 
 
-def test_the_usual_words_for_missing_values_read_as_no_value() -> None:
+def test_default_null_values_are_missing() -> None:
     """So nothing has to be looked for in the columns of most jobs."""
     values = TextConverter()
     for kind in ("int", "float", "bool"):

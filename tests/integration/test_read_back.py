@@ -37,7 +37,7 @@ def files(job: Job) -> dict[str, bytes]:
 @pytest.mark.parametrize("job", ["transform", "statistics"], indirect=True)
 @pytest.mark.parametrize("name", ["result.csv", "rejected.csv"])
 @pytest.mark.parametrize("damage", ["a byte", "cut off", "gone"])
-def test_what_reads_back_otherwise_is_no_success_and_costs_nothing(
+def test_result_that_reads_back_differently_fails_and_keeps_the_work(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, damage: str
 ) -> None:
     output = tmp_path / "out"
@@ -67,7 +67,7 @@ def test_what_reads_back_otherwise_is_no_success_and_costs_nothing(
 
 
 @pytest.mark.parametrize("job", ["transform"], indirect=True)
-def test_a_merged_file_that_reads_back_otherwise_is_not_the_result(job: Job, tmp_path: Path) -> None:
+def test_merged_file_that_reads_back_differently_is_not_used(job: Job, tmp_path: Path) -> None:
     held = MergedFile(job.directory, PRIMARY)
     data = bytearray(held.data.read_bytes())
     data[0] ^= 1  # of the header: the partials in it are whole, and the result is made of them

@@ -54,7 +54,7 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def test_rows_before_a_chunk_are_those_that_were_verified(tmp_path: Path, source: Path) -> None:
+def test_overlap_rows_are_verified(tmp_path: Path, source: Path) -> None:
     request: dict[str, Any] = {"processor": str(tmp_path / "recent.py"), "chunks": 2, "block_bytes": 64}
     expected = run_here(tmp_path, source, **request)
     (tmp_path / "again").mkdir()
@@ -76,9 +76,7 @@ def test_rows_before_a_chunk_are_those_that_were_verified(tmp_path: Path, source
     assert result == expected
 
 
-def test_a_record_is_bad_only_where_the_bytes_it_was_read_from_are_those_of_the_split(
-    tmp_path: Path, source: Path
-) -> None:
+def test_bad_record_is_reported_only_for_verified_bytes(tmp_path: Path, source: Path) -> None:
     damaged = DATA.replace(b"150,150", b"150,,50")
 
     with (
@@ -89,7 +87,7 @@ def test_a_record_is_bad_only_where_the_bytes_it_was_read_from_are_those_of_the_
         run_here(tmp_path, source, processor="transform")
 
 
-def test_rows_before_a_chunk_are_found_behind_those_set_aside(tmp_path: Path) -> None:
+def test_overlap_rows_skip_quarantined_records(tmp_path: Path) -> None:
     (tmp_path / "skipping.py").write_text(SKIPPING)
     lines = DATA.splitlines(keepends=True)
     lines[20:95] = [line.rstrip() + b",\n" for line in lines[20:95]]  # hardly a row before the second half is good

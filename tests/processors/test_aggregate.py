@@ -71,7 +71,7 @@ def flights() -> pd.DataFrame:
     ],
     ids=",".join,
 )
-def test_groups_of_the_sample_are_those_of_groupby(
+def test_groups_of_the_sample_match_groupby(
     tmp_path: Path, flights: pd.DataFrame, group_by: list[str], metrics: dict[str, list[str]]
 ) -> None:
     result = run_every_way(
@@ -125,7 +125,7 @@ def tables(draw: st.DrawFn) -> list[list[Any]]:
 
 @settings(max_examples=25)
 @given(rows=tables(), group_by=st.sampled_from([["g"], ["h"], ["g", "h"], ["h", "b", "g"]]))
-def test_groups_of_any_table_are_the_exact_ones(
+def test_groups_of_any_table_are_exact(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[Any]], group_by: list[str]
 ) -> None:
     header = ["row", "g", "h", "i", "f", "t", "b"]
@@ -169,7 +169,7 @@ def aggregate(directory: Path, source: Path, group_by: list[str], metrics: dict[
     return run_every_way(directory, source, processor="aggregate", options=options, **request)
 
 
-def test_infinities_are_what_pandas_makes_of_them(tmp_path: Path) -> None:
+def test_infinities_match_pandas(tmp_path: Path) -> None:
     groups = {
         "one": [math.inf],
         "plus": [1.0, math.inf, 2.0],
@@ -194,7 +194,7 @@ def test_one_row_has_no_deviation_and_two_have(tmp_path: Path) -> None:
     assert result.data == b"g,x_std,x_var,x_median,x_mean\na,,,1.0,1.0\nb,2.1213203435596424,4.5,2.5,2.5\n"
 
 
-def test_a_group_without_values_is_empty_but_there(tmp_path: Path) -> None:
+def test_group_without_values_is_kept_empty(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "data.csv", ["g", "x", "t"], [["a", None, None], ["b", 1, "z"]])
 
     result = aggregate(tmp_path, source, ["g"], {"x": FOR_NUMBERS, "t": FOR_ANYTHING})
@@ -202,7 +202,7 @@ def test_a_group_without_values_is_empty_but_there(tmp_path: Path) -> None:
     assert result.rows[0] == ["a", "0", "0", "", "", "", "", "", "", "0", "", "", "0", "", "", "0", "", ""]
 
 
-def test_large_ids_with_gaps_keep_every_digit(tmp_path: Path) -> None:
+def test_large_ids_with_missing_values_keep_every_digit(tmp_path: Path) -> None:
     ids = [9007199254740993, None, 9223372036854775807, 9007199254740993, -9223372036854775808]
     source = write_csv(tmp_path / "ids.csv", ["g", "id"], [["a", value] for value in ids])
 
@@ -214,13 +214,13 @@ def test_large_ids_with_gaps_keep_every_digit(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_sum_of_integers_does_not_overflow(tmp_path: Path) -> None:
+def test_integer_sum_does_not_overflow(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "data.csv", ["g", "x"], [["a", 2**63 - 1]] * 5)
 
     assert aggregate(tmp_path, source, ["g"], {"x": "sum"}).rows == [["a", str(5 * (2**63 - 1))]]
 
 
-def test_text_stays_as_it_was_written(tmp_path: Path) -> None:
+def test_text_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text(
         'zip,price,note\n00123,1.50,"a ""quoted"" one"\n00123,2.0,"two\nlines"\n00045,x,\n00045,7,"NA"\n00045,8,""\n'
     )
@@ -236,7 +236,7 @@ def test_text_stays_as_it_was_written(tmp_path: Path) -> None:
     )
 
 
-def test_an_empty_text_is_a_group_and_a_missing_one_is_none(tmp_path: Path) -> None:
+def test_empty_text_is_a_group_and_missing_text_is_not(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text('g,x\n"",1\n,2\nNA,3\n"NA",4\nb,5\n')
 
     result = aggregate(tmp_path, tmp_path / "data.csv", ["g"], {"x": "sum"})
@@ -244,7 +244,7 @@ def test_an_empty_text_is_a_group_and_a_missing_one_is_none(tmp_path: Path) -> N
     assert result.data == b'g,x_sum\n"",1\n"NA",4\nb,5\n'
 
 
-def test_dates_and_booleans_group_and_are_measured(tmp_path: Path) -> None:
+def test_dates_and_booleans_as_groups_and_metrics(tmp_path: Path) -> None:
     rows = [("2024-01-02 03:00:00", "True"), ("2024-01-02 03:00:00", "False"), ("2023-12-31 23:59:59.5", "True")]
     source = write_csv(tmp_path / "data.csv", ["at", "ok"], rows)
 
@@ -262,7 +262,7 @@ def test_dates_and_booleans_group_and_are_measured(tmp_path: Path) -> None:
                                    "2023-12-31 23:59:59.5"]  # fmt: skip
 
 
-def test_text_is_ordered_by_its_characters(tmp_path: Path) -> None:
+def test_text_is_ordered_by_code_point(tmp_path: Path) -> None:
     words = ["b", "a", "B", "Z", "é", "z", "\N{CAT FACE}", "10", "9", "aa"]
     source = write_csv(tmp_path / "data.csv", ["g", "t"], [["x", word] for word in words])
 
@@ -274,13 +274,13 @@ def test_text_is_ordered_by_its_characters(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["empty", "gone"])
-def test_a_group_column_without_a_value_leaves_no_group(tmp_path: Path, column: str) -> None:
+def test_group_column_without_values_gives_no_group(tmp_path: Path, column: str) -> None:
     source = write_csv(tmp_path / "data.csv", ["empty", "gone", "x"], [[None, "NA", 1], [None, "", 2]])
 
     assert aggregate(tmp_path, source, [column], {"x": ["sum", "median"]}).data == f"{column},x_sum,x_median\n".encode()
 
 
-def test_an_empty_column_can_be_measured(tmp_path: Path) -> None:
+def test_metrics_of_an_empty_column(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "data.csv", ["g", "empty"], [["a", None], ["b", None]])
 
     result = aggregate(tmp_path, source, ["g"], {"empty": FOR_NUMBERS})
@@ -335,7 +335,7 @@ def options_and_messages() -> Iterable[tuple[dict[str, Any], str]]:
 
 
 @pytest.mark.parametrize(("options", "told"), list(options_and_messages()))
-def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], told: str) -> None:
     (tmp_path / "data.csv").write_text("g,n,t,at\na,1,one,2024-01-01 00:00:00\n")
 
     with pytest.raises(OptionError) as raised:

@@ -45,7 +45,7 @@ def of_the_sample(tmp_path_factory: pytest.TempPathFactory) -> Result:
     return run_every_way(tmp_path_factory.mktemp("sample"), SAMPLE, cuts=((1, 1 << 20), (2, 1 << 18), (7, 1 << 16)))
 
 
-def test_there_is_a_row_for_every_numeric_column(of_the_sample: Result, flights: pd.DataFrame) -> None:
+def test_every_numeric_column_has_a_row(of_the_sample: Result, flights: pd.DataFrame) -> None:
     assert ",".join(of_the_sample.header) == HEADER
     assert [record["column"] for record in of_the_sample.records] == list(flights.select_dtypes("number").columns)
 
@@ -53,7 +53,7 @@ def test_there_is_a_row_for_every_numeric_column(of_the_sample: Result, flights:
 @pytest.mark.parametrize(
     "column", ["year", "day", "dep_time", "dep_delay", "arr_delay", "air_time", "flight", "distance", "minute"]
 )
-def test_figures_of_the_sample_are_those_of_one_pass(of_the_sample: Result, flights: pd.DataFrame, column: str) -> None:
+def test_sample_statistics_match_one_pass(of_the_sample: Result, flights: pd.DataFrame, column: str) -> None:
     ours, series = figures(of_the_sample, column), flights[column].astype(float)
     values = series.dropna().to_numpy()
 
@@ -76,9 +76,7 @@ def test_figures_of_the_sample_are_those_of_one_pass(of_the_sample: Result, flig
 
 
 @pytest.mark.parametrize("window", [1, 2, 77, 27_004])
-def test_windows_are_as_long_as_asked_and_reach_over_every_edge(
-    tmp_path: Path, flights: pd.DataFrame, window: int
-) -> None:
+def test_windows_span_block_and_chunk_boundaries(tmp_path: Path, flights: pd.DataFrame, window: int) -> None:
     result = run_every_way(
         tmp_path,
         SAMPLE,
@@ -153,7 +151,7 @@ real = st.floats(-(2**20), 2**20, width=32) | st.floats(1e-60, 1e60) | st.sample
     values=st.lists(whole | st.none(), min_size=1, max_size=40) | st.lists(real | st.none(), min_size=1, max_size=40),
     window=st.integers(1, 45),
 )
-def test_figures_of_any_numbers_are_the_exact_ones(values: list[Any], window: int) -> None:
+def test_statistics_of_any_numbers_are_exact(values: list[Any], window: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         source = write_csv(Path(name) / "any.csv", ["row", "a"], enumerate_rows(values))
         ours = figures(run_every_way(Path(name), source, options={"columns": ["a"], "window": window}), "a")
@@ -184,7 +182,7 @@ numbers_and_worse = st.lists(
 
 @settings(max_examples=40)
 @given(values=numbers_and_worse)
-def test_infinities_and_nan_are_what_numpy_makes_of_them(values: list[float]) -> None:
+def test_infinities_and_nan_match_numpy(values: list[float]) -> None:
     with tempfile.TemporaryDirectory() as name:
         source = write_csv(
             Path(name) / "any.csv", ["row", "a"], [(row, repr(value)) for row, value in enumerate(values)]
@@ -214,7 +212,7 @@ def test_infinities_and_nan_are_what_numpy_makes_of_them(values: list[float]) ->
 
 
 @pytest.mark.parametrize("value", [0.1, 1e300, -7.0, 3])
-def test_a_constant_column_has_no_spread_and_no_shape(tmp_path: Path, value: float) -> None:
+def test_constant_column_has_no_variance_skewness_or_kurtosis(tmp_path: Path, value: float) -> None:
     source = write_csv(tmp_path / "constant.csv", ["a"], [[value]] * 30)
 
     ours = figures(run_every_way(tmp_path, source, options={"window": 4}), "a")
@@ -225,7 +223,7 @@ def test_a_constant_column_has_no_spread_and_no_shape(tmp_path: Path, value: flo
     assert math.isnan(ours["skewness"])
 
 
-def test_large_ids_with_gaps_stay_integers(tmp_path: Path) -> None:
+def test_large_ids_with_missing_values_stay_integers(tmp_path: Path) -> None:
     ids = [9007199254740993, None, 9007199254740995, 9007199254740993, 9223372036854775807]
     source = write_csv(tmp_path / "ids.csv", ["row", "id"], enumerate_rows(ids))
 
@@ -239,7 +237,7 @@ def test_large_ids_with_gaps_stay_integers(tmp_path: Path) -> None:
     )
 
 
-def test_an_empty_column_has_counts_and_nothing_else(tmp_path: Path) -> None:
+def test_empty_column_has_only_counts(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "empty.csv", ["row", "nothing"], [[row, None] for row in range(9)])
 
     records = {record["column"]: record for record in run_every_way(tmp_path, source).records}
@@ -250,7 +248,7 @@ def test_an_empty_column_has_counts_and_nothing_else(tmp_path: Path) -> None:
     assert set(nothing.values()) == {""}
 
 
-def test_what_only_looks_like_a_number_is_left_out(tmp_path: Path) -> None:
+def test_columns_that_only_resemble_numbers_are_omitted(tmp_path: Path) -> None:
     text = (
         "n,zip,flag,day,note,late_text\n"
         + "1,00123,True,2024-01-02,a,5\n" * 20
@@ -262,7 +260,7 @@ def test_what_only_looks_like_a_number_is_left_out(tmp_path: Path) -> None:
     assert [record["column"] for record in run_every_way(tmp_path, tmp_path / "mixed.csv").records] == ["n"]
 
 
-def test_a_first_gap_or_fraction_in_the_last_record_counts_for_the_whole_column(tmp_path: Path) -> None:
+def test_gap_or_fraction_in_the_last_record_applies_to_the_whole_column(tmp_path: Path) -> None:
     rows = [[row, row] for row in range(300)]
     source = write_csv(tmp_path / "late.csv", ["a", "b"], [*rows, [None, 0.5]])
 
@@ -273,7 +271,7 @@ def test_a_first_gap_or_fraction_in_the_last_record_counts_for_the_whole_column(
     assert (b["missing"], b["max"], b["mode"]) == ("0", "299.0", "0.0")
 
 
-def test_a_quoted_na_is_missing_among_numbers(tmp_path: Path) -> None:
+def test_quoted_na_among_numbers_is_missing(tmp_path: Path) -> None:
     (tmp_path / "quoted.csv").write_text('a,b\n1,x\n"NA",x\n"",x\nNA,x\n"3",x\n')
 
     ours = figures(run_every_way(tmp_path, tmp_path / "quoted.csv"), "a")
@@ -281,7 +279,7 @@ def test_a_quoted_na_is_missing_among_numbers(tmp_path: Path) -> None:
     assert (ours["count"], ours["missing"], ours["mean"]) == (2, 3, 2.0)
 
 
-def test_columns_of_one_name_are_told_apart_as_pandas_does(tmp_path: Path) -> None:
+def test_duplicate_column_names_are_resolved_as_in_pandas(tmp_path: Path) -> None:
     (tmp_path / "twice.csv").write_text("a,a,,a\n1,2,3,4\n")
 
     result = run_every_way(tmp_path, tmp_path / "twice.csv")
@@ -291,7 +289,7 @@ def test_columns_of_one_name_are_told_apart_as_pandas_does(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
-def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
+def test_columns_keep_the_requested_order(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a,b,c\n1,2,3\n")
 
     result = run_every_way(tmp_path, tmp_path / "data.csv", options={"columns": ["c", "a"]})
@@ -316,7 +314,7 @@ def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
         ({"columns": {"n": 1}}, "option 'columns' of processor statistics is {'n': 1}, but must be of type list."),
     ],
 )
-def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], told: str) -> None:
     (tmp_path / "data.csv").write_text("n,text\n1,one\n")
 
     with pytest.raises(OptionError) as raised:
@@ -326,7 +324,7 @@ def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options:
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
 
 
-def test_a_lone_column_is_a_list_of_one(tmp_path: Path) -> None:
+def test_single_column_is_accepted_as_a_list(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("n,m\n1,2\n")
 
     assert [

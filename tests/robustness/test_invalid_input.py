@@ -48,13 +48,13 @@ def fails(scripts: Scripts, source: Path, *arguments: str) -> str:
 # -- what is no CSV at all ---------------------------------------------------------------------------------------------
 
 
-def test_no_such_file(scripts: Scripts) -> None:
+def test_missing_file(scripts: Scripts) -> None:
     source = scripts.directory / "missing.csv"
 
     assert refused(scripts, source) == f"{source} does not exist: check the path given as input."
 
 
-def test_a_file_that_may_not_be_read(unprivileged: Scripts) -> None:
+def test_unreadable_file(unprivileged: Scripts) -> None:
     source = written(unprivileged, GOOD)
     source.chmod(0)
 
@@ -63,11 +63,11 @@ def test_a_file_that_may_not_be_read(unprivileged: Scripts) -> None:
     assert line == f"{source} cannot be read: you lack the permission (chmod, or run as its owner)."
 
 
-def test_a_directory(scripts: Scripts) -> None:
+def test_directory_as_input(scripts: Scripts) -> None:
     assert refused(scripts, scripts.directory) == f"{scripts.directory} is a directory: name the CSV file in it."
 
 
-def test_a_pipe(scripts: Scripts) -> None:
+def test_pipe_as_input(scripts: Scripts) -> None:
     source = scripts.directory / "pipe"
     os.mkfifo(source)
 
@@ -75,7 +75,7 @@ def test_a_pipe(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n\r\n\n"])
-def test_nothing_in_it(scripts: Scripts, data: bytes) -> None:
+def test_empty_input(scripts: Scripts, data: bytes) -> None:
     source = written(scripts, data)
 
     assert refused(scripts, source) == f"{source} is empty: a CSV needs at least a header record."
@@ -106,7 +106,7 @@ def a_zip() -> bytes:
     ],
     ids=["zip", "png", "parquet", "records of some program", "noise", "UTF-16 bare", "UTF-16", "Latin-1", "open quote"],
 )
-def test_not_a_csv(scripts: Scripts, data: bytes, told: str) -> None:
+def test_input_that_is_not_a_csv(scripts: Scripts, data: bytes, told: str) -> None:
     source = written(scripts, data)
 
     line = refused(scripts, source)
@@ -115,7 +115,7 @@ def test_not_a_csv(scripts: Scripts, data: bytes, told: str) -> None:
     assert told in line
 
 
-def test_wrong_usage_is_told_as_such(scripts: Scripts) -> None:
+def test_usage_errors_exit_with_2(scripts: Scripts) -> None:
     run = scripts.process("--chunk", "one")
 
     assert (run.code, run.out) == (2, "")
@@ -135,7 +135,7 @@ def test_wrong_usage_is_told_as_such(scripts: Scripts) -> None:
         ("mine.py", {}, "a,b\n"),
     ],
 )
-def test_a_header_alone_gives_a_result_without_rows(
+def test_header_without_records_gives_a_result_without_rows(
     scripts: Scripts, data: str, processor: str, options: dict[str, Any], result: str
 ) -> None:
     (scripts.directory / "mine.py").write_text(MAP)
@@ -148,7 +148,7 @@ def test_a_header_alone_gives_a_result_without_rows(
     assert done.data.decode() == result.replace("{}", header)
 
 
-def test_a_header_alone_has_statistics_of_nothing(scripts: Scripts) -> None:
+def test_header_without_records_gives_statistics_without_values(scripts: Scripts) -> None:
     done = scripts.all(written(scripts, "a,b\n"), "--chunks", "3")
 
     assert (scripts.output / "_SUCCESS").exists()
@@ -168,7 +168,7 @@ def test_a_header_alone_has_statistics_of_nothing(scripts: Scripts) -> None:
         (99, ",,,", "4 fields"),
     ],
 )
-def test_a_ragged_record(scripts: Scripts, place: int, record: str, fields: str) -> None:
+def test_ragged_record(scripts: Scripts, place: int, record: str, fields: str) -> None:
     records = [f"{number},b,c" for number in range(1, 100)]
     records[place - 1] = record
     source = written(scripts, "\n".join(["a,b,c", *records]))
@@ -180,7 +180,7 @@ def test_a_ragged_record(scripts: Scripts, place: int, record: str, fields: str)
 
 
 @pytest.mark.parametrize("mode", ["ranges", "files"])
-def test_a_quote_that_is_never_closed(scripts: Scripts, mode: str) -> None:
+def test_unclosed_quote(scripts: Scripts, mode: str) -> None:
     source = written(scripts, 'a,b\n1,x\n2,"two\nlines"\n3,"y\n4,z\n5,z\n')
 
     assert refused(scripts, source, "--chunks", "2", "--mode", mode) == (
@@ -192,9 +192,7 @@ def test_a_quote_that_is_never_closed(scripts: Scripts, mode: str) -> None:
 @pytest.mark.parametrize("mode", ["ranges", "files"])
 @pytest.mark.parametrize("on_error", ["fail", "quarantine"])
 @pytest.mark.parametrize("record", [b'1,"ab\xff\n', b'1,"x\0', b'\xc0\x884,"78\x0012'])
-def test_a_quote_that_is_never_closed_before_a_bad_byte(
-    scripts: Scripts, record: bytes, on_error: str, mode: str
-) -> None:
+def test_unclosed_quote_before_a_bad_byte(scripts: Scripts, record: bytes, on_error: str, mode: str) -> None:
     source = written(scripts, b"c0,c1\n" + record)
 
     assert refused(scripts, source, "--on-error", on_error, "--mode", mode).startswith(
@@ -202,13 +200,13 @@ def test_a_quote_that_is_never_closed_before_a_bad_byte(
     )
 
 
-def test_quotes_that_mean_nothing(scripts: Scripts) -> None:
+def test_literal_quotes(scripts: Scripts) -> None:
     data = 'size,x\n5" pipe,1\n"3,2\n'
 
     assert scripts.all(written(scripts, data), "--processor", "transform", "--quotechar", "").data.decode() == data
 
 
-def test_bytes_of_another_encoding(scripts: Scripts) -> None:
+def test_invalid_utf8(scripts: Scripts) -> None:
     source = written(scripts, "id,name\n1,one\n2,très cher\n".encode("latin-1"))
 
     line = fails(scripts, source, "--processor", "transform")
@@ -218,7 +216,7 @@ def test_bytes_of_another_encoding(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "cp1252"])
-def test_an_encoding_that_is_named_is_read(scripts: Scripts, encoding: str) -> None:
+def test_declared_encoding_is_read(scripts: Scripts, encoding: str) -> None:
     text = "id,naïve\n1,one\n2,très cher\n"
 
     source = written(scripts, text.encode(encoding))
@@ -228,7 +226,7 @@ def test_an_encoding_that_is_named_is_read(scripts: Scripts, encoding: str) -> N
     assert done.data.decode("utf-8") == text
 
 
-def test_an_encoding_that_is_not_the_one_named(scripts: Scripts) -> None:
+def test_wrongly_declared_encoding(scripts: Scripts) -> None:
     source = written(scripts, b"id,name\n1,\x81\x8d\n")
 
     line = refused(scripts, source, "--encoding", "cp1252")
@@ -237,13 +235,13 @@ def test_an_encoding_that_is_not_the_one_named(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["latin-9000", "base64"])
-def test_an_encoding_that_is_none(scripts: Scripts, encoding: str) -> None:
+def test_unknown_encoding(scripts: Scripts, encoding: str) -> None:
     assert refused(scripts, written(scripts, GOOD), "--encoding", encoding).startswith(
         f"encoding {encoding!r} is not known to Python: use a name like utf-8"
     )
 
 
-def test_a_nul_byte_far_into_the_file(scripts: Scripts) -> None:
+def test_nul_byte_deep_in_the_file(scripts: Scripts) -> None:
     good = "".join(f"{number},some text\n" for number in range(1, 1001))
     source = written(scripts, f"id,name\n{good}1001,so\0me\n")
 
@@ -270,7 +268,7 @@ def plenty() -> bytes:
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-def test_a_whole_compressed_file(scripts: Scripts, suffix: str) -> None:
+def test_compressed_file(scripts: Scripts, suffix: str) -> None:
     data = plenty()
     source = written(scripts, COMPRESS[suffix](data), f"data.csv.{suffix}")
 
@@ -280,7 +278,7 @@ def test_a_whole_compressed_file(scripts: Scripts, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-def test_a_compressed_file_that_is_cut_off(scripts: Scripts, suffix: str) -> None:
+def test_truncated_compressed_file(scripts: Scripts, suffix: str) -> None:
     packed = COMPRESS[suffix](plenty())
     source = written(scripts, packed[:-1000], f"data.csv.{suffix}")
 
@@ -291,7 +289,7 @@ def test_a_compressed_file_that_is_cut_off(scripts: Scripts, suffix: str) -> Non
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-def test_a_compressed_file_with_a_wrong_byte(scripts: Scripts, suffix: str) -> None:
+def test_corrupted_compressed_file(scripts: Scripts, suffix: str) -> None:
     packed = bytearray(COMPRESS[suffix](plenty()))
     middle = len(packed) // 2
     packed[middle : middle + 64] = bytes(64)
@@ -301,14 +299,14 @@ def test_a_compressed_file_with_a_wrong_byte(scripts: Scripts, suffix: str) -> N
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-def test_nothing_compressed(scripts: Scripts, suffix: str) -> None:
+def test_empty_compressed_file(scripts: Scripts, suffix: str) -> None:
     source = written(scripts, COMPRESS[suffix](b""), f"data.csv.{suffix}")
 
     with pytest.raises(InputError, match="is empty: a CSV needs at least a header record"):
         run_here(scripts.directory, source)
 
 
-def test_ranges_of_a_compressed_file_cannot_be_read(scripts: Scripts) -> None:
+def test_ranges_of_a_compressed_file_are_rejected(scripts: Scripts) -> None:
     source = written(scripts, gzip.compress(GOOD.encode()), "data.csv.gz")
 
     assert refused(scripts, source, "--mode", "ranges") == (

@@ -39,7 +39,7 @@ def fails(scripts: Scripts, code: str, *arguments: str) -> list[str]:
     return message.splitlines()
 
 
-def test_no_such_file(scripts: Scripts) -> None:
+def test_missing_file(scripts: Scripts) -> None:
     source, _ = given(scripts, "")
 
     assert scripts.split(source, "--processor", "nowhere/mine.py").line == (
@@ -48,7 +48,7 @@ def test_no_such_file(scripts: Scripts) -> None:
     )
 
 
-def test_a_file_that_may_not_be_read(unprivileged: Scripts) -> None:
+def test_unreadable_file(unprivileged: Scripts) -> None:
     source, mine = given(unprivileged, "")
     mine.chmod(0)
 
@@ -71,14 +71,14 @@ def test_a_file_that_may_not_be_read(unprivileged: Scripts) -> None:
     ],
     ids=["syntax", "NUL", "import", "division", "exit"],
 )
-def test_a_file_that_does_not_load(scripts: Scripts, code: str, told: str) -> None:
+def test_processor_that_does_not_load(scripts: Scripts, code: str, told: str) -> None:
     line = refused(scripts, code)
 
     assert line.startswith(f"processor {scripts.directory / 'mine.py'} {told}")
 
 
 @pytest.mark.parametrize("code", ["", "process = 1\n"])
-def test_a_file_without_the_function(scripts: Scripts, code: str) -> None:
+def test_processor_without_process(scripts: Scripts, code: str) -> None:
     assert refused(scripts, code) == "processor mine defines no function process(block, context): it needs one."
 
 
@@ -91,19 +91,19 @@ def test_a_file_without_the_function(scripts: Scripts, code: str) -> None:
         ("[3]", "options is [3], but must be an object like"),
     ],
 )
-def test_an_option_it_does_not_take(scripts: Scripts, options: str, told: str) -> None:
+def test_unknown_option(scripts: Scripts, options: str, told: str) -> None:
     code = 'OPTIONS = {"limit": {"type": "int"}}\ndef process(block, context):\n    return block\n'
 
     assert refused(scripts, code, "--options", options).startswith(told)
 
 
-def test_a_column_it_wants_that_is_not_there(scripts: Scripts) -> None:
+def test_missing_requested_column(scripts: Scripts) -> None:
     code = 'columns = ["id", "y"]\ndef process(block, context):\n    return block\n'
 
     assert refused(scripts, code) == "processor mine names a column 'y', but the file has: id, x."
 
 
-def test_an_exception_in_it(scripts: Scripts) -> None:
+def test_exception_in_the_processor(scripts: Scripts) -> None:
     code = """\
 def check(block):
     if (block["id"] == 60).any():
@@ -128,13 +128,13 @@ def record_range(scripts: Scripts, chunk: int) -> str:
     return f"{told['first_record']} to {told['first_record'] + told['rows'] - 1}"
 
 
-def test_an_exit_in_it(scripts: Scripts) -> None:
+def test_exit_in_the_processor(scripts: Scripts) -> None:
     code = "import sys\n\n\ndef process(block, context):\n    sys.exit(3)\n"
 
     assert fails(scripts, code)[:2] == ["processor mine failed: SystemExit: 3", "  mine.py:5 in process: sys.exit(3)"]
 
 
-def test_a_process_that_ends_with_it(scripts: Scripts) -> None:
+def test_processor_that_kills_its_process(scripts: Scripts) -> None:
     code = "import os\n\n\ndef process(block, context):\n    os._exit(3)\n"
     source, mine = given(scripts, code)
     assert scripts.split(source, "--processor", mine).code == 0
@@ -146,7 +146,7 @@ def test_a_process_that_ends_with_it(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize(("returned", "told"), [("None", "NoneType"), ("block['x']", "Series")])
-def test_something_else_than_a_frame(scripts: Scripts, returned: str, told: str) -> None:
+def test_return_value_that_is_not_a_frame(scripts: Scripts, returned: str, told: str) -> None:
     lines = fails(scripts, f"def process(block, context):\n    return {returned}\n")
 
     assert lines[0] == (f"processor mine returned {told}, but process, combine and finish must return a DataFrame.")
@@ -154,7 +154,7 @@ def test_something_else_than_a_frame(scripts: Scripts, returned: str, told: str)
 
 
 @pytest.mark.parametrize("chunks", [1, 5], ids=["in one chunk", "in several"])
-def test_other_columns_in_every_block(tmp_path: Path, chunks: int) -> None:
+def test_columns_that_differ_between_blocks(tmp_path: Path, chunks: int) -> None:
     scripts = Scripts(tmp_path)
     source, mine = given(
         scripts,
@@ -169,7 +169,7 @@ def test_other_columns_in_every_block(tmp_path: Path, chunks: int) -> None:
     assert "it must return the same columns for every block." in told
 
 
-def test_a_mended_processor_is_another_one(scripts: Scripts) -> None:
+def test_fixed_processor_requires_a_new_job(scripts: Scripts) -> None:
     fails(scripts, "def process(block, context):\n    raise KeyError('x')\n")
     source, mine = scripts.directory / "data.csv", scripts.directory / "mine.py"
     mine.write_text("def process(block, context):\n    return block\n")
@@ -182,7 +182,7 @@ def test_a_mended_processor_is_another_one(scripts: Scripts) -> None:
     )
 
 
-def test_a_cause_that_is_gone_lets_the_job_go_on(scripts: Scripts) -> None:
+def test_job_resumes_once_the_cause_is_gone(scripts: Scripts) -> None:
     code = """\
 from pathlib import Path
 
@@ -200,7 +200,7 @@ def process(block, context):
     assert (scripts.output / "result.csv").read_text() == DATA
 
 
-def test_what_it_prints_is_not_taken_for_the_answer(scripts: Scripts) -> None:
+def test_processor_output_is_not_mixed_into_the_json(scripts: Scripts) -> None:
     code = "print('loaded')\n\n\ndef process(block, context):\n    print('here')\n    return block\n"
     source, mine = given(scripts, code)
 

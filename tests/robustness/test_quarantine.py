@@ -56,7 +56,7 @@ EVERY_KIND: tuple[str | bytes, ...] = (
 )
 
 
-def test_every_kind_of_bad_record_at_once(tmp_path: Path) -> None:
+def test_every_kind_of_bad_record_together(tmp_path: Path) -> None:
     source = written(tmp_path, *EVERY_KIND)
 
     result = set_aside(tmp_path, source, mine(tmp_path), column_types={"n": "int"})
@@ -81,7 +81,7 @@ def test_every_kind_of_bad_record_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("processor", ["statistics", "transform", "aggregate"])
-def test_the_figures_are_those_of_the_good_records(tmp_path: Path, processor: str) -> None:
+def test_metrics_cover_the_good_records(tmp_path: Path, processor: str) -> None:
     options: dict[str, dict[str, Any]] = {
         "aggregate": {"group_by": "note", "metrics": {"n": ["sum", "median", "first", "last"]}}
     }
@@ -99,7 +99,7 @@ def test_the_figures_are_those_of_the_good_records(tmp_path: Path, processor: st
     assert result.data == run_here(only_good, source, processor=processor, options=options[processor]).data
 
 
-def test_nothing_but_bad_records(tmp_path: Path) -> None:
+def test_only_bad_records(tmp_path: Path) -> None:
     source = written(tmp_path, "1", "2,3", "4,5,6,7")
 
     result = set_aside(tmp_path, source, "transform")
@@ -108,11 +108,11 @@ def test_nothing_but_bad_records(tmp_path: Path) -> None:
     assert [reject[0] for reject in result.rejects] == ["1", "2", "3"]
 
 
-def test_no_bad_record_leaves_no_file(tmp_path: Path) -> None:
+def test_no_rejects_means_no_rejected_csv(tmp_path: Path) -> None:
     assert set_aside(tmp_path, written(tmp_path, "1,2,3"), "transform").rejected is None
 
 
-def test_line_endings_and_delimiters_of_the_input_are_kept_in_the_text(tmp_path: Path) -> None:
+def test_rejected_text_keeps_delimiters_and_line_endings(tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_bytes(b'a;b\r\n1;2\r\n3\r\n"x\r\ny";4;5\r\n\r\n6;7')
 
@@ -125,7 +125,7 @@ def test_line_endings_and_delimiters_of_the_input_are_kept_in_the_text(tmp_path:
     ]
 
 
-def test_a_value_of_another_type_is_named_with_its_column(tmp_path: Path) -> None:
+def test_mismatched_value_is_reported_with_its_column(tmp_path: Path) -> None:
     rows = ["1,1.5,a", "2,x,b", "3,,c", '4,"",d', "5,2020-01-01,e", "6,1e3,f"]
     source = written(tmp_path, *rows)
     aggregate = {"group_by": "note", "metrics": {"n": "sum"}}
@@ -138,14 +138,14 @@ def test_a_value_of_another_type_is_named_with_its_column(tmp_path: Path) -> Non
     assert [reject[:2] for reject in result.rejects] == [["2", "n"], ["5", "n"]]
 
 
-def test_a_processor_that_looks_back_cannot_tell_which_record_is_to_blame(tmp_path: Path) -> None:
+def test_overlap_processor_errors_cannot_be_quarantined(tmp_path: Path) -> None:
     source = written(tmp_path, "1,2,good", "2,3,poison", "3,4,good")
 
     with pytest.raises(CsvswarmError, match="cannot tell which record is to blame when blocks overlap"):
         run_here(tmp_path, source, processor=mine(tmp_path, f"OVERLAP = 2\n{POISON}"), on_error="quarantine")
 
 
-def test_a_processor_that_returns_nonsense_is_no_fault_of_the_records(tmp_path: Path) -> None:
+def test_invalid_return_value_is_not_quarantined(tmp_path: Path) -> None:
     source = written(tmp_path, "1,2,good")
 
     with pytest.raises(CsvswarmError, match="returned NoneType, but process, combine and finish must return"):
@@ -153,7 +153,7 @@ def test_a_processor_that_returns_nonsense_is_no_fault_of_the_records(tmp_path: 
                  on_error="quarantine")  # fmt: skip
 
 
-def test_a_processor_that_needs_a_row_is_not_blamed_on_records_that_are_gone(tmp_path: Path) -> None:
+def test_blocks_left_without_rows_by_quarantine_do_not_fail(tmp_path: Path) -> None:
     source = written(tmp_path, "1,2,x", "2", "3", "4", "5", "6,7,x")
     code = "def process(block, context):\n    block.iloc[0]\n    return block\n"
 
@@ -163,7 +163,7 @@ def test_a_processor_that_needs_a_row_is_not_blamed_on_records_that_are_gone(tmp
     assert [reject[0] for reject in result.rejects] == ["2", "3", "4", "5"]
 
 
-def test_a_failed_job_goes_on_in_quarantine(scripts: Scripts) -> None:
+def test_failed_job_resumes_with_quarantine(scripts: Scripts) -> None:
     source = written(scripts.directory, *[f"{number},1,x" for number in range(50)], "50,1", "51,1,x")
     options = ("--processor", "transform", "--chunks", "3")
     assert scripts.split(source, *options).code == 0
@@ -179,7 +179,7 @@ def test_a_failed_job_goes_on_in_quarantine(scripts: Scripts) -> None:
     )
 
 
-def test_on_error_is_one_of_two(scripts: Scripts) -> None:
+def test_on_error_accepts_two_values(scripts: Scripts) -> None:
     source = written(scripts.directory, "1,2,3")
 
     line = scripts.split(source, "--on-error", "ignore").line

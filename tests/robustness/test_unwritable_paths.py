@@ -24,7 +24,7 @@ def written(scripts: Scripts, text: str = GOOD, name: str = "data.csv") -> Path:
 # -- the output --------------------------------------------------------------------------------------------------------
 
 
-def test_an_output_that_may_not_be_written(unprivileged: Scripts) -> None:
+def test_unwritable_output(unprivileged: Scripts) -> None:
     source = written(unprivileged)
     unprivileged.output.mkdir()
     unprivileged.output.chmod(0o555)
@@ -44,7 +44,7 @@ def test_an_output_that_may_not_be_written(unprivileged: Scripts) -> None:
     assert unprivileged.collect().done["rows_in"] == 1
 
 
-def test_an_output_that_is_a_file(scripts: Scripts) -> None:
+def test_output_that_is_a_file(scripts: Scripts) -> None:
     scripts.output.write_text("mine")
 
     assert scripts.split(written(scripts)).line == f"output {scripts.output} is a file: name a directory."
@@ -52,7 +52,7 @@ def test_an_output_that_is_a_file(scripts: Scripts) -> None:
     assert scripts.output.read_text() == "mine"
 
 
-def test_an_output_below_a_file(tmp_path: Path) -> None:
+def test_output_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "in the way").write_text("mine")
     scripts = Scripts(tmp_path)
     source = written(scripts)
@@ -63,7 +63,7 @@ def test_an_output_below_a_file(tmp_path: Path) -> None:
     assert line == f"output {output} cannot be made: {tmp_path / 'in the way'} is a file."
 
 
-def test_an_output_that_holds_the_result_of_another_job(scripts: Scripts) -> None:
+def test_output_with_the_result_of_another_job(scripts: Scripts) -> None:
     source = written(scripts)
     scripts.all(source)
     before = {path: path.read_bytes() for path in scripts.output.iterdir()}
@@ -78,7 +78,7 @@ def test_an_output_that_holds_the_result_of_another_job(scripts: Scripts) -> Non
     assert {path: path.read_bytes() for path in scripts.output.iterdir()} == before
 
 
-def test_an_output_that_holds_a_result_of_something_else(scripts: Scripts) -> None:
+def test_output_with_a_foreign_result(scripts: Scripts) -> None:
     scripts.output.mkdir()
     (scripts.output / "result.csv").write_text("precious")
 
@@ -88,7 +88,7 @@ def test_an_output_that_holds_a_result_of_something_else(scripts: Scripts) -> No
     assert (scripts.output / "result.csv").read_text() == "precious"
 
 
-def test_an_output_with_other_files_keeps_them(scripts: Scripts) -> None:
+def test_other_files_in_the_output_are_kept(scripts: Scripts) -> None:
     scripts.output.mkdir()
     (scripts.output / "notes.txt").write_text("mine")
 
@@ -100,7 +100,7 @@ def test_an_output_with_other_files_keeps_them(scripts: Scripts) -> None:
 # -- the job -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_job_of_another_input(scripts: Scripts) -> None:
+def test_job_of_another_input(scripts: Scripts) -> None:
     source = written(scripts)
     assert scripts.split(source).code == 0
 
@@ -120,7 +120,7 @@ def test_a_job_of_another_input(scripts: Scripts) -> None:
         (("--encoding", "latin-1"), "with another encoding (utf-8)"),
     ],
 )
-def test_a_job_that_was_made_otherwise(scripts: Scripts, arguments: tuple[str, ...], told: str) -> None:
+def test_job_with_another_request(scripts: Scripts, arguments: tuple[str, ...], told: str) -> None:
     source = written(scripts)
     assert scripts.split(source).code == 0
     manifest = (scripts.job / "manifest.json").read_bytes()
@@ -132,7 +132,7 @@ def test_a_job_that_was_made_otherwise(scripts: Scripts, arguments: tuple[str, .
     assert (scripts.job / "manifest.json").read_bytes() == manifest
 
 
-def test_a_job_that_cannot_be_named_so(scripts: Scripts) -> None:
+def test_invalid_job_id(scripts: Scripts) -> None:
     job = scripts.directory / "My Job"
 
     assert scripts.split(written(scripts), "--job", job).line == (
@@ -141,14 +141,14 @@ def test_a_job_that_cannot_be_named_so(scripts: Scripts) -> None:
     assert not job.exists()
 
 
-def test_a_job_that_is_a_file(scripts: Scripts) -> None:
+def test_job_that_is_a_file(scripts: Scripts) -> None:
     scripts.job.write_text("mine")
 
     assert scripts.split(written(scripts)).line.startswith(f"{scripts.job}")
     assert scripts.job.read_text() == "mine"
 
 
-def test_a_job_where_nothing_may_be_written(unprivileged: Scripts) -> None:
+def test_unwritable_job(unprivileged: Scripts) -> None:
     source = written(unprivileged)
     jobs = unprivileged.directory / "jobs"
     jobs.mkdir(mode=0o555)
@@ -158,7 +158,7 @@ def test_a_job_where_nothing_may_be_written(unprivileged: Scripts) -> None:
     )
 
 
-def test_no_job_at_all(scripts: Scripts) -> None:
+def test_missing_job(scripts: Scripts) -> None:
     told = f"{scripts.job} holds no complete split: run split_dataframe.py with this --job first."
 
     assert scripts.process().line == told
@@ -167,7 +167,7 @@ def test_no_job_at_all(scripts: Scripts) -> None:
     assert not scripts.output.exists()
 
 
-def test_chunks_that_are_not_there(scripts: Scripts) -> None:
+def test_unknown_chunk(scripts: Scripts) -> None:
     assert scripts.split(written(scripts)).code == 0
 
     assert scripts.process("--chunk", "2").line == "job job has chunks 1 to 1, no chunk 2."
@@ -179,7 +179,7 @@ def test_chunks_that_are_not_there(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("chunks", "0"), ("workers", "many")])
-def test_a_number_that_is_none(scripts: Scripts, name: str, value: str) -> None:
+def test_invalid_number(scripts: Scripts, name: str, value: str) -> None:
     assert scripts.split(written(scripts), f"--{name}={value}").line == (
         f"{name} is {value!r}, but must be auto or a whole number from 1 on."
     )
@@ -192,7 +192,7 @@ def grow(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=16m", disk], check=True)
 
 
-def test_a_disk_that_is_full_when_the_input_is_cut(scripts: Scripts, small_disk: Path) -> None:
+def test_disk_full_during_the_split(scripts: Scripts, small_disk: Path) -> None:
     source = written(scripts, DATA * 3)
     full = Scripts(scripts.directory)
     job = small_disk / "one"
@@ -208,7 +208,7 @@ def test_a_disk_that_is_full_when_the_input_is_cut(scripts: Scripts, small_disk:
     assert full.split(source, *arguments).done["chunks"] == 3
 
 
-def test_a_disk_that_is_full_when_partials_are_written(scripts: Scripts, small_disk: Path) -> None:
+def test_disk_full_during_processing(scripts: Scripts, small_disk: Path) -> None:
     source = written(scripts, DATA)
     job = small_disk / "one"
     assert scripts.split(source, "--job", job, "--processor", "transform", "--chunks", "4").code == 0
@@ -228,7 +228,7 @@ def test_a_disk_that_is_full_when_partials_are_written(scripts: Scripts, small_d
     assert (scripts.output / "result.csv").read_text() == DATA
 
 
-def test_a_disk_that_is_full_when_the_result_is_written(scripts: Scripts, small_disk: Path) -> None:
+def test_disk_full_during_collection(scripts: Scripts, small_disk: Path) -> None:
     source = written(scripts, DATA)
     output = small_disk / "out"
     assert scripts.split(source, "--output", output, "--processor", "transform").code == 0
@@ -243,7 +243,7 @@ def test_a_disk_that_is_full_when_the_result_is_written(scripts: Scripts, small_
     assert (output / "result.csv").read_text() == DATA
 
 
-def test_files_that_may_not_grow(scripts: Scripts) -> None:
+def test_file_size_limit(scripts: Scripts) -> None:
     source = written(scripts, DATA)
     assert scripts.split(source, "--processor", "transform").code == 0
     limited = Scripts(scripts.directory, ("prlimit", f"--fsize={100 << 10}"))
@@ -263,7 +263,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_the_file_that_may_not_grow_is_named(scripts: Scripts, kind: str) -> None:
+def test_file_size_limit_error_names_the_file(scripts: Scripts, kind: str) -> None:
     processor, options, name, most = WRITTEN[kind]
     source = written(scripts, "id,note\n" + "".join(f"{n},some text\n1,2,3,4\n" for n in range(500)))
     chosen = ("--options", json.dumps(options), "--on-error", "quarantine", "--chunks", "1")

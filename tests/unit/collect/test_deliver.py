@@ -57,7 +57,7 @@ def copy(landing: Landing) -> None:
     shutil.copytree(landing.output, landing.fetched)
 
 
-def test_a_result_lands(landing: Landing) -> None:
+def test_deliver_moves_files_and_marker(landing: Landing) -> None:
     sent = {path.name: path.read_bytes() for path in landing.fetched.iterdir()}
 
     assert landing.land() is True
@@ -67,7 +67,7 @@ def test_a_result_lands(landing: Landing) -> None:
     assert not landing.fetched.exists()
 
 
-def test_the_second_time_nothing_changes(landing: Landing) -> None:
+def test_deliver_is_idempotent(landing: Landing) -> None:
     landing.land()
     copy(landing)
     before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in landing.output.iterdir()}
@@ -79,7 +79,7 @@ def test_the_second_time_nothing_changes(landing: Landing) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut off", "a bit", "gone"])
-def test_a_damaged_result_does_not_land(landing: Landing, damage: str) -> None:
+def test_damaged_result_is_not_delivered(landing: Landing, damage: str) -> None:
     path = landing.fetched / "result.csv"
     whole = path.read_bytes()
     if damage == "gone":
@@ -96,7 +96,7 @@ def test_a_damaged_result_does_not_land(landing: Landing, damage: str) -> None:
 
 
 @pytest.mark.parametrize("lack", ["missing", "of another job"])
-def test_without_the_marker_nothing_lands(landing: Landing, lack: str) -> None:
+def test_result_without_a_marker_is_not_delivered(landing: Landing, lack: str) -> None:
     marker = landing.fetched / SUCCESS
     if lack == "missing":
         marker.unlink()
@@ -109,7 +109,7 @@ def test_without_the_marker_nothing_lands(landing: Landing, lack: str) -> None:
     assert landing.there() == {}
 
 
-def test_the_result_of_another_job_is_left_alone(landing: Landing) -> None:
+def test_result_of_another_job_is_not_replaced(landing: Landing) -> None:
     landing.output.mkdir(parents=True)
     (landing.output / "result.csv").write_text("theirs\n")
     (landing.output / "job.json").write_text('{"job_id": "theirs"}')
@@ -121,7 +121,7 @@ def test_the_result_of_another_job_is_left_alone(landing: Landing) -> None:
     assert landing.there() == before
 
 
-def test_what_nobody_knows_is_left_alone(landing: Landing) -> None:
+def test_unknown_files_are_not_replaced(landing: Landing) -> None:
     landing.output.mkdir(parents=True)
     (landing.output / "result.csv").write_text("mine\n")
 
@@ -131,7 +131,7 @@ def test_what_nobody_knows_is_left_alone(landing: Landing) -> None:
     assert landing.there() == {"result.csv": b"mine\n"}
 
 
-def test_a_result_that_was_changed_here_is_made_whole(landing: Landing) -> None:
+def test_changed_result_is_delivered_again(landing: Landing) -> None:
     landing.land()
     copy(landing)
     whole = landing.there()
@@ -142,7 +142,7 @@ def test_a_result_that_was_changed_here_is_made_whole(landing: Landing) -> None:
     assert landing.there() == whole
 
 
-def test_the_marker_comes_last(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_marker_is_written_last(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
     landing.land()
     copy(landing)
     (landing.output / "result.csv").unlink()
@@ -170,7 +170,7 @@ def test_the_marker_comes_last(landing: Landing, monkeypatch: pytest.MonkeyPatch
     assert landing.there().keys() == {"result.csv", "job.json", SUCCESS}
 
 
-def test_records_set_aside_land_and_go(tmp_path: Path) -> None:
+def test_rejected_csv_is_delivered_and_removed_when_empty(tmp_path: Path) -> None:
     bad = fetched(tmp_path / "bad", DATA + "x,y,z\n", on_error="quarantine")
     assert (bad.fetched / "rejected.csv").exists()
 
@@ -186,7 +186,7 @@ def test_records_set_aside_land_and_go(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["emptied", "gone", "a byte"])
 @pytest.mark.parametrize("name", ["rejected.csv", "job.json"])
-def test_a_damaged_file_beside_the_result_does_not_land(tmp_path: Path, name: str, damage: str) -> None:
+def test_damaged_side_file_is_not_delivered(tmp_path: Path, name: str, damage: str) -> None:
     landing = fetched(tmp_path, DATA + "x,y,z\n", on_error="quarantine")
     path = landing.fetched / name
     whole = path.read_bytes()
@@ -205,7 +205,7 @@ def test_a_damaged_file_beside_the_result_does_not_land(tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("name", ["rejected.csv", "result.csv"])
-def test_a_result_here_that_lacks_a_file_is_made_whole(tmp_path: Path, name: str) -> None:
+def test_missing_file_is_delivered_again(tmp_path: Path, name: str) -> None:
     landing = fetched(tmp_path, DATA + "x,y,z\n", on_error="quarantine")
     landing.land()
     whole = landing.there()
@@ -217,7 +217,7 @@ def test_a_result_here_that_lacks_a_file_is_made_whole(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("name", ["rejected.csv", "_SUCCESS"])
-def test_a_file_of_the_user_with_a_name_of_ours_is_left_alone(landing: Landing, name: str) -> None:
+def test_user_file_with_a_reserved_name_is_not_replaced(landing: Landing, name: str) -> None:
     landing.output.mkdir(parents=True)
     (landing.output / name).write_text("mine\n")
 
@@ -228,7 +228,7 @@ def test_a_file_of_the_user_with_a_name_of_ours_is_left_alone(landing: Landing, 
 
 
 @pytest.mark.parametrize(("input_mode", "mode"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o644), (0o666, 0o644)])
-def test_a_result_is_open_to_nobody_who_may_not_read_the_input(landing: Landing, input_mode: int, mode: int) -> None:
+def test_delivered_files_are_no_more_readable_than_the_input(landing: Landing, input_mode: int, mode: int) -> None:
     before = os.umask(0o022)
     try:
         deliver_result(landing.job, landing.fetched, landing.output, input_mode)
@@ -238,7 +238,7 @@ def test_a_result_is_open_to_nobody_who_may_not_read_the_input(landing: Landing,
     assert {stat.S_IMODE(path.stat().st_mode) for path in landing.output.iterdir()} == {mode}
 
 
-def test_without_the_input_the_result_is_the_users_alone(landing: Landing) -> None:
+def test_without_the_input_the_result_is_private(landing: Landing) -> None:
     landing.land()
 
     assert {stat.S_IMODE(path.stat().st_mode) for path in landing.output.iterdir()} == {0o600}

@@ -37,7 +37,7 @@ some_floats = st.one_of(
 
 @settings(max_examples=300)
 @given(st.lists(some_floats, max_size=30))
-def test_floats_are_written_as_python_writes_them(values: list[float]) -> None:
+def test_float_text_equals_python_repr(values: list[float]) -> None:
     expected = [None if math.isnan(value) else repr(value) for value in values]
     assert told(pd.Series(values, dtype="float64")) == expected
 
@@ -71,7 +71,7 @@ def test_canonical_text(values: object, expected: list[str | None]) -> None:
 
 
 @given(st.lists(st.tuples(texts | st.none(), texts | st.none()), min_size=1, max_size=10))
-def test_what_is_written_reads_back(rows: list[tuple[str | None, str | None]]) -> None:
+def test_rows_round_trip(rows: list[tuple[str | None, str | None]]) -> None:
     columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(2)]
     data = bytes(encode_rows(columns, CANONICAL)).decode()
     assert [tuple(row) for row in csv.reader(io.StringIO(data, newline=""))] == [
@@ -79,14 +79,14 @@ def test_what_is_written_reads_back(rows: list[tuple[str | None, str | None]]) -
     ]
 
 
-def test_a_text_that_looks_missing_is_quoted_and_a_missing_one_is_not() -> None:
+def test_null_like_text_is_quoted_and_missing_values_are_not() -> None:
     column = pa.array(["NA", "", None, "a,b", 'say "hi"', "plain"], pa.string())
     assert bytes(encode_rows([column, column], CANONICAL)).decode().splitlines() == [
         '"NA","NA"', '"",""', ",", '"a,b","a,b"', '"say ""hi""","say ""hi"""', "plain,plain"
     ]  # fmt: skip
 
 
-def test_other_dialects() -> None:
+def test_rows_in_other_dialects() -> None:
     dialect = Dialect(";", "'", "\r\n")
     columns = [pa.array(["a;b", "it's"], pa.string()), pa.array(["1,5", None], pa.string())]
     assert encode_rows(columns, dialect) == b"'a;b';1,5\r\n'it''s';\r\n"
@@ -109,7 +109,7 @@ KINDS = ["int", "float", "bool", "text", "quoted"]
 
 
 @given(st.frozensets(st.sampled_from(KINDS)), st.frozensets(st.sampled_from(KINDS)))
-def test_a_type_only_moves_up_as_kinds_are_added(some: frozenset[str], more: frozenset[str]) -> None:
+def test_types_only_widen_as_kinds_are_added(some: frozenset[str], more: frozenset[str]) -> None:
     rank = {"null": 0, "quoted": 1, "bool": 2, "int": 2, "float": 3, "text": 4}
     assert rank[resolve(some | more)] >= max(rank[resolve(some)], rank[resolve(more)])
 
@@ -117,7 +117,7 @@ def test_a_type_only_moves_up_as_kinds_are_added(some: frozenset[str], more: fro
 @given(st.lists(st.sampled_from(["1", "0", "-5", "007", "1.5", "1e5", "true", "", "NA", None, " 3", "x", "+1", "0x1F",
                                  "9" * 19, "9" * 25, "inf", "-0"]), max_size=8),
        st.lists(st.sampled_from(["2", "2.5", "y", "False", None, "NA", "010", "8" * 22]), max_size=4))  # fmt: skip
-def test_data_fits_a_type_just_when_it_does_not_change_it(first: list[str | None], later: list[str | None]) -> None:
+def test_data_fits_a_type_exactly_when_it_does_not_change_it(first: list[str | None], later: list[str | None]) -> None:
     values = TextConverter()
     kinds = [values.kinds(pa.array(column, pa.string())) for column in (first, later)]
     kind = resolve(kinds[0])
@@ -126,7 +126,7 @@ def test_data_fits_a_type_just_when_it_does_not_change_it(first: list[str | None
     assert fits == (resolve(kinds[0] | kinds[1]) == kind)
 
 
-def test_kinds_of_output_join() -> None:
+def test_common_output_type() -> None:
     assert common_type("int", "float") == "float"
     assert common_type(None, "int") == "int"
     assert common_type("bool", "int") == "text"

@@ -19,7 +19,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return found
 
 
-def test_it_is_built_once_and_takes_the_place_of_older_ones(places: list[Path]) -> None:
+def test_build_runs_once_and_replaces_older_libraries(places: list[Path]) -> None:
     name = library.library_name()
     old = places[0] / f"kernel-{name.split('-')[1]}-0123456789abcdef.so"
     places[0].mkdir(parents=True)
@@ -32,7 +32,7 @@ def test_it_is_built_once_and_takes_the_place_of_older_ones(places: list[Path]) 
     assert build.build() == (f"the native kernel is built ({name})", False)
 
 
-def test_a_clone_that_cannot_be_written_to(places: list[Path]) -> None:
+def test_build_in_a_read_only_clone(places: list[Path]) -> None:
     places[0].parent.mkdir()
     places[0].touch()  # no directory can be made there, not by root either
 
@@ -42,7 +42,7 @@ def test_a_clone_that_cannot_be_written_to(places: list[Path]) -> None:
         assert library.kernel() is not None
 
 
-def test_without_a_compiler(places: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build_without_a_compiler(places: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(places[0]))
     monkeypatch.delenv("CC", raising=False)
 
@@ -54,7 +54,7 @@ def test_without_a_compiler(places: list[Path], monkeypatch: pytest.MonkeyPatch)
         assert library.kernel() is None
 
 
-def test_a_compiler_that_fails(places: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build_with_a_failing_compiler(places: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "cc"
     broken.write_text("#!/bin/sh\necho it has no headers\nexit 1\n")
     broken.chmod(0o755)
@@ -66,12 +66,12 @@ def test_a_compiler_that_fails(places: list[Path], tmp_path: Path, monkeypatch: 
     assert list(places[0].iterdir()) == []
 
 
-def test_it_can_be_switched_off() -> None:
+def test_kernel_can_be_disabled() -> None:
     with native(False):
         assert library.kernel() is None
 
 
-def test_what_is_no_library_is_passed_over(places: list[Path]) -> None:
+def test_invalid_libraries_are_skipped(places: list[Path]) -> None:
     places[0].mkdir(parents=True)
     (places[0] / library.library_name()).write_text("no library")
     with native(True):

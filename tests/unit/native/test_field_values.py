@@ -96,7 +96,7 @@ def span_of(column: list[str], nulls: tuple[str, ...]) -> tuple[FieldFinder, Loc
 )
 @example(["9007199254740993.0", "1"], NULL_VALUES, "float", False)
 @example(['"-1"', " 7"], ("", "0", "-1", "999"), "int", False)
-def test_a_column(column: list[str], nulls: tuple[str, ...], kind: str, fixed: bool) -> None:
+def test_column_values_match_the_reference(column: list[str], nulls: tuple[str, ...], kind: str, fixed: bool) -> None:
     finder, found, text = span_of(column, nulls)
     got = finder.column(found, 0, kind)
     if got is None:
@@ -111,7 +111,7 @@ def test_a_column(column: list[str], nulls: tuple[str, ...], kind: str, fixed: b
 
 @pytest.mark.parametrize("column", [["1", "", "-5"], ["1", "NA", "0"], ['"1"', '""']])
 @pytest.mark.parametrize("kind", ["int", "float"])
-def test_plain_numbers_are_not_left_to_others(column: list[str], kind: str) -> None:
+def test_plain_numbers_are_not_declined(column: list[str], kind: str) -> None:
     finder, found, _ = span_of(column, NULL_VALUES)
     assert finder.column(found, 0, kind) is not None
 
@@ -127,13 +127,13 @@ def test_kinds(column: list[str], nulls: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "column", [["n.a. yet", "info", "in"], ["2020-01-01"], ["C-1"], ["1", "2.5", ""], ["True"], ["007"]]
 )
-def test_usual_kinds_are_told(column: list[str]) -> None:
+def test_common_kinds_are_not_declined(column: list[str]) -> None:
     finder, found, _ = span_of(column, NULL_VALUES)
     assert finder.kinds(found, 0) is not None
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=50))
-def test_every_float_is_read_as_python_reads_it(floats: list[float]) -> None:
+def test_floats_are_read_as_in_python(floats: list[float]) -> None:
     texts = [repr(value).encode() for value in floats]
     stops = np.cumsum([len(text) for text in texts]).astype(np.int32)
     starts = np.concatenate([[0], stops[:-1]]).astype(np.int32)

@@ -36,7 +36,7 @@ def test_codes(column: list[str]) -> None:
     assert [None if code < 0 else names[code] for code in codes.tolist()] == expected
 
 
-def test_doubled_quotes_are_left_to_others() -> None:
+def test_doubled_quotes_are_declined() -> None:
     finder = FieldFinder(Grammar(Dialect()), 2, [0], NULL_VALUES)
     found = finder.find(b'"a""b",1\n')
     assert found is not None
@@ -71,5 +71,5 @@ def test_extremes_of_integers(rows: list[tuple[int, int]]) -> None:
         assert not own or (extremes[1][group], extremes[2][group]) == (min(own), max(own))
 
 
-def test_infinities_are_left_to_others() -> None:
+def test_infinities_are_declined() -> None:
     assert sums_of(np.array([1.0, np.inf]), np.zeros(2, np.int32), 1) is None

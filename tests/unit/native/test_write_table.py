@@ -70,7 +70,7 @@ def as_without(arrays: list[pa.Array], kinds: list[str | None], dialect: Dialect
 @example([pa.array(["", None, "NA"])], CANONICAL)
 @example([pa.array([True, None, False] * 9).slice(5, 17), pa.array([1.5, None, 2.0] * 9).slice(5, 17)], CANONICAL)
 @example([pa.array([0, -1, 2**53 + 1])], CANONICAL)
-def test_a_table(arrays: list[pa.Array], dialect: Dialect) -> None:
+def test_table_matches_python(arrays: list[pa.Array], dialect: Dialect) -> None:
     kinds = [output_type(array) for array in arrays]
     for wanted in (kinds, ["float" if kind == "int" else kind for kind in kinds]):
         assert bytes(encode_table(arrays, wanted, dialect)) == as_without(arrays, wanted, dialect)
@@ -85,7 +85,7 @@ def test_days_at_the_edges(second: int) -> None:
 
 
 @pytest.mark.parametrize("second", [YEARS + 1, -62_135_596_801, 2**62, -(2**62)])
-def test_years_that_have_not_four_digits_are_left_to_arrow(second: int) -> None:
+def test_years_without_four_digits_are_declined(second: int) -> None:
     array = pa.array([0, second], pa.timestamp("s"))
     assert row_writing.write_table([array], ",", '"') is None
 
@@ -100,7 +100,7 @@ def without() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("without")
-def test_without_a_kernel_the_rows_are_the_same() -> None:
+def test_rows_are_the_same_without_a_kernel() -> None:
     arrays = [pa.array([1, 2]), pa.array(["a", "b,c"])]
     assert row_writing.write_table(arrays, ",", '"') is None
     assert bytes(encode_table(arrays, ["int", "text"], CANONICAL)) == b'1,a\n2,"b,c"\n'

@@ -47,7 +47,7 @@ def test_the_merged_file_becomes_the_result(job: Job, tmp_path: Path) -> None:
     assert collected.rows_out == 27_004
 
 
-def test_a_partial_is_removed_once_the_merged_file_holds_it(job: Job) -> None:
+def test_partial_is_removed_once_it_is_merged(job: Job) -> None:
     parts, whole = MergedFile(job.directory, PRIMARY).read()
     assert partials(job) == []
     assert whole is not None
@@ -55,7 +55,7 @@ def test_a_partial_is_removed_once_the_merged_file_holds_it(job: Job) -> None:
         assert part.is_of(receipt)
 
 
-def test_partials_of_a_durable_job_stay(tmp_path: Path) -> None:
+def test_partials_of_a_durable_job_are_kept(tmp_path: Path) -> None:
     job = processed(tmp_path, durable=True)
     assert partials(job) == [1, 2, 3, 4, 5]
     MergedFile(job.directory, PRIMARY).data.write_bytes(b"not this")
@@ -66,7 +66,7 @@ def test_partials_of_a_durable_job_stay(tmp_path: Path) -> None:
     ("harm", "lost"),
     [("no log", [1, 2, 3, 4, 5]), ("no data", [1, 2, 3, 4, 5]), ("cut off", [5]), ("a byte", [3]), ("a line", [2])],
 )
-def test_what_a_damaged_merged_file_held_is_made_again_and_nothing_else(
+def test_only_partials_lost_with_a_damaged_merged_file_are_reprocessed(
     job: Job, tmp_path: Path, harm: str, lost: list[int]
 ) -> None:
     held = MergedFile(job.directory, PRIMARY)
@@ -92,7 +92,7 @@ def test_what_a_damaged_merged_file_held_is_made_again_and_nothing_else(
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
 
-def test_a_log_whose_last_line_is_cut_off_still_says_where_the_partials_are(job: Job, tmp_path: Path) -> None:
+def test_truncated_log_line_does_not_hide_earlier_partials(job: Job, tmp_path: Path) -> None:
     held = MergedFile(job.directory, PRIMARY)
     held.log.write_bytes(held.log.read_bytes()[:-3])
     assert held.read()[1] is None
@@ -100,7 +100,7 @@ def test_a_log_whose_last_line_is_cut_off_still_says_where_the_partials_are(job:
     assert result.read_bytes() == SAMPLE.read_bytes()
 
 
-def test_what_a_growing_merged_file_holds_is_found(job: Job) -> None:
+def test_partials_in_a_growing_merged_file_are_found(job: Job) -> None:
     held = MergedFile(job.directory, PRIMARY)
     whole = held.log.read_bytes()
     first = whole.splitlines(keepends=True)[0]
@@ -111,7 +111,7 @@ def test_what_a_growing_merged_file_holds_is_found(job: Job) -> None:
     assert [part.chunk for part in held.parts_of(2)] == [2]
 
 
-def test_a_chunk_that_is_made_again_is_not_taken_from_the_merged_file(job: Job, tmp_path: Path) -> None:
+def test_reprocessed_chunk_is_not_read_from_the_merged_file(job: Job, tmp_path: Path) -> None:
     take_back(job, 2)
     assert process_all(job, 1).chunks_run == 1
     first, other = MergedFile(job.directory, PRIMARY), MergedFile(job.directory, SECONDARY)
@@ -122,7 +122,7 @@ def test_a_chunk_that_is_made_again_is_not_taken_from_the_merged_file(job: Job, 
     assert not list(job.directory.glob("merged*"))
 
 
-def test_two_runs_at_once_do_not_write_to_one_merged_file(tmp_path: Path) -> None:
+def test_concurrent_runs_use_separate_merged_files(tmp_path: Path) -> None:
     job = Job(tmp_path / "job")
     split(job, Request(input=SAMPLE, processor="transform", chunks=4, workers=1))
     first = MergedFile(job.directory, PRIMARY)
@@ -134,7 +134,7 @@ def test_two_runs_at_once_do_not_write_to_one_merged_file(tmp_path: Path) -> Non
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
 
-def test_a_run_that_fails_keeps_what_the_merged_file_holds(tmp_path: Path) -> None:
+def test_failed_run_keeps_the_merged_partials(tmp_path: Path) -> None:
     processor, mark = tmp_path / "fails.py", tmp_path / "mark"
     processor.write_text(
         "import pathlib\n\n"
@@ -163,7 +163,7 @@ def test_a_run_that_fails_keeps_what_the_merged_file_holds(tmp_path: Path) -> No
     assert Path(result).read_bytes() == Path(collect(again, tmp_path / "other").result).read_bytes()
 
 
-def test_a_merged_file_that_holds_nothing_is_not_left_behind(tmp_path: Path) -> None:
+def test_empty_merged_file_is_removed(tmp_path: Path) -> None:
     processor = tmp_path / "fails.py"
     processor.write_text("def process(block, context):\n    undefined_name\n")
     job = Job(tmp_path / "job")
@@ -174,7 +174,7 @@ def test_a_merged_file_that_holds_nothing_is_not_left_behind(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("code", [errno.EXDEV, errno.EPERM])
-def test_a_merged_file_that_no_link_leads_to_is_copied(
+def test_merged_file_is_copied_where_links_fail(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def refused(*_: object) -> None:
@@ -185,7 +185,7 @@ def test_a_merged_file_that_no_link_leads_to_is_copied(
     assert result.read_bytes() == SAMPLE.read_bytes()
 
 
-def test_a_damaged_result_is_made_again(job: Job, tmp_path: Path) -> None:
+def test_damaged_result_is_written_again(job: Job, tmp_path: Path) -> None:
     output = tmp_path / "out"
     collect(job, output)
     (output / "result.csv").write_bytes(b"damaged")
@@ -195,7 +195,7 @@ def test_a_damaged_result_is_made_again(job: Job, tmp_path: Path) -> None:
     assert again.rows == 27_004
 
 
-def test_what_was_done_before_a_resume_is_merged_as_well(job: Job, tmp_path: Path) -> None:
+def test_partials_from_before_a_resume_are_merged(job: Job, tmp_path: Path) -> None:
     partials_as_files(job)
     take_back(job, 2)
     assert process_all(job, 1).chunks_run == 1
@@ -205,9 +205,7 @@ def test_what_was_done_before_a_resume_is_merged_as_well(job: Job, tmp_path: Pat
 
 
 @pytest.mark.parametrize("left", ["half", "the result"])
-def test_a_collector_that_was_killed_half_way_leaves_an_output_it_may_go_on_with(
-    job: Job, tmp_path: Path, left: str
-) -> None:
+def test_killed_collector_leaves_a_resumable_output(job: Job, tmp_path: Path, left: str) -> None:
     output = tmp_path / "out"
     output.mkdir()
     (output / "job.json").write_text(json.dumps({"format": 2, "job_id": job.job_id, "status": "collecting"}))

@@ -21,7 +21,7 @@ class ToldAtTheClose(io.FileIO):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_disk_that_is_found_full_when_the_log_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_full_at_close_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = Path.open
 
     def open_file(path: Path, mode: str = "r", buffering: int = -1) -> object:

@@ -21,7 +21,7 @@ print(sorted(ended), signal.pthread_sigmask(signal.SIG_BLOCK, ()))
 """
 
 
-def test_an_interrupt_right_after_the_fork_ends_no_worker() -> None:
+def test_interrupt_right_after_the_fork_kills_no_worker() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=ROOT / "scripts", check=False, text=True, capture_output=True, timeout=60
     )

@@ -33,7 +33,7 @@ BLOCKS = {
 
 @pytest.mark.parametrize("kernel", [True, False])
 @pytest.mark.parametrize("block", BLOCKS)
-def test_dtypes_are_those_of_the_schema(block: str, kernel: bool) -> None:
+def test_dtypes_follow_the_schema(block: str, kernel: bool) -> None:
     with native(kernel):
         reader = Reader(
             dialect=Dialect(),

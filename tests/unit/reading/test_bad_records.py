@@ -42,7 +42,7 @@ def _triage(kind: str = "int") -> Triage:
 @given(
     st.lists(st.sampled_from(PARTS), max_size=40).map(b"".join), st.sampled_from(["int", "float", "timestamp", "bool"])
 )
-def test_a_record_is_as_bad_alone_as_among_others(data: bytes, kind: str) -> None:
+def test_bad_records_are_independent_of_their_block(data: bytes, kind: str) -> None:
     kept, numbers, bad = _triage(kind).split_bad(data, 1)
 
     assert sorted([*numbers.tolist(), *(one.record for one in bad)]) == list(range(1, len(numbers) + len(bad) + 1))
@@ -69,7 +69,7 @@ def test_a_record_is_as_bad_alone_as_among_others(data: bytes, kind: str) -> Non
         (b'a,1\nb,"\r', {1: "'a' is not of the type int", 2: "a quote that is never closed"}),
     ],
 )
-def test_the_last_record_may_end_anyhow(data: bytes, reasons: dict[int, str]) -> None:
+def test_last_record_may_lack_a_terminator(data: bytes, reasons: dict[int, str]) -> None:
     _, _, bad = _triage().split_bad(data, 1)
 
     assert [one.record for one in bad] == list(reasons)
@@ -77,7 +77,7 @@ def test_the_last_record_may_end_anyhow(data: bytes, reasons: dict[int, str]) ->
         assert one.reason.startswith(reason)
 
 
-def test_a_long_value_is_shown_by_its_start() -> None:
+def test_long_values_are_truncated_in_messages() -> None:
     (bad,) = _triage().split_bad(b"x" * 1_000_000 + b",2\n", 1)[2]
 
     assert len(bad.reason) < 200
@@ -97,7 +97,7 @@ made: Callable[[str], st.SearchStrategy[str]] = lambda alphabet: st.text(alphabe
     st.sampled_from([kind for kind in TYPES if kind != "text"]),
     st.sampled_from([None, ["-1", "inf", "x"]]),
 )
-def test_values_that_do_not_fit_are_those_that_do_not_fit_alone(
+def test_mismatches_equal_those_of_single_values(
     column: list[str | None], kind: str, spellings: list[str] | None
 ) -> None:
     rules = TextConverter() if spellings is None else TextConverter(spellings)

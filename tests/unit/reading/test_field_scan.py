@@ -58,7 +58,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @example((b"a,b\n" * 40, 2), NULL_VALUES, None)
 @example((b'1,"x\n"\n', 2), NULL_VALUES, None)
 @example((b"1,2,3\n4\n", 2), NULL_VALUES, None)
-def test_text_is_what_the_parser_reads(
+def test_field_scan_matches_the_parser(
     block: tuple[bytes, int], null_values: tuple[str, ...], data: st.DataObject | None
 ) -> None:
     text, width = block
@@ -90,18 +90,18 @@ def test_plain_blocks_are_scanned(text: str, width: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["a,b\n1\n", "a,b\n1,2,3\n4\n", "a,b\r\n", '5" pipe,1\n', "\na,b\n", 'a,"b\n', ""])
-def test_other_blocks_are_left_to_the_parser(text: str) -> None:
+def test_other_blocks_are_declined(text: str) -> None:
     assert find_fields(text.encode(), Grammar(Dialect()), 2) is None
 
 
-def test_a_gap_at_the_end_of_the_file_is_missing_after_a_quoted_field() -> None:
+def test_empty_field_at_the_end_of_the_file_is_missing() -> None:
     parsed = parse(b'a,b\n"x",', Dialect(), 2, [1], NULL_VALUES)
     assert parsed is not None
     assert parsed.column("1").to_pylist() == ["b", None]
 
 
 @given(blocks())
-def test_raw_records_are_those_of_the_exact_scan(block: tuple[bytes, int]) -> None:
+def test_raw_records_match_the_exact_scan(block: tuple[bytes, int]) -> None:
     text, width = block
     found = find_fields(text, Grammar(Dialect()), width)
     if found is not None:
@@ -119,7 +119,7 @@ def test_raw_records_are_those_of_the_exact_scan(block: tuple[bytes, int]) -> No
 )
 @example(b"\n\na\n\n", LF, False, True)
 @example(b"a" * 63 + b"\n" + b"\n" + b"b" * 62 + b"\n\n", LF, False, True)
-def test_records_are_counted_as_the_exact_scan_does(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
+def test_record_count_matches_the_exact_scan(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
     grammar = Grammar(Dialect())
     tally = count_records(piece, grammar, previous_byte=before, inside_quotes=inside, at_record_start=fresh)
     if tally is None:
@@ -138,7 +138,7 @@ def test_records_are_counted_as_the_exact_scan_does(piece: bytes, before: int, i
 
 
 @given(st.lists(st.integers(0, 300), unique=True).map(sorted))
-def test_places_and_counts_of_bits(places: list[int]) -> None:
+def test_bit_positions_and_counts(places: list[int]) -> None:
     mask = np.zeros(320, dtype=bool)
     mask[places] = True
     words = np.packbits(mask, bitorder="little").view(np.uint64)
