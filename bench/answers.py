@@ -126,7 +126,7 @@ def right_rows(work: Work, expected: Path, got: Path) -> tuple[int, int]:
 def _rows(work: Work, path: Path) -> Counter[int]:
     import csv
 
-    numbers = [place for place, name in enumerate(work.columns) if name in work.decimals]
+    numbers = [column for column, name in enumerate(work.columns) if name in work.decimals]
     rows: Counter[int] = Counter()
     csv.field_size_limit(sys.maxsize)  # a wrong answer may be one long field
     with path.open(encoding="utf-8", errors="replace", newline="") as file:

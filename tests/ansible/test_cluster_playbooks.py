@@ -65,11 +65,11 @@ def test_unreachable_boards_are_reported_with_a_fix(tmp_path: Path) -> None:
 
     done = play("playbooks/preflight.yml", "-i", inventory)
 
-    said = " ".join((done.stdout + done.stderr).split())
+    output = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0
-    assert "b1 cannot be reached at 127.0.0.1" in said
-    assert "b2 cannot be reached at 127.0.0.2" in said
-    assert "Then try by hand: ssh 127.0.0.2" in said
+    assert "b1 cannot be reached at 127.0.0.1" in output
+    assert "b2 cannot be reached at 127.0.0.2" in output
+    assert "Then try by hand: ssh 127.0.0.2" in output
 
 
 def test_connection_to_a_dead_board_times_out() -> None:

@@ -56,14 +56,14 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "answer"), MISTAKES, ids=[json.dumps(said) for said, _ in MISTAKES])
+@pytest.mark.parametrize(("variables", "answer"), MISTAKES, ids=[json.dumps(said) for said, _ in MISTAKES])
 def test_invalid_variable_is_rejected_before_any_change(
-    clone: Clone, tmp_path: Path, said: dict[str, object], answer: str
+    clone: Clone, tmp_path: Path, variables: dict[str, object], answer: str
 ) -> None:
     (tmp_path / "data.csv").write_text("a\n1\n")
     before = clone.files()
 
-    run = clone.run_job("-e", json.dumps({"input": "data.csv", **said}), stand=tmp_path)
+    run = clone.run_job("-e", json.dumps({"input": "data.csv", **variables}), stand=tmp_path)
 
     assert run.code != 0
     assert answer in run.message
@@ -91,9 +91,16 @@ def test_variables_of_ansible_roles_and_inventory_are_accepted(clone: Clone) -> 
     (clone.root / "inventory/hosts.yml").write_text("all:\n  vars: {rack: 1}\n  hosts: {here: {shelf: 2}}\n")
     (clone.root / "inventory/group_vars").mkdir(exist_ok=True)
     (clone.root / "inventory/group_vars/all.yml").write_text("room: 3\n")
-    said = {"ansible_user": "me", "csvswarm_share": "/srv", "nfs_server_path": "/srv", "rack": 4, "shelf": 5, "room": 6}
+    variables = {
+        "ansible_user": "me",
+        "csvswarm_share": "/srv",
+        "nfs_server_path": "/srv",
+        "rack": 4,
+        "shelf": 5,
+        "room": 6,
+    }
 
-    run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", json.dumps(said), "--check")
+    run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", json.dumps(variables), "--check")
 
     assert run.code == 0, run.output
     assert "ladder: there is no" in clone.run_job("-e", "input=files/samples/flights.csv", "-e", "ladder=1").message
@@ -118,13 +125,15 @@ CHECKED: list[tuple[dict[str, object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "answer"), CHECKED, ids=[json.dumps(said) for said, _ in CHECKED])
-def test_check_reports_errors_of_the_split(clone: Clone, tmp_path: Path, said: dict[str, object], answer: str) -> None:
+@pytest.mark.parametrize(("variables", "answer"), CHECKED, ids=[json.dumps(said) for said, _ in CHECKED])
+def test_check_reports_errors_of_the_split(
+    clone: Clone, tmp_path: Path, variables: dict[str, object], answer: str
+) -> None:
     (tmp_path / "data.csv").write_text("a\n1\n")
     (tmp_path / "mine.py").write_text("def process(:\n")
     before = clone.files()
 
-    run = clone.run_job("-e", json.dumps({"input": "data.csv", **said}), "--check", stand=tmp_path)
+    run = clone.run_job("-e", json.dumps({"input": "data.csv", **variables}), "--check", stand=tmp_path)
 
     assert answer in run.message
     assert clone.files() == before

@@ -14,7 +14,7 @@ from tests.ansible.test_jobs_playbook import jobs
 from tests.support.jobs import ROOT, SAMPLE
 
 if TYPE_CHECKING:
-    from tests.ansible.conftest import Clone, Run
+    from tests.ansible.conftest import Clone, PlaybookResult
 
 #: What a shell, Ansible, Jinja, YAML or a terminal may take for something of theirs.
 HOSTILE = (
@@ -171,7 +171,7 @@ def test_comparison_text_is_not_templated(clone: Clone) -> None:
 
 
 def refused(clone: Clone, *arguments: str) -> str:
-    run: Run = clone.run_job(*arguments)
+    run: PlaybookResult = clone.run_job(*arguments)
     assert run.code == 2, run.output
     assert not (clone.root / "jobs").exists()
     return run.message
@@ -210,8 +210,8 @@ def test_non_utf8_file_name_is_rejected(clone: Clone) -> None:
     name = os.fsdecode(b"a\xff.csv")
     (clone.root / name).write_bytes(SAMPLE.read_bytes())
 
-    said = refused(clone, "-e", f"input={name}")
-    assert said == r"input: 'a\xff.csv' is not UTF-8. Rename the file or the folder, or write the value in UTF-8."
+    variables = refused(clone, "-e", f"input={name}")
+    assert variables == r"input: 'a\xff.csv' is not UTF-8. Rename the file or the folder, or write the value in UTF-8."
 
 
 def test_rejected_value_is_printed_with_controls_escaped(clone: Clone) -> None:

@@ -43,9 +43,9 @@ def test_files_and_missing_parent_directories_are_created(tmp_path: Path) -> Non
     old = os.umask(0o077)
     try:
         first, second = tmp_path / "a/b/first", tmp_path / "second"
-        said = [{"path": str(first), "content": "1\n"}, {"path": str(second), "content": "ä\n", "mode": "0755"}]
+        reported = [{"path": str(first), "content": "1\n"}, {"path": str(second), "content": "ä\n", "mode": "0755"}]
 
-        answer = write(*said)
+        answer = write(*reported)
     finally:
         os.umask(old)
 
@@ -54,8 +54,8 @@ def test_files_and_missing_parent_directories_are_created(tmp_path: Path) -> Non
     assert first.read_text() == "1\n"
     assert second.read_text() == "ä\n"
     assert [mode(path) for path in (first, second, first.parent, first.parent.parent)] == [0o644, 0o755, 0o755, 0o755]
-    again = write(*said)
-    assert (again["changed"], again["written"], again["diff"]) == (False, [], [])
+    rerun = write(*reported)
+    assert (rerun["changed"], rerun["written"], rerun["diff"]) == (False, [], [])
 
 
 def test_unchanged_files_are_not_rewritten(tmp_path: Path) -> None:
@@ -125,12 +125,12 @@ def test_pending_change_is_reported_until_its_marker_is_removed(tmp_path: Path) 
     assert not note.exists()
     write(one, note=note)
     lost = write(one, two, note=note)
-    again = write(one, two, check=True, note=note)
+    rerun = write(one, two, check=True, note=note)
     again_for_real = write(one, two, note=note)
 
-    assert lost["written"] == again["written"] == again_for_real["written"] == [one["path"], two["path"]]
-    assert again["changed"] is again_for_real["changed"] is True
-    assert again["diff"] == []
+    assert lost["written"] == rerun["written"] == again_for_real["written"] == [one["path"], two["path"]]
+    assert rerun["changed"] is again_for_real["changed"] is True
+    assert rerun["diff"] == []
     note.unlink()  # what the handler does
     assert write(one, two, note=note)["changed"] is False
 

@@ -45,7 +45,7 @@ def test_equivalent_answers_match(answer: Write, one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (HEADER + OTHER + ROW, "other values or another order in id, time"),
         (HEADER + ROW, "1 rows instead of 2"),
@@ -58,10 +58,10 @@ def test_equivalent_answers_match(answer: Write, one: str, other: str) -> None:
         ("", "no table of the right form"),
     ],
 )
-def test_wrong_answer_is_reported(answer: Write, text: str, told: str) -> None:
+def test_wrong_answer_is_reported(answer: Write, text: str, message: str) -> None:
     right = digest(MAP, answer(HEADER + ROW + OTHER))
 
-    assert told in difference(right, digest(MAP, answer(text)))
+    assert message in difference(right, digest(MAP, answer(text)))
 
 
 def test_concatenated_texts_are_distinguished(answer: Write) -> None:

@@ -11,7 +11,7 @@ from bench.answers import difference, digest
 from bench.data import write_hostile
 from bench.reference import main as reference
 from bench.works import HOSTILE_AGGREGATE, HOSTILE_MAP, Work
-from tests.support.jobs import ROOT, run_every_way
+from tests.support.jobs import ROOT, run_with_all_cuts
 
 
 @pytest.mark.parametrize("work", [HOSTILE_MAP, HOSTILE_AGGREGATE], ids=lambda work: work.name)
@@ -26,6 +26,6 @@ def test_reference_reads_the_hostile_file(tmp_path: Path, monkeypatch: pytest.Mo
         directory = tmp_path / Path(processor).stem
         directory.mkdir()
         cuts = ((1, 1 << 20), (7, 4096))
-        got.write_bytes(run_every_way(directory, source, cuts=cuts, processor=processor, options=options).data)
+        got.write_bytes(run_with_all_cuts(directory, source, cuts=cuts, processor=processor, options=options).data)
 
         assert difference(digest(work, truth), digest(work, got)) == ""

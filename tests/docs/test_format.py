@@ -13,7 +13,7 @@ from csvswarm.errors import CsvswarmError
 from csvswarm.input.header import MAX_HEADER_BYTES
 from csvswarm.job.free_space import MAX_RESERVED, RESERVED_SHARE
 
-from tests.support.jobs import ROOT, Result, run_every_way, run_here
+from tests.support.jobs import ROOT, Result, run_in_process, run_with_all_cuts
 
 TEXT = (ROOT / "docs/format.md").read_text()
 BAD = "bad"
@@ -63,7 +63,7 @@ def run(directory: Path, text: str, code: str = PLAIN, **request: Any) -> Result
     source, processor = directory / "data.csv", directory / "mine.py"
     source.write_bytes(text.encode())
     processor.write_text(code)
-    return run_here(directory, source, processor=str(processor), **request)
+    return run_in_process(directory, source, processor=str(processor), **request)
 
 
 def first_field(result: Result) -> str:
@@ -81,9 +81,9 @@ def test_records(tmp_path: Path, record: str, fields: str) -> None:
     assert run(tmp_path, text).rows == [both(fields)]
 
 
-@pytest.mark.parametrize(("head", "columns"), table("delimiters"), ids=repr)
-def test_delimiters(tmp_path: Path, head: str, columns: str) -> None:
-    assert run(tmp_path, bare(head)).header == both(columns)
+@pytest.mark.parametrize(("header", "columns"), table("delimiters"), ids=repr)
+def test_delimiters(tmp_path: Path, header: str, columns: str) -> None:
+    assert run(tmp_path, bare(header)).header == both(columns)
 
 
 @pytest.mark.parametrize(("value", "kind", "text", "_"), table("values"), ids=repr)
@@ -109,7 +109,7 @@ def test_mixed_values(tmp_path: Path, values: str, kind: str, texts: str) -> Non
         (tmp_path / name / "mine.py").write_text(PLAIN)
         source.write_text("a,b\n" + "".join(f"{field},x\n" for field in fields))
 
-        result = run_every_way(tmp_path / name, source, processor=str(tmp_path / name / "mine.py"))
+        result = run_with_all_cuts(tmp_path / name, source, processor=str(tmp_path / name / "mine.py"))
 
         assert result.data.decode() == "a,b\n" + "".join(f"{field},x\n" for field in expected)
     assert ["a", kind] in run(tmp_path, source.read_text(), TYPES).rows
@@ -161,7 +161,7 @@ def test_transform_keeps_the_dialect_and_normalizes_three_things(tmp_path: Path)
     source = tmp_path / "data.csv"
     source.write_bytes(b'\xef\xbb\xbfa;"b"\r\n1.50;"x"\n\n2;"y;z"\r3;NA')
 
-    result = run_every_way(tmp_path, source, processor="transform", options={"assign": {"c": "a * 2"}})
+    result = run_with_all_cuts(tmp_path, source, processor="transform", options={"assign": {"c": "a * 2"}})
 
     assert result.data == b'\xef\xbb\xbfa;"b";c\r\n1.50;"x";3.0\r\n2;"y;z";4.0\r\n3;NA;6.0\r\n'
 
@@ -173,7 +173,7 @@ def test_formulas_are_not_changed(tmp_path: Path, cell: str) -> None:
     assert first_field(run(tmp_path, f"a,b\n{cell},x\n")) == cell
     source = tmp_path / "other" / "data.csv"
     source.write_text(f"a,b\n{cell},x\n")
-    assert first_field(run_here(tmp_path / "other", source, processor="transform")) == cell
+    assert first_field(run_in_process(tmp_path / "other", source, processor="transform")) == cell
     assert "does not disarm formulas" in TEXT
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from csvswarm.partials.merged_file import MergedPart, MergedTotal
 
-from tests.support.jobs import ROOT, run_here
+from tests.support.jobs import ROOT, run_in_process
 
 TEXT = (ROOT / "docs/job-directory.md").read_text()
 CODE = """
@@ -35,7 +35,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "mine.py").write_text(CODE)
     source = directory / "data.csv"
     source.write_text("a,b\n" + "1,x\n" * 20 + "2\n" + "1,x\n" * 20)
-    run_here(
+    run_in_process(
         directory,
         source,
         chunks=2,
@@ -84,9 +84,9 @@ def test_report_fields_are_documented(done: Path) -> None:
 
 def test_remaining_files_are_documented(done: Path) -> None:
     job, output = done / "job-2-64", done / "job-2-64-out"
-    left = {re.sub("-[0-9a-f]{12}", "-<attempt>", str(p.relative_to(job))) for p in job.rglob("*") if p.is_file()}
+    remaining = {re.sub("-[0-9a-f]{12}", "-<attempt>", str(p.relative_to(job))) for p in job.rglob("*") if p.is_file()}
 
-    assert left == {
+    assert remaining == {
         "csvswarm.lock",
         "done.json",
         "manifest.json",
@@ -98,7 +98,7 @@ def test_remaining_files_are_documented(done: Path) -> None:
         "receipts/000002-0001.json",
     }
     assert {path.name for path in output.iterdir()} == {"result.csv", "rejected.csv", "job.json", "_SUCCESS"}
-    assert all(path.rpartition("/")[2].replace("000002", "000001") in TEXT for path in left)
+    assert all(path.rpartition("/")[2].replace("000002", "000001") in TEXT for path in remaining)
 
 
 def test_chunk_files_are_the_input(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from csvswarm.processor_api.loader import load_processor
 
-from tests.support.jobs import ROOT, SAMPLE, Result, run_every_way, write_csv
+from tests.support.jobs import ROOT, SAMPLE, Result, run_with_all_cuts, write_csv
 
 README = ROOT / "files/processors/README.md"
 EXAMPLES = dict(
@@ -60,7 +60,7 @@ def test_ten_line_example_has_ten_lines() -> None:
 
 @the_example("made_up.py")
 def test_map_example_matches_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
-    result = run_every_way(tmp_path, SAMPLE, cuts=CUTS, processor=example, options={"at_least": 30})
+    result = run_with_all_cuts(tmp_path, SAMPLE, cuts=CUTS, processor=example, options={"at_least": 30})
 
     made_up = flights.assign(made_up=flights["dep_delay"] - flights["arr_delay"])
     expected = made_up[made_up["made_up"] >= 30][["carrier", "flight", "made_up"]]
@@ -70,14 +70,14 @@ def test_map_example_matches_pandas(tmp_path: Path, example: str, flights: pd.Da
 
 @the_example("distance.py")
 def test_integer_sum_example_matches_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
-    result = run_every_way(tmp_path, SAMPLE, cuts=CUTS, processor=example)
+    result = run_with_all_cuts(tmp_path, SAMPLE, cuts=CUTS, processor=example)
 
     assert result.data == as_bytes(flights.groupby("carrier")["distance"].sum().reset_index())
 
 
 @the_example("hours.py")
 def test_float_sum_example_is_exact(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
-    result = run_every_way(tmp_path, SAMPLE, cuts=CUTS, processor=example)
+    result = run_with_all_cuts(tmp_path, SAMPLE, cuts=CUTS, processor=example)
 
     hours = flights.assign(hours=flights["air_time"].astype("float64") / 60).dropna(subset=["hours"])
     expected = hours.groupby("carrier")["hours"].agg(math.fsum).reset_index()
@@ -88,7 +88,7 @@ def test_float_sum_example_is_exact(tmp_path: Path, example: str, flights: pd.Da
 def test_float_sum_example_keeps_groups_without_rows(tmp_path: Path, example: str) -> None:
     source = write_csv(tmp_path / "few.csv", ["carrier", "air_time"], [["A", 0], ["B", None], ["C", 90], ["C", -30]])
 
-    result = run_every_way(tmp_path, source, cuts=SMALL_CUTS, processor=example)
+    result = run_with_all_cuts(tmp_path, source, cuts=SMALL_CUTS, processor=example)
 
     assert result.data == b"carrier,hours\nA,0.0\nC,1.0\n"
 
@@ -106,7 +106,7 @@ def naive_rolling_mean(values: pd.Series[float], rows: int) -> Iterator[float]:
 def test_rolling_mean_example_matches_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
     options = {"column": "dep_delay", "rows": 12}
 
-    result = run_every_way(tmp_path, SAMPLE, cuts=CUTS, processor=example, options=options)
+    result = run_with_all_cuts(tmp_path, SAMPLE, cuts=CUTS, processor=example, options=options)
 
     column = flights[["dep_delay"]]
     assert result.data == as_bytes(column.assign(rolling_mean=list(naive_rolling_mean(column["dep_delay"], 12))))
@@ -124,7 +124,9 @@ def test_rolling_mean_example_is_independent_of_blocks(tmp_path: Path, example: 
     # A blank line is no record: in a file of one column a missing value needs its quotes.
     source.write_text(source.read_text().replace('""', "NA"))
 
-    result = run_every_way(tmp_path, source, cuts=SMALL_CUTS, processor=example, options={"column": "x", "rows": rows})
+    result = run_with_all_cuts(
+        tmp_path, source, cuts=SMALL_CUTS, processor=example, options={"column": "x", "rows": rows}
+    )
 
     means = [float(row[1] or "nan") for row in result.rows]
     np.testing.assert_array_equal(means, list(naive_rolling_mean(pd.Series(numbers), rows)))
@@ -135,7 +137,7 @@ def test_rolling_mean_example_is_independent_of_blocks(tmp_path: Path, example: 
 def test_rolling_mean_of_fewer_rows_than_the_window_is_missing(tmp_path: Path, example: str) -> None:
     source = write_csv(tmp_path / "few.csv", ["x", "y"], [[1, 2], [3, 4]])
 
-    result = run_every_way(tmp_path, source, cuts=SMALL_CUTS, processor=example, options={"column": "x", "rows": 3})
+    result = run_with_all_cuts(tmp_path, source, cuts=SMALL_CUTS, processor=example, options={"column": "x", "rows": 3})
 
     assert result.data == b"x,rolling_mean\n1,\n3,\n"
 
@@ -151,7 +153,7 @@ def test_running_sum_depends_on_block_starts(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "numbers.csv", ["x", "y"], [[x, 0] for x in random.normal(size=300).tolist()])
 
     with pytest.raises(AssertionError):
-        run_every_way(tmp_path, source, cuts=SMALL_CUTS, processor=str(path))
+        run_with_all_cuts(tmp_path, source, cuts=SMALL_CUTS, processor=str(path))
 
 
 def test_examples_declare_their_columns(tmp_path: Path) -> None:
@@ -177,7 +179,7 @@ def dtypes(tmp_path: Path, rows: list[str]) -> dict[str, str]:
     (tmp_path / "types.py").write_text(TYPES)
     source = tmp_path / "data.csv"
     source.write_text("i,f,b,s,t,q\n" + "".join(f"{row}\n" for row in rows))
-    result: Result = run_every_way(
+    result: Result = run_with_all_cuts(
         tmp_path,
         source,
         cuts=((1, 8), (3, 8)),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import targets
-from tests.support.jobs import run_every_way
+from tests.support.jobs import run_with_all_cuts
 
 
 @pytest.mark.parametrize("word", ["Nan", "NAN", "-NAN", "naN"])
@@ -17,7 +17,7 @@ def test_word_that_resembles_a_number_is_text(tmp_path: Path, word: str) -> None
     processor = tmp_path / "same.py"
     processor.write_text("def process(block, context):\n    return block\n")
 
-    assert run_every_way(tmp_path, source, processor=str(processor)).rows == [["1", word], ["2", "1.5"]]
+    assert run_with_all_cuts(tmp_path, source, processor=str(processor)).rows == [["1", word], ["2", "1.5"]]
 
 
 def test_empty_last_field_after_a_quoted_one_is_missing(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_empty_last_field_after_a_quoted_one_is_missing(tmp_path: Path) -> None:
     processor = tmp_path / "same.py"
     processor.write_text("def process(block, context):\n    return block\n")
 
-    assert run_every_way(tmp_path, source, processor=str(processor)).data == b"id,name,note\n1,a,\n2,b,\n"
+    assert run_with_all_cuts(tmp_path, source, processor=str(processor)).data == b"id,name,note\n1,a,\n2,b,\n"
 
 
 @pytest.mark.parametrize(("data", "width"), [(b'"NA",', 2), (b'a,b,c,d,e\n"NA",', 2), (b"a,b,c,d,e\nNAN", 1)])
@@ -41,5 +41,5 @@ def test_empty_field_after_a_blank_cr_line_is_kept(tmp_path: Path) -> None:
     processor = tmp_path / "same.py"
     processor.write_text("def process(block, context):\n    return block\n")
 
-    assert run_every_way(tmp_path, source, processor=str(processor)).rows == [["", "x"], ["", "y"]]
+    assert run_with_all_cuts(tmp_path, source, processor=str(processor)).rows == [["", "x"], ["", "y"]]
     targets.like_pandas(b"\r,x\r", 2)

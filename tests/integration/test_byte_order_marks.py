@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.jobs import native, run_every_way
+from tests.support.jobs import native, run_with_all_cuts
 
 MARK = "\ufeff"
 SAME = "def process(block, context):\n    return block\n"
@@ -22,7 +22,7 @@ def test_bom_at_the_start_of_a_field_is_kept(tmp_path: Path, start: str, with_ke
     (tmp_path / "same.py").write_text(SAME)
 
     with native(with_kernel):
-        result = run_every_way(tmp_path, source, processor=str(tmp_path / "same.py"))
+        result = run_with_all_cuts(tmp_path, source, processor=str(tmp_path / "same.py"))
 
     assert [row[0] for row in result.rows] == [f"{MARK}x", f"{MARK}NA", "", MARK, f"{MARK}{MARK}", f'{MARK}"q"']
     assert result.header == ["a", "b"]
@@ -35,6 +35,6 @@ def test_null_value_with_a_bom_is_not_missing(tmp_path: Path, with_kernel: bool)
     (tmp_path / "same.py").write_text(SAME)
 
     with native(with_kernel):
-        result = run_every_way(tmp_path, source, processor=str(tmp_path / "same.py"), null_values=[f"{MARK}-"])
+        result = run_with_all_cuts(tmp_path, source, processor=str(tmp_path / "same.py"), null_values=[f"{MARK}-"])
 
     assert [row[0] for row in result.rows] == ["", "-", MARK]

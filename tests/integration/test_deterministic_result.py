@@ -14,7 +14,7 @@ from csvswarm.split.run import Request, split
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.jobs import native, run_here
+from tests.support.jobs import native, run_in_process
 from tests.support.reference_record_scan import table
 
 USER_MAP = """
@@ -56,7 +56,7 @@ def typed_table(draw: st.DrawFn, cells: st.SearchStrategy[str] = values) -> byte
     width = draw(st.integers(2, 4))
     rows = draw(st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=12))
     plain = draw(st.integers(0, 30))
-    lines = [",".join(f"c{place}" for place in range(width)), *[",".join(["4"] * width)] * plain]
+    lines = [",".join(f"c{column}" for column in range(width)), *[",".join(["4"] * width)] * plain]
     return "\n".join([*lines, *map(",".join, rows)]).encode() + b"\n"
 
 
@@ -66,11 +66,11 @@ def same_for(directory: Path, data: bytes, cuts: list[tuple[int, int]], **reques
     folder.mkdir()
     source = folder / "input.csv"
     source.write_bytes(data)
-    results = {run_here(folder, source, chunks=chunks, block_bytes=size, **request).data for chunks, size in cuts}
+    results = {run_in_process(folder, source, chunks=chunks, block_bytes=size, **request).data for chunks, size in cuts}
     without = folder / "without the kernel"
     without.mkdir()
     with native(False):
-        results.add(run_here(without, source, **request).data)
+        results.add(run_in_process(without, source, **request).data)
     assert len(results) == 1
     return results.pop()
 

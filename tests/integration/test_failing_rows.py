@@ -25,7 +25,7 @@ def test_all_failing_rows_are_found_in_few_calls(is_bad: list[bool]) -> None:
 
     found = find_failing_rows(run, len(is_bad))
 
-    assert [place for place, _ in found] == [place for place, bad in enumerate(is_bad) if bad]
+    assert [row for row, _ in found] == [place for place, bad in enumerate(is_bad) if bad]
     assert [str(error) for _, error in found] == [f"{place} {place + 1}" for place, _ in found]
     assert calls <= len(found) * (2 * math.log2(len(is_bad)) + 2)
 
@@ -43,7 +43,7 @@ def test_drop_rows_keeps_the_others(fields: list[str], data: st.DataObject) -> N
     records = [f"{field},1\n".encode() for field in fields]
     text = b"".join(records)
     ends = np.cumsum([len(record) for record in records]) - 1
-    quoted = [place for place, record in enumerate(records) if record.startswith(b'"')]
+    quoted = [index for index, record in enumerate(records) if record.startswith(b'"')]
     edges = [at for place in quoted for at in (ends[place] - len(records[place]) + 1, ends[place] - 3)]
     rows = Rows(
         pa.table({"x": pa.array(range(len(records)))}),
@@ -54,14 +54,14 @@ def test_drop_rows_keeps_the_others(fields: list[str], data: st.DataObject) -> N
     )
     gone = data.draw(st.sets(st.integers(0, len(records) - 1), max_size=len(records)))
 
-    left = drop_rows(rows, sorted(gone))
+    remaining = drop_rows(rows, sorted(gone))
 
     kept = [place for place in range(len(records)) if place not in gone]
-    assert left.data == b"".join(records[place] for place in kept)
-    assert left.table.column("x").to_pylist() == kept
-    assert left.numbers.tolist() == [place + 1 for place in kept]
+    assert remaining.data == b"".join(records[place] for place in kept)
+    assert remaining.table.column("x").to_pylist() == kept
+    assert remaining.numbers.tolist() == [place + 1 for place in kept]
     for row, place in enumerate(kept):
-        one, alone = slice_rows(left, row, row + 1), slice_rows(rows, place, place + 1)
+        one, alone = slice_rows(remaining, row, row + 1), slice_rows(rows, place, place + 1)
         assert (one.data, one.ends.tolist(), one.toggles.tolist()) == (
             alone.data,
             alone.ends.tolist(),

@@ -16,7 +16,7 @@ from csvswarm.process.run import process_one, run_chunk
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.split.run import Request, split
 
-from tests.support.jobs import ROOT, SAMPLE, run_here
+from tests.support.jobs import ROOT, SAMPLE, run_in_process
 
 SLOW_MAP = """
 import time
@@ -50,7 +50,7 @@ def test_result_is_the_same_after_kills_in_every_stage(tmp_path: Path) -> None:
     processor = tmp_path / "slow.py"
     processor.write_text(SLOW_MAP)
     (tmp_path / "once").mkdir()
-    expected = run_here(tmp_path / "once", SAMPLE, processor=str(processor)).data
+    expected = run_in_process(tmp_path / "once", SAMPLE, processor=str(processor)).data
     job, output = Job(tmp_path / "job"), tmp_path / "out"
     steps: list[tuple[object, ...]] = [
         ("split_dataframe.py", "--job", job.directory, "--input", SAMPLE, "--processor", processor, "--chunks", 24),

@@ -68,10 +68,10 @@ def test_result_that_reads_back_differently_fails_and_keeps_the_work(
 
 @pytest.mark.parametrize("job", ["transform"], indirect=True)
 def test_merged_file_that_reads_back_differently_is_not_used(job: Job, tmp_path: Path) -> None:
-    held = MergedFile(job.directory, PRIMARY)
-    data = bytearray(held.data.read_bytes())
+    merged = MergedFile(job.directory, PRIMARY)
+    data = bytearray(merged.data.read_bytes())
     data[0] ^= 1  # of the header: the partials in it are whole, and the result is made of them
-    held.data.write_bytes(data)
+    merged.data.write_bytes(data)
 
     collected = collect(job, tmp_path / "out")
 

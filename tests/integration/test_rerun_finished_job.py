@@ -46,8 +46,10 @@ def test_collecting_a_finished_job_names_its_result(tmp_path: Path) -> None:
 def test_finished_job_keeps_only_small_files(tmp_path: Path) -> None:
     job = Job(tmp_path / "job")
     run(job, tmp_path / "out", "files")
-    left = sorted(path.relative_to(job.directory).as_posix() for path in job.directory.rglob("*") if path.is_file())
-    assert not [name for name in left if name.endswith(".csv")]
+    remaining = sorted(
+        path.relative_to(job.directory).as_posix() for path in job.directory.rglob("*") if path.is_file()
+    )
+    assert not [name for name in remaining if name.endswith(".csv")]
 
 
 def test_late_attempt_under_an_older_schema_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,7 +187,7 @@ def test_job_of_other_versions_is_not_resumed(source: Path, tmp_path: Path, name
     split(job, request(source))
     process_one(job, 1, None)
     recorded = _with_version(job, name, "1.2.3")
-    told = (
+    message = (
         f"job job was begun with {name} 1.2.3 (now {versions()[name]}): partial results of different versions must not "
         "be mixed. Finish it with the versions it was begun with, or leave out job_id to start a new job."
     )
@@ -200,7 +200,7 @@ def test_job_of_other_versions_is_not_resumed(source: Path, tmp_path: Path, name
     ):
         with pytest.raises(JobError) as raised:
             attempt()
-        assert str(raised.value) == told
+        assert str(raised.value) == message
 
     job.save_manifest(recorded)
     process_all(job, 1)

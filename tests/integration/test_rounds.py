@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.jobs import Scripts, run_here
+from tests.support.jobs import Scripts, run_in_process
 
 MINE = """
 def process(block, context):
@@ -34,7 +34,7 @@ def ready(directory: Path, code: str = MINE, text: str = LATE) -> tuple[Scripts,
 def split(scripts: Scripts, source: Path) -> dict[str, Any]:
     processor = scripts.directory / "mine.py"
     chosen = ("--processor", str(processor), "--chunks", "3", "--workers", "1")
-    return scripts.split(source, *chosen, "--durable", "--plan").done
+    return scripts.split(source, *chosen, "--durable", "--plan").answer
 
 
 def container(scripts: Scripts, number: int, slot: int, name: str = "task", *more: str) -> Any:
@@ -43,7 +43,7 @@ def container(scripts: Scripts, number: int, slot: int, name: str = "task", *mor
 
 
 def collect(scripts: Scripts) -> dict[str, Any]:
-    return scripts.collect("--plan").done
+    return scripts.collect("--plan").answer
 
 
 def test_rounds_give_the_result_of_one_machine(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_rounds_give_the_result_of_one_machine(tmp_path: Path) -> None:
             assert container(scripts, answer["round"]["number"], slot).done["status"] in ("done", "misfit")
         answer = collect(scripts)
 
-    alone = run_here(tmp_path, source, processor=str(tmp_path / "mine.py"))
+    alone = run_in_process(tmp_path, source, processor=str(tmp_path / "mine.py"))
     assert (scripts.output / "result.csv").read_bytes() == alone.data
     assert rounds > 1
     assert not list((scripts.job / "logs").iterdir())

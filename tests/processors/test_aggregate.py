@@ -16,7 +16,7 @@ from csvswarm.errors import OptionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.jobs import SAMPLE, Result, run_every_way, run_here, write_csv
+from tests.support.jobs import SAMPLE, Result, run_in_process, run_with_all_cuts, write_csv
 
 FOR_NUMBERS = ["count", "sum", "mean", "min", "max", "std", "var", "median", "nunique", "first", "last"]
 FOR_ANYTHING = ["count", "min", "max", "nunique", "first", "last"]
@@ -74,7 +74,7 @@ def flights() -> pd.DataFrame:
 def test_groups_of_the_sample_match_groupby(
     tmp_path: Path, flights: pd.DataFrame, group_by: list[str], metrics: dict[str, list[str]]
 ) -> None:
-    result = run_every_way(
+    result = run_with_all_cuts(
         tmp_path,
         SAMPLE,
         cuts=SAMPLE_CUTS,
@@ -112,15 +112,15 @@ def exactly(values: list[Any], metric: str) -> Any:
         "var": statistics.variance,
         "std": lambda values: math.sqrt(statistics.variance(values)),
     }
-    least = {"sum": 0, "var": 2, "std": 2}.get(metric, 1)
-    return functions[metric](exact) if len(exact) >= least else None
+    smallest = {"sum": 0, "var": 2, "std": 2}.get(metric, 1)
+    return functions[metric](exact) if len(exact) >= smallest else None
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> list[list[Any]]:
     """Rows of two group columns and one column of each kind, with gaps."""
     row = st.tuples(texts | gap, st.integers(-2, 2) | gap, numbers | gap, reals | gap, texts | gap, flags | gap)
-    return [[place, *values] for place, values in enumerate(draw(st.lists(row, min_size=1, max_size=25)))]
+    return [[column, *values] for column, values in enumerate(draw(st.lists(row, min_size=1, max_size=25)))]
 
 
 @settings(max_examples=25)
@@ -134,7 +134,7 @@ def test_groups_of_any_table_are_exact(
     source = write_csv(directory / "any.csv", header, rows)
     types = {"g": "text", "h": "int", "i": "int", "f": "float", "t": "text", "b": "bool"}
 
-    result = run_every_way(
+    result = run_with_all_cuts(
         directory,
         source,
         processor="aggregate",
@@ -153,20 +153,20 @@ def test_groups_of_any_table_are_exact(
         for column, names in metrics.items():
             for name in names:
                 expected = exactly([member[column] for member in groups[key]], name)
-                told = record[f"{column}_{name}"]
+                wanted_metrics = record[f"{column}_{name}"]
                 if expected is None:
-                    assert told == ""
+                    assert wanted_metrics == ""
                 elif name in ("var", "std"):
-                    assert float(told) == pytest.approx(float(expected), rel=1e-12), (column, name)
+                    assert float(wanted_metrics) == pytest.approx(float(expected), rel=1e-12), (column, name)
                 elif column == "f" or name in ("mean", "median"):
-                    assert float(told) == float(expected), (column, name)
+                    assert float(wanted_metrics) == float(expected), (column, name)
                 else:
-                    assert told == str(expected), (column, name)
+                    assert wanted_metrics == str(expected), (column, name)
 
 
 def aggregate(directory: Path, source: Path, group_by: list[str], metrics: dict[str, Any], **request: Any) -> Result:
     options = {"group_by": group_by, "metrics": metrics}
-    return run_every_way(directory, source, processor="aggregate", options=options, **request)
+    return run_with_all_cuts(directory, source, processor="aggregate", options=options, **request)
 
 
 def test_infinities_match_pandas(tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_floats_group_by_value(tmp_path: Path) -> None:
 
 
 def test_many_groups_keep_their_order(tmp_path: Path) -> None:
-    rows = [[place * 7919 % 9_973, place] for place in range(9_973)]
+    rows = [[row * 7919 % 9_973, row] for row in range(9_973)]
     source = write_csv(tmp_path / "many.csv", ["g", "x"], rows)
 
     result = aggregate(tmp_path, source, ["g"], {"x": ["sum", "median"]}, cuts=((1, 1 << 20), (3, 1 << 15)))
@@ -334,12 +334,12 @@ def options_and_messages() -> Iterable[tuple[dict[str, Any], str]]:
         yield {"group_by": "g", "metrics": {column: metric}}, told
 
 
-@pytest.mark.parametrize(("options", "told"), list(options_and_messages()))
-def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("options", "message"), list(options_and_messages()))
+def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     (tmp_path / "data.csv").write_text("g,n,t,at\na,1,one,2024-01-01 00:00:00\n")
 
     with pytest.raises(OptionError) as raised:
-        run_here(
+        run_in_process(
             tmp_path,
             tmp_path / "data.csv",
             processor="aggregate",
@@ -347,5 +347,5 @@ def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dic
             column_types={"at": "timestamp"},
         )
 
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(message)
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]

@@ -14,13 +14,13 @@ from csvswarm.errors import CsvswarmError, OptionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.jobs import SAMPLE, Result, run_every_way, run_here
+from tests.support.jobs import SAMPLE, Result, run_in_process, run_with_all_cuts
 
 SAMPLE_CUTS = ((1, 1 << 20), (2, 1 << 18), (7, 1 << 16))
 
 
 def transform(directory: Path, source: Path, *, request: dict[str, Any] | None = None, **options: Any) -> Result:
-    return run_every_way(directory, source, processor="transform", options=options, **(request or {}))
+    return run_with_all_cuts(directory, source, processor="transform", options=options, **(request or {}))
 
 
 def written(directory: Path, text: str) -> Path:
@@ -58,7 +58,7 @@ def test_sample_matches_pandas(
     tmp_path: Path, flights: pd.DataFrame, where: str | None, assign: dict[str, str], columns: list[str] | None
 ) -> None:
     options = {"where": where, "assign": assign, "columns": columns}
-    ours = run_every_way(tmp_path, SAMPLE, cuts=SAMPLE_CUTS, processor="transform", options=options)
+    ours = run_with_all_cuts(tmp_path, SAMPLE, cuts=SAMPLE_CUTS, processor="transform", options=options)
 
     as_text = pd.read_csv(SAMPLE, dtype=str, keep_default_na=False)
     expected = flights.query(where, engine="python") if where else flights
@@ -80,7 +80,7 @@ def test_sample_matches_pandas(
 
 
 def test_without_options_the_result_is_the_input(tmp_path: Path) -> None:
-    assert run_every_way(tmp_path, SAMPLE, cuts=SAMPLE_CUTS, processor="transform").data == SAMPLE.read_bytes()
+    assert run_with_all_cuts(tmp_path, SAMPLE, cuts=SAMPLE_CUTS, processor="transform").data == SAMPLE.read_bytes()
 
 
 # -- any text ----------------------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def files(draw: st.DrawFn) -> tuple[bytes, list[list[str]], str]:
             return '"' + text.replace('"', '""') + '"'
         return text
 
-    table = [[str(place), *row] for place, row in enumerate(rows)]
+    table = [[str(index), *row] for index, row in enumerate(rows)]
     lines = [delimiter.join(map(field, row)) + ending for row in [["row", "one", "two"], *table]]
     bom = "\ufeff" if draw(st.booleans()) else ""
     return (bom + "".join(lines)).encode(), table, delimiter
@@ -275,7 +275,7 @@ def test_dtypes_are_those_of_the_file_not_the_block(tmp_path: Path, expression: 
     source = written(tmp_path, "name,a,b,at\n" + "\n".join(rows) + "\n")
     cuts = ((1, 1 << 20), (1, 8), (2, 1 << 20), (5, 1 << 20))
 
-    result = run_every_way(
+    result = run_with_all_cuts(
         tmp_path,
         source,
         cuts=cuts,
@@ -313,7 +313,7 @@ def test_text_that_needs_quotes_is_rejected_without_a_quotechar(tmp_path: Path) 
     source = written(tmp_path, "a,b\nx-y,2\n")
 
     with pytest.raises(CsvswarmError, match=r"'x,y' cannot be written: .* empty quotechar"):
-        run_here(
+        run_in_process(
             tmp_path, source, processor="transform", quotechar="", options={"assign": {"c": "a.str.replace('-', ',')"}}
         )
 
@@ -332,7 +332,7 @@ def test_strings_never_run_code(tmp_path: Path) -> None:
     attack = f"'`' == @ast.sys.modules['os'].system('touch {trace}') or '`' == ''"
 
     with pytest.raises(OptionError, match="an expression has columns and no variables"):
-        run_here(tmp_path, source, processor="transform", options={"where": attack})
+        run_in_process(tmp_path, source, processor="transform", options={"where": attack})
 
     assert not trace.exists()
 
@@ -352,7 +352,7 @@ def test_timestamps_in_expressions_do_not_depend_on_the_clock(tmp_path: Path, te
     request: dict[str, Any] = {"column_types": {"at": "timestamp"}, "options": {"where": f"at > '{text}'"}}
 
     with pytest.raises(CsvswarmError, match=f"'{text}' is no timestamp: write 2024-02-29"):
-        run_here(tmp_path, source, processor="transform", **request)
+        run_in_process(tmp_path, source, processor="transform", **request)
 
 
 # -- options -----------------------------------------------------------------------------------------------------------
@@ -411,20 +411,20 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("options", "told"), WRONG)
-def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("options", "message"), WRONG)
+def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     source = written(tmp_path, "n,price,t\n1,2.5,one\n2,3.5,two\n")
 
     with pytest.raises(OptionError) as raised:
-        run_here(tmp_path, source, processor="transform", options=options)
+        run_in_process(tmp_path, source, processor="transform", options=options)
 
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(message)
     assert "\n" not in str(raised.value)
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"where": "n + 1"}, "where: 'n + 1' gives int64, but must give true or false for every row."),
         ({"where": "'yes'"}, "where: \"'yes'\" gives str, but must give true or false for every row."),
@@ -456,10 +456,10 @@ def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dic
         ),
     ],
 )
-def test_expression_that_fails_on_values_is_reported(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+def test_expression_that_fails_on_values_is_reported(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     source = written(tmp_path, "n,price,t\n1,2.5,one\n2,3.5,two\n")
 
     with pytest.raises(CsvswarmError) as raised:
-        run_here(tmp_path, source, processor="transform", options=options)
+        run_in_process(tmp_path, source, processor="transform", options=options)
 
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(message)

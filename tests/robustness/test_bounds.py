@@ -94,7 +94,7 @@ def test_compressed_file_larger_than_the_disk(middling_disk: Path, chunks: str) 
 
 
 def test_twenty_thousand_columns(scripts: Scripts) -> None:
-    header = ",".join(f"c{place}" for place in range(20_000))
+    header = ",".join(f"c{column}" for column in range(20_000))
     row = ",".join(str(place % 7) for place in range(20_000))
     data = f"{header}\n{row}\n{row}\n".encode()
 

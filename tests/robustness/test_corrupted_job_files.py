@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from csvswarm.job.directory import Job
 
-from tests.support.jobs import Scripts, partials_as_files
+from tests.support.jobs import Scripts, unmerge_partials
 
 DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(100, 1000))
 AGGREGATE = ("--processor", "aggregate", "--options", '{"group_by": "id", "metrics": {"x": "sum"}}')
@@ -18,7 +18,7 @@ AGGREGATE = ("--processor", "aggregate", "--options", '{"group_by": "id", "metri
 def split(scripts: Scripts, *arguments: str) -> Path:
     source = scripts.directory / "data.csv"
     source.write_text(DATA)
-    assert scripts.split(source, "--chunks", "3", *arguments).done["chunks"] == 3
+    assert scripts.split(source, "--chunks", "3", *arguments).answer["chunks"] == 3
     return source
 
 
@@ -55,7 +55,7 @@ def test_input_changed_after_the_split(scripts: Scripts, changed: str) -> None:
 
     assert line.startswith(f"{source} is not the file that was split: the bytes of chunk ")
     assert line.endswith(" differ. Start a new job on the file as it is now.")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
 def test_changed_input_is_not_resumed(scripts: Scripts) -> None:
@@ -75,7 +75,7 @@ def test_missing_input(scripts: Scripts) -> None:
 
     assert "No such file or directory" in line
     assert str(source) in line
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
     source.write_text(DATA)
     assert scripts.process().code == 0
@@ -94,7 +94,7 @@ def test_damaged_chunk_file(scripts: Scripts, damage: object) -> None:
     line = scripts.process().line
 
     assert line.startswith(f"{chunk} is not the file that was split: the bytes of chunk 2 differ.")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
 @pytest.mark.parametrize("attempt", [(), ("--chunk", "2", "--attempt", "a")], ids=["pool", "container"])
@@ -112,7 +112,7 @@ def test_missing_chunk_file(scripts: Scripts, attempt: tuple[str, ...]) -> None:
 
     chunk.write_bytes(data)
     assert scripts.process().code == 0
-    assert scripts.collect().done["rows_in"] == 900
+    assert scripts.collect().answer["rows_in"] == 900
 
 
 def test_collection_reports_a_chunk_damaged_in_a_container(scripts: Scripts) -> None:
@@ -120,16 +120,16 @@ def test_collection_reports_a_chunk_damaged_in_a_container(scripts: Scripts) -> 
     chunk = scripts.job / "chunks" / "000002.csv"
     data = chunk.read_bytes()
     change(chunk, data.replace(b"500", b"501"))
-    told = f"{chunk} is not the file that was split: the bytes of chunk 2 differ."
+    message = f"{chunk} is not the file that was split: the bytes of chunk 2 differ."
 
     for number in ("1", "2", "3"):
         assert scripts.process("--chunk", number).code == 0  # trying again would come to the same
-    assert scripts.collect().line.startswith(told)
-    assert scripts.nothing_looks_finished()
+    assert scripts.collect().line.startswith(message)
+    assert scripts.shows_no_result()
 
     change(chunk, data)
-    assert scripts.process().done["chunks_run"] == 1
-    assert scripts.collect().done["rows_in"] == 900
+    assert scripts.process().answer["chunks_run"] == 1
+    assert scripts.collect().answer["rows_in"] == 900
     assert (scripts.output / "result.csv").read_text() == DATA
 
 
@@ -147,7 +147,7 @@ def test_chunk_damaged_before_the_next_reads_its_overlap(scripts: Scripts) -> No
     change(chunk, b"".join([*lines[:-1], lines[-1].replace(b",", b",9")[:-2] + b"\n"]))
 
     assert scripts.process().line.startswith(f"{chunk} is not the file that was split: the bytes of chunk 1 differ.")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
 # -- partials ----------------------------------------------------------------------------------------------------------
@@ -167,8 +167,8 @@ def test_only_a_lost_partial_is_reprocessed(
     scripts: Scripts, processor: tuple[str, ...], mode: str, gone: bool
 ) -> None:
     split(scripts, *processor, "--mode", mode)
-    assert scripts.process().done["chunks_run"] == 3
-    partials_as_files(Job(scripts.job))  # what becomes of those in the merged file, test_merge.py shows
+    assert scripts.process().answer["chunks_run"] == 3
+    unmerge_partials(Job(scripts.job))  # what becomes of those in the merged file, test_merge.py shows
     before = receipts(scripts)
     (partial,) = (scripts.job / "attempts").glob("000002-*.partial.*")
     if gone:
@@ -184,11 +184,11 @@ def test_only_a_lost_partial_is_reprocessed(
         f"the partial of chunk 2 in {scripts.job / 'attempts'} is lost or damaged: its receipt was taken back; "
         "run job job again and only this chunk is processed again."
     )
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
     assert [name for name in before if name not in receipts(scripts)] == ["000002-0001.json"]
 
-    assert scripts.process().done["chunks_run"] == 1
-    assert scripts.collect().done["rows_in"] == 900
+    assert scripts.process().answer["chunks_run"] == 1
+    assert scripts.collect().answer["rows_in"] == 900
     header = "id,x_sum" if processor == AGGREGATE else "id,x"
     assert (scripts.output / "result.csv").read_text() == DATA.replace("id,x", header, 1)
 
@@ -204,8 +204,8 @@ def test_lost_rejects_are_reprocessed(scripts: Scripts) -> None:
     assert scripts.collect().line.startswith(f"the partial of chunk 3 in {scripts.job / 'attempts'} is lost or damaged")
     assert "_SUCCESS" not in {path.name for path in scripts.output.iterdir()}
 
-    assert scripts.process().done["chunks_run"] == 1
-    assert scripts.collect().done["rejected"] == 1
+    assert scripts.process().answer["chunks_run"] == 1
+    assert scripts.collect().answer["rejected"] == 1
 
 
 # -- the job's own files -----------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def test_damaged_job_file(scripts: Scripts, name: str, damage: str) -> None:
             assert line.endswith(": remove it and run the job again; only chunk 2 is processed again.")
         else:
             assert line.endswith(": remove the job's directory and start the job again.")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
 def test_empty_receipt_after_a_power_cut_is_revoked(scripts: Scripts) -> None:
@@ -237,8 +237,8 @@ def test_empty_receipt_after_a_power_cut_is_revoked(scripts: Scripts) -> None:
     (scripts.job / "receipts" / "000002-0001.json").write_bytes(b"")
 
     assert scripts.collect().line.startswith(f"{scripts.job / 'receipts' / '000002-0001.json'} is damaged (")
-    assert scripts.process().done["chunks_run"] == 1
-    assert scripts.collect().done["rows_in"] == 900
+    assert scripts.process().answer["chunks_run"] == 1
+    assert scripts.collect().answer["rows_in"] == 900
     assert (scripts.output / "result.csv").read_text() == DATA
 
 
@@ -247,8 +247,8 @@ def test_chunk_of_a_removed_damaged_receipt_is_reprocessed(scripts: Scripts) -> 
     assert scripts.process().code == 0
     (scripts.job / "receipts" / "000002-0001.json").unlink()
 
-    assert scripts.process().done["chunks_run"] == 1
-    assert scripts.collect().done["rows_in"] == 900
+    assert scripts.process().answer["chunks_run"] == 1
+    assert scripts.collect().answer["rows_in"] == 900
     assert (scripts.output / "result.csv").read_text() == DATA
 
 
@@ -277,10 +277,10 @@ def test_changed_processor_copy_is_rejected(scripts: Scripts) -> None:
 def test_finished_result_is_kept(scripts: Scripts) -> None:
     split(scripts, "--processor", "transform")
     assert scripts.process().code == 0
-    first = scripts.collect().done
+    first = scripts.collect().answer
 
-    assert scripts.process().done["chunks_run"] == 0
-    assert scripts.collect().done == first
+    assert scripts.process().answer["chunks_run"] == 0
+    assert scripts.collect().answer == first
     assert (scripts.output / "result.csv").read_text() == DATA
 
 

@@ -16,7 +16,7 @@ from csvswarm.job.receipt import Receipt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.jobs import Scripts, partials_as_files
+from tests.support.jobs import Scripts, unmerge_partials
 
 DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(300))
 
@@ -73,22 +73,22 @@ def test_job_file_that_is_not_regular(scripts: Scripts, name: str, replace: Call
 
     for run in (scripts.collect(), scripts.collect("--plan")):
         assert run.line.startswith(f"{path} is damaged (")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
     if name.startswith("receipts") and replace is fifo:
-        assert scripts.process().done["chunks_run"] == 1  # it is as empty as what a power cut leaves
+        assert scripts.process().answer["chunks_run"] == 1  # it is as empty as what a power cut leaves
     else:
         assert scripts.process().line.startswith(f"{path} is damaged (")
 
 
 @pytest.mark.parametrize("replace", [fifo, link_to_zeros, directory])
 def test_partial_that_is_not_regular_is_reprocessed(scripts: Scripts, replace: Callable[[Path], None]) -> None:
-    partials_as_files(Job(scripts.job))
+    unmerge_partials(Job(scripts.job))
     (partial,) = (scripts.job / "attempts").glob("000002-*.partial.csv")
     partial.unlink()
     replace(partial)
 
     assert scripts.collect().line.startswith("the partial of chunk 2 in ")
-    assert scripts.process().done["chunks_run"] == 1
+    assert scripts.process().answer["chunks_run"] == 1
     if partial.is_dir():
         partial.rmdir()
     assert scripts.collect().code == 0
@@ -102,7 +102,7 @@ def test_merged_file_that_is_not_regular(scripts: Scripts, name: str, replace: C
     replace(scripts.job / name)
 
     assert scripts.collect().line.startswith("the partials of chunks 1, 2, 3 in ")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
 @pytest.mark.parametrize("replace", REPLACEMENTS.values(), ids=REPLACEMENTS)

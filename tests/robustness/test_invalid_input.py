@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from csvswarm.errors import InputError
 
-from tests.support.jobs import Scripts, run_every_way, run_here
+from tests.support.jobs import Scripts, run_in_process, run_with_all_cuts
 
 GOOD = "id,name,x\n1,one,1.5\n2,two,2.5\n3,three,3.5\n"
 MAP = "def process(block, context):\n    return block\n"
@@ -33,7 +33,7 @@ def refused(scripts: Scripts, source: Path, *arguments: str) -> str:
     """The line with which the split refuses an input. Nothing is left behind, and there is nothing to go on with."""
     line = scripts.split(source, *arguments).line
     assert not (scripts.job / "manifest.json").exists()
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
     return line
 
 
@@ -41,7 +41,7 @@ def fails(scripts: Scripts, source: Path, *arguments: str) -> str:
     """The line with which a job ends whose input can be split, but not processed."""
     assert scripts.split(source, *arguments).code == 0
     line = scripts.process().line
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
     return line
 
 
@@ -92,7 +92,7 @@ def a_zip() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (a_zip(), "is not a CSV file but a zip archive or a spreadsheet (.xlsx, .ods): unpack it,"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not a CSV file but a picture."),
@@ -106,13 +106,13 @@ def a_zip() -> bytes:
     ],
     ids=["zip", "png", "parquet", "records of some program", "noise", "UTF-16 bare", "UTF-16", "Latin-1", "open quote"],
 )
-def test_input_that_is_not_a_csv(scripts: Scripts, data: bytes, told: str) -> None:
+def test_input_that_is_not_a_csv(scripts: Scripts, data: bytes, message: str) -> None:
     source = written(scripts, data)
 
     line = refused(scripts, source)
 
     assert line.startswith(f"{source}")
-    assert told in line
+    assert message in line
 
 
 def test_usage_errors_exit_with_2(scripts: Scripts) -> None:
@@ -142,7 +142,7 @@ def test_header_without_records_gives_a_result_without_rows(
     source = written(scripts, data)
     processor = str(scripts.directory / processor) if "." in processor else processor
 
-    done = run_every_way(scripts.directory, source, processor=processor, options=options)
+    done = run_with_all_cuts(scripts.directory, source, processor=processor, options=options)
 
     header = data.rstrip() + ("\r\n" if "\r" in data else "\n")
     assert done.data.decode() == result.replace("{}", header)
@@ -159,7 +159,7 @@ def test_header_without_records_gives_statistics_without_values(scripts: Scripts
 
 
 @pytest.mark.parametrize(
-    ("place", "record", "fields"),
+    ("row", "record", "fields"),
     [
         (1, "7", "1 field"),
         (1, "7,8,9,10", "4 fields"),
@@ -168,13 +168,13 @@ def test_header_without_records_gives_statistics_without_values(scripts: Scripts
         (99, ",,,", "4 fields"),
     ],
 )
-def test_ragged_record(scripts: Scripts, place: int, record: str, fields: str) -> None:
+def test_ragged_record(scripts: Scripts, row: int, record: str, fields: str) -> None:
     records = [f"{number},b,c" for number in range(1, 100)]
-    records[place - 1] = record
+    records[row - 1] = record
     source = written(scripts, "\n".join(["a,b,c", *records]))
 
     assert fails(scripts, source, "--chunks", "3") == (
-        f"{source}: record {place}: {fields} where the header has 3: {record!r}. Fix the record, "
+        f"{source}: record {row}: {fields} where the header has 3: {record!r}. Fix the record, "
         "or add -e on_error=quarantine to set such records aside in rejected.csv."
     )
 
@@ -221,7 +221,7 @@ def test_declared_encoding_is_read(scripts: Scripts, encoding: str) -> None:
 
     source = written(scripts, text.encode(encoding))
 
-    done = run_every_way(scripts.directory, source, processor="transform", encoding=encoding)
+    done = run_with_all_cuts(scripts.directory, source, processor="transform", encoding=encoding)
 
     assert done.data.decode("utf-8") == text
 
@@ -273,7 +273,8 @@ def test_compressed_file(scripts: Scripts, suffix: str) -> None:
     source = written(scripts, COMPRESS[suffix](data), f"data.csv.{suffix}")
 
     assert (
-        run_every_way(scripts.directory, source, cuts=((1, 1 << 20), (2, 1 << 17)), processor="transform").data == data
+        run_with_all_cuts(scripts.directory, source, cuts=((1, 1 << 20), (2, 1 << 17)), processor="transform").data
+        == data
     )
 
 
@@ -303,7 +304,7 @@ def test_empty_compressed_file(scripts: Scripts, suffix: str) -> None:
     source = written(scripts, COMPRESS[suffix](b""), f"data.csv.{suffix}")
 
     with pytest.raises(InputError, match="is empty: a CSV needs at least a header record"):
-        run_here(scripts.directory, source)
+        run_in_process(scripts.directory, source)
 
 
 def test_ranges_of_a_compressed_file_are_rejected(scripts: Scripts) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from csvswarm.errors import CsvswarmError
 
-from tests.support.jobs import CUTS, Result, Scripts, run_every_way, run_here
+from tests.support.jobs import CUTS, Result, Scripts, run_in_process, run_with_all_cuts
 
 HEADER = "id,n,note\n"
 POISON = """\
@@ -34,9 +34,9 @@ def written(directory: Path, *records: str | bytes) -> Path:
 
 def set_aside(directory: Path, source: Path, processor: str, **request: Any) -> Result:
     """The result of a job in quarantine, the same for every cut and for ranges and chunk files."""
-    result = run_every_way(directory, source, processor=processor, on_error="quarantine", **request)
+    result = run_with_all_cuts(directory, source, processor=processor, on_error="quarantine", **request)
     files = directory / "files"
-    assert run_every_way(
+    assert run_with_all_cuts(
         files, source, cuts=CUTS[1:], processor=processor, on_error="quarantine", mode="files", **request
     ) == result  # fmt: skip
     return result
@@ -96,7 +96,7 @@ def test_metrics_cover_the_good_records(tmp_path: Path, processor: str) -> None:
     only_good = tmp_path / "good"
     only_good.mkdir()
     source = written(only_good, *good)
-    assert result.data == run_here(only_good, source, processor=processor, options=options[processor]).data
+    assert result.data == run_in_process(only_good, source, processor=processor, options=options[processor]).data
 
 
 def test_only_bad_records(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_mismatched_value_is_reported_with_its_column(tmp_path: Path) -> None:
     aggregate = {"group_by": "note", "metrics": {"n": "sum"}}
 
     with pytest.raises(CsvswarmError, match=r"record 2, column 'n': 'x' is not of the type float: '2,x,b'\. Fix"):
-        run_here(tmp_path, source, processor="aggregate", options=aggregate, column_types={"n": "float"})
+        run_in_process(tmp_path, source, processor="aggregate", options=aggregate, column_types={"n": "float"})
     result = set_aside(tmp_path, source, "aggregate", options=aggregate, column_types={"n": "float"})
 
     assert result.rows == [["a", "1.5"], ["c", "0.0"], ["d", "0.0"], ["f", "1000.0"]]
@@ -142,14 +142,14 @@ def test_overlap_processor_errors_cannot_be_quarantined(tmp_path: Path) -> None:
     source = written(tmp_path, "1,2,good", "2,3,poison", "3,4,good")
 
     with pytest.raises(CsvswarmError, match="cannot tell which record is to blame when blocks overlap"):
-        run_here(tmp_path, source, processor=mine(tmp_path, f"OVERLAP = 2\n{POISON}"), on_error="quarantine")
+        run_in_process(tmp_path, source, processor=mine(tmp_path, f"OVERLAP = 2\n{POISON}"), on_error="quarantine")
 
 
 def test_invalid_return_value_is_not_quarantined(tmp_path: Path) -> None:
     source = written(tmp_path, "1,2,good")
 
     with pytest.raises(CsvswarmError, match="returned NoneType, but process, combine and finish must return"):
-        run_here(tmp_path, source, processor=mine(tmp_path, "def process(block, context):\n    pass\n"),
+        run_in_process(tmp_path, source, processor=mine(tmp_path, "def process(block, context):\n    pass\n"),
                  on_error="quarantine")  # fmt: skip
 
 
@@ -170,8 +170,8 @@ def test_failed_job_resumes_with_quarantine(scripts: Scripts) -> None:
     assert "record 51: 2 fields where the header has 3" in scripts.process().line
 
     assert scripts.split(source, *options, "--on-error", "quarantine").code == 0
-    assert scripts.process().done["chunks_run"] == 1
-    collected = scripts.collect().done
+    assert scripts.process().answer["chunks_run"] == 1
+    collected = scripts.collect().answer
 
     assert (collected["rows_in"], collected["rows_out"], collected["rejected"]) == (52, 51, 1)
     assert (scripts.output / "rejected.csv").read_text() == (

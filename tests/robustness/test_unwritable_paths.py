@@ -28,20 +28,20 @@ def test_unwritable_output(unprivileged: Scripts) -> None:
     source = written(unprivileged)
     unprivileged.output.mkdir()
     unprivileged.output.chmod(0o555)
-    told = f"output {unprivileged.output} cannot be written: you lack the permission on {unprivileged.output}."
+    message = f"output {unprivileged.output} cannot be written: you lack the permission on {unprivileged.output}."
 
-    assert unprivileged.split(source).line == told
+    assert unprivileged.split(source).line == message
     assert not unprivileged.job.exists()
 
     unprivileged.output.chmod(0o755)
     assert unprivileged.split(source).code == 0
     assert unprivileged.process().code == 0
     unprivileged.output.chmod(0o555)
-    assert unprivileged.collect().line == told
-    assert unprivileged.nothing_looks_finished()
+    assert unprivileged.collect().line == message
+    assert unprivileged.shows_no_result()
 
     unprivileged.output.chmod(0o755)
-    assert unprivileged.collect().done["rows_in"] == 1
+    assert unprivileged.collect().answer["rows_in"] == 1
 
 
 def test_output_that_is_a_file(scripts: Scripts) -> None:
@@ -68,12 +68,12 @@ def test_output_with_the_result_of_another_job(scripts: Scripts) -> None:
     scripts.all(source)
     before = {path: path.read_bytes() for path in scripts.output.iterdir()}
     other = scripts.directory / "other"
-    told = (
+    message = (
         f"output {scripts.output} already holds the result of job job: "
         "name another directory, or remove that one first."
     )
 
-    assert scripts.split(source, "--job", other).line == told
+    assert scripts.split(source, "--job", other).line == message
     assert not other.exists()
     assert {path: path.read_bytes() for path in scripts.output.iterdir()} == before
 
@@ -110,7 +110,7 @@ def test_job_of_another_input(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--options", '{"window": 3}'), "with another value of options"),
         (("--processor", "transform"), "with another processor, or another version of it"),
@@ -120,14 +120,14 @@ def test_job_of_another_input(scripts: Scripts) -> None:
         (("--encoding", "latin-1"), "with another encoding (utf-8)"),
     ],
 )
-def test_job_with_another_request(scripts: Scripts, arguments: tuple[str, ...], told: str) -> None:
+def test_job_with_another_request(scripts: Scripts, arguments: tuple[str, ...], message: str) -> None:
     source = written(scripts)
     assert scripts.split(source).code == 0
     manifest = (scripts.job / "manifest.json").read_bytes()
 
     line = scripts.split(source, *arguments).line
 
-    assert line.startswith(f"job job was made {told}")
+    assert line.startswith(f"job job was made {message}")
     assert line.endswith(": leave out job_id to start a new job.")
     assert (scripts.job / "manifest.json").read_bytes() == manifest
 
@@ -159,10 +159,10 @@ def test_unwritable_job(unprivileged: Scripts) -> None:
 
 
 def test_missing_job(scripts: Scripts) -> None:
-    told = f"{scripts.job} holds no complete split: run split_dataframe.py with this --job first."
+    message = f"{scripts.job} holds no complete split: run split_dataframe.py with this --job first."
 
-    assert scripts.process().line == told
-    assert scripts.collect().line == told
+    assert scripts.process().line == message
+    assert scripts.collect().line == message
     assert not scripts.job.exists()
     assert not scripts.output.exists()
 
@@ -175,7 +175,7 @@ def test_unknown_chunk(scripts: Scripts) -> None:
         "job job cannot be collected: 1 of 1 chunks have no partial (first: chunk 1). "
         "Run split_processing.py with this --job again."
     )
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
 @pytest.mark.parametrize(("name", "value"), [("chunks", "0"), ("workers", "many")])
@@ -205,7 +205,7 @@ def test_disk_full_during_the_split(scripts: Scripts, small_disk: Path) -> None:
     assert not (job / "manifest.json").exists()
 
     grow(small_disk)
-    assert full.split(source, *arguments).done["chunks"] == 3
+    assert full.split(source, *arguments).answer["chunks"] == 3
 
 
 def test_disk_full_during_processing(scripts: Scripts, small_disk: Path) -> None:
@@ -223,7 +223,7 @@ def test_disk_full_during_processing(scripts: Scripts, small_disk: Path) -> None
 
     (small_disk / "ballast").unlink()
     grow(small_disk)
-    assert scripts.process("--job", str(job), "--workers", "1").done["chunks_run"] == 4 - done
+    assert scripts.process("--job", str(job), "--workers", "1").answer["chunks_run"] == 4 - done
     assert scripts.collect("--job", job).code == 0
     assert (scripts.output / "result.csv").read_text() == DATA
 
@@ -236,10 +236,10 @@ def test_disk_full_during_collection(scripts: Scripts, small_disk: Path) -> None
     (small_disk / "ballast").write_bytes(bytes(100 << 10))
 
     assert scripts.collect("--output", output).line.startswith("no space left on the disk of ")
-    assert scripts.nothing_looks_finished(output)
+    assert scripts.shows_no_result(output)
 
     grow(small_disk)
-    assert scripts.collect("--output", output).done["rows_out"] == ROWS
+    assert scripts.collect("--output", output).answer["rows_out"] == ROWS
     assert (output / "result.csv").read_text() == DATA
 
 
@@ -250,7 +250,7 @@ def test_file_size_limit(scripts: Scripts) -> None:
 
     assert "last because of File too large" in limited.process().line
     assert scripts.process().code == 0
-    assert scripts.collect().done["rows_out"] == ROWS
+    assert scripts.collect().answer["rows_out"] == ROWS
 
 
 #: The processor, its options, and which of an attempt's files is too large; all others fit.
@@ -264,11 +264,11 @@ WRITTEN = {
 
 @pytest.mark.parametrize("kind", WRITTEN)
 def test_file_size_limit_error_names_the_file(scripts: Scripts, kind: str) -> None:
-    processor, options, name, most = WRITTEN[kind]
+    processor, options, name, limit = WRITTEN[kind]
     source = written(scripts, "id,note\n" + "".join(f"{n},some text\n1,2,3,4\n" for n in range(500)))
     chosen = ("--options", json.dumps(options), "--on-error", "quarantine", "--chunks", "1")
     assert scripts.split(source, "--processor", processor, *chosen).code == 0
-    limited = Scripts(scripts.directory, ("prlimit", f"--fsize={most}"))
+    limited = Scripts(scripts.directory, ("prlimit", f"--fsize={limit}"))
 
     line = limited.process("--chunk", "1", "--attempt", "a").line
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import xxhash
 
@@ -28,17 +28,23 @@ class PartialWriter(Protocol):
     As a context manager, it closes what it keeps open when the attempt fails.
     """
 
-    def __enter__(self) -> PartialWriter:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Close what is open when the attempt fails; most writers keep nothing open."""
-
+    def __enter__(self) -> PartialWriter: ...
+    def __exit__(self, *exception: object) -> None: ...
     def add(self, result: Any) -> None: ...
     def close(self) -> dict[str, Any]: ...
 
 
-class RowsWriter(PartialWriter):
+class _StatelessWriter:
+    """Context manager of writers that keep nothing open between calls."""
+
+    def __enter__(self) -> PartialWriter:
+        return cast(PartialWriter, self)
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
+class RowsWriter(_StatelessWriter):
     """Outputs that follow each other: written as text at once, so that nothing is held."""
 
     def __init__(self, processor: Processor, path: Path, kinds: tuple[str | None, ...]) -> None:
@@ -102,7 +108,7 @@ class RowsWriter(PartialWriter):
         }
 
 
-class CombinedWriter(PartialWriter):
+class CombinedWriter(_StatelessWriter):
     """Outputs that are combined: one frame is held, and written at the end."""
 
     def __init__(self, processor: Processor, path: Path, combine: Callable[[list[Any]], Any]) -> None:
@@ -126,7 +132,7 @@ class CombinedWriter(PartialWriter):
         return {"files": {"partial": file_entry(self._path)}, "rows_out": table.num_rows}
 
 
-class KeyedWriter(PartialWriter):
+class KeyedWriter(_StatelessWriter):
     """Outputs that are combined by key, in files where they are large."""
 
     def __init__(

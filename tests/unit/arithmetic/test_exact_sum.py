@@ -59,8 +59,8 @@ def test_rolling_variance_depends_only_on_its_window(numbers: list[float], windo
     whole = rolling_variances(values, window)
     assert len(whole) == max(0, len(values) - window + 1)
     np.testing.assert_array_equal(rolling_variances(values[skip:], window), whole[skip:])
-    for place, variance in enumerate(whole.tolist()):
-        part = values[place : place + window]
+    for index, variance in enumerate(whole.tolist()):
+        part = values[index : index + window]
         if np.isnan(part).any():
             assert math.isnan(variance)
         else:

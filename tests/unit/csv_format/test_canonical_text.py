@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 
 
-def told(values: object) -> list[str | None]:
+def texts_of(values: object) -> list[str | None]:
     array = as_arrow(pd.Series(values))
     result: list[str | None] = to_canonical_text(array, output_type(array)).to_pylist()
     return result
@@ -39,7 +39,7 @@ some_floats = st.one_of(
 @given(st.lists(some_floats, max_size=30))
 def test_float_text_equals_python_repr(values: list[float]) -> None:
     expected = [None if math.isnan(value) else repr(value) for value in values]
-    assert told(pd.Series(values, dtype="float64")) == expected
+    assert texts_of(pd.Series(values, dtype="float64")) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_float_text_equals_python_repr(values: list[float]) -> None:
     ],
 )
 def test_canonical_text(values: object, expected: list[str | None]) -> None:
-    assert told(values) == expected
+    assert texts_of(values) == expected
 
 
 @given(st.lists(st.tuples(texts | st.none(), texts | st.none()), min_size=1, max_size=10))
 def test_rows_round_trip(rows: list[tuple[str | None, str | None]]) -> None:
-    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(2)]
+    columns = [pa.array([row[column] for row in rows], pa.string()) for column in range(2)]
     data = bytes(encode_rows(columns, CANONICAL)).decode()
     assert [tuple(row) for row in csv.reader(io.StringIO(data, newline=""))] == [
         tuple(field or "" for field in row) for row in rows

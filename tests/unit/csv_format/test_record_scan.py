@@ -33,7 +33,7 @@ def scan_in_pieces(data: bytes, size: int) -> tuple[list[int], bool]:
 def test_record_ends_are_independent_of_pieces(data: bytes, size: int) -> None:
     ends, inside = scan_in_pieces(data, size)
     texts = record_texts(data)
-    expected = [sum(map(len, texts[: place + 1])) - 1 for place in range(len(texts))]
+    expected = [sum(map(len, texts[: offset + 1])) - 1 for offset in range(len(texts))]
     if texts and (inside or not data.endswith((b"\n", b"\r"))):
         expected.pop()
     assert ends == expected
@@ -82,12 +82,12 @@ def test_chunks_and_blocks_are_contiguous(data: bytes, count: int, piece: int, b
         assert chunk.rows == count_records(text)
         assert chunk.first_record == record
         record += chunk.rows
-        place = chunk.offset
+        offset = chunk.offset
         for part in chunk.blocks:
-            assert part.offset == place
-            assert part.rows == count_records(data[place : place + part.length])
-            place += part.length
-        assert place == chunk.offset + chunk.length
+            assert part.offset == offset
+            assert part.rows == count_records(data[offset : offset + part.length])
+            offset += part.length
+        assert offset == chunk.offset + chunk.length
     assert record - 1 == count_records(data)
 
 

@@ -14,7 +14,7 @@ from csvswarm.expressions.members import MEMBERS
 from csvswarm.expressions.rowwise import Expression
 from csvswarm.expressions.tree import Apply, Node, parse
 
-from tests.support.jobs import run_every_way
+from tests.support.jobs import run_with_all_cuts
 from tests.unit.expressions.expression_cases import (
     COLUMNS,
     EVERY_EXPRESSION,
@@ -139,7 +139,7 @@ def test_every_expression_in_one_job(tmp_path: Path) -> None:
     types = {name: kinds[FRAME[name].dtype.kind] for name in COLUMNS}
     assigned = {f"new {index}": text for index, text in enumerate(EVERY_EXPRESSION)}
 
-    result = run_every_way(
+    result = run_with_all_cuts(
         tmp_path,
         source,
         cuts=((1, 1 << 20), (1, 1), (2, 1 << 20), (5, 1 << 20)),

@@ -119,9 +119,9 @@ def test_plain_numbers_are_not_declined(column: list[str], kind: str) -> None:
 @given(columns, st.sampled_from(NULLS))
 def test_kinds(column: list[str], nulls: tuple[str, ...]) -> None:
     finder, found, text = span_of(column, nulls)
-    told = finder.kinds(found, 0)
-    if told is not None:
-        assert told == (TextConverter(nulls).kinds(text), bool(text.null_count))
+    bits = finder.kinds(found, 0)
+    if bits is not None:
+        assert bits == (TextConverter(nulls).kinds(text), bool(text.null_count))
 
 
 @pytest.mark.parametrize(

@@ -54,9 +54,9 @@ def test_fields_match_python(text: bytes, width: int) -> None:
     assert found.ends.tolist() == expected.ends.tolist()
     assert found.has_quotes == (expected.quote is not None)
     assert found.is_ascii == text.isascii()
-    for place, (starts, stops) in enumerate(expected.spans(range(width))):
-        assert found.starts[place].tolist() == starts.tolist()
-        assert found.stops[place].tolist() == stops.tolist()
+    for column, (starts, stops) in enumerate(expected.spans(range(width))):
+        assert found.starts[column].tolist() == starts.tolist()
+        assert found.stops[column].tolist() == stops.tolist()
 
 
 def test_more_fields_than_one_batch() -> None:

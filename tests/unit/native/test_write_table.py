@@ -47,10 +47,10 @@ TYPES: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
 
 
 @st.composite
-def columns(draw: st.DrawFn, most: int = 5) -> list[pa.Array]:
+def columns(draw: st.DrawFn, max_size: int = 5) -> list[pa.Array]:
     rows, before, after = draw(st.integers(1, 20)), draw(st.integers(0, 9)), draw(st.integers(0, 3))
     found = []
-    for kind, values in draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=most)):
+    for kind, values in draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=max_size)):
         all_rows = rows + before + after
         gaps = draw(st.booleans())
         column = draw(st.lists(values | st.none() if gaps else values, min_size=all_rows, max_size=all_rows))

@@ -15,7 +15,7 @@ from csvswarm.partials.merged_file import PRIMARY, SECONDARY, MergedFile
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
 
-from tests.support.jobs import SAMPLE, partials_as_files
+from tests.support.jobs import SAMPLE, unmerge_partials
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def partials(job: Job) -> list[int]:
     return sorted(int(path.name[:6]) for path in job.attempts_directory.glob("*.partial.csv"))
 
 
-def take_back(job: Job, chunk: int) -> None:
+def revoke(job: Job, chunk: int) -> None:
     (job.receipts_directory / f"{chunk:06d}-0001.json").unlink()
 
 
@@ -69,19 +69,19 @@ def test_partials_of_a_durable_job_are_kept(tmp_path: Path) -> None:
 def test_only_partials_lost_with_a_damaged_merged_file_are_reprocessed(
     job: Job, tmp_path: Path, harm: str, lost: list[int]
 ) -> None:
-    held = MergedFile(job.directory, PRIMARY)
+    merged = MergedFile(job.directory, PRIMARY)
     if harm == "no log":
-        held.log.unlink()
+        merged.log.unlink()
     elif harm == "no data":
-        held.data.unlink()
+        merged.data.unlink()
     elif harm == "cut off":
-        held.data.write_bytes(held.data.read_bytes()[:-1])
+        merged.data.write_bytes(merged.data.read_bytes()[:-1])
     elif harm == "a byte":
-        data = bytearray(held.data.read_bytes())
-        data[held.read()[0][2].offset + 7] ^= 1
-        held.data.write_bytes(data)
+        data = bytearray(merged.data.read_bytes())
+        data[merged.read()[0][2].offset + 7] ^= 1
+        merged.data.write_bytes(data)
     else:
-        held.log.write_bytes(held.log.read_bytes().replace(b'"chunk": 2', b'"chunk": 7'))
+        merged.log.write_bytes(merged.log.read_bytes().replace(b'"chunk": 2', b'"chunk": 7'))
 
     with pytest.raises(JobError, match="lost or damaged") as raised:
         collect(job, tmp_path / "out")
@@ -93,26 +93,26 @@ def test_only_partials_lost_with_a_damaged_merged_file_are_reprocessed(
 
 
 def test_truncated_log_line_does_not_hide_earlier_partials(job: Job, tmp_path: Path) -> None:
-    held = MergedFile(job.directory, PRIMARY)
-    held.log.write_bytes(held.log.read_bytes()[:-3])
-    assert held.read()[1] is None
+    merged = MergedFile(job.directory, PRIMARY)
+    merged.log.write_bytes(merged.log.read_bytes()[:-3])
+    assert merged.read()[1] is None
     result = Path(collect(job, tmp_path / "out").result)
     assert result.read_bytes() == SAMPLE.read_bytes()
 
 
 def test_partials_in_a_growing_merged_file_are_found(job: Job) -> None:
-    held = MergedFile(job.directory, PRIMARY)
-    whole = held.log.read_bytes()
+    merged = MergedFile(job.directory, PRIMARY)
+    whole = merged.log.read_bytes()
     first = whole.splitlines(keepends=True)[0]
-    held.log.write_bytes(first)
-    assert [part.chunk for part in held.parts_of(1)] == [1]
-    assert held.parts_of(2) == []
-    held.log.write_bytes(whole)
-    assert [part.chunk for part in held.parts_of(2)] == [2]
+    merged.log.write_bytes(first)
+    assert [part.chunk for part in merged.parts_of(1)] == [1]
+    assert merged.parts_of(2) == []
+    merged.log.write_bytes(whole)
+    assert [part.chunk for part in merged.parts_of(2)] == [2]
 
 
 def test_reprocessed_chunk_is_not_read_from_the_merged_file(job: Job, tmp_path: Path) -> None:
-    take_back(job, 2)
+    revoke(job, 2)
     assert process_all(job, 1).chunks_run == 1
     first, other = MergedFile(job.directory, PRIMARY), MergedFile(job.directory, SECONDARY)
     assert [part.chunk for part in other.read()[0]] == [1, 2, 3, 4, 5]
@@ -148,19 +148,19 @@ def test_failed_run_keeps_the_merged_partials(tmp_path: Path) -> None:
     split(job, Request(input=SAMPLE, processor=str(processor), chunks=4, workers=1))
     with pytest.raises(CsvswarmError, match="NameError"):
         process_all(job, 1)
-    held = MergedFile(job.directory, PRIMARY)
-    parts, whole = held.read()
+    merged = MergedFile(job.directory, PRIMARY)
+    parts, whole = merged.read()
     assert [part.chunk for part in parts] == [1, 2]
     assert whole is None
-    assert held.data.stat().st_size == parts[-1].offset + parts[-1].bytes
+    assert merged.data.stat().st_size == parts[-1].offset + parts[-1].bytes
 
     mark.unlink()
     assert process_all(job, 1).chunks_run == 2
     result = collect(job, tmp_path / "out").result
-    again = Job(tmp_path / "again")
-    split(again, Request(input=SAMPLE, processor=str(processor), chunks=1))
-    process_all(again, 1)
-    assert Path(result).read_bytes() == Path(collect(again, tmp_path / "other").result).read_bytes()
+    rerun = Job(tmp_path / "again")
+    split(rerun, Request(input=SAMPLE, processor=str(processor), chunks=1))
+    process_all(rerun, 1)
+    assert Path(result).read_bytes() == Path(collect(rerun, tmp_path / "other").result).read_bytes()
 
 
 def test_empty_merged_file_is_removed(tmp_path: Path) -> None:
@@ -189,27 +189,27 @@ def test_damaged_result_is_written_again(job: Job, tmp_path: Path) -> None:
     output = tmp_path / "out"
     collect(job, output)
     (output / "result.csv").write_bytes(b"damaged")
-    again = split(job, Request(input=SAMPLE, processor="transform", chunks=5, workers=2), output)
+    rerun = split(job, Request(input=SAMPLE, processor="transform", chunks=5, workers=2), output)
     process_all(job, 2)
     assert Path(collect(job, output).result).read_bytes() == SAMPLE.read_bytes()
-    assert again.rows == 27_004
+    assert rerun.rows == 27_004
 
 
 def test_partials_from_before_a_resume_are_merged(job: Job, tmp_path: Path) -> None:
-    partials_as_files(job)
-    take_back(job, 2)
+    unmerge_partials(job)
+    revoke(job, 2)
     assert process_all(job, 1).chunks_run == 1
     assert MergedFile(job.directory, PRIMARY).read()[1] is not None
     assert partials(job) == [2]  # the one that does not count any more
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
 
-@pytest.mark.parametrize("left", ["half", "the result"])
-def test_killed_collector_leaves_a_resumable_output(job: Job, tmp_path: Path, left: str) -> None:
+@pytest.mark.parametrize("remaining", ["half", "the result"])
+def test_killed_collector_leaves_a_resumable_output(job: Job, tmp_path: Path, remaining: str) -> None:
     output = tmp_path / "out"
     output.mkdir()
     (output / "job.json").write_text(json.dumps({"format": 2, "job_id": job.job_id, "status": "collecting"}))
-    if left == "half":
+    if remaining == "half":
         (output / "result.csv").write_bytes(b"half")
     else:
         os.link(MergedFile(job.directory, PRIMARY).data, output / "result.csv")

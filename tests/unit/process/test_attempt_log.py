@@ -11,7 +11,7 @@ import pytest
 from csvswarm.process.attempt_log import attempt_log
 
 
-class ToldAtTheClose(io.FileIO):
+class FullAtClose(io.FileIO):
     """A file on a full disk, over NFS."""
 
     def close(self) -> None:
@@ -25,7 +25,7 @@ def test_disk_full_at_close_of_the_log(tmp_path: Path, monkeypatch: pytest.Monke
     usual = Path.open
 
     def open_file(path: Path, mode: str = "r", buffering: int = -1) -> object:
-        return ToldAtTheClose(path, mode) if mode == "wb" else usual(path, mode, buffering)
+        return FullAtClose(path, mode) if mode == "wb" else usual(path, mode, buffering)
 
     monkeypatch.setattr(Path, "open", open_file)
 

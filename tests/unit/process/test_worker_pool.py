@@ -9,12 +9,12 @@ from tests.support.jobs import ROOT
 
 PROGRAM = """
 import os, signal
-from csvswarm.process.worker_pool import Pool
+from csvswarm.process.worker_pool import WorkerPool
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGINT))
 ended = []
-pool = Pool(2, lambda chunk: "done")
+pool = WorkerPool(2, lambda chunk: "done")
 pool.map([1, 2, 3], lambda chunk, status: ended.append((chunk, status)) or False)
 pool.close()
 print(sorted(ended), signal.pthread_sigmask(signal.SIG_BLOCK, ()))

@@ -10,7 +10,7 @@ from csvswarm.processor_api.dataframe import to_frame
 from csvswarm.reading.block_reader import Reader
 from csvswarm.types.schema import NULL_VALUES, Schema
 
-from tests.support.jobs import native, run_every_way
+from tests.support.jobs import native, run_with_all_cuts
 
 NAMES = ["i", "k", "x", "b", "c", "t", "at", "nothing", "quoted"]
 KINDS = [{"int"}, {"int"}, {"float"}, {"bool"}, {"bool"}, {"text"}, {"text"}, set(), {"quoted"}]
@@ -62,6 +62,6 @@ def test_dtypes_are_the_same_in_every_block_of_a_job(tmp_path: Path) -> None:
         "def combine(partials, context):\n    return pd.concat(partials).drop_duplicates()\n"
     )
 
-    result = run_every_way(tmp_path, source, processor=str(processor), on_error="quarantine")
+    result = run_with_all_cuts(tmp_path, source, processor=str(processor), on_error="quarantine")
 
     assert result.rows == [["int64 Int64 float64 bool boolean str"]]

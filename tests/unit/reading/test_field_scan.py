@@ -65,14 +65,14 @@ def test_field_scan_matches_the_parser(
     found = find_fields(text, Grammar(Dialect()), width)
     if found is None:
         return
-    places = sorted(data.draw(st.sets(st.integers(0, width - 1), min_size=1))) if data else [0, width - 1]
+    columns = sorted(data.draw(st.sets(st.integers(0, width - 1), min_size=1))) if data else [0, width - 1]
 
-    parsed = parse(text, Dialect(), width, places, null_values)
+    parsed = parse(text, Dialect(), width, columns, null_values)
     assert parsed is not None
     assert found.ends.size == parsed.num_rows
-    for place, column in zip(places, found.texts(places, NullValues(null_values)), strict=True):
+    for index, column in zip(columns, found.texts(columns, NullValues(null_values)), strict=True):
         column.validate(full=True)
-        assert column.to_pylist() == parsed.column(str(place)).to_pylist()
+        assert column.to_pylist() == parsed.column(str(index)).to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -138,11 +138,11 @@ def test_record_count_matches_the_exact_scan(piece: bytes, before: int, inside: 
 
 
 @given(st.lists(st.integers(0, 300), unique=True).map(sorted))
-def test_bit_positions_and_counts(places: list[int]) -> None:
+def test_bit_positions_and_counts(positions: list[int]) -> None:
     mask = np.zeros(320, dtype=bool)
-    mask[places] = True
+    mask[positions] = True
     words = np.packbits(mask, bitorder="little").view(np.uint64)
 
-    assert bitmask_scan.bit_positions(words).tolist() == places
+    assert bitmask_scan.bit_positions(words).tolist() == positions
     everywhere = np.arange(320)
     assert bitmask_scan.counts_up_to(words, everywhere).tolist() == np.cumsum(mask).tolist()

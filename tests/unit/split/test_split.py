@@ -122,8 +122,8 @@ def test_other_encodings_become_utf8(tmp_path: Path) -> None:
 def test_split_runs_once(tmp_path: Path, data: bytes) -> None:
     assume(count_records(data) > 1)
     job, manifest = split_bytes(tmp_path, data, chunks=2)
-    again = split(
+    rerun = split(
         job, Request(input=Path(manifest.input["path"]), processor="transform", workers=1, delimiter=",", chunks=5)
     )
-    assert again.chunks == manifest.chunks
-    assert again.created == manifest.created
+    assert rerun.chunks == manifest.chunks
+    assert rerun.created == manifest.created
