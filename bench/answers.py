@@ -134,8 +134,8 @@ def _rows(work: Work, path: Path) -> Counter[int]:
         next(reader, None)
         for row in reader:
             if len(row) == len(work.columns):
-                for place in numbers:
-                    row[place] = row[place].removesuffix(".0")
+                for column in numbers:
+                    row[column] = row[column].removesuffix(".0")
             rows[hash(tuple(row))] += 1
     return rows
 

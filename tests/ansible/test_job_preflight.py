@@ -56,7 +56,7 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("variables", "answer"), MISTAKES, ids=[json.dumps(said) for said, _ in MISTAKES])
+@pytest.mark.parametrize(("variables", "answer"), MISTAKES, ids=[json.dumps(variables) for variables, _ in MISTAKES])
 def test_invalid_variable_is_rejected_before_any_change(
     clone: Clone, tmp_path: Path, variables: dict[str, object], answer: str
 ) -> None:
@@ -125,7 +125,7 @@ CHECKED: list[tuple[dict[str, object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("variables", "answer"), CHECKED, ids=[json.dumps(said) for said, _ in CHECKED])
+@pytest.mark.parametrize(("variables", "answer"), CHECKED, ids=[json.dumps(variables) for variables, _ in CHECKED])
 def test_check_reports_errors_of_the_split(
     clone: Clone, tmp_path: Path, variables: dict[str, object], answer: str
 ) -> None:

@@ -115,7 +115,7 @@ class FaultChoice:
             ],
             "collect": [
                 *(job / name for name in ("manifest.json", "schema-0001.json", "merged.csv", "merged.log")),
-                *(job / "receipts" / f"{chunk:06d}-{place:04d}.json" for chunk in chunks for place in (1, 2)),
+                *(job / "receipts" / f"{chunk:06d}-{generation:04d}.json" for chunk in chunks for generation in (1, 2)),
                 *(job / "attempts").glob("*.partial.*"),
                 *(job / "attempts").glob("*.rejected.*"),
                 *(output / name for name in ("result.csv", "rejected.csv", "job.json", "_SUCCESS", LOCK)),

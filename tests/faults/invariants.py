@@ -153,10 +153,10 @@ class Invariants:
         assert (report["result"], report["rejected_file"]) == (files["result.csv"], files.get("rejected.csv"))
         assert report["status"] == "done"
         counting = [attempt for attempt in report["attempts"] if attempt["counts"]]
-        assert [told["chunk"] for told in counting] == list(range(1, self._prepared.scenario.chunks + 1))
-        for told in counting:
-            names = [name for name, receipt in self._receipts.items() if receipt["attempt"] == told["attempt"]]
-            assert names, f"job.json names the attempt {told['attempt']}, which no receipt does"
+        assert [attempt["chunk"] for attempt in counting] == list(range(1, self._prepared.scenario.chunks + 1))
+        for attempt in counting:
+            names = [name for name, receipt in self._receipts.items() if receipt["attempt"] == attempt["attempt"]]
+            assert names, f"job.json names the attempt {attempt['attempt']}, which no receipt does"
         finished = (output / "_SUCCESS").stat().st_mtime_ns
         for path in (output / name for name in files):
             assert path.stat().st_mtime_ns <= finished, f"{path.name} was written after the success marker"

@@ -141,7 +141,7 @@ def read(data: bytes, width: int, block: int) -> None:
     records = reference_reader.records(data)
     good = [(number, record) for number, record in enumerate(records, 1) if not reference_reader.is_bad(record, width)]
     rows = [[reference_reader.text_of(field) for field in reference_reader.fields(record)] for _, record in good]
-    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    columns = {name: [row[index] for row in rows] for index, name in enumerate(names)}
     types = {name: reference_reader.type_of(column) for name, column in columns.items()}
 
     texts = Schema({name: frozenset({"text"}) for name in names})

@@ -25,8 +25,8 @@ def test_all_failing_rows_are_found_in_few_calls(is_bad: list[bool]) -> None:
 
     found = find_failing_rows(run, len(is_bad))
 
-    assert [row for row, _ in found] == [place for place, bad in enumerate(is_bad) if bad]
-    assert [str(error) for _, error in found] == [f"{place} {place + 1}" for place, _ in found]
+    assert [row for row, _ in found] == [index for index, bad in enumerate(is_bad) if bad]
+    assert [str(error) for _, error in found] == [f"{index} {index + 1}" for index, _ in found]
     assert calls <= len(found) * (2 * math.log2(len(is_bad)) + 2)
 
 
@@ -44,7 +44,7 @@ def test_drop_rows_keeps_the_others(fields: list[str], data: st.DataObject) -> N
     text = b"".join(records)
     ends = np.cumsum([len(record) for record in records]) - 1
     quoted = [index for index, record in enumerate(records) if record.startswith(b'"')]
-    edges = [at for place in quoted for at in (ends[place] - len(records[place]) + 1, ends[place] - 3)]
+    edges = [at for index in quoted for at in (ends[index] - len(records[index]) + 1, ends[index] - 3)]
     rows = Rows(
         pa.table({"x": pa.array(range(len(records)))}),
         np.arange(1, len(records) + 1),
@@ -56,12 +56,12 @@ def test_drop_rows_keeps_the_others(fields: list[str], data: st.DataObject) -> N
 
     remaining = drop_rows(rows, sorted(gone))
 
-    kept = [place for place in range(len(records)) if place not in gone]
-    assert remaining.data == b"".join(records[place] for place in kept)
+    kept = [index for index in range(len(records)) if index not in gone]
+    assert remaining.data == b"".join(records[index] for index in kept)
     assert remaining.table.column("x").to_pylist() == kept
-    assert remaining.numbers.tolist() == [place + 1 for place in kept]
-    for row, place in enumerate(kept):
-        one, alone = slice_rows(remaining, row, row + 1), slice_rows(rows, place, place + 1)
+    assert remaining.numbers.tolist() == [index + 1 for index in kept]
+    for row, index in enumerate(kept):
+        one, alone = slice_rows(remaining, row, row + 1), slice_rows(rows, index, index + 1)
         assert (one.data, one.ends.tolist(), one.toggles.tolist()) == (
             alone.data,
             alone.ends.tolist(),

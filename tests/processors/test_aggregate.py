@@ -330,8 +330,8 @@ def options_and_messages() -> Iterable[tuple[dict[str, Any], str]]:
     yield {"group_by": [], "metrics": count}, "options 'group_by' and 'metrics' of aggregate must each name"
     yield {"group_by": "g", "metrics": {}}, "options 'group_by' and 'metrics' of aggregate must each name"
     for metric, (column, kind) in itertools.product(FOR_NUMBERS_ONLY, [("t", "text"), ("at", "timestamp")]):
-        told = f"{METRICS} asks for the {metric} of {column!r}, which is {kind} and no number"
-        yield {"group_by": "g", "metrics": {column: metric}}, told
+        message = f"{METRICS} asks for the {metric} of {column!r}, which is {kind} and no number"
+        yield {"group_by": "g", "metrics": {column: metric}}, message
 
 
 @pytest.mark.parametrize(("options", "message"), list(options_and_messages()))

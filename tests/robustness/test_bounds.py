@@ -95,7 +95,7 @@ def test_compressed_file_larger_than_the_disk(middling_disk: Path, chunks: str) 
 
 def test_twenty_thousand_columns(scripts: Scripts) -> None:
     header = ",".join(f"c{column}" for column in range(20_000))
-    row = ",".join(str(place % 7) for place in range(20_000))
+    row = ",".join(str(column % 7) for column in range(20_000))
     data = f"{header}\n{row}\n{row}\n".encode()
 
     result = scripts.all(written(scripts, data), "--processor", "transform", "--options", '{"where": "c3 == 3"}')

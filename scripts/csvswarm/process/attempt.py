@@ -240,7 +240,7 @@ class Attempt:
             Rejected(int(rows.numbers[row]), "", short_reason(error), record_text(slice_rows(rows, row, row + 1)))
             for row, error in found
         ]
-        return [place for place, _ in found]
+        return [row for row, _ in found]
 
     def _result(self, rows: Rows, before: Rows | None) -> Any:
         context = self._context

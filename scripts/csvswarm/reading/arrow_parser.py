@@ -26,7 +26,7 @@ def parse(
         return pacsv.read_csv(
             pa.BufferReader(data),
             read_options=pacsv.ReadOptions(
-                column_names=[str(place) for place in range(width)],
+                column_names=[str(column) for column in range(width)],
                 use_threads=False,
                 block_size=len(data) + 1,
             ),

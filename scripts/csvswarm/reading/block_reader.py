@@ -55,8 +55,8 @@ class Reader:
         self._null_values = NullValues(null_values)
         self._grammar = Grammar(dialect)
         declared = [
-            (column, place, schema.declared_types[column])
-            for column, place in self._requested
+            (column, column_index, schema.declared_types[column])
+            for column, column_index in self._requested
             if column in schema.declared_types
         ]
         self._triage = Triage(dialect, len(self._names), declared, self._converter)

@@ -67,10 +67,10 @@ def _needed_bytes(processor: Processor, source: Source, mode: str) -> int:
 def _check_free_space(output: Path, directory: Path, needed: int) -> int:
     """Return the free bytes of the fuller of the two disks. Raises InputError when they are too few."""
     disks = [next(path for path in [disk, *disk.parents] if path.is_dir()) for disk in (output, directory)]
-    free, place = min((shutil.disk_usage(place).free, place) for place in disks)
+    free, disk = min((shutil.disk_usage(disk).free, disk) for disk in disks)
     if free < needed:
         raise InputError(
-            f"the disk of {place} has {free / 1e6:,.0f} MB free, but the job may need about {needed / 1e6:,.0f} MB: "
+            f"the disk of {disk} has {free / 1e6:,.0f} MB free, but the job may need about {needed / 1e6:,.0f} MB: "
             "free some, or name another output directory."
         )
     return free
