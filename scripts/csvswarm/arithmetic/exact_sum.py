@@ -1,8 +1,8 @@
-"""Exact, order-free sums of floats and integers, so that a result does not depend on who added what first.
+"""Exact sums of floats and integers, independent of the order of addition.
 
-A double is cut into parts on a fixed grid of levels, each LEVEL_BITS bits wide: level k holds multiples of
-2**(k * LEVEL_BITS). The parts of one level add up without rounding, as integers, and integers associate; only the
-final total is rounded, once, to the nearest double. The idea is that of reproducible summation by extraction
+A double is split into parts on a fixed grid of levels, each LEVEL_BITS bits wide: level k holds multiples of
+2**(k * LEVEL_BITS). The parts of one level are integers and add without rounding; only the final total is rounded, to
+the nearest double. The method is reproducible summation by extraction
 (J. Demmel, H. D. Nguyen: Parallel Reproducible Summation, IEEE Trans. Computers 64 (2015); S. M. Rump, T. Ogita,
 S. Oishi: Accurate Floating-Point Summation, SIAM J. Sci. Comput. 31 (2008)).
 """
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     Levels = dict[int, Integers]
 
 LEVEL_BITS = 30
-#: How many values may be added in one go: parts are below 2**31, a double holds integers up to 2**53.
+#: Maximum number of values per addition: parts are below 2**31, a double holds integers up to 2**53.
 SLICE = 1 << 22
-#: From here on the extraction's constant would overflow; such values are cut up by Python integers instead.
+#: Above this, the constant of the extraction would overflow; such values are split with Python integers instead.
 HUGE = 2.0**900
-#: Levels of the special values in a sum, outside of the grid.
+#: Levels of infinities in a sum, outside of the grid.
 PLUS_INFINITY, MINUS_INFINITY = 1_000, 1_001
 
 
@@ -35,7 +35,7 @@ def add_up(values: npt.NDArray[np.generic], groups: Integers | None = None, coun
     """Return level -> int64 array of length `count`: the exact sums of the values of every group.
 
     values: float64 without NaN, or int64, shape (n,). groups: the group of every value, shape (n,), in [0, count);
-    None when there is one group. Sums of different calls are added level by level; `total` reads them.
+    None for a single group. Sums of several calls are added per level; `total` evaluates them.
     """
     sums: Levels = {}
     for start in range(0, len(values), SLICE):
@@ -79,7 +79,7 @@ def merge(into: Levels, other: Levels) -> None:
 
 
 def total(levels: Mapping[int, int] | Iterable[tuple[int, int]]) -> Fraction | float:
-    """Return the exact total of one group's level sums; a float (inf, -inf or nan) when infinities are in it."""
+    """Return the exact total of one group's level sums; a float (inf, -inf or nan) if it contains infinities."""
     result = Fraction(0)
     plus = minus = 0
     for level, parts in levels.items() if isinstance(levels, Mapping) else levels:
@@ -95,12 +95,12 @@ def total(levels: Mapping[int, int] | Iterable[tuple[int, int]]) -> Fraction | f
 
 
 def group_levels(levels: Levels, group: int = 0) -> dict[int, int]:
-    """Return the level sums of one group, as `total` reads them."""
+    """Return the level sums of one group, as `total` takes them."""
     return {level: int(parts[group]) for level, parts in levels.items()}
 
 
 def to_double(value: Fraction | float) -> float:
-    """Return the double nearest to an exact value; infinite when it is out of range."""
+    """Return the double nearest to an exact value; infinite if it is out of range."""
     try:
         return float(value)
     except OverflowError:
@@ -143,7 +143,7 @@ def _in_units(sums: Floats, level: int) -> Integers:
 
 
 def _add_huge(rest: Floats, size: Floats, groups: Integers | None, count: int, sums: Levels) -> None:
-    """Add the values an extraction cannot take, infinities and those beyond HUGE, and set them to zero."""
+    """Add the values that extraction cannot handle, infinities and those beyond HUGE, and set them to zero."""
     huge = ~(size < HUGE)
     huge_groups = np.zeros(int(np.count_nonzero(huge)), np.int64) if groups is None else groups[huge]
     values = rest[huge]

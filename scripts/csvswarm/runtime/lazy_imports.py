@@ -1,11 +1,11 @@
-"""Keep pandas, pyarrow and numpy out of processes that do not need them: their import takes longer than a small chunk.
+"""Import pandas, pyarrow and numpy only where needed: their import takes longer than processing a small chunk.
 
-`np`, `pa`, `pc` and `pacsv` stand for numpy and for pyarrow, its compute functions and its CSV module, imported when
-first used. Modules that compute whenever they are used import numpy as usual.
+`np`, `pa`, `pc` and `pacsv` are lazy proxies of numpy, pyarrow, its compute functions and its CSV module, imported on
+first use. Modules that always compute import numpy as usual.
 
-pyarrow imports pandas the first time it is given any Python value, to know whether the value is a pandas object. Here
-that first attempt is made to find nothing, and `enable_pandas` makes pyarrow look again, where frames are really used.
-Without this everything works the same, half a second later.
+pyarrow imports pandas when it first converts a Python value, to check whether that is a pandas object. Here that first
+import is blocked, and `enable_pandas` makes pyarrow retry it where DataFrames are used. Without this, everything works
+the same but starts half a second later.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["enable_pandas", "np", "pa", "pacsv", "pc", "suppress_pandas"]
 
 
 class _PandasImportBlocker:
-    """Says that there is no pandas."""
+    """Finder that reports pandas as not installed."""
 
     def find_spec(self, fullname: str, *_: Sequence[str] | ModuleType | None) -> ModuleSpec | None:
         if fullname == "pandas":
@@ -38,7 +38,7 @@ class _PandasImportBlocker:
 
 
 class _LazyModule:
-    """Stands for a module until it is asked for something."""
+    """Lazy proxy: imports the module on first attribute access."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -68,7 +68,7 @@ if not TYPE_CHECKING:
 
 
 def suppress_pandas() -> None:
-    """Let pyarrow go without pandas until `enable_pandas`; nothing happens when pandas is imported already."""
+    """Keep pyarrow from importing pandas until `enable_pandas`. Does nothing if pandas is already imported."""
     import pyarrow as pa
 
     if "pandas" in sys.modules:
@@ -82,5 +82,5 @@ def suppress_pandas() -> None:
 
 
 def enable_pandas() -> None:
-    """Let pyarrow know pandas: it looks again when a conversion to pandas needs it."""
+    """Let pyarrow import pandas: a conversion to pandas triggers the import."""
     pa.nulls(0).to_pandas()

@@ -1,4 +1,4 @@
-"""Text to values of the schema's types, and the kinds of values in text."""
+"""Converts text to the schema's types, and finds the kinds of values in text."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from csvswarm.types.schema import ARROW, FALSE, NULL_VALUES, TRUE
 
 
 class TextConverter:
-    """Turns columns of text into values of the schema's types, and says what kinds of values a column holds.
+    """Converts columns of text to the schema's types, and finds the kinds of values in a column.
 
-    null_values: what stands for a missing value, the user's or `NULL_VALUES`.
+    null_values: texts that mean a missing value, the user's or `NULL_VALUES`.
     """
 
     def __init__(self, null_values: Sequence[str] = NULL_VALUES) -> None:
@@ -32,10 +32,10 @@ class TextConverter:
         return pa.array(TRUE + FALSE)
 
     def convert(self, text: pa.Array, kind: str, *, declared: bool = False) -> pa.Array | None:
-        """Return `text` as values of the type `kind`, None when a value does not fit.
+        """Return `text` as values of the type `kind`, None if a value does not fit.
 
-        declared: the user asked for the type, so "007" is a number. A missing value fits every type, and so does a
-        quoted "" or "NA" every type but text, where it is text.
+        declared: the user declared the type, so "007" is a number. A missing value fits every type; a quoted "" or
+        "NA" is missing for every type except text, where it is text.
         """
         if kind == "text":
             return text
@@ -53,7 +53,7 @@ class TextConverter:
         return None
 
     def readable_nulls(self, kind: str, declared: bool) -> pa.Array:
-        """Return what stands for a missing value and could be read as a value of a type as well, like "-1"."""
+        """Return the null values that are also valid values of a type, like "-1"."""
         if (kind, declared) not in self._readable:
             found = [
                 null
@@ -64,7 +64,7 @@ class TextConverter:
         return self._readable[kind, declared]
 
     def _has_readable_null(self, text: pa.Array, kind: str, declared: bool) -> bool:
-        """Whether a value, which was quoted then, is missing among numbers and would be read as one."""
+        """Whether text contains a (quoted) null value that would be read as a number."""
         nulls = self.readable_nulls(kind, declared)
         return bool(len(nulls)) and bool(pc.any(pc.is_in(text, value_set=nulls, skip_nulls=True)).as_py())
 
@@ -100,18 +100,18 @@ class TextConverter:
             values = text.cast(ARROW[kind])
         except pa.ArrowInvalid:
             return None
-        # "Nan" is a word, which a number would lose; what means a missing value is missing already
+        # "Nan" would lose its spelling as a number; null values are already missing here
         return None if kind == "float" and pc.any(pc.is_nan(values)).as_py() else values
 
     def _has_long_integer(self, text: pa.Array) -> bool:
-        """Whether a value is an integer beyond 64 bits: as a float it would lose digits of what may be an id."""
+        """Whether a value is an integer beyond 64 bits: as a float, it would lose digits of what may be an id."""
         if (pc.max(pc.binary_length(text)).as_py() or 0) < 19:
             return False
         integers = text.filter(pc.match_substring_regex(text, "^-?[0-9]{19,}$"))
         return len(integers) > integers.null_count and self._try_cast(integers, "int", False) is None
 
     def _normalised(self, text: pa.Array) -> pa.Array:
-        """Return text without blanks around values, and with quoted null values missing, as numbers are read."""
+        """Return text as it is read for numbers: without surrounding blanks, quoted null values missing."""
         text = self._trimmed(text)
         return pc.if_else(pc.is_in(text, value_set=self._null_array), pa.scalar(None, pa.string()), text)
 
@@ -121,14 +121,14 @@ class TextConverter:
 
 
 def _all_true(mask: pa.Array, text: pa.Array) -> bool:
-    """Whether the mask holds for every value that is not missing."""
+    """Whether the mask is true for every value that is not missing."""
     return int(pc.sum(mask).as_py() or 0) == len(text) - int(text.null_count)
 
 
 def _loses_digits(text: pa.Array, *, whole: bool, zeros: bool) -> bool:
-    """Whether a value has digits a number would lose: a leading zero ("007", not "0.7"), a plus sign, or 0x.
+    """Whether a value would lose characters as a number: a leading zero ("007", not "0.7"), a plus sign, or 0x.
 
-    whole: for integers, whose reader takes 0x1F for 31. zeros: whether "007" counts; never for types the user gave.
+    whole: for integers, whose parser reads 0x1F as 31. zeros: whether "007" counts; never for declared types.
     """
     count = len(text)
     if not count:
