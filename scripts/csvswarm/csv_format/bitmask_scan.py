@@ -1,8 +1,8 @@
-"""The quote-aware scan on bits: one per byte, 64 of them looked at in one step.
+"""The quote-aware scan with one bit per byte, 64 per step.
 
-What `record_scan` answers with the places of quotes and line ends, this answers with bits, for bytes without CR whose
-quotes all stand at the edge of a field or are doubled. To note a place costs more than to look at ten bytes, so bits
-win where places are not asked for, as when records are counted, or not all of them, as when few columns are read.
+`record_scan` returns positions of quotes and line ends; this scan returns bits, for bytes without CR whose quotes are
+all at field edges or doubled. Storing a position costs more than scanning ten bytes, so bits are faster where few or no
+positions are needed: to count records, or to read few columns.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy.typing as npt
 from csvswarm.csv_format.record_scan import CR, LF, NO_POSITIONS, Bytes, Grammar
 from csvswarm.native.record_scan import count
 
-#: A bit per byte, the first one the lowest bit of the first word.
+#: One bit per byte; the first byte is the lowest bit of the first word.
 Words = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
-#: How much is looked at in one go, so that what is computed of it stays in the processor's cache.
+#: Bytes per step, so that intermediate arrays stay in the CPU cache.
 PART_BYTES = 1 << 18
 _ONE, _TOP, _WIDTH, _ALL = np.uint64(1), np.uint64(63), np.uint64(64), np.uint64(2**64 - 1)
 _STEPS = tuple(np.uint64(1 << step) for step in range(6))
@@ -28,7 +28,7 @@ _STEPS = tuple(np.uint64(1 << step) for step in range(6))
 
 @dataclass(frozen=True)
 class Part:
-    """A part of what is scanned, from the byte `start` on.
+    """A part of the scanned bytes, from offset `start` on.
 
     lines: bits of the LFs outside quotes. field_ends: bits of the delimiters and LFs outside quotes, None unless asked
     for. has_quotes: whether there are quotes. ends_inside_quotes: whether the part ends within some.
@@ -43,10 +43,10 @@ class Part:
 
 @dataclass(frozen=True)
 class RecordCount:
-    """What there is in a piece.
+    """The records of a piece.
 
-    records: how many end in it, blank lines left out. last_line_end: the place where the last line ends, -1 when none
-    does. ends_inside_quotes: whether the piece ends within quotes.
+    records: number of record ends, without blank lines. last_line_end: offset of the last line end, -1 if none.
+    ends_inside_quotes: whether the piece ends inside quotes.
     """
 
     records: int
@@ -57,7 +57,7 @@ class RecordCount:
 def count_records(
     piece: bytes, grammar: Grammar, *, previous_byte: int, inside_quotes: bool, at_record_start: bool
 ) -> RecordCount | None:
-    """Return what there is in a piece that is cut as `Grammar.read_piece` cuts it; None when bits cannot tell.
+    """Count the records of a piece that ends as `Grammar.read_piece` ends it; None if bits cannot decide.
 
     previous_byte: the byte before the piece. inside_quotes: whether it starts within quotes. at_record_start: whether a
     record starts with it.
@@ -91,7 +91,7 @@ def scan_parts(
     inside_quotes: bool = False,
     with_field_ends: bool = False,
 ) -> Iterator[Part | None]:
-    """Yield the parts of an array without CR, and None as the last when a quote stands where parity cannot be trusted.
+    """Yield the parts of an array without CR; None as the last one where quote parity is unreliable.
 
     The array must not end in a quote whose meaning the next byte decides, except at the end of the file.
     """
@@ -121,7 +121,7 @@ def scan_parts(
 
 
 def bit_positions(words: Words) -> npt.NDArray[np.int64]:
-    """Return the places of the bits that are set, in order."""
+    """Return the positions of the bits that are set, in order."""
     counts = np.bitwise_count(words)
     if int(counts.sum()) > words.size * 2:
         return np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little").view(np.bool_))
@@ -143,7 +143,7 @@ def bit_positions(words: Words) -> npt.NDArray[np.int64]:
 
 
 def counts_up_to(words: Words, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return for each place how many bits are set up to and including it."""
+    """Return for each position how many bits are set up to and including it."""
     before = np.zeros(words.size, np.int64)
     np.cumsum(np.bitwise_count(words[:-1]), dtype=np.int64, out=before[1:])
     word = positions >> 6
@@ -153,28 +153,28 @@ def counts_up_to(words: Words, positions: npt.NDArray[np.int64]) -> npt.NDArray[
 
 
 class BitCursor:
-    """Walks from places to the next bit that is set, and the next, for many places at once."""
+    """Steps from many positions at once to the next bit that is set."""
 
     def __init__(self, words: Words, positions: npt.NDArray[np.int64]) -> None:
-        self._words = words  # with a word more than places are in
+        self._words = words  # with one word more than the positions need
         self._base = positions.copy()
-        self._remaining = self._window(positions)  # the bits from the base on that were not come to
+        self._remaining = self._window(positions)  # the bits from the base on that are not consumed
 
     def _window(self, positions: npt.NDArray[np.int64]) -> Words:
         word = positions >> 6
         shift = (positions & 63).astype(np.uint64)
         window: Words = self._words[word] >> shift
-        # A shift by all 64 bits gives none.
+        # A shift by all 64 bits gives 0.
         window |= self._words[word + 1] << (_WIDTH - shift)
         return window
 
     def skip(self) -> None:
-        """Go on to the next bit. There must be one."""
+        """Step to the next bit, which must exist."""
         self._fill()
         self._remaining &= self._remaining - _ONE
 
     def next(self) -> npt.NDArray[np.int64]:
-        """Go on to the next bit and return where it is. There must be one."""
+        """Step to the next bit, which must exist, and return its position."""
         self._fill()
         less = self._remaining - _ONE
         positions: npt.NDArray[np.int64] = self._base + np.bitwise_count(~self._remaining & less)
@@ -198,11 +198,11 @@ def _packed(mask: Mask) -> Words:
 
 
 def _prefix_parity(quotes: Words, inside_quotes: bool) -> Words:
-    """Return for each byte whether the quotes up to and including it are odd in number, which is within quotes."""
+    """Return for each byte whether the number of quotes up to and including it is odd: then it is quoted."""
     odd = quotes.copy()
     for step in _STEPS:
         odd ^= odd << step
-    # The top bit of a word tells of the whole word: passed on to all that follow.
+    # The top bit of a word is the parity of the whole word: carry it to all following words.
     carried = np.bitwise_xor.accumulate(odd >> _TOP)
     if inside_quotes:
         carried ^= _ONE
@@ -214,7 +214,7 @@ def _prefix_parity(quotes: Words, inside_quotes: bool) -> Words:
 def _are_regular(
     quotes: Words, quoted: Words, field_ends: Words, after_field_end: bool, before_field_end: bool, size: int
 ) -> bool:
-    """Whether every quote that opens follows an edge of a field or a quote, and one that closes is followed by one."""
+    """Whether every opening quote follows a field end or a quote, and every closing quote precedes one."""
     fitting = field_ends | quotes
     if (quotes & quoted & ~_shifted_up(fitting, after_field_end)).any():
         return False
@@ -226,7 +226,7 @@ def _are_regular(
 
 
 def _shifted_up(words: Words, first: bool) -> Words:
-    """Return for each byte the bit of the byte before; `first` is that of the byte before all."""
+    """Return for each byte the bit of the previous byte; `first` is the bit before the first byte."""
     shifted = words << _ONE
     shifted[1:] |= words[:-1] >> _TOP
     if first:

@@ -1,4 +1,4 @@
-"""The raw records of a block, each ended by one LF, whatever ended it in the file."""
+"""The raw records of a block, each terminated by one LF."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from csvswarm.csv_format.record_scan import CR, LF, Bytes, Grammar, Positions, b
 
 
 def raw_records(data: bytes, grammar: Grammar) -> tuple[bytes, Positions, Positions]:
-    """Return (bytes, ends, toggles) of a block with blank lines left out and every record ended by one LF.
+    """Return (bytes, ends, toggles) of a block without blank lines, every record terminated by one LF.
 
-    A quote that is never closed takes in the rest of the block: it is the last record, and toggles are odd in number.
+    After a quote that is never closed, the rest of the block is the last record, and the number of toggles is odd.
     """
     if data and not data.endswith((b"\n", b"\r")):
         data += b"\n"

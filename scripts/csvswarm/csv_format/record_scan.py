@@ -1,9 +1,9 @@
-"""Where records end, at byte level: the quote-aware scan everything else stands on.
+"""The quote-aware scan for record ends in bytes, on which everything else builds.
 
-A quote is special only at a field's edge, as for Python's csv module, pandas and Arrow: it opens at the start of
-a field, `""` inside a quoted field is one quote, and what follows the closing quote is ordinary again. When all
-quotes of a piece stand at edges ("regular"), quote parity says what is quoted and numpy answers for the whole piece
-at once; otherwise a loop over the quotes alone gives the exact answer for that piece.
+A quote is special only at a field's edge, as in Python's csv module, pandas and Arrow: it opens at the start of a
+field, `""` inside a quoted field is one quote, and text after the closing quote is literal. If all quotes of a piece
+are at edges ("regular"), quote parity tells what is quoted, and numpy decides for the whole piece at once; otherwise a
+loop over the quotes gives the exact answer.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ Positions = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
 LF, CR = 10, 13
-#: How much is looked at in one go, so that what is computed of it stays in the processor's cache.
+#: Bytes per step, so that intermediate arrays stay in the CPU cache.
 CACHE_BYTES = 1 << 18
-#: A record is read as a whole, so the memory of a worker grows with the longest one.
+#: Limit of a record: it is read as a whole, so the memory of a worker grows with the longest one.
 MAX_RECORD_BYTES = 64 << 20
 NO_POSITIONS: Positions = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Structure:
-    """What the scan of one piece found.
+    """The result of scanning one piece.
 
     ends: positions of the last byte of every record terminator (LF, CRLF, or a lone CR) outside quotes.
     quote_toggles: positions of the quotes that open or close a quoted field.
@@ -44,7 +44,7 @@ class Structure:
 
 
 class Grammar:
-    """The byte values that matter for one dialect."""
+    """Scans bytes by the rules of one dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.delimiter = ord(dialect.delimiter)
@@ -54,13 +54,13 @@ class Grammar:
         self.undecided_bytes = {CR} | ({self.quote} if self.quote is not None else set())
 
     def read_piece(self, file: BinaryIO, size: int) -> bytes:
-        """Read about `size` bytes, never ending between a quote or CR and the byte that decides its meaning."""
+        """Read about `size` bytes that do not end between a quote or CR and the byte that decides its meaning."""
         return self.complete_piece(file.read(size), file)
 
     def complete_piece(self, piece: bytes, file: BinaryIO) -> bytes:
-        """Return a piece with as much more of its file as it takes that it ends as `read_piece` says.
+        """Return a piece, extended from its file until it ends as `read_piece` requires.
 
-        Raises InputError when there are only quotes and CRs for longer than a record may be.
+        Raises InputError if only quotes and CRs follow for more than the limit of a record.
         """
         step, max_bytes = 1, len(piece) + MAX_RECORD_BYTES
         while piece and piece[-1] in self.undecided_bytes and (more := file.read(step)):
@@ -76,7 +76,7 @@ class Grammar:
         The piece must end as `read_piece` ends it, or at the end of the file.
         """
         array = np.frombuffer(piece, dtype=np.uint8)
-        # Finding positions is what costs: one search finds quotes and ends, and a running count tells which is which.
+        # Finding positions is the main cost: one search finds quotes and line ends together.
         positions = positions_of(array, LF, self.quote)
         quoting = array[positions] == (LF if self.quote is None else self.quote)
         quotes = NO_POSITIONS if self.quote is None else positions[quoting]
@@ -96,7 +96,7 @@ class Grammar:
 
     @staticmethod
     def _with_lone_returns(array: Bytes, piece: bytes, ends: Positions) -> Positions:
-        """Return the line ends with the CRs that no LF follows: they end a line as well."""
+        """Return the line ends and the CRs without LF, which end a line as well."""
         if CR not in piece:
             return ends
         returns = np.flatnonzero(array[:-1] == CR)
@@ -106,11 +106,11 @@ class Grammar:
         return np.sort(np.concatenate([ends, lone])) if lone.size else ends
 
     def may_adjoin_quote(self, byte: int) -> bool:
-        """Whether the byte may stand beside a quote that opens or closes a field."""
+        """Whether the byte may be next to a quote that opens or closes a field."""
         return byte == self.quote or bool(self.is_field_end[byte])
 
     def _is_regular(self, array: Bytes, quotes: Positions, previous_byte: int, inside_quotes: bool) -> bool:
-        """Whether every quote stands at a field's edge or is doubled, so that parity tells what is quoted."""
+        """Whether every quote is at a field's edge or doubled, so that parity tells what is quoted."""
         opens, closes = quotes[int(inside_quotes) :: 2], quotes[1 - int(inside_quotes) :: 2]
         before_opening = array[opens - 1]
         if opens.size and opens[0] == 0:
@@ -118,7 +118,7 @@ class Grammar:
         if not (self.is_field_end[before_opening] | (before_opening == self.quote)).all():
             return False
         if closes.size and closes[-1] == array.size - 1:
-            closes = closes[:-1]  # the end of the file ends the field as well
+            closes = closes[:-1]  # the end of the file also ends the field
         after_closing = array[closes + 1]
         return bool((self.is_field_end[after_closing] | (after_closing == self.quote)).all())
 
@@ -137,7 +137,7 @@ class Grammar:
                     toggles.append(quote)
                     inside_quotes = True
             elif index < len(positions) and positions[index] == quote + 1:
-                index += 1  # doubled: one quote of the field's text
+                index += 1  # doubled: one literal quote
             else:
                 toggles.append(quote)
                 inside_quotes = False
@@ -145,7 +145,7 @@ class Grammar:
 
 
 def positions_of(array: Bytes, *values: int | None) -> Positions:
-    """Return the positions of the bytes that are one of `values`, in order; None stands for no byte."""
+    """Return the positions of the bytes that are one of `values`, in order; None matches no byte."""
     wanted = [value for value in values if value is not None]
     found, other = np.empty(CACHE_BYTES, dtype=bool), np.empty(CACHE_BYTES, dtype=bool)
     parts = []
@@ -159,7 +159,7 @@ def positions_of(array: Bytes, *values: int | None) -> Positions:
 
 
 def unquoted(positions: Positions, toggles: Positions, inside_quotes: bool) -> Positions:
-    """Return those of the sorted `positions` that are outside quotes; `toggles` turn quoting on and off."""
+    """Return the sorted `positions` that are outside quotes; `toggles` are those that turn quoting on and off."""
     if not toggles.size:
         return NO_POSITIONS if inside_quotes else positions
     flips = np.bincount(np.searchsorted(positions, toggles), minlength=positions.size + 1)[: positions.size]
@@ -169,7 +169,7 @@ def unquoted(positions: Positions, toggles: Positions, inside_quotes: bool) -> P
 
 
 def record_starts(ends: Positions) -> Positions:
-    """Return where the records start whose terminators end at `ends`, the first at byte 0."""
+    """Return the starts of the records whose terminators end at `ends`; the first starts at 0."""
     starts = np.empty_like(ends)
     if ends.size:
         starts[0] = 0
@@ -178,7 +178,7 @@ def record_starts(ends: Positions) -> Positions:
 
 
 def blank_records(array: Bytes, starts: Positions, ends: Positions) -> npt.NDArray[np.bool_]:
-    """Return which of the records are blank lines, which every CSV reader skips."""
+    """Return a mask of the records that are blank lines, which every CSV reader skips."""
     length = ends - starts
     if length.size and length.min() > 1:
         return np.zeros(ends.size, dtype=bool)

@@ -1,4 +1,4 @@
-"""Fields and rows of canonical text, quoted as a dialect wants it."""
+"""Encodes fields and rows of canonical text in a dialect."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from csvswarm.types.schema import NULL_VALUES
 
 
 def quote_fields(text: pa.Array, dialect: Dialect) -> tuple[pa.Array, bool]:
-    """Return (fields as they stand in the file, whether any is quoted).
+    """Return (encoded fields, whether any is quoted).
 
-    Quoted are fields that hold the delimiter, the quote or a line break, and texts that would otherwise be read as a
-    missing value: the empty text, NA, null, ...
+    Fields are quoted if they contain the delimiter, the quote or a line break, or would otherwise be read as missing:
+    the empty text, NA, null, ...
     """
     offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
     needs_quotes = pc.is_in(text, value_set=null_values(), skip_nulls=True)
@@ -41,7 +41,7 @@ def quote_fields(text: pa.Array, dialect: Dialect) -> tuple[pa.Array, bool]:
 
 
 def quote_field(value: str, dialect: Dialect) -> str:
-    """Return one text as `quoted` would have it in a file, without the import of pyarrow."""
+    """Return one text as `quote_fields` encodes it, without importing pyarrow."""
     special = any(char in value for char in (dialect.delimiter, dialect.quotechar or "\n", "\n", "\r"))
     if not special and value not in NULL_VALUES:
         return value
@@ -60,22 +60,22 @@ def _quotes_required(value: str) -> OptionError:
 
 
 def text_rows(rows: Iterable[Sequence[str | None]], dialect: Dialect) -> bytes:
-    """Return rows of at least two texts as CSV, None being nothing: `encode_rows` for a few rows, without pyarrow."""
+    """Return rows of at least two texts as CSV, None as empty: `encode_rows` for few rows, without pyarrow."""
     lines = (dialect.delimiter.join("" if v is None else quote_field(v, dialect) for v in row) for row in rows)
     return "".join(line + dialect.lineterminator for line in lines).encode()
 
 
 def to_field(text: pa.Array, kind: str | None, dialect: Dialect) -> tuple[pa.Array, bool]:
-    """Return (canonical text as fields as they stand in the file, whether any is quoted)."""
+    """Return (canonical text as encoded fields, whether any is quoted)."""
     if kind in ("int", "float", "bool") and dialect.delimiter not in "+-.":
-        return text, False  # nothing in a number needs quotes
+        return text, False  # numbers never need quotes
     return quote_fields(text, dialect)
 
 
 def encode_rows(columns: Sequence[pa.Array], dialect: Dialect, kinds: Sequence[str | None] | None = None) -> Data:
     """Return rows of canonical text as CSV in `dialect`, without a header.
 
-    columns: arrays of text, of one length. kinds: what kind of column each is the text of, where that is known.
+    columns: arrays of text, of one length. kinds: types of the columns, where known.
     """
     fields, special = [], False
     for column, kind in zip(columns, kinds or [None] * len(columns), strict=True):
@@ -90,30 +90,30 @@ def encode_rows(columns: Sequence[pa.Array], dialect: Dialect, kinds: Sequence[s
         options = pacsv.WriteOptions(include_header=False, delimiter=dialect.delimiter, quoting_style="none")
         pacsv.write_csv(table, sink, options)
         return memoryview(sink.getvalue())
-    if len(columns) == 1:  # a blank line is no record: a lone missing value is written as quotes around nothing
+    if len(columns) == 1:  # a blank line is no record: a lone missing value is written as two quotes
         fields[0] = pc.fill_null(fields[0], dialect.quotechar * 2)
     return join_fields(fields, dialect)
 
 
 def join_fields(fields: Sequence[pa.Array], dialect: Dialect, prefix: pa.Array | None = None) -> Data:
-    """Return fields, as they stand in the file, as the bytes of whole records.
+    """Return encoded fields as the bytes of whole records.
 
-    prefix: starts of the records, each of which ends in the delimiter already.
+    prefix: starts of the records, each ending in the delimiter.
     """
-    # The long parts are copied once: what goes between them is put onto the short last field first.
+    # Copy the long parts only once: the line terminator is joined to the short last field first.
     last = join_columns("", [fields[-1], pa.scalar(dialect.lineterminator, fields[0].type)])
     rows = join_columns(dialect.delimiter, [*fields[:-1], last]) if len(fields) > 1 else last
     return value_bytes(rows if prefix is None else join_columns("", [prefix, rows]))
 
 
 def value_bytes(array: pa.Array) -> memoryview:
-    """Return the bytes of all values of an array, one after the other, without copying them."""
+    """Return the concatenated bytes of all values of an array, without a copy."""
     offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
     return memoryview(array.buffers()[2])[offsets[0] : offsets[-1]] if len(array) else memoryview(b"")
 
 
 def with_line_terminator(data: Data, ends: Any, dialect: Dialect) -> Data:
-    """Return records that end in LF at `ends` with the line ending of the dialect."""
+    """Return records that end in LF at `ends` with the line terminator of the dialect."""
     if dialect.lineterminator == "\n":
         return data
     ending = np.frombuffer(dialect.lineterminator.encode(), np.uint8)

@@ -1,4 +1,4 @@
-"""Columns of values as rows of CSV, by the native kernel where it can, else by `row_writer`: the same bytes."""
+"""Encodes typed columns as CSV rows, in the kernel if possible, else by `row_writer`: the bytes are the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def encode_table(arrays: Sequence[pa.Array], kinds: Sequence[str | None], dialec
     kinds: of the columns, as `canonical` takes them.
     """
     if arrays and len(arrays[0]) and _is_plain(dialect) and kernel() is not None:
-        from csvswarm.native.row_writing import write_table  # imports numpy, which a collector of rows does without
+        from csvswarm.native.row_writing import write_table  # imports numpy, which collecting rows does not need
 
         prepared = [_for_kernel(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
         if (data := write_table(prepared, dialect.delimiter, dialect.quotechar)) is not None:
@@ -34,7 +34,7 @@ def _is_plain(dialect: Dialect) -> bool:
 
 
 def _for_kernel(array: pa.Array, kind: str | None) -> pa.Array:
-    """Return an array as it is where the kernel can write its values, else as their text."""
+    """Return an array unchanged if the kernel can write its type, else as canonical text."""
     from csvswarm.native.row_writing import can_write
 
     if kind == "float" and pa.types.is_integer(array.type):

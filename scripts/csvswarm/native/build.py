@@ -2,10 +2,10 @@
 
     cd scripts && python3 -m csvswarm.native.build [MACHINE DIRECTORY COMMAND...]
 
-Without arguments it is built for this machine where it is not yet, with the compiler that is found, and put where it is
-looked for. With them it is built for another: to go into DIRECTORY, with the compiler COMMAND.
+Without arguments, builds the kernel for this machine unless it exists, with the C compiler found, in the directory from
+which it is loaded. With arguments, builds it for another machine, in DIRECTORY, with the compiler COMMAND.
 
-The library's name holds a digest of what it is made of, so that one that is out of date is never loaded.
+The library's name contains a digest of its sources and flags, so an outdated one is never loaded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from csvswarm.native.powers_of_ten import powers_of_ten_source
 
 
 def compiler() -> list[str]:
-    """Return the command of a C compiler, an empty one when there is none."""
+    """Return the command of a C compiler; empty if there is none."""
     for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
         if name and (path := shutil.which(name)):
             return [path]
@@ -31,7 +31,7 @@ def compiler() -> list[str]:
 
 
 def compile_library(command: list[str], target: Path, flags: tuple[str, ...] = FLAGS) -> str:
-    """Compile the kernel to the file `target`; return what the compiler says when it cannot, else nothing."""
+    """Compile the kernel to the file `target`; return the compiler's output if it fails, else an empty string."""
     with tempfile.TemporaryDirectory(prefix="csvswarm-native-") as scratch:
         tens = Path(scratch) / "powers_of_ten.c"
         tens.write_text(powers_of_ten_source(), encoding="ascii")
@@ -47,12 +47,12 @@ def compile_library(command: list[str], target: Path, flags: tuple[str, ...] = F
         if completed.returncode:
             part.unlink(missing_ok=True)
             return completed.stdout or f"{command[0]} failed"
-        part.replace(target)  # others may build at the same time: the file is there whole or not at all
+        part.replace(target)  # atomic: others may build at the same time
     return ""
 
 
 def build() -> tuple[str, bool]:
-    """Build the library where there is none; return (a line that says how it is, whether that is news)."""
+    """Build the library unless it exists; return (a status line, whether anything changed)."""
     name = library_name()
     for directory in search_directories():
         if (directory / name).is_file():
@@ -81,7 +81,7 @@ def build() -> tuple[str, bool]:
 
 
 def build_for(machine: str, directory: Path, command: list[str]) -> str:
-    """Build the library for a machine into a directory; return what the compiler says when it cannot, else nothing."""
+    """Build the library for a machine in a directory; return the compiler's output if it fails."""
     directory.mkdir(parents=True, exist_ok=True)
     return compile_library(command, directory / library_name(machine))
 

@@ -1,4 +1,4 @@
-"""Fields to numbers and text by the kernel."""
+"""Converts fields to numbers and text in the kernel."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from csvswarm.native.record_scan import Offsets
 Array = npt.NDArray[np.generic]
 Mask = npt.NDArray[np.bool_]
 
-#: Kinds as the kernel tells them, a bit each.
+#: Kinds as the kernel returns them, one bit each.
 GAP, QUOTED_NULL, BOOL, INT, FLOAT, TEXT, UNSURE = (1 << bit for bit in range(7))
 
 
 class EncodedNullValues:
-    """What stands for a missing value, as the kernel takes it."""
+    """The null values as the kernel takes them."""
 
     def __init__(self, null_values: Sequence[str]) -> None:
         encoded = [value.encode() for value in null_values]
         self._bytes = b"".join(encoded)
         self._ends = np.cumsum([len(value) for value in encoded] or [0]).astype(np.int32)
         self._count = len(encoded)
-        #: Whether one may look like a number; -nan and -1.#IND do not.
+        #: Whether one may be parsed as a number; -nan and -1.#IND cannot.
         self.numeric = any(re.fullmatch(r"[ \t]*[-+]?[0-9.][0-9.eE+-]*[ \t]*", value) for value in null_values)
 
     @property
@@ -38,7 +38,7 @@ class EncodedNullValues:
 
 @dataclass(frozen=True)
 class Span:
-    """The fields of one column in a block. quote: the byte that quotes, -1 when none does in this block."""
+    """The fields of one column in a block. quote: the quote byte, -1 if the block has none."""
 
     data: bytes
     starts: Offsets
@@ -53,7 +53,7 @@ class Span:
         return self.data, self.starts.ctypes.data, self.stops.ctypes.data, len(self.starts), self.quote
 
     def text(self, row: int) -> str:
-        """Return the text of a field without doubled quotes in it."""
+        """Return the text of a field that contains no doubled quotes."""
         start, stop = int(self.starts[row]), int(self.stops[row])
         if stop - start > 1 and self.data[start] == self.quote:
             start, stop = start + 1, stop - 1
@@ -61,7 +61,7 @@ class Span:
 
 
 def integers(span: Span, nulls: EncodedNullValues) -> tuple[npt.NDArray[np.int64], Mask | None] | None:
-    """Return (values, which are missing, None for none) of plain integers; None for anything else."""
+    """Return (values, mask of missing ones or None) of plain integers; None for anything else."""
     if (library := kernel()) is None:
         return None
     values, missing = np.empty(len(span), np.int64), np.empty(len(span), np.bool_)
@@ -83,14 +83,14 @@ def floats(span: Span, nulls: EncodedNullValues) -> npt.NDArray[np.float64] | No
         return None
     for row in undecided_rows[: undecided_count.value].tolist():
         value = float(span.text(row))
-        if not 1e-300 < abs(value) < 1e300:  # what becomes of zeros and infinities here, the reference decides
+        if not 1e-300 < abs(value) < 1e300:  # the Python implementation decides about zeros and infinities
             return None
         values[row] = value
     return values
 
 
 def texts(span: Span, nulls: EncodedNullValues) -> tuple[Array, Offsets, Mask | None] | None:
-    """Return (bytes, offsets, which are missing, None for none) of fields as text, as Arrow has them."""
+    """Return (bytes, offsets, mask of missing ones or None) of fields as text, in Arrow's layout."""
     if (library := kernel()) is None:
         return None
     out = np.empty(int((span.stops - span.starts).sum(dtype=np.int64)), np.uint8)

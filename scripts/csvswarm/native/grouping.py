@@ -1,4 +1,4 @@
-"""Groups of rows by the kernel: codes for texts, and counts, exact sums and extremes of each group."""
+"""Groups rows in the kernel: codes for texts, and counts, exact sums and extremes per group."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from csvswarm.native.record_scan import Offsets
 Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.generic]
 
-#: How many sums are held at most, of all groups and levels.
+#: Maximum number of sums, over all groups and levels.
 MAX_SUMS = 1 << 22
 
 
 def codes_of(span: Span, nulls: EncodedNullValues) -> tuple[Offsets, Offsets] | None:
     """Return (group of every row, -1 where the text is missing; the first row of every group).
 
-    None when the kernel cannot decide.
+    None if the kernel declines.
     """
     if (library := kernel()) is None:
         return None
@@ -31,9 +31,9 @@ def codes_of(span: Span, nulls: EncodedNullValues) -> tuple[Offsets, Offsets] | 
 
 
 def sums_of(values: npt.NDArray[np.float64], codes: Offsets, groups: int) -> dict[int, Integers] | None:
-    """Return level -> sum of every group, as `exact_sum.add_up` has them; NaN and rows of no group are passed over.
+    """Return level -> sum of every group, as `exact_sum.add_up` has them; NaN and rows without a group are skipped.
 
-    None when the kernel cannot tell, as for infinities.
+    None if the kernel declines, as for infinities.
     """
     if (library := kernel()) is None:
         return None
@@ -55,7 +55,7 @@ def sums_of(values: npt.NDArray[np.float64], codes: Offsets, groups: int) -> dic
 def extremes_of(values: Numbers, codes: Offsets, groups: int) -> tuple[Integers, Integers, Integers] | None:
     """Return (number of values, smallest and largest key) of every group; keys are those of `sort_keys`.
 
-    values: int64, or float64 whose NaN are passed over, as rows of no group are.
+    values: int64 or float64. NaN and rows without a group are skipped.
     """
     if (library := kernel()) is None:
         return None

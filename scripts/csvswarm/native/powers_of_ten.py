@@ -1,4 +1,4 @@
-"""The powers of ten that the kernel computes with, from integers of any size."""
+"""Generates the kernel's table of powers of ten with exact integers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks scanned by the kernel: their records counted, or the fields of some columns found."""
+"""Scans blocks in the kernel: counts records, or finds the fields of some columns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_BYTES = (1 << 31) - 128
 
 @dataclass(frozen=True)
 class Scan:
-    """Where the records of a block end, and the fields of some columns start and stop.
+    """Record ends of a block, and the start and stop of the fields of some columns.
 
     ends: shape (records,). starts, stops: shape (columns, records). has_quotes: whether there are quotes. is_ascii:
     whether there is nothing but ASCII.
@@ -34,9 +34,9 @@ class Scan:
 def count(
     piece: bytes, delimiter: int, quote: int | None, previous_byte: int, inside_quotes: bool, at_record_start: bool
 ) -> tuple[int, int, bool] | None:
-    """Return (records, place of the last line end or -1, whether the piece ends inside quotes).
+    """Return (records, offset of the last line end or -1, whether the piece ends inside quotes).
 
-    None when the kernel cannot decide. The other arguments are those of `bitmask_scan.count_records`.
+    None if the kernel declines. The other arguments are those of `bitmask_scan.count_records`.
     """
     if (library := kernel()) is None:
         return None
@@ -52,12 +52,11 @@ def scan(
 ) -> Scan | None:
     """Return the scan of a block of whole records of `width` fields, of the columns with these indexes, ascending.
 
-    data ends in LF. rows: how many records there must be. None when the kernel cannot tell: then the block is not of
-    the plain kind, or there is no kernel.
+    data ends in LF. rows: the expected number of records. None if the kernel declines the block, or there is none.
     """
     if (library := kernel()) is None or len(data) > MAX_BYTES:
         return None
-    # A record has at least the bytes that end its fields.
+    # A record has at least one byte per field: its end.
     max_records = len(data) // width + 1 if rows is None else rows
     wanted = np.array(columns, np.int32)
     ends = np.empty(max_records, np.int32)
@@ -73,14 +72,14 @@ def scan(
     return Scan(ends[:records], spans[0, :, :records], spans[1, :, :records], bool(quoted), not high)
 
 
-#: What a record may hold, a bit each.
+#: What a record may contain, one bit each.
 NUL, BEYOND_ASCII = 1, 2
 
 
 def records(data: bytes, delimiter: int, quote: int | None) -> tuple[Offsets, Offsets, npt.NDArray[np.uint8]] | None:
-    """Return (where the records of a block end, how many fields each has, what else it holds as bits).
+    """Return (record ends, number of fields per record, bits of its contents) of a block.
 
-    data ends in LF. None when the kernel cannot decide.
+    data ends in LF. None if the kernel declines.
     """
     if (library := kernel()) is None or len(data) > MAX_BYTES:
         return None
@@ -96,7 +95,7 @@ def records(data: bytes, delimiter: int, quote: int | None) -> tuple[Offsets, Of
 
 
 def is_utf8(data: bytes) -> bool:
-    """Whether bytes are UTF-8; only with a kernel."""
+    """Whether bytes are UTF-8; False without a kernel."""
     library = kernel()
     return library is not None and bool(library.csvswarm_is_utf8(data, len(data)))
 

@@ -1,4 +1,4 @@
-"""Rows written by the kernel: records as they stand, with new numbers at their ends, and whole tables."""
+"""Writes rows in the kernel: records with new numbers appended, and whole tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Numbers = npt.NDArray[np.generic]
 
-#: Room for the text of a number, and the delimiter before it.
+#: Maximum bytes of a number's text and the delimiter before it.
 MAX_NUMBER_BYTES = 32
 KINDS = {np.dtype(np.int64): 0, np.dtype(np.float64): 1, np.dtype(np.bool_): 2}
 
@@ -27,16 +27,16 @@ KINDS = {np.dtype(np.int64): 0, np.dtype(np.float64): 1, np.dtype(np.bool_): 2}
 def write_rows(
     data: bytes, ends: Offsets, mask: npt.NDArray[np.bool_] | None, columns: Sequence[Numbers], delimiter: str
 ) -> memoryview | None:
-    """Return the records of `data` that `mask` keeps, each with its values of the new columns; None without a kernel.
+    """Return the records of `data` that `mask` keeps, with the new columns appended; None without a kernel.
 
-    ends: place of the LF of every record. columns: int64, float64 (NaN: nothing) or bool, a value per kept record.
+    ends: offset of the LF of every record. columns: int64, float64 (NaN: empty) or bool, a value per kept record.
     """
     if (library := kernel()) is None:
         return None
     values = [np.ascontiguousarray(column) for column in columns]
     rows = len(ends) if mask is None else int(np.count_nonzero(mask))
     if any(len(column) != rows for column in values):
-        raise ValueError("new columns need a value for each record that is kept")
+        raise ValueError("new columns need one value per kept record")
     kinds = np.array([KINDS[column.dtype] for column in values], np.int32)
     pointers = np.array([column.ctypes.data for column in values], np.uintp)
     kept = None if mask is None else np.ascontiguousarray(mask)
@@ -68,9 +68,9 @@ def can_write(kind: pa.DataType) -> bool:
 
 
 def write_table(arrays: Sequence[pa.Array], delimiter: str, quote: str) -> memoryview | None:
-    """Return arrays of one length as rows of canonical text; None without a kernel, or with years it cannot write.
+    """Return arrays of one length as rows of canonical text; None without a kernel, or if it declines a year.
 
-    arrays: of types that `can_write`; NaN is nothing, as a missing value is.
+    arrays: of types that `can_write` accepts; NaN is missing.
     """
     if (library := kernel()) is None:
         return None
@@ -93,7 +93,7 @@ def write_table(arrays: Sequence[pa.Array], delimiter: str, quote: str) -> memor
 
 
 def _describe_column(column: np.void, array: pa.Array, quote: str) -> int:
-    """Fill in where an array lies; return how many bytes its text can have, without what stands between fields."""
+    """Fill in the addresses of an array; return the maximum bytes of its text, without delimiters."""
     kind, rows = str(array.type), len(array)
     buffers = array.buffers()
     valid, first, last = buffers[0], buffers[1], buffers[-1]
