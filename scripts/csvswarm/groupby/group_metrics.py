@@ -1,4 +1,4 @@
-"""The figures of groups, read off their state in order of its keys."""
+"""Computes the metrics of groups from their state, in order of its keys."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PICKS = {"min": SMALLEST, "max": LARGEST, "first": FIRST, "last": LAST}
 
 
 class StateRows:
-    """A piece of state, its columns at hand. groups: number of grouping columns."""
+    """The columns of a piece of state. groups: number of grouping columns."""
 
     def __init__(self, piece: pa.Table, groups: int) -> None:
         self._names = group_names(groups)
@@ -45,17 +45,17 @@ class StateRows:
         self.order_text, self.value_text = piece.column("order_text"), piece.column("value_text")
 
     def group(self, row: int) -> tuple[Any, ...]:
-        """Return the values of the group a row belongs to."""
+        """Return the values of a row's group."""
         return tuple(values[row] for values in self._groups)
 
     def segments(self) -> list[tuple[int, int]]:
-        """Return (start, stop) of the runs of rows of one group and slot."""
+        """Return (start, stop) of every run of rows of one group and slot."""
         edges = [*np.flatnonzero(row_changes(self._piece, [*self._names, "slot"])).tolist(), len(self.slot)]
         return list(itertools.pairwise(edges))
 
 
 class GroupMetrics:
-    """The figures of one column in one group, from its state in order."""
+    """The metrics of one column in one group, from its state in order."""
 
     def __init__(self, kind: str, metrics: list[str]) -> None:
         self._kind, self._metrics = kind, metrics
@@ -89,7 +89,7 @@ class GroupMetrics:
         self._seen = int(until[-1])
 
     def add_totals(self, totals: GroupTotals) -> None:
-        """Take what is known of a group whole."""
+        """Use the totals of a group as its state."""
         self._count = totals.count
         self._sums[SUM] = totals.sums
         for state_kind, key in ((SMALLEST, totals.smallest), (LARGEST, totals.largest)):
@@ -97,7 +97,7 @@ class GroupMetrics:
                 self._picked[state_kind] = value_of(key, self._whole)
 
     def texts(self) -> list[str | None]:
-        """Return the figures as text, in the order of the metrics, None where one is undefined."""
+        """Return the metrics as text, in their order; None where undefined."""
         return [self._metric_text(name) for name in self._metrics]
 
     def _metric_text(self, name: str) -> str | None:
@@ -114,7 +114,7 @@ class GroupMetrics:
         return _number(self._compute(name, total)) if self._count else None
 
     def _compute(self, name: str, total: Fraction | float) -> float:
-        """Return a mean, median, var or std; NaN where it is undefined. There is at least one value."""
+        """Return a mean, median, var or std; NaN where undefined. There is at least one value."""
         if name == "mean":
             return exact_sum.to_double(total / self._count)
         if name == "median":

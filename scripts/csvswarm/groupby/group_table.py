@@ -24,7 +24,7 @@ LAST_PICKED = (LARGEST, LAST)
 
 
 def group_names(count: int) -> list[str]:
-    """Return the names of the columns that hold the values of a group."""
+    """Return the names of the columns with the values of a group."""
     return [f"group{index}" for index in range(count)]
 
 
@@ -59,7 +59,7 @@ class StateBuilder:
             self._measure_numbers(slot, needs, _as_numbers(values), codes, numbers)
 
     def add_totals(self, slot: int, needs: set[int], totals: Sequence[GroupTotals]) -> None:
-        """Add the state of one column from what is known of each group."""
+        """Add the state of one column, given the totals of each group."""
         codes = np.arange(self.count)
         if COUNT in needs:
             self._add(slot + COUNT, codes, n=np.array([one.count for one in totals], np.int64))
@@ -128,12 +128,12 @@ class StateBuilder:
         self._parts.append(pa.table(data))
 
     def table(self) -> pa.Table:
-        """Return the rows collected, in no order."""
+        """Return the collected rows, in no particular order."""
         return pa.concat_tables(self._parts)
 
 
 def combine_states(partials: list[pa.Table], groups: int) -> pa.Table:
-    """Return one state, sorted by its keys: equal keys are added up, or the row to pick stays."""
+    """Return one state, sorted by its keys: rows of equal keys are added, or one of them is picked."""
     table = pa.concat_tables(partials).combine_chunks()
     if not table.num_rows:
         return table
@@ -150,7 +150,7 @@ def combine_states(partials: list[pa.Table], groups: int) -> pa.Table:
 
 
 def row_changes(table: pa.Table, names: Sequence[str]) -> Array:
-    """Return which rows differ from the row before in one of the columns; the first one does."""
+    """Return a mask of the rows that differ from the previous row in one of the columns; the first row does."""
     new = np.zeros(table.num_rows, dtype=bool)
     new[:1] = True
     for name in names if table.num_rows else ():
@@ -179,7 +179,7 @@ def group_codes(columns: Sequence[pa.Array]) -> tuple[Array, list[pa.Array]]:
 
 
 def present_mask(values: pa.Array) -> Array:
-    """Return which values are there, neither missing nor NaN."""
+    """Return a mask of the values that are neither missing nor NaN."""
     valid: Array = pc.is_valid(values).to_numpy(zero_copy_only=False)
     if pa.types.is_floating(values.type):
         valid = valid & ~np.isnan(values.to_numpy(zero_copy_only=False))
@@ -187,7 +187,7 @@ def present_mask(values: pa.Array) -> Array:
 
 
 def _as_numbers(values: pa.Array) -> Array:
-    """Return values that are all present as int64 or float64; booleans as 0 and 1, timestamps as microseconds."""
+    """Return values, none missing, as int64 or float64; booleans as 0 and 1, timestamps as microseconds."""
     if pa.types.is_boolean(values.type) or pa.types.is_timestamp(values.type):
         values = values.cast(pa.int64())
     numbers: Array = values.to_numpy()

@@ -18,13 +18,13 @@ from csvswarm.runtime.lazy_imports import np
 if TYPE_CHECKING:
     from csvswarm.reading.native_block import ScannedBlock
 
-#: More groups than these are for tables.
+#: Maximum number of groups; more are kept in tables.
 MAX_GROUPS = 4096
 
 
 @dataclass
 class GroupTotals:
-    """What is known of one column in one group. smallest, largest: keys as in `sort_keys`, None without a value."""
+    """The totals of one column in one group. smallest, largest: keys as in `sort_keys`, None without a value."""
 
     count: int = 0
     sums: dict[int, int] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class GroupTotals:
     largest: int | None = None
 
     def merge_from(self, other: GroupTotals) -> None:
-        """Take in what is known of other rows."""
+        """Add the totals of other rows."""
         self.count += other.count
         for level, units in other.sums.items():
             self.sums[level] = self.sums.get(level, 0) + units
@@ -41,10 +41,10 @@ class GroupTotals:
 
 
 class TotalsByGroup(dict[str, list[GroupTotals]]):
-    """The figures of every column by the text of the group."""
+    """The totals of every column, by the text of the group."""
 
     def merge_from(self, other: TotalsByGroup) -> None:
-        """Take in the groups of other rows."""
+        """Add the groups of other rows."""
         for name, figures in other.items():
             own = self.setdefault(name, figures)
             if own is not figures:
@@ -53,7 +53,7 @@ class TotalsByGroup(dict[str, list[GroupTotals]]):
 
 
 def measure_groups(block: ScannedBlock, group: str, columns: Mapping[str, bool]) -> TotalsByGroup | None:
-    """Return the figures of columns in every group of a block; None when it takes more than the native kernel.
+    """Return the totals of columns in every group of a block; None if the native kernel cannot compute them.
 
     columns: the measured ones, and for each whether its sum is wanted.
     """
@@ -111,7 +111,7 @@ def save_totals(path: Path, groups: TotalsByGroup) -> int:
 
 
 def load_totals(path: Path) -> TotalsByGroup:
-    """Read what `save` wrote."""
+    """Read groups from a file written by `save_totals`."""
     with filename_in_errors(path):
         data = json.loads(path.read_text(encoding="utf-8"))
     return TotalsByGroup(

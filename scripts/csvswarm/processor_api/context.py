@@ -1,4 +1,4 @@
-"""What a processor knows about its job."""
+"""The context of a processor's call: its options and the input."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from csvswarm.types.schema import Schema
 
 @dataclass
 class Context:
-    """What a processor is told beside its rows.
+    """The context that a processor gets besides its rows.
 
     options: its checked options. names: all columns of the input, in order. schema: their types. dialect: that of the
-    input. chunk: number of the chunk, 0 outside of one. first_record: number of the block's first own record (from 1).
-    overlap: how many rows at the start of the block belong to what came before; `process` may look at them, but must
-    not return anything for them. rows: how many rows there were in all, for `finish`.
+    input. chunk: number of the chunk, 0 outside of chunks. first_record: number of the block's first own record (from
+    1). overlap: number of rows at the start of the block that belong to the previous block; `process` may read them,
+    but must not return anything for them. rows: total number of rows, for `finish`.
     """
 
     options: dict[str, Any]
@@ -37,7 +37,7 @@ class Context:
         return self.schema.type_of(column)
 
     def require_columns(self, columns: Sequence[str], where: str) -> None:
-        """Raise OptionError when one of the columns that `where` names is not in the input."""
+        """Raise OptionError if the input lacks one of the columns. where: what names them, for the message."""
         known = set(self.names)
         for column in columns:
             if column not in known:

@@ -1,4 +1,4 @@
-"""Arrow's CSV parser, asked for text: what reads any block, and says what the text of a field is."""
+"""Arrow's CSV parser with all columns as text: reads any block, and defines the text of a field."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from csvswarm.runtime.lazy_imports import pa, pacsv
 def parse(
     data: bytes, dialect: Dialect, width: int, columns: Sequence[int], null_values: Sequence[str]
 ) -> pa.Table | None:
-    """Return the columns with these indexes of a block as text; None when a record has not `width` fields.
+    """Return the columns with these indexes of a block as text; None if a record has not `width` fields.
 
-    Columns are named by their indexes; the first one is read when none is asked for. Unquoted null values are missing.
+    Columns are named by their indexes; column 0 is read if none is requested. Unquoted null values are missing.
     """
-    wanted = [str(column) for column in columns] or ["0"]  # Arrow reads all columns when asked for none
-    if data[:1] in b"\r\n" and not data.strip(b"\r\n"):  # strip copies: only where it may leave nothing
+    wanted = [str(column) for column in columns] or ["0"]  # Arrow reads all columns if none is requested
+    if data[:1] in b"\r\n" and not data.strip(b"\r\n"):  # strip copies: only if nothing may remain
         return pa.table([pa.array([], pa.string()) for _ in wanted], names=wanted)
     if not data.endswith((b"\n", b"\r")):
-        data += b"\n"  # Arrow takes an empty field at the very end for quoted when the one before it is
+        data += b"\n"  # Arrow reads an empty last field as quoted if the previous field is
     if data.startswith(BOM):
-        data = b"\n" + data  # Arrow drops a byte order mark at the start of what it reads: here it belongs to the value
+        data = b"\n" + data  # Arrow drops a leading byte order mark, which here is part of the value
     try:
         return pacsv.read_csv(
             pa.BufferReader(data),

@@ -1,7 +1,7 @@
-"""The bad records of a block, all found in a few passes over it: which they are, and why.
+"""Finds all bad records of a block, with reasons, in a few passes.
 
-A record is bad whatever the block it is in, and for one reason: the first of what is not UTF-8, a NUL, a quote that is
-never closed, a wrong number of fields, and a value that does not fit the type the user gave its column.
+Whether a record is bad does not depend on its block. Its reason is the first of: invalid UTF-8, a NUL, a quote that is
+never closed, a wrong number of fields, a value that does not fit the column's declared type.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from csvswarm.reading.rows import Rejected
 from csvswarm.runtime.lazy_imports import pa
 from csvswarm.types.conversion import TextConverter
 
-#: A column's name, its place, and the type the user gave it.
+#: Name, index and declared type of a column.
 DeclaredColumn = tuple[str, int, str]
-#: Column ("" for the whole record) and reason, by the record's place in its block.
+#: Column ("" for the whole record) and reason, by the record's index in its block.
 Reasons = dict[int, tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class _Records:
-    """Records, each ended by LF.
+    """The records of a block, each terminated by LF.
 
     ends: where. fields: how many each has. maybe_not_utf8: places of records that may not be UTF-8. may_have_nul:
     whether there may be NULs. ends_inside_quotes: whether the last one opens a quote that is never closed.
@@ -57,13 +57,13 @@ class _Records:
         keep = np.ones(self.ends.size + 2, dtype=bool)
         keep[0] = keep[-1] = False
         keep[np.array(rows) + 1] = False
-        changes = np.flatnonzero(keep[1:] != keep[:-1]).reshape(-1, 2)  # first of a run that is kept, and behind it
+        changes = np.flatnonzero(keep[1:] != keep[:-1]).reshape(-1, 2)  # start and end of each kept run
         lows, highs = self.starts[changes[:, 0]].tolist(), (self.ends[changes[:, 1] - 1] + 1).tolist()
         return b"".join([self.data[low:high] for low, high in zip(lows, highs, strict=True)])
 
 
 def _records(data: bytes, grammar: Grammar) -> _Records:
-    """Return the records of a block, by the native kernel where it can tell."""
+    """Return the records of a block, from the native kernel unless it declines."""
     terminated = data if data.endswith(b"\n") else data + b"\n"
     if (found := record_scan.records(terminated, grammar.delimiter, grammar.quote)) is not None:
         beyond = np.flatnonzero(found[2] & record_scan.BEYOND_ASCII)
@@ -81,7 +81,7 @@ def _records(data: bytes, grammar: Grammar) -> _Records:
 
 
 class Triage:
-    """Sorts the bad records out of blocks of records of `width` fields."""
+    """Separates bad records from blocks of records of `width` fields."""
 
     def __init__(
         self, dialect: Dialect, width: int, declared: Sequence[DeclaredColumn], converter: TextConverter
@@ -92,7 +92,7 @@ class Triage:
         self._finder = FieldFinder(self._grammar, width, self._column_indexes, converter.null_values)
 
     def split_bad(self, data: bytes, first_record: int) -> tuple[bytes, npt.NDArray[np.int64], list[Rejected]]:
-        """Return (the block without its bad records, the numbers of the rest, the bad records in order).
+        """Return (the block without bad records, numbers of the good records, the bad records in order).
 
         first_record: the number of the block's first record.
         """
@@ -124,7 +124,7 @@ class Triage:
             reasons[records.ends.size - 1] = "", "a quote that is never closed"
 
     def _all_fit(self, data: bytes) -> bool:
-        """Whether the kernel sees that all values fit."""
+        """Whether the kernel confirms that all values fit."""
         found = self._finder.find(data)
         return found is not None and all(
             self._finder.column(found, column_index, kind) is not None for _, column_index, kind in self._declared
@@ -136,7 +136,7 @@ class Triage:
         return parse(data, self._dialect, self._width, self._column_indexes, self._converter.null_values)
 
     def _find_mismatches(self, data: bytes, block_rows: Positions) -> Reasons:
-        """Return why records do not fit the types the user gave; the first column that is wrong counts."""
+        """Return the records with values that do not fit declared types; the first such column is the reason."""
         reasons: Reasons = {}
         if not self._declared or not block_rows.size or self._all_fit(data) or (text := self._texts(data)) is None:
             return reasons

@@ -1,4 +1,4 @@
-"""Read the blocks of a chunk: bytes to columns of the schema's types, with every bad record found and named."""
+"""Reads blocks: converts bytes to columns of the schema's types, and finds every bad record."""
 
 from __future__ import annotations
 
@@ -67,19 +67,19 @@ class Reader:
         self.rejected: list[Rejected] = []
 
     def empty(self) -> Rows:
-        """Return no rows, in the right columns and types."""
+        """Return zero rows with the right columns and types."""
         arrays = [pa.array([], ARROW[self._schema.type_of(column)]) for column in self._columns]
         return Rows(pa.table(arrays, names=self._columns), np.empty(0, np.int64))
 
     def read(self, data: bytes, first_record: int, rows: int | None = None) -> Rows:
         """Return the rows of a block of whole records, the first of which is number `first_record`.
 
-        rows: how many records the split counted, to be checked. Raises BadRecord, SchemaMismatch.
+        rows: number of records counted by the split, to be verified. Raises BadRecord, SchemaMismatch.
         """
         if (block := self._read_native(data, rows)) is not None:
             return Rows(block, _count_from(first_record, len(block)))
         numbers = None
-        if self._quarantine and kernel() is not None:  # hardly anything else keeps the kernel from reading a block
+        if self._quarantine and kernel() is not None:  # bad records are the usual reason why the kernel declines
             data, numbers = self._without_bad(data, first_record)
             rows = len(numbers)
             if (block := self._read_native(data, rows)) is not None:
@@ -89,7 +89,7 @@ class Reader:
             if numbers is None:
                 data, numbers = self._without_bad(data, first_record)
             fields, text = None, self._parse(data)
-            if text is None or text.num_rows != len(numbers):  # Arrow's grammar and ours differ, which must not be
+            if text is None or text.num_rows != len(numbers):  # Arrow and csvswarm disagree: a bug
                 raise JobError(f"{self._source}: the block at record {first_record} is misread; please report this.")
         return self._rows(data, fields, self._convert(text), numbers, first_record)
 
@@ -105,10 +105,10 @@ class Reader:
         data, ends, toggles = raw_records(data, self._grammar)
         return Rows(table, numbers, data, ends, lambda: toggles)
 
-    # -- the straight way ------------------------------------------------------------------------------------------
+    # -- good blocks -----------------------------------------------------------------------------------------------
 
     def _read_native(self, data: bytes, rows: int | None) -> ScannedBlock | None:
-        """Return what the native kernel makes of a block; None where it cannot tell, or not all is well with it."""
+        """Return a block read by the native kernel; None if the kernel declines or a value does not fit."""
         found = self._finder.find(data, rows)
         if found is None:
             return None
@@ -128,14 +128,14 @@ class Reader:
         return ScannedBlock(found.data, found.scan.ends, None if found.quote < 0 else found.quote, columns)
 
     def _read_text(self, data: bytes) -> tuple[Fields | None, pa.Table | None]:
-        """Return (fields, asked columns as text); no fields where Arrow had to parse, no text when a record is bad."""
+        """Return (fields, requested columns as text); no fields if Arrow parsed, no text if a record is bad."""
         if not self._is_clean(data):
             return None, None
         fields = find_fields(data, self._grammar, len(self._names)) if self._is_plain else None
         if fields is None:
-            self._is_plain = False  # the next block will be like this one: the search would be in vain
+            self._is_plain = False  # the next blocks will be declined as well
             return None, self._parse(data)
-        column_indexes = sorted(self._column_indexes) or [0]  # the number of rows is asked for in any case
+        column_indexes = sorted(self._column_indexes) or [0]  # the number of rows is always needed
         return fields, pa.table(
             fields.texts(column_indexes, self._null_values),
             names=[str(column_index) for column_index in column_indexes],
@@ -161,7 +161,7 @@ class Reader:
         return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
     def _has_mismatch(self, text: pa.Table) -> bool:
-        """Whether a column of a type the user gave holds a value that is none."""
+        """Whether a column of a declared type has a value that does not fit."""
         return any(
             self._converter.convert(
                 self._column_text(text, column_index), self._schema.declared_types[column], declared=True
@@ -187,13 +187,13 @@ class Reader:
         return pa.table(arrays, names=self._columns) if arrays else pa.table({"": pa.nulls(text.num_rows)}).select([])
 
     def observe(self, data: bytes, first_record: int) -> tuple[dict[str, str], set[str]]:
-        """Return the kinds of every asked column in a block, and which have missing values."""
+        """Return the kinds of every requested column in a block, and the columns with missing values."""
         if not data:
             return {}, set()
         if (observed := self._observe_native(data)) is not None:
             return observed
         is_sorted = kernel() is not None
-        if is_sorted:  # hardly anything else keeps the kernel from reading a block
+        if is_sorted:  # bad records are the usual reason why the kernel declines
             data, _ = self._without_bad(data, first_record)
             if (observed := self._observe_native(data)) is not None:
                 return observed
@@ -205,7 +205,7 @@ class Reader:
             return {}, set()
         strings = {column: self._column_text(text, column_index) for column, column_index in self._requested}
         missing = {column for column, array in strings.items() if array.null_count}
-        for column, array in strings.items():  # a quoted "NA" among numbers is missing, too
+        for column, array in strings.items():  # a quoted "NA" among numbers is also missing
             values = self._converter.convert(
                 array, self._schema.type_of(column), declared=column in self._schema.declared_types
             )
@@ -214,7 +214,7 @@ class Reader:
         return {column: "+".join(self._converter.kinds(array)) for column, array in strings.items()}, missing
 
     def _observe_native(self, data: bytes) -> tuple[dict[str, str], set[str]] | None:
-        """Return what `observe` does where the native kernel can tell, for columns that nothing was known of."""
+        """Return the same as `observe` for columns without a known type; None if the native kernel declines."""
         if any(self._schema.type_of(column) not in ("null", "quoted", "text") for column in self._columns):
             return None  # a quoted "NA" among numbers is missing
         found = self._finder.find(data)
@@ -233,9 +233,9 @@ class Reader:
     # -- bad records -----------------------------------------------------------------------------------------------
 
     def _without_bad(self, data: bytes, first_record: int) -> tuple[bytes, Numbers]:
-        """Return a block without its bad records, and the numbers of the rest.
+        """Return a block without bad records, and the numbers of its good records.
 
-        Raises BadRecord for the first one, unless they are quarantined.
+        Raises BadRecord for the first bad record, unless bad records are quarantined.
         """
         kept, numbers, bad = self._triage.split_bad(data, first_record)
         if bad and not self._quarantine:

@@ -1,9 +1,9 @@
-"""Where the fields of a block are: one scan that serves raw records and the text of single columns.
+"""Locates the fields of a block: one scan for raw records and for the text of single columns.
 
-A CSV parser makes values of all fields of a block, however few are wanted. Here the bytes that end fields are searched,
-and only wanted columns are copied out. That is the fast way for blocks as nearly all are: LF ends every record, every
-quote stands at the edge of a field or is doubled, and no record has a field too many or too few. For any other block
-there is no answer, and the parser is asked, which gives the same text.
+A CSV parser creates values for all fields of a block, however few are requested. This scan marks the bytes that end
+fields and copies only the requested columns. It handles most blocks: LF ends every record, every quote is at the edge
+of a field or doubled, and all records have the same number of fields. It declines others, and the parser gives the same
+text for them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from csvswarm.csv_format.bitmask_scan import BitCursor, Mask, Words, bit_positio
 from csvswarm.csv_format.record_scan import CR, NO_POSITIONS, Bytes, Grammar, Positions, positions_of, record_starts
 from csvswarm.runtime.lazy_imports import pa, pc
 
-#: Arrow's text has offsets of 32 bits.
+#: Arrow's text has 32-bit offsets.
 MAX_BYTES = (1 << 31) - 2
 
-#: How many records are walked through in one go, so that what is computed of them stays in the processor's cache.
+#: Rows per step, so that intermediate arrays stay in the CPU cache.
 ROWS_PER_BATCH = 1 << 14
 
 
@@ -39,13 +39,13 @@ class Fields:
     quote: int | None
 
     def quote_positions(self) -> Positions:
-        """Return the places of the quotes."""
+        """Return the positions of all quotes."""
         return NO_POSITIONS if self.quote is None else positions_of(np.frombuffer(self.data, np.uint8), self.quote)
 
     def texts(self, columns: Sequence[int], nulls: NullValues) -> list[pa.Array]:
         """Return the columns with these indexes, in ascending order, as text.
 
-        Quotes are taken off, and unquoted null values are missing.
+        Quotes are removed, and unquoted null values are missing.
         """
         return [self._text(starts, stops, nulls) for starts, stops in self.spans(columns)]
 
@@ -83,7 +83,7 @@ class Fields:
 
 
 class NullValues:
-    """What stands for a missing value where it is not quoted."""
+    """The texts that mean a missing value if they are not quoted."""
 
     def __init__(self, null_values: Sequence[str]) -> None:
         self.values = list(null_values)
@@ -100,9 +100,9 @@ class NullValues:
     def mark_missing(
         self, text: pa.Array, array: Bytes, starts: Positions, stops: Positions, quoted: Mask | None
     ) -> pa.Array:
-        """Return `text`, which stands at starts to stops of a block, with its null values missing.
+        """Return `text`, located at starts to stops of a block, with its null values missing.
 
-        Hardly any value is one, so only those are looked up that are as short as one and end in the same byte.
+        Few values are, so only texts as short as a null value and with the same last byte are compared.
         """
         length = stops - starts
         missing = length == 0 if self._has_empty else np.zeros(len(length), dtype=bool)
@@ -125,12 +125,12 @@ class NullValues:
 
 
 def find_fields(data: bytes, grammar: Grammar, width: int) -> Fields | None:
-    """Return where the fields of a block of whole records of `width` fields are; None when it is not of the plain kind.
+    """Return the fields of a block of whole records of `width` fields; None if the block is unusual.
 
     data: UTF-8 without NUL.
     """
     if width < 2 or not data or len(data) > MAX_BYTES or CR in data:
-        return None  # a record of one field may look like a blank line
+        return None  # a record of one field may be a blank line
     if not data.endswith(b"\n"):
         data += b"\n"
     array = np.frombuffer(data, np.uint8)
@@ -148,14 +148,14 @@ def find_fields(data: bytes, grammar: Grammar, width: int) -> Fields | None:
     field_ends.append(np.zeros(2, np.uint64))
     ends, bits = bit_positions(np.concatenate(lines)), np.concatenate(field_ends)
     if inside or not (counts_up_to(bits, ends) == np.arange(1, ends.size + 1) * width).all():
-        return None  # a record has a field too many or too few
+        return None  # ragged
     return Fields(data, ends, bits, grammar.quote if is_quoted else None)
 
 
 def _gather_text(data: bytes, starts: Positions, stops: Positions) -> pa.Array:
     """Return the bytes from starts to stops as text."""
     count = len(starts)
-    # What lies between two values is a value as well to Arrow, so every other one is taken.
+    # Arrow also sees a value between each two values, so take every other one.
     offsets = np.empty(2 * count + 1, np.int32)
     offsets[0:-1:2] = starts
     offsets[1::2] = stops

@@ -1,6 +1,6 @@
-"""Blocks of plain records, read by the native kernel: the fields of some columns, and numbers straight from bytes.
+"""Blocks of plain records read by the native kernel: locates fields, and converts bytes to numbers.
 
-What it cannot read is left to `block_reader`, block by block, or to Arrow, column by column. The values are the same.
+`block_reader` reads declined blocks, and Arrow reads declined columns. The values are the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Column(Protocol):
-    """The values of a column in a block. gaps: whether some are missing, where that is not part of the values."""
+    """The values of a column in a block. gaps: whether some are missing, unless the values themselves show it."""
 
     @property
     def gaps(self) -> bool: ...
@@ -33,7 +33,7 @@ class Column(Protocol):
 
 @dataclass(frozen=True)
 class NumericColumn:
-    """values: int64, or float64 with NaN where missing. missing: which integers are, None for none."""
+    """values: int64, or float64 with NaN where missing. missing: mask of missing integers, None for none."""
 
     values: Array
     missing: Mask | None = None
@@ -48,7 +48,7 @@ class NumericColumn:
 
 @dataclass(frozen=True)
 class TextColumn:
-    """Text, where it stands in a block."""
+    """Text in place, in its block."""
 
     span: Span
     null_values: EncodedNullValues
@@ -57,7 +57,7 @@ class TextColumn:
     def arrow(self) -> pa.Array:
         copied = field_values.texts(self.span, self.null_values)
         if copied is None:
-            raise RuntimeError("a kernel that has found fields is gone")
+            raise RuntimeError("the kernel is gone after it located fields")
         data, offsets, missing = copied
         valid = None if missing is None else pa.py_buffer(np.packbits(~missing, bitorder="little"))
         return pa.Array.from_buffers(pa.string(), len(self.span), [valid, pa.py_buffer(offsets), pa.py_buffer(data)])
@@ -79,7 +79,7 @@ class ArrowColumn:
 
 @dataclass(frozen=True)
 class ScannedBlock:
-    """A scanned block. data: its records, each ended by LF. ends: where. quote: what quotes, None when nothing does.
+    """A scanned block. data: its records, each ended by LF. ends: their ends. quote: the quote byte, None if unused.
 
     columns: the values of columns by their names.
     """
@@ -98,13 +98,13 @@ class ScannedBlock:
         return len(self.ends)
 
     def quote_positions(self) -> Positions:
-        """Return the places of the quotes."""
+        """Return the positions of all quotes."""
         return NO_POSITIONS if self.quote is None else positions_of(np.frombuffer(self.data, np.uint8), self.quote)
 
 
 @dataclass(frozen=True)
 class LocatedFields:
-    """A block whose fields are found, none of which is a value yet. rows: of the scan, by the places of the columns."""
+    """A block whose fields are located but not converted. rows: row of the scan by column index."""
 
     data: bytes
     scan: record_scan.Scan
@@ -112,13 +112,13 @@ class LocatedFields:
     quote: int
 
     def span(self, column: int) -> Span:
-        """Return the fields of the column at a place."""
+        """Return the fields of a column, by its index."""
         row = self.rows[column]
         return Span(self.data, self.scan.starts[row], self.scan.stops[row], self.quote)
 
 
 class FieldFinder:
-    """Finds the fields of some columns of blocks of `width` fields, where the native kernel can."""
+    """Locates the fields of some columns in blocks of `width` fields, with the native kernel."""
 
     def __init__(self, grammar: Grammar, width: int, columns: Sequence[int], null_values: Sequence[str]) -> None:
         self._grammar, self._width = grammar, width
@@ -126,7 +126,7 @@ class FieldFinder:
         self._rows = {column: row for row, column in enumerate(self._columns)}
         self.null_values = EncodedNullValues(null_values)
         quote = "" if grammar.quote is None else chr(grammar.quote)
-        # Signs and blanks that are delimiters or quotes are left to who looks at single values.
+        # The kernel does not handle signs or blanks as delimiters or quotes.
         self._is_supported = (
             width > 1
             and not {chr(grammar.delimiter), quote} & set("+-. ")
@@ -135,9 +135,9 @@ class FieldFinder:
         )
 
     def find(self, data: bytes, rows: int | None = None) -> LocatedFields | None:
-        """Return where the fields of a block are; None when the kernel cannot tell, or it is no UTF-8.
+        """Return the located fields of a block; None if the kernel declines, or it is not UTF-8.
 
-        rows: how many records there must be.
+        rows: the expected number of records.
         """
         if not self._is_supported or kernel() is None or not data:
             return None
@@ -150,7 +150,7 @@ class FieldFinder:
         return LocatedFields(data, found, self._rows, -1 if quote is None else quote)
 
     def column(self, found: LocatedFields, column: int, kind: str) -> Column | None:
-        """Return the values of a column of a type; None when the kernel cannot tell whether they are of that type."""
+        """Return a column's values as a type; None if the kernel cannot tell whether they are of that type."""
         span = found.span(column)
         if kind == "int":
             integers = field_values.integers(span, self.null_values)
@@ -163,7 +163,7 @@ class FieldFinder:
         return TextColumn(span, self.null_values) if kind == "text" else None
 
     def texts(self, data: bytes) -> pa.Table | None:
-        """Return the columns of a block as text, named by their places; None when the kernel cannot decide."""
+        """Return the columns of a block as text, named by their indexes; None if the kernel declines."""
         if (found := self.find(data)) is None:
             return None
         return pa.table(

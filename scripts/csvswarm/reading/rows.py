@@ -1,4 +1,4 @@
-"""Rows of the input, as processors get them, and records that were set aside."""
+"""Rows as processors get them, and rejected records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from csvswarm.runtime.lazy_imports import pa
 
 @dataclass(frozen=True)
 class Rejected:
-    """A record set aside: its number in the input (from 1, the header not counted), why, and its text."""
+    """A rejected record: its number in the input (from 1, without the header), the reason, and its text."""
 
     record: int
     column: str
@@ -25,9 +25,9 @@ class Rejected:
 
 
 class Rows:
-    """Some rows of the input, with what is needed to compute on them and to write them again as they were.
+    """Rows of the input, with their values and, optionally, their raw records.
 
-    numbers: the record number of every row. block: what the native kernel has read, None when it has not. data: the raw
+    numbers: the record number of every row. block: the block if the native kernel read it, else None. data: the raw
     records, in UTF-8; ends: position of the last byte of each row's terminator in it; toggles: those of the quotes that
     count. Raw records are kept only when asked for, or where they cost nothing.
     """
@@ -49,7 +49,7 @@ class Rows:
 
     @cached_property
     def table(self) -> pa.Table:
-        """The columns that were asked for, in the schema's types."""
+        """The requested columns, in the schema's types."""
         return self._table if self.block is None else self.block.table
 
     @cached_property
@@ -58,11 +58,11 @@ class Rows:
 
     @cached_property
     def toggles(self) -> Positions:
-        """The positions of the quotes that count; hardly anybody asks."""
+        """The positions of quotes that open or close fields, found on demand."""
         return self._find_toggles() if self.block is None else self.block.quote_positions()
 
     def plain(self, name: str) -> npt.NDArray[np.generic]:
-        """Return the values of a column of int64 without a gap, or of float64, NaN where missing."""
+        """Return a column as int64, if it has no missing value, or as float64, NaN where missing."""
         column = self.block.columns[name] if self.block else None
         return column.values if isinstance(column, NumericColumn) else self.table.column(name).to_numpy()
 
@@ -71,7 +71,7 @@ class Rows:
 
 
 def tail(previous: Rows | None, rows: Rows, count: int) -> Rows:
-    """Return the last `count` rows of `rows`, and of those before them."""
+    """Return the last `count` rows of `previous` followed by `rows`."""
     if previous is None or len(rows) >= count:
         return slice_rows(rows, max(0, len(rows) - count), len(rows))
     both = concat_rows([previous, rows])
@@ -79,7 +79,7 @@ def tail(previous: Rows | None, rows: Rows, count: int) -> Rows:
 
 
 def concat_rows(parts: list[Rows]) -> Rows:
-    """Return rows that follow each other as one, without their raw records."""
+    """Concatenate rows, without their raw records."""
     return Rows(pa.concat_tables([part.table for part in parts]), np.concatenate([part.numbers for part in parts]))
 
 
@@ -106,7 +106,7 @@ def drop_rows(rows: Rows, indexes: Sequence[int]) -> Rows:
         return Rows(table, numbers)
     starts, sizes = record_starts(rows.ends), np.diff(rows.ends, prepend=-1)
     data = b"".join([rows.data[start : end + 1] for start, end in zip(starts[keep], rows.ends[keep], strict=True)])
-    moved = np.cumsum(np.where(keep, 0, sizes))  # how far what is kept moves to the front
+    moved = np.cumsum(np.where(keep, 0, sizes))  # how far each kept record moves forward
 
     def toggles() -> Positions:
         of = np.searchsorted(rows.ends, rows.toggles)
@@ -117,7 +117,7 @@ def drop_rows(rows: Rows, indexes: Sequence[int]) -> Rows:
 
 
 def record_text(rows: Rows) -> str:
-    """Return the text of one record: as it stands in the file where that is known, else of the columns read."""
+    """Return the text of one record: the raw record if available, else the values read."""
     if rows.data:
         return rows.data.decode("utf-8", errors="replace").rstrip("\n")
     return ",".join("" if value is None else str(value) for value in next(iter(rows.table.to_pylist()), {}).values())
