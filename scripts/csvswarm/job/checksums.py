@@ -1,4 +1,4 @@
-"""Checksums of files, as receipts and reports name them."""
+"""Checksums of files, as receipts and reports record them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from csvswarm.job.durable_files import open_regular
 
 
 class HashingWriter:
-    """A file that knows the checksum of what was written to it."""
+    """A file that computes the checksum of what is written to it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -29,16 +29,16 @@ class HashingWriter:
         return {"name": name, "bytes": self.size, "checksum": self._digest.hexdigest()}
 
 
-#: Read in one go for a checksum: it stays in the processor's cache.
+#: Bytes per read, so that they stay in the CPU cache.
 READ_BYTES = 256 << 10
 
 
 def file_entry(path: Path) -> dict[str, Any]:
-    """Return name, bytes and checksum of a regular file, as receipts name it. Raises NotRegular for anything else."""
+    """Return name, bytes and checksum of a regular file. Raises NotRegular for anything else."""
     digest = xxhash.xxh3_128()
     size = 0
     with filename_in_errors(path), open_regular(path) as file:
-        buffer = memoryview(bytearray(READ_BYTES))  # one for all of it: new memory costs more than the checksum
+        buffer = memoryview(bytearray(READ_BYTES))  # reused: new memory costs more than the checksum
         while count := file.readinto(buffer):
             digest.update(buffer[:count])
             size += count

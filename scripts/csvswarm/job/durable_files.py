@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and on disk when it counts; read files that somebody else may have replaced."""
+"""Writes files atomically and durably; reads files that others may have replaced."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from typing import Any, BinaryIO
 from csvswarm.errors import JobError, filename_in_errors
 
 START_OVER = "remove the job's directory and start the job again."
-#: A file of a job that is larger than this is none of ours: a job of 10 TB has a manifest of 25 MB.
+#: No file of a job is larger: a job of 10 TB has a manifest of 25 MB.
 MAX_JSON_BYTES = 256 << 20
 #: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
 RECALL_TIMEOUT = 60
 
 
 def new_token() -> str:
-    """Return a name that no other process uses."""
+    """Return a unique name."""
     return uuid.uuid4().hex[:12]
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file that is on disk when this returns. Readers may see a part of it before."""
+    """Write a file durably. Readers may see part of it before this returns."""
     write_file(path, data, durable=True)
 
 
 def write_file(path: Path, data: bytes, *, durable: bool) -> None:
-    """Write a file. durable: whether it is on disk when this returns."""
+    """Write a file. durable: whether it is on disk on return."""
     with filename_in_errors(path), path.open("wb") as file:
         file.write(data)
         file.flush()
@@ -44,10 +44,10 @@ def write_file(path: Path, data: bytes, *, durable: bool) -> None:
 
 @contextmanager
 def temporary_file(path: Path, owner: str = "") -> Iterator[tuple[Path, BinaryIO]]:
-    """Yield a new file beside `path` to write to, under a name nobody else has; it is on disk at the end.
+    """Yield a new file beside `path`, with a unique name; it is on disk at the end.
 
-    owner: goes into the name, so that what a kill leaves can be told from a stranger's file. The caller renames it;
-    where it does not, the file is removed.
+    owner: part of the name, so that leftovers of a kill can be recognized. The caller renames the file; if an error is
+    raised, it is removed.
     """
     temporary = path.with_name(f".{path.name}.{owner}{'.' * bool(owner)}{new_token()}")
     try:
@@ -62,7 +62,7 @@ def temporary_file(path: Path, owner: str = "") -> Iterator[tuple[Path, BinaryIO
 
 
 def replace_durably(temporary: Path, path: Path) -> None:
-    """Rename a file to its final name, durably. Removes it when that fails."""
+    """Rename a file to its final name, durably. Removes it on failure."""
     try:
         temporary.replace(path)
     except BaseException:
@@ -73,7 +73,7 @@ def replace_durably(temporary: Path, path: Path) -> None:
 
 
 def write_json(path: Path, data: dict[str, Any], owner: str = "") -> None:
-    """Write a JSON file beside its name, then rename: readers see all of it or nothing. owner: see temporary_file."""
+    """Write a JSON file atomically and durably. owner: see temporary_file."""
     with temporary_file(path, owner) as (temporary, file):
         file.write(json.dumps(data, indent=1).encode())
     replace_durably(temporary, path)
@@ -89,11 +89,11 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-# -- reading what somebody may have replaced ---------------------------------------------------------------------------
+# -- reading files that others may have replaced -----------------------------------------------------------------------
 
 
 class NotRegular(OSError):
-    """A link, a pipe, a device or a directory where a regular file belongs."""
+    """A symlink, FIFO, device or directory in place of a regular file."""
 
 
 def open_nonblocking(path: Path, flags: int, mode: int = 0o600) -> int:
@@ -114,9 +114,9 @@ def open_nonblocking(path: Path, flags: int, mode: int = 0o600) -> int:
 
 
 def open_regular(path: Path) -> FileIO:
-    """Open a regular file for reading, without a buffer. Never follows a link and never waits for a pipe.
+    """Open a regular file for reading, unbuffered, without following a symlink or waiting for a FIFO.
 
-    Raises NotRegular when the name belongs to anything else, FileNotFoundError when there is no such name.
+    Raises NotRegular for anything else, FileNotFoundError if the file does not exist.
     """
     try:
         descriptor = open_nonblocking(path, os.O_RDONLY)
@@ -131,7 +131,7 @@ def open_regular(path: Path) -> FileIO:
 
 
 def read_regular(path: Path, max_bytes: int = MAX_JSON_BYTES) -> bytes:
-    """Return the bytes of a regular file. Raises NotRegular, also for one of more than `max_bytes`."""
+    """Return the bytes of a regular file. Raises NotRegular, also if it has more than `max_bytes`."""
     with filename_in_errors(path), open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > max_bytes:
             raise NotRegular(errno.EFBIG, f"larger than {max_bytes} bytes", str(path))
@@ -145,9 +145,9 @@ def read_regular(path: Path, max_bytes: int = MAX_JSON_BYTES) -> bytes:
 
 
 def read_json(path: Path, remedy: str = START_OVER, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any] | None:
-    """Return the object in a JSON file of at most `max_bytes`, None when there is no such file.
+    """Return the object in a JSON file of at most `max_bytes`, None if the file does not exist.
 
-    Raises JobError, with the remedy, when it is damaged or not a regular file.
+    Raises JobError, with the remedy, if it is damaged or not a regular file.
     """
     try:
         data = json.loads(read_regular(path, max_bytes))
@@ -166,7 +166,7 @@ def read_json(path: Path, remedy: str = START_OVER, max_bytes: int = MAX_JSON_BY
 
 @contextmanager
 def checked_fields(path: Path, remedy: str = START_OVER) -> Iterator[None]:
-    """Call a file damaged whose fields are not those it should have."""
+    """Report a file as damaged if reading its fields fails."""
     try:
         yield
     except (TypeError, KeyError, ValueError, AttributeError, IndexError) as error:
