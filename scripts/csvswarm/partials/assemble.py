@@ -1,4 +1,4 @@
-"""Bring the partials of a job together: follow each other, combine, or merge by key; verified as they are read."""
+"""Assembles the result from partials: concatenates, combines or merges them by key, and verifies them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime.lazy_imports import pa
 from csvswarm.types.schema import Schema
 
-#: What is copied in one go: it is read, summed up and written while it stays in the processor's cache.
+#: Bytes per copy, so that they are read, hashed and written while in the CPU cache.
 COPY_BYTES = 1 << 20
 REJECTED_COLUMNS = ["record", "column", "reason", "text"]
 
@@ -44,7 +44,7 @@ def write_result(file: HashingWriter, job: Job, manifest: Manifest, schema: Sche
     paths = [_partial(job, receipt) for receipt in receipts]
     if processor.is_keyed:
         return _merge_keyed(file, job, processor, context, paths)
-    import pandas as pd  # only here: most jobs end without it
+    import pandas as pd  # lazy: most jobs do not need pandas
 
     frames = [read_table(path) for path in paths]
     partials = [table.to_pandas() if table.schema.pandas_metadata else table for table in frames]
@@ -71,14 +71,14 @@ def _concatenate(
     file.write(result_header(manifest, processor, context, columns))
     for index, receipt in enumerate(receipts):
         if not try_append(file, job, receipt, "partial"):
-            # Where one is lost there may be more: all of them at once, for one run to mend.
+            # More may be lost: find them all, so that one run reprocesses them.
             rest = receipts[index + 1 :]
             _revoke_lost(job, [receipt, *(other for other in rest if not try_append(None, job, other, "partial"))])
     return sum(receipt.rows_out for receipt in receipts)
 
 
 def result_header(manifest: Manifest, processor: Processor, context: Context, columns: list[str] | None) -> bytes:
-    """Return the header of a result whose partials follow each other. columns: what they hold, None for nothing."""
+    """Return the header of a result of concatenated partials. columns: their columns, None if there are none."""
     if hasattr(processor.module, "header"):
         raw = (BOM if manifest.bom else b"") + manifest.header.encode()
         return bytes(processor.call("header", context, raw))
@@ -121,7 +121,7 @@ def _merge_keyed(file: HashingWriter, job: Job, processor: Processor, context: C
 
 
 def _with_processor_errors(tables: Iterator[pa.Table], processor: Processor) -> Iterator[pa.Table]:
-    """Yield what a processor yields, its errors told as its own."""
+    """Yield the tables that a processor yields, and report its errors as processor errors."""
     while (table := processor.call(next, tables, None)) is not None:
         yield table
 
@@ -139,7 +139,7 @@ def _write_tables(file: HashingWriter, tables: Iterator[pa.Table]) -> int:
 
 
 def write_rejected(file: HashingWriter, job: Job, receipts: Sequence[Receipt]) -> int:
-    """Write the records set aside; return their number."""
+    """Write the rejected records; return their number."""
     file.write(encode_header(REJECTED_COLUMNS, CANONICAL))
     for receipt in receipts:
         if "rejected" in receipt.files:
@@ -152,16 +152,16 @@ def _partial(job: Job, receipt: Receipt) -> Path:
 
 
 def append_verified(file: HashingWriter, job: Job, receipt: Receipt, name: str) -> None:
-    """Append a file that a receipt names, or what a merged file holds of it, verifying it on the way.
+    """Append a file named by a receipt, from its own file or a merged file, and verify it.
 
-    Raises JobError when it is lost or damaged; its receipt is taken back then.
+    Raises JobError, and revokes the receipt, if it is lost or damaged.
     """
     if not try_append(file, job, receipt, name):
         _revoke_lost(job, [receipt])
 
 
 def try_append(file: HashingWriter | None, job: Job, receipt: Receipt, name: str) -> bool:
-    """Append what a receipt names to a file, if one is given; return whether it was there and whole."""
+    """Append a file named by a receipt to `file`, if given; return whether it was complete."""
     entry = receipt.files[name]
     size: int = entry["bytes"]
     for path, offset in _locations(job, receipt, name):
@@ -184,7 +184,7 @@ def try_append(file: HashingWriter | None, job: Job, receipt: Receipt, name: str
 
 
 def _locations(job: Job, receipt: Receipt, name: str) -> Iterator[tuple[Path, int]]:
-    """Yield where a file that a receipt names may be: (path, offset). Merged files are looked at last, and afresh."""
+    """Yield the possible locations of a file named by a receipt: (path, offset). Merged files come last."""
     yield job.attempts_directory / receipt.files[name]["name"], 0
     if name == "partial":
         yield from locate(job, receipt)
@@ -202,9 +202,9 @@ def _verify(job: Job, receipt: Receipt, name: str) -> None:
 
 
 def _revoke_lost(job: Job, receipts: Sequence[Receipt]) -> NoReturn:
-    """Take the receipts of lost or damaged partials back, so that the next run makes these again."""
+    """Revoke the receipts of lost or damaged partials, so that the next run reprocesses their chunks."""
     if job.done_path.exists():
-        # Only where a lock was lost with the board or the server that knew of it.
+        # Possible only if a lock was lost with the board or server that kept it.
         raise JobError(f"job {job.job_id} was collected by another run in the meantime: run again with this job_id.")
     job.revoke(receipts)
     numbers = ", ".join(str(receipt.chunk) for receipt in receipts)

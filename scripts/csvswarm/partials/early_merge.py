@@ -1,9 +1,8 @@
-"""Merge early: while workers still process, what is committed already is brought together in order.
+"""Merges committed partials in order while workers still process chunks.
 
-For results whose partials follow each other. The collector takes the merged file when it is made of exactly the
-receipts that count, and otherwise writes the result from wherever the partials are. On one machine a partial is removed
-once the merged file holds it, so the next one is written to the same memory: to find new memory takes ten times as long
-as to write to it.
+For results of concatenated partials. The collector uses the merged file if it contains exactly the receipts that count;
+otherwise it writes the result from the partials. On one machine, a merged partial's file is removed, so that the next
+partial reuses its memory: obtaining new memory takes ten times as long as writing to it.
 """
 
 from __future__ import annotations
@@ -39,16 +38,16 @@ from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.types.schema import Schema
 
-#: How much may be written before the disk is asked to keep up, so that little is left to wait for at the end.
+#: Bytes between background syncs, so that the final sync is short.
 SYNC_BYTES = 32 << 20
-#: Why the merged file may not become the result by a link: another file system, or one without links.
+#: Errors of a file system that cannot link the merged file to the result: another one, or one without links.
 NO_LINK = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 class EarlyMerger:
     """A process that appends partials to the merged file in order of their chunks, as it is notified of commits.
 
-    state: where the job stands; what is done already is merged first.
+    state: the state of the job; its committed partials are merged first.
     """
 
     def __init__(self, job: Job, manifest: Manifest, processor: Processor, state: JobState) -> None:
@@ -61,12 +60,12 @@ class EarlyMerger:
         theirs.close()
 
     def notify_committed(self, chunk: int) -> None:
-        """Say that a chunk was committed under the newest schema."""
-        with suppress(OSError):  # without a merger the collector does all of the work
+        """Report that a chunk was committed under the newest schema."""
+        with suppress(OSError):  # without a merger, the collector does all the work
             self._pipe.send(chunk)
 
     def close(self) -> None:
-        """Wait until everything that was committed is merged, or cannot be."""
+        """Wait until all committed partials are merged, or cannot be."""
         self._pipe.close()
         self._process.join()
 
@@ -79,7 +78,7 @@ def _merge(pipe: Any, other_end: Any, job: Job, manifest: Manifest, processor: P
 
 
 def _append_all(pipe: Any, job: Job, manifest: Manifest, processor: Processor, state: JobState) -> None:
-    """Make a merged file. The job's first one may be all that holds a partial; any other is a head start only."""
+    """Write a merged file. The primary one may have the only copy of a partial; the secondary one is a copy."""
     merged, is_primary = MergedFile(job.directory, PRIMARY), True
     try:
         log = merged.log.open("xb", buffering=0)
@@ -94,14 +93,14 @@ def _append_all(pipe: Any, job: Job, manifest: Manifest, processor: Processor, s
                 return
         except (OSError, CsvswarmError):
             pass
-        # Half of a head start is none, and takes space that the workers may need.
+        # An incomplete copy is useless, and takes space that the workers may need.
         appender.end_early()
 
 
 class _Appender:
-    """Appends partials to a merged file and its log. reclaims_partials: remove the files of those that it holds.
+    """Appends partials to a merged file and its log. reclaims_partials: remove the files of merged partials.
 
-    parts: receipts of those that the log names, in order. end: in bytes, where the last one ends.
+    parts: receipts of the logged partials, in order. end: end of the last one, in bytes.
     """
 
     def __init__(self, job: Job, manifest: Manifest, merged: MergedFile, log: Any, *, reclaims_partials: bool) -> None:
@@ -112,9 +111,9 @@ class _Appender:
         self._data: BinaryIO | None = None
 
     def end_early(self) -> None:
-        """Keep no more than the parts that are nowhere else; remove the rest.
+        """Keep only the parts that are nowhere else; remove the rest.
 
-        The files are this process's own, whatever has their names by now: a run that took over may have made others.
+        Only this process's own files are changed: a run that took over may have created others of the same name.
         """
         if self.reclaims_partials and self.parts:
             if self._data is not None:
@@ -123,7 +122,7 @@ class _Appender:
             self._merged.remove()
 
     def append_all(self, pipe: Any, processor: Processor, state: JobState) -> bool:
-        """Append partials until all are there; return whether they are."""
+        """Append partials until all are merged; return whether that succeeded."""
         done = dict(state.done)
         self._data = file = self._merged.data.open("xb")
         with _background_sync(file.fileno()) as keep_up:
@@ -153,7 +152,7 @@ class _Appender:
     def _append(self, file: Any, hashing: HashingWriter, receipt: Receipt) -> None:
         offset = hashing.size
         if not try_append(hashing, self._job, receipt, "partial"):
-            # The collector decides what becomes of its receipt: this process may outlive the run that started it.
+            # The collector decides about the receipt: this process may outlive the run that started it.
             raise CsvswarmError(f"the partial of chunk {receipt.chunk} is lost or damaged")
         file.flush()
         entry = receipt.files["partial"]
@@ -161,21 +160,21 @@ class _Appender:
         append_entry(self._log, MergedPart(receipt.chunk, receipt.generation, receipt.attempt, *location))
         self.parts.append(receipt)
         self.end = hashing.size
-        # A run that took over may have begun with all of it once more, and have removed the log.
+        # A run that took over may have restarted the job and removed the log.
         if self.reclaims_partials and _is_named(self._log, self._merged.log):
-            with suppress(OSError):  # it may stay as well: the collector removes it
+            with suppress(OSError):  # harmless: the collector removes it
                 (self._job.attempts_directory / entry["name"]).unlink(missing_ok=True)
 
 
 @contextmanager
 def _background_sync(descriptor: int) -> Iterator[Any]:
-    """Give what asks the disk to keep up with a file, told how long this is by now, without waiting for it."""
+    """Yield a function that takes the size of a file and syncs it in the background from time to time."""
     requested, ended = threading.Semaphore(0), threading.Event()
     synced = 0
 
     def sync() -> None:
         while requested.acquire() and not ended.is_set():
-            with suppress(OSError):  # the sync at the end is the one that counts
+            with suppress(OSError):  # only the final sync matters
                 os.fdatasync(descriptor)
 
     def keep_up(size: int) -> None:
@@ -213,11 +212,10 @@ def _is_named(file: BinaryIO, path: Path) -> bool:
 def adopt_merged_file(
     job: Job, target: Path, receipts: Sequence[Receipt], is_intact: Callable[[dict[str, Any]], bool]
 ) -> tuple[int, dict[str, Any]] | None:
-    """Make a merged file the result `target`, if it is of just these receipts; return (rows, its description).
+    """Link a merged file to `target` if it contains exactly these receipts; return (rows, its file entry).
 
-    is_intact: reads a file of the output back and says whether it is as described; one that is not is removed again.
-    The merged file stays where it is, too: until the job is done it may be all that holds a partial. None when there is
-    none that is whole, or it is on another file system.
+    is_intact: verifies a file of the output by reading it; a damaged one is removed. The merged file is kept until the
+    job is done, because it may have the only copy of a partial. None if no merged file is complete, or links fail.
     """
     for merged in merged_files(job):
         parts, total = merged.read()
@@ -230,7 +228,7 @@ def adopt_merged_file(
             continue
         if is_intact(entry):
             return total.rows, entry
-        target.unlink(missing_ok=True)  # something has touched it since
+        target.unlink(missing_ok=True)  # it was damaged since
     return None
 
 
@@ -243,12 +241,12 @@ def _is_file_of(path: Path, size: int) -> bool:
 
 
 def _link(data: Path, target: Path, job_id: str) -> bool:
-    """Give a file the name `target` as well; return whether that can be."""
+    """Link a file to `target` as well; return whether the file system can."""
     temporary = target.with_name(f".{target.name}.{job_id}.{new_token()}")
     try:
         os.link(data, temporary)
         temporary.replace(target)
-        temporary.unlink(missing_ok=True)  # to rename a file to another name of its own changes nothing
+        temporary.unlink(missing_ok=True)  # renaming a file to another link of itself does nothing
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Which partials a merged file holds, and where: a file of rows, and beside it a log with a line for each partial.
+"""Merged files: a file of concatenated partials, and a log with one line per partial.
 
-A partial that a line names need not be there as a file any more. So nothing is ever written over what a log names, and
-nobody but the process that has made both files writes to them.
+The file of a logged partial may be gone, so logged ranges are never overwritten, and only the process that created both
+files writes to them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import NotRegular, read_regular
 from csvswarm.job.receipt import Receipt
 
-#: The first merged file of a job may be all that holds a partial; the other one is made where there is a first already.
+#: The primary merged file may have the only copy of a partial; a run that finds one creates the secondary.
 PRIMARY, SECONDARY = "merged", "merged-again"
 
 
 @dataclass(frozen=True)
 class MergedPart:
-    """A partial in a merged file: offset and bytes say where. checksum: xxh3_128 of these bytes."""
+    """A partial in a merged file, at offset and bytes. checksum: xxh3_128 of these bytes."""
 
     chunk: int
     generation: int
@@ -33,7 +33,7 @@ class MergedPart:
     checksum: str
 
     def is_of(self, receipt: Receipt) -> bool:
-        """Whether this is the partial that a receipt names."""
+        """Whether this is the partial named by a receipt."""
         entry = receipt.files.get("partial", {})
         mine = self.chunk, self.generation, self.attempt, self.bytes, self.checksum
         return mine == (
@@ -47,7 +47,7 @@ class MergedPart:
 
 @dataclass(frozen=True)
 class MergedTotal:
-    """The whole merged file, once all partials are in it and it is on disk. rows: without the header."""
+    """The complete merged file, with all partials and on disk. rows: without the header."""
 
     rows: int
     bytes: int
@@ -56,7 +56,7 @@ class MergedTotal:
 
 @dataclass(frozen=True)
 class MergedFile:
-    """A merged file of a job, and its log. name: FIRST or OTHER."""
+    """A merged file of a job, and its log. name: PRIMARY or SECONDARY."""
 
     job: Path
     name: str
@@ -70,9 +70,9 @@ class MergedFile:
         return self.job / f"{self.name}.log"
 
     def read(self) -> tuple[list[MergedPart], MergedTotal | None]:
-        """Return the partials it holds, in order, and the whole when it is complete.
+        """Return its partials, in order, and the total if it is complete.
 
-        What a kill has left of a last line says nothing.
+        An incomplete last line, left by a kill, is ignored.
         """
         parts: list[MergedPart] = []
         try:
@@ -86,11 +86,11 @@ class MergedFile:
                     return parts, MergedTotal(**entry)
                 parts.append(MergedPart(**entry))
             except (ValueError, TypeError, RecursionError):
-                break  # damaged: what it named is lost, which who reads a partial finds
+                break  # damaged: its partial is lost, which its readers detect
         return parts, None
 
     def parts_of(self, chunk: int) -> list[MergedPart]:
-        """Return what it holds of a chunk. The log is read again only when it has changed."""
+        """Return its partials of a chunk. The log is reread only if it has changed."""
         try:
             now = self.log.stat()
         except FileNotFoundError:
@@ -98,9 +98,9 @@ class MergedFile:
         return _parts_by_chunk(self, (now.st_ino, now.st_size, now.st_mtime_ns)).get(chunk, [])
 
     def remove(self) -> None:
-        """Remove both files; what they held must be of no use any more."""
+        """Remove both files, which must not be needed any more."""
         self.data.unlink(missing_ok=True)
-        self.log.unlink(missing_ok=True)  # last: as long as there is one, nobody makes another file of that name
+        self.log.unlink(missing_ok=True)  # last: while the log exists, no other process creates a file of that name
 
 
 @lru_cache(maxsize=2)
@@ -117,7 +117,7 @@ def merged_files(job: Job) -> list[MergedFile]:
 
 
 def locate(job: Job, receipt: Receipt) -> Iterator[tuple[Path, int]]:
-    """Yield where in merged files the partial that a receipt names lies: (path, offset)."""
+    """Yield the locations in merged files of the partial named by a receipt: (path, offset)."""
     for merged in merged_files(job):
         for part in merged.parts_of(receipt.chunk):
             if part.is_of(receipt):
@@ -125,7 +125,7 @@ def locate(job: Job, receipt: Receipt) -> Iterator[tuple[Path, int]]:
 
 
 def append_entry(log: BinaryIO, entry: MergedPart | MergedTotal) -> None:
-    """Append a line to a log, which is opened without a buffer. Raises OSError when it is not there as a whole."""
+    """Append a line to a log opened without a buffer. Raises OSError if the line was cut off."""
     line = json.dumps(asdict(entry)).encode() + b"\n"
     if log.write(line) != len(line):
         raise OSError(f"a line of {getattr(log, 'name', 'a log')} was cut off")

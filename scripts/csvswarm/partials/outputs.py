@@ -1,4 +1,4 @@
-"""What becomes of a processor's outputs within one attempt: rows of text, one combined frame, or a keyed table."""
+"""Writes the outputs of one attempt to its partial: rows of text, one combined frame, or a keyed table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_PENDING_OUTPUTS = 16
 
 
 class PartialWriter(Protocol):
-    """Takes the outputs of one attempt, in order; `close` returns what goes into the receipt.
+    """Takes the outputs of one attempt, in order; `close` returns fields of the receipt.
 
     As a context manager, it closes what it keeps open when the attempt fails.
     """
@@ -45,7 +45,7 @@ class _StatelessWriter:
 
 
 class RowsWriter(_StatelessWriter):
-    """Outputs that follow each other: written as text at once, so that nothing is held."""
+    """Writes concatenated outputs as text at once, so that none is kept in memory."""
 
     def __init__(self, processor: Processor, path: Path, kinds: tuple[str | None, ...]) -> None:
         self._processor, self._forced = processor, kinds
@@ -92,7 +92,7 @@ class RowsWriter(_StatelessWriter):
         self._close_file()
 
     def _close_file(self) -> None:
-        with filename_in_errors(self._path):  # over NFS a full disk may be told only now
+        with filename_in_errors(self._path):  # over NFS, a full disk may be reported only now
             self._file.close()
 
     def close(self) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class RowsWriter(_StatelessWriter):
 
 
 class CombinedWriter(_StatelessWriter):
-    """Outputs that are combined: one frame is held, and written at the end."""
+    """Combines outputs into one frame in memory, and writes it at the end."""
 
     def __init__(self, processor: Processor, path: Path, combine: Callable[[list[Any]], Any]) -> None:
         self._processor, self._path, self._combine = processor, path, combine
@@ -133,7 +133,7 @@ class CombinedWriter(_StatelessWriter):
 
 
 class KeyedWriter(_StatelessWriter):
-    """Outputs that are combined by key, in files where they are large."""
+    """Combines outputs by key, in files if they are large."""
 
     def __init__(
         self,
@@ -154,10 +154,10 @@ class KeyedWriter(_StatelessWriter):
 
 
 def frame_to_table(frame: Any, processor: Processor) -> pa.Table:
-    """Return a combined output as a table that keeps its index. Raises ProcessorError when it cannot be stored."""
+    """Return a combined output as a table that keeps its index. Raises ProcessorError if it cannot be stored."""
     if isinstance(frame, pa.Table):
         return frame
-    import pandas as pd  # only here: a processor that works on Arrow tables needs no pandas
+    import pandas as pd  # lazy: a processor that uses Arrow tables needs no pandas
 
     if not isinstance(frame, pd.DataFrame):
         raise ProcessorError(
@@ -173,7 +173,7 @@ def frame_to_table(frame: Any, processor: Processor) -> pa.Table:
 
 
 def read_table(path: Path) -> pa.Table:
-    """Read a table that an output wrote."""
+    """Read a table written by `CombinedWriter`."""
     with pa.OSFile(str(path)) as source:
         return pa.ipc.open_stream(source).read_all()
 

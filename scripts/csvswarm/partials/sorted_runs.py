@@ -1,8 +1,8 @@
-"""Large states in little memory: tables sorted by key, kept in files and merged piece by piece.
+"""External merge sort: large states in little memory, as tables sorted by key, in files.
 
-A processor with KEYS returns tables whose rows are identified by those columns. `combine` brings tables together into
-one that is sorted by the keys with every key once; because it may be given any rows as long as all rows of a key are
-among them, files of any size are merged by cutting all of them at the same key.
+A processor with `keys` returns tables whose rows are identified by these columns. `combine` merges tables into one
+sorted by the keys, with every key once. It may be called with any rows as long as it gets all rows of a key, so files
+of any size are merged by cutting all of them at the same key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from csvswarm.runtime.lazy_imports import pa
 BATCH_ROWS = 8192
 MAX_ROWS_IN_MEMORY = 1 << 19
 FAN_IN = 64
-#: Ends the name of a file that holds `Groups` and no table.
+#: Suffix of a file with `TotalsByGroup` instead of a table.
 TOTALS_SUFFIX = ".small"
 
 Combine = Callable[[list[Any]], Any]  # of Arrow tables
@@ -27,10 +27,9 @@ Key = tuple[tuple[bool, Any], ...]
 
 
 class ExternalMergeStore:
-    """Takes tables, combines them, and keeps what would be too much for memory in sorted files.
+    """Combines tables, and moves what does not fit in memory to sorted files.
 
-    path: gives the path of the n-th file this store may write. table_of: makes a table of what is small enough to be
-    kept without one.
+    path: returns the path of the n-th file of this store. table_of: converts totals of groups to a table.
     """
 
     def __init__(
@@ -48,7 +47,7 @@ class ExternalMergeStore:
         self._written = 0
 
     def add(self, state: pa.Table | TotalsByGroup) -> None:
-        """Take one more table, or small groups."""
+        """Add a table, or totals of groups."""
         if isinstance(state, TotalsByGroup):
             if self._totals is None:
                 self._totals = TotalsByGroup()
@@ -69,7 +68,7 @@ class ExternalMergeStore:
                 self._in_memory, self._rows = [], 0
 
     def save(self, target: Path) -> tuple[Path, int]:
-        """Write everything, combined, to one sorted file, `target` or one beside it; return (which, its rows)."""
+        """Write everything, combined, to one sorted file, `target` or one beside it; return (path, rows)."""
         if self._totals is not None and not self._in_memory and not self._runs:
             target = target.with_suffix(TOTALS_SUFFIX)
             return target, save_totals(target, self._totals)
@@ -100,7 +99,7 @@ class ExternalMergeStore:
 
 
 def load_all_totals(paths: Sequence[Path]) -> TotalsByGroup | None:
-    """Return what files hold together, None when one of them holds a table."""
+    """Return the totals of all files together, None if one of them is a table."""
     if any(path.suffix != TOTALS_SUFFIX for path in paths):
         return None
     groups = TotalsByGroup()
@@ -123,7 +122,7 @@ def write_sorted_run(path: Path, tables: Iterator[pa.Table]) -> int:
 
 
 def merge_sorted_runs(paths: Sequence[Path], keys: Sequence[str], combine: Combine) -> Iterator[pa.Table]:
-    """Yield the rows of sorted files, combined, in order of the keys. Holds one batch of every file."""
+    """Yield the rows of sorted files, combined, in order of the keys. Keeps one batch per file in memory."""
     with ExitStack() as stack:
         runs = [_SortedRun(pa.ipc.open_stream(stack.enter_context(pa.OSFile(str(path)))), keys) for path in paths]
         schema = runs[0].schema

@@ -1,4 +1,4 @@
-"""One attempt at one chunk: stream its blocks through the processor and commit what came of it."""
+"""One attempt at one chunk: streams its blocks through the processor and commits the outcome."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from csvswarm.types.schema import Schema
 
 
 class Attempt:
-    """One try at a chunk under one generation of the schema. All its files carry its own name."""
+    """One attempt at a chunk under one generation of the schema. All its files have its name."""
 
     def __init__(self, job: Job, manifest: Manifest, processor: Processor, number: int, name: str) -> None:
         self._job, self._manifest, self._processor = job, manifest, processor
@@ -54,7 +54,7 @@ class Attempt:
         self._input = self._open(self._chunk)
 
     def _query_processor(self) -> None:
-        """Let the processor say what it wants; under this schema it may want nothing of the kind."""
+        """Ask the processor for the columns and overlap that it needs under this schema."""
         self._columns = self._processor.columns(self._context)
         self._overlap = self._processor.overlap(self._context)
         self._reader = self._new_reader()
@@ -75,8 +75,8 @@ class Attempt:
     def run(self) -> Receipt:
         """Process the chunk and commit. Return this attempt's receipt, which counts if it was the first.
 
-        What would go wrong again the same way becomes a receipt with the status "error"; what may pass (I/O errors,
-        lack of memory) is raised.
+        Errors that would repeat become a receipt with the status "error"; errors that may pass (I/O, out of memory) are
+        raised.
         """
         started = time.time()
         fields: dict[str, Any]
@@ -87,14 +87,14 @@ class Attempt:
             fields = self._observe()
             self._job.mismatch_marker(self._generation).touch()
         except OSError:
-            with suppress(OSError):  # on a full disk the others need the room
+            with suppress(OSError):  # on a full disk, other attempts need the space
                 self._remove_files()
             raise
         except CsvswarmError as error:
             self._remove_files()
             fields = {"status": "error", "message": self._failure_message(error)}
             if isinstance(error, OptionError) or (isinstance(error, ProcessorError) and not error.final):
-                # It failed on types that come from samples: whether on the right ones, the whole file decides.
+                # It failed on types inferred from samples: only the whole file tells whether they were right.
                 fields = {**self._observe(), **fields, "status": "suspect"}
                 self._job.mismatch_marker(self._generation).touch()
         receipt = Receipt(
@@ -114,7 +114,7 @@ class Attempt:
         return receipt
 
     def _failure_message(self, error: CsvswarmError) -> str:
-        try:  # a damaged chunk file can look like any other error: report what is really wrong
+        try:  # damage of a chunk file can cause any error: report the damage
             self._input.verify_rest()
         except CsvswarmError as damage:
             error = damage
@@ -134,7 +134,7 @@ class Attempt:
     def _open(self, chunk: Chunk) -> ChunkReader:
         return ChunkReader(chunk, self._input_path(chunk))
 
-    # -- the straight way ------------------------------------------------------------------------------------------
+    # -- processing ------------------------------------------------------------------------------------------------
 
     def _process(self) -> dict[str, Any]:
         if self._job.mismatch_marker(self._generation).exists():
@@ -149,7 +149,7 @@ class Attempt:
                 self._call(output, rows, before, (record, record + block.rows - 1))
                 if self._overlap:
                     before = tail(before, rows, self._overlap)
-                del data, rows  # before the next block takes as much memory
+                del data, rows  # before reading the next block
             chunk.verify()
             if not self._chunk.blocks:
                 self._call(output, self._reader.empty(), before, (1, 0))
@@ -180,8 +180,8 @@ class Attempt:
     def _sync(self, files: dict[str, dict[str, Any]]) -> None:
         """Make the attempt's files durable before the receipt names them.
 
-        Not for a job of one machine: there only a power cut can lose what was written, and the collector finds that by
-        the checksums and asks for those chunks again.
+        Not on one machine: there, only a power cut can lose written data, and the collector detects that by the
+        checksums and has the chunks reprocessed.
         """
         if not self._manifest.durable:
             return
@@ -195,7 +195,7 @@ class Attempt:
                 os.close(descriptor)
 
     def _call(self, output: PartialWriter, rows: Rows, before: Rows | None, records: tuple[int, int]) -> None:
-        """Call the processor on rows; on an error in quarantine, set aside the records that alone cause it."""
+        """Call the processor on rows; with quarantine, reject the records that cause an error on their own."""
         try:
             output.add(self._result(rows, before))
         except ProcessorError as error:
@@ -207,7 +207,7 @@ class Attempt:
                     f"{message}\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"
                 ) from error
             if not len(rows):
-                return  # all of its records are set aside already
+                return  # all of its records are already rejected
             bad = self._reject_failing_rows(rows)
             if len(bad) == len(rows):
                 return
@@ -220,7 +220,7 @@ class Attempt:
             self._call(output, slice_rows(rows, middle, len(rows)), None, (int(numbers[middle]), int(numbers[-1])))
 
     def _reject_failing_rows(self, rows: Rows) -> list[int]:
-        """Set aside the rows that the processor fails on alone; return their places."""
+        """Reject the rows on which the processor fails alone; return their indexes."""
         call, context = self._processor.call, self._context
         if self._processor.wants_rows:
 
@@ -229,7 +229,7 @@ class Attempt:
         else:
             from csvswarm.processor_api.dataframe import to_frame
 
-            frame = to_frame(rows, self._schema)  # once: it takes longer than most processors
+            frame = to_frame(rows, self._schema)  # converted once: it takes longer than most processors
 
             def run(start: int, stop: int) -> object:
                 context.first_record = int(rows.numbers[start])
@@ -250,13 +250,13 @@ class Attempt:
             rows = concat_rows([before, rows])
         if self._processor.wants_rows:
             return self._processor.call("process", rows, context)
-        from csvswarm.processor_api.dataframe import to_frame  # imports pandas, which not every processor needs
+        from csvswarm.processor_api.dataframe import to_frame  # lazy: not every processor needs pandas
 
         return self._processor.call("process", to_frame(rows, self._schema), context)
 
     def _overlap_rows(self) -> Rows:
-        """Return the last rows before this chunk, as many as the processor wants to see."""
-        reader = self._new_reader()  # of its own: what it rejects belongs to the chunks before
+        """Return the rows before this chunk that the processor needs as overlap."""
+        reader = self._new_reader()  # a separate reader: its rejects belong to earlier chunks
         parts: list[Rows] = []
         count = 0
         for chunk in reversed(self._manifest.chunks[: self._chunk.number - 1]):
@@ -267,7 +267,7 @@ class Attempt:
         return concat_rows(parts) if parts else self._reader.empty()
 
     def _last_rows(self, chunk: Chunk, reader: Reader, wanted: int) -> Rows:
-        """Return the last rows of a chunk, at most `wanted`, of bytes that are sure to be those that were split."""
+        """Return at most `wanted` last rows of a chunk, after verifying its bytes."""
         count = rows = 0
         while count < len(chunk.blocks) and rows < wanted:
             count += 1
@@ -277,7 +277,7 @@ class Attempt:
             found = concat_rows([reader.read(data, record, block.rows) for block, data, record in blocks])
             if len(found) >= wanted or count == len(chunk.blocks):
                 return slice_rows(found, max(0, len(found) - wanted), len(found))
-            count = min(2 * count, len(chunk.blocks))  # some records were set aside
+            count = min(2 * count, len(chunk.blocks))  # some records were rejected
         return self._reader.empty()
 
     def _save_rejected(self) -> dict[str, Any]:
@@ -291,7 +291,7 @@ class Attempt:
     # -- when the schema does not fit ------------------------------------------------------------------------------
 
     def _observe(self) -> dict[str, Any]:
-        """Return the fields of a misfit receipt: what the whole chunk holds, so that one widening is enough."""
+        """Return the fields of a misfit receipt: the kinds in the whole chunk, so that one widening is enough."""
         self._remove_files()
         kinds: dict[str, set[str]] = {column: set() for column in self._columns}
         missing: set[str] = set()

@@ -1,4 +1,4 @@
-"""Which rows of a block a processor fails on, found by halving: in few calls for each."""
+"""Finds the rows of a block on which a processor fails, by bisection."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from csvswarm.errors import ProcessorError, printable, shown
 
 
 def find_failing_rows(run: Callable[[int, int], object], count: int) -> list[tuple[int, ProcessorError]]:
-    """Return the places of the rows that fail alone, in order, with what they fail of.
+    """Return (index, error) of the rows that fail alone, in order.
 
-    run(start, stop) processes the rows from `start` up to `stop`, and raises ProcessorError for `count` of them from 0
-    on. Where the first half of rows that fail does not, the other half does, and is halved at once. The list is empty
-    when rows fail only together.
+    run(start, stop) processes the rows from `start` to `stop`, excluded, and raises ProcessorError for all `count`
+    rows. If the first half of failing rows succeeds, the second half fails, and is bisected without another call. The
+    list is empty if rows fail only together.
     """
     found: list[tuple[int, ProcessorError]] = []
     todo = [(0, count, True)]
@@ -43,7 +43,7 @@ def _succeeds(run: Callable[[int, int], object], start: int, stop: int) -> bool:
 
 
 def short_reason(error: ProcessorError) -> str:
-    """Return in short why a processor failed: what it raised, and the place in its file."""
+    """Return a one-line reason of a processor error: the exception and its line in the file."""
     first, *frames = str(error).split("\n")
     location = f" ({frames[-1].strip().partition(': ')[0]})" if frames else ""
     return printable(shown(first) + location)
