@@ -1,4 +1,4 @@
-"""Every attempt that a job made, for job.json: those that left a receipt, and those whose end only the engine saw."""
+"""All attempts of a job, for job.json: those with a receipt, and those known only to the engine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from csvswarm.job.receipt import Receipt, try_receipt
 
 
 def attempt_history(job: Job, manifest: Manifest, counting: list[Receipt]) -> list[dict[str, Any]]:
-    """Return every attempt, in order of chunk and time: who made it, when, what it read and wrote, how it ended.
+    """Return all attempts in order of chunk and time: board, times, what each read and wrote, and how it ended.
 
-    counting: the receipts that the result is made of. exit: exit code of its process, None when nobody saw one.
+    counting: the receipts that the result consists of. exit: exit code of the process, None if unknown.
     """
     counts = {(receipt.chunk, receipt.attempt, receipt.generation) for receipt in counting}
     entries = [
@@ -27,7 +27,7 @@ def attempt_history(job: Job, manifest: Manifest, counting: list[Receipt]) -> li
 
 
 def _receipts(job: Job) -> list[Receipt]:
-    """Return the receipts of all attempts, also of those that came second."""
+    """Return the receipts of all attempts, including those that did not commit."""
     found = [try_receipt(path) for path in sorted(job.attempts_directory.glob("*.json"))]
     return [receipt for receipt in found if receipt is not None]
 
@@ -45,7 +45,7 @@ def _receipt_entry(receipt: Receipt, manifest: Manifest, counts: bool) -> dict[s
 
 
 def _engine_tasks(job: Job) -> list[dict[str, Any]]:
-    """Return what an engine that starts containers wrote down of its tasks, one file for each round."""
+    """Return the tasks recorded by an engine that starts containers, one file per round."""
     files = [read_json(path) or {} for path in sorted(job.directory.glob("tasks-*.json"))]
     return [task for file in files for task in file.get("tasks", [])]
 

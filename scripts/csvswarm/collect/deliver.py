@@ -1,4 +1,4 @@
-"""Put a result that was collected on boards into its place on this machine."""
+"""Delivers a result collected on boards to its output directory on this machine."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from csvswarm.job.permissions import PRIVATE, no_wider_than
 
 
 def deliver_result(job: Job, fetched: Path, output: Path, permissions: int = PRIVATE) -> bool:
-    """Check all files that were fetched by their checksums and put them into `output`, the success marker last.
+    """Verify the fetched files by their checksums and move them to `output`, the success marker last.
 
-    permissions: those of the input, which the files do not exceed for group and others. What was fetched is removed
-    once all of it was read back in its place. Returns False when the result of this job is there already. Raises
-    JobError when what was fetched is not whole, somebody else is writing to `output`, or it belongs to something else.
+    permissions: those of the input, which the files do not exceed for group and others. `fetched` is removed after all
+    files were read back at their destination. Returns False if the result of this job is already there. Raises JobError
+    if the fetched files are incomplete, another process writes to `output`, or it belongs to something else.
     """
     check_output(output, job.job_id)
     if not output.is_dir():
@@ -55,7 +55,7 @@ def _replace_files(job: Job, fetched: Path, output: Path, permissions: int) -> N
     remove_leftovers(output, job.job_id)
     if REJECTED not in [file["name"] for file in files]:
         (output / REJECTED).unlink(missing_ok=True)
-    # The report after the files it speaks of: the one that is there by now says that they are this job's.
+    # The report follows the files that it lists: the one there already says that they belong to this job.
     for file in sorted(files, key=lambda file: file["name"] == REPORT):
         _link_or_copy(fetched / file["name"], output / file["name"], job.job_id, permissions)
         if not is_intact(output, file):
@@ -66,7 +66,7 @@ def _replace_files(job: Job, fetched: Path, output: Path, permissions: int) -> N
 
 
 def _check_fetched(job: Job, fetched: Path) -> list[dict[str, Any]]:
-    """Return name, bytes and checksum of the files that were fetched. Raises JobError unless all of them are whole."""
+    """Return name, bytes and checksum of the fetched files. Raises JobError unless all of them are intact."""
     found = read_marker(fetched, job.job_id)
     if found is None:
         raise JobError(f"{fetched} holds no complete result of job {job.job_id}: run again with this job_id.")
@@ -77,7 +77,7 @@ def _check_fetched(job: Job, fetched: Path) -> list[dict[str, Any]]:
 
 
 def _link_or_copy(source: Path, target: Path, job_id: str, permissions: int) -> None:
-    """Give a file another name, on another file system too: it is there whole or not at all, and durably."""
+    """Link or copy a file to `target`, atomically and durably."""
     temporary = target.with_name(f".{target.name}.{job_id}.{new_token()}")
     try:
         os.link(source, temporary)
@@ -90,4 +90,4 @@ def _link_or_copy(source: Path, target: Path, job_id: str, permissions: int) -> 
             os.fchmod(file.fileno(), mode & (0o700 | permissions))
             os.fsync(file.fileno())
     replace_durably(temporary, target)
-    temporary.unlink(missing_ok=True)  # to rename a file to another name of its own changes nothing
+    temporary.unlink(missing_ok=True)  # renaming a file to another link of itself does nothing

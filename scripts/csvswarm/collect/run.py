@@ -1,4 +1,4 @@
-"""Collect: verify every partial, bring them together in order, and commit the result."""
+"""Collects a job: verifies all partials, assembles them in order, and commits the result."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from csvswarm.partials.merged_file import merged_files
 
 
 def collect(job: Job, output: Path) -> Collected:
-    """Merge the partials into output/result.csv, beside it job.json and, last of all, the success marker.
+    """Merge the partials into output/result.csv, then write job.json and, last, the success marker.
 
-    The job's data is removed once the result was read back under its final name.
+    The job's data is removed after the result was read back under its final name.
 
-    Raises JobError when chunks are missing, a partial is damaged, another run of this job or another job is writing to
-    the output directory, or that belongs to something else.
+    Raises JobError if chunks are missing, a partial is damaged, another run of this job or another job writes to the
+    output directory, or that belongs to something else.
     """
     started = time.monotonic()
     job.require_manifest()
@@ -53,7 +53,7 @@ def collect(job: Job, output: Path) -> Collected:
                 finished = committed_result(output, job.job_id, rejects=not manifest.fails_on_bad_records)
                 if finished is not None:
                     remove_leftovers(output, job.job_id)
-                    _finish_job(job, output)  # again, for a kill may have come in between
+                    _finish_job(job, output)  # repeated in case of a kill in between
                     return finished
         state = _complete(job, manifest)
         output.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def collect(job: Job, output: Path) -> Collected:
 
 
 def _complete(job: Job, manifest: Manifest) -> JobState:
-    """Return the state of a job all of whose chunks are done. Raises JobError for any other."""
+    """Return the state of a job if all its chunks are done. Raises JobError otherwise."""
     if (done := read_json(job.done_path)) is not None:
         raise JobError(
             f"job {job.job_id} is done: its result went to {done.get('output', 'another place')} and its data was "
@@ -83,9 +83,9 @@ def _complete(job: Job, manifest: Manifest) -> JobState:
 
 
 def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started: float) -> Collected:
-    """Write the files of the result, the success marker last. The locks are held."""
+    """Write the files of the result, the success marker last. The caller holds the locks."""
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
-    (output / SUCCESS).unlink(missing_ok=True)  # it marked a result that does not stand any more
+    (output / SUCCESS).unlink(missing_ok=True)  # the result it marked is no longer valid
     claim_output(output, job.job_id)
     remove_leftovers(output, job.job_id)
     merged = adopt_merged_file(job, output / RESULT, receipts, lambda named: is_intact(output, named))
@@ -153,7 +153,7 @@ def _report(
 
 
 def _finish_job(job: Job, output: Path) -> None:
-    """Remove the data that the result now holds; receipts and manifest stay, to tell what happened."""
+    """Remove the data that the result now contains; receipts and manifest stay as the record of the job."""
     if not job.done_path.exists():
         write_json(job.done_path, {"output": str(output)})
     for merged in merged_files(job):

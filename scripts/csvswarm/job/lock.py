@@ -1,4 +1,4 @@
-"""A lock that one process holds on a directory, and that ends with the process, on NFS as well.
+"""A lock of one process on a directory, released when the process ends, on NFS as well.
 
 It is a POSIX record lock (fcntl), because that is what NFS clients and its server's own processes share: flock is
 emulated by such a lock on a client, but not on the server. What follows from it:

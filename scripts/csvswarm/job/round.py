@@ -35,7 +35,7 @@ class Round:
 
 
 def plan_round(job: Job, manifest: Manifest) -> Round | None:
-    """Settle the job, and write down what has to run next; None when nothing has. Raises what settle raises."""
+    """Reconcile the job and write its next round; None if nothing is pending. Raises what `reconcile` raises."""
     state = reconcile(job, manifest)
     if not state.pending:
         return None

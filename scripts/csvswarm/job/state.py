@@ -1,4 +1,4 @@
-"""Where a job stands: which chunks are done, which schema holds, what has to run next. Read from its receipts alone."""
+"""Derives a job's state from its receipts: which chunks are done, which schema is valid, what is pending."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from csvswarm.types.schema import Schema
 
 @dataclass(frozen=True)
 class JobState:
-    """done: chunk -> the receipt that counts. pending: chunks that have to run under the newest schema.
+    """done: chunk -> the receipt that counts. pending: chunks to run under the newest schema.
 
     mismatches: receipts of chunks that tell how the schema must widen. errors: of chunks that failed in a way that
     would repeat. provisional_errors: of chunks that failed as well, but may not under a wider schema. void: receipts
@@ -32,7 +32,7 @@ class JobState:
 
 
 def read_state(job: Job, manifest: Manifest) -> JobState:
-    """Return where the job stands under its newest schema."""
+    """Return the state of the job under its newest schema."""
     generation, data = job.schema()
     schema = Schema.from_json(data)
     done: dict[int, Receipt] = {}
@@ -54,7 +54,7 @@ def read_state(job: Job, manifest: Manifest) -> JobState:
 
 
 def current_receipt(job: Job, manifest: Manifest, chunk: int) -> Receipt | None:
-    """Return the receipt of a chunk that is done under the newest schema. Reads the receipts of that chunk alone."""
+    """Return the receipt of a chunk if it is done under the newest schema. Reads only receipts of that chunk."""
     _, data = job.schema()
     schema = Schema.from_json(data)
     receipts = [receipt for receipt in job.receipts(chunk) if not _is_void(receipt, manifest)]
@@ -63,10 +63,10 @@ def current_receipt(job: Job, manifest: Manifest, chunk: int) -> Receipt | None:
 
 
 def _is_void(receipt: Receipt, manifest: Manifest) -> bool:
-    """Whether a receipt must not count, whatever the schema is.
+    """Whether a receipt must not count, whatever the schema.
 
-    An attempt that ends late may speak of a chunk of an earlier split. And where a bad record fails the job, no chunk
-    stands that set one aside, as chunks did before a resume with on_error=fail.
+    A late attempt may belong to an earlier split. And if bad records fail the job, a chunk with rejected records is not
+    valid, as after a resume with on_error=fail.
     """
     if receipt.split != manifest.split:
         return True
@@ -74,7 +74,7 @@ def _is_void(receipt: Receipt, manifest: Manifest) -> bool:
 
 
 def _is_current(receipt: Receipt, schema: Schema) -> bool:
-    """Whether a partial of an earlier schema is what the newest one would give as well."""
+    """Whether a partial of an earlier schema equals what the newest schema would give."""
     if receipt.types != schema.read_as(receipt.types):
         return False
     if not schema.output or receipt.output is None:
@@ -85,12 +85,12 @@ def _is_current(receipt: Receipt, schema: Schema) -> bool:
 
 
 def reconcile(job: Job, manifest: Manifest) -> JobState:
-    """Return the state after every decision that can be made from the receipts, and make those decisions.
+    """Make all decisions that follow from the receipts, and return the resulting state.
 
-    Once all chunks have receipts, a schema that did not fit is widened by what was observed, and columns that came out
-    as different kinds in different chunks are given one kind; both start a new generation, whose pending chunks run.
-    Receipts that must not count are taken back, so that their chunks run. The caller holds the job's lock. Raises
-    ProcessorError when chunks returned different columns, and the error of the first chunk that failed.
+    Once all chunks have receipts, a schema that did not fit is widened by the observed kinds, and output columns with
+    different types in different chunks get a common type; both start a new generation, whose pending chunks run.
+    Receipts that must not count are revoked. The caller holds the job's lock. Raises ProcessorError if chunks returned
+    different columns, and the error of the first failed chunk.
     """
     while True:
         state = read_state(job, manifest)
@@ -108,12 +108,12 @@ def reconcile(job: Job, manifest: Manifest) -> JobState:
                 return state
             schema = replace(state.schema, output=kinds)
         if schema == state.schema:
-            raise CsvswarmError(f"job {job.job_id}: its schema does not settle; please report this.")
+            raise CsvswarmError(f"job {job.job_id}: its schema does not converge; please report this.")
         job.save_schema(state.generation + 1, schema.to_json())
 
 
 def _widen_schema(state: JobState) -> Schema:
-    """Return the schema that fits what was observed. Raises the first suspect error if no type changes by it."""
+    """Return the schema that fits the observed kinds. Raises the first provisional error if no type changes."""
     receipts = [*state.mismatches, *state.provisional_errors]
     schema = state.schema.widen((receipt.observed, receipt.missing) for receipt in receipts)
     columns = {column for receipt in receipts for column in receipt.types}
@@ -123,7 +123,7 @@ def _widen_schema(state: JobState) -> Schema:
 
 
 def raise_first(errors: list[Receipt]) -> None:
-    """Raise the error of the first chunk that failed, if one did."""
+    """Raise the error of the first failed chunk, if any."""
     if errors:
         raise CsvswarmError(errors[0].message)
 

@@ -1,4 +1,4 @@
-"""Process: run the chunks of a job that still have to run, with a pool of local processes or one by one."""
+"""Runs the pending chunks of a job, in a pool of local processes or one at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from csvswarm.runtime import resources
 
 @dataclass
 class Processed:
-    """workers: processes used. chunks_run: chunks this call ran. chunks_per_worker: how they were shared out."""
+    """workers: processes used. chunks_run: chunks run by this call. chunks_per_worker: how many each worker ran."""
 
     chunks_done: int
     workers: int
@@ -39,9 +39,9 @@ class Processed:
 
 
 def process_all(job: Job, workers: int | None) -> Processed:
-    """Run every chunk that has no partial yet, and again what a wider schema asks for, until nothing is left to do.
+    """Run all chunks without a partial, and rerun those that a wider schema requires, until none is pending.
 
-    Raises CsvswarmError with the error of the first chunk that failed; the others' partials stay for a resume.
+    Raises CsvswarmError with the error of the first failed chunk; other partials are kept for a resume.
     """
     job.require_manifest()
     with job.locked():
@@ -84,7 +84,7 @@ def _process_all(job: Job, manifest: Manifest, workers: int | None) -> Processed
 
 
 def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: JobState, count: int) -> WorkerPool:
-    """Run the chunks that are pending under one schema, and merge early what may follow each other."""
+    """Run the chunks pending under one schema, and merge concatenated partials early."""
     merger = None if processor.combines else EarlyMerger(job, manifest, processor, state)
     pool = WorkerPool(count, lambda number: run_chunk(job, manifest, processor, number).status)
 
@@ -103,7 +103,7 @@ def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: JobS
 
 
 def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
-    """Make one attempt at one chunk, as a container does. Raises CsvswarmError when the chunk failed for good."""
+    """Make one attempt at one chunk, as a container does. Raises CsvswarmError if the chunk failed permanently."""
     manifest = job.require_manifest()
     if not 1 <= number <= len(manifest.chunks):
         raise JobError(f"job {job.job_id} has chunks 1 to {len(manifest.chunks)}, no chunk {number}.")
@@ -114,7 +114,7 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
         with no_wider_than(manifest.permissions):
             return run_chunk(job, manifest, load_job_processor(job, manifest), number, attempt)
     except (OSError, JobError):
-        # Another attempt may have finished the chunk, and then the job, whose data is removed: nothing is wrong.
+        # Another attempt may have finished the chunk and then the job, whose data is removed: this is no error.
         if (done := current_receipt(job, manifest, number)) is not None:
             return done
         raise

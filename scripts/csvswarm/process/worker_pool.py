@@ -1,4 +1,4 @@
-"""The local engine's workers: a few long-lived processes that take one chunk after the other."""
+"""The workers of the local engine: long-lived processes that run one chunk after the other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Worker:
 class WorkerPool:
     """Runs chunks in `count` processes, forked with everything already imported.
 
-    A chunk whose process dies, or that raises, is tried again, MAX_ATTEMPTS times in all.
+    A chunk whose process dies or raises is retried, up to MAX_ATTEMPTS attempts in total.
     """
 
     def __init__(self, count: int, run: ChunkRunner) -> None:
@@ -74,7 +74,7 @@ class WorkerPool:
             raise
 
     def close(self, *, kill: bool = False) -> None:
-        """End the worker processes."""
+        """Stop the worker processes."""
         for worker in self._workers:
             worker.pipe.close()
             if kill:
@@ -139,11 +139,11 @@ class WorkerPool:
 
 
 def _serve(pipe: Any, others: list[Any], run: ChunkRunner) -> None:
-    """A worker's life: chunks in, statuses out, until the pipe closes."""
+    """Main loop of a worker: receive chunks, send statuses, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for other in others:
-        other.close()  # or a worker would outlive its parent, whose end of the pipe the others hold open
+        other.close()  # otherwise other workers keep the pipe open, and this one outlives its parent
     while True:
         try:
             chunk = pipe.recv()
@@ -155,7 +155,7 @@ def _serve(pipe: Any, others: list[Any], run: ChunkRunner) -> None:
             reply = ("failed", "its worker process ran out of memory")
         except OSError as error:
             reply = ("failed", f"of {error.strerror or error}" + (f" ({error.filename})" if error.filename else ""))
-        except Exception as error:  # noqa: BLE001  # whatever it is, the parent tells it and decides
+        except Exception as error:  # noqa: BLE001  # the parent reports any error and decides
             reply = ("failed", f"of {type(error).__name__}: {error}")
         try:
             pipe.send(reply)

@@ -1,4 +1,4 @@
-"""Check a job without running it: all that can be known before its input is split, and nothing is written.
+"""Checks a job without running it: everything known before the split, without writing anything.
 
     python -m csvswarm.split.check < request.json
 
@@ -25,15 +25,15 @@ from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import resources
 from csvswarm.split.run import plan_split, require_same
 
-#: What text usually becomes when it is unpacked.
+#: Usual ratio of unpacked to compressed size.
 USUAL_UNPACK_RATIO = 5
 
 
 def check(job: Job, request: Request, output: Path) -> dict[str, Any]:
     """Check a request against its processor, the head of its input and the disk.
 
-    Returns bytes (of the input), chunks (about how many it will be split into), needed and free (bytes of disk).
-    Raises what `split` raises, and InputError when the disk has too little space.
+    Returns bytes (of the input), chunks (about how many there will be), needed and free (bytes of disk).
+    Raises what `split` raises, and InputError if the disk has too little space.
     """
     check_output(output, job.job_id)
     plan = plan_split(request, output)
@@ -50,7 +50,7 @@ def check(job: Job, request: Request, output: Path) -> dict[str, Any]:
 
 
 def _expected_chunks(processor: Processor, source: Source, header: InputHeader, request: Request) -> int:
-    """Return about how many chunks there will be, by the rules of `cut_input`."""
+    """Return the approximate number of chunks, by the rules of `cut_input`."""
     if request.chunks:
         return request.chunks
     size = source.size * USUAL_UNPACK_RATIO if source.compression else source.size - header.data_offset
@@ -59,13 +59,13 @@ def _expected_chunks(processor: Processor, source: Source, header: InputHeader, 
 
 
 def _needed_bytes(processor: Processor, source: Source, mode: str) -> int:
-    """Return how many bytes of disk the job may need: for chunk files, and for rows that it writes as it reads them."""
+    """Return the bytes of disk the job may need: for chunk files, and for rows copied to the result."""
     size = source.size * (USUAL_UNPACK_RATIO if source.compression else 1)
     return size * ((mode == "files") + (not processor.combines))
 
 
 def _check_free_space(output: Path, directory: Path, needed: int) -> int:
-    """Return the free bytes of the fuller of the two disks. Raises InputError when they are too few."""
+    """Return the free bytes of the fuller of the two disks. Raises InputError if they are too few."""
     disks = [next(path for path in [disk, *disk.parents] if path.is_dir()) for disk in (output, directory)]
     free, disk = min((shutil.disk_usage(disk).free, disk) for disk in disks)
     if free < needed:

@@ -1,4 +1,4 @@
-"""Cut an input into chunks: ranges of it in parallel, or chunk files in one stream."""
+"""Cuts an input into chunks: ranges of it in parallel, or chunk files in one stream."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def cut_input(
     mode: str,
     max_bytes: int = resources.MAX_CHUNK_BYTES,
 ) -> list[Chunk]:
-    """Cut the input into chunks, in the mode "ranges" or "files". Raises InputError when a quote is never closed.
+    """Cut the input into chunks, in the mode "ranges" or "files". Raises InputError if a quote is never closed.
 
-    max_bytes: bytes of a chunk at most, about, when the request does not say how many chunks there shall be.
+    max_bytes: approximate maximum size of a chunk, if the request does not set the number of chunks.
     """
     resources.disable_malloc_trim()
-    job.remove_chunks()  # of a split that was killed
+    job.remove_chunks()  # left by a killed split
     open_sink, free_space = None, FreeSpaceGuard(job.chunks_directory)
     if mode == "files":
         write_durably(job.chunks_directory / HEADER_FILE, header.preamble)
@@ -67,7 +67,7 @@ def cut_input(
         elif request.chunks:
             targets = even_targets(header.data_offset, _unpacked_size(source, free_space), request.chunks)
         else:
-            # The size is not known before the end: a usual ratio of compression decides how many chunks it becomes.
+            # The size is unknown: a typical compression ratio determines the size of chunks.
             likely = source.size * (5 if source.compression else 1)
             targets = sized_targets(resources.chunk_bytes_for(likely, request.workers, max_bytes))
         return _cut_stream(source, header, targets, request, open_sink)
@@ -93,13 +93,13 @@ class _ChunkFiles:
         return name, self._last
 
     def abandon(self) -> None:
-        """Close the file that a failed split was writing."""
+        """Close the file of a failed split."""
         if self._last:
             self._last.abandon()
 
 
 class _ChunkFile:
-    """A chunk file, on disk when it is closed."""
+    """A chunk file, durable once closed."""
 
     def __init__(self, path: Path, room: FreeSpaceGuard) -> None:
         self._path, self._room = path, room
@@ -117,7 +117,7 @@ class _ChunkFile:
             self._file.close()
 
     def abandon(self) -> None:
-        with suppress(OSError):  # what failed before is what counts
+        with suppress(OSError):  # the earlier error counts
             self._file.close()
 
 
@@ -153,10 +153,10 @@ def _unpacked_size(source: Source, room: FreeSpaceGuard) -> int:
 def _cut_ranges(source: Source, header: InputHeader, count: int, request: Request) -> list[Chunk]:
     """Cut a plain file into ranges, in parallel, reading it once.
 
-    Where a range starts is told from the bytes around it, and proven by the scan of the range before: the first range
-    starts outside quotes, and one that ends outside of them hands that on to the next.
+    The start of a range is guessed from the bytes around it, and proven by the scan of the previous range: the first
+    range starts outside quotes, and each range must end outside quotes where the next one starts.
 
-    Raises Irregular when that fails, or quotes stand where parity cannot be trusted.
+    Raises UnreliableQuoteParity if a guess fails, or quote parity is unreliable.
     """
     start, end = header.data_offset, source.size
     cuts = sorted({start + (end - start) * index // count for index in range(count)})
@@ -173,7 +173,7 @@ def _cut_ranges(source: Source, header: InputHeader, count: int, request: Reques
 
 
 def _new_pool(count: int, dialect: Dialect) -> Executor:
-    """Return so many threads where the native kernel does the work, which lets others run meanwhile; else processes."""
+    """Return a pool of threads if the native kernel does the work, because it releases the GIL; else of processes."""
     if kernel() is not None and dialect.lineterminator == "\n":
         from concurrent.futures import ThreadPoolExecutor
 
@@ -185,7 +185,7 @@ def _new_pool(count: int, dialect: Dialect) -> Executor:
 
 
 class _Workers:
-    """Maps a function over arguments by so many workers; here when one is enough."""
+    """Maps a function over arguments with `count` workers, or in this process if one is enough."""
 
     def __init__(self, count: int, dialect: Dialect) -> None:
         self._pool = _new_pool(count, dialect) if count > 1 else None
@@ -204,11 +204,11 @@ class _Workers:
 
 
 def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int:
-    """Return where the first record seems to start that begins after `offset`; `end` when there is none.
+    """Return the likely start of the first record after `offset`; `end` if there is none.
 
-    Of the two assumptions, that `offset` is within quotes or not, the wrong one soon puts quotes where none may stand.
+    Either `offset` is inside quotes or not; under the wrong assumption, a quote soon appears where none is allowed.
 
-    Raises Irregular when both do.
+    Raises UnreliableQuoteParity if both assumptions fail.
     """
     grammar = Grammar(dialect)
     size = GUESS_BYTES
@@ -226,7 +226,7 @@ def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int
             return end
         size *= 4
         if size > MAX_RECORD_BYTES:
-            raise UnreliableQuoteParity  # the scan from the start says which record is so long
+            raise UnreliableQuoteParity  # the scan from the start reports which record is too long
 
 
 def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: int) -> list[Chunk]:

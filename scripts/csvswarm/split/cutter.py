@@ -1,4 +1,4 @@
-"""Cut a stream of bytes into chunks and blocks of whole records, counting and checksumming on the way."""
+"""Cuts a stream of bytes into chunks and blocks of whole records; counts and checksums them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ PIECE_BYTES = 1 << 20
 
 
 class UnreliableQuoteParity(Exception):
-    """Quotes stand inside fields: parity cannot be trusted, the scan must carry its exact state from the start."""
+    """Quotes inside fields make parity unreliable: the scan must carry its exact state from the first byte."""
 
 
 class ChunkSink(Protocol):
-    """Where the bytes of a chunk go when chunks are files."""
+    """Receives the bytes of a chunk when chunks are files."""
 
     def write(self, data: bytes | memoryview) -> object: ...
     def close(self) -> None: ...
@@ -40,10 +40,10 @@ class ChunkSink(Protocol):
 class Cutter:
     """Feed it pieces in order; it cuts a chunk at the first record end at or after each target.
 
-    offset: where in its file the first piece starts. next_target(chunk start) gives the offset to cut at next,
-    None for never. open_sink(chunk number) gives a sink per chunk, for chunk files; then offsets count within the
-    chunk's own file. adaptive: an irregular piece is scanned exactly, instead of raising Irregular; right only when
-    the state at the start is known, as when a file is cut from its first byte.
+    offset: where in its file the first piece starts. next_target(chunk start) gives the offset to cut at next, None for
+    never. open_sink(chunk number) gives a sink per chunk, for chunk files; then offsets count within the chunk's own
+    file. adaptive: an irregular piece is scanned exactly, instead of raising UnreliableQuoteParity; right only when the
+    state at the start is known, as when a file is cut from its first byte.
     """
 
     def __init__(
@@ -75,15 +75,15 @@ class Cutter:
         self._blocks: list[Block] = []
         self._hash = xxhash.xxh3_128()
         self._file: str | None = None
-        self._sink: ChunkSink | None = None  # opened with the first byte, so that no empty file is left
+        self._sink: ChunkSink | None = None  # opened at the first byte, so that no empty file is left
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece, cut as `Grammar.read_piece` cuts it. Raises InputError when a record is too long."""
+        """Take the next piece from `Grammar.read_piece`. Raises InputError if a record is too long."""
         if piece:
             self._cut_piece(piece)
         if self._position - self._record_start > MAX_RECORD_BYTES:
             if not self._adaptive:
-                raise UnreliableQuoteParity  # where its number is not known
+                raise UnreliableQuoteParity  # its number is unknown here
             raise InputError(
                 f"record {self._next_record} is longer than {MAX_RECORD_BYTES >> 20} MB. "
                 "If it opens a quote that is never closed, close it, or say -e quotechar= when quotes mean nothing in "
@@ -117,7 +117,7 @@ class Cutter:
         array = np.frombuffer(piece, dtype=np.uint8)
         ends = structure.ends
         kept = self._ends_of_records(array, ends, self._record_start - base)
-        done = 0  # bytes of this piece that belong to chunks already closed
+        done = 0  # bytes of this piece in chunks already closed
         while self._target is not None and ends.size:
             index = int(np.searchsorted(ends, self._target - base - 1))
             if index >= ends.size:
@@ -135,7 +135,7 @@ class Cutter:
         self._add_bytes(view[done:])
 
     def _end_records(self, count: int, record_end: int | None) -> None:
-        """Count records, the last of which ends before `record_end`; None when none does."""
+        """Count records, the last of which ends before `record_end`; None if none ends."""
         self._count(count)
         if record_end is not None:
             self._record_start = record_end
@@ -150,7 +150,7 @@ class Cutter:
 
     @staticmethod
     def _ends_of_records(array: Bytes, ends: Positions, first: int) -> Positions:
-        """Return the ends of the records that are not blank; the first starts at `first`, maybe before the piece."""
+        """Return the ends of records that are not blank; the first starts at `first`, possibly before the piece."""
         if not ends.size:
             return ends
         starts = record_starts(ends)
@@ -199,7 +199,7 @@ class Cutter:
     def finish(self) -> list[Chunk]:
         """Close the last chunk and return them all; at least one, which may be empty.
 
-        Raises InputError when the input ends inside a quoted field.
+        Raises InputError if the input ends inside a quoted field.
         """
         if self._inside and not self._adaptive:
             raise UnreliableQuoteParity
@@ -217,7 +217,7 @@ class Cutter:
 
 
 def even_targets(start: int, end: int, count: int) -> Callable[[int], int | None]:
-    """Targets that cut the bytes [start, end) into `count` chunks of equal size, as near as records allow."""
+    """Return targets that cut the bytes [start, end) into `count` chunks of about equal size."""
     targets = iter([start + (end - start) * i // count for i in range(1, count)])
 
     def next_target(chunk_start: int) -> int | None:
@@ -227,17 +227,17 @@ def even_targets(start: int, end: int, count: int) -> Callable[[int], int | None
 
 
 def sized_targets(chunk_bytes: int) -> Callable[[int], int | None]:
-    """Targets for an input of unknown length: every chunk about `chunk_bytes`."""
+    """Return targets for an input of unknown length: each chunk has about `chunk_bytes`."""
     return lambda chunk_start: chunk_start + chunk_bytes
 
 
 def no_targets(_: int) -> int | None:
-    """One chunk only."""
+    """Return no target: one chunk only."""
     return None
 
 
 def renumbered(parts: Iterable[list[Chunk]]) -> Iterator[Chunk]:
-    """Chunks cut independently, as the chunks of one input: numbered and counted from its start."""
+    """Renumber chunks that were cut independently as the chunks of one input."""
     number, record = 0, 1
     for chunks in parts:
         for chunk in chunks:

@@ -1,4 +1,4 @@
-"""Infer a first schema from samples; the workers check that everything else fits it."""
+"""Infers the first schema from samples; workers verify that all other values fit it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAMPLES, SAMPLE_BYTES = 64, 16 << 10
 
 
 class Sampler:
-    """Infers a first schema from samples; the workers check that everything else fits it."""
+    """Infers the first schema from samples."""
 
     def __init__(self, header: InputHeader, declared: dict[str, str], null_values: list[str], source: str) -> None:
         self._header, self._declared = header, declared
@@ -37,12 +37,12 @@ class Sampler:
         self._converter = TextConverter(null_values)
 
     def schema(self, samples: Sequence[tuple[bytes, bool]]) -> Schema:
-        """Return the schema that fits samples; each is (bytes from a record's start on, whether it ends with one)."""
+        """Return the schema of samples; each is (bytes from the start of a record, whether they end with a record)."""
         samples_of_records = (data if complete else self._whole_records(data) for data, complete in samples)
         return self._empty_schema.widen(self._reader.observe(data, 1) for data in samples_of_records)
 
     def schema_of_first_records(self, source: Source) -> Schema:
-        """Return a schema of the first records, good enough to check options with."""
+        """Return a schema of the first records, for checking options."""
         with source.open() as file:
             data = file.read(HEAD_BYTES)
         return self.schema([(data[self._header.data_offset :], len(data) < HEAD_BYTES)])
