@@ -18,6 +18,8 @@ UNSCHEDULABLE_TIMEOUT = 120.0
 #: A container starts within seconds. After this long, Docker hangs on a board that still reports to its manager; or
 #: boards wait for the NFS server.
 START_TIMEOUT = 600.0
+#: Chunks that wait for a board for fewer seconds than this are not worth a remark.
+WAIT_TIMEOUT = 10.0
 #: A chunk is a straggler when this part of the round is done, and it has run this many times the median.
 DONE_PART, SLOW_FACTOR = 0.75, 1.5
 #: Starting a second container is not worth it for a chunk that has run for fewer seconds than this.
@@ -114,6 +116,7 @@ class RoundMonitor:
         self._elapsed = elapsed
         self._speculate = speculate
         self._stopped_since: dict[int, float] = {}
+        self._waiting_since: float | None = None
         self._unschedulable_since: float | None = None
         self._starting_since: dict[str, float] = {}
 
@@ -129,7 +132,7 @@ class RoundMonitor:
             return verdict
         if failure := self._unschedulable(snapshot, now) or self._late(now):
             return Verdict(failure=failure)
-        remark = _remark(snapshot, hanging)
+        remark = _hanging_remark(snapshot, hanging) if hanging else self._waiting_remark(snapshot, now)
         retry = self._retryable(snapshot, hanging)
         if not retry and self._speculate:
             retry = self.progress.stragglers(snapshot)
@@ -191,15 +194,19 @@ class RoundMonitor:
             return ""
         return f"no board has been available for {UNSCHEDULABLE_TIMEOUT / 60:.0f} minutes: Swarm reports {message}."
 
+    def _waiting_remark(self, snapshot: Snapshot, now: float) -> str:
+        """Return why nothing runs, once that has lasted."""
+        message = pending_reason(snapshot.tasks, snapshot.slots)
+        self._waiting_since = (self._waiting_since or now) if message else None
+        return message if self._waiting_since is not None and now - self._waiting_since >= WAIT_TIMEOUT else ""
+
     def _late(self, now: float) -> str:
         if not self._deadline or self._elapsed + now - self.progress.started < self._deadline:
             return ""
         return f"the deadline of {self._deadline:.0f} s has passed."
 
 
-def _remark(snapshot: Snapshot, hanging: Collection[int]) -> str:
-    if not hanging:
-        return pending_reason(snapshot.tasks, snapshot.slots)
+def _hanging_remark(snapshot: Snapshot, hanging: Collection[int]) -> str:
     boards = ", ".join(running_boards(snapshot.tasks, hanging))
     return (
         f"{boards}: no container has started for {START_TIMEOUT / 60:.0f} minutes. Does Docker hang there, "
