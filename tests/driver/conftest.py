@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from csvswarm.driver import monitor
 
 from tests.driver.recorded import Clock, recorded
 
@@ -95,5 +94,5 @@ def recorded_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Record
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(monitor.time, "monotonic", clock)
+    monkeypatch.setattr("time.monotonic", clock)
     return clock

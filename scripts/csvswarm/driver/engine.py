@@ -118,6 +118,12 @@ class Engine:
             return ""
         return data.decode(errors="replace")
 
+    def close(self) -> None:
+        """Close the connection; the next call opens another one."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
     def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
         started = time.monotonic()
         while True:
@@ -134,7 +140,7 @@ class Engine:
                     raise EngineRefused(message) from error
             except (requests.RequestException, DockerException, OSError) as error:
                 message = one_line(str(error))
-            self._client = None
+            self.close()
             away = time.monotonic() - started
             if away > self._timeout:
                 raise EngineUnavailable(f"the engine has not answered for {away:.0f} s: {message}")

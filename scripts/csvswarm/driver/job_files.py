@@ -17,7 +17,6 @@ from csvswarm.job.receipt import STATUSES
 
 #: A receipt names every column.
 RECEIPT_BYTES = 4_000_000
-_RECEIPT = re.compile(r"([0-9]{6})-([0-9]{4})\.json")
 _ROUND = re.compile(r"round-([0-9]{4,8})\.json")
 _FIELDS = {"chunk": int, "status": str, "rows_in": int, "rejected": int}
 
@@ -51,14 +50,11 @@ class JobFiles:
 
         The directory is listed once, whatever the number of chunks.
         """
-        found = []
         with open_directory(self._directory) as job, open_directory("receipts", job) as receipts:
             _refresh(receipts)
-            for name in names_in(receipts):
-                match = _RECEIPT.fullmatch(name)
-                if match and int(match[2]) == generation and int(match[1]) in chunks:
-                    found.append(_summary(name, receipts, int(match[1])))
-        return found
+            names = {f"{chunk:06d}-{generation:04d}.json": chunk for chunk in chunks}
+            found = sorted(names.keys() & names_in(receipts))
+            return [_summary(name, receipts, names[name]) for name in found]
 
     def logs(self, number: int, slots: Mapping[int, int]) -> list[AttemptLog]:
         """Return the newest log of each of these slots of a round that left one. slots: slot -> its chunk."""

@@ -22,7 +22,7 @@ _LOOK = (0.2, 1.0)
 _TASKS = (1.0, 15.0)
 _TASKS_WHILE_STOPPED = 2.0
 #: What a look, and a request for the tasks, may cost of the driver's core.
-_LOOK_SHARE, _TASKS_SHARE = 1 / 200, 1 / 200
+_LOOK_SHARE, _TASKS_SHARE = 1 / 400, 1 / 400
 #: A stack that is being removed loses its services first, and then the driver.
 _REMOVAL_TIMEOUT = 15.0
 

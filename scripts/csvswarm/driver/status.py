@@ -22,7 +22,7 @@ NAME = ".status.json"
 MAX_BYTES = 65_536
 #: Seconds between renewals within a stage.
 RENEW_AFTER = 2.0
-MAX_NOTES, MAX_NOTE = 20, 400
+MAX_NOTES, MAX_NOTE = 20, 300
 STAGES = ("split", "process", "collect")
 
 
@@ -112,7 +112,7 @@ class Status:
         self._count()
         self._written = time.monotonic()
         self.values["updated"] = time.time()
-        data = json.dumps(self.values).encode()
+        data = json.dumps(self.values, ensure_ascii=False).encode()
         aside = self._path.with_name(f"{NAME}.{os.getpid()}")
         with suppress(OSError):
             aside.unlink(missing_ok=True)
