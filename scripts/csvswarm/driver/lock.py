@@ -17,6 +17,7 @@ from csvswarm.job.lock import LOCK, NO_LOCKS
 
 #: The byte that drivers lock in the lock file of a job. The scripts, which a driver starts, lock the first two.
 _BYTE = 2
+_RETRY_DELAY = 1.0
 _BUSY = (errno.EACCES, errno.EAGAIN, errno.ESTALE)
 
 
@@ -25,11 +26,14 @@ def driver_lock(directory: Path, on_wait: Callable[[], None]) -> Iterator[None]:
     """Hold the drivers' lock of a job directory; wait for another driver, however long it works.
 
     It is a POSIX lock (see csvswarm.job.lock): it ends with its process, and on NFS with the lease of a board that lost
-    its power. on_wait: called every second while another driver has it.
+    its power. on_wait: called once if another driver has it.
     """
-    while (descriptor := _try_lock(directory / LOCK)) is None:
+    descriptor = _try_lock(directory / LOCK)
+    if descriptor is None:
         on_wait()
-        time.sleep(1)
+    while descriptor is None:
+        time.sleep(_RETRY_DELAY)
+        descriptor = _try_lock(directory / LOCK)
     try:
         yield
     finally:

@@ -47,7 +47,8 @@ def main() -> int:
 def _drive(request: Request, engine: Engine) -> int:
     service = next((one.id for one in engine.services(request.job) if one.name == driver_service(request)), "")
     status = Status(request.output, request.job, service, socket.gethostname())
-    status.write()
+    if not status.continues:
+        status.write()
     driver = JobDriver(request, engine, status)
     try:
         driver.run()

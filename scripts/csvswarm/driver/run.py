@@ -7,6 +7,7 @@ what runs: so any manager can start it again at any moment.
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -27,6 +28,11 @@ MAX_COLLECTIONS = 3
 _LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
+def _report_waiting() -> None:
+    """Write to the service's log: the status is that of the driver that works."""
+    print("another driver of this job works, perhaps on a board that is cut off: waiting for it", file=sys.stderr)
+
+
 def driver_service(request: Request) -> str:
     """Return the name of the driver's own service."""
     return f"{request.stack}_driver"
@@ -44,7 +50,8 @@ class JobDriver:
     def run(self) -> None:
         """Run the job and report how it ends. Raises EngineUnavailable, and OSError that may pass."""
         try:
-            with driver_lock(self._request.job_directory, self._wait):
+            with driver_lock(self._request.job_directory, _report_waiting):
+                self._status.take_over()
                 self._run()
         except JobFailed as error:
             self._fail(str(error), error.hint)
@@ -72,10 +79,6 @@ class JobDriver:
         self._remove(keep=())
         self._status.end("stopped", hint="resume")
         return True
-
-    def _wait(self) -> None:
-        self._status.note("another driver of this job is working, perhaps on a board that is cut off: waiting for it")
-        self._status.renew()
 
     def _run(self) -> None:
         current, retries = self._adopt()

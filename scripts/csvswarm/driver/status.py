@@ -56,21 +56,22 @@ class Status:
             "hint": None,
             "exit": None,
         }
-        self._continue()
+        self.continues = self.take_over()
 
-    def _continue(self) -> None:
-        """Take over what an earlier driver of this service wrote."""
+    def take_over(self) -> bool:
+        """Take over what an earlier driver of this service wrote. Return whether there is anything."""
         try:
             with open_directory(self._path.parent) as output:
                 earlier = read_json(NAME, output, MAX_BYTES)
             if earlier["service"] != self.values["service"]:
-                return
+                return False
             started, stages = float(earlier["started"]), {name: float(earlier["stages"][name]) for name in STAGES}
             notes = [one_line(str(note))[:MAX_NOTE] for note in earlier["notes"]][-MAX_NOTES:]
         except (OSError, Damaged, KeyError, TypeError, ValueError):
-            return
+            return False
         if min(stages.values()) >= 0:
             self.values |= {"started": min(started, time.time()), "stages": stages, "notes": notes}
+        return True
 
     def enter(self, stage: str, part: str | None = None) -> None:
         """Begin a stage. part: the entry of "stages" that its seconds count for."""
