@@ -27,7 +27,7 @@ extends_documentation_fragment:
 
 DEBUG = ("ansible.builtin.debug", "debug")
 #: Tasks that take as long as the data does: their names are printed when they begin, and not with their results.
-LONG = ("processing_job_script", "processing_job_wait_for_round")
+LONG = ("processing_job_script", "processing_job_watch")
 #: Their messages were written for the user by the playbooks: they need no task's name beside them.
 WRITTEN = ("ansible.builtin.fail", "fail", "ansible.builtin.assert", "assert")
 #: The lines of a failed command's error output that are shown.
