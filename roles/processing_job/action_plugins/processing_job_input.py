@@ -28,7 +28,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
         """Identify the input."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if shutil.which("rsync") is None:
-            return result | {"failed": True, "msg": NO_RSYNC}
+            return result | {"failed": True, "msg": NO_RSYNC, "is_written": True}
         path = self._task.args.get("path") or ""
         if not path:
             return result | {"changed": False, "digest": "", "bytes": 0}
@@ -36,7 +36,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             found = digest(Path(path), Path(self._task.args["cache"]))
             size = Path(path).stat().st_size
         except OSError as error:
-            return result | {"failed": True, "msg": f"input: {path} cannot be read: {error.strerror}."}
+            message = f"input: {path} cannot be read: {error.strerror}."
+            return result | {"failed": True, "msg": message, "is_written": True}
         return result | {"changed": False, "digest": found, "bytes": size}
 
 

@@ -89,6 +89,12 @@ def on_terminal() -> bool:
         return False
 
 
+def make_closed(folder: Path) -> None:
+    """Make a folder that only its user enters: the files in it get their permissions when they are delivered."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
 class Watch:
     """When the server of the share answered last, and when the driver reported something new, by this machine's clock.
 
@@ -126,18 +132,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     """Calls the module processing_job_status_info until the job's driver has ended, or is silent.
 
     Arguments: share, owner, job and service, those of the module; server, its name in messages; watch, the command
-    that watches the job later; remark, what a manager last reported of the driver; seen, the earlier result of this
-    plugin in the same run. Returns status, ended (whether the driver has ended), silent (whether a manager should be
-    asked for the driver), began and ended_at (this machine's monotonic clock) and heard, for the next watch.
+    that watches the job later; fetched, a closed folder to make for the result of a job that is done; remark, what a
+    manager last reported of the driver; seen, the earlier result of this plugin in the same run. Returns status, ended
+    (whether the driver has ended), silent (whether a manager should be asked for the driver), began and ended_at (this
+    machine's monotonic clock) and heard, for the next watch.
     """
 
-    _VALID_ARGS = frozenset(("share", "owner", "job", "service", "server", "watch", "remark", "seen"))
+    _VALID_ARGS = frozenset(("share", "owner", "job", "service", "server", "watch", "fetched", "remark", "seen"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Watch until the driver has ended or is silent."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         asked = dict(self._task.args)
-        server, watch_command, remark = (str(asked.pop(name, "")) for name in ("server", "watch", "remark"))
+        names = ("server", "watch", "remark", "fetched")
+        server, watch_command, remark, fetched = (str(asked.pop(name, "")) for name in names)
         seen = asked.pop("seen", None) or {}
         status: dict[str, Any] = seen.get("status") or {}
         watch, progress = Watch(float(seen.get("heard", 0))), Progress(status.get("notes", []))
@@ -150,7 +158,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
                     words = NOT_ANSWERING.format(
                         server=server, minutes=watch.away() / 60, reason=reason, watch=watch_command
                     )
-                    return result | {"failed": True, "msg": words}
+                    return result | {"failed": True, "msg": words, "is_written": True}
                 progress.show(f"{server} has not answered for {watch.away():.0f} s: {reason}")
                 time.sleep(PAUSE)
                 continue
@@ -161,10 +169,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             progress.show(line(status, remark), last=answer["ended"])
             found = {"status": status, "began": began, "heard": watch.heard, "changed": True}
             if answer["ended"]:
+                if fetched and status["stage"] == "done":
+                    make_closed(Path(fetched))
                 return result | found | {"ended": True, "silent": False, "ended_at": time.monotonic()}
             if watch.silent() > PATIENCE:
                 words = SILENT.format(minutes=watch.silent() / 60, remark=remark or "nothing", watch=watch_command)
-                return result | {"failed": True, "msg": words}
+                return result | {"failed": True, "msg": words, "is_written": True}
             if watch.is_silent():
                 return result | found | {"ended": False, "silent": True}
 

@@ -15,6 +15,22 @@ ENDS = {
 }
 
 
+def processing_job_no_answer(answer: dict[str, Any], manager: str) -> str:
+    """Return what a manager said instead of an answer, as a sentence."""
+    lines = str(answer.get("msg") or "no answer").strip().splitlines() or ["no answer"]
+    return f"{manager}: {lines[-1].rstrip('.')}."
+
+
+def processing_job_no_manager(silent: list[str]) -> list[str]:
+    """Return the message about a swarm none of whose managers answers. silent: what each said."""
+    message = (
+        f"{' '.join(silent)} The boards are no cluster (yet), or no manager is on. Check with ansible-playbook "
+        "playbooks/status.yml, make the cluster with ansible-playbook site.yml, or add -e engine=local to run the job "
+        "on this machine."
+    )
+    return [message]
+
+
 def processing_job_no_board(boards: list[dict[str, Any]]) -> list[str]:
     """Return why no job can run on these boards, nothing when one can."""
     if not any(board["takes"] for board in boards):
@@ -150,6 +166,8 @@ class FilterModule:
             "processing_job_driver_remark": processing_job_driver_remark,
             "processing_job_is_deployed": processing_job_is_deployed,
             "processing_job_jobs_refusal": processing_job_jobs_refusal,
+            "processing_job_no_answer": processing_job_no_answer,
+            "processing_job_no_manager": processing_job_no_manager,
             "processing_job_no_board": processing_job_no_board,
             "processing_job_no_room": processing_job_no_room,
             "processing_job_other_request": processing_job_other_request,
