@@ -23,7 +23,7 @@ description:
 
 CLONE = Path(__file__).resolve().parents[2]
 #: Facts of the role processing_job: the job's name, and the parent of its directory (empty for a job on boards).
-JOB, PLACE = "__processing_job_id", "__processing_job_job_parent"
+JOB, PLACE = "__processing_job_id", "__processing_job_local_parent"
 
 
 #: The task that begins once a job is deployed.

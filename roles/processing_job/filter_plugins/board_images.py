@@ -87,7 +87,7 @@ def processing_job_nodes_without_image(
 def processing_job_lacking(image: str, names: list[str], loads: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the message about boards without the image: their names, and what each host has reported."""
     reports = "".join(
-        f" {host} reports: {str(load['msg']).strip().splitlines()[-1]}."
+        f" {host} reports: {_sentence(str(load['msg']).strip().splitlines()[-1])}"
         for host, load in loads.items()
         if load.get("msg") and not load.get("node")
     )
@@ -95,6 +95,10 @@ def processing_job_lacking(image: str, names: list[str], loads: Mapping[str, Map
         f"{', '.join(names)}: the image {image} is not there, or is another one.{reports} A board of the swarm that is "
         "not in the inventory cannot take part: add it, or set it to drain."
     )
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def processing_job_node_labels(

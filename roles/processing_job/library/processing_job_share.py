@@ -164,6 +164,9 @@ def prepare(asked: dict[str, Any], *, check: bool) -> dict[str, Any]:
     with of_root(share) as root:
         if status(SENTINEL, root) is None:
             raise ShareError(f"{share} is not the share of a cluster: run site.yml")
+        for name in ("requests", "processors"):
+            with of_root(name, root):
+                pass
         resumed = make_folders(root, asked, check=check)
         if asked["request"] is not None and not check:
             write_texts(root, asked)

@@ -165,9 +165,9 @@ def main() -> None:
     answer: dict[str, Any] = {}
     try:
         handle = os.open(module.params["lock"], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "rb") as lock:
+        with os.fdopen(handle, "rb") as lock, Engine() as engine:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            answer = ensure(Engine(), module.params, check=module.check_mode)
+            answer = ensure(engine, module.params, check=module.check_mode)
     except (StackError, OSError) as error:
         module.fail_json(msg=printable_line(str(error)))
     module.exit_json(**answer)

@@ -81,7 +81,8 @@ def main() -> None:
     )
     answer: dict[str, Any] = {}
     try:
-        answer = look(Engine(), module.params["job"], module.params["stack"])
+        with Engine() as engine:
+            answer = look(engine, module.params["job"], module.params["stack"])
     except OSError as error:
         module.fail_json(msg=printable_line(str(error)))
     module.exit_json(changed=False, **answer)

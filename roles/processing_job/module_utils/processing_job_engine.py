@@ -25,13 +25,19 @@ class EngineError(OSError):
 
 
 class Engine:
-    """One connection to the local engine. Raises OSError when there is none."""
+    """One connection to the local engine, until the block ends. Raises OSError when there is none."""
 
     def __init__(self, path: str = SOCKET) -> None:
         self._connection = http.client.HTTPConnection("localhost", timeout=TIMEOUT)
         self._connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._connection.sock.settimeout(TIMEOUT)
         self._connection.sock.connect(path)
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
 
     def get(self, path: str, **filters: list[str]) -> Any:
         """Return the answer at `path`. Raises EngineError."""
