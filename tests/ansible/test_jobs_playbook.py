@@ -40,7 +40,7 @@ def jobs(clone: Clone, *arguments: str) -> PlaybookResult:
 
 def printed_lines(run: PlaybookResult) -> str:
     assert run.code == 0, run.output
-    return run.output.split("[processing_job : Say it]")[1]
+    return run.output.split("[processing_job : Report the jobs]")[1]
 
 
 def test_jobs_are_listed_shown_stopped_and_removed(clone: Clone) -> None:
@@ -70,9 +70,16 @@ def test_jobs_are_listed_shown_stopped_and_removed(clone: Clone) -> None:
 
 def test_impossible_actions_are_rejected_with_a_reason(clone: Clone) -> None:
     assert jobs(clone, "-e", "action=show").message.startswith("job_id is missing: say which job")
-    assert jobs(clone, "-e", "action=burn").message == "action: burn is none of list, show, resume, remove, prune."
+    assert (
+        jobs(clone, "-e", "action=burn").message
+        == "action: burn is none of list, show, resume, watch, fetch, stop, remove, prune."
+    )
     assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
     assert jobs(clone, "-e", "jobid=x").message == "jobid: there is no such variable. Did you mean job_id?"
+    clone.run_job("-e", f"input={SAMPLE}", "-e", "job_id=here", "-e", "chunks=1")
+    for action in ("watch", "fetch", "stop"):
+        refused = jobs(clone, "-e", f"action={action}", "-e", "job_id=here").message
+        assert refused.startswith("job_id: job here runs on this machine, not on boards")
     unfit = jobs(clone, "-e", json.dumps({"action": "show", "job_id": "a\x1b[2J"})).message
     assert unfit == r"job_id: 'a\x1b[2J' has a line break or another control character in it. Leave it out."
     missing = jobs(clone, "-e", "action=resume", "-e", "job_id=nobody").message

@@ -17,10 +17,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     """Runs a command as a child of Ansible's own process, also with --check.
 
     Arguments: argv, the command, passed as it is: nothing is expanded; stdin, text for its standard input; chdir, the
-    directory it starts in. Returns rc, stdout and stderr. Any exit code but 0 and 1 is a failure of the task.
+    directory it starts in; must_succeed, whether an error that the script reports itself (exit code 1) fails the task,
+    with the script's own message. Returns rc, stdout and stderr. Any other exit code but 0 is a failure of the task.
     """
 
-    _VALID_ARGS = frozenset(("argv", "stdin", "chdir"))
+    _VALID_ARGS = frozenset(("argv", "stdin", "chdir", "must_succeed"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the command and wait for its end."""
@@ -40,7 +41,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
         if done.returncode not in (0, REPORTED):
             script = Path(argv[min(1, len(argv) - 1)]).name
             result |= {"failed": True, "msg": f"{script} {ending(done.returncode)}.\n{done.stderr.strip()}".rstrip()}
+        if done.returncode == REPORTED and self._task.args.get("must_succeed"):
+            result |= {"failed": True, "msg": printable(str(result["stderr"])), "is_written": True}
         return result
+
+
+def printable(text: str) -> str:
+    r"""Return a text with its control characters as escapes like \x1b, as module_utils/processing_job_text.py does."""
+    return "".join(one if one.isprintable() or one in "\n\t" else ascii(one)[1:-1] for one in text)
 
 
 def ending(code: int) -> str:

@@ -19,6 +19,7 @@ from ansible.module_utils.processing_job_files import (
     read_json,
     remove_folder,
 )
+from ansible.module_utils.processing_job_status import FINAL, STALE_AFTER, read_status
 from ansible.module_utils.processing_job_text import printable_line
 
 DOCUMENTATION = """
@@ -109,7 +110,7 @@ class Jobs:
         """Return what is known of a job. full: with its errors, its logs and what it was asked for."""
         shared = self._owner is not None
         found: dict[str, Any] = nothing(name)
-        found |= {"shared": shared, "wish": self._wish(name) if full and shared else {}}
+        found |= {"shared": shared, "request": self._request(name) if full and shared else {}}
         if self._left < JOB_BYTES:
             why = f"not read: the jobs before it have too many files. Look at it alone: -e action=show -e job_id={name}"
             return found | {"state": "damaged", "damage": printable_line(why)}
@@ -122,7 +123,23 @@ class Jobs:
         except OSError as error:
             found |= {"state": "damaged", "damage": f"cannot be read: {error.strerror}"}
         self._left -= JOB_BYTES - budget.left
-        return found
+        return found | self._progress(name) if shared else found
+
+    def _progress(self, name: str) -> dict[str, Any]:
+        """Return state and progress of a job that runs on boards; nothing when none does."""
+        try:
+            with folder("results", self._place) as results:
+                status = read_status(name, results, self._owner)
+        except (Damaged, OSError):
+            return {}
+        if status is None or status["stage"] in FINAL:
+            return {}
+        if status["age"] > STALE_AFTER:
+            return {"progress": f"nothing from {status['board']} for {status['age']:.0f} s"}
+        chunks, left = status["chunks"], status["seconds_left"]
+        about = "" if left is None else f", about {left // 60:.0f}:{left % 60:02.0f} left"
+        where = f"{status['stage']} on {status['board']}"
+        return {"state": "running", "progress": f"{where}, {chunks['running']} chunks run{about}"}
 
     def remove(self, name: str) -> None:
         """Remove a job and what it came to. The manifest goes first: what is left of a removal is no job any more."""
@@ -161,7 +178,7 @@ class Jobs:
                     removed.append(f"{kind}/{entry.name}")
         return removed
 
-    def _wish(self, name: str) -> dict[str, Any]:
+    def _request(self, name: str) -> dict[str, Any]:
         """Return the request of a job on a share. Only a file of root's own counts: a processor may write others."""
         try:
             with folder("requests", self._place) as requests:

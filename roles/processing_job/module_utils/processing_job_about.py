@@ -48,7 +48,7 @@ def nothing(job: str) -> dict[str, Any]:
         "damage": "",
         "manifest": {},
         **dict.fromkeys(("chunks", "finished", "rows", "changed"), 0),
-        **dict.fromkeys(("input", "processor", "options", "output"), ""),
+        **dict.fromkeys(("input", "processor", "options", "output", "progress"), ""),
         **{name: [] for name in ("errors", "logs")},
     }
 
