@@ -16,16 +16,16 @@ from typing import Any
 from csvswarm import cli
 from csvswarm.job.directory import Job
 from csvswarm.job.round import MAX_SLOTS
-from csvswarm.job.state import settle
+from csvswarm.job.state import reconcile
 
 
 def settled(job: Job, *, fresh: bool) -> dict[str, Any]:
-    """Return what has to run next. Raises what `settle` raises, and JobError when another process has the job."""
+    """Return what has to run next. Raises what `reconcile` raises, and JobError when another process has the job."""
     with job.locked():
         manifest = job.require_manifest()
         if fresh:
-            job.forget_errors()
-        state = settle(job, manifest)
+            job.discard_error_receipts()
+        state = reconcile(job, manifest)
     return {
         "generation": state.generation,
         "pending": state.pending[:MAX_SLOTS],
@@ -44,4 +44,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    cli.leave(main())
+    cli.exit_immediately(main())
