@@ -81,14 +81,12 @@ def test_collecting_too_early_fails_with_a_remedy(make: Make) -> None:
 
 def test_error_of_a_chunk_would_repeat(make: Make, tmp_path: Path) -> None:
     stages, files = make(), JobFiles(tmp_path / "job")
-    (tmp_path / "data.csv").write_text("a,b
-" + "1,2,3
-" * 24)
+    (tmp_path / "data.csv").write_text("a,b\n" + "1,2,3\n" * 24)
     stages.split()
     files.write_round(1, 1, [1])
     Scripts(tmp_path).process("--round", "1", "--slot", "1", "--attempt", "t1")
 
-    with pytest.raises(JobFailed, match="record 1 ") as failed:
+    with pytest.raises(JobFailed, match="record 1: 3 fields") as failed:
         stages.settle(fresh=False)
     assert failed.value.hint == "new_job"
     # The user starts the job again: the chunk gets another try.
