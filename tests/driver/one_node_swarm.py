@@ -211,7 +211,7 @@ class DriverJob:
             user="0:0",
             labels=self._labels,
             read_only=True,
-            init=True,
+            init=False,
             cap_drop=["ALL"],
             cap_add=["SETUID", "SETGID"],
             stop_grace_period=10_000_000_000,
@@ -294,15 +294,18 @@ class DriverJob:
             for mount in self._api.inspect_container(first)["Mounts"]
             if mount["Type"] == "bind"
         }
+        target = "/run/csvswarm/request.json"
+        request = self._cluster.share / f"{self.name}-request.json"
+        request.write_text(json.dumps(self.request()))
+        binds[str(request)] = {"bind": target, "mode": "ro"}
         host = self._api.create_host_config(
             binds=binds,
             read_only=True,
             cap_drop=["ALL"],
             cap_add=["SETUID", "SETGID"],
             tmpfs={"/tmp": ""},  # noqa: S108 - the container's own
-            init=True,
         )
-        command = ["job_driver.py", "--request", "/run/csvswarm/request.json"]
+        command = ["job_driver.py", "--request", target]
         created = self._api.create_container(self._cluster.image, command, user="0:0", host_config=host)
         self._api.start(created["Id"])
         return str(created["Id"])

@@ -70,9 +70,9 @@ class RoundRunner:
                 f"a service of the job was removed while it ran ({error}). Chunks with a receipt are kept.", "resume"
             ) from error
         except (JobFailed, Damaged):
-            self._record()
+            self.record()
             raise
-        self._record()
+        self.record()
 
     def remove(self) -> None:
         """Remove the round's services."""
@@ -185,7 +185,7 @@ class RoundRunner:
         }
         self._status.write()
 
-    def _record(self) -> None:
+    def record(self) -> None:
         """Write down how the containers ended, for job.json. The engine may be what has failed."""
         with suppress(ServiceRemoved, EngineRefused, EngineUnavailable):
             self._read_tasks()

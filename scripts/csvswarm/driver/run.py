@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from csvswarm.driver.engine import Engine, EngineRefused, EngineUnavailable, JobService, ServiceRemoved
 from csvswarm.driver.errors import JobFailed
@@ -118,28 +119,31 @@ class JobDriver:
         """Run what the receipts leave to run, if anything. current: a round that runs already. Raises JobFailed."""
         state = self._stages.settle(fresh=fresh)
         pending: list[int] = state["pending"]
-        if current is not None and (current.generation != state["generation"] or not {*pending} <= {*current.chunks}):
-            self._remove(keep=())
+        runs_on = current is not None and current.generation == state["generation"]
+        if current is not None and not (runs_on and pending and {*pending} <= {*current.chunks}):
+            ended = self._runner(current, retries, state)
+            ended.record()
+            ended.remove()
             current, retries = None, []
         if not pending:
-            self._remove(keep=())
             return False
-        if current is None:
-            current = self._start(state["generation"], pending)
-        done = [chunk for chunk in state["done"] if chunk not in {*current.chunks}]
-        runner = RoundRunner(
+        runner = self._runner(current or self._start(state["generation"], pending), retries, state)
+        runner.run()
+        runner.remove()
+        return True
+
+    def _runner(self, round_: Round, retries: Sequence[Round], state: Mapping[str, Any]) -> RoundRunner:
+        chunks = {*round_.chunks}
+        return RoundRunner(
             self._request,
             self._engine,
             self._files,
             self._status,
-            current,
+            round_,
             retries,
             sizes=state["chunks"],
-            done=done,
+            done=[chunk for chunk in state["done"] if chunk not in chunks],
         )
-        runner.run()
-        runner.remove()
-        return True
 
     def _start(self, generation: int, pending: Sequence[int]) -> Round:
         number = self._files.next_round([])
