@@ -22,6 +22,8 @@ SILENT_FOR = 20.0
 WAIT, PAUSE = 4.0, 2.0
 #: Seconds between two lines in a log.
 LINE_EVERY = 10.0
+#: What Swarm says of a task on a board without the image.
+NO_IMAGE = "No such image"
 STAGES = {"starting": "starting", "splitting": "splitting the input", "collecting": "collecting the partial results"}
 NOT_ANSWERING = (
     "{server} has not answered for {minutes:.0f} minutes: {reason}\nThe job continues on the boards when it is back. "
@@ -134,8 +136,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     Arguments: share, owner, job and service, those of the module; server, its name in messages; watch, the command
     that watches the job later; fetched, a closed folder to make for the result of a job that is done; remark, what a
     manager last reported of the driver; seen, the earlier result of this plugin in the same run. Returns status, ended
-    (whether the driver has ended), silent (whether a manager should be asked for the driver), began and ended_at (this
-    machine's monotonic clock) and heard, for the next watch.
+    (whether the driver has ended), silent (whether a manager should be asked for the driver), no_image (whether a board
+    lacks the image, reported once), began and ended_at (this machine's monotonic clock) and heard, for the next watch.
     """
 
     _VALID_ARGS = frozenset(("share", "owner", "job", "service", "server", "watch", "fetched", "remark", "seen"))
@@ -149,7 +151,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
         seen = asked.pop("seen", None) or {}
         status: dict[str, Any] = seen.get("status") or {}
         watch, progress = Watch(float(seen.get("heard", 0))), Progress(status.get("notes", []))
-        began = float(seen.get("began", time.monotonic()))
+        began, reloaded = float(seen.get("began", time.monotonic())), bool(seen.get("no_image"))
         while True:
             answer = self._look(asked | {"stage": status.get("stage", ""), "wait": WAIT}, task_vars)
             if answer.get("failed"):
@@ -167,7 +169,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             progress.add_notes(status.get("notes", []))
             remark = remark if watch.silent() >= SILENT_FOR else ""
             progress.show(line(status, remark), last=answer["ended"])
-            found = {"status": status, "began": began, "heard": watch.heard, "changed": True}
+            lacking = reloaded or any(NO_IMAGE in note for note in status.get("notes", []))
+            found = {"status": status, "began": began, "heard": watch.heard, "no_image": lacking, "changed": True}
             if answer["ended"]:
                 if fetched and status["stage"] == "done":
                     make_closed(Path(fetched))
@@ -175,7 +178,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             if watch.silent() > PATIENCE:
                 words = SILENT.format(minutes=watch.silent() / 60, remark=remark or "nothing", watch=watch_command)
                 return result | {"failed": True, "msg": words, "is_written": True}
-            if watch.is_silent():
+            if watch.is_silent() or lacking > reloaded:
                 return result | found | {"ended": False, "silent": True}
 
     def _look(self, asked: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
