@@ -5,4 +5,4 @@ from csvswarm import cli
 from csvswarm.driver.main import main
 
 if __name__ == "__main__":
-    cli.leave(main())
+    cli.exit_immediately(main())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.driver.one_node_swarm import Cluster, DriverJob, NoEngine, one_node_swarm, wait_for
-from tests.support.jobs import SAMPLE, run_here
+from tests.support.jobs import SAMPLE, run_in_process
 
 #: Chunk 2 is killed at its first attempt. Chunk 3 waits in `process`, and the collection in `combine`, for a file.
 HINDERED = """
@@ -91,7 +91,9 @@ def test_job_has_the_bytes_of_one_machine(cluster: Cluster, tmp_path: Path) -> N
         status = job.end()
 
         assert (status["stage"], status["error"]) == ("done", None)
-        assert (job.results / "result.csv").read_bytes() == run_here(tmp_path, SAMPLE, processor="statistics").data
+        assert (job.results / "result.csv").read_bytes() == run_in_process(
+            tmp_path, SAMPLE, processor="statistics"
+        ).data
         assert (job.results / "_SUCCESS").is_file()
         assert status["chunks"] == {"total": 3, "done": 3, "running": 0, "waiting": 0, "failed_attempts": 0}
         assert status["bytes"]["done"] == status["bytes"]["total"]
