@@ -38,7 +38,7 @@ def process(scripts: Scripts, files: JobFiles, *slots: int) -> None:
     files.write_round(number, 1, range(1, 25))
     for slot in slots:
         run = scripts.process("--round", str(number), "--slot", str(slot), "--attempt", f"task{slot}")
-        assert run.done["status"] == "done"
+        assert run.answer["status"] == "done"
 
 
 def test_new_receipts(scripts: Scripts, files: JobFiles) -> None:
