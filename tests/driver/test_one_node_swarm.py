@@ -91,7 +91,9 @@ def test_job_has_the_bytes_of_one_machine(cluster: Cluster, tmp_path: Path) -> N
         status = job.end()
 
         assert (status["stage"], status["error"]) == ("done", None)
-        assert (job.results / "result.csv").read_bytes() == run_in_process(tmp_path, SAMPLE, processor="statistics").data
+        assert (job.results / "result.csv").read_bytes() == run_in_process(
+            tmp_path, SAMPLE, processor="statistics"
+        ).data
         assert (job.results / "_SUCCESS").is_file()
         assert status["chunks"] == {"total": 3, "done": 3, "running": 0, "waiting": 0, "failed_attempts": 0}
         assert status["bytes"]["done"] == status["bytes"]["total"]

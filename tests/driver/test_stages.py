@@ -1,4 +1,4 @@
-"""Split, settle and collect as processes of the driver."""
+"""Split, reconcile and collect as processes of the driver."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def test_whole_job_without_an_engine(make: Make, tmp_path: Path) -> None:
     stages, files = make(), JobFiles(tmp_path / "job")
 
     stages.split()
-    state = stages.settle(fresh=True)
+    state = stages.reconcile(fresh=True)
     assert (state["generation"], state["pending"], state["done"]) == (1, [1, 2, 3], [])
     assert sum(rows for _, rows in state["chunks"]) == 24
 
     files.write_round(1, 1, state["pending"])
     for slot in (1, 2, 3):
         Scripts(tmp_path).process("--round", "1", "--slot", str(slot), "--attempt", f"t{slot}")
-    assert stages.settle(fresh=False)["pending"] == []
+    assert stages.reconcile(fresh=False)["pending"] == []
     stages.collect()
 
     assert (tmp_path / "out/_SUCCESS").is_file()
@@ -87,10 +87,10 @@ def test_error_of_a_chunk_would_repeat(make: Make, tmp_path: Path) -> None:
     Scripts(tmp_path).process("--round", "1", "--slot", "1", "--attempt", "t1")
 
     with pytest.raises(JobFailed, match="record 1: 3 fields") as failed:
-        stages.settle(fresh=False)
+        stages.reconcile(fresh=False)
     assert failed.value.hint == "new_job"
     # The user starts the job again: the chunk gets another try.
-    assert stages.settle(fresh=True)["pending"] == [1, 2, 3]
+    assert stages.reconcile(fresh=True)["pending"] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("stage", ["split", "collect"])

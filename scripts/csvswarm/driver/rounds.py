@@ -58,6 +58,7 @@ class RoundRunner:
         self._schedulable: list[str] = []
         self._logs: list[AttemptLog] = []
         self._tasks_due = 0.0
+        self._busy = 0
 
     def run(self) -> None:
         """Return when the receipts decide what comes next. Raises JobFailed, Damaged and EngineUnavailable."""
@@ -128,6 +129,7 @@ class RoundRunner:
             for task in self._engine.tasks(service_name(self._request, round_))
         ]
         self._slots = slots_of(self._tasks, self._open)
+        self._busy = len(self._slots.running)
         self._logs = [
             log
             for round_ in self._rounds
@@ -165,14 +167,16 @@ class RoundRunner:
         progress = self._monitor.progress
         passed = max(time.monotonic() - progress.started, 0.001)
         done = [chunk for chunk, status in progress.statuses.items() if status == "done"]
-        left = len(self._open)
+        left, stopped = len(self._open), len(snapshot.slots.stopped)
+        # Swarm gives the place of a finished chunk to the next one at once, which its tasks show only later.
+        running = min(self._busy, left - stopped)
         every = [*self._done_before, *done]
         self._status.values |= {
             "chunks": {
                 "total": len(self._sizes),
                 "done": len(every),
-                "running": len(snapshot.slots.running),
-                "waiting": len(snapshot.slots.waiting),
+                "running": running,
+                "waiting": left - stopped - running,
                 "failed_attempts": sum(task.has_failed for task in snapshot.tasks),
             },
             "bytes": {

@@ -97,7 +97,7 @@ class JobDriver:
                 self._stages.collect()
             except JobFailed as error:
                 collections += 1
-                if collections >= MAX_COLLECTIONS or not self._stages.settle(fresh=False)["pending"]:
+                if collections >= MAX_COLLECTIONS or not self._stages.reconcile(fresh=False)["pending"]:
                     raise
                 self._status.note(str(error))
             else:
@@ -117,7 +117,7 @@ class JobDriver:
 
     def _next_round(self, current: Round | None, retries: Sequence[Round], *, fresh: bool) -> bool:
         """Run what the receipts leave to run, if anything. current: a round that runs already. Raises JobFailed."""
-        state = self._stages.settle(fresh=fresh)
+        state = self._stages.reconcile(fresh=fresh)
         pending: list[int] = state["pending"]
         runs_on = current is not None and current.generation == state["generation"]
         if current is not None and not (runs_on and pending and {*pending} <= {*current.chunks}):

@@ -1,4 +1,4 @@
-"""Split, settle and collect: as processes of the driver's container, or as services where a user's code runs.
+"""Split, reconcile and collect: as processes of the driver's container, or as services where a user's code runs.
 
 The driver never runs a user's processor. Split and collect load it, so with a processor that does not ship they run in
 containers of their own, without the engine's socket. With one that ships they run here, which saves a container's
@@ -53,10 +53,10 @@ class Stages:
         arguments = [word for word in self._request.split_arguments if word not in ("--plan", "--durable", "--json")]
         self._run("split", ["split_dataframe.py", "--durable", "--json", *arguments])
 
-    def settle(self, *, fresh: bool) -> dict[str, Any]:
-        """Return what has to run next: see csvswarm.driver.settle. Raises JobFailed with the error of a chunk."""
-        command = ["-m", "csvswarm.driver.settle", str(self._request.job_directory)]
-        answer: dict[str, Any] = json.loads(self._process("settle", [*command, *["--fresh"] * fresh]))
+    def reconcile(self, *, fresh: bool) -> dict[str, Any]:
+        """Return what has to run next: see csvswarm.driver.reconcile. Raises JobFailed with the error of a chunk."""
+        command = ["-m", "csvswarm.driver.reconcile", str(self._request.job_directory)]
+        answer: dict[str, Any] = json.loads(self._process("reconcile", [*command, *["--fresh"] * fresh]))
         return answer
 
     def collect(self) -> None:
@@ -156,7 +156,7 @@ class Stages:
 
 #: Words of messages that name their remedy themselves.
 _START_OVER = ("start a new job", "run a new job", "start the job again")
-_RESUME = ("same job_id", "run again with job_id", "wait until it ends", "processed again")
+_RESUME = ("same job_id", "this job_id", "run again with job_id", "wait until it ends", "processed again")
 
 
 def _hint(stage: str, message: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Derive from a job's receipts what has to run next: python -m csvswarm.driver.settle JOB [--fresh].
+"""Derive from a job's receipts what has to run next: python -m csvswarm.driver.reconcile JOB [--fresh].
 
 A process of its own: what a processor left in the job directory may cost any amount of memory to read, and must not
 take the driver with it. --fresh: the user starts the job again, so chunks that failed get another try.
@@ -19,7 +19,7 @@ from csvswarm.job.round import MAX_SLOTS
 from csvswarm.job.state import reconcile
 
 
-def settled(job: Job, *, fresh: bool) -> dict[str, Any]:
+def plan(job: Job, *, fresh: bool) -> dict[str, Any]:
     """Return what has to run next. Raises what `reconcile` raises, and JobError when another process has the job."""
     with job.locked():
         manifest = job.require_manifest()
@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("job", type=Path)
     parser.add_argument("--fresh", action="store_true")
     arguments = parser.parse_args()
-    return cli.run(lambda: (settled(Job(arguments.job), fresh=arguments.fresh), ""), as_json=True)
+    return cli.run(lambda: (plan(Job(arguments.job), fresh=arguments.fresh), ""), as_json=True)
 
 
 if __name__ == "__main__":
