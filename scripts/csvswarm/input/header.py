@@ -31,7 +31,7 @@ def read_head(source: Source, *, delimiter: str | None, quotechar: str | None) -
         head = file.read(HEAD_BYTES)
         while len(head) < HEAD_BYTES and (more := file.read(HEAD_BYTES - len(head))):
             head += more
-        check_text(head, source)
+        check_text(head, source, any_text=delimiter is not None)
         bom = head.startswith(BOM)
         skip = len(BOM) if bom else 0
         tabs_first = ".tsv" in source.path.suffixes or ".tab" in source.path.suffixes

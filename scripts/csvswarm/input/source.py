@@ -16,20 +16,13 @@ from typing import BinaryIO, cast
 
 from csvswarm.csv_format.dialect import BOM
 from csvswarm.errors import InputError, OptionError
+from csvswarm.input.content_kind import binary_kind, text_kind
 
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
-NOT_CSV = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet (.xlsx, .ods): unpack it, or save the sheet as CSV",
-    b"PAR1": "a Parquet file: convert it to CSV first",
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"SQLite format 3": "an SQLite database: export the table as CSV first",
-    b"\x7fELF": "a program",
-    b"ARROW1": "an Arrow file: convert it to CSV first",
-}
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 READ_BYTES = 1 << 20
+#: How many bytes of a file show what kind of content it is.
+HEAD_BYTES = 512
 
 
 @dataclass(frozen=True)
@@ -75,7 +68,7 @@ def find_source(path: Path, encoding: str = "utf-8") -> Source:
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is not a regular file: save what it gives to one first.")
         with path.open("rb") as file:
-            head = file.read(64)
+            head = file.read(HEAD_BYTES)
         status = path.stat()
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: check the path given as input.") from None
@@ -85,9 +78,7 @@ def find_source(path: Path, encoding: str = "utf-8") -> Source:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     if not status.st_size:
         raise InputError(f"{path} is empty: a CSV needs at least a header record.")
-    for magic, what in NOT_CSV.items():
-        if head.startswith(magic):
-            raise InputError(f"{path} is not a CSV file but {what}.")
+    _refuse_binary(head, path)
     compression = next((name for magic, name in MAGIC.items() if head.startswith(magic)), "")
     return Source(path, status.st_size, status.st_mtime_ns, compression, encoding)
 
@@ -104,8 +95,19 @@ def check_encoding(encoding: str) -> str:
     return "utf-8" if name in ("utf-8", "utf-8-sig", "ascii") else name
 
 
-def check_text(head: bytes, source: Source) -> None:
-    """Raise InputError when the first bytes of the CSV show that it is none."""
+def _refuse_binary(head: bytes, path: Path) -> None:
+    if kind := binary_kind(head):
+        raise InputError(f"{path} is not a CSV file but {kind}.")
+
+
+def check_text(head: bytes, source: Source, *, any_text: bool = False) -> None:
+    """Raise InputError when the first bytes of the CSV show that it is none.
+
+    any_text: accept text of other kinds too, because the user passed the delimiter.
+    """
+    _refuse_binary(head[:HEAD_BYTES], source.path)  # what a compressed file contains
+    if not any_text and (kind := text_kind(head.decode("utf-8", errors="replace"))):
+        raise InputError(f"{source.path} is not a CSV file but {kind}. If it is a CSV, pass its delimiter.")
     if not head.removeprefix(BOM).strip(b"\r\n"):
         raise InputError(f"{source.path} is empty: a CSV needs at least a header record.")
     if head.startswith(UTF16):
