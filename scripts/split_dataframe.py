@@ -38,6 +38,7 @@ def main() -> int:
     add("--column-types", metavar="JSON", help='types of columns, like {"zip": "text"}')
     add("--null-values", metavar="JSON", help='what stands for a missing value, like ["-"]')
     add("--durable", action="store_true", help="partials are on disk before they count: for boards that lose power")
+    add("--strict", action="store_true", help="warnings are errors")
     cli.add_plan(parser)
     arguments = parser.parse_args()
     return cli.run(lambda: _split(cli.job_of(arguments), arguments), as_json=arguments.json)
@@ -61,6 +62,7 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         column_types=cli.json_value("column_types", arguments.column_types, dict),
         null_values=cli.json_value("null_values", arguments.null_values, list) if arguments.null_values else None,
         durable=arguments.durable,
+        strict=arguments.strict,
     )
     manifest = split(job, request, output)
     done = {

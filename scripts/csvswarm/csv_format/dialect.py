@@ -100,6 +100,24 @@ def _score(text: str, delimiter: str, quotechar: str) -> tuple[float, int]:
     return (sum(width == widths[0] for width in widths) / len(widths), widths[0])
 
 
+def records_of(data: bytes, dialect: Dialect, *, complete: bool, most: int = 1000) -> list[list[str]]:
+    """Return the first records of some data as Python's csv module reads them, blank lines left out.
+
+    complete: whether the data ends with a record; else the last one is left out. At most `most` records.
+    """
+    text = io.StringIO(data.decode("utf-8", errors="replace"), newline="")
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(text, **dialect.reader_options()):
+            if row:
+                rows.append(row)
+            if len(rows) > most:
+                return rows[:most]
+    except csv.Error:
+        return rows  # a field is too long: what was read before it is whole
+    return rows if complete else rows[:-1]
+
+
 def header_names(record: bytes, dialect: Dialect) -> list[str]:
     """Return the column names of a header record, unique as pandas makes them: a, a.1, Unnamed: 2."""
     try:

@@ -27,3 +27,4 @@ class Request:
     null_values: list[str] | None = None
     block_bytes: int = BLOCK_BYTES
     durable: bool = False
+    strict: bool = False

@@ -27,6 +27,9 @@ from csvswarm.reading.block_reader import Reader
 from csvswarm.reading.rows import Rejected, Rows, joined, sliced, tail, text_of, without
 from csvswarm.types.schema import Schema
 
+#: How many values that do not fit are kept of a column in a chunk.
+MAX_EXAMPLES = 3
+
 
 class Attempt:
     """One try at a chunk under one generation of the schema. All its files carry its own name."""
@@ -295,15 +298,23 @@ class Attempt:
         self._remove_files()
         kinds: dict[str, set[str]] = {column: set() for column in self._columns}
         missing: set[str] = set()
+        examples: dict[str, list[Any]] = {name: [] for name in self._columns if self._is_inferred_number(name)}
         try:
             chunk = self._input = self._open(self._chunk)
             for _, data, record in chunk.blocks():
                 seen, gaps = self._reader.observe(data, record)
                 missing |= gaps
+                odd = [name for name, found in examples.items() if not found and "text" in seen.get(name, "")]
+                if odd:
+                    examples |= self._reader.misfits(data, record, odd, MAX_EXAMPLES)
                 for column, names in seen.items():
                     kinds[column] |= set(names.split("+")) if names else set()
             chunk.verify()
         except CsvswarmError as error:
             return {"status": "error", "message": self._told(error)}
         observed = {column: "+".join(sorted(names)) for column, names in kinds.items()}
-        return {"status": "misfit", "observed": observed, "missing": sorted(missing)}
+        misfits = {name: found for name, found in examples.items() if found}
+        return {"status": "misfit", "observed": observed, "missing": sorted(missing), "misfits": misfits}
+
+    def _is_inferred_number(self, column: str) -> bool:
+        return column not in self._schema.fixed and self._schema.type_of(column) in ("int", "float")

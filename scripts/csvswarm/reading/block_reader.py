@@ -15,6 +15,7 @@ from csvswarm.native.library import kernel
 from csvswarm.reading.arrow_parser import parse
 from csvswarm.reading.bad_records import Triage
 from csvswarm.reading.field_scan import Fields, Nulls, find_fields
+from csvswarm.reading.misfit_values import misfits
 from csvswarm.reading.native_block import Block, Column, Finder, Ready, Texts
 from csvswarm.reading.rows import Rejected, Rows
 from csvswarm.runtime.lazy_imports import pa
@@ -22,6 +23,8 @@ from csvswarm.types.conversion import Values
 from csvswarm.types.schema import ARROW, Schema
 
 Numbers = npt.NDArray[np.int64]
+#: Record numbers and values.
+Examples = list[tuple[int, str]]
 
 
 class Reader:
@@ -217,6 +220,21 @@ class Reader:
             if told[1]:
                 missing.add(column)
         return kinds, missing
+
+    def misfits(self, data: bytes, first_record: int, columns: Sequence[str], most: int) -> dict[str, Examples]:
+        """Return the first values of numeric columns in a block that are no numbers, with their record numbers."""
+        data, numbers = self._without_bad(data, first_record)
+        text = self._parse(data)
+        found: dict[str, Examples] = {}
+        if text is None or text.num_rows != len(numbers):
+            return found
+        for column, index in self._asked:
+            if column in columns:
+                strings = self._text(text, index)
+                rows = np.flatnonzero(misfits(self._values, strings, self._schema.type_of(column)))[:most]
+                values = strings.take(pa.array(rows)).to_pylist()
+                found[column] = list(zip(numbers[rows].tolist(), values, strict=True))
+        return found
 
     # -- bad records -----------------------------------------------------------------------------------------------
 

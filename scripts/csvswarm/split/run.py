@@ -22,10 +22,15 @@ from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime.resources import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
 from csvswarm.split.chunking import cut_input
-from csvswarm.split.schema_sample import Sampler, sample_blocks
+from csvswarm.split.findings import Findings, refuse
+from csvswarm.split.schema_sample import Sampler, sample_blocks, sampled_misfits
 from csvswarm.types.schema import NULL_VALUES, Schema, check_types
 
 __all__ = ["Request", "SplitPlan", "plan_split", "require_same", "split"]
+
+
+#: What of a request a resume may change.
+MAY_CHANGE = ("on_error", "strict")
 
 
 @dataclass
@@ -92,7 +97,7 @@ class SplitPlan:
         most = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
         chunks = cut_input(job, source, head, request, mode, most)
         schema = sampler.schema(sample_blocks(job, source, chunks))
-        self._check_options(head, schema)
+        context = self._check_options(head, schema)
         job.save_schema(1, schema.to_json())
         _check_unchanged(source)
         manifest = Manifest(
@@ -116,11 +121,17 @@ class SplitPlan:
             split_seconds=time.monotonic() - self.started,
             durable=request.durable,
             output=str(self.output or ""),
+            numeric_columns=self.processor.numeric_columns(context),
         )
+        if columns := Findings(job, manifest, schema).numeric_at_first():
+            found = sampled_misfits(job, source, chunks, head, columns, self.wish["null_values"])
+            manifest.misfits.update(found)
+        if request.strict:
+            refuse([*manifest.warnings, *Findings(job, manifest, schema).of_columns()])
         job.save_manifest(manifest)
         return manifest
 
-    def _check_options(self, head: Head, schema: Schema) -> None:
+    def _check_options(self, head: Head, schema: Schema) -> Context:
         """Let the processor look at the columns, so that a wrong option is reported before the work and not after."""
         context = Context(
             options=dict(self.wish["options"]),
@@ -131,6 +142,7 @@ class SplitPlan:
         )
         self.processor.columns(context)
         self.processor.overlap(context)
+        return context
 
 
 def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
@@ -172,9 +184,9 @@ def _resumed(job: Job, plan: SplitPlan) -> Manifest:
             return plan.again(job)
     else:
         check_versions(job.job_id, manifest.versions)
-    if manifest.request["on_error"] != wish["on_error"]:
+    if any(manifest.request[name] != wish[name] for name in MAY_CHANGE):
         # A chunk that set records aside does not stand any more where these fail the job (state.py); others do.
-        manifest.request["on_error"] = wish["on_error"]
+        manifest.request.update({name: wish[name] for name in MAY_CHANGE})
         job.save_manifest(manifest)
     return manifest
 
@@ -186,6 +198,7 @@ def _wish(request: Request, options: dict[str, Any]) -> dict[str, Any]:
     return {
         "options": options,
         "on_error": request.on_error,
+        "strict": request.strict,
         "delimiter": request.delimiter,
         "quotechar": request.quotechar,
         "column_types": request.column_types,
@@ -204,7 +217,9 @@ def require_same(job: Job, manifest: Manifest, source: Source, processor: Proces
         what = f"from {source.path} as it was before it changed"
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
-    elif changed := [name for name, value in wish.items() if manifest.request[name] != value and name != "on_error"]:
+    elif changed := [
+        name for name, value in wish.items() if manifest.request[name] != value and name not in MAY_CHANGE
+    ]:
         what = f"with another value of {', '.join(changed)}"
     else:
         return

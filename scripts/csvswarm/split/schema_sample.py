@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Any
 
+from csvswarm.csv_format.dialect import records_of
 from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.input.header import HEAD_BYTES, Head
 from csvswarm.input.source import Source
@@ -12,9 +15,12 @@ from csvswarm.job.chunk_reader import read_range
 from csvswarm.job.directory import Job
 from csvswarm.reading.block_reader import Reader
 from csvswarm.types.conversion import Values
+from csvswarm.types.number_text import survey
 from csvswarm.types.schema import Schema
 
 SAMPLES, SAMPLE_BYTES = 64, 16 << 10
+#: How many values are kept that keep a column from being numeric.
+MAX_EXAMPLES = 3
 
 
 class Sampler:
@@ -56,12 +62,33 @@ class Sampler:
 
 def sample_blocks(job: Job, source: Source, chunks: list[Chunk]) -> list[tuple[bytes, bool]]:
     """Return samples from blocks spread over the whole file."""
-    blocks = [(chunk, block) for chunk in chunks for block in chunk.blocks]
+    return [(data, complete) for data, complete, _ in _samples(job, source, chunks)]
+
+
+def _samples(job: Job, source: Source, chunks: list[Chunk]) -> Iterator[tuple[bytes, bool, int]]:
+    """Yield (bytes, whether they end with a record, number of the first record) of samples."""
+    blocks = [
+        (chunk, block, chunk.first_record + before)
+        for chunk in chunks
+        for block, before in zip(chunk.blocks, accumulate((b.rows for b in chunk.blocks), initial=0), strict=False)
+    ]
     step = max(1, len(blocks) // SAMPLES)
     size = max(SAMPLE_BYTES, SAMPLE_BYTES * SAMPLES // max(1, len(blocks)))
-    samples = []
-    for chunk, block in blocks[::step] + blocks[-1:]:
+    for chunk, block, record in blocks[::step] + blocks[-1:]:
         path = job.chunks_directory / chunk.file if chunk.file else source.path
         with path.open("rb", buffering=0) as file:
-            samples.append((read_range(file, block.offset, min(size, block.length)), size >= block.length))
-    return samples
+            yield read_range(file, block.offset, min(size, block.length)), size >= block.length, record
+
+
+def sampled_misfits(
+    job: Job, source: Source, chunks: list[Chunk], head: Head, columns: Sequence[str], null_values: Sequence[str]
+) -> dict[str, list[list[Any]]]:
+    """Return [record number, value] of the first values in the samples that keep columns from being numeric."""
+    found: dict[str, list[list[Any]]] = {}
+    indexes = {name: head.names.index(name) for name in columns}
+    for data, complete, record in _samples(job, source, chunks) if columns else ():
+        rows = records_of(data, head.dialect, complete=complete, most=len(data))
+        for name, seen in survey(rows, indexes, null_values, MAX_EXAMPLES, first_record=record).items():
+            if seen.examples and name not in found:
+                found[name] = [list(example) for example in seen.examples]
+    return found
