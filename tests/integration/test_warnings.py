@@ -144,7 +144,7 @@ def test_strict_leaves_no_result_and_may_be_dropped(
     tmp_path: Path, rows: list[list[str]], processor: str, options: dict[str, Any]
 ) -> None:
     source = csv_file(tmp_path, rows)
-    request = {"processor": processor, "options": options}
+    request: dict[str, Any] = {"processor": processor, "options": options}
     with pytest.raises(JobError, match="Warnings are errors because of strict=true"):
         run_here(tmp_path, source, strict=True, **request)
     output = tmp_path / f"job-1-{1 << 20}-out"
