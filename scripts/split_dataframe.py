@@ -5,6 +5,7 @@ import argparse
 from pathlib import Path
 
 from csvswarm import cli
+from csvswarm.errors import OptionError
 from csvswarm.job.directory import Job
 from csvswarm.job.output_directory import check_output
 from csvswarm.runtime import resources
@@ -32,8 +33,13 @@ def main() -> int:
     add(
         "--mode", default="auto", choices=("auto", "ranges", "files"), help="ranges of the input, or chunk files (auto)"
     )
-    add("--delimiter", help="what separates fields (detected)")
+    add("--delimiter", help="what separates fields: a character, tab, or whitespace for runs of blanks (detected)")
     add("--quotechar", help='what quotes fields; empty for none (")')
+    add("--header", metavar="WHAT", help="true, false, or the names of the columns as a JSON list (detected)")
+    add("--skip-lines", type=int, metavar="N", help="lines before the header or the first record (detected)")
+    add("--comment", help="what lines start with that are no records; empty for nothing (detected)")
+    add("--escape", help="what escapes the next character; empty for nothing (detected)")
+    add("--trailing-delimiter", metavar="WHAT", help="true or false: whether records end with a delimiter (detected)")
     add("--encoding", default="utf-8", help="text encoding of the input (utf-8)")
     add("--column-types", metavar="JSON", help='types of columns, like {"zip": "text"}')
     add("--null-values", metavar="JSON", help='what stands for a missing value, like ["-"]')
@@ -58,6 +64,11 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         mode=arguments.mode,
         delimiter=arguments.delimiter or None,
         quotechar=arguments.quotechar,
+        header=_header(arguments.header),
+        skip_lines=arguments.skip_lines,
+        comment=arguments.comment,
+        escape=arguments.escape,
+        trailing_delimiter=_yes_or_no("trailing_delimiter", arguments.trailing_delimiter),
         encoding=arguments.encoding,
         column_types=cli.json_value("column_types", arguments.column_types, dict),
         null_values=cli.json_value("null_values", arguments.null_values, list) if arguments.null_values else None,
@@ -71,12 +82,28 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         "rows": manifest.rows,
         "mode": manifest.mode,
         "seconds": round(manifest.split_seconds, 3),
+        "decisions": manifest.decisions,
     }
     if arguments.plan:
         with job.locked():
             job.forget_errors()
             done |= cli.planned(job, manifest)
     return done, f"split {manifest.rows} records into {len(manifest.chunks)} chunks"
+
+
+def _header(text: str | None) -> bool | list[str] | None:
+    if not text or text.lower() in ("true", "false"):
+        return _yes_or_no("header", text)
+    names: list[str] = cli.json_value("header", text, list)
+    return names
+
+
+def _yes_or_no(name: str, text: str | None) -> bool | None:
+    if not text:
+        return None
+    if text.lower() not in ("true", "false"):
+        raise OptionError(f"{name} is {text!r}, but must be true or false.")
+    return text.lower() == "true"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from typing import Any
 from csvswarm.errors import InputError, OptionError
 
 CANDIDATES = ",\t;|"
-SNIFFED_RECORDS = 50
 BOM = b"\xef\xbb\xbf"
 #: Of a column's name: the csv module's own limit.
 MAX_NAME_CHARS = 131_072
@@ -59,45 +58,6 @@ def check_character(name: str, value: str, *, may_be_empty: bool = False) -> str
             f"{name} is {value!r}, but must be one ASCII character that is no letter or digit, like ',', ';' or '\\t'."
         )
     return value
-
-
-def sniff(head: bytes, *, delimiter: str | None, quotechar: str | None, tabs_first: bool) -> Dialect:
-    """Return the dialect of a file that starts with `head` (UTF-8, without byte order mark).
-
-    What the user gave is kept. The delimiter is the candidate that gives most records of the head the
-    same number of fields, the one with more fields on ties; a comma when none does.
-    """
-    quote = '"' if quotechar is None else check_character("quotechar", quotechar, may_be_empty=True)
-    text = head.decode("utf-8", errors="replace")
-    if delimiter is None:
-        order = "\t,;|" if tabs_first else CANDIDATES
-        scored = [(_score(text, candidate, quote), candidate) for candidate in order]
-        best = max(score for score, _ in scored)
-        delimiter = next(candidate for score, candidate in scored if score == best) if best > (0.0, 0) else order[0]
-    else:
-        delimiter = check_character("delimiter", delimiter)
-    if delimiter == quote:
-        raise OptionError(f"delimiter and quotechar are both {delimiter!r}; they must differ.")
-    return Dialect(delimiter, quote, "\n")
-
-
-def _score(text: str, delimiter: str, quotechar: str) -> tuple[float, int]:
-    """Return (share of the head's records with as many fields as the header, number of fields)."""
-    options = Dialect(delimiter, quotechar).reader_options()
-    widths = []
-    try:
-        for record in csv.reader(io.StringIO(text, newline=""), **options):
-            if record:
-                widths.append(len(record))
-            if len(widths) > SNIFFED_RECORDS:
-                break
-    except csv.Error:
-        return (0.0, 0)
-    if len(widths) > 1 and len(widths) <= SNIFFED_RECORDS:
-        widths.pop()  # the head may end inside its last record
-    if not widths or widths[0] < 2:
-        return (0.0, 0)
-    return (sum(width == widths[0] for width in widths) / len(widths), widths[0])
 
 
 def records_of(data: bytes, dialect: Dialect, *, complete: bool, most: int = 1000) -> list[list[str]]:

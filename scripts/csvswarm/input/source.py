@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from csvswarm.csv_format.dialect import BOM
+from csvswarm.csv_format.normalize import Normalizer, Rules
 from csvswarm.errors import InputError, OptionError
 from csvswarm.input.content_kind import binary_kind, text_kind
 
@@ -27,18 +28,23 @@ HEAD_BYTES = 512
 
 @dataclass(frozen=True)
 class Source:
-    """An input file: its path, its size in bytes, its compression ("" for none), the encoding of its text."""
+    """An input file: its path, its size in bytes, its compression ("" for none), the encoding of its text.
+
+    rules: how its text is rewritten as plain CSV, None when it is one. null_values: words for a missing value.
+    """
 
     path: Path
     size: int
     mtime_ns: int
     compression: str
     encoding: str
+    rules: Rules | None = None
+    null_values: tuple[str, ...] = ()
 
     @property
     def is_plain(self) -> bool:
         """Whether the file's own bytes are the UTF-8 CSV, so that ranges of it can be read."""
-        return not self.compression and self.encoding == "utf-8"
+        return not self.compression and self.encoding == "utf-8" and self.rules is None
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -47,7 +53,11 @@ class Source:
             stream = _decompressed(raw, self.compression)
             if self.encoding != "utf-8":
                 stream = cast(BinaryIO, io.BufferedReader(_Transcoded(stream, self.encoding, self.path)))
-            yield cast(BinaryIO, _Guarded(stream, self.path, self.compression))
+            stream = cast(BinaryIO, _Guarded(stream, self.path, self.compression))
+            if self.rules is not None:
+                rewritten = _Rewritten(stream, Normalizer(self.rules, self.null_values))
+                stream = cast(BinaryIO, io.BufferedReader(rewritten))
+            yield stream
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -176,6 +186,33 @@ class _Transcoded(io.RawIOBase):
             self._rest = text.encode("utf-8")
             if not data:
                 break
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+class _Rewritten(io.RawIOBase):
+    """A stream of UTF-8 rewritten as plain CSV. Bytes that are not UTF-8 stay as they are."""
+
+    def __init__(self, stream: BinaryIO, normalizer: Normalizer) -> None:
+        self._stream, self._normalizer = stream, normalizer
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._rest = b""
+        self._begun = self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # io's stubs want every buffer type
+        while not self._rest and not self._ended:
+            data = self._stream.read(READ_BYTES)
+            self._ended = not data
+            text = self._decoder.decode(data, final=self._ended)
+            mark = "\ufeff" if not self._begun and text.startswith("\ufeff") else ""
+            self._begun = self._begun or bool(text)
+            records = self._normalizer.feed(text.removeprefix(mark), final=self._ended)
+            self._rest = (mark + records).encode("utf-8", errors="surrogateescape")
         size = min(len(buffer), len(self._rest))
         buffer[:size] = self._rest[:size]
         self._rest = self._rest[size:]

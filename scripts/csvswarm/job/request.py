@@ -22,6 +22,11 @@ class Request:
     mode: str = "auto"
     delimiter: str | None = None
     quotechar: str | None = None
+    header: bool | list[str] | None = None
+    skip_lines: int | None = None
+    comment: str | None = None
+    escape: str | None = None
+    trailing_delimiter: bool | None = None
     encoding: str = "utf-8"
     column_types: dict[str, Any] = field(default_factory=dict)
     null_values: list[str] | None = None

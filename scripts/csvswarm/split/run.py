@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import InputError, JobError, OptionError
-from csvswarm.input.header import Head, named, read_head
+from csvswarm.input.header import Head, named, open_layout
+from csvswarm.input.layout import Given
 from csvswarm.input.source import Source, find_source
 from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import new_token, replace, written_aside
@@ -55,7 +57,8 @@ class SplitPlan:
         """How chunks are stored: as `ranges` of the input or as `files`. Raises OptionError."""
         if self.request.mode == "ranges" and not self.source.is_plain:
             raise OptionError(
-                f"{self.source.path} is compressed or not UTF-8: ranges of it cannot be read; use mode files."
+                f"{self.source.path} is compressed, not UTF-8 or of a dialect that must be rewritten: ranges of it "
+                "cannot be read; use mode files."
             )
         return ("ranges" if self.source.is_plain else "files") if self.request.mode == "auto" else self.request.mode
 
@@ -77,11 +80,23 @@ class SplitPlan:
 
     def inspect_input(self) -> tuple[Head, Sampler]:
         """Read the head of the input, and check the options against it. Raises InputError and OptionError."""
-        request, source = self.request, self.source
+        request = self.request
+        given = Given(
+            delimiter=request.delimiter,
+            quotechar=request.quotechar,
+            header=request.header,
+            skip_lines=request.skip_lines,
+            comment=request.comment,
+            escape=request.escape,
+            trailing_delimiter=request.trailing_delimiter,
+        )
         try:
-            head = read_head(source, delimiter=request.delimiter, quotechar=request.quotechar)
+            self.source, head = open_layout(replaced(self.source, rules=None), given, self.wish["null_values"])
         except InputError as error:
-            raise named(source, error) from error
+            raise named(self.source, error) from error
+        source = self.source
+        if request.strict:
+            refuse(head.warnings)
         fixed = check_types(request.column_types, head.names)
         sampler = Sampler(head, fixed, self.wish["null_values"], str(source.path))
         self._check_options(head, sampler.schema_of_head(source))
@@ -121,6 +136,8 @@ class SplitPlan:
             split_seconds=time.monotonic() - self.started,
             durable=request.durable,
             output=str(self.output or ""),
+            decisions=head.decisions,
+            warnings=head.warnings,
             numeric_columns=self.processor.numeric_columns(context),
         )
         if columns := Findings(job, manifest, schema).numeric_at_first():
@@ -201,6 +218,11 @@ def _wish(request: Request, options: dict[str, Any]) -> dict[str, Any]:
         "strict": request.strict,
         "delimiter": request.delimiter,
         "quotechar": request.quotechar,
+        "header": request.header,
+        "skip_lines": request.skip_lines,
+        "comment": request.comment,
+        "escape": request.escape,
+        "trailing_delimiter": request.trailing_delimiter,
         "column_types": request.column_types,
         "null_values": list(NULL_VALUES) if request.null_values is None else ["", *request.null_values],
     }
