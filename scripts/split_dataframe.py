@@ -40,6 +40,9 @@ def main() -> int:
     add("--comment", help="what lines start with that are no records; empty for nothing (detected)")
     add("--escape", help="what escapes the next character; empty for nothing (detected)")
     add("--trailing-delimiter", metavar="WHAT", help="true or false: whether records end with a delimiter (detected)")
+    add("--decimal", help="the character before the fraction of numbers (detected)")
+    add("--thousands", help="the character between thousands; empty for none (detected)")
+    add("--date-format", metavar="FORMAT", help="of timestamps, like %%d.%%m.%%Y, or a JSON object by column")
     add("--encoding", default="utf-8", help="text encoding of the input (utf-8)")
     add("--column-types", metavar="JSON", help='types of columns, like {"zip": "text"}')
     add("--null-values", metavar="JSON", help='what stands for a missing value, like ["-"]')
@@ -69,6 +72,9 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         comment=arguments.comment,
         escape=arguments.escape,
         trailing_delimiter=_yes_or_no("trailing_delimiter", arguments.trailing_delimiter),
+        decimal=arguments.decimal,
+        thousands=arguments.thousands,
+        date_format=_date_format(arguments.date_format),
         encoding=arguments.encoding,
         column_types=cli.json_value("column_types", arguments.column_types, dict),
         null_values=cli.json_value("null_values", arguments.null_values, list) if arguments.null_values else None,
@@ -96,6 +102,13 @@ def _header(text: str | None) -> bool | list[str] | None:
         return _yes_or_no("header", text)
     names: list[str] = cli.json_value("header", text, list)
     return names
+
+
+def _date_format(text: str | None) -> str | dict[str, str] | None:
+    if not text or not text.lstrip().startswith("{"):
+        return text
+    formats: dict[str, str] = cli.json_value("date_format", text, dict)
+    return formats
 
 
 def _yes_or_no(name: str, text: str | None) -> bool | None:

@@ -12,7 +12,7 @@ from csvswarm.job.chunk import Chunk
 #: Version of the files in a job directory and of job.json.
 FORMAT = 2
 _KINDS: dict[type | tuple[type, ...], tuple[str, ...]] = {
-    dict: ("input", "request", "processor", "versions", "misfits"),
+    dict: ("input", "request", "processor", "versions", "misfits", "formats"),
     str: ("job_id", "split", "header", "mode", "output"),
     int: ("permissions", "bom", "durable"),
     (int, float): ("created", "split_seconds"),
@@ -29,6 +29,7 @@ class Manifest:
     work on it. permissions: the input's permission bits, which no file of the job and no result exceeds for others.
     header: the raw header record, without byte order mark and terminator. names: the unique column names. durable:
     whether partials are on disk before they count. output: where the result is wanted, "" when that was not given.
+    formats: how numbers and dates are written, where not plainly.
     decisions: what was detected about the file, a sentence each. warnings: what the user may not have meant. misfits:
     as in a receipt, of the samples that gave the first schema. numeric_columns: those that the processor uses as
     numbers when they are.
@@ -51,6 +52,7 @@ class Manifest:
     split_seconds: float = 0.0
     durable: bool = False
     output: str = ""
+    formats: dict[str, Any] = field(default_factory=dict)
     decisions: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     misfits: dict[str, list[list[Any]]] = field(default_factory=dict)

@@ -27,6 +27,9 @@ class Request:
     comment: str | None = None
     escape: str | None = None
     trailing_delimiter: bool | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    date_format: str | dict[str, str] | None = None
     encoding: str = "utf-8"
     column_types: dict[str, Any] = field(default_factory=dict)
     null_values: list[str] | None = None

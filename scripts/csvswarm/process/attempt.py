@@ -25,6 +25,7 @@ from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
 from csvswarm.reading.rows import Rejected, Rows, joined, sliced, tail, text_of, without
+from csvswarm.types.formats import Formats
 from csvswarm.types.schema import Schema
 
 #: How many values that do not fit are kept of a column in a chunk.
@@ -73,6 +74,7 @@ class Attempt:
             quarantine=self._quarantine,
             watch_gaps=self._processor.watches_gaps,
             keep_raw=self._quarantine or self._processor.keeps_raw,
+            formats=Formats(**self._manifest.formats),
         )
 
     def run(self) -> Receipt:

@@ -24,6 +24,7 @@ from csvswarm.reading.native_block import Finder
 from csvswarm.reading.rows import Rejected
 from csvswarm.runtime.lazy_imports import pa
 from csvswarm.types.conversion import Values
+from csvswarm.types.formats import Formats
 
 #: A column's name, its place, and the type the user gave it.
 Fixed = tuple[str, int, str]
@@ -83,7 +84,10 @@ def _records(data: bytes, grammar: Grammar) -> _Records:
 class Triage:
     """Sorts the bad records out of blocks of records of `width` fields."""
 
-    def __init__(self, dialect: Dialect, width: int, fixed: Sequence[Fixed], values: Values) -> None:
+    def __init__(
+        self, dialect: Dialect, width: int, fixed: Sequence[Fixed], values: Values, formats: Formats | None = None
+    ) -> None:
+        self._formats = formats or Formats()
         self._dialect, self._width, self._fixed, self._values = dialect, width, list(fixed), values
         self._grammar = Grammar(dialect)
         self._places = [place for _, place, _ in self._fixed]
@@ -123,6 +127,8 @@ class Triage:
 
     def _fit(self, data: bytes) -> bool:
         """Whether the kernel sees that all values fit."""
+        if any(self._formats.of(column, kind) for column, _, kind in self._fixed):
+            return False
         found = self._finder.find(data)
         return found is not None and all(
             self._finder.column(found, place, kind) is not None for _, place, kind in self._fixed
@@ -140,9 +146,11 @@ class Triage:
             return reasons
         for column, place, kind in self._fixed:
             strings = text.column(str(place)).combine_chunks()
-            rows = np.flatnonzero(misfits(self._values, strings, kind))
+            written, name = self._formats.of(column, kind), self._formats.type_name(column, kind)
+            plain = strings if written is None else written.plain(strings, self._values.nulls)
+            rows = np.flatnonzero(misfits(self._values, plain, kind))
             for row, value in zip(rows.tolist(), strings.take(rows).to_pylist(), strict=True):
-                reasons.setdefault(int(places[row]), (column, f"{shown(value)!r} is not of the type {kind}"))
+                reasons.setdefault(int(places[row]), (column, f"{shown(value)!r} is not of the type {name}"))
         return reasons
 
 

@@ -20,6 +20,7 @@ from csvswarm.reading.native_block import Block, Column, Finder, Ready, Texts
 from csvswarm.reading.rows import Rejected, Rows
 from csvswarm.runtime.lazy_imports import pa
 from csvswarm.types.conversion import Values
+from csvswarm.types.formats import Formats
 from csvswarm.types.schema import ARROW, Schema
 
 Numbers = npt.NDArray[np.int64]
@@ -48,6 +49,7 @@ class Reader:
         quarantine: bool = False,
         watch_gaps: bool = False,
         keep_raw: bool = False,
+        formats: Formats | None = None,
     ) -> None:
         self._dialect, self._names, self._schema = dialect, list(names), schema
         self._columns = list(columns)
@@ -56,9 +58,10 @@ class Reader:
         self._asked = list(zip(self._columns, self._places, strict=True))
         self._values = Values(null_values)
         self._nulls = Nulls(null_values)
+        self._formats = formats or Formats()
         self._grammar = Grammar(dialect)
         fixed = [(column, place, schema.fixed[column]) for column, place in self._asked if column in schema.fixed]
-        self._triage = Triage(dialect, len(self._names), fixed, self._values)
+        self._triage = Triage(dialect, len(self._names), fixed, self._values, self._formats)
         self._finder = Finder(self._grammar, len(self._names), self._places, null_values)
         self._source = source
         self._quarantine, self._watch_gaps, self._keep_raw = quarantine, watch_gaps, keep_raw
@@ -114,10 +117,10 @@ class Reader:
         columns: dict[str, Column] = {}
         for name, place in self._asked:
             kind = self._schema.type_of(name)
-            column = self._finder.column(found, place, kind)
+            is_plain = self._formats.of(name, kind) is None
+            column = self._finder.column(found, place, kind) if is_plain else None
             if column is None:
-                text = Texts(found.span(place), self._finder.nulls).arrow()
-                values = self._values.convert(text, kind, fixed=name in self._schema.fixed)
+                values = self._values_of(name, Texts(found.span(place), self._finder.nulls).arrow())
                 if values is None:
                     return None
                 column = Ready(values)
@@ -159,7 +162,7 @@ class Reader:
     def _unfit(self, text: pa.Table) -> bool:
         """Whether a column of a type the user gave holds a value that is none."""
         return any(
-            self._values.convert(self._text(text, place), self._schema.fixed[column], fixed=True) is None
+            self._values_of(column, self._text(text, place)) is None
             for column, place in self._asked
             if column in self._schema.fixed
         )
@@ -169,9 +172,9 @@ class Reader:
         for column, place in self._asked:
             strings = self._text(text, place)
             kind = self._schema.type_of(column)
-            values = self._values.convert(strings, kind, fixed=column in self._schema.fixed)
+            values = self._values_of(column, strings)
             if values is None:
-                observed[column] = "+".join(self._values.kinds(strings))
+                observed[column] = "+".join(self._kinds_of(column, strings))
             elif values.null_count and kind in ("int", "bool") and column not in self._schema.missing:
                 missing.add(column)
             arrays.append(values)
@@ -199,15 +202,31 @@ class Reader:
         strings = {column: self._text(text, place) for column, place in self._asked}
         missing = {column for column, array in strings.items() if array.null_count}
         for column, array in strings.items():  # a quoted "NA" among numbers is missing, too
-            values = self._values.convert(array, self._schema.type_of(column), fixed=column in self._schema.fixed)
+            values = self._values_of(column, array)
             if values is not None and values.null_count:
                 missing.add(column)
-        return {column: "+".join(self._values.kinds(array)) for column, array in strings.items()}, missing
+        return {column: "+".join(self._kinds_of(column, array)) for column, array in strings.items()}, missing
+
+    def _values_of(self, column: str, text: pa.Array) -> pa.Array | None:
+        """Return text as values of the type of a column, None when a value does not fit."""
+        kind = self._schema.type_of(column)
+        text = self._plain(column, text, kind)
+        return self._values.convert(text, kind, fixed=column in self._schema.fixed)
+
+    def _kinds_of(self, column: str, text: pa.Array) -> frozenset[str]:
+        return self._values.kinds(self._plain(column, text, "float"))
+
+    def _plain(self, column: str, text: pa.Array, kind: str) -> pa.Array:
+        """Return the text of a column as plain values of a type."""
+        written = self._formats.of(column, kind)
+        return text if written is None else written.plain(text, self._values.nulls)
 
     def _observe_quick(self, data: bytes) -> tuple[dict[str, str], set[str]] | None:
         """Return what `observe` does where the native kernel can tell, for columns that nothing was known of."""
         if any(self._schema.type_of(column) not in ("null", "quoted", "text") for column in self._columns):
             return None  # a quoted "NA" among numbers is missing
+        if any(self._formats.of(column, "float") for column in self._columns):
+            return None
         found = self._finder.find(data)
         if found is None:
             return None
@@ -230,8 +249,8 @@ class Reader:
             return found
         for column, index in self._asked:
             if column in columns:
-                strings = self._text(text, index)
-                rows = np.flatnonzero(misfits(self._values, strings, self._schema.type_of(column)))[:most]
+                strings, kind = self._text(text, index), self._schema.type_of(column)
+                rows = np.flatnonzero(misfits(self._values, self._plain(column, strings, kind), kind))[:most]
                 values = strings.take(pa.array(rows)).to_pylist()
                 found[column] = list(zip(numbers[rows].tolist(), values, strict=True))
         return found

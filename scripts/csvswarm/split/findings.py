@@ -20,6 +20,7 @@ from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.processor_api.context import context_of
 from csvswarm.processor_api.loader import load_job_processor
+from csvswarm.types.formats import Formats
 from csvswarm.types.number_text import Survey, survey
 from csvswarm.types.schema import Schema
 
@@ -95,11 +96,10 @@ class Findings:
     def _survey(self, names: Sequence[str], *, most: int = NAMED, any_text: bool = False) -> dict[str, Survey]:
         wanted = set(names)
         columns = {name: index for index, name in enumerate(self._manifest.names) if name in wanted}
-        return (
-            survey(self._rows, columns, self._manifest.request["null_values"], most, any_text=any_text)
-            if columns
-            else {}
-        )
+        if not columns:
+            return {}
+        null_values, numbers = self._manifest.request["null_values"], Formats(**self._manifest.formats).numbers
+        return survey(self._rows, columns, null_values, most, any_text=any_text, numbers=numbers)
 
 
 def _warning(name: str, found: Survey, misfits: list[tuple[int, str]]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime.resources import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
 from csvswarm.split.chunking import cut_input
 from csvswarm.split.findings import Findings, refuse
+from csvswarm.split.number_format import find_formats
 from csvswarm.split.schema_sample import Sampler, sample_blocks, sampled_misfits
+from csvswarm.types.formats import Formats
 from csvswarm.types.schema import NULL_VALUES, Schema, check_types
 
 __all__ = ["Request", "SplitPlan", "plan_split", "require_same", "split"]
@@ -46,6 +48,7 @@ class SplitPlan:
     processor: Processor
     output: Path | None
     started: float
+    formats: Formats = field(default_factory=Formats)
 
     @property
     def permissions(self) -> int:
@@ -98,7 +101,10 @@ class SplitPlan:
         if request.strict:
             refuse(head.warnings)
         fixed = check_types(request.column_types, head.names)
-        sampler = Sampler(head, fixed, self.wish["null_values"], str(source.path))
+        self.formats, decisions = find_formats(source, head, request, fixed)
+        head.decisions.extend(decisions)
+        fixed |= dict.fromkeys(self.formats.dates, "timestamp")
+        sampler = Sampler(head, fixed, self.wish["null_values"], str(source.path), self.formats)
         self._check_options(head, sampler.schema_of_head(source))
         return head, sampler
 
@@ -136,12 +142,13 @@ class SplitPlan:
             split_seconds=time.monotonic() - self.started,
             durable=request.durable,
             output=str(self.output or ""),
+            formats=self.formats.to_json(),
             decisions=head.decisions,
             warnings=head.warnings,
             numeric_columns=self.processor.numeric_columns(context),
         )
         if columns := Findings(job, manifest, schema).numeric_at_first():
-            found = sampled_misfits(job, source, chunks, head, columns, self.wish["null_values"])
+            found = sampled_misfits(job, manifest, source, head, columns)
             manifest.misfits.update(found)
         if request.strict:
             refuse([*manifest.warnings, *Findings(job, manifest, schema).of_columns()])
@@ -223,6 +230,9 @@ def _wish(request: Request, options: dict[str, Any]) -> dict[str, Any]:
         "comment": request.comment,
         "escape": request.escape,
         "trailing_delimiter": request.trailing_delimiter,
+        "decimal": request.decimal,
+        "thousands": request.thousands,
+        "date_format": request.date_format,
         "column_types": request.column_types,
         "null_values": list(NULL_VALUES) if request.null_values is None else ["", *request.null_values],
     }

@@ -13,8 +13,10 @@ from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import read_range
 from csvswarm.job.directory import Job
+from csvswarm.job.manifest import Manifest
 from csvswarm.reading.block_reader import Reader
 from csvswarm.types.conversion import Values
+from csvswarm.types.formats import Formats
 from csvswarm.types.number_text import survey
 from csvswarm.types.schema import Schema
 
@@ -26,7 +28,9 @@ MAX_EXAMPLES = 3
 class Sampler:
     """Infers a first schema from samples; the workers check that everything else fits it."""
 
-    def __init__(self, head: Head, fixed: dict[str, str], null_values: list[str], source: str) -> None:
+    def __init__(
+        self, head: Head, fixed: dict[str, str], null_values: list[str], source: str, formats: Formats | None = None
+    ) -> None:
         self._head, self._fixed = head, fixed
         self._grammar = Grammar(head.dialect)
         nothing = Schema({name: frozenset() for name in head.names}, fixed)
@@ -39,6 +43,7 @@ class Sampler:
             null_values=null_values,
             source=source,
             quarantine=True,
+            formats=formats,
         )
         self._values = Values(null_values)
 
@@ -81,14 +86,17 @@ def _samples(job: Job, source: Source, chunks: list[Chunk]) -> Iterator[tuple[by
 
 
 def sampled_misfits(
-    job: Job, source: Source, chunks: list[Chunk], head: Head, columns: Sequence[str], null_values: Sequence[str]
+    job: Job, manifest: Manifest, source: Source, head: Head, columns: Sequence[str]
 ) -> dict[str, list[list[Any]]]:
     """Return [record number, value] of the first values in the samples that keep columns from being numeric."""
     found: dict[str, list[list[Any]]] = {}
     indexes = {name: head.names.index(name) for name in columns}
-    for data, complete, record in _samples(job, source, chunks) if columns else ():
+    null_values, numbers = manifest.request["null_values"], Formats(**manifest.formats).numbers
+    for data, complete, record in _samples(job, source, manifest.chunks) if columns else ():
         rows = records_of(data, head.dialect, complete=complete, most=len(data))
-        for name, seen in survey(rows, indexes, null_values, MAX_EXAMPLES, first_record=record).items():
+        for name, seen in survey(
+            rows, indexes, null_values, MAX_EXAMPLES, first_record=record, numbers=numbers
+        ).items():
             if seen.examples and name not in found:
                 found[name] = [list(example) for example in seen.examples]
     return found

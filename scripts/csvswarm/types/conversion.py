@@ -20,7 +20,8 @@ class Values:
         self._readable: dict[tuple[str, bool], pa.Array] = {}
 
     @cached_property
-    def _nulls(self) -> pa.Array:
+    def nulls(self) -> pa.Array:
+        """What stands for a missing value."""
         return pa.array(self.null_values, pa.string())
 
     @cached_property
@@ -42,7 +43,7 @@ class Values:
         if kind == "null":
             return pa.nulls(len(text), pa.float64()) if text.null_count == len(text) else None
         if kind == "quoted":
-            return text if _all(pc.is_in(text, value_set=self._nulls, skip_nulls=True), text) else None
+            return text if _all(pc.is_in(text, value_set=self.nulls, skip_nulls=True), text) else None
         for plain in (True, False):
             if not plain:
                 text = self._normalised(text)
@@ -71,7 +72,7 @@ class Values:
         values = text.drop_null()
         if not len(values):
             return frozenset()
-        is_null = pc.is_in(values, value_set=self._nulls)
+        is_null = pc.is_in(values, value_set=self.nulls)
         quoted = frozenset({"quoted"}) if pc.any(is_null).as_py() else frozenset()
         values = self._trimmed(values.filter(pc.invert(is_null)))
         if not len(values):
@@ -111,7 +112,7 @@ class Values:
     def _normalised(self, text: pa.Array) -> pa.Array:
         """Return text without blanks around values, and with quoted null values missing, as numbers are read."""
         text = self._trimmed(text)
-        return pc.if_else(pc.is_in(text, value_set=self._nulls), pa.scalar(None, pa.string()), text)
+        return pc.if_else(pc.is_in(text, value_set=self.nulls), pa.scalar(None, pa.string()), text)
 
     @staticmethod
     def _trimmed(text: pa.Array) -> pa.Array:

@@ -68,19 +68,16 @@ class Survey:
     like: dict[str, tuple[int, str]] = field(default_factory=dict)
     examples: list[tuple[int, str]] = field(default_factory=list)
 
-    def add(self, record: int, text: str, most: int, *, any_text: bool = False) -> None:
-        """Count a value that is not missing; keep it as one of at most `most` examples.
-
-        any_text: keep plain numbers as well.
-        """
+    def add(self, record: int, text: str, most: int, *, any_text: bool, numbers: re.Pattern[str] | None) -> None:
+        """Count a value that is not missing; keep it as one of at most `most` examples. See `survey`."""
         self.present += 1
         bare = text.strip()
-        if is_plain(bare):
+        if (is_plain(bare) if numbers is None else numbers.fullmatch(bare)) and not is_code(bare):
             self.plain += 1
             if not any_text:
                 return
         self.codes += is_code(bare)
-        if any(char in "0123456789" for char in bare):
+        if numbers is None and any(char in "0123456789" for char in bare):
             for name, pattern in STYLES.items():
                 if pattern.fullmatch(bare):
                     self.styled[name] = self.styled.get(name, 0) + 1
@@ -102,12 +99,17 @@ def survey(
     *,
     first_record: int = 1,
     any_text: bool = False,
+    numbers: re.Pattern[str] | None = None,
 ) -> dict[str, Survey]:
-    """Return what the values of columns look like. columns: name -> index. rows: the records from `first_record` on."""
+    """Return what the values of columns look like.
+
+    columns: name -> index. rows: the records from `first_record` on. most: how many examples are kept of a column.
+    any_text: keep numbers as examples as well. numbers: how numbers are written, None for plainly.
+    """
     missing = {"", *null_values}
     found = {name: Survey() for name in columns}
     for record, row in enumerate(rows, first_record):
         for name, index in columns.items():
             if index < len(row) and (text := row[index]) not in missing and text.strip() not in missing:
-                found[name].add(record, text, most, any_text=any_text)
+                found[name].add(record, text, most, any_text=any_text, numbers=numbers)
     return found
