@@ -5,10 +5,10 @@ import argparse
 from pathlib import Path
 
 from csvswarm import cli
-from csvswarm.errors import OptionError
 from csvswarm.job.directory import Job
 from csvswarm.job.output_directory import check_output
 from csvswarm.runtime import resources
+from csvswarm.split.layout_options import count_option, date_format_option, header_option, yes_or_no
 from csvswarm.split.run import Request, split
 
 EPILOG = """\
@@ -36,7 +36,7 @@ def main() -> int:
     add("--delimiter", help="what separates fields: a character, tab, or whitespace for runs of blanks (detected)")
     add("--quotechar", help='what quotes fields; empty for none (")')
     add("--header", metavar="WHAT", help="true, false, or the names of the columns as a JSON list (detected)")
-    add("--skip-lines", type=int, metavar="N", help="lines before the header or the first record (detected)")
+    add("--skip-lines", metavar="N", help="lines before the header or the first record (detected)")
     add("--comment", help="what lines start with that are no records; empty for nothing (detected)")
     add("--escape", help="what escapes the next character; empty for nothing (detected)")
     add("--trailing-delimiter", metavar="WHAT", help="true or false: whether records end with a delimiter (detected)")
@@ -67,14 +67,14 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         mode=arguments.mode,
         delimiter=arguments.delimiter or None,
         quotechar=arguments.quotechar,
-        header=_header(arguments.header),
-        skip_lines=arguments.skip_lines,
+        header=header_option(arguments.header),
+        skip_lines=count_option("skip_lines", arguments.skip_lines),
         comment=arguments.comment,
         escape=arguments.escape,
-        trailing_delimiter=_yes_or_no("trailing_delimiter", arguments.trailing_delimiter),
+        trailing_delimiter=yes_or_no("trailing_delimiter", arguments.trailing_delimiter),
         decimal=arguments.decimal,
         thousands=arguments.thousands,
-        date_format=_date_format(arguments.date_format),
+        date_format=date_format_option(arguments.date_format),
         encoding=arguments.encoding,
         column_types=cli.json_value("column_types", arguments.column_types, dict),
         null_values=cli.json_value("null_values", arguments.null_values, list) if arguments.null_values else None,
@@ -95,28 +95,6 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
             job.forget_errors()
             done |= cli.planned(job, manifest)
     return done, f"split {manifest.rows} records into {len(manifest.chunks)} chunks"
-
-
-def _header(text: str | None) -> bool | list[str] | None:
-    if not text or text.lower() in ("true", "false"):
-        return _yes_or_no("header", text)
-    names: list[str] = cli.json_value("header", text, list)
-    return names
-
-
-def _date_format(text: str | None) -> str | dict[str, str] | None:
-    if not text or not text.lstrip().startswith("{"):
-        return text
-    formats: dict[str, str] = cli.json_value("date_format", text, dict)
-    return formats
-
-
-def _yes_or_no(name: str, text: str | None) -> bool | None:
-    if not text:
-        return None
-    if text.lower() not in ("true", "false"):
-        raise OptionError(f"{name} is {text!r}, but must be true or false.")
-    return text.lower() == "true"
 
 
 if __name__ == "__main__":

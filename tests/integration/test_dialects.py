@@ -55,6 +55,7 @@ BODY = 'id,name\n1,x\n2,"y, z"\n3,"two\nlines"\n'
 def test_lines_before_the_header_are_skipped(tmp_path: Path, before: str, decision: str) -> None:
     assert read(tmp_path, before + BODY) == expected(BODY)
     assert decision in decisions(tmp_path)
+    assert any(text.startswith("The delimiter is ','") for text in decisions(tmp_path)) or "sep=" in before
 
 
 def test_a_separator_line_sets_the_delimiter(tmp_path: Path) -> None:

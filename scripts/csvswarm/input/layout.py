@@ -129,6 +129,7 @@ class _Finder:
         self._records = Records(text, complete)
         self._candidates = "\t,;|" if tabs_first else CANDIDATES
         self._decide = layout.decisions.append
+        self._has_separator_line = False
 
     def find(self) -> None:
         self._find_separator_line()
@@ -158,15 +159,13 @@ class _Finder:
         found = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
         if found is None or given.skip_lines is not None or given.delimiter not in (None, found[1]):
             return
-        layout.skip_lines = 1
+        layout.skip_lines, self._has_separator_line = 1, True
         layout.delimiter = found[1]
         self._decide(f"The first line, {lines[0]}, sets the delimiter and is no record.")
 
     @property
     def _has_delimiter(self) -> bool:
-        return self._given.delimiter is not None or bool(
-            self._layout.skip_lines == 1 and self._given.skip_lines is None and self._layout.decisions
-        )
+        return self._given.delimiter is not None or self._has_separator_line
 
     def _find_leading_comments(self) -> None:
         """Skip lines that start with # before the header, where they have another number of fields."""
