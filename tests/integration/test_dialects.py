@@ -16,7 +16,7 @@ from csvswarm.errors import CsvswarmError, InputError, OptionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.jobs import run_every_way, run_here
+from tests.support.jobs import run_in_process, run_with_all_cuts
 
 CUTS = ((1, 1 << 20), (3, 64), (7, 16))
 PLAIN = "def process(block, context):\n    return block\n"
@@ -28,7 +28,7 @@ def read(directory: Path, text: str, *, cuts: tuple[tuple[int, int], ...] = CUTS
     source, processor = directory / "data.csv", directory / "mine.py"
     source.write_bytes(text.encode())
     processor.write_text(PLAIN)
-    result = run_every_way(directory, source, cuts=cuts, processor=str(processor), **request)
+    result = run_with_all_cuts(directory, source, cuts=cuts, processor=str(processor), **request)
     return [result.header, *result.rows]
 
 
@@ -179,14 +179,14 @@ def run_here_plain(directory: Path, text: str, **request: Any) -> str:
     source, processor = directory / "data.csv", directory / "mine.py"
     source.write_text(text)
     processor.write_text(PLAIN)
-    return run_here(directory, source, processor=str(processor), **request).data.decode()
+    return run_in_process(directory, source, processor=str(processor), **request).data.decode()
 
 
 def test_transform_keeps_the_delimiter_where_it_can(tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_text('a;b\n# c\n1;2\n3;"x;y"\n')
 
-    assert run_every_way(tmp_path, source, cuts=CUTS, processor="transform").data == b'a;b\n1;2\n3;"x;y"\n'
+    assert run_with_all_cuts(tmp_path, source, cuts=CUTS, processor="transform").data == b'a;b\n1;2\n3;"x;y"\n'
 
 
 @pytest.mark.parametrize(

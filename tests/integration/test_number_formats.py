@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from csvswarm.errors import CsvswarmError, OptionError
 
-from tests.support.jobs import Result, run_every_way
+from tests.support.jobs import Result, run_with_all_cuts
 
 CUTS = ((1, 1 << 20), (3, 32), (7, 16))
 TYPES = """
@@ -30,7 +30,7 @@ def read(directory: Path, text: str, **request: Any) -> Result:
     source, processor = directory / "data.csv", directory / "mine.py"
     source.write_text(text)
     processor.write_text(TYPES)
-    return run_every_way(directory, source, cuts=CUTS, processor=str(processor), **request)
+    return run_with_all_cuts(directory, source, cuts=CUTS, processor=str(processor), **request)
 
 
 def report(directory: Path) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def test_transform_copies_what_it_does_not_compute(tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_text("a;b\n1.234,50;x\n-2,5;y\n3;z\n")
 
-    result = run_every_way(
+    result = run_with_all_cuts(
         tmp_path, source, cuts=CUTS, processor="transform", options={"where": "a > 0", "assign": {"c": "a * 2"}}
     )
 

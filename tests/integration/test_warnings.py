@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from csvswarm.errors import JobError
 
-from tests.support.jobs import Scripts, run_here, write_csv
+from tests.support.jobs import Scripts, run_in_process, write_csv
 
 CHUNKS = (1, 3, 7)
 NO_NUMBERS = "The result has no rows: none of the 2 columns is numeric."
 
 
 def warnings_of(directory: Path, source: Path, chunks: int, **request: Any) -> list[str]:
-    run_here(directory, source, chunks=chunks, **request)
+    run_in_process(directory, source, chunks=chunks, **request)
     report = json.loads((directory / f"job-{chunks}-{1 << 20}-out/job.json").read_text())
     found: list[str] = report["warnings"]
     return found
@@ -71,7 +71,7 @@ def test_a_value_that_only_an_attempt_sees_is_named(tmp_path: Path) -> None:
     rows[5900][0] = "broken"  # beyond the samples, which are the starts of blocks
     source = csv_file(tmp_path, rows)
 
-    run_here(tmp_path, source, chunks=2, block_bytes=1 << 20)
+    run_in_process(tmp_path, source, chunks=2, block_bytes=1 << 20)
     report = json.loads((tmp_path / f"job-2-{1 << 20}-out/job.json").read_text())
 
     assert "'broken' in record 5901" in report["warnings"][0]
@@ -145,16 +145,16 @@ def test_strict_leaves_no_result_and_may_be_dropped(
     source = csv_file(tmp_path, rows)
     request: dict[str, Any] = {"processor": processor, "options": options}
     with pytest.raises(JobError, match="Warnings are errors because of strict=true"):
-        run_here(tmp_path, source, strict=True, **request)
+        run_in_process(tmp_path, source, strict=True, **request)
     output = tmp_path / f"job-1-{1 << 20}-out"
     assert not (output / "result.csv").exists()
     assert not (output / "_SUCCESS").exists()
 
-    result = run_here(tmp_path, source, **request)
+    result = run_in_process(tmp_path, source, **request)
 
     assert result.rows == []
     with pytest.raises(JobError, match="Warnings are errors"):
-        run_here(tmp_path, source, strict=True, **request)
+        run_in_process(tmp_path, source, strict=True, **request)
 
 
 def test_the_scripts_print_warnings_and_pass_them_on(tmp_path: Path) -> None:
@@ -163,6 +163,6 @@ def test_the_scripts_print_warnings_and_pass_them_on(tmp_path: Path) -> None:
     assert scripts.split(source).code == 0
     assert scripts.process().code == 0
 
-    done = scripts.collect().done
+    done = scripts.collect().answer
 
     assert [text.split(":")[0] for text in done["warnings"]] == ["column 'a' is text", "The result has no rows"]

@@ -1,4 +1,4 @@
-"""How a CSV file is written: delimiter, quote, line ending, encoding; and finding it out."""
+"""The dialect of a CSV file (delimiter, quote, line ending), and its detection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from csvswarm.errors import InputError, OptionError
 
 CANDIDATES = ",\t;|"
 BOM = b"\xef\xbb\xbf"
-#: Of a column's name: the csv module's own limit.
+#: Maximum length of a column name: the csv module's own limit.
 MAX_NAME_CHARS = 131_072
 
 
@@ -19,8 +19,8 @@ MAX_NAME_CHARS = 131_072
 class Dialect:
     """The dialect of one CSV file.
 
-    delimiter: one ASCII character. quotechar: one ASCII character, or "" when nothing is quoted.
-    lineterminator: what ends the header record, and so every record csvswarm writes in this dialect.
+    delimiter: one ASCII character. quotechar: one ASCII character, or "" if nothing is quoted.
+    lineterminator: the end of the header record, and so of every record csvswarm writes in this dialect.
     """
 
     delimiter: str = ","
@@ -35,13 +35,13 @@ class Dialect:
         return cls(**data)
 
     def reader_options(self) -> dict[str, Any]:
-        """Keyword arguments that make `csv.reader` read this dialect."""
+        """Return keyword arguments with which `csv.reader` reads this dialect."""
         if not self.quotechar:
             return {"delimiter": self.delimiter, "quoting": csv.QUOTE_NONE}
         return {"delimiter": self.delimiter, "quotechar": self.quotechar}
 
 
-#: What derived tables are written in: statistics, groups, whatever a processor made new.
+#: The dialect of derived tables: statistics, groups, DataFrames of processors.
 CANONICAL = Dialect()
 
 
@@ -91,10 +91,10 @@ def header_names(record: bytes, dialect: Dialect) -> list[str]:
         rows = list(csv.reader(io.StringIO(text, newline=""), **dialect.reader_options()))
     except csv.Error:
         rows = []
-    # A library that a processor imports may raise the csv module's own limit, as scipy.io does.
+    # A library imported by a processor may raise the csv module's limit, as scipy.io does.
     if not rows or any(len(name) > MAX_NAME_CHARS for name in rows[0]):
         raise InputError(f"the header holds a name of more than {MAX_NAME_CHARS:,} characters: is it a CSV?")
-    names = [name or f"Unnamed: {place}" for place, name in enumerate(rows[0])]
+    names = [name or f"Unnamed: {index}" for index, name in enumerate(rows[0])]
     taken = set(names)
     seen: dict[str, int] = {}
     unique = []

@@ -53,7 +53,7 @@ class Source:
             stream = _decompressed(raw, self.compression)
             if self.encoding != "utf-8":
                 stream = cast(BinaryIO, io.BufferedReader(_Transcoded(stream, self.encoding, self.path)))
-            stream = cast(BinaryIO, _Guarded(stream, self.path, self.compression))
+            stream = cast(BinaryIO, _ErrorReportingStream(stream, self.path, self.compression))
             if self.rules is not None:
                 rewritten = _Rewritten(stream, Normalizer(self.rules, self.null_values))
                 stream = cast(BinaryIO, io.BufferedReader(rewritten))
@@ -78,7 +78,7 @@ def find_source(path: Path, encoding: str = "utf-8") -> Source:
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is not a regular file: save what it gives to one first.")
         with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
+            prefix = file.read(HEAD_BYTES)
         status = path.stat()
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: check the path given as input.") from None
@@ -88,8 +88,8 @@ def find_source(path: Path, encoding: str = "utf-8") -> Source:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     if not status.st_size:
         raise InputError(f"{path} is empty: a CSV needs at least a header record.")
-    _refuse_binary(head, path)
-    compression = next((name for magic, name in MAGIC.items() if head.startswith(magic)), "")
+    _refuse_binary(prefix, path)
+    compression = next((name for magic, name in MAGIC.items() if prefix.startswith(magic)), "")
     return Source(path, status.st_size, status.st_mtime_ns, compression, encoding)
 
 
@@ -105,26 +105,26 @@ def check_encoding(encoding: str) -> str:
     return "utf-8" if name in ("utf-8", "utf-8-sig", "ascii") else name
 
 
-def _refuse_binary(head: bytes, path: Path) -> None:
-    if kind := binary_kind(head):
+def _refuse_binary(prefix: bytes, path: Path) -> None:
+    if kind := binary_kind(prefix):
         raise InputError(f"{path} is not a CSV file but {kind}.")
 
 
-def check_text(head: bytes, source: Source, *, any_text: bool = False) -> None:
+def check_text(prefix: bytes, source: Source, *, any_text: bool = False) -> None:
     """Raise InputError when the first bytes of the CSV show that it is none.
 
     any_text: accept text of other kinds too, because the user passed the delimiter.
     """
-    _refuse_binary(head[:HEAD_BYTES], source.path)  # what a compressed file contains
-    if not any_text and (kind := text_kind(head.decode("utf-8", errors="replace"))):
+    _refuse_binary(prefix[:HEAD_BYTES], source.path)  # what a compressed file contains
+    if not any_text and (kind := text_kind(prefix.decode("utf-8", errors="replace"))):
         raise InputError(f"{source.path} is not a CSV file but {kind}. If it is a CSV, pass its delimiter.")
-    if not head.removeprefix(BOM).strip(b"\r\n"):
+    if not prefix.removeprefix(BOM).strip(b"\r\n"):
         raise InputError(f"{source.path} is empty: a CSV needs at least a header record.")
-    if head.startswith(UTF16):
+    if prefix.startswith(UTF16):
         raise InputError(f"{source.path} is UTF-16 text: add -e encoding=utf-16.")
-    if b"\0" in head[:4096].partition(b"\n")[0]:  # further on it is the fault of one record
+    if b"\0" in prefix[:4096].partition(b"\n")[0]:  # further on it is the fault of one record
         raise InputError(
-            f"{source.path} is not a text file (byte {head.index(0)} is NUL). "
+            f"{source.path} is not a text file (byte {prefix.index(0)} is NUL). "
             "If it is UTF-16 text, say -e encoding=utf-16."
         )
 
@@ -177,9 +177,9 @@ class _Transcoded(io.RawIOBase):
             try:
                 text = self._decoder.decode(data, final=not data)
             except UnicodeError as error:
-                place = self._read + getattr(error, "start", 0)
+                offset, reason = self._read + getattr(error, "start", 0), getattr(error, "reason", error)
                 raise InputError(
-                    f"{self._path} is not {self._encoding} text near byte {place} ({getattr(error, 'reason', error)}): "
+                    f"{self._path} is not {self._encoding} text near byte {offset} ({reason}): "
                     "give the encoding it is really written in."
                 ) from error
             self._read += len(data)
@@ -219,7 +219,7 @@ class _Rewritten(io.RawIOBase):
         return size
 
 
-class _Guarded:
+class _ErrorReportingStream:
     """A stream whose decompression errors say what is wrong with the file."""
 
     def __init__(self, stream: BinaryIO, path: Path, compression: str) -> None:

@@ -12,13 +12,13 @@ from functools import cached_property
 from pathlib import Path
 
 from csvswarm.csv_format.dialect import records_of
-from csvswarm.errors import JobError, listed, shown
+from csvswarm.errors import JobError, format_names, shown
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import read_range
 from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
-from csvswarm.processor_api.context import context_of
+from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.types.formats import Formats
 from csvswarm.types.number_text import Survey, survey
@@ -56,7 +56,7 @@ class Findings:
     def _surveys(self) -> dict[str, Survey]:
         """Surveys of the columns that are text, but would be used as numbers."""
         schema, names = self._schema, self._manifest.numeric_columns
-        text = [name for name in names if schema.type_of(name) == "text" and name not in schema.fixed]
+        text = [name for name in names if schema.type_of(name) == "text" and name not in schema.declared_types]
         return self._survey(text[:MAX_COLUMNS])
 
     def numeric_at_first(self) -> list[str]:
@@ -79,7 +79,10 @@ class Findings:
         """Return a warning when a result has no rows, although there were records to process."""
         if rows_out or not rows_in:
             return []
-        processor, context = load_job_processor(self._job, self._manifest), context_of(self._manifest, self._schema)
+        processor, context = (
+            load_job_processor(self._job, self._manifest),
+            Context.for_job(self._manifest, self._schema),
+        )
         columns = processor.columns(context) or context.names
         return [f"{processor.why_empty(context, rows_in)} {self._described(columns)}"]
 
@@ -115,7 +118,7 @@ def _warning(name: str, found: Survey, misfits: list[tuple[int, str]]) -> str | 
     others = found.examples + [found_late for found_late in misfits if found_late not in found.examples]
     if found.codes or numbers < SHARE * found.present or not others:
         return None
-    named = listed([f"{shown(value)!r} in record {record}" for record, value in sorted(others)[:NAMED]])
+    named = format_names([f"{shown(value)!r} in record {record}" for record, value in sorted(others)[:NAMED]])
     as_text = json.dumps({"column_types": {name: "text"}}, ensure_ascii=False)
     return (
         f"column {shown(name)!r} is text: {numbers} of its first {found.present} values are numbers, but there is "

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from csvswarm.csv_format.dialect import records_of
-from csvswarm.input.header import Head
+from csvswarm.input.header import InputHeader
 from csvswarm.input.source import Source
 from csvswarm.job.request import Request
 from csvswarm.types.formats import STYLES, Formats, check_dates, check_numbers
@@ -38,16 +38,18 @@ _STYLES = [_style(*style) for style in ((",", "."), (",", " "), (",", ""), (".",
 _POINT = re.compile(r"-?[0-9]*[.][0-9]+")
 
 
-def find_formats(source: Source, head: Head, request: Request, fixed: dict[str, str]) -> tuple[Formats, list[str]]:
+def find_formats(
+    source: Source, header: InputHeader, request: Request, declared: dict[str, str]
+) -> tuple[Formats, list[str]]:
     """Return (the formats of a file, a sentence for each that was detected). Raises OptionError."""
     styles = {name: str(given) for name, given in request.column_types.items() if given in STYLES}
-    dates = check_dates(request.date_format, fixed, head.names)
+    dates = check_dates(request.date_format, declared, header.names)
     decimal, thousands = check_numbers(request.decimal, request.thousands)
     decisions: list[str] = []
     if request.decimal is None and request.thousands is None:
         nulls = {"", *(NULL_VALUES if request.null_values is None else request.null_values)}
-        columns = list(_columns(source, head, fixed, nulls))
-        found = _found(columns, may_be_comma=head.dialect.delimiter != ",")
+        columns = list(_columns(source, header, declared, nulls))
+        found = _found(columns, may_be_comma=header.dialect.delimiter != ",")
         if found is not None:
             decimal, thousands, name, value = found
             between = {"": "", " ": ", a blank between thousands"}.get(thousands, f", {thousands!r} between thousands")
@@ -55,18 +57,20 @@ def find_formats(source: Source, head: Head, request: Request, fixed: dict[str, 
     return Formats(decimal, thousands, styles, dates), decisions
 
 
-def _columns(source: Source, head: Head, fixed: dict[str, str], nulls: set[str]) -> Iterator[tuple[str, list[str]]]:
+def _columns(
+    source: Source, header: InputHeader, declared: dict[str, str], nulls: set[str]
+) -> Iterator[tuple[str, list[str]]]:
     """Yield (name, values that are not missing) of the columns without a given type."""
     with source.open() as file:
-        left = head.data_offset
+        left = header.data_offset
         while left and (skipped := file.read(left)):
             left -= len(skipped)
         data = b""
         while len(data) < MAX_BYTES and (more := file.read(MAX_BYTES - len(data))):
             data += more
-    rows = records_of(data, head.dialect, complete=len(data) < MAX_BYTES)
-    for index, name in enumerate(head.names[:MAX_COLUMNS]):
-        if name not in fixed:
+    rows = records_of(data, header.dialect, complete=len(data) < MAX_BYTES)
+    for index, name in enumerate(header.names[:MAX_COLUMNS]):
+        if name not in declared:
             values = [row[index].strip() for row in rows if index < len(row)]
             yield name, [value for value in values if value not in nulls]
 

@@ -206,12 +206,12 @@ def check_numbers(decimal: str | None, thousands: str | None) -> tuple[str, str]
     return decimal, thousands or ""
 
 
-def check_dates(given: str | dict[str, Any] | None, fixed: dict[str, str], names: Sequence[str]) -> dict[str, str]:
-    """Return the formats of dates by column. Raises OptionError. fixed: types the user gave."""
+def check_dates(given: str | dict[str, Any] | None, declared: dict[str, str], names: Sequence[str]) -> dict[str, str]:
+    """Return the formats of dates by column. Raises OptionError. declared: types the user gave."""
     if not given:
         return {}
     if isinstance(given, str):
-        given = {name: given for name, kind in fixed.items() if kind == "timestamp"}
+        given = {name: given for name, kind in declared.items() if kind == "timestamp"}
         if not given:
             raise OptionError(
                 "date_format is for columns of timestamps, but column_types names none. "
@@ -220,7 +220,7 @@ def check_dates(given: str | dict[str, Any] | None, fixed: dict[str, str], names
     for column, text in given.items():
         if column not in names:
             raise OptionError(f"date_format names a column {column!r}, which the file does not have.")
-        if fixed.get(column, "timestamp") != "timestamp":
-            raise OptionError(f"date_format names {column!r}, to which column_types gives the type {fixed[column]}.")
+        if declared.get(column, "timestamp") != "timestamp":
+            raise OptionError(f"date_format names {column!r}, to which column_types gives the type {declared[column]}.")
         DateFormat(str(text)).check()
     return {column: str(text) for column, text in given.items()}

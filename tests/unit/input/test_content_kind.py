@@ -18,7 +18,7 @@ import pyarrow.orc
 import pyarrow.parquet
 import pytest
 from csvswarm.errors import InputError
-from csvswarm.input.header import Head, open_layout
+from csvswarm.input.header import InputHeader, open_layout
 from csvswarm.input.layout import Given
 from csvswarm.input.source import find_source
 
@@ -26,7 +26,7 @@ FRAME = pd.DataFrame({"id": [1, 2, 3], "name": ["a,b", "c", "d"], "x": [1.5, 2.5
 APACHE = '127.0.0.1 - - [31/Jan/2024:12:00:0{} +0000] "GET /a,b HTTP/1.1" 200 12\n'
 
 
-def head_of(path: Path, delimiter: str | None = None) -> Head:
+def head_of(path: Path, delimiter: str | None = None) -> InputHeader:
     return open_layout(find_source(path), Given(delimiter=delimiter), [])[1]
 
 
