@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from csvswarm.errors import CsvswarmError, OptionError
 
-from tests.support.jobs import Result, run_with_all_cuts
+from tests.support.jobs import Result, native, run_with_all_cuts
 
 CUTS = ((1, 1 << 20), (3, 32), (7, 16))
 TYPES = """
@@ -115,8 +115,10 @@ def test_a_value_far_behind_makes_the_whole_column_text(tmp_path: Path) -> None:
     assert "'x' in record 1801" in warning
 
 
-def test_a_point_is_no_decimal_where_the_comma_is(tmp_path: Path) -> None:
-    result = read(tmp_path, "a;b\n1,5;1.5\n2,5;2.5\n", decimal=",")
+@pytest.mark.parametrize("kernel", [True, False])
+def test_a_point_is_no_decimal_where_the_comma_is(tmp_path: Path, kernel: bool) -> None:
+    with native(kernel):
+        result = read(tmp_path, "a;b\n1,5;1.5\n2,5;2.5\n", decimal=",")
 
     assert result.records[0]["types"] == "float text"
     assert [record["b"] for record in result.records] == ["1.5", "2.5"]
