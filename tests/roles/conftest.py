@@ -58,3 +58,8 @@ def server_found() -> ModuleType:
 @pytest.fixture(scope="session")
 def client_found() -> ModuleType:
     return load("nfs_client", "client_found")
+
+
+@pytest.fixture(scope="session")
+def recovery() -> ModuleType:
+    return load("swarm_manager", "recovery")
