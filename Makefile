@@ -122,6 +122,11 @@ unit: setup-dev  ## run the tests (T=... chooses: make unit T=tests/ansible)
 	@tools/fault_tools.sh || true  # it has said what is missing; the tests that need it skip, and in CI fail
 	python -m pytest $(T)
 
+.PHONY: arm64
+arm64: setup-dev  ## run the kernel's tests and sample jobs on an emulated arm64 (QEMU; about 3 minutes)
+	@python tools/arm64.py >/dev/null
+	CSVSWARM_ARM64=1 python -m pytest -q --numprocesses=2 tests/arm64
+
 SEED := 1-1000
 CASES := 1000000
 FAULT_LOG := .faults.jsonl
