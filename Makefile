@@ -75,7 +75,7 @@ lab: setup-dev  ## make virtual boards in Docker and the cluster on them
 lab-down: setup-dev  ## remove the virtual boards
 	@tools/lab down
 
-molecule: setup-dev  ## prove site.yml on virtual boards (S=separate_roles, S=fault_injection: another scenario)
+molecule: setup-dev  ## prove site.yml on virtual boards (S=separate_roles, S=fault_injection, S=life: another scenario)
 	@tools/molecule_test.sh $(S)
 
 ##### checks and tests
