@@ -59,7 +59,7 @@ def test_a_dead_board_is_removed_and_locked_out(tmp_path: Path, board: str) -> N
 
 def test_a_board_that_is_on_finishes_its_tasks_first(tmp_path: Path) -> None:
     boards = cluster(tmp_path)
-    boards.answer("b1", "docker node ps", "Running 3 minutes ago\nend\n")
+    boards.answer("b1", "docker node ps", "Running 3 minutes ago\n")
 
     done = boards.play("playbooks/remove_board.yml", "-e", "board=b2", "-e", "drain_timeout=0", "--tags", "swarm")
 
@@ -123,7 +123,7 @@ def test_the_server_of_the_share_is_switched_off_last(tmp_path: Path) -> None:
 def test_a_board_that_cannot_reboot_serves_again(tmp_path: Path) -> None:
     """Ansible never reboots the machine that it runs on, which these boards are."""
     boards = cluster(tmp_path)
-    boards.answer("b1", "docker node ps", "end\n")
+    boards.answer("b1", "docker node ps", "Complete 3 minutes ago\n")
 
     done = boards.play("playbooks/reboot.yml")
 
