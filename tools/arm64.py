@@ -87,7 +87,7 @@ def fetch_packages(place: Path) -> None:
     """Unpack the packages of an image, as its build does, and those of the tests beside them."""
     sys.path[:0] = [str(ROOT / "roles/processing_job/files"), str(ROOT / "files/docker")]
     from prepare_build_context import SYSTEMS, fetch_wheels
-    from unpack import wanted
+    from unpack import wanted  # type: ignore[import-not-found]  # beside the Dockerfile
 
     wheels = place / "wheels"
     wheels.mkdir()
