@@ -1,4 +1,4 @@
-"""Only a certificate that expires soon is replaced: one that openssl cannot read is an error, and no reason to do so."""
+"""A certificate that expires soon is replaced; one that openssl cannot read is an error, and no reason to do so."""
 
 from __future__ import annotations
 
