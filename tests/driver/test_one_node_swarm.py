@@ -39,14 +39,16 @@ def combine(partials, context):
         wait("collect")
     return pd.DataFrame({{"rows": [sum(partial["rows"].sum() for partial in partials)]}})
 """
-#: Falsifies what the driver may read, once all attempts have started, and tries to reach the engine.
+#: Chunk 1 falsifies what the driver may read before chunk 2 commits, and tries to reach the engine.
 HOSTILE = """
-import json, os, pathlib
+import json, os, pathlib, time
 import pandas as pd
 
 JOB = pathlib.Path({job!r})
 
 def process(block, context):
+    while os.environ.get("CSVSWARM_SLOT") == "2" and not (JOB / "forged").exists():
+        time.sleep(0.05)
     if os.environ.get("CSVSWARM_SLOT") == "1":
         found = [str(path) for path in map(pathlib.Path, {paths!r}) if path.exists()]
         (JOB / "found.json").write_text(json.dumps(found))
@@ -55,6 +57,7 @@ def process(block, context):
         (JOB / "round-99999999.json").symlink_to("/run/csvswarm/request.json")
         (JOB / ".status.json").write_text('{{"stage": "done", "exit": 0}}')
         os.mkfifo(JOB / "receipts/000002-0001.json")
+        (JOB / "forged").touch()
     return block
 """
 
@@ -107,7 +110,7 @@ def test_job_has_the_bytes_of_one_machine(cluster: Cluster, tmp_path: Path) -> N
 def test_killed_driver_is_continued_and_failed_chunk_retried(cluster: Cluster, tmp_path: Path) -> None:
     with deployed(cluster, "kill", custom(cluster, tmp_path, "kill", HINDERED)) as job:
         wait_for((job.directory / "at-process").exists, "chunk 3")
-        wait_for(lambda: len(list((job.directory / "receipts").iterdir())) == 2, "two receipts")
+        wait_for(lambda: len(list((job.directory / "receipts").glob("*.json"))) == 2, "two receipts")
         wait_for(lambda: len(job.containers("chunks-1")) == 1, "the end of the other attempts")
         before = [task["ID"] for task in job.tasks("chunks-1")]
         attempts = job.containers("chunks-1")

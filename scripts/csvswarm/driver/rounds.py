@@ -23,8 +23,6 @@ _TASKS = (1.0, 15.0)
 _TASKS_WHILE_STOPPED = 2.0
 #: What a look, and a request for the tasks, may cost of the driver's core.
 _LOOK_SHARE, _TASKS_SHARE = 1 / 400, 1 / 400
-#: A stack that is being removed loses its services first, and then the driver.
-_REMOVAL_TIMEOUT = 15.0
 
 
 class RoundRunner:
@@ -61,15 +59,13 @@ class RoundRunner:
         self._busy = 0
 
     def run(self) -> None:
-        """Return when the receipts decide what comes next. Raises JobFailed, Damaged and EngineUnavailable."""
+        """Return when the receipts decide what comes next.
+
+        Raises JobFailed, Damaged, ServiceRemoved and EngineUnavailable.
+        """
         try:
             while not self._watch():
                 pass
-        except ServiceRemoved as error:
-            time.sleep(_REMOVAL_TIMEOUT)
-            raise JobFailed(
-                f"a service of the job was removed while it ran ({error}). Chunks with a receipt are kept.", "resume"
-            ) from error
         except (JobFailed, Damaged):
             self.record()
             raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -23,6 +24,8 @@ from csvswarm.driver.stages import Stages
 from csvswarm.driver.status import Status
 from csvswarm.driver.untrusted import Damaged
 
+#: Seconds in which a stack that is being removed, whose services go first, stops its driver as well.
+_REMOVAL_TIMEOUT = 15.0
 #: How often the collection may find partials lost or damaged, and have their chunks run again.
 MAX_COLLECTIONS = 3
 #: Another user's, or a full, share stays so; other errors of the share pass, and the driver starts again.
@@ -61,6 +64,11 @@ class JobDriver:
                 f"a file of the job on the share is damaged: {error}. Check its processor, remove the job with "
                 f"playbooks/jobs.yml -e action=remove -e job_id={self._request.job}, and run a new job.",
                 None,
+            )
+        except ServiceRemoved as error:
+            time.sleep(_REMOVAL_TIMEOUT)
+            self._fail(
+                f"a service of the job was removed while it ran ({error}). Chunks with a receipt are kept.", "resume"
             )
         except EngineRefused as error:
             self._fail(f"Docker refuses to run the job: {error}", "resume")
