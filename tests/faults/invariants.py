@@ -1,4 +1,4 @@
-"""The promise of docs/fault-model.md, checked after every run of a schedule and at its end."""
+"""The invariants of docs/fault-model.md, checked after every run of a schedule and at its end."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tests.faults.job_scenarios import Prepared
 from tests.faults.script_runs import FaultRun, JobDirectories
 
 KILLED = -signal.SIGKILL
-#: What no message may hold: that of a bug.
+#: Signs of a bug, which no message may contain.
 BUGS = ("Traceback", "Exception ignored", "please report this", "Error in sys.excepthook", "terminate called")
-#: Nor that of an injector that does not work.
+#: Signs of a broken injector.
 INJECTORS = ("strace:", "libfiu", "fiu_", "prlimit:")
 MESSAGE_LINES = 3
 OUTPUT = {"result.csv", "job.json", "_SUCCESS"}
 
 
 class Invariants:
-    """What is known of one schedule's job, and must hold from then on."""
+    """The recorded state of one schedule's job, which must not change later."""
 
     def __init__(self, prepared: Prepared, directories: JobDirectories) -> None:
         self._prepared, self._directories = prepared, directories
@@ -33,13 +33,13 @@ class Invariants:
 
     @staticmethod
     def check_message(run: FaultRun) -> None:
-        """A run ends well and says what it did, or fails with one message, or was killed by us."""
+        """Check that a run succeeds with a summary, fails with one message, or was killed by the schedule."""
         for word in (*BUGS, *INJECTORS):
             assert word not in run.error, f"{run.name}: {word!r} in its message"
         if run.code == 0:
             assert isinstance(json.loads(run.out), dict), f"{run.name}: no answer"
             return
-        if run.code == KILLED:  # maybe after its answer
+        if run.code == KILLED:  # possibly after its summary
             ours = isinstance(run.fault, KilledLater) or (isinstance(run.fault, Killed) and run.fault.hit(run.injected))
             assert ours, f"{run.name}: killed by somebody else"
             return
@@ -49,7 +49,7 @@ class Invariants:
         assert 0 < len(lines) <= MESSAGE_LINES, f"{run.name}: {len(lines)} lines of message"
 
     def check_run(self, run: FaultRun, step: str) -> None:
-        """What a run says it did is done."""
+        """Check the summary of a run against the files."""
         if run.code:
             return
         if step == "split":
@@ -63,11 +63,11 @@ class Invariants:
             self._check_result()
 
     def observe(self, run: FaultRun) -> None:
-        """Look at all receipts: whole, true, and never another one where one was."""
+        """Check all receipts: complete, correct, and never replaced."""
         found = {}
         directory = self._directories.job / "receipts"
         for path in sorted(directory.iterdir()) if directory.exists() else []:
-            entry = json.loads(path.read_bytes())  # a receipt is never there in part
+            entry = json.loads(path.read_bytes())  # a receipt is never partial
             assert path.name == f"{entry['chunk']:06d}-{entry['generation']:04d}.json", f"{path.name} speaks of another"
             found[path.name] = entry
         for name, entry in found.items():
@@ -90,7 +90,7 @@ class Invariants:
                         self._check_file(path, file, origin)
 
     def _is_stored(self, receipt: dict[str, Any], file: dict[str, Any]) -> bool:
-        """Whether a merged file holds what a receipt names, byte for byte, where its log says."""
+        """Whether a merged file contains the partial of a receipt, byte for byte, at the logged offset."""
         for log in self._directories.job.glob("merged*.log"):
             data = log.with_suffix(".csv")
             for line in log.read_bytes().split(b"\n")[:-1]:
@@ -101,7 +101,7 @@ class Invariants:
         return False
 
     def check_end(self) -> None:
-        """The job is finished; nothing is left that takes space, and nothing has changed since the last look."""
+        """Check that the job is finished, uses no more space, and has not changed since the last check."""
         if self._prepared.scenario.fails:
             remaining = {path.name for path in self._directories.output.glob("*")}
             assert not remaining & {"result.csv", "rejected.csv", "_SUCCESS"}, f"a job that failed left {remaining}"
@@ -116,7 +116,7 @@ class Invariants:
             assert self._seen.setdefault(path.name, now) == now, f"{path.name} was touched after the end"
 
     def check_now(self) -> None:
-        """What has its final name is complete, also while others work on the job."""
+        """Check that files with final names are complete, even while others work on the job."""
         output = self._directories.output
         names = ["result.csv", "job.json"] if (output / "_SUCCESS").exists() else []
         for name, expected in (("result.csv", self._prepared.result), ("rejected.csv", self._prepared.rejected)):
@@ -128,7 +128,7 @@ class Invariants:
             assert found == expected, f"{name} is there in part while others work"
 
     def _check_whole(self, run: FaultRun) -> None:
-        """What has its final name is complete, at any time; the marker is the last of all."""
+        """Check that files with final names are complete at any time, and that the marker comes last."""
         there = {path.name: path for path in self._directories.output.glob("*")}
         for name, expected in (("result.csv", self._prepared.result), ("rejected.csv", self._prepared.rejected)):
             if name in there:
@@ -137,7 +137,7 @@ class Invariants:
             assert {"result.csv", "job.json"} <= set(there), f"after {run.name}: a success marker, but no result"
 
     def _check_result(self) -> None:
-        """The result is that of a run without faults, byte for byte, and nothing was written after the marker."""
+        """Check that the result equals that of a run without faults, and that nothing was written after the marker."""
         assert not self._prepared.scenario.fails, "a result of a job that must fail"
         output = self._directories.output
         marker = json.loads((output / "_SUCCESS").read_bytes())
