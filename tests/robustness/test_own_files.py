@@ -1,4 +1,4 @@
-"""Only files that a job made are removed or replaced; everybody else's stay as they are."""
+"""Only files created by the job are removed or replaced; all others stay unchanged."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def test_non_empty_directory_is_not_claimed(scripts: Scripts, name: str) -> None
     line = scripts.split(written(scripts)).line
 
     assert line == (
-        f"{scripts.job} is not the directory of a job, and not empty (it holds {name.split('/', maxsplit=1)[0]}): "
-        "name another directory, or one that does not exist yet."
+        f"{scripts.job} is neither a job directory nor empty (it contains {name.split('/', maxsplit=1)[0]}): "
+        "use another directory, or one that does not exist yet."
     )
     assert files(scripts.job) == {name: b"precious"}
 
@@ -55,7 +55,7 @@ def test_user_files_in_a_job_are_kept(scripts: Scripts) -> None:
     mine = [scripts.job / name for name in ("chunks/mine.csv", "attempts/notes", "receipts/mine", "mine.json")]
     for path in mine:
         path.write_text("precious")
-    (scripts.output / "result.csv").unlink()  # so that all of the job runs once more
+    (scripts.output / "result.csv").unlink()  # so that the whole job runs again
 
     assert scripts.all(source, *arguments).data == DATA.encode()
     assert [path.read_text() for path in mine] == ["precious"] * 4
