@@ -224,7 +224,7 @@ class Schedule:
                 self._release(step)  # a late attempt may resume during the step
             run = self._run(step, Fault())
             if scenario.fails and step != "split":
-                assert run.code == 1, f"{run.name}: a job that must fail did not"
+                assert run.code == 1, f"{run.name}: a job that must fail succeeded"
                 if step == "process":
                     assert run.error.strip() == self.prepared.message, (
                         f"{run.name}: another message than without faults"

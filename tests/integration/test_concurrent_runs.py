@@ -67,7 +67,7 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
 def wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + LIMIT
     while not condition():
-        assert time.monotonic() < deadline, "what the test waits for did not come"
+        assert time.monotonic() < deadline, "the awaited condition did not occur"
         time.sleep(0.01)
 
 
@@ -193,7 +193,7 @@ def test_one_of_two_jobs_claims_the_output_and_the_other_keeps_its_work(job: Pat
     code, message = end(start("collect_results.py", "--job", other, "--output", output))
 
     assert code == 1
-    assert message.startswith(f"output {output} already holds the result of job job: name another directory")
+    assert message.startswith(f"output {output} already contains the result of job job: name another directory")
     (tmp_path / f"go-{first.pid}").touch()
     assert end(first)[0] == 0
     done("collect_results.py", "--job", other, "--output", tmp_path / "elsewhere")

@@ -76,7 +76,9 @@ def test_foreign_file_with_a_reserved_name_is_rejected(scripts: Scripts, name: s
 
     line = (scripts.split(source) if step == "split" else scripts.collect()).line
 
-    assert line.startswith(f"output {scripts.output} already holds a {name} of something else: name another directory")
+    assert line.startswith(
+        f"output {scripts.output} already contains a {name} of something else: name another directory"
+    )
     assert files(scripts.output) == {name: b"{}"}
 
 
@@ -99,7 +101,7 @@ def test_rejected_csv_beside_a_result_without_rejects_belongs_to_the_user(script
     mine.write_text("precious")
 
     for run in (scripts.split(source), scripts.collect()):
-        assert run.line.startswith(f"output {scripts.output} already holds a rejected.csv of something else")
+        assert run.line.startswith(f"output {scripts.output} already contains a rejected.csv of something else")
     assert mine.read_text() == "precious"
 
 

@@ -69,7 +69,7 @@ def test_output_with_the_result_of_another_job(scripts: Scripts) -> None:
     before = {path: path.read_bytes() for path in scripts.output.iterdir()}
     other = scripts.directory / "other"
     message = (
-        f"output {scripts.output} already holds the result of job job: "
+        f"output {scripts.output} already contains the result of job job: "
         "name another directory, or remove that one first."
     )
 
@@ -83,7 +83,7 @@ def test_output_with_a_foreign_result(scripts: Scripts) -> None:
     (scripts.output / "result.csv").write_text("precious")
 
     assert scripts.split(written(scripts)).line == (
-        f"output {scripts.output} already holds a result.csv of something else: name another directory."
+        f"output {scripts.output} already contains a result.csv of something else: name another directory."
     )
     assert (scripts.output / "result.csv").read_text() == "precious"
 

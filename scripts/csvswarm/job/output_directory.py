@@ -79,11 +79,11 @@ def _check_files(output: Path, job_id: str) -> None:
     report = read_json(output / REPORT, remedy, MAX_REPORT_BYTES)
     if report is not None and report.get("job_id") != job_id:
         whose = f"the result of job {report['job_id']}" if "job_id" in report else f"a {REPORT} of something else"
-        raise JobError(f"output {output} already holds {whose}: name another directory, or remove that one first.")
+        raise JobError(f"output {output} already contains {whose}: name another directory, or remove that one first.")
     explained = {REPORT, SUCCESS, *_files_in_report(report)} if report else set()
     for name in OWN_FILES:
         if name not in explained and os.path.lexists(output / name):
-            raise JobError(f"output {output} already holds a {name} of something else: name another directory.")
+            raise JobError(f"output {output} already contains a {name} of something else: name another directory.")
 
 
 def _files_in_report(report: dict[str, Any]) -> set[str]:

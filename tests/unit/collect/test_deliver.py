@@ -115,7 +115,7 @@ def test_result_of_another_job_is_not_replaced(delivery: Delivery) -> None:
     (delivery.output / "job.json").write_text('{"job_id": "theirs"}')
     before = delivery.delivered()
 
-    with pytest.raises(JobError, match=re.escape(f"{delivery.output} already holds the result of job theirs")):
+    with pytest.raises(JobError, match=re.escape(f"{delivery.output} already contains the result of job theirs")):
         delivery.deliver()
 
     assert delivery.delivered() == before
@@ -125,7 +125,7 @@ def test_unknown_files_are_not_replaced(delivery: Delivery) -> None:
     delivery.output.mkdir(parents=True)
     (delivery.output / "result.csv").write_text("mine\n")
 
-    with pytest.raises(JobError, match=r"already holds a result\.csv of something else"):
+    with pytest.raises(JobError, match=r"already contains a result\.csv of something else"):
         delivery.deliver()
 
     assert delivery.delivered() == {"result.csv": b"mine\n"}
@@ -221,7 +221,7 @@ def test_user_file_with_a_reserved_name_is_not_replaced(delivery: Delivery, name
     delivery.output.mkdir(parents=True)
     (delivery.output / name).write_text("mine\n")
 
-    with pytest.raises(JobError, match=f"already holds a {name} of something else"):
+    with pytest.raises(JobError, match=f"already contains a {name} of something else"):
         delivery.deliver()
 
     assert delivery.delivered() == {name: b"mine\n"}
