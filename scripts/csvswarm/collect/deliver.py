@@ -55,7 +55,7 @@ def _replace_files(job: Job, fetched: Path, output: Path, permissions: int) -> N
     remove_leftovers(output, job.job_id)
     if REJECTED not in [file["name"] for file in files]:
         (output / REJECTED).unlink(missing_ok=True)
-    # The report follows the files that it lists: the one there already says that they belong to this job.
+    # The report follows the files that it lists: the existing one already claims them for this job.
     for file in sorted(files, key=lambda file: file["name"] == REPORT):
         _link_or_copy(fetched / file["name"], output / file["name"], job.job_id, permissions)
         if not is_intact(output, file):

@@ -83,7 +83,7 @@ def _complete(job: Job, manifest: Manifest) -> JobState:
 
 
 def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started: float) -> Collected:
-    """Write the files of the result, the success marker last. The caller holds the locks."""
+    """Write the files of the result, the success marker last. The caller must own the locks."""
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
     (output / SUCCESS).unlink(missing_ok=True)  # the result it marked is no longer valid
     claim_output(output, job.job_id)

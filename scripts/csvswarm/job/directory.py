@@ -169,7 +169,7 @@ class Job:
     def receipts(self, chunk: int | None = None) -> Iterator[Receipt]:
         """Yield all receipts, by chunk and generation, or those of one chunk."""
         prefix = "" if chunk is None else f"{chunk:06d}-"
-        for path in sorted(self.receipts_directory.iterdir()):  # a listing is fresh, a look-up may be cached
+        for path in sorted(self.receipts_directory.iterdir()):  # NFS clients cache lookups, but not listings
             wanted = path.suffix == ".json" and path.name.startswith(prefix)
             receipt = read_receipt(path) if wanted else None
             if receipt is not None:
@@ -184,7 +184,7 @@ class Job:
         """The marker that a chunk did not fit a schema: the others are then only inspected, not processed."""
         return self.directory / f"schema-{generation:04d}.misfit"
 
-    # -- removal; only with the lock held --------------------------------------------------------------------------
+    # -- removal; needs the lock -----------------------------------------------------------------------------------
 
     def reset(self) -> None:
         """Remove all progress, including the split, so that the job restarts from its beginning.

@@ -28,7 +28,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 class Receipt:
     """The outcome of one attempt at a chunk; the first receipt of a chunk in a generation counts.
 
-    status: "done" (files has the partial), "misfit" (observed and missing say how the schema must widen), "error"
+    status: "done" (files has the partial), "misfit" (observed and missing define how the schema must widen), "error"
     (message describes an error that would repeat) or "suspect" (an error that a wider schema may prevent; has observed,
     too). split: id of the split that created the chunk. files: name -> {"name", "bytes", "checksum"} of the attempt's
     files. types: the schema it read with. output: type of every column it wrote, None if all values were missing.
