@@ -39,7 +39,7 @@ def test_finished_job_reruns_when_its_result_is_gone(tmp_path: Path, mode: str) 
 def test_collecting_a_finished_job_names_its_result(tmp_path: Path) -> None:
     job = Job(tmp_path / "job")
     run(job, tmp_path / "out", "ranges")
-    with pytest.raises(JobError, match=r"is done: its result went to .*out"):
+    with pytest.raises(JobError, match=r"is done: its result is in .*out"):
         collect(job, tmp_path / "elsewhere")
 
 

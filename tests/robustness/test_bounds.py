@@ -88,9 +88,9 @@ def test_compressed_file_larger_than_the_disk(middling_disk: Path, chunks: str) 
 
     line = refused(scripts, source, "--chunks", chunks)
 
-    assert line.startswith(f"{source}: the input takes more than ")
+    assert line.startswith(f"{source}: the input needs more than ")
     assert f"MB unpacked, but {scripts.job}/chunks has " in line
-    assert line.endswith("or unpack the file where there is room for it and give that one.")
+    assert line.endswith("or unpack the file elsewhere and pass the unpacked one.")
 
 
 def test_twenty_thousand_columns(scripts: Scripts) -> None:

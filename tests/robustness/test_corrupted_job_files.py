@@ -108,7 +108,7 @@ def test_missing_chunk_file(scripts: Scripts, attempt: tuple[str, ...]) -> None:
 
     assert str(chunk) in line
     assert "No such file or directory" in line
-    assert "gain with the same job_id when" in line
+    assert "rerun with the same job_id" in line
 
     chunk.write_bytes(data)
     assert scripts.process().code == 0
@@ -182,7 +182,7 @@ def test_only_a_lost_partial_is_reprocessed(
 
     assert line == (
         f"the partial of chunk 2 in {scripts.job / 'attempts'} is lost or damaged: its receipt was revoked; "
-        "run job job again and only this chunk is processed again."
+        "run job job again: only this chunk is processed again."
     )
     assert scripts.shows_no_result()
     assert [name for name in before if name not in receipts(scripts)] == ["000002-0001.json"]

@@ -101,7 +101,7 @@ def a_zip() -> bytes:
         (NOISE, "the header is not UTF-8 (byte 0x"),
         ("a,b\n1,2\n".encode("utf-16-le"), "is not a text file (byte 1 is NUL). If it is UTF-16 text,"),
         ("a,b\n1,2\n".encode("utf-16"), "is UTF-16 text: add -e encoding=utf-16."),
-        ("naïve,b\n1,2\n".encode("latin-1"), "the header is not UTF-8 (byte 0xef at position 2): say what it is"),
+        ("naïve,b\n1,2\n".encode("latin-1"), "the header is not UTF-8 (byte 0xef at position 2): pass its encoding"),
         (b'"a,b\n1,2\n', "the header opens a quote that is never closed."),
     ],
     ids=["zip", "png", "parquet", "records of some program", "noise", "UTF-16 bare", "UTF-16", "Latin-1", "open quote"],

@@ -130,7 +130,7 @@ def test_result_with_a_damaged_file_is_invalid(scripts: Scripts, name: str, dama
         elsewhere.write_bytes(whole)
         path.symlink_to(elsewhere)
 
-    assert scripts.collect().line.startswith("job job is done: its result went to ")
+    assert scripts.collect().line.startswith("job job is done: its result is in ")
 
     if damage == "a directory":
         path.rmdir()

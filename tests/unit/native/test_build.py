@@ -48,7 +48,7 @@ def test_build_without_a_compiler(directories: list[Path], monkeypatch: pytest.M
 
     message, is_new = build.build()
 
-    assert message.startswith("no C compiler: everything works")
+    assert message.startswith("no C compiler found: everything works")
     assert is_new
     with native(True):
         assert library.kernel() is None
