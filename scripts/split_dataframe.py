@@ -15,7 +15,7 @@ EPILOG = """\
 example:
   split_dataframe.py --job jobs/demo --input flights.csv --processor statistics --chunks 6
 
-A job directory that holds the same split already is left as it is.
+A job directory that already contains the same split is not changed.
 """
 
 
@@ -24,7 +24,7 @@ def main() -> int:
     parser = cli.parser(__doc__, EPILOG)
     add = parser.add_argument
     add("--input", type=Path, required=True, metavar="FILE", help="CSV or TSV file, plain, .gz, .bz2, .xz or .zst")
-    add("--output", type=Path, metavar="DIR", help="where the result will go, to be checked before the work")
+    add("--output", type=Path, metavar="DIR", help="output directory, checked before the split")
     add("--processor", default="statistics", help="statistics, aggregate, transform or a Python file (statistics)")
     add("--options", metavar="JSON", help="the processor's options, as a JSON object")
     add("--chunks", default="auto", metavar="N", help="number of chunks, or auto (auto)")
@@ -45,8 +45,12 @@ def main() -> int:
     add("--date-format", metavar="FORMAT", help="of timestamps, like %%d.%%m.%%Y, or a JSON object by column")
     add("--encoding", default="utf-8", help="text encoding of the input (utf-8)")
     add("--column-types", metavar="JSON", help='types of columns, like {"zip": "text"}')
-    add("--null-values", metavar="JSON", help='what stands for a missing value, like ["-"]')
-    add("--durable", action="store_true", help="partials are on disk before they count: for boards that lose power")
+    add("--null-values", metavar="JSON", help='spellings of missing values, like ["-"]')
+    add(
+        "--durable",
+        action="store_true",
+        help="sync partials to disk before committing them, for boards that may lose power",
+    )
     add("--strict", action="store_true", help="warnings are errors")
     cli.add_plan_argument(parser)
     arguments = parser.parse_args()

@@ -152,7 +152,7 @@ def test_output_of_another_job_is_rejected_before_the_split(clone: Clone, tmp_pa
     run = clone.run_job("-e", f"input={SAMPLE}", "-e", "output=out", "-e", "job_id=mine", stand=tmp_path)
 
     assert run.code != 0
-    assert "already holds the result of job another" in run.message
+    assert "already contains the result of job another" in run.message
     assert not (clone.root / "jobs").exists()
 
 

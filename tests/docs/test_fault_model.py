@@ -1,4 +1,4 @@
-"""docs/fault-model.md names the tests that put faults into boards."""
+"""docs/fault-model.md names the tests that inject faults into boards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that a processor fails on are found by halving: all of them, no other, in few calls for each."""
+"""Rows on which a processor fails are found by bisection: all of them, no others, in few calls each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps a machine from being a board, and boards from being a cluster."""
+"""Problems that prevent a machine from being a board, or boards from being a cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 WANTS = {"network": "", "disk_free_min_mb": 2000, "memory_min_mb": 400}
 
-# As ansible's setup module reports a Raspberry Pi 4 with Raspberry Pi OS (64-bit) 13, shortened.
+# Ansible's facts of a Raspberry Pi 4 with Raspberry Pi OS (64-bit) 13, shortened.
 FACTS: dict[str, Any] = {
     "distribution": "Debian",
     "distribution_version": "13.1",
@@ -36,7 +36,7 @@ def test_a_good_board_has_no_problem(board: ModuleType) -> None:
     ("change", "words"),
     [
         ({"architecture": "armv7l", "userspace_bits": "32"}, "only 64-bit amd64 and arm64"),
-        # A 64-bit kernel under a 32-bit system, as older Raspberry Pi OS has it.
+        # A 64-bit kernel under a 32-bit system, as in older Raspberry Pi OS.
         ({"userspace_bits": "32"}, "Write a 64-bit image"),
         ({"distribution_version": "11.9"}, "install Debian 12"),
         ({"distribution": "Alpine", "distribution_version": "3.20"}, "install Debian 12"),

@@ -104,7 +104,7 @@ def processing_job_size(size: int) -> str:
 
 #: Words of messages that name their remedy themselves.
 SAYS_TO_START_OVER = "start a new job", "run it anew", "start the job again"
-SAYS_TO_RESUME = "same job_id", "run again with job_id", "wait until it ends"
+SAYS_TO_RESUME = "same job_id", "rerun with job_id", "wait until it ends"
 
 
 def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:

@@ -71,8 +71,8 @@ def _complete(job: Job, manifest: Manifest) -> JobState:
     """Return the state of a job if all its chunks are done. Raises JobError otherwise."""
     if (done := read_json(job.done_path)) is not None:
         raise JobError(
-            f"job {job.job_id} is done: its result went to {done.get('output', 'another place')} and its data was "
-            "removed. To have it once more, run the job from its split on again."
+            f"job {job.job_id} is done: its result is in {done.get('output', 'another directory')} and its data was "
+            "removed. To process it again, rerun the job from the split."
         )
     check_versions(job.job_id, manifest.versions)
     state = reconcile(job, manifest)
@@ -86,7 +86,7 @@ def _complete(job: Job, manifest: Manifest) -> JobState:
 
 
 def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started: float) -> Collected:
-    """Write the files of the result, the success marker last. The caller holds the locks."""
+    """Write the files of the result, the success marker last. The caller must own the locks."""
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
     findings = Findings(job, manifest, state.schema)
     warnings = [*manifest.warnings, *findings.of_columns()]
@@ -129,7 +129,7 @@ def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
     for chunk, receipt in zip(manifest.chunks, receipts, strict=True):
         if receipt.rows_in + receipt.rejected != chunk.rows:
             raise JobError(
-                f"job {job.job_id}: chunk {chunk.number} has {chunk.rows} records, but its receipt speaks of "
+                f"job {job.job_id}: chunk {chunk.number} has {chunk.rows} records, but its receipt records "
                 f"{receipt.rows_in} read and {receipt.rejected} rejected; please report this."
             )
 

@@ -55,7 +55,8 @@ def check_character(name: str, value: str, *, may_be_empty: bool = False) -> str
         return value
     if len(value) != 1 or not value.isascii() or value in "\r\n\0" or value.isalnum():
         raise OptionError(
-            f"{name} is {value!r}, but must be one ASCII character that is no letter or digit, like ',', ';' or '\\t'."
+            f"{name} is {value!r}, but must be one ASCII character that is not a letter or digit, "
+            "like ',', ';' or '\\t'."
         )
     return value
 
@@ -85,7 +86,7 @@ def header_names(record: bytes, dialect: Dialect) -> list[str]:
     except UnicodeDecodeError as error:
         raise InputError(
             f"the header is not UTF-8 (byte {record[error.start]:#04x} at position {error.start}): "
-            "say what it is written in, for example -e encoding=latin-1."
+            "pass its encoding, for example -e encoding=latin-1."
         ) from error
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), **dialect.reader_options()))
@@ -93,7 +94,7 @@ def header_names(record: bytes, dialect: Dialect) -> list[str]:
         rows = []
     # A library imported by a processor may raise the csv module's limit, as scipy.io does.
     if not rows or any(len(name) > MAX_NAME_CHARS for name in rows[0]):
-        raise InputError(f"the header holds a name of more than {MAX_NAME_CHARS:,} characters: is it a CSV?")
+        raise InputError(f"the header contains a name of more than {MAX_NAME_CHARS:,} characters: is it a CSV?")
     names = [name or f"Unnamed: {index}" for index, name in enumerate(rows[0])]
     taken = set(names)
     seen: dict[str, int] = {}

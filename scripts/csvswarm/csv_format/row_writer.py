@@ -54,8 +54,8 @@ def quote_field(value: str, dialect: Dialect) -> str:
 
 def _quotes_required(value: str) -> OptionError:
     return OptionError(
-        f"{value!r} cannot be written: it needs quotes, and with an empty quotechar there are none. "
-        "Leave quotechar out, or name another delimiter."
+        f"{value!r} cannot be written: it needs quotes, but quotechar is empty. "
+        "Omit quotechar, or pass another delimiter."
     )
 
 

@@ -80,8 +80,8 @@ class Job:
             if path.name == LOCK:
                 return  # another run has just claimed it
             raise JobError(
-                f"{self.directory} is not the directory of a job, and not empty (it holds {path.name}): "
-                "name another directory, or one that does not exist yet."
+                f"{self.directory} is neither a job directory nor empty (it contains {path.name}): "
+                "use another directory, or one that does not exist yet."
             )
 
     @contextmanager
@@ -114,7 +114,9 @@ class Job:
     def require_manifest(self) -> Manifest:
         manifest = self.manifest()
         if manifest is None:
-            raise JobError(f"{self.directory} holds no complete split: run split_dataframe.py with this --job first.")
+            raise JobError(
+                f"{self.directory} contains no complete split: run split_dataframe.py with this --job first."
+            )
         return manifest
 
     def save_manifest(self, manifest: Manifest) -> None:
@@ -125,7 +127,7 @@ class Job:
         paths = sorted(self.directory.glob("schema-*.json"))
         data = read_json(paths[-1]) if paths else None
         if data is None:
-            raise JobError(f"{self.directory} holds no schema: run split_dataframe.py with this --job again.")
+            raise JobError(f"{self.directory} contains no schema: rerun split_dataframe.py with this --job.")
         with checked_fields(paths[-1]):
             Schema.from_json(data)
             return int(paths[-1].stem.removeprefix("schema-")), data
@@ -167,7 +169,7 @@ class Job:
     def receipts(self, chunk: int | None = None) -> Iterator[Receipt]:
         """Yield all receipts, by chunk and generation, or those of one chunk."""
         prefix = "" if chunk is None else f"{chunk:06d}-"
-        for path in sorted(self.receipts_directory.iterdir()):  # a listing is fresh, a look-up may be cached
+        for path in sorted(self.receipts_directory.iterdir()):  # NFS clients cache lookups, but not listings
             wanted = path.suffix == ".json" and path.name.startswith(prefix)
             receipt = read_receipt(path) if wanted else None
             if receipt is not None:
@@ -182,7 +184,7 @@ class Job:
         """The marker that a chunk did not fit a schema: the others are then only inspected, not processed."""
         return self.directory / f"schema-{generation:04d}.misfit"
 
-    # -- removal; only with the lock held --------------------------------------------------------------------------
+    # -- removal; needs the lock -----------------------------------------------------------------------------------
 
     def reset(self) -> None:
         """Remove all progress, including the split, so that the job restarts from its beginning.

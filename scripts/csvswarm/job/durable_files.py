@@ -162,7 +162,7 @@ def read_json(path: Path, remedy: str = START_OVER, max_bytes: int = MAX_JSON_BY
     except ValueError as error:
         raise _damaged(path, error, remedy) from error
     if not isinstance(data, dict):
-        raise _damaged(path, "no JSON object", remedy)
+        raise _damaged(path, "not a JSON object", remedy)
     return data
 
 

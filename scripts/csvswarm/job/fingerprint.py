@@ -67,6 +67,6 @@ def check_versions(job_id: str, recorded: dict[str, str]) -> None:
         if recorded.get(name) != now.get(name)
     ]
     raise JobError(
-        f"job {job_id} was begun with {', '.join(changed)}: partial results of different versions must not be mixed. "
-        "Finish it with the versions it was begun with, or leave out job_id to start a new job."
+        f"job {job_id} was started with {', '.join(changed)}: partial results of different versions must not be mixed. "
+        "Finish it with the versions it was started with, or leave out job_id to start a new job."
     )

@@ -28,11 +28,11 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 class Receipt:
     """The outcome of one attempt at a chunk; the first receipt of a chunk in a generation counts.
 
-    status: "done" (files holds the partial), "misfit" (observed and missing say how the schema must widen), "error"
-    (message says what would go wrong again) or "suspect" (an error that a wider schema may prevent; observed as well).
-    split: id of the split whose chunk this is. files: name -> {"name", "bytes", "checksum"} of the attempt's
-    files. types: the schema the attempt read with; output: type of every column it wrote, None for none seen.
-    misfits: by column of numbers, [record number, value] of the first values that are none.
+    status: "done" (files has the partial), "misfit" (observed and missing define how the schema must widen), "error"
+    (message describes an error that would repeat) or "suspect" (an error that a wider schema may prevent; has observed,
+    too). split: id of the split that created the chunk. files: name -> {"name", "bytes", "checksum"} of the attempt's
+    files. types: the schema it read with. output: type of every column it wrote, None if all values were missing.
+    misfits: numeric column -> [record number, value] of its first values that are not numbers.
     """
 
     chunk: int

@@ -205,7 +205,7 @@ def _revoke_lost(job: Job, receipts: Sequence[Receipt]) -> NoReturn:
     """Revoke the receipts of lost or damaged partials, so that the next run reprocesses their chunks."""
     if job.done_path.exists():
         # Possible only if a lock was lost with the board or server that kept it.
-        raise JobError(f"job {job.job_id} was collected by another run in the meantime: run again with this job_id.")
+        raise JobError(f"job {job.job_id} was collected by another run in the meantime: rerun with this job_id.")
     job.revoke(receipts)
     numbers = ", ".join(str(receipt.chunk) for receipt in receipts)
     if len(receipts) == 1:
@@ -215,4 +215,4 @@ def _revoke_lost(job: Job, receipts: Sequence[Receipt]) -> NoReturn:
             f"the partials of chunks {numbers} in {job.attempts_directory} are lost or damaged: their receipts were"
         )
     only = "this chunk is" if len(receipts) == 1 else "these chunks are"
-    raise JobError(f"{message} taken back; run job {job.job_id} again and only {only} processed again.")
+    raise JobError(f"{message} revoked; run job {job.job_id} again: only {only} processed again.")

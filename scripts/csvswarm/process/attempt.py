@@ -99,7 +99,7 @@ class Attempt:
             self._remove_files()
             fields = {"status": "error", "message": self._failure_message(error)}
             if isinstance(error, OptionError) or (isinstance(error, ProcessorError) and not error.final):
-                # It failed on types inferred from samples: only the whole file tells whether they were right.
+                # It failed on types inferred from samples, which only the whole file can confirm.
                 fields = {**self._observe(), **fields, "status": "suspect"}
                 self._job.mismatch_marker(self._generation).touch()
         receipt = Receipt(

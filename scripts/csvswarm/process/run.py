@@ -114,7 +114,7 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
         with no_wider_than(manifest.permissions):
             return run_chunk(job, manifest, load_job_processor(job, manifest), number, attempt)
     except (OSError, JobError):
-        # Another attempt may have finished the chunk and then the job, whose data is removed: this is no error.
+        # Another attempt may have finished the chunk and then the job, whose data is then removed; this is no error.
         if (done := current_receipt(job, manifest, number)) is not None:
             return done
         raise

@@ -42,9 +42,9 @@ class WorkerPool:
         self.chunks_per_worker = [0] * count
 
     def map(self, chunks: Sequence[int], on_result: Callable[[int, str], bool]) -> None:
-        """Run the chunks, telling `ended(chunk, status)` of each; give no new ones out once it says to stop.
+        """Run the chunks and call `on_result(chunk, status)` after each; assign no new ones once it returns true.
 
-        Raises CsvswarmError when a chunk was given up.
+        Raises CsvswarmError if a chunk failed MAX_ATTEMPTS times.
         """
         waiting = deque(chunks)
         is_stopped = False
@@ -110,7 +110,7 @@ class WorkerPool:
     def _assign(self, worker: _Worker, waiting: deque[int]) -> None:
         if waiting:
             worker.chunk = waiting.popleft()
-            with suppress(BrokenPipeError, ConnectionResetError):  # it died in between: the next receive tells
+            with suppress(BrokenPipeError, ConnectionResetError):  # it died in between, which the next receive reports
                 worker.pipe.send(worker.chunk)
 
     def _ready(self) -> list[_Worker]:
@@ -125,7 +125,7 @@ class WorkerPool:
         except (EOFError, ConnectionResetError):
             worker.process.join()
             code = worker.process.exitcode or 0
-            reason = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+            reason = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
             hint = "; is there too little memory for so many workers?" if code == -signal.SIGKILL else ""
             return "failed", f"its worker process {reason}{hint}"
 
@@ -133,8 +133,9 @@ class WorkerPool:
         self._attempts[chunk] = self._attempts.get(chunk, 0) + 1
         if self._attempts[chunk] >= MAX_ATTEMPTS or "No space left" in message:
             raise CsvswarmError(
-                f"chunk {chunk} failed {self._attempts[chunk]} time{'s' * (self._attempts[chunk] > 1)}, last because "
-                f"{message}. What is done is kept: run again with the same job_id when the cause is gone."
+                f"chunk {chunk} failed {self._attempts[chunk]} time{'s' * (self._attempts[chunk] > 1)}, "
+                f"the last time because {message}. "
+                "Finished chunks are kept: rerun with the same job_id when the cause is fixed."
             )
 
 

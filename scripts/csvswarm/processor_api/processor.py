@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     pass
 
 SHOWN_FRAMES = 3
-#: Exceptions that other column types would not have prevented.
+#: Exceptions that do not depend on column types.
 NEVER_OF_TYPES = (NameError, ImportError, NotImplementedError, RecursionError, SystemExit)
 
 

@@ -182,7 +182,7 @@ def _find_not_utf8(records: _Records, reasons: Reasons) -> None:
                 "",
                 (
                     f"byte {record[error.start]:#04x} at position {error.start} is not UTF-8 "
-                    "(is the file in another encoding, say -e encoding=latin-1?)"
+                    "(if the file has another encoding, pass it, for example -e encoding=latin-1)"
                 ),
             )
 

@@ -281,7 +281,7 @@ class Reader:
         where = f"record {bad.record}" + (f", column {shown(bad.column)!r}" if bad.column else "")
         return (
             f"{self._source}: {where}: {bad.reason}: {shown(bad.text)!r}. Fix the record, "
-            "or add -e on_error=quarantine to set such records aside in rejected.csv."
+            "or add -e on_error=quarantine to write such records to rejected.csv."
         )
 
 

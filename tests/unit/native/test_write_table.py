@@ -1,4 +1,4 @@
-"""Tables that the kernel writes are those that `canonical_text` writes without it, byte for byte."""
+"""The kernel writes the same bytes as `canonical_text`."""
 
 from __future__ import annotations
 
