@@ -80,6 +80,7 @@ def test_the_report(done: Path) -> None:
 
     assert sorted(report) == fields("report")
     assert sorted(report["attempts"][0]) == fields("attempt")
+    assert sorted(report["columns"][0]) == fields("column")
 
 
 def test_what_is_left_in_the_end(done: Path) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
-from csvswarm.collect.attempt_history import attempts
+from csvswarm.collect.record import record_of_done
 from csvswarm.errors import JobError
 from csvswarm.job.checksums import described
 from csvswarm.job.directory import SUCCESS, Job
@@ -107,9 +106,8 @@ def _write(job: Job, manifest: Manifest, state: State, output: Path, started: fl
         rejected_file=str(output / REJECTED) if rejected else None,
         seconds=time.monotonic() - started,
     )
-    history = attempts(job, manifest, receipts)
-    report = _report(manifest, state, history, collected) | {"result": result, "rejected_file": rejects}
-    write_json(output / REPORT, report, owner=job.job_id)
+    record = record_of_done(job, manifest, state, collected, {"result": result, "rejected_file": rejects})
+    write_json(output / REPORT, record, owner=job.job_id)
     files = [result, *([rejects] if rejects else []), described(output / REPORT)]
     write_json(output / SUCCESS, {"job_id": job.job_id, "files": files, **collected.to_json()}, owner=job.job_id)
     return collected
@@ -125,29 +123,6 @@ def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------
-
-
-def _report(manifest: Manifest, state: State, attempts: list[dict[str, Any]], collected: Collected) -> dict[str, Any]:
-    return {
-        "format": manifest.format,
-        "job_id": manifest.job_id,
-        "status": "done",
-        "created": manifest.created,
-        "ended": time.time(),
-        "input": manifest.input,
-        "processor": manifest.processor,
-        "request": manifest.request,
-        "versions": manifest.versions,
-        "schema": state.schema.types,
-        "generation": state.generation,
-        "mode": manifest.mode,
-        "chunks": collected.chunks,
-        "rows_in": collected.rows_in,
-        "rows_out": collected.rows_out,
-        "rejected": collected.rejected,
-        "seconds": {"split": manifest.split_seconds, "collect": collected.seconds},
-        "attempts": attempts,
-    }
 
 
 def _clean(job: Job, output: Path) -> None:

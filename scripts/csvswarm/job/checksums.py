@@ -29,6 +29,11 @@ class Hashing:
         return {"name": name, "bytes": self.size, "checksum": self._digest.hexdigest()}
 
 
+def checksum(data: Data) -> str:
+    """Return the xxh3_128 of some bytes, in hexadecimal."""
+    return xxhash.xxh3_128(data).hexdigest()
+
+
 #: Read in one go for a checksum: it stays in the processor's cache.
 READ_BYTES = 256 << 10
 

@@ -9,10 +9,10 @@ from typing import Any
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.job.chunk import Chunk
 
-#: Version of the files in a job directory and of job.json.
+#: Version of the files in a job directory.
 FORMAT = 2
 _KINDS: dict[type | tuple[type, ...], tuple[str, ...]] = {
-    dict: ("input", "request", "processor", "versions"),
+    dict: ("input", "request", "processor", "versions", "preamble"),
     str: ("job_id", "split", "header", "mode", "output"),
     int: ("permissions", "bom", "durable"),
     (int, float): ("created", "split_seconds"),
@@ -27,6 +27,7 @@ class Manifest:
     split: id of this split; a receipt of another one does not count. input: {path, size, mtime_ns, compression}.
     request: what the user asked for. processor: {name, sha256, source}. versions: of the code and the libraries that
     work on it. permissions: the input's permission bits, which no file of the job and no result exceeds for others.
+    preamble: {bytes, checksum} of what precedes the first record.
     header: the raw header record, without byte order mark and terminator. names: the unique column names. durable:
     whether partials are on disk before they count. output: where the result is wanted, "" when that was not given.
     """
@@ -48,6 +49,7 @@ class Manifest:
     split_seconds: float = 0.0
     durable: bool = False
     output: str = ""
+    preamble: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     @property

@@ -16,9 +16,10 @@ from csvswarm.job.checksums import Hashing, described
 from csvswarm.job.directory import SUCCESS
 from csvswarm.job.durable_files import NotRegular, read_json, replace, sync_directory, write_json, written_aside
 from csvswarm.job.lock import NoLocks, locked
-from csvswarm.job.manifest import FORMAT
 
 RESULT, REJECTED, REPORT = "result.csv", "rejected.csv", "job.json"
+#: Version of job.json.
+RECORD_FORMAT = 3
 #: Names of our own, last the one that says the others are there.
 NAMES = (REPORT, RESULT, REJECTED, SUCCESS)
 #: A marker is small. A report has a line for every attempt.
@@ -92,7 +93,7 @@ def claim_output(output: Path, job_id: str) -> None:
 
     Of two jobs one gets it. Raises JobError when that is the other one.
     """
-    told = {"format": FORMAT, "job_id": job_id, "status": "collecting"}
+    told = {"format": RECORD_FORMAT, "job_id": job_id, "status": "collecting"}
     if (output / REPORT).exists():
         check_output(output, job_id)
         write_json(output / REPORT, told, owner=job_id)

@@ -14,9 +14,11 @@ from csvswarm.job.manifest import FORMAT
 STATUSES = ("done", "misfit", "error", "suspect")
 #: What every field of a receipt must be. A processor on a board can write anything into its job's directory.
 _KINDS: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("chunk", "generation", "rows_in", "rows_out", "rejected", "peak_bytes", "format"), int),
+    **dict.fromkeys(
+        ("chunk", "generation", "rows_in", "rows_out", "rejected", "peak_bytes", "limit_bytes", "format"), int
+    ),
     **dict.fromkeys(("attempt", "status", "board", "processor", "message", "split"), str),
-    **dict.fromkeys(("started", "ended"), (int, float)),
+    **dict.fromkeys(("started", "ended", "cpu_seconds"), (int, float)),
     **dict.fromkeys(("files", "types", "observed"), dict),
     **dict.fromkeys(("columns", "output"), (list, type(None))),
     "uniform": bool,
@@ -31,7 +33,8 @@ class Receipt:
     status: "done" (files holds the partial), "misfit" (observed and missing say how the schema must widen), "error"
     (message says what would go wrong again) or "suspect" (an error that a wider schema may prevent; observed as well).
     split: id of the split whose chunk this is. files: name -> {"name", "bytes", "checksum"} of the attempt's
-    files. types: the schema the attempt read with; output: type of every column it wrote, None for none seen.
+    files. limit_bytes: the memory limit of its container, 0 for none. cpu_seconds: of its process, during the attempt.
+    types: the schema the attempt read with; output: type of every column it wrote, None for none seen.
     """
 
     chunk: int
@@ -46,6 +49,8 @@ class Receipt:
     rows_out: int = 0
     rejected: int = 0
     peak_bytes: int = 0
+    limit_bytes: int = 0
+    cpu_seconds: float = 0.0
     processor: str = ""
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)

@@ -25,6 +25,7 @@ from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
 from csvswarm.reading.rows import Rejected, Rows, joined, sliced, tail, text_of, without
+from csvswarm.runtime.resources import memory_limit
 from csvswarm.types.schema import Schema
 
 
@@ -78,7 +79,7 @@ class Attempt:
         What would go wrong again the same way becomes a receipt with the status "error"; what may pass (I/O errors,
         lack of memory) is raised.
         """
-        started = time.time()
+        started, cpu = time.time(), time.process_time()
         fields: dict[str, Any]
         try:
             self._ask_processor()
@@ -107,6 +108,8 @@ class Attempt:
             processor=self._processor.sha256,
             types=self._schema.read_as(self._columns),
             peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            limit_bytes=memory_limit(),
+            cpu_seconds=round(time.process_time() - cpu, 6),
             **fields,
         )
         if not self._job.commit(receipt, durable=self._manifest.durable):

@@ -51,6 +51,15 @@ def free_memory() -> int:
     return free
 
 
+def memory_limit() -> int:
+    """Return the memory limit of this process's control group in bytes, 0 when there is none or it is unknown."""
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    except OSError:
+        return 0
+    return int(limit) if limit.isdigit() else 0
+
+
 def number(name: str, value: str) -> int | None:
     """Return the number an option gives, None for "auto". Raises OptionError."""
     if value == "auto":

@@ -10,6 +10,7 @@ from typing import Any
 from csvswarm.errors import InputError, JobError, OptionError
 from csvswarm.input.header import Head, named, read_head
 from csvswarm.input.source import Source, find_source
+from csvswarm.job.checksums import checksum
 from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import new_token, replace, written_aside
 from csvswarm.job.fingerprint import check_versions, versions
@@ -116,6 +117,7 @@ class SplitPlan:
             split_seconds=time.monotonic() - self.started,
             durable=request.durable,
             output=str(self.output or ""),
+            preamble={"bytes": len(head.preamble), "checksum": checksum(head.preamble)},
         )
         job.save_manifest(manifest)
         return manifest
