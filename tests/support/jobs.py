@@ -100,7 +100,7 @@ def run_here(directory: Path, source: Path, *, chunks: int = 1, block_bytes: int
 
 
 @cache
-def _record_validator() -> Draft202012Validator:
+def record_validator() -> Draft202012Validator:
     schema = json.loads((ROOT / "docs/job.schema.json").read_text())
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
@@ -113,7 +113,7 @@ def check_record(directory: Path) -> None:
     except (OSError, ValueError):  # what a test has damaged or forbidden to read
         return
     if isinstance(record, dict) and record.get("format") == RECORD_FORMAT:
-        _record_validator().validate(record)
+        record_validator().validate(record)
 
 
 def run_every_way(directory: Path, source: Path, *, cuts: Iterable[tuple[int, int]] = CUTS, **request: Any) -> Result:

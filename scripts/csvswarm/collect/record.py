@@ -78,7 +78,11 @@ def _record(job: Job, manifest: Manifest, state: State, status: str, collect: fl
         "input_chunks": [
             {"bytes": chunk.length, "rows": chunk.rows, "checksum": chunk.checksum} for chunk in manifest.chunks
         ],
-        "seconds": {"split": manifest.split_seconds, "process": _process_seconds(job, manifest, history), "collect": collect},
+        "seconds": {
+            "split": manifest.split_seconds,
+            "process": _process_seconds(job, manifest, history),
+            "collect": collect,
+        },
         "stages": _stages(manifest, history, ended, collect),
         "attempts": history,
     }

@@ -132,3 +132,4 @@ def _clean(job: Job, output: Path) -> None:
     for held in all_held(job):
         held.remove()
     job.remove_data()
+    job.remove_report()

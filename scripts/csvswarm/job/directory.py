@@ -19,6 +19,8 @@ from csvswarm.types.schema import Schema
 
 JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 SUCCESS = "_SUCCESS"
+#: Record and report of a job that failed, in its job directory.
+FAILURE_FILES = ("job.json", "report.html")
 #: Names of the files that a job makes in its directories. Nothing else is ever removed there.
 _CHUNK_FILE = re.compile(r"[0-9]{6}(-header)?\.csv")
 _ATTEMPT_FILE = re.compile(r"[0-9]{6}-.+\.(csv|arrow|small|json|run[0-9]+)")
@@ -200,10 +202,16 @@ class Job:
             self.done_path,
         ]:
             path.unlink(missing_ok=True)
+        self.remove_report()
 
     def remove_chunks(self) -> None:
         """Remove the chunk files."""
         _remove(self.chunks_directory, _CHUNK_FILE)
+
+    def remove_report(self) -> None:
+        """Remove the record and the report of a failure: the job is run anew, or done."""
+        for name in FAILURE_FILES:
+            (self.directory / name).unlink(missing_ok=True)
 
     def remove_data(self) -> None:
         """Remove what the result holds now: chunk files, partials and what was merged; receipts and manifest stay."""
