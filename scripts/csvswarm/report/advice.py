@@ -18,15 +18,15 @@ LONG_ENOUGH = 2.0
 IDLE, IDLE_SECONDS = 0.3, 20.0
 
 
-def advice(record: dict[str, Any], boards: list[Board]) -> list[str]:
-    """Return what to change, most important first; nothing when all is well."""
+def advice(record: dict[str, Any], boards: list[Board], span: float) -> list[str]:
+    """Return what to change, most important first; nothing when all is well. span: seconds in which chunks ran."""
     attempts = record.get("attempts", [])
     done = [one for one in attempts if one["status"] == "done"]
     return [
         *_lost(attempts),
         *_memory(done),
         *_boards(boards),
-        *_chunks(done, record.get("chunks", 0), boards),
+        *_chunks(done, record.get("chunks", 0), boards, span),
         *_waiting(done),
         *_columns(record.get("columns", [])),
         *_rejected(record),
@@ -74,7 +74,7 @@ def _boards(boards: list[Board]) -> Iterator[str]:
             )
 
 
-def _chunks(done: list[dict[str, Any]], chunks: int, boards: list[Board]) -> Iterator[str]:
+def _chunks(done: list[dict[str, Any]], chunks: int, boards: list[Board], span: float) -> Iterator[str]:
     if not done:
         return
     slots = sum(board.lanes for board in boards)
@@ -86,7 +86,6 @@ def _chunks(done: list[dict[str, Any]], chunks: int, boards: list[Board]) -> Ite
             f"The chunks are small: a container took {seconds_text(median(starts))} to start for "
             f"{seconds_text(usual)} of work. Pass fewer, for example -e chunks={max(slots, chunks // 3)}."
         )
-    span = max(one["ended"] for one in done) - min(begin(one) for one in done)
     idle = 1 - (sum(works) + sum(starts)) / (span * slots) if span else 0
     if idle > IDLE and span > IDLE_SECONDS and chunks < 3 * slots:
         yield (

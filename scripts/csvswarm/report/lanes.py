@@ -62,11 +62,8 @@ class Board:
     limit: int
 
 
-def boards_of(attempts: list[Attempt], lanes: list[Lane]) -> list[Board]:
-    """Return the boards, by name. idle: share of the time of its lanes, while any chunk ran, that nothing ran."""
-    if not attempts:
-        return []
-    span = max(one["ended"] for one in attempts) - min(begin(one) for one in attempts)
+def boards_of(attempts: list[Attempt], lanes: list[Lane], span: float) -> list[Board]:
+    """Return the boards, by name. span: seconds in which chunks ran. idle: share of it in which lanes were empty."""
     found = []
     for name in sorted({lane.board for lane in lanes}):
         count = sum(lane.board == name for lane in lanes)

@@ -71,13 +71,15 @@ def render(material: Material) -> str:
 def _facts(material: Material) -> dict[str, Any]:
     record, attempts = material.record, material.attempts
     lanes = lanes_of(attempts)
-    boards = boards_of(attempts, lanes)
+    # Without the pauses between two runs of the job.
+    span = scale_of((begin(one), one["ended"]) for one in attempts).seconds
+    boards = boards_of(attempts, lanes, span)
     found: dict[str, Any] = {
         "record": record,
         "split": "chunks" in record,
         "failed": record["status"] != "done",
         "seconds": _seconds(record),
-        "advice": advice(record, boards),
+        "advice": advice(record, boards, span),
         "boards": boards,
         "commands": commands(record),
         "columns": record.get("columns", [])[:MAX_COLUMNS],
