@@ -31,6 +31,7 @@ from csvswarm.job.state import State, settle
 from csvswarm.partials.assemble import write_rejected, write_result
 from csvswarm.partials.early_merge import take_merged
 from csvswarm.partials.merged_file import all_held
+from csvswarm.runtime import progress
 
 
 def collect(job: Job, output: Path) -> Collected:
@@ -85,6 +86,7 @@ def _write(job: Job, manifest: Manifest, state: State, output: Path, started: fl
     """Write the files of the result, the success marker last. The locks are held."""
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
     (output / SUCCESS).unlink(missing_ok=True)  # it marked a result that does not stand any more
+    progress.begin("collecting", [sum(file["bytes"] for one in receipts for file in one.files.values())])
     claim_output(output, job.job_id)
     remove_leftovers(output, job.job_id)
     merged = take_merged(job, output / RESULT, receipts, lambda named: is_whole(output, named))
@@ -110,6 +112,7 @@ def _write(job: Job, manifest: Manifest, state: State, output: Path, started: fl
     write_json(output / REPORT, record, owner=job.job_id)
     files = [result, *([rejects] if rejects else []), described(output / REPORT)]
     write_json(output / SUCCESS, {"job_id": job.job_id, "files": files, **collected.to_json()}, owner=job.job_id)
+    progress.finish()
     return collected
 
 

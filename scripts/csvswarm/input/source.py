@@ -32,6 +32,12 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 READ_BYTES = 1 << 20
 
 
+class Opened(BinaryIO):
+    """An open input: its CSV as UTF-8. position: how many bytes of the file itself were read."""
+
+    position: int
+
+
 @dataclass(frozen=True)
 class Source:
     """An input file: its path, its size in bytes, its compression ("" for none), the encoding of its text."""
@@ -48,13 +54,13 @@ class Source:
         return not self.compression and self.encoding == "utf-8"
 
     @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
+    def open(self) -> Iterator[Opened]:
         """Open the CSV as a stream of UTF-8 bytes. Reading raises InputError when the file is damaged."""
         with self.path.open("rb") as raw:
             stream = _decompressed(raw, self.compression)
             if self.encoding != "utf-8":
                 stream = cast(BinaryIO, io.BufferedReader(_Transcoded(stream, self.encoding, self.path)))
-            yield cast(BinaryIO, _Guarded(stream, self.path, self.compression))
+            yield cast(Opened, _Guarded(stream, raw, self.path, self.compression))
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -183,9 +189,13 @@ class _Transcoded(io.RawIOBase):
 class _Guarded:
     """A stream whose decompression errors say what is wrong with the file."""
 
-    def __init__(self, stream: BinaryIO, path: Path, compression: str) -> None:
-        self._stream, self._path, self._compression = stream, path, compression
+    def __init__(self, stream: BinaryIO, raw: BinaryIO, path: Path, compression: str) -> None:
+        self._stream, self._raw, self._path, self._compression = stream, raw, path, compression
         self._read = 0
+
+    @property
+    def position(self) -> int:
+        return self._raw.tell()
 
     def read(self, size: int = -1) -> bytes:
         try:

@@ -29,6 +29,7 @@ from csvswarm.partials.assemble import copied, header_bytes
 from csvswarm.partials.merged_file import FIRST, OTHER, Held, Part, Whole, all_held, note
 from csvswarm.processor_api.context import context_of
 from csvswarm.processor_api.processor import Processor
+from csvswarm.runtime import progress
 from csvswarm.types.schema import Schema
 
 #: How much may be written before the disk is asked to keep up, so that little is left to wait for at the end.
@@ -65,6 +66,7 @@ class Merger:
 
 def _merge(pipe: Any, other_end: Any, job: Job, manifest: Manifest, processor: Processor, state: State) -> None:
     other_end.close()
+    progress.stop()  # the attempts are what counts
     with suppress(OSError, CsvswarmError):
         _append_all(pipe, job, manifest, processor, state)
     os._exit(0)

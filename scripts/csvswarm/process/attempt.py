@@ -25,6 +25,7 @@ from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
 from csvswarm.reading.rows import Rejected, Rows, joined, sliced, tail, text_of, without
+from csvswarm.runtime import progress
 from csvswarm.runtime.resources import memory_limit
 from csvswarm.types.schema import Schema
 
@@ -79,6 +80,7 @@ class Attempt:
         What would go wrong again the same way becomes a receipt with the status "error"; what may pass (I/O errors,
         lack of memory) is raised.
         """
+        progress.restart(self._chunk.number - 1)
         started, cpu = time.time(), time.process_time()
         fields: dict[str, Any]
         try:
@@ -150,6 +152,7 @@ class Attempt:
                 rows = self._reader.read(data, record, block.rows)
                 rows_in += len(rows)
                 self._call(output, rows, before, (record, record + block.rows - 1))
+                progress.advance(self._chunk.number - 1, block.length, block.rows)
                 if self._overlap:
                     before = tail(before, rows, self._overlap)
                 del data, rows  # before the next block takes as much memory

@@ -21,7 +21,7 @@ from csvswarm.process.worker_pool import Pool
 from csvswarm.processor_api.context import context_of
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.processor import Processor
-from csvswarm.runtime import resources
+from csvswarm.runtime import progress, resources
 
 
 @dataclass
@@ -85,6 +85,8 @@ def _process_all(job: Job, manifest: Manifest, workers: int | None) -> Processed
 
 def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: State, count: int) -> Pool:
     """Run the chunks that are pending under one schema, and merge early what may follow each other."""
+    sizes = [chunk.length for chunk in manifest.chunks]
+    progress.begin("processing", sizes, [number - 1 for number in state.done], of_chunks=True)
     merger = None if processor.combines else Merger(job, manifest, processor, state)
     pool = Pool(count, lambda number: run_chunk(job, manifest, processor, number).status)
 
@@ -99,6 +101,7 @@ def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: Stat
         pool.close()
         if merger:
             merger.close()
+        progress.finish()
     return pool
 
 

@@ -14,6 +14,7 @@ from multiprocessing.context import ForkProcess
 from typing import Any
 
 from csvswarm.errors import CsvswarmError
+from csvswarm.runtime import progress
 
 MAX_ATTEMPTS = 3
 
@@ -59,6 +60,7 @@ class Pool:
                     chunk, worker.chunk = worker.chunk, None
                     if chunk is None:
                         continue
+                    progress.end(chunk - 1, failed=status in ("failed", "error"))
                     if status == "failed":
                         self._note_failure(chunk, told)
                         waiting.appendleft(chunk)

@@ -20,7 +20,7 @@ from csvswarm.job.durable_files import write_durably
 from csvswarm.job.free_space import Room
 from csvswarm.job.request import Request
 from csvswarm.native.library import kernel
-from csvswarm.runtime import resources
+from csvswarm.runtime import progress, resources
 from csvswarm.split.cutter import (
     PIECE_BYTES,
     Cutter,
@@ -46,6 +46,7 @@ def cut_input(
     resources.keep_freed_memory()
     job.remove_chunks()  # of a split that was killed
     open_sink, room = None, Room(job.chunks_directory)
+    progress.begin("splitting", [source.size] * (2 if request.chunks and not source.is_plain else 1))
     if mode == "files":
         write_durably(job.chunks_directory / HEADER_FILE, head.preamble)
         open_sink = _ChunkFiles(job.chunks_directory, room)
@@ -57,7 +58,7 @@ def cut_input(
                 try:
                     return _cut_ranges(source, head, count, request)
                 except Irregular:
-                    pass
+                    progress.begin("splitting", [source.size])
             targets = even_targets(head.data_offset, source.size, count)
         elif request.chunks:
             targets = even_targets(head.data_offset, _unpacked_size(source, room), request.chunks)
@@ -71,6 +72,7 @@ def cut_input(
             useless.unlink()
         raise named(source, error) from error
     finally:
+        progress.finish()
         if open_sink:
             open_sink.abandon()
 
@@ -131,17 +133,22 @@ def _cut_stream(
         left = head.data_offset
         while left:
             left -= len(file.read(left))
+        read = 0
         while piece := grammar.read_piece(file, min(PIECE_BYTES, request.block_bytes)):
             cutter.feed(piece)
+            progress.advance(0, file.position - read)
+            read = file.position
     return cutter.finish()
 
 
 def _unpacked_size(source: Source, room: Room) -> int:
-    size = 0
+    size = read = 0
     with source.open() as file:
         while data := file.read(PIECE_BYTES):
             size += len(data)
             room.count(len(data))
+            progress.advance(0, file.position - read)
+            read = file.position
     return size
 
 
@@ -159,9 +166,10 @@ def _cut_ranges(source: Source, head: Head, count: int, request: Request) -> lis
         found = {start, *(_next_record(file, cut, end, head.dialect) for cut in cuts[1:])} - {end}
     begins = sorted(found or {start})
     arguments = [
-        (source.path, low, high, head.dialect, request.block_bytes)
-        for low, high in zip(begins, [*begins[1:], end], strict=True)
+        (source.path, low, high, head.dialect, request.block_bytes, slot)
+        for slot, (low, high) in enumerate(zip(begins, [*begins[1:], end], strict=True))
     ]
+    progress.begin("splitting", [high - low for _, low, high, *_ in arguments])
     workers = resources.workers_for(request.workers, min(len(begins), (end - start) // (4 << 20) + 1))
     with _Workers(workers, head.dialect) as run:
         return list(renumbered(run(_cut_range, arguments)))
@@ -224,8 +232,8 @@ def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int
             raise Irregular  # the scan from the start says which record is so long
 
 
-def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: int) -> list[Chunk]:
-    """Cut the bytes [low, high) into one chunk of blocks."""
+def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: int, slot: int) -> list[Chunk]:
+    """Cut the bytes [low, high) into one chunk of blocks. slot: what progress counts them for."""
     cutter = Cutter(dialect, offset=low, next_target=no_targets, block_bytes=block_bytes, adaptive=False)
     grammar = Grammar(dialect)
     with path.open("rb") as file:
@@ -237,4 +245,5 @@ def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: i
             piece = piece[: high - low]
             cutter.feed(piece)
             low += len(piece)
+            progress.advance(slot, len(piece))
     return cutter.finish()
