@@ -198,6 +198,7 @@ class Job:
         for path in [
             *self.directory.glob("schema-*"),
             *self.directory.glob("round-*"),
+            *self.directory.glob("tasks-*"),
             *self.directory.glob("merge*"),
             self.done_path,
         ]:

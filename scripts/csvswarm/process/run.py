@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,9 @@ from csvswarm.processor_api.context import context_of
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import progress, resources
+
+#: How attempts of the local engine ended that left no receipt, as `tasks-0001.json` tells it of containers.
+LOCAL_TASKS, MAX_LOST = "tasks-0000.json", 1000
 
 
 @dataclass
@@ -99,10 +103,20 @@ def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: Stat
         pool.map(state.pending, ended)
     finally:
         pool.close()
+        if pool.lost:
+            _keep_lost(job, pool.lost)
         if merger:
             merger.close()
         progress.finish()
     return pool
+
+
+def _keep_lost(job: Job, lost: list[dict[str, Any]]) -> None:
+    """Write down attempts without a receipt, beside those of earlier runs: a record of the job tells them."""
+    path = job.directory / LOCAL_TASKS
+    before = (read_json(path) or {}).get("tasks", [])
+    with suppress(OSError):  # a full disk may be why they were lost
+        write_json(path, {"tasks": [*before, *lost][-MAX_LOST:]})
 
 
 def process_one(job: Job, number: int, attempt: str | None) -> Receipt:

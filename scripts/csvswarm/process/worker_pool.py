@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,6 +29,7 @@ class _Worker:
     process: ForkProcess
     pipe: Any
     chunk: int | None = None
+    since: float = 0.0
     done: int = 0
 
 
@@ -41,6 +44,8 @@ class Pool:
         self._workers: list[_Worker] = []
         self._attempts: dict[int, int] = {}
         self.chunks_per_worker = [0] * count
+        #: attempts that ended without a receipt, as job.json tells them
+        self.lost: list[dict[str, Any]] = []
 
     def map(self, chunks: Sequence[int], ended: Callable[[int, str], bool]) -> None:
         """Run the chunks, telling `ended(chunk, status)` of each; give no new ones out once it says to stop.
@@ -62,6 +67,7 @@ class Pool:
                         continue
                     progress.end(chunk - 1, failed=status in ("failed", "error"))
                     if status == "failed":
+                        self.lost.append(_lost(worker, chunk, told))
                         self._note_failure(chunk, told)
                         waiting.appendleft(chunk)
                     else:
@@ -111,7 +117,7 @@ class Pool:
 
     def _give(self, worker: _Worker, waiting: deque[int]) -> None:
         if waiting:
-            worker.chunk = waiting.popleft()
+            worker.chunk, worker.since = waiting.popleft(), time.time()
             with suppress(BrokenPipeError, ConnectionResetError):  # it died in between: the next receive tells
                 worker.pipe.send(worker.chunk)
 
@@ -138,6 +144,20 @@ class Pool:
                 f"chunk {chunk} failed {self._attempts[chunk]} time{'s' * (self._attempts[chunk] > 1)}, last because "
                 f"{told}. What is done is kept: run again with the same job_id when the cause is gone."
             )
+
+
+def _lost(worker: _Worker, chunk: int, message: str) -> dict[str, Any]:
+    """Return what is known of an attempt whose process died, or that raised."""
+    now = time.time()
+    return {
+        "chunk": chunk,
+        "attempt": f"local-{worker.process.pid}-{now:.3f}",
+        "board": socket.gethostname(),
+        "started": worker.since,
+        "ended": now,
+        "exit": worker.process.exitcode,
+        "message": message,
+    }
 
 
 def _serve(pipe: Any, others: list[Any], run: Run) -> None:

@@ -93,7 +93,7 @@ def boards_of(attempts: list[Attempt], lanes: list[Lane], span: float) -> list[B
 
 
 #: An attempt falls out of line when it took this many times longer for its bytes than the median one, and so long.
-OUT_OF_LINE, OUT_OF_LINE_SECONDS = 2.0, 0.5
+OUT_OF_LINE, OUT_OF_LINE_SECONDS = 2.0, 2.0
 
 
 def out_of_line(attempts: list[Attempt]) -> list[tuple[int, float]]:
