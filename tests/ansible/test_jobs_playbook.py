@@ -53,10 +53,16 @@ def test_jobs_from_the_first_look_to_their_end(clone: Clone) -> None:
     assert [name in listed for name in ("one", "two", "2 of 2", "1 of 1", "statistics")] == [True] * 5
     assert f"output     {clone.root}/here" in told(jobs(clone, "-e", "action=show", "-e", "job_id=one"))
 
+    verified = told(jobs(clone, "-e", "action=verify", "-e", "job_id=one"))
+    assert "verified   result.csv and job.json are as the job wrote them\n" in verified
+    assert f"the input is the one that ran, {SAMPLE.stat().st_size:,} bytes" in verified
+
     # The result is gone: resuming makes it again, from what the job remembers of its request.
     result = clone.root / "here/result.csv"
     first = result.read_bytes()
     result.unlink()
+    gone = jobs(clone, "-e", "action=verify", "-e", "job_id=one").message
+    assert gone == f"job one is not what its record says:\n{result} is missing, or differs from what the job wrote."
     resumed = jobs(clone, "-e", "action=resume", "-e", "job_id=one")
     assert resumed.code == 0, resumed.output
     assert result.read_bytes() == first
@@ -70,7 +76,8 @@ def test_jobs_from_the_first_look_to_their_end(clone: Clone) -> None:
 
 def test_what_cannot_be_done_is_said(clone: Clone) -> None:
     assert jobs(clone, "-e", "action=show").message.startswith("job_id is missing: say which job")
-    assert jobs(clone, "-e", "action=burn").message == "action: burn is none of list, show, resume, remove, prune."
+    burn = jobs(clone, "-e", "action=burn").message
+    assert burn == "action: burn is none of list, show, verify, resume, remove, prune."
     assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
     assert jobs(clone, "-e", "jobid=x").message == "jobid: there is no such variable. Did you mean job_id?"
     unfit = jobs(clone, "-e", json.dumps({"action": "show", "job_id": "a\x1b[2J"})).message
