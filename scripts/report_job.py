@@ -28,7 +28,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if bool(arguments.output) == (arguments.error is not None):
         parser.error("give --output or --error")
-    return cli.run(lambda: _report(cli.job_of(arguments), arguments), as_json=arguments.json)
+    return cli.run(lambda: _report(cli.job_from(arguments), arguments), as_json=arguments.json)
 
 
 def _report(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
@@ -57,4 +57,4 @@ def _report(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object],
 
 
 if __name__ == "__main__":
-    cli.leave(main())
+    cli.exit_immediately(main())

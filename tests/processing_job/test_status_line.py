@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.processing_job.fake_clock import Clock
 from tests.processing_job.plugin_loader import RECORDED, ROLE, load
-from tests.support.jobs import SAMPLE, Run, Scripts
+from tests.support.jobs import SAMPLE, ScriptResult, Scripts
 
 drawing = load(ROLE / "plugin_utils/processing_job_progress.py")
 
@@ -131,7 +131,7 @@ def test_scripts_write_their_status(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     scripts = Scripts(tmp_path)
     found = []
 
-    steps: list[Callable[[], Run]] = [
+    steps: list[Callable[[], ScriptResult]] = [
         lambda: scripts.split(SAMPLE, "--chunks", "4", *options),
         scripts.process,
         scripts.collect,

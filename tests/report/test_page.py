@@ -8,7 +8,6 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from csvswarm.job.directory import Job
@@ -61,15 +60,11 @@ def page(directory: Path) -> Page:
     return Page((directory / PAGE).read_text())
 
 
-def report(scripts: Scripts, *arguments: str | Path) -> Any:
-    return scripts._run("report_job.py", *arguments)  # noqa: SLF001 - as its other methods do
-
-
 def test_report_of_the_sample(tmp_path: Path) -> None:
     scripts = Scripts(tmp_path)
     scripts.all(SAMPLE, "--chunks", "3")
 
-    done = report(scripts, "--output", scripts.output).done
+    done = scripts.report("--output", scripts.output).answer
 
     assert done == {"report": str(scripts.output / PAGE)}
     found = page(scripts.output)
@@ -97,7 +92,7 @@ def test_report_of_a_failed_job_is_in_its_job_directory(tmp_path: Path) -> None:
     scripts.split(source, "--chunks", "3")
     message = scripts.process().message
 
-    report(scripts, "--error", message)
+    scripts.report("--error", message)
 
     found = page(scripts.job)
     found.check_safe()
@@ -111,11 +106,11 @@ def test_report_of_a_failed_job_is_in_its_job_directory(tmp_path: Path) -> None:
 def test_report_of_a_job_that_was_not_split(tmp_path: Path) -> None:
     scripts = Scripts(tmp_path)
 
-    assert report(scripts, "--error", "no such file").done == {"report": None}
+    assert scripts.report("--error", "no such file").answer == {"report": None}
     assert not scripts.job.exists()
     Job(scripts.job).claim()
     (scripts.job / LOCK).touch()
-    report(scripts, "--error", "no space left")
+    scripts.report("--error", "no space left")
 
     assert "Failed before the input was split" in page(scripts.job).words
     record_validator().validate(json.loads((scripts.job / "job.json").read_text()))
@@ -125,7 +120,7 @@ def test_a_resume_removes_the_report_of_the_failure(tmp_path: Path) -> None:
     scripts = Scripts(tmp_path)
     source = write_csv(tmp_path / "data.csv", ["a"], [[1]] * 9)
     scripts.split(source)
-    report(scripts, "--error", "interrupted")
+    scripts.report("--error", "interrupted")
 
     scripts.process()
     scripts.collect()
@@ -139,7 +134,7 @@ def test_a_file_of_something_else_is_kept(tmp_path: Path) -> None:
     scripts.all(write_csv(tmp_path / "data.csv", ["a"], [[1]] * 9))
     (scripts.output / PAGE).write_text("<!doctype html>mine")
 
-    message = report(scripts, "--output", scripts.output).line
+    message = scripts.report("--output", scripts.output).line
 
     assert message == f"{scripts.output / PAGE} is not a report of csvswarm: move it away, or name another output."
     assert (scripts.output / PAGE).read_text() == "<!doctype html>mine"
@@ -152,7 +147,7 @@ def test_markup_in_names_and_values_is_text(tmp_path: Path) -> None:
     scripts = Scripts(tmp_path)
     (tmp_path / "keep.py").write_text("def process(block, context):\n    return block\n")
     scripts.all(source, "--processor", tmp_path / "keep.py", "--on-error", "quarantine")
-    report(scripts, "--output", scripts.output)
+    scripts.report("--output", scripts.output)
 
     found = page(scripts.output)
 

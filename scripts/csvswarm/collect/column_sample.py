@@ -35,7 +35,7 @@ def columns(job: Job, manifest: Manifest, schema: Schema) -> list[dict[str, Any]
                 "name": name,
                 "type": schema.type_of(name),
                 "kinds": sorted(schema.kinds[name]),
-                "fixed": name in schema.fixed,
+                "fixed": name in schema.declared_types,
                 "gaps": name in schema.missing,
                 "sampled": len(values),
                 "missing": sum(value in nulls for value in values),

@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from csvswarm.collect.attempt_history import attempts
+from csvswarm.collect.attempt_history import attempt_history
 from csvswarm.collect.column_sample import columns
 from csvswarm.job.checksums import checksum
 from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import read_json
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.output_directory import RECORD_FORMAT, Collected
-from csvswarm.job.state import State, read_state
+from csvswarm.job.state import JobState, read_state
 from csvswarm.native.library import kernel
 
 
 def record_of_done(
-    job: Job, manifest: Manifest, state: State, collected: Collected, files: dict[str, dict[str, Any] | None]
+    job: Job, manifest: Manifest, state: JobState, collected: Collected, files: dict[str, dict[str, Any] | None]
 ) -> dict[str, Any]:
     """Return the record of a job that is done. files: what it says of `result` and `rejected_file`."""
     counts = {name: getattr(collected, name) for name in ("rows_in", "rows_out", "rejected")}
@@ -50,9 +50,9 @@ def input_checksum(manifest: Manifest) -> str:
     return checksum("\n".join(parts).encode())
 
 
-def _record(job: Job, manifest: Manifest, state: State, status: str, collect: float | None) -> dict[str, Any]:
+def _record(job: Job, manifest: Manifest, state: JobState, status: str, collect: float | None) -> dict[str, Any]:
     counting = [state.done[chunk.number] for chunk in manifest.chunks if chunk.number in state.done]
-    history = attempts(job, manifest, counting)
+    history = attempt_history(job, manifest, counting)
     ended = time.time()
     return {
         "format": RECORD_FORMAT,

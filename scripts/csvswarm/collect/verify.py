@@ -16,8 +16,8 @@ from csvswarm import cli
 from csvswarm.errors import CsvswarmError, JobError
 from csvswarm.input.source import find_source
 from csvswarm.job.directory import SUCCESS
-from csvswarm.job.durable_files import read_json, shaped
-from csvswarm.job.output_directory import MAX_REPORT_BYTES, RECORD_FORMAT, REPORT, is_whole, read_marker
+from csvswarm.job.durable_files import checked_fields, read_json
+from csvswarm.job.output_directory import MAX_REPORT_BYTES, RECORD_FORMAT, REPORT, is_intact, read_marker
 
 READ_BYTES = 1 << 20
 
@@ -36,7 +36,7 @@ def verify(output: Path) -> dict[str, Any]:
             f"{path} has format {record.get('format')}, which lacks the checksum of the input: run the job again with "
             f"this version of csvswarm, which writes format {RECORD_FORMAT}."
         )
-    with shaped(path, "run the job again."):
+    with checked_fields(path, "run the job again."):
         problems = [*_files(output, record)]
         read = Path(record["input"]["path"]).is_file()
         size = sum(chunk["bytes"] for chunk in record["input_chunks"]) + record["preamble"]["bytes"]
@@ -53,10 +53,10 @@ def _files(output: Path, record: dict[str, Any]) -> Iterator[str]:
     marker = read_marker(output, record["job_id"])
     if marker is None:
         yield f"{output / SUCCESS} is missing or damaged."
-    elif not all(is_whole(output, file) for file in marker[0] if file["name"] == REPORT):
+    elif not all(is_intact(output, file) for file in marker[0] if file["name"] == REPORT):
         yield f"{output / REPORT} was changed after the job had written it."
     for file in (record["result"], record["rejected_file"]):
-        if file and not is_whole(output, file):
+        if file and not is_intact(output, file):
             yield f"{output / file['name']} is missing, or differs from what the job wrote."
 
 
@@ -110,4 +110,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    cli.leave(main())
+    cli.exit_immediately(main())

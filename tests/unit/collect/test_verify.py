@@ -11,7 +11,7 @@ import pytest
 from csvswarm.collect.verify import verify
 from csvswarm.errors import JobError
 
-from tests.support.jobs import run_here, write_csv
+from tests.support.jobs import run_in_process, write_csv
 
 OUTPUT = "job-3-64-out"
 
@@ -25,7 +25,7 @@ def source(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
         path.write_bytes(gzip.compress(text.encode()))
     else:
         path.write_bytes(text.encode(encoding_of(path)))
-    run_here(tmp_path, path, chunks=3, block_bytes=64, encoding=encoding_of(path))
+    run_in_process(tmp_path, path, chunks=3, block_bytes=64, encoding=encoding_of(path))
     return path
 
 
@@ -68,7 +68,7 @@ def test_changed_input_is_found(source: Path, tmp_path: Path, change: Any, messa
 
 def test_input_that_is_gone_is_not_read(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "data.csv", ["a"], [[1]] * 9)
-    run_here(tmp_path, path, chunks=3, block_bytes=64)
+    run_in_process(tmp_path, path, chunks=3, block_bytes=64)
     path.unlink()
 
     assert verify(tmp_path / OUTPUT)["read"] is False
@@ -76,7 +76,7 @@ def test_input_that_is_gone_is_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["result.csv", "job.json", "_SUCCESS"])
 def test_changed_result_is_found(tmp_path: Path, name: str) -> None:
-    run_here(tmp_path, write_csv(tmp_path / "data.csv", ["a"], [[1]] * 9), chunks=3, block_bytes=64)
+    run_in_process(tmp_path, write_csv(tmp_path / "data.csv", ["a"], [[1]] * 9), chunks=3, block_bytes=64)
     path = tmp_path / OUTPUT / name
     path.write_bytes(path.read_bytes()[:-2])
 
