@@ -28,7 +28,8 @@ class Manifest:
     request: the canonical request. processor: {name, sha256, source}. versions: of the code and the libraries.
     permissions: permission bits of the input, which no file of the job or result exceeds for group and others.
     preamble: {bytes, checksum} of what precedes the first record. header: the raw header record, without byte order
-    mark and terminator. names: the unique column names. durable: whether partials are on disk before they count. output: requested output directory, "" if not given.
+    mark and terminator. names: the unique column names. durable: whether partials are on disk before they count.
+    output: requested output directory, "" if not given.
     """
 
     job_id: str
