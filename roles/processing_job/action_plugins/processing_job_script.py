@@ -29,8 +29,8 @@ display = Display()
 REPORTED = 1
 #: The scripts write their status to the file that this variable names.
 STATUS = "CSVSWARM_STATUS"
-#: Seconds between two looks at the status, and until the first line: a stage that is shorter needs none.
-LOOK_EVERY, FIRST = 0.25, 1.5
+#: Seconds between two reads of the status, and until the first line: a stage that is shorter needs none.
+POLL_EVERY, FIRST = 0.25, 1.5
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
@@ -75,7 +75,7 @@ def run_shown(argv: list[str], stdin: str, directory: str | None, status: Path) 
         try:
             while True:
                 try:
-                    output, errors = process.communicate(given, timeout=LOOK_EVERY)
+                    output, errors = process.communicate(given, timeout=POLL_EVERY)
                 except subprocess.TimeoutExpired:
                     given = None  # communicate has taken it
                     progress.show(_progress.status_line(read_status(status)))
@@ -89,7 +89,7 @@ def run_shown(argv: list[str], stdin: str, directory: str | None, status: Path) 
 
 
 def read_status(path: Path) -> dict[str, Any]:
-    """Return what a script says of itself, an empty status before it has said anything."""
+    """Return the status that a script wrote, an empty status before it has written one."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -19,7 +19,7 @@ from csvswarm.report.data import Material
 from csvswarm.report.glance import glance
 from csvswarm.report.lanes import Board, Lane, begin, boards_of, lanes_of, out_of_line
 from csvswarm.report.memory import memory_plot
-from csvswarm.report.timeline import MAX_LANES, look, paths, scale_of, stage_bars
+from csvswarm.report.timeline import MAX_LANES, bar_style, paths, scale_of, stage_bars
 from csvswarm.types.schema import NULL_VALUES
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -88,7 +88,7 @@ def _facts(material: Material) -> dict[str, Any]:
         "result": glance(material),
         "logs": material.logs,
         "attempts": attempts,
-        "look": look,
+        "bar_style": bar_style,
         "out_of_line": [(attempts[index], times) for index, times in out_of_line(attempts)],
         "memory": memory_plot(attempts),
         "options": json.dumps(record.get("request", {}).get("options"), ensure_ascii=False),
@@ -121,7 +121,7 @@ def _timeline(record: dict[str, Any], attempts: list[dict[str, Any]], lanes: lis
         "lanes": drawn,
         "lanes_left_out": max(0, len(lanes) - MAX_LANES),
         "stages": stage_bars(record["stages"], scale),
-        "looks": {name for lane in drawn for name in lane["paths"]},
+        "styles": {name for lane in drawn for name in lane["paths"]},
     }
 
 
@@ -130,13 +130,13 @@ def _data(
 ) -> str:
     """Return what the page's script works on, as JSON that may stand in a script element.
 
-    An attempt is a list: chunk, board, look, lane (from 0), start and end in seconds from the first piece of time,
+    An attempt is a list: chunk, board, style, lane (from 0), start and end in seconds from the first piece of time,
     records read, bytes read, peak memory in MB.
     """
     names = [board.name for board in boards]
     lane_of = {index: number for number, lane in enumerate(lanes) for index in lane.indexes}
     first = pieces[0][0]
-    told = [
+    messages = [
         (index, one["message"]) for index, one in enumerate(attempts) if one["message"] and one["status"] != "misfit"
     ]
     data = {
@@ -146,7 +146,7 @@ def _data(
             [
                 one["chunk"],
                 names.index(one["board"]),
-                STATUSES.index(look(one)),
+                STATUSES.index(bar_style(one)),
                 lane_of[index],
                 round(one["started"] - first, 2),
                 round(one["ended"] - first, 2),
@@ -156,7 +156,7 @@ def _data(
             ]
             for index, one in enumerate(attempts)
         ],
-        "messages": {index: message[:MESSAGE_CHARS] for index, message in told[:MAX_MESSAGES]},
+        "messages": {index: message[:MESSAGE_CHARS] for index, message in messages[:MAX_MESSAGES]},
     }
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
@@ -182,8 +182,8 @@ def commands(record: dict[str, Any]) -> dict[str, str]:
         "null_values": _own_nulls(request["null_values"]),
     }
     usual = {"on_error": "fail", "encoding": "utf-8", "processor": "statistics", "options": {}, "column_types": {}}
-    said = {name: value for name, value in wanted.items() if value is not None and value != usual.get(name)}
-    repeat = f"ansible-playbook run_job.yml -e {shlex.quote(json.dumps(said, ensure_ascii=False))}"
+    variables = {name: value for name, value in wanted.items() if value is not None and value != usual.get(name)}
+    repeat = f"ansible-playbook run_job.yml -e {shlex.quote(json.dumps(variables, ensure_ascii=False))}"
     return {"repeat": repeat, "resume": resume}
 
 

@@ -81,7 +81,7 @@ def scale_of(spans: Iterable[tuple[float, float]]) -> Scale:
     return Scale(pieces)
 
 
-#: Look of a bar: top and height in a lane. What is not work is thinner, so that colour is not all that tells.
+#: Style of a bar: top and height in a lane. What is not work is thinner, so that colour is not all that tells.
 SHAPES = {
     "starting": (6, 4),
     "done": (1, 14),
@@ -92,7 +92,7 @@ SHAPES = {
 }
 
 
-def look(attempt: Attempt) -> str:
+def bar_style(attempt: Attempt) -> str:
     """Return how an attempt is drawn: one of SHAPES."""
     if attempt["status"] == "done":
         return "done" if attempt["counts"] else "spare"
@@ -100,14 +100,14 @@ def look(attempt: Attempt) -> str:
 
 
 def paths(lane: Lane, attempts: list[Attempt], scale: Scale, total: int) -> dict[str, str]:
-    """Return the bars of a lane by look, each the `d` of one path. total: attempts of all lanes."""
+    """Return the bars of a lane by style, each the `d` of one path. total: attempts of all lanes."""
     bars: dict[str, list[list[int]]] = {}
     for index in lane.indexes:
         attempt = attempts[index]
         left, middle, right = (scale.x(t) for t in (begin(attempt), attempt["started"], attempt["ended"]))
         if middle > left:
             _add(bars.setdefault("starting", []), left, middle, total)
-        _add(bars.setdefault(look(attempt), []), middle, max(right, middle + 2), total)
+        _add(bars.setdefault(bar_style(attempt), []), middle, max(right, middle + 2), total)
     return {
         name: "".join(_bar(left, right, *SHAPES[name], total) for left, right in bars[name])
         for name in SHAPES
