@@ -21,7 +21,7 @@ def record_of_done(
 ) -> dict[str, Any]:
     """Return the record of a job that is done. files: what it says of `result` and `rejected_file`."""
     counts = {name: getattr(collected, name) for name in ("rows_in", "rows_out", "rejected")}
-    return _record(job, manifest, state, "done", collected.seconds) | counts | files
+    return _record(job, manifest, state, "done", collected) | counts | files
 
 
 def record_of_unfinished(job: Job, error: str) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def record_of_unfinished(job: Job, error: str) -> dict[str, Any]:
         return {"format": RECORD_FORMAT, "job_id": job.job_id, "status": "failed", "ended": time.time(), "error": error}
     state = read_state(job, manifest)
     done = state.done.values()
-    return _record(job, manifest, state, "failed", None) | {
+    return _record(job, manifest, state, "failed") | {
         "error": error,
         "rows_in": sum(receipt.rows_in for receipt in done),
         "rows_out": None,
@@ -50,7 +50,10 @@ def input_checksum(manifest: Manifest) -> str:
     return checksum("\n".join(parts).encode())
 
 
-def _record(job: Job, manifest: Manifest, state: JobState, status: str, collect: float | None) -> dict[str, Any]:
+def _record(
+    job: Job, manifest: Manifest, state: JobState, status: str, collected: Collected | None = None
+) -> dict[str, Any]:
+    collect = None if collected is None else collected.seconds
     counting = [state.done[chunk.number] for chunk in manifest.chunks if chunk.number in state.done]
     history = attempt_history(job, manifest, counting)
     ended = time.time()
@@ -73,6 +76,8 @@ def _record(job: Job, manifest: Manifest, state: JobState, status: str, collect:
         "generation": state.generation,
         "columns": columns(job, manifest, state.schema),
         "mode": manifest.mode,
+        "decisions": manifest.decisions,
+        "warnings": manifest.warnings if collected is None else collected.warnings,
         "chunks": len(manifest.chunks),
         "chunks_done": len(counting),
         "input_chunks": [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +15,8 @@ import xxhash
 
 from csvswarm import cli
 from csvswarm.errors import CsvswarmError, JobError
+from csvswarm.input.header import open_layout
+from csvswarm.input.layout import Given
 from csvswarm.input.source import find_source
 from csvswarm.job.directory import SUCCESS
 from csvswarm.job.durable_files import checked_fields, read_json
@@ -65,6 +68,9 @@ def _input(record: dict[str, Any]) -> Iterator[str]:
     path = Path(record["input"]["path"])
     try:
         source = find_source(path, record["input"]["encoding"])
+        request = record["request"]
+        given = Given(**{name.name: request[name.name] for name in fields(Given)})
+        source, _ = open_layout(source, given, request["null_values"])  # it may have to be rewritten, as for the job
         with source.open() as file:
             yield from _compare(file, record, str(path))
     except CsvswarmError as error:

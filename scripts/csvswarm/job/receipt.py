@@ -19,7 +19,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     ),
     **dict.fromkeys(("attempt", "status", "board", "processor", "message", "split"), str),
     **dict.fromkeys(("started", "ended", "cpu_seconds"), (int, float)),
-    **dict.fromkeys(("files", "types", "observed"), dict),
+    **dict.fromkeys(("files", "types", "observed", "misfits"), dict),
     **dict.fromkeys(("columns", "output"), (list, type(None))),
     "uniform": bool,
     "missing": list,
@@ -35,6 +35,7 @@ class Receipt:
     too). split: id of the split that created the chunk. files: name -> {"name", "bytes", "checksum"} of the attempt's
     files. limit_bytes: memory limit of its container, 0 for none. cpu_seconds: of its process, during the attempt.
     types: the schema it read with. output: type of every column it wrote, None if all values were missing.
+    misfits: by column of numbers, [record number, value] of the first values that are none.
     """
 
     chunk: int
@@ -59,6 +60,7 @@ class Receipt:
     uniform: bool = True
     observed: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    misfits: dict[str, list[list[Any]]] = field(default_factory=dict)
     message: str = ""
     format: int = FORMAT
 

@@ -27,6 +27,11 @@ TEMPLATES = Path(__file__).with_name("templates")
 PAGE, MARK = "report.html", b"<!doctype html>\n<!-- report of csvswarm -->\n"
 #: What is shown without the script, and messages of attempts that are kept.
 STATIC_ROWS, MAX_COLUMNS, MAX_MESSAGES, MESSAGE_CHARS = 60, 200, 60, 500
+#: Options of a job that repeat under their own names.
+LAYOUT_OPTIONS = (
+    *("quotechar", "header", "skip_lines", "comment", "escape", "trailing_delimiter", "decimal", "thousands"),
+    *("date_format", "strict"),
+)
 STATUSES = ("done", "spare", "misfit", "failed", "lost")
 
 
@@ -176,12 +181,19 @@ def commands(record: dict[str, Any]) -> dict[str, str]:
         "options": {name: value for name, value in request["options"].items() if value is not None},
         "on_error": request["on_error"],
         "delimiter": "tab" if request["delimiter"] == "\t" else request["delimiter"],
-        "quotechar": request["quotechar"],
         "encoding": record["input"]["encoding"],
+        **{name: request.get(name) for name in LAYOUT_OPTIONS},
         "column_types": request["column_types"],
         "null_values": _own_nulls(request["null_values"]),
     }
-    usual = {"on_error": "fail", "encoding": "utf-8", "processor": "statistics", "options": {}, "column_types": {}}
+    usual: dict[str, Any] = {
+        "strict": False,
+        "on_error": "fail",
+        "encoding": "utf-8",
+        "processor": "statistics",
+        "options": {},
+        "column_types": {},
+    }
     variables = {name: value for name, value in wanted.items() if value is not None and value != usual.get(name)}
     repeat = f"ansible-playbook run_job.yml -e {shlex.quote(json.dumps(variables, ensure_ascii=False))}"
     return {"repeat": repeat, "resume": resume}
