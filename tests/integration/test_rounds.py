@@ -59,7 +59,7 @@ def test_rounds_give_the_result_of_one_machine(tmp_path: Path) -> None:
     while answer["round"] is not None:
         rounds += 1
         for slot in range(1, len(answer["round"]["chunks"]) + 1):
-            assert container(scripts, answer["round"]["number"], slot).done["status"] in ("done", "misfit")
+            assert container(scripts, answer["round"]["number"], slot).answer["status"] in ("done", "misfit")
         answer = collect(scripts)
 
     alone = run_in_process(tmp_path, source, processor=str(tmp_path / "mine.py"))
@@ -76,7 +76,7 @@ def test_second_round_has_only_missing_chunks(tmp_path: Path) -> None:
     answer = split(scripts, source)
 
     assert answer["round"] == {"number": 2, "generation": 1, "chunks": [1, 3]}
-    assert container(scripts, 2, 2).done["chunk"] == 3
+    assert container(scripts, 2, 2).answer["chunk"] == 3
 
 
 def test_two_containers_of_a_slot_commit_one_partial(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_two_containers_of_a_slot_commit_one_partial(tmp_path: Path) -> None:
 
     for name in ("first", "second"):
         for slot in (1, 2, 3):
-            assert container(scripts, 1, slot, name).done["status"] == "done"
+            assert container(scripts, 1, slot, name).answer["status"] == "done"
     collect(scripts)
 
     attempts = json.loads((scripts.output / "job.json").read_text())["attempts"]
@@ -179,7 +179,7 @@ def test_attempt_after_the_job_is_done_succeeds(tmp_path: Path, monkeypatch: pyt
 
     assert (scripts.output / "_SUCCESS").exists()
     assert not list((scripts.job / "chunks").iterdir())
-    assert ended.done["status"] == "done"
+    assert ended.answer["status"] == "done"
     assert not ended.error
     assert not [path for path in (scripts.job / "attempts").iterdir() if path.suffix != ".json"]
 

@@ -10,18 +10,21 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from csvswarm.collect.run import collect
 from csvswarm.job.directory import SUCCESS, Job
+from csvswarm.job.output_directory import RECORD_FORMAT
 from csvswarm.job.state import reconcile
 from csvswarm.native.library import kernel
 from csvswarm.partials.merged_file import merged_files
 from csvswarm.process.run import run_chunk
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.split.run import Request, split
+from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "files/samples/flights.csv"
@@ -93,8 +96,26 @@ def run_in_process(
             for number in state.pending:
                 run_chunk(job, manifest, processor, number)
         collected = collect(job, output)
+    check_record(output)
     rejected = Path(collected.rejected_file).read_bytes() if collected.rejected_file else None
     return Result(Path(collected.result).read_bytes(), rejected)
+
+
+@cache
+def record_validator() -> Draft202012Validator:
+    schema = json.loads((ROOT / "docs/job.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def check_record(directory: Path) -> None:
+    """Check the record of a job in a directory, if there is one of this version, against its schema."""
+    try:
+        record = json.loads((directory / "job.json").read_text())
+    except (OSError, ValueError):  # what a test has damaged or forbidden to read
+        return
+    if isinstance(record, dict) and record.get("format") == RECORD_FORMAT:
+        record_validator().validate(record)
 
 
 def run_with_all_cuts(
@@ -177,7 +198,12 @@ class Scripts:
         return self._run("split_processing.py", *(arguments or ("--workers", "1")))
 
     def collect(self, *arguments: str | Path) -> ScriptResult:
-        return self._run("collect_results.py", "--output", self.output, *arguments)
+        run = self._run("collect_results.py", "--output", self.output, *arguments)
+        check_record(self.output)
+        return run
+
+    def report(self, *arguments: str | Path) -> ScriptResult:
+        return self._run("report_job.py", *arguments)
 
     def all(self, source: Path, *arguments: str | Path) -> Result:
         """Run all three and assert that they succeed."""

@@ -14,6 +14,8 @@ PARTS = (
     *("files/docker/*", "files/processors/*.py", "requirements/image.txt", "requirements/kernel.txt"),
     *("scripts/*.py", "scripts/csvswarm/**/*.py", "scripts/csvswarm/native/src/*.[ch]"),
 )
+#: What these parts would include, but an image does not: reports are written on the control node.
+OUTSIDE = {"report", "report_job.py"}
 #: The label of a node in Swarm: the id of the image that was verified on it.
 VERIFIED = "csvswarm.image"
 
@@ -23,7 +25,7 @@ def processing_job_image(root: str, *settings: str) -> str:
     digest = hashlib.sha256("\0".join(settings).encode())
     for part in PARTS:
         for path in sorted(Path(root).glob(part)):
-            if path.is_file():
+            if path.is_file() and not OUTSIDE & {*path.relative_to(root).parts}:
                 digest.update(f"\0{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
     return f"csvswarm-job:{digest.hexdigest()[:12]}"
 

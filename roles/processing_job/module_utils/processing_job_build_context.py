@@ -99,7 +99,8 @@ def prepare(root: Path, context: Path, machine: str, python: str) -> list[str]:
     for path in (root / "files/docker").iterdir():
         if path.is_file():
             shutil.copy(path, context)
-    only_sources = shutil.ignore_patterns("__pycache__", "*.md", "built")
+    # Reports are made on the control node.
+    only_sources = shutil.ignore_patterns("__pycache__", "*.md", "built", "report", "report_job.py")
     shutil.copytree(root / "files/processors", context / "processors", ignore=only_sources)
     shutil.copytree(root / "scripts", context / "scripts", ignore=only_sources)
     zig, warning = fetched.result()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
-from csvswarm.collect.attempt_history import attempt_history
+from csvswarm.collect.record import record_of_done
 from csvswarm.errors import JobError
 from csvswarm.job.checksums import file_entry
 from csvswarm.job.directory import SUCCESS, Job
@@ -32,6 +31,7 @@ from csvswarm.job.state import JobState, reconcile
 from csvswarm.partials.assemble import write_rejected, write_result
 from csvswarm.partials.early_merge import adopt_merged_file
 from csvswarm.partials.merged_file import merged_files
+from csvswarm.runtime import progress
 from csvswarm.split.findings import Findings, refuse
 
 
@@ -90,7 +90,8 @@ def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started:
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
     findings = Findings(job, manifest, state.schema)
     warnings = [*manifest.warnings, *findings.of_columns()]
-    (output / SUCCESS).unlink(missing_ok=True)  # it marked a result that does not stand any more
+    (output / SUCCESS).unlink(missing_ok=True)  # the result it marked is no longer valid
+    progress.begin("collecting", [sum(file["bytes"] for one in receipts for file in one.files.values())])
     claim_output(output, job.job_id)
     remove_leftovers(output, job.job_id)
     merged = adopt_merged_file(job, output / RESULT, receipts, lambda named: is_intact(output, named))
@@ -117,11 +118,11 @@ def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started:
         seconds=time.monotonic() - started,
         warnings=warnings,
     )
-    history = attempt_history(job, manifest, receipts)
-    report = _report(manifest, state, history, collected) | {"result": result, "rejected_file": rejects}
-    write_json(output / REPORT, report, owner=job.job_id)
+    record = record_of_done(job, manifest, state, collected, {"result": result, "rejected_file": rejects})
+    write_json(output / REPORT, record, owner=job.job_id)
     files = [result, *([rejects] if rejects else []), file_entry(output / REPORT)]
     write_json(output / SUCCESS, {"job_id": job.job_id, "files": files, **collected.to_json()}, owner=job.job_id)
+    progress.finish()
     return collected
 
 
@@ -137,33 +138,6 @@ def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
-def _report(
-    manifest: Manifest, state: JobState, attempts: list[dict[str, Any]], collected: Collected
-) -> dict[str, Any]:
-    return {
-        "format": manifest.format,
-        "job_id": manifest.job_id,
-        "status": "done",
-        "created": manifest.created,
-        "ended": time.time(),
-        "input": manifest.input,
-        "processor": manifest.processor,
-        "request": manifest.request,
-        "versions": manifest.versions,
-        "schema": state.schema.types,
-        "generation": state.generation,
-        "mode": manifest.mode,
-        "chunks": collected.chunks,
-        "rows_in": collected.rows_in,
-        "rows_out": collected.rows_out,
-        "rejected": collected.rejected,
-        "decisions": manifest.decisions,
-        "warnings": collected.warnings,
-        "seconds": {"split": manifest.split_seconds, "collect": collected.seconds},
-        "attempts": attempts,
-    }
-
-
 def _finish_job(job: Job, output: Path) -> None:
     """Remove the data that the result now contains; receipts and manifest stay as the record of the job."""
     if not job.done_path.exists():
@@ -171,3 +145,4 @@ def _finish_job(job: Job, output: Path) -> None:
     for merged in merged_files(job):
         merged.remove()
     job.remove_data()
+    job.remove_report()

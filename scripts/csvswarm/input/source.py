@@ -26,6 +26,12 @@ READ_BYTES = 1 << 20
 HEAD_BYTES = 512
 
 
+class OpenedSource(BinaryIO):
+    """An open input: its CSV as UTF-8. position: bytes read of the file itself."""
+
+    position: int
+
+
 @dataclass(frozen=True)
 class Source:
     """An input file: its path, its size in bytes, its compression ("" for none), the encoding of its text.
@@ -47,7 +53,7 @@ class Source:
         return not self.compression and self.encoding == "utf-8" and self.rules is None
 
     @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
+    def open(self) -> Iterator[OpenedSource]:
         """Open the CSV as a stream of UTF-8 bytes. Reading raises InputError when the file is damaged."""
         with self.path.open("rb") as raw:
             stream = _decompressed(raw, self.compression)
@@ -57,7 +63,7 @@ class Source:
             if self.rules is not None:
                 rewritten = _Rewritten(stream, Normalizer(self.rules, self.null_values))
                 stream = cast(BinaryIO, io.BufferedReader(rewritten))
-            yield stream
+            yield cast(OpenedSource, _Positioned(stream, raw))
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -217,6 +223,18 @@ class _Rewritten(io.RawIOBase):
         buffer[:size] = self._rest[:size]
         self._rest = self._rest[size:]
         return size
+
+
+class _Positioned:
+    """A stream that knows how far the file itself was read."""
+
+    def __init__(self, stream: BinaryIO, raw: BinaryIO) -> None:
+        self.read = stream.read
+        self._raw = raw
+
+    @property
+    def position(self) -> int:
+        return self._raw.tell()
 
 
 class _ErrorReportingStream:

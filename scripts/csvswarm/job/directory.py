@@ -19,6 +19,8 @@ from csvswarm.types.schema import Schema
 
 JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 SUCCESS = "_SUCCESS"
+#: Record and report of a failed job, in its job directory.
+FAILURE_FILES = ("job.json", "report.html")
 #: Names of the files that a job creates in its directories. No other file there is ever removed.
 _CHUNK_FILE = re.compile(r"[0-9]{6}(-header)?\.csv")
 _ATTEMPT_FILE = re.compile(r"[0-9]{6}-.+\.(csv|arrow|small|json|run[0-9]+)")
@@ -198,14 +200,21 @@ class Job:
         for path in [
             *self.directory.glob("schema-*"),
             *self.directory.glob("round-*"),
+            *self.directory.glob("tasks-*"),
             *self.directory.glob("merge*"),
             self.done_path,
         ]:
             path.unlink(missing_ok=True)
+        self.remove_report()
 
     def remove_chunks(self) -> None:
         """Remove the chunk files."""
         _remove_matching(self.chunks_directory, _CHUNK_FILE)
+
+    def remove_report(self) -> None:
+        """Remove the record and the report of a failure."""
+        for name in FAILURE_FILES:
+            (self.directory / name).unlink(missing_ok=True)
 
     def remove_data(self) -> None:
         """Remove the data that the result contains: chunk files, partials, merged files. Receipts stay."""

@@ -23,9 +23,10 @@ from csvswarm.job.durable_files import (
     write_json,
 )
 from csvswarm.job.lock import NoLocks, locked
-from csvswarm.job.manifest import FORMAT
 
 RESULT, REJECTED, REPORT = "result.csv", "rejected.csv", "job.json"
+#: Version of job.json.
+RECORD_FORMAT = 3
 #: The files that csvswarm writes; the last one marks the others as complete.
 OWN_FILES = (REPORT, RESULT, REJECTED, SUCCESS)
 #: A marker is small; a report has a line per attempt.
@@ -102,7 +103,7 @@ def claim_output(output: Path, job_id: str) -> None:
 
     Only one of several jobs succeeds. Raises JobError if the directory belongs to another job.
     """
-    report = {"format": FORMAT, "job_id": job_id, "status": "collecting"}
+    report = {"format": RECORD_FORMAT, "job_id": job_id, "status": "collecting"}
     if (output / REPORT).exists():
         check_output(output, job_id)
         write_json(output / REPORT, report, owner=job_id)

@@ -25,6 +25,7 @@ from csvswarm.partials.sorted_runs import FAN_IN, TOTALS_SUFFIX, load_all_totals
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.processor import Processor
+from csvswarm.runtime import progress
 from csvswarm.runtime.lazy_imports import pa
 from csvswarm.types.schema import Schema
 
@@ -41,6 +42,7 @@ def write_result(file: HashingWriter, job: Job, manifest: Manifest, schema: Sche
         return _concatenate(file, job, manifest, processor, context, receipts)
     for receipt in receipts:
         _verify(job, receipt, "partial")
+        progress.advance(0, receipt.files["partial"]["bytes"])
     paths = [_partial(job, receipt) for receipt in receipts]
     if processor.is_keyed:
         return _merge_keyed(file, job, processor, context, paths)
@@ -176,6 +178,7 @@ def try_append(file: HashingWriter | None, job: Job, receipt: Receipt, name: str
                     digest.update(buffer[:count])
                     if file:
                         file.write(buffer[:count])
+                        progress.advance(0, count)
                 is_longer = path.parent == job.attempts_directory and source.read(1)
         except (FileNotFoundError, NotRegular):
             continue

@@ -25,6 +25,8 @@ from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
 from csvswarm.reading.rows import Rejected, Rows, concat_rows, drop_rows, record_text, slice_rows, tail
+from csvswarm.runtime import progress
+from csvswarm.runtime.resources import memory_limit
 from csvswarm.types.formats import Formats
 from csvswarm.types.schema import Schema
 
@@ -83,7 +85,8 @@ class Attempt:
         Errors that would repeat become a receipt with the status "error"; errors that may pass (I/O, out of memory) are
         raised.
         """
-        started = time.time()
+        progress.restart(self._chunk.number - 1)
+        started, cpu = time.time(), time.process_time()
         fields: dict[str, Any]
         try:
             self._query_processor()
@@ -112,6 +115,8 @@ class Attempt:
             processor=self._processor.sha256,
             types=self._schema.read_as(self._columns),
             peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            limit_bytes=memory_limit(),
+            cpu_seconds=round(time.process_time() - cpu, 6),
             **fields,
         )
         if not self._job.commit(receipt, durable=self._manifest.durable):
@@ -152,6 +157,7 @@ class Attempt:
                 rows = self._reader.read(data, record, block.rows)
                 rows_in += len(rows)
                 self._call(output, rows, before, (record, record + block.rows - 1))
+                progress.advance(self._chunk.number - 1, block.length, block.rows)
                 if self._overlap:
                     before = tail(before, rows, self._overlap)
                 del data, rows  # before reading the next block

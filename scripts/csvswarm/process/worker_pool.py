@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,6 +16,7 @@ from multiprocessing.context import ForkProcess
 from typing import Any
 
 from csvswarm.errors import CsvswarmError
+from csvswarm.runtime import progress
 
 MAX_ATTEMPTS = 3
 
@@ -26,6 +29,7 @@ class _Worker:
     process: ForkProcess
     pipe: Any
     chunk: int | None = None
+    since: float = 0.0
     done: int = 0
 
 
@@ -40,6 +44,8 @@ class WorkerPool:
         self._workers: list[_Worker] = []
         self._attempts: dict[int, int] = {}
         self.chunks_per_worker = [0] * count
+        #: attempts that ended without a receipt, in the form of job.json
+        self.lost: list[dict[str, Any]] = []
 
     def map(self, chunks: Sequence[int], on_result: Callable[[int, str], bool]) -> None:
         """Run the chunks and call `on_result(chunk, status)` after each; assign no new ones once it returns true.
@@ -59,7 +65,9 @@ class WorkerPool:
                     chunk, worker.chunk = worker.chunk, None
                     if chunk is None:
                         continue
+                    progress.end(chunk - 1, failed=status in ("failed", "error"))
                     if status == "failed":
+                        self.lost.append(_lost_attempt(worker, chunk, message))
                         self._record_failure(chunk, message)
                         waiting.appendleft(chunk)
                     else:
@@ -109,7 +117,7 @@ class WorkerPool:
 
     def _assign(self, worker: _Worker, waiting: deque[int]) -> None:
         if waiting:
-            worker.chunk = waiting.popleft()
+            worker.chunk, worker.since = waiting.popleft(), time.time()
             with suppress(BrokenPipeError, ConnectionResetError):  # it died in between, which the next receive reports
                 worker.pipe.send(worker.chunk)
 
@@ -137,6 +145,20 @@ class WorkerPool:
                 f"the last time because {message}. "
                 "Finished chunks are kept: rerun with the same job_id when the cause is fixed."
             )
+
+
+def _lost_attempt(worker: _Worker, chunk: int, message: str) -> dict[str, Any]:
+    """Return the entry of an attempt whose process died or raised."""
+    now = time.time()
+    return {
+        "chunk": chunk,
+        "attempt": f"local-{worker.process.pid}-{now:.3f}",
+        "board": socket.gethostname(),
+        "started": worker.since,
+        "ended": now,
+        "exit": worker.process.exitcode,
+        "message": message,
+    }
 
 
 def _serve(pipe: Any, others: list[Any], run: ChunkRunner) -> None:

@@ -12,6 +12,7 @@ from csvswarm.errors import InputError, JobError, OptionError
 from csvswarm.input.header import InputHeader, open_layout, with_source_name
 from csvswarm.input.layout import Given
 from csvswarm.input.source import Source, find_source
+from csvswarm.job.checksums import checksum
 from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import new_token, replace_durably, temporary_file
 from csvswarm.job.fingerprint import check_versions, versions
@@ -144,6 +145,7 @@ class SplitPlan:
             split_seconds=time.monotonic() - self.started,
             durable=request.durable,
             output=str(self.output or ""),
+            preamble={"bytes": len(header.preamble), "checksum": checksum(header.preamble)},
             formats=self.formats.to_json(),
             decisions=header.decisions,
             warnings=header.warnings,
