@@ -24,7 +24,10 @@ from csvswarm.reading.rows import Rows
 from csvswarm.runtime.lazy_imports import pa, pc
 
 OPTIONS = {
-    "where": {"type": "str", "description": "keep the rows for which this pandas expression is true, as in frame.query"},
+    "where": {
+        "type": "str",
+        "description": "keep the rows for which this pandas expression is true, as in frame.query",
+    },
     "assign": {"type": "dict", "description": "new columns: name -> pandas expression, as in frame.eval"},
     "columns": {"type": "list", "elements": "str", "description": "the columns of the result, in this order"},
 }
