@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from csvswarm.runtime import startup
 
 # isort: split
+from csvswarm import __version__
 from csvswarm.errors import CsvswarmError, OptionError, printable
 from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
@@ -32,6 +33,7 @@ def parser(description: str, epilog: str) -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    result.add_argument("--version", action="version", version=f"csvswarm {__version__}")
     result.add_argument("--job", type=Path, required=True, metavar="DIR", help="job directory; its name is the job id")
     result.add_argument("--json", action="store_true", help="print what was done as one JSON object on standard output")
     return result

@@ -10,6 +10,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from csvswarm import __version__
 from csvswarm.errors import JobError
 
 #: All of csvswarm, not this package alone.
@@ -20,12 +21,14 @@ _INSTALLED = re.compile(rf"({'|'.join(LIBRARIES)})-([0-9][^-]*?)(-py[0-9.]+)?\.(
 
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions that decide about the bytes of a result: of csvswarm's own code, Python and the libraries.
+    """Return the versions that determine the bytes of a result: of csvswarm, Python and the libraries.
+
+    csvswarm's version carries the hash of its sources as build metadata: two commits may have the same number.
 
     Whether the native kernel is used is not among them: the bytes are the same with and without it.
     """
     python = ".".join(map(str, sys.version_info[:3]))
-    return {"csvswarm": _code(), "Python": python, **_libraries()}
+    return {"csvswarm": f"{__version__}+{_code()}", "Python": python, **_libraries()}
 
 
 def _code() -> str:
