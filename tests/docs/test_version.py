@@ -39,5 +39,5 @@ def test_a_job_records_the_version_and_the_code() -> None:
 
 @pytest.mark.parametrize("script", ["split_dataframe", "split_processing", "collect_results"])
 def test_scripts_print_the_version(script: str) -> None:
-    command = [sys.executable, ROOT / "scripts" / f"{script}.py", "--version"]
+    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--version"]
     assert subprocess.check_output(command, text=True) == f"csvswarm {csvswarm.__version__}\n"

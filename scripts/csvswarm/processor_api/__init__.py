@@ -1,6 +1,6 @@
-"""What a processor sees, and the names that processors of users may import: errors, rows, and exact sums.
+"""The names that a processor may import: context, rows, errors and exact sums.
 
-They are imported when they are first used: a process that needs none of them does without numpy.
+They are imported on first use: a process that uses none of them does not import numpy.
 """
 
 from __future__ import annotations
