@@ -21,6 +21,7 @@ from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.partials.outputs import CombinedOutput, KeyedOutput, Output, RowsOutput
 from csvswarm.process.failing_rows import culprits, short
+from csvswarm.process.preceding_rows import preceding_rows
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
@@ -140,7 +141,9 @@ class Attempt:
         if self._job.misfit_mark(self._generation).exists():
             raise Misfit({}, set())
         rows_in = 0
-        before = self._rows_before() if self._overlap else None
+        before = None
+        if self._overlap:
+            before = preceding_rows(self._manifest.chunks, self._chunk, self._overlap, self._new_reader(), self._open)
         chunk = self._input = self._open(self._chunk)
         with self._output() as output:
             for block, data, record in chunk.blocks():
@@ -253,32 +256,6 @@ class Attempt:
         from csvswarm.processor_api.dataframe import to_frame  # imports pandas, which not every processor needs
 
         return self._processor.call("process", to_frame(rows, self._schema), context)
-
-    def _rows_before(self) -> Rows:
-        """Return the last rows before this chunk, as many as the processor wants to see."""
-        reader = self._new_reader()  # of its own: what it rejects belongs to the chunks before
-        parts: list[Rows] = []
-        count = 0
-        for chunk in reversed(self._manifest.chunks[: self._chunk.number - 1]):
-            parts.insert(0, self._last_rows(chunk, reader, self._overlap - count))
-            count += len(parts[0])
-            if count >= self._overlap:
-                break
-        return joined(parts) if parts else self._reader.empty()
-
-    def _last_rows(self, chunk: Chunk, reader: Reader, wanted: int) -> Rows:
-        """Return the last rows of a chunk, at most `wanted`, of bytes that are sure to be those that were split."""
-        count = rows = 0
-        while count < len(chunk.blocks) and rows < wanted:
-            count += 1
-            rows += chunk.blocks[-count].rows
-        while count:
-            blocks = self._open(chunk).last_blocks(count)
-            found = joined([reader.read(data, record, block.rows) for block, data, record in blocks])
-            if len(found) >= wanted or count == len(chunk.blocks):
-                return sliced(found, max(0, len(found) - wanted), len(found))
-            count = min(2 * count, len(chunk.blocks))  # some records were set aside
-        return self._reader.empty()
 
     def _save_rejected(self) -> dict[str, Any]:
         path = self._path("rejected.csv")
