@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -44,11 +45,7 @@ def runs(venv: Path) -> bool:
 
 def install_ensurepip() -> None:
     """Debian and Ubuntu keep venv's second half, ensurepip, in a package of its own: get it or say so."""
-    try:
-        import ensurepip  # noqa: F401 - only its presence is asked for
-    except ImportError:
-        pass
-    else:
+    if importlib.util.find_spec("ensurepip"):
         return
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
     if os.geteuid() != 0 or shutil.which("apt-get") is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,16 @@ def test_the_repository_passes(name: str) -> None:
     )
 
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+def test_few_rules_are_switched_off_and_each_with_a_reason() -> None:
+    command = ["git", "grep", "-hE", "# *(noqa|type: ignore|shellcheck disable|yamllint disable)|skip_list"]
+    found = subprocess.check_output([*command, "--", ":!pyproject.toml", ":!tests/docs"], cwd=ROOT, text=True)
+    lines = found.splitlines()
+
+    reason = re.compile(r"(?:noqa: |ignore\[|disable=)[\w, -]+?\]? +(?:#|-) +\w")
+    assert [line for line in lines if not reason.search(line)] == []
+    assert len(lines) <= 20
 
 
 @pytest.mark.parametrize(

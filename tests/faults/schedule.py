@@ -43,7 +43,7 @@ class Schedule:
     attack: str = ""
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311  # faults are no secret
+        self._random = random.Random(self.seed)
         self._places = Places(self.directory / "place")
         self._choice = Choice(self._random, self.prepared, self._places)
         self._promise = Promise(self.prepared, self._places)

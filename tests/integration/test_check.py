@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from csvswarm.errors import CsvswarmError, InputError
@@ -43,9 +44,9 @@ def test_it_expects_the_chunks_that_a_split_makes(tmp_path: Path) -> None:
         {"delimiter": "ab"},
     ],
 )
-def test_it_refuses_in_the_words_of_a_split(tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_it_refuses_in_the_words_of_a_split(tmp_path: Path, wrong: dict[str, Any]) -> None:
     job, path, output = places(tmp_path)
-    request = Request(input=path, **wrong)  # type: ignore[arg-type]  # one wrong argument each
+    request = Request(input=path, **wrong)
 
     with pytest.raises(CsvswarmError) as checked:
         check(job, request, output)

@@ -57,7 +57,7 @@ def test_killed_at_every_stage_and_resumed_the_bytes_are_the_same(tmp_path: Path
         ("split_processing.py", "--job", job.directory, "--workers", 2),
         ("collect_results.py", "--job", job.directory, "--output", output),
     ]
-    moments = random.Random(7)  # noqa: S311  # when to kill is no secret
+    moments = random.Random(7)
     for step in steps:
         for _ in range(3):
             process = script(*step)

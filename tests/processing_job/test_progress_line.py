@@ -79,8 +79,8 @@ def test_a_log_has_a_line_now_and_then(
     assert shown == [("line 10", {}), ("line 20", {}), ("the last", {})]
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_terminal_has_one_line(
-    clock: Clock,  # noqa: ARG001
     shown: list[tuple[str, dict[str, Any]]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -52,13 +52,15 @@ def test_a_round_is_over_when_every_chunk_has_a_receipt(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("status", ["misfit", "suspect"])
-def test_a_round_is_over_whatever_its_receipts_say(clock: Clock, status: str) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("clock")
+def test_a_round_is_over_whatever_its_receipts_say(status: str) -> None:
     receipts = [(chunk, status) for chunk, _ in DONE]
 
     assert watch.Watch(0).verdict(answer("done", 24, *receipts)) == ""
 
 
-def test_the_first_error_ends_a_round(clock: Clock) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("clock")
+def test_the_first_error_ends_a_round() -> None:
     one = watch.Watch(0)
 
     assert one.verdict(answer("waiting", 24, DONE[0])) is None

@@ -215,7 +215,7 @@ def test_what_a_container_sees(rendered: dict[str, dict[str, Any]], case: str, s
         {"type": "bind", "source": job, "target": job},
         {"type": "bind", "source": source, "target": target, "read_only": True},
         # In the long form: the short one is dropped without a word.
-        {"type": "tmpfs", "target": "/tmp"},  # noqa: S108 - the container's own
+        {"type": "tmpfs", "target": "/tmp"},
     ]
 
 

@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 REPORTED = 1
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ActionBase):
     """Runs a command as a child of Ansible's own process, also with --check.
 
     Arguments: argv, the command, passed as it is: nothing is expanded; stdin, text for its standard input; chdir, the

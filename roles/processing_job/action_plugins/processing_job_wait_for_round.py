@@ -291,7 +291,7 @@ def reason(task: dict[str, Any]) -> str:
     return str(task["message"] or task["state"]).rstrip(".")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ActionBase):
     """Calls the module processing_job_round_info again and again.
 
     Arguments: those of the module; deadline in seconds (0: none); speculate, whether to return when chunks are slow;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import io
 import os
 import re
 import sys
@@ -37,7 +38,7 @@ def _code() -> str:
         below[:] = sorted(set(below) - {"__pycache__", "built"})
         for name in sorted(names):
             if name.endswith((".py", ".c", ".h")):
-                with open(f"{directory}/{name}", "rb", buffering=0) as file:  # noqa: PTH123  # Path takes twice as long
+                with io.FileIO(f"{directory}/{name}") as file:  # Path takes twice as long
                     digest.update(f"\0{directory[len(str(SOURCES)) :]}/{name}\0".encode() + file.read())
     return digest.hexdigest()[:16]
 

@@ -15,7 +15,7 @@ from tests.lab.kit.polling import until
 
 SHARE = "/srv/csvswarm"
 #: Its size is what there was to fill.
-FILL = "/var/tmp/csvswarm-fill"  # noqa: S108  # on a board
+FILL = "/var/tmp/csvswarm-fill"
 
 
 class Lab:

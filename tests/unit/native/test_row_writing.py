@@ -47,7 +47,7 @@ def test_any_float(numbers: list[float]) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_many_floats(seed: int) -> None:
-    source = random.Random(seed)  # noqa: S311  # no secrets here
+    source = random.Random(seed)
     numbers = [struct.unpack("<d", source.randbytes(8))[0] for _ in range(20_000)]
     numbers += [round(source.uniform(-1000, 1000), source.randrange(8)) * source.randrange(1000) for _ in range(20_000)]
     numbers += [source.random() * 10 ** source.uniform(-9, 19) for _ in range(20_000)]

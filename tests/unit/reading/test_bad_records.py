@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pyarrow as pa
 import pytest
 from csvswarm.csv_format.dialect import Dialect
@@ -87,7 +85,10 @@ def test_a_long_value_is_shown_by_its_start() -> None:
 values = st.one_of(
     st.sampled_from(VALUES), st.sampled_from(VALUES).map(lambda text: text.strip('"')), st.text(max_size=3)
 )
-made: Callable[[str], st.SearchStrategy[str]] = lambda alphabet: st.text(alphabet, max_size=22)  # noqa: E731
+
+
+def made(alphabet: str) -> st.SearchStrategy[str]:
+    return st.text(alphabet, max_size=22)
 
 
 @given(
