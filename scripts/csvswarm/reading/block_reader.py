@@ -14,7 +14,6 @@ from csvswarm.errors import BadRecord, JobError, Misfit, shown
 from csvswarm.native.library import kernel
 from csvswarm.reading.arrow_parser import parse
 from csvswarm.reading.bad_records import Triage
-from csvswarm.reading.field_scan import Fields, Nulls, find_fields
 from csvswarm.reading.native_block import Block, Column, Finder, Ready, Texts
 from csvswarm.reading.rows import Rejected, Rows
 from csvswarm.runtime.lazy_imports import pa
@@ -52,14 +51,12 @@ class Reader:
         self._places = [place_of[column] for column in self._columns]
         self._asked = list(zip(self._columns, self._places, strict=True))
         self._values = Values(null_values)
-        self._nulls = Nulls(null_values)
         self._grammar = Grammar(dialect)
         fixed = [(column, place, schema.fixed[column]) for column, place in self._asked if column in schema.fixed]
         self._triage = Triage(dialect, len(self._names), fixed, self._values)
         self._finder = Finder(self._grammar, len(self._names), self._places, null_values)
         self._source = source
         self._quarantine, self._watch_gaps, self._keep_raw = quarantine, watch_gaps, keep_raw
-        self._is_plain = True
         self.rejected: list[Rejected] = []
 
     def empty(self) -> Rows:
@@ -80,24 +77,20 @@ class Reader:
             rows = len(numbers)
             if (block := self._read_quick(data, rows)) is not None:
                 return Rows(block, numbers)
-        fields, text = self._read_text(data)
+        text = self._parse(data) if self._is_clean(data) else None
         if text is None or (rows is not None and text.num_rows != rows) or self._unfit(text):
             if numbers is None:
                 data, numbers = self._without_bad(data, first_record)
-            fields, text = None, self._parse(data)
+            text = self._parse(data)
             if text is None or text.num_rows != len(numbers):  # Arrow's grammar and ours differ, which must not be
                 raise JobError(f"{self._source}: the block at record {first_record} is misread; please report this.")
-        return self._rows(data, fields, self._convert(text), numbers, first_record)
+        return self._rows(data, self._convert(text), numbers, first_record)
 
-    def _rows(
-        self, data: bytes, fields: Fields | None, table: pa.Table, numbers: Numbers | None, first_record: int
-    ) -> Rows:
+    def _rows(self, data: bytes, table: pa.Table, numbers: Numbers | None, first_record: int) -> Rows:
         if numbers is None:
             numbers = _count_from(first_record, table.num_rows)
         if not self._keep_raw:
             return Rows(table, numbers)
-        if fields is not None:
-            return Rows(table, numbers, fields.data, fields.ends, fields.toggles)
         data, ends, toggles = raw_records(data, self._grammar)
         return Rows(table, numbers, data, ends, lambda: toggles)
 
@@ -122,17 +115,6 @@ class Reader:
                 return None
             columns[name] = column
         return Block(found.data, found.scan.ends, None if found.quote < 0 else found.quote, columns)
-
-    def _read_text(self, data: bytes) -> tuple[Fields | None, pa.Table | None]:
-        """Return (fields, asked columns as text); no fields where Arrow had to parse, no text when a record is bad."""
-        if not self._is_clean(data):
-            return None, None
-        fields = find_fields(data, self._grammar, len(self._names)) if self._is_plain else None
-        if fields is None:
-            self._is_plain = False  # the next block will be like this one: the search would be in vain
-            return None, self._parse(data)
-        places = sorted(self._places) or [0]  # the number of rows is asked for in any case
-        return fields, pa.table(fields.texts(places, self._nulls), names=[str(place) for place in places])
 
     @staticmethod
     def _is_clean(data: bytes) -> bool:

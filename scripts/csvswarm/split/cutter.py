@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 import xxhash
 
-from csvswarm.csv_format.bitmask_scan import count_records
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import LF, MAX_RECORD_BYTES, Bytes, Grammar, Positions, Structure, blank, starts_of
 from csvswarm.errors import InputError
 from csvswarm.job.chunk import BLOCK_BYTES, Block, Chunk
+from csvswarm.native.record_scan import count
 
 PIECE_BYTES = 1 << 20
 
@@ -88,13 +88,13 @@ class Cutter:
     def _take(self, piece: bytes) -> None:
         base, view = self._position, memoryview(piece)
         if self._target is None or self._target > base + len(piece):
-            tally = count_records(
-                piece, self._grammar, before=self._before, inside=self._inside, fresh=self._record_start == base
-            )
-            if tally is not None:
+            grammar, fresh = self._grammar, self._record_start == base
+            counted = count(piece, grammar.delimiter, grammar.quote, self._before, self._inside, fresh)
+            if counted is not None:
+                records, last, inside = counted
                 self._position += len(piece)
-                self._before, self._inside = piece[-1], tally.inside
-                self._end_records(tally.records, base + tally.last + 1 if tally.last >= 0 else None)
+                self._before, self._inside = piece[-1], inside
+                self._end_records(records, base + last + 1 if last >= 0 else None)
                 self._absorb(view)
                 return
         structure = self._scan(piece)

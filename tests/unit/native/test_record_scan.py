@@ -1,4 +1,4 @@
-"""What the kernel says of a block is what the code says that it stands in for, or it declines."""
+"""What the kernel finds in a block is what the exact scan finds, or it declines."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from csvswarm.csv_format.bitmask_scan import Tally, count_records
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.raw_records import raw_records
-from csvswarm.csv_format.record_scan import LF, Grammar
+from csvswarm.csv_format.record_scan import CR, LF, Grammar, Positions, blank, find, outside, starts_of
 from csvswarm.native import record_scan
 from csvswarm.native.build import compile_library, compiler
 from csvswarm.native.library import FLAGS, declared
-from csvswarm.reading.field_scan import find_fields
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.support.jobs import native
 from tests.support.reference_record_scan import table, wild_csv
 
 COMMA = Grammar(Dialect())
@@ -33,30 +30,49 @@ long_csv = st.lists(
 @example(b"a" * 63 + b"\n" + b"\n" + b"b" * 62 + b"\n\n", LF, False, True)
 @example(b'"' + b"a" * 62 + b'"' + b"b\n", LF, False, True)
 @example(b'"' + b"a" * 62 + b'"' + b",b\n", LF, False, True)
-def test_records_are_counted_alike(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
+@example(b"\n\na\n\n", LF, False, True)
+def test_records_are_counted_as_the_exact_scan_does(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
     counted = record_scan.count(piece, COMMA.delimiter, COMMA.quote, before, inside, fresh)
-    with native(False):
-        tally = count_records(piece, COMMA, before=before, inside=inside, fresh=fresh)
-    assert (None if counted is None else Tally(*counted)) == tally
+    structure = COMMA.scan(piece, before=before, inside=inside)
+    assert (counted is None) == (CR in piece or not structure.regular)
+    if counted is None:
+        return
+    ends = structure.ends
+    empty = blank(np.frombuffer(piece, np.uint8), starts_of(ends), ends)
+    if empty.size and not fresh:
+        empty[0] = False
+    last = int(ends[-1]) if ends.size else -1
+    assert counted == (ends.size - int(np.count_nonzero(empty)), last, structure.inside)
+
+
+def exact_edges(text: bytes, width: int) -> Positions | None:
+    """Where fields end, shape (records, width); None for a block that the kernel is to decline."""
+    structure = COMMA.scan(text)
+    if CR in text or b"\0" in text or structure.inside or not structure.regular:
+        return None
+    delimiters = outside(find(np.frombuffer(text, np.uint8), COMMA.delimiter), structure.toggles, False)
+    edges = np.sort(np.concatenate([delimiters, structure.ends]))
+    if edges.size != structure.ends.size * width or edges[width - 1 :: width].tolist() != structure.ends.tolist():
+        return None  # a record has a field too many or too few
+    return edges.reshape(-1, width)
 
 
 @given(st.one_of(wild_csv, long_csv, table()), st.integers(2, 4))
 @example(b"a,b\n" * 40, 2)
 @example((b'"a",' + b"b" * 60 + b"\n") * 20, 2)
 @example(b'a,"b\n"\n', 2)
-def test_fields_are_found_alike(text: bytes, width: int) -> None:
+def test_fields_are_found_where_the_exact_scan_finds_them(text: bytes, width: int) -> None:
     text = text if text.endswith(b"\n") else text + b"\n"
     found = record_scan.scan(text, COMMA.delimiter, COMMA.quote, width, range(width))
-    expected = None if b"\0" in text else find_fields(text, COMMA, width)
-    assert (found is None) == (expected is None)
-    if found is None or expected is None:
+    edges = exact_edges(text, width)
+    assert (found is None) == (edges is None)
+    if found is None or edges is None:
         return
-    assert found.ends.tolist() == expected.ends.tolist()
-    assert found.quoted == (expected.quote is not None)
+    assert found.ends.tolist() == edges[:, -1].tolist()
+    assert found.quoted == (b'"' in text)
     assert found.ascii == text.isascii()
-    for place, (starts, stops) in enumerate(expected.spans(range(width))):
-        assert found.starts[place].tolist() == starts.tolist()
-        assert found.stops[place].tolist() == stops.tolist()
+    assert found.stops.tolist() == edges.T.tolist()
+    assert found.starts.T.ravel().tolist() == [0, *(edges.ravel()[:-1] + 1)]
 
 
 def test_more_fields_than_are_noted_in_one_go() -> None:

@@ -1,4 +1,4 @@
-/* How many records end in a piece: `count_records` of bitmask_scan.py. */
+/* How many records end in a piece: what `Grammar.scan` of record_scan.py finds, without the positions. */
 #include "byte_masks.h"
 
 /* before: the byte before the piece. inside: whether it starts within quotes. fresh: whether a record starts with it.

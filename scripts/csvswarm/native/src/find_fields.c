@@ -1,4 +1,4 @@
-/* Where the records of a block end and the fields of some columns are: `find_fields` of field_scan.py in one pass. */
+/* Where the records of a block end and the fields of some columns are, in one pass. */
 #include "byte_masks.h"
 
 #include <stdlib.h>
