@@ -91,17 +91,11 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
     except CsvswarmError as error:
         return _fail(str(error))
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _fail(
-                f"no space left on the disk of {error.filename or 'the job or output directory'}: "
-                "free some and run again with the same job_id; what is done is kept."
-            )
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return _fail(f"{error.filename}: {error.strerror}. Check its permissions, or name another directory.")
-        where = f"{error.filename}: " if error.filename else ""
+        return _fail(_remedy(error))
+    except MemoryError:
         return _fail(
-            f"{where}{error.strerror or error}. "
-            "Run again with the same job_id when that is fixed; what is done is kept."
+            "out of memory: give this step more, and run it with the same job_id; what is done is kept. A combine or "
+            "finish that needs the whole result in memory has to return less, or to declare keys."
         )
     except KeyboardInterrupt:
         print("stopped; run again with the same job_id to go on.", file=sys.stderr)
@@ -119,6 +113,19 @@ def leave(code: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)
+
+
+def _remedy(error: OSError) -> str:
+    """Return the message of a system error: the file, the reason, and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"no space left on the disk of {error.filename or 'the job or output directory'}: "
+            "free some and run again with the same job_id; what is done is kept."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.filename}: {error.strerror}. Check its permissions, or name another directory."
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}. Run again with the same job_id when that is fixed; what is done is kept."
 
 
 def _fail(message: str) -> int:
