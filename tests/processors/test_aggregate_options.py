@@ -11,7 +11,7 @@ import pytest
 from csvswarm.errors import OptionError
 
 from tests.processors.aggregate_metrics import FOR_NUMBERS_ONLY
-from tests.support.jobs import run_here
+from tests.support.jobs import run_in_process
 
 GROUP_BY, METRICS = "option 'group_by' of aggregate", "option 'metrics' of aggregate"
 
@@ -37,16 +37,16 @@ def options_and_messages() -> Iterable[tuple[dict[str, Any], str]]:
     yield {"group_by": [], "metrics": count}, "options 'group_by' and 'metrics' of aggregate must each name"
     yield {"group_by": "g", "metrics": {}}, "options 'group_by' and 'metrics' of aggregate must each name"
     for metric, (column, kind) in itertools.product(FOR_NUMBERS_ONLY, [("t", "text"), ("at", "timestamp")]):
-        told = f"{METRICS} asks for the {metric} of {column!r}, which is {kind} and no number"
-        yield {"group_by": "g", "metrics": {column: metric}}, told
+        message = f"{METRICS} asks for the {metric} of {column!r}, which is {kind} and no number"
+        yield {"group_by": "g", "metrics": {column: metric}}, message
 
 
-@pytest.mark.parametrize(("options", "told"), list(options_and_messages()))
-def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("options", "message"), list(options_and_messages()))
+def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     (tmp_path / "data.csv").write_text("g,n,t,at\na,1,one,2024-01-01 00:00:00\n")
 
     with pytest.raises(OptionError) as raised:
-        run_here(
+        run_in_process(
             tmp_path,
             tmp_path / "data.csv",
             processor="aggregate",
@@ -54,5 +54,5 @@ def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options:
             column_types={"at": "timestamp"},
         )
 
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(message)
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from csvswarm.errors import OptionError
 
-from tests.support.jobs import run_here
+from tests.support.jobs import run_in_process
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"windw": 3}, "processor statistics has no option 'windw'; it takes: columns, window. Did you mean 'window'?"),
         ({"window": "many"}, "option 'window' of processor statistics is 'many', but must be of type int."),
@@ -25,19 +25,19 @@ from tests.support.jobs import run_here
         ({"columns": {"n": 1}}, "option 'columns' of processor statistics is {'n': 1}, but must be of type list."),
     ],
 )
-def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     (tmp_path / "data.csv").write_text("n,text\n1,one\n")
 
     with pytest.raises(OptionError) as raised:
-        run_here(tmp_path, tmp_path / "data.csv", options=options)
+        run_in_process(tmp_path, tmp_path / "data.csv", options=options)
 
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(message)
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
 
 
-def test_a_lone_column_is_a_list_of_one(tmp_path: Path) -> None:
+def test_single_column_is_accepted_as_a_list(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("n,m\n1,2\n")
 
     assert [
-        record["column"] for record in run_here(tmp_path, tmp_path / "data.csv", options={"columns": "m"}).records
+        record["column"] for record in run_in_process(tmp_path, tmp_path / "data.csv", options={"columns": "m"}).records
     ] == ["m"]

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.processors.transform_runs import transform, written
-from tests.support.jobs import SAMPLE, run_every_way, run_here
+from tests.support.jobs import SAMPLE, run_in_process, run_with_all_cuts
 
 SAMPLE_CUTS = ((1, 1 << 20), (2, 1 << 18), (7, 1 << 16))
 
@@ -45,11 +45,11 @@ def flights() -> pd.DataFrame:
         ("day < 0", {"speed": "distance / air_time"}, None),
     ],
 )  # fmt: skip
-def test_the_sample_becomes_what_pandas_makes_of_it(
+def test_sample_matches_pandas(
     tmp_path: Path, flights: pd.DataFrame, where: str | None, assign: dict[str, str], columns: list[str] | None
 ) -> None:
     options = {"where": where, "assign": assign, "columns": columns}
-    ours = run_every_way(tmp_path, SAMPLE, cuts=SAMPLE_CUTS, processor="transform", options=options)
+    ours = run_with_all_cuts(tmp_path, SAMPLE, cuts=SAMPLE_CUTS, processor="transform", options=options)
 
     as_text = pd.read_csv(SAMPLE, dtype=str, keep_default_na=False)
     expected = flights.query(where, engine="python") if where else flights
@@ -71,7 +71,7 @@ def test_the_sample_becomes_what_pandas_makes_of_it(
 
 
 def test_without_options_the_result_is_the_input(tmp_path: Path) -> None:
-    assert run_every_way(tmp_path, SAMPLE, cuts=SAMPLE_CUTS, processor="transform").data == SAMPLE.read_bytes()
+    assert run_with_all_cuts(tmp_path, SAMPLE, cuts=SAMPLE_CUTS, processor="transform").data == SAMPLE.read_bytes()
 
 
 # -- any text ----------------------------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def files(draw: st.DrawFn) -> tuple[bytes, list[list[str]], str]:
             return '"' + text.replace('"', '""') + '"'
         return text
 
-    table = [[str(place), *row] for place, row in enumerate(rows)]
+    table = [[str(index), *row] for index, row in enumerate(rows)]
     lines = [delimiter.join(map(field, row)) + ending for row in [["row", "one", "two"], *table]]
     bom = "\ufeff" if draw(st.booleans()) else ""
     return (bom + "".join(lines)).encode(), table, delimiter
@@ -102,7 +102,7 @@ def files(draw: st.DrawFn) -> tuple[bytes, list[list[str]], str]:
 
 @settings(max_examples=30)
 @given(file=files())
-def test_any_file_passes_through_byte_for_byte(
+def test_any_file_is_copied_byte_for_byte(
     tmp_path_factory: pytest.TempPathFactory, file: tuple[bytes, list[list[str]], str]
 ) -> None:
     data, _, delimiter = file
@@ -114,7 +114,7 @@ def test_any_file_passes_through_byte_for_byte(
 
 @settings(max_examples=30)
 @given(file=files(), modulus=st.integers(1, 4), remainder=st.integers(0, 3))
-def test_chosen_rows_and_columns_keep_their_text(
+def test_selected_rows_and_columns_keep_their_text(
     tmp_path_factory: pytest.TempPathFactory, file: tuple[bytes, list[list[str]], str], modulus: int, remainder: int
 ) -> None:
     data, table, delimiter = file
@@ -152,11 +152,11 @@ def test_chosen_rows_and_columns_keep_their_text(
     ],
     ids=["CRLF", "BOM and semicolons", "tabs", "no last newline", "quotes", "blank lines", "names given twice"],
 )
-def test_the_dialect_of_the_input_is_that_of_the_result(tmp_path: Path, text: str, where: str, expected: str) -> None:
+def test_result_keeps_the_input_dialect(tmp_path: Path, text: str, where: str, expected: str) -> None:
     assert transform(tmp_path, written(tmp_path, text), where=where).data.decode() == expected
 
 
-def test_only_what_is_asked_for_is_changed(tmp_path: Path) -> None:
+def test_only_requested_columns_are_changed(tmp_path: Path) -> None:
     source = written(tmp_path, 'id,price,note\n007,1.50,"NA"\n008,2.00,\n009,,"a ""b"""\n')
 
     result = transform(tmp_path, source, assign={"double": "price * 2", "price": "price + 1"})
@@ -167,7 +167,7 @@ def test_only_what_is_asked_for_is_changed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [{"columns": ["b"]}, {"assign": {"c": "b * 2"}, "columns": ["c"]}])
-def test_a_lone_missing_value_is_still_a_record(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_lone_missing_value_is_a_record(tmp_path: Path, options: dict[str, Any]) -> None:
     source = written(tmp_path, "a,b\r\n1,5\r\n2,\r\n3,7\r\n")
 
     result = transform(tmp_path, source, **options)
@@ -178,10 +178,10 @@ def test_a_lone_missing_value_is_still_a_record(tmp_path: Path, options: dict[st
     assert b"\r\n\r\n" not in result.data
 
 
-def test_text_that_needs_a_quote_is_refused_where_nothing_can_be_quoted(tmp_path: Path) -> None:
+def test_text_that_needs_quotes_is_rejected_without_a_quotechar(tmp_path: Path) -> None:
     source = written(tmp_path, "a,b\nx-y,2\n")
 
     with pytest.raises(CsvswarmError, match=r"'x,y' cannot be written: .* empty quotechar"):
-        run_here(
+        run_in_process(
             tmp_path, source, processor="transform", quotechar="", options={"assign": {"c": "a.str.replace('-', ',')"}}
         )

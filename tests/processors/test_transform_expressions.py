@@ -9,10 +9,10 @@ import pytest
 from csvswarm.errors import CsvswarmError, OptionError
 
 from tests.processors.transform_runs import transform, written
-from tests.support.jobs import run_every_way, run_here
+from tests.support.jobs import run_in_process, run_with_all_cuts
 
 
-def test_expressions_see_what_came_before_them(tmp_path: Path) -> None:
+def test_expressions_see_earlier_assignments(tmp_path: Path) -> None:
     source = written(tmp_path, "a\n1\n2\n3\n")
 
     result = transform(tmp_path, source, where="a > 1", assign={"b": "a * 10", "a": "b + 1", "c": "a"})
@@ -20,7 +20,7 @@ def test_expressions_see_what_came_before_them(tmp_path: Path) -> None:
     assert result.data == b"a,b,c\n21,20,21\n31,30,31\n"
 
 
-def test_names_that_are_no_python_names_go_in_backticks(tmp_path: Path) -> None:
+def test_backticks_quote_column_names(tmp_path: Path) -> None:
     source = written(tmp_path, "unit price,class,1st,x-y\n2,a,5,1\n3,b,6,2\n")
 
     result = transform(
@@ -51,13 +51,13 @@ def test_names_that_are_no_python_names_go_in_backticks(tmp_path: Path) -> None:
         ("n in [1, 2] and k in ('a', 'c')", ["a"]),
     ],
 )
-def test_where_takes_missing_values_as_pandas_does(tmp_path: Path, where: str, kept: list[str]) -> None:
+def test_where_treats_missing_values_as_pandas(tmp_path: Path, where: str, kept: list[str]) -> None:
     source = written(tmp_path, "k,n,f,t,flag\na,1,1.0,x,True\nb,2,2.5,y,False\nc,,,,\n")
 
     assert [row[0] for row in transform(tmp_path, source, where=where).rows] == kept
 
 
-def test_kinds_of_values_are_those_of_the_whole_file(tmp_path: Path) -> None:
+def test_types_are_those_of_the_whole_file(tmp_path: Path) -> None:
     rows = [f"{row},{row},\n" for row in range(200)]
     source = written(tmp_path, "a,late_gap,late\n" + "".join(rows) + "200,,7\n201,5,0.5\n")
 
@@ -67,7 +67,7 @@ def test_kinds_of_values_are_those_of_the_whole_file(tmp_path: Path) -> None:
     assert result.rows[-2:] == [["200", "", "14.0"], ["201", "6", "1.0"]]
 
 
-def test_large_ids_with_gaps_are_computed_with_as_integers(tmp_path: Path) -> None:
+def test_large_ids_with_missing_values_are_computed_as_integers(tmp_path: Path) -> None:
     source = written(tmp_path, "id,x\n9007199254740993,1\n,2\n9007199254740995,3\n")
 
     result = transform(tmp_path, source, where="id != 9007199254740995", assign={"next": "id + 1"})
@@ -75,7 +75,7 @@ def test_large_ids_with_gaps_are_computed_with_as_integers(tmp_path: Path) -> No
     assert result.rows == [["9007199254740993", "1", "9007199254740994"]]
 
 
-def test_dates_are_dates_when_the_user_says_so(tmp_path: Path) -> None:
+def test_declared_dates_are_dates(tmp_path: Path) -> None:
     source = written(tmp_path, "at,x\n2024-02-29 10:00:00,1\n2023-01-01 00:00:00,2\n,3\n")
 
     result = transform(
@@ -106,13 +106,13 @@ def test_dates_are_dates_when_the_user_says_so(tmp_path: Path) -> None:
         ("(a % b).astype('str')", ["", "2", "0", "", "1", "0", "0"]),
     ],
 )
-def test_a_dtype_is_that_of_the_file_and_not_of_the_block(tmp_path: Path, expression: str, texts: list[str]) -> None:
+def test_dtypes_are_those_of_the_file_not_the_block(tmp_path: Path, expression: str, texts: list[str]) -> None:
     rows = ["abc,1,0,2024-02-29", ",2,5,", '"",3,3,', ",4,0,2023-01-01 10:00:00", "aabd,-3,2,1999-12-31"]
     rows += ["xay,7,7,", "x,1,1,"]
     source = written(tmp_path, "name,a,b,at\n" + "\n".join(rows) + "\n")
     cuts = ((1, 1 << 20), (1, 8), (2, 1 << 20), (5, 1 << 20))
 
-    result = run_every_way(
+    result = run_with_all_cuts(
         tmp_path,
         source,
         cuts=cuts,
@@ -128,13 +128,13 @@ def test_a_dtype_is_that_of_the_file_and_not_of_the_block(tmp_path: Path, expres
     ("value", "texts"),
     [("1", ["1", "1"]), (2.0, ["2.0", "2.0"]), ("'a,b'", ["a,b", "a,b"]), (True, ["True", "True"])],
 )
-def test_a_constant_is_the_value_of_every_row(tmp_path: Path, value: Any, texts: list[str]) -> None:
+def test_constant_expression_fills_every_row(tmp_path: Path, value: Any, texts: list[str]) -> None:
     source = written(tmp_path, "a\n5\n6\n")
 
     assert [row[1] for row in transform(tmp_path, source, assign={"c": value}).rows] == texts
 
 
-def test_a_backtick_in_a_text_is_text_and_no_name(tmp_path: Path) -> None:
+def test_backtick_in_a_string_is_text(tmp_path: Path) -> None:
     source = written(tmp_path, "a,it is\n`,1\nb,2\n`c`,3\n")
 
     result = transform(tmp_path, source, where="a == '`' or `it is` == 3 & a == \"`c`\"")
@@ -142,18 +142,18 @@ def test_a_backtick_in_a_text_is_text_and_no_name(tmp_path: Path) -> None:
     assert [row[0] for row in result.rows] == ["`", "`c`"]
 
 
-def test_no_text_runs_code(tmp_path: Path) -> None:
+def test_strings_never_run_code(tmp_path: Path) -> None:
     """Text between two backticks inside strings was once passed to pandas unchecked."""
     source, trace = written(tmp_path, "a\nx\n"), tmp_path / "trace"
     attack = f"'`' == @ast.sys.modules['os'].system('touch {trace}') or '`' == ''"
 
     with pytest.raises(OptionError, match="an expression has columns and no variables"):
-        run_here(tmp_path, source, processor="transform", options={"where": attack})
+        run_in_process(tmp_path, source, processor="transform", options={"where": attack})
 
     assert not trace.exists()
 
 
-def test_a_regular_expression_never_backtracks(tmp_path: Path) -> None:
+def test_regular_expressions_never_backtrack(tmp_path: Path) -> None:
     """Python's own re takes 2**40 steps for this one."""
     source = written(tmp_path, f"a\n{'a' * 40}!\nab\n")
 
@@ -163,9 +163,9 @@ def test_a_regular_expression_never_backtracks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["now", "today", "10:00", "June 5", "NaT", "2024-02-29 now"])
-def test_a_timestamp_in_an_expression_does_not_depend_on_the_clock(tmp_path: Path, text: str) -> None:
+def test_timestamps_in_expressions_do_not_depend_on_the_clock(tmp_path: Path, text: str) -> None:
     source = written(tmp_path, "at\n2024-02-29\n")
     request: dict[str, Any] = {"column_types": {"at": "timestamp"}, "options": {"where": f"at > '{text}'"}}
 
     with pytest.raises(CsvswarmError, match=f"'{text}' is no timestamp: write 2024-02-29"):
-        run_here(tmp_path, source, processor="transform", **request)
+        run_in_process(tmp_path, source, processor="transform", **request)

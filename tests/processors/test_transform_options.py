@@ -9,7 +9,7 @@ import pytest
 from csvswarm.errors import CsvswarmError, OptionError
 
 from tests.processors.transform_runs import written
-from tests.support.jobs import run_here
+from tests.support.jobs import run_in_process
 
 WRONG = [
     ({"filter": "n > 1"}, "processor transform has no option 'filter'; it takes: where, assign, columns."),
@@ -65,20 +65,20 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("options", "told"), WRONG)
-def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("options", "message"), WRONG)
+def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     source = written(tmp_path, "n,price,t\n1,2.5,one\n2,3.5,two\n")
 
     with pytest.raises(OptionError) as raised:
-        run_here(tmp_path, source, processor="transform", options=options)
+        run_in_process(tmp_path, source, processor="transform", options=options)
 
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(message)
     assert "\n" not in str(raised.value)
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"where": "n + 1"}, "where: 'n + 1' gives int64, but must give true or false for every row."),
         ({"where": "'yes'"}, "where: \"'yes'\" gives str, but must give true or false for every row."),
@@ -110,10 +110,10 @@ def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options:
         ),
     ],
 )
-def test_an_expression_that_fails_on_the_values_says_so(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+def test_expression_that_fails_on_values_is_reported(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     source = written(tmp_path, "n,price,t\n1,2.5,one\n2,3.5,two\n")
 
     with pytest.raises(CsvswarmError) as raised:
-        run_here(tmp_path, source, processor="transform", options=options)
+        run_in_process(tmp_path, source, processor="transform", options=options)
 
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(message)

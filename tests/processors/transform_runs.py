@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.support.jobs import Result, run_every_way
+from tests.support.jobs import Result, run_with_all_cuts
 
 
 def transform(directory: Path, source: Path, *, request: dict[str, Any] | None = None, **options: Any) -> Result:
-    return run_every_way(directory, source, processor="transform", options=options, **(request or {}))
+    return run_with_all_cuts(directory, source, processor="transform", options=options, **(request or {}))
 
 
 def written(directory: Path, text: str) -> Path:

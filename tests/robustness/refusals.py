@@ -19,7 +19,7 @@ def refused(scripts: Scripts, source: Path, *arguments: str) -> str:
     """The line with which the split refuses an input. Nothing is left behind, and there is nothing to go on with."""
     line = scripts.split(source, *arguments).line
     assert not (scripts.job / "manifest.json").exists()
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
     return line
 
 
@@ -27,5 +27,5 @@ def fails(scripts: Scripts, source: Path, *arguments: str) -> str:
     """The line with which a job ends whose input can be split, but not processed."""
     assert scripts.split(source, *arguments).code == 0
     line = scripts.process().line
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
     return line

@@ -13,7 +13,7 @@ import pytest
 from csvswarm.errors import InputError
 
 from tests.robustness.refusals import GOOD, refused, written
-from tests.support.jobs import Scripts, run_every_way, run_here
+from tests.support.jobs import Scripts, run_in_process, run_with_all_cuts
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
@@ -31,17 +31,18 @@ def plenty() -> bytes:
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-def test_a_whole_compressed_file(scripts: Scripts, suffix: str) -> None:
+def test_compressed_file(scripts: Scripts, suffix: str) -> None:
     data = plenty()
     source = written(scripts, COMPRESS[suffix](data), f"data.csv.{suffix}")
 
     assert (
-        run_every_way(scripts.directory, source, cuts=((1, 1 << 20), (2, 1 << 17)), processor="transform").data == data
+        run_with_all_cuts(scripts.directory, source, cuts=((1, 1 << 20), (2, 1 << 17)), processor="transform").data
+        == data
     )
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-def test_a_compressed_file_that_is_cut_off(scripts: Scripts, suffix: str) -> None:
+def test_truncated_compressed_file(scripts: Scripts, suffix: str) -> None:
     packed = COMPRESS[suffix](plenty())
     source = written(scripts, packed[:-1000], f"data.csv.{suffix}")
 
@@ -52,7 +53,7 @@ def test_a_compressed_file_that_is_cut_off(scripts: Scripts, suffix: str) -> Non
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-def test_a_compressed_file_with_a_wrong_byte(scripts: Scripts, suffix: str) -> None:
+def test_corrupted_compressed_file(scripts: Scripts, suffix: str) -> None:
     packed = bytearray(COMPRESS[suffix](plenty()))
     middle = len(packed) // 2
     packed[middle : middle + 64] = bytes(64)
@@ -62,14 +63,14 @@ def test_a_compressed_file_with_a_wrong_byte(scripts: Scripts, suffix: str) -> N
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-def test_nothing_compressed(scripts: Scripts, suffix: str) -> None:
+def test_empty_compressed_file(scripts: Scripts, suffix: str) -> None:
     source = written(scripts, COMPRESS[suffix](b""), f"data.csv.{suffix}")
 
     with pytest.raises(InputError, match="is empty: a CSV needs at least a header record"):
-        run_here(scripts.directory, source)
+        run_in_process(scripts.directory, source)
 
 
-def test_ranges_of_a_compressed_file_cannot_be_read(scripts: Scripts) -> None:
+def test_ranges_of_a_compressed_file_are_rejected(scripts: Scripts) -> None:
     source = written(scripts, gzip.compress(GOOD.encode()), "data.csv.gz")
 
     assert refused(scripts, source, "--mode", "ranges") == (

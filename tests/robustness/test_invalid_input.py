@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.robustness.refusals import GOOD, fails, refused, written
-from tests.support.jobs import Scripts, run_every_way
+from tests.support.jobs import Scripts, run_with_all_cuts
 
 MAP = "def process(block, context):\n    return block\n"
 
@@ -19,13 +19,13 @@ MAP = "def process(block, context):\n    return block\n"
 # -- what is no CSV at all ---------------------------------------------------------------------------------------------
 
 
-def test_no_such_file(scripts: Scripts) -> None:
+def test_missing_file(scripts: Scripts) -> None:
     source = scripts.directory / "missing.csv"
 
     assert refused(scripts, source) == f"{source} does not exist: check the path given as input."
 
 
-def test_a_file_that_may_not_be_read(unprivileged: Scripts) -> None:
+def test_unreadable_file(unprivileged: Scripts) -> None:
     source = written(unprivileged, GOOD)
     source.chmod(0)
 
@@ -34,11 +34,11 @@ def test_a_file_that_may_not_be_read(unprivileged: Scripts) -> None:
     assert line == f"{source} cannot be read: you lack the permission (chmod, or run as its owner)."
 
 
-def test_a_directory(scripts: Scripts) -> None:
+def test_directory_as_input(scripts: Scripts) -> None:
     assert refused(scripts, scripts.directory) == f"{scripts.directory} is a directory: name the CSV file in it."
 
 
-def test_a_pipe(scripts: Scripts) -> None:
+def test_pipe_as_input(scripts: Scripts) -> None:
     source = scripts.directory / "pipe"
     os.mkfifo(source)
 
@@ -46,7 +46,7 @@ def test_a_pipe(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n\r\n\n"])
-def test_nothing_in_it(scripts: Scripts, data: bytes) -> None:
+def test_empty_input(scripts: Scripts, data: bytes) -> None:
     source = written(scripts, data)
 
     assert refused(scripts, source) == f"{source} is empty: a CSV needs at least a header record."
@@ -63,7 +63,7 @@ def a_zip() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (a_zip(), "is not a CSV file but a zip archive or a spreadsheet (.xlsx, .ods): unpack it,"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not a CSV file but a picture."),
@@ -77,16 +77,16 @@ def a_zip() -> bytes:
     ],
     ids=["zip", "png", "parquet", "records of some program", "noise", "UTF-16 bare", "UTF-16", "Latin-1", "open quote"],
 )
-def test_not_a_csv(scripts: Scripts, data: bytes, told: str) -> None:
+def test_input_that_is_not_a_csv(scripts: Scripts, data: bytes, message: str) -> None:
     source = written(scripts, data)
 
     line = refused(scripts, source)
 
     assert line.startswith(f"{source}")
-    assert told in line
+    assert message in line
 
 
-def test_wrong_usage_is_told_as_such(scripts: Scripts) -> None:
+def test_usage_errors_exit_with_2(scripts: Scripts) -> None:
     run = scripts.process("--chunk", "one")
 
     assert (run.code, run.out) == (2, "")
@@ -106,20 +106,20 @@ def test_wrong_usage_is_told_as_such(scripts: Scripts) -> None:
         ("mine.py", {}, "a,b\n"),
     ],
 )
-def test_a_header_alone_gives_a_result_without_rows(
+def test_header_without_records_gives_a_result_without_rows(
     scripts: Scripts, data: str, processor: str, options: dict[str, Any], result: str
 ) -> None:
     (scripts.directory / "mine.py").write_text(MAP)
     source = written(scripts, data)
     processor = str(scripts.directory / processor) if "." in processor else processor
 
-    done = run_every_way(scripts.directory, source, processor=processor, options=options)
+    done = run_with_all_cuts(scripts.directory, source, processor=processor, options=options)
 
     header = data.rstrip() + ("\r\n" if "\r" in data else "\n")
     assert done.data.decode() == result.replace("{}", header)
 
 
-def test_a_header_alone_has_statistics_of_nothing(scripts: Scripts) -> None:
+def test_header_without_records_gives_statistics_without_values(scripts: Scripts) -> None:
     done = scripts.all(written(scripts, "a,b\n"), "--chunks", "3")
 
     assert (scripts.output / "_SUCCESS").exists()
@@ -130,7 +130,7 @@ def test_a_header_alone_has_statistics_of_nothing(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "record", "fields"),
+    ("row", "record", "fields"),
     [
         (1, "7", "1 field"),
         (1, "7,8,9,10", "4 fields"),
@@ -139,19 +139,19 @@ def test_a_header_alone_has_statistics_of_nothing(scripts: Scripts) -> None:
         (99, ",,,", "4 fields"),
     ],
 )
-def test_a_ragged_record(scripts: Scripts, place: int, record: str, fields: str) -> None:
+def test_ragged_record(scripts: Scripts, row: int, record: str, fields: str) -> None:
     records = [f"{number},b,c" for number in range(1, 100)]
-    records[place - 1] = record
+    records[row - 1] = record
     source = written(scripts, "\n".join(["a,b,c", *records]))
 
     assert fails(scripts, source, "--chunks", "3") == (
-        f"{source}: record {place}: {fields} where the header has 3: {record!r}. Fix the record, "
+        f"{source}: record {row}: {fields} where the header has 3: {record!r}. Fix the record, "
         "or add -e on_error=quarantine to set such records aside in rejected.csv."
     )
 
 
 @pytest.mark.parametrize("mode", ["ranges", "files"])
-def test_a_quote_that_is_never_closed(scripts: Scripts, mode: str) -> None:
+def test_unclosed_quote(scripts: Scripts, mode: str) -> None:
     source = written(scripts, 'a,b\n1,x\n2,"two\nlines"\n3,"y\n4,z\n5,z\n')
 
     assert refused(scripts, source, "--chunks", "2", "--mode", mode) == (
@@ -163,9 +163,7 @@ def test_a_quote_that_is_never_closed(scripts: Scripts, mode: str) -> None:
 @pytest.mark.parametrize("mode", ["ranges", "files"])
 @pytest.mark.parametrize("on_error", ["fail", "quarantine"])
 @pytest.mark.parametrize("record", [b'1,"ab\xff\n', b'1,"x\0', b'\xc0\x884,"78\x0012'])
-def test_a_quote_that_is_never_closed_before_a_bad_byte(
-    scripts: Scripts, record: bytes, on_error: str, mode: str
-) -> None:
+def test_unclosed_quote_before_a_bad_byte(scripts: Scripts, record: bytes, on_error: str, mode: str) -> None:
     source = written(scripts, b"c0,c1\n" + record)
 
     assert refused(scripts, source, "--on-error", on_error, "--mode", mode).startswith(
@@ -173,13 +171,13 @@ def test_a_quote_that_is_never_closed_before_a_bad_byte(
     )
 
 
-def test_quotes_that_mean_nothing(scripts: Scripts) -> None:
+def test_literal_quotes(scripts: Scripts) -> None:
     data = 'size,x\n5" pipe,1\n"3,2\n'
 
     assert scripts.all(written(scripts, data), "--processor", "transform", "--quotechar", "").data.decode() == data
 
 
-def test_bytes_of_another_encoding(scripts: Scripts) -> None:
+def test_invalid_utf8(scripts: Scripts) -> None:
     source = written(scripts, "id,name\n1,one\n2,très cher\n".encode("latin-1"))
 
     line = fails(scripts, source, "--processor", "transform")
@@ -189,17 +187,17 @@ def test_bytes_of_another_encoding(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "cp1252"])
-def test_an_encoding_that_is_named_is_read(scripts: Scripts, encoding: str) -> None:
+def test_declared_encoding_is_read(scripts: Scripts, encoding: str) -> None:
     text = "id,naïve\n1,one\n2,très cher\n"
 
     source = written(scripts, text.encode(encoding))
 
-    done = run_every_way(scripts.directory, source, processor="transform", encoding=encoding)
+    done = run_with_all_cuts(scripts.directory, source, processor="transform", encoding=encoding)
 
     assert done.data.decode("utf-8") == text
 
 
-def test_an_encoding_that_is_not_the_one_named(scripts: Scripts) -> None:
+def test_wrongly_declared_encoding(scripts: Scripts) -> None:
     source = written(scripts, b"id,name\n1,\x81\x8d\n")
 
     line = refused(scripts, source, "--encoding", "cp1252")
@@ -208,13 +206,13 @@ def test_an_encoding_that_is_not_the_one_named(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["latin-9000", "base64"])
-def test_an_encoding_that_is_none(scripts: Scripts, encoding: str) -> None:
+def test_unknown_encoding(scripts: Scripts, encoding: str) -> None:
     assert refused(scripts, written(scripts, GOOD), "--encoding", encoding).startswith(
         f"encoding {encoding!r} is not known to Python: use a name like utf-8"
     )
 
 
-def test_a_nul_byte_far_into_the_file(scripts: Scripts) -> None:
+def test_nul_byte_deep_in_the_file(scripts: Scripts) -> None:
     good = "".join(f"{number},some text\n" for number in range(1, 1001))
     source = written(scripts, f"id,name\n{good}1001,so\0me\n")
 

@@ -90,4 +90,4 @@ def test_groups_that_a_combine_cannot_keep_are_refused(scripts: Scripts) -> None
 
     assert line.startswith("out of memory: ")
     assert "the same job_id; what is done is kept" in line
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()

@@ -14,7 +14,7 @@ AGGREGATE = ("--processor", "aggregate", "--options", '{"group_by": "id", "metri
 def split(scripts: Scripts, *arguments: str) -> Path:
     source = scripts.directory / "data.csv"
     source.write_text(DATA)
-    assert scripts.split(source, "--chunks", "3", *arguments).done["chunks"] == 3
+    assert scripts.split(source, "--chunks", "3", *arguments).answer["chunks"] == 3
     return source
 
 

@@ -1,8 +1,8 @@
-"""Exact sums of floats and integers, which do not depend on the order of addition.
+"""Exact sums of floats and integers, independent of the order of addition.
 
 A double is split into parts on a fixed grid of levels, each LEVEL_BITS bits wide: level k has multiples of
-2**(k * LEVEL_BITS). The parts of one level are added as integers, without rounding, so the order does not matter; only
-the total is rounded, once, to the nearest double. The method is reproducible summation by extraction
+2**(k * LEVEL_BITS). The parts of one level are integers and add without rounding; only the final total is rounded, to
+the nearest double. The method is reproducible summation by extraction
 (J. Demmel, H. D. Nguyen: Parallel Reproducible Summation, IEEE Trans. Computers 64 (2015); S. M. Rump, T. Ogita,
 S. Oishi: Accurate Floating-Point Summation, SIAM J. Sci. Comput. 31 (2008)).
 """
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     Levels = dict[int, Integers]
 
 LEVEL_BITS = 30
-#: How many values may be added in one go: parts are below 2**31, a double holds integers up to 2**53.
+#: Maximum number of values per addition: parts are below 2**31, a double holds integers up to 2**53.
 SLICE = 1 << 22
-#: From here on the extraction's constant would overflow; such values are cut up by Python integers instead.
+#: Above this, the constant of the extraction would overflow; such values are split with Python integers instead.
 HUGE = 2.0**900
-#: Levels of the special values in a sum, outside of the grid.
+#: Levels of infinities in a sum, outside of the grid.
 PLUS_INFINITY, MINUS_INFINITY = 1_000, 1_001
 
 
@@ -72,14 +72,14 @@ def add_up_squares(values: npt.NDArray[np.generic], groups: Integers | None = No
     sums: Levels = {}
     if not plain.all():
         rest = floats[~plain]
-        where = None if groups is None else groups[~plain]
+        rest_groups = None if groups is None else groups[~plain]
         finite = np.isfinite(rest)
-        for value, group in _pairs(rest[finite], None if where is None else where[finite]):
+        for value, group in _pairs(rest[finite], None if rest_groups is None else rest_groups[finite]):
             _add_fraction(sums, Fraction(value) ** 2, group, count)
         infinite = int(np.count_nonzero(~finite))
         if infinite:
-            places = np.zeros(infinite, np.int64) if where is None else where[~finite]
-            _accumulate(sums, PLUS_INFINITY, np.bincount(places, minlength=count).astype(np.int64))
+            infinite_groups = np.zeros(infinite, np.int64) if rest_groups is None else rest_groups[~finite]
+            _accumulate(sums, PLUS_INFINITY, np.bincount(infinite_groups, minlength=count).astype(np.int64))
         floats, groups = floats[plain], None if groups is None else groups[plain]
     # Dekker's split: x = high + low with 26 bits each, so every product below is exact.
     high = floats * 134217729.0
@@ -141,7 +141,7 @@ def group_levels(levels: Levels, group: int = 0) -> dict[int, int]:
     return {level: int(parts[group]) for level, parts in levels.items()}
 
 
-def rounded(value: Fraction | float) -> float:
+def to_double(value: Fraction | float) -> float:
     """Return the float nearest to an exact value.
 
     Args:
@@ -154,6 +154,10 @@ def rounded(value: Fraction | float) -> float:
         return float(value)
     except OverflowError:
         return float("inf") if value > 0 else float("-inf")
+
+
+#: Former name of `to_double`, for one release.
+rounded = to_double
 
 
 def _add_slice(values: npt.NDArray[np.generic], groups: Integers | None, count: int, sums: Levels) -> None:
@@ -188,15 +192,15 @@ def _in_units(sums: Floats, level: int) -> Integers:
 
 
 def _add_huge(rest: Floats, size: Floats, groups: Integers | None, count: int, sums: Levels) -> None:
-    """Add the values an extraction cannot take, infinities and those beyond HUGE, and set them to zero."""
+    """Add the values that extraction cannot handle, infinities and those beyond HUGE, and set them to zero."""
     huge = ~(size < HUGE)
-    where = np.zeros(int(np.count_nonzero(huge)), np.int64) if groups is None else groups[huge]
+    huge_groups = np.zeros(int(np.count_nonzero(huge)), np.int64) if groups is None else groups[huge]
     values = rest[huge]
     for level, infinite in ((PLUS_INFINITY, values == np.inf), (MINUS_INFINITY, values == -np.inf)):
         if infinite.any():
-            _accumulate(sums, level, np.bincount(where[infinite], minlength=count).astype(np.int64))
+            _accumulate(sums, level, np.bincount(huge_groups[infinite], minlength=count).astype(np.int64))
     finite = np.isfinite(values)
-    for value, group in _pairs(values[finite], where[finite]):
+    for value, group in _pairs(values[finite], huge_groups[finite]):
         _add_fraction(sums, Fraction(value), group, count)
     rest[huge] = 0.0
 

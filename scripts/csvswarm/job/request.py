@@ -1,4 +1,4 @@
-"""What a user asks of a job."""
+"""The user's request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from csvswarm.job.chunk import BLOCK_BYTES
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, as it came: see the scripts' --help."""
+    """The user's request, unchanged: see the scripts' --help."""
 
     input: Path
     processor: str = "statistics"

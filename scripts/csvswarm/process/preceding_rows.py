@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import ChunkReader
 from csvswarm.reading.block_reader import Reader
-from csvswarm.reading.rows import Rows, joined, sliced
+from csvswarm.reading.rows import Rows, concat_rows, slice_rows
 
 Open = Callable[[Chunk], ChunkReader]
 
@@ -25,7 +25,7 @@ def preceding_rows(chunks: Sequence[Chunk], chunk: Chunk, wanted: int, reader: R
         count += len(parts[0])
         if count >= wanted:
             break
-    return joined(parts) if parts else reader.empty()
+    return concat_rows(parts) if parts else reader.empty()
 
 
 def _last_rows(chunk: Chunk, reader: Reader, wanted: int, open_chunk: Open) -> Rows:
@@ -36,8 +36,8 @@ def _last_rows(chunk: Chunk, reader: Reader, wanted: int, open_chunk: Open) -> R
         rows += chunk.blocks[-count].rows
     while count:
         blocks = open_chunk(chunk).last_blocks(count)
-        found = joined([reader.read(data, record, block.rows) for block, data, record in blocks])
+        found = concat_rows([reader.read(data, record, block.rows) for block, data, record in blocks])
         if len(found) >= wanted or count == len(chunk.blocks):
-            return sliced(found, max(0, len(found) - wanted), len(found))
+            return slice_rows(found, max(0, len(found) - wanted), len(found))
         count = min(2 * count, len(chunk.blocks))  # some records were rejected
     return reader.empty()

@@ -1,6 +1,6 @@
-"""The names that a processor may import: context, rows, errors and exact sums.
+"""The API for processors: context, rows, errors and exact sums.
 
-They are imported on first use: a process that uses none of them does not import numpy.
+The names are imported on first use, so that a process that needs none of them does not import numpy.
 """
 
 from __future__ import annotations

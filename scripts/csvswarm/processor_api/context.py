@@ -1,4 +1,4 @@
-"""What a processor knows about its job."""
+"""The context of a processor's call: its options and the input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from csvswarm.csv_format.dialect import CANONICAL, Dialect
-from csvswarm.errors import OptionError, listed
+from csvswarm.errors import OptionError, format_names
 from csvswarm.job.manifest import Manifest
 from csvswarm.types.schema import Schema
 
@@ -57,7 +57,7 @@ class Context:
         """
         return self.schema.type_of(column)
 
-    def require(self, columns: Sequence[str], where: str) -> None:
+    def require_columns(self, columns: Sequence[str], where: str) -> None:
         """Check that the input has all columns that an option names.
 
         Args:
@@ -70,16 +70,19 @@ class Context:
         known = set(self.names)
         for column in columns:
             if column not in known:
-                raise OptionError(f"{where} names a column {column!r}, but the file has: {listed(self.names)}.")
+                raise OptionError(f"{where} names a column {column!r}, but the file has: {format_names(self.names)}.")
 
+    #: Former name of `require_columns`, for one release.
+    require = require_columns
 
-def context_of(manifest: Manifest, schema: Schema, rows: int = 0) -> Context:
-    """Return the context of functions that work on no block."""
-    return Context(
-        options=dict(manifest.request["options"]),
-        names=manifest.names,
-        schema=schema,
-        dialect=manifest.dialect,
-        null_values=manifest.request["null_values"],
-        rows=rows,
-    )
+    @classmethod
+    def for_job(cls, manifest: Manifest, schema: Schema, rows: int = 0) -> Context:
+        """Return the context outside of blocks, as `combine` and `finish` see it. rows: in the whole input."""
+        return cls(
+            options=dict(manifest.request["options"]),
+            names=manifest.names,
+            schema=schema,
+            dialect=manifest.dialect,
+            null_values=manifest.request["null_values"],
+            rows=rows,
+        )

@@ -44,7 +44,7 @@ def holder_of(directory: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_lock_is_taken_when_its_holder_ends_within_the_wait(tmp_path: Path) -> None:
+def test_lock_is_acquired_when_its_holder_ends_during_the_wait(tmp_path: Path) -> None:
     holder = holder_of(tmp_path)
     timer = threading.Timer(0.2, holder.kill)
     timer.start()
@@ -54,9 +54,7 @@ def test_a_lock_is_taken_when_its_holder_ends_within_the_wait(tmp_path: Path) ->
     holder.communicate()
 
 
-def test_a_lock_may_be_taken_twice_by_its_holder_and_is_held_until_the_last_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lock_is_reentrant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
     with locked(tmp_path, "it"):
         with locked(tmp_path / ".", "it"):
@@ -72,7 +70,7 @@ def test_a_lock_may_be_taken_twice_by_its_holder_and_is_held_until_the_last_end(
     holder_of(tmp_path).communicate("")
 
 
-def test_another_thread_is_kept_out_as_well(tmp_path: Path) -> None:
+def test_lock_excludes_other_threads(tmp_path: Path) -> None:
     with locked(tmp_path, "it"), ThreadPoolExecutor(1) as pool:
 
         def take() -> None:
@@ -83,7 +81,7 @@ def test_another_thread_is_kept_out_as_well(tmp_path: Path) -> None:
             pool.submit(take).result()
 
 
-def test_a_lock_file_that_its_holder_removes_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_file_removed_by_its_holder_is_recreated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usual, names = fcntl.lockf, []
 
     def removed_meanwhile(descriptor: int, *arguments: int) -> None:
@@ -98,9 +96,7 @@ def test_a_lock_file_that_its_holder_removes_is_made_again(tmp_path: Path, monke
     assert not (tmp_path / LOCK).exists()
 
 
-def test_a_lock_file_that_another_nfs_client_removes_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lock_file_removed_by_another_nfs_client_is_recreated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usual, tries = fcntl.lockf, []
 
     def stale_once(descriptor: int, *arguments: int) -> None:
@@ -116,9 +112,7 @@ def test_a_lock_file_that_another_nfs_client_removes_is_made_again(
 
 
 @pytest.mark.parametrize("holder", ["", "nonsense", "[]", '{"host": 1}', '{"since": 1e999, "host": "h"}', "[" * 5000])
-def test_a_holder_that_cannot_be_read_is_told_as_such(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str
-) -> None:
+def test_unreadable_lock_holder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str) -> None:
     monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
     process = holder_of(tmp_path)
     (tmp_path / LOCK).write_text(holder)
@@ -127,9 +121,7 @@ def test_a_holder_that_cannot_be_read_is_told_as_such(
     process.communicate("")
 
 
-def test_a_terminal_escape_in_the_name_of_a_holder_is_not_printed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_terminal_escape_in_a_lock_holder_is_not_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
     process = holder_of(tmp_path)
     (tmp_path / LOCK).write_text('{"host": "\\u001b[2Jboard\\n", "pid": 7, "since": 0, "step": "x.py"}')
@@ -139,7 +131,7 @@ def test_a_terminal_escape_in_the_name_of_a_holder_is_not_printed(
     process.communicate("")
 
 
-def test_a_lock_of_another_machine_is_waited_for_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_of_another_machine_is_awaited_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
     monkeypatch.setattr("csvswarm.job.lock.WAIT_ELSEWHERE", float(LIMIT))
     process = holder_of(tmp_path)
@@ -153,7 +145,7 @@ def test_a_lock_of_another_machine_is_waited_for_longer(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     job, output = Job(tmp_path / "job"), tmp_path / "out"
     split(job, Request(input=SAMPLE, processor="transform", chunks=2, workers=1))
     process_all(job, 1)

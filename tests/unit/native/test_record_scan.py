@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.raw_records import raw_records
-from csvswarm.csv_format.record_scan import CR, LF, Grammar, Positions, blank, find, outside, starts_of
+from csvswarm.csv_format.record_scan import (
+    CR,
+    LF,
+    Grammar,
+    Positions,
+    blank_records,
+    positions_of,
+    record_starts,
+    unquoted,
+)
 from csvswarm.native import record_scan
 from csvswarm.native.build import compile_library, compiler
-from csvswarm.native.library import FLAGS, declared
+from csvswarm.native.library import FLAGS, declare_signatures
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -33,24 +42,24 @@ long_csv = st.lists(
 @example(b"\n\na\n\n", LF, False, True)
 def test_records_are_counted_as_the_exact_scan_does(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
     counted = record_scan.count(piece, COMMA.delimiter, COMMA.quote, before, inside, fresh)
-    structure = COMMA.scan(piece, before=before, inside=inside)
-    assert (counted is None) == (CR in piece or not structure.regular)
+    structure = COMMA.scan(piece, previous_byte=before, inside_quotes=inside)
+    assert (counted is None) == (CR in piece or not structure.is_regular)
     if counted is None:
         return
     ends = structure.ends
-    empty = blank(np.frombuffer(piece, np.uint8), starts_of(ends), ends)
+    empty = blank_records(np.frombuffer(piece, np.uint8), record_starts(ends), ends)
     if empty.size and not fresh:
         empty[0] = False
     last = int(ends[-1]) if ends.size else -1
-    assert counted == (ends.size - int(np.count_nonzero(empty)), last, structure.inside)
+    assert counted == (ends.size - int(np.count_nonzero(empty)), last, structure.ends_inside_quotes)
 
 
 def exact_edges(text: bytes, width: int) -> Positions | None:
     """Where fields end, shape (records, width); None for a block that the kernel is to decline."""
     structure = COMMA.scan(text)
-    if CR in text or b"\0" in text or structure.inside or not structure.regular:
+    if CR in text or b"\0" in text or structure.ends_inside_quotes or not structure.is_regular:
         return None
-    delimiters = outside(find(np.frombuffer(text, np.uint8), COMMA.delimiter), structure.toggles, False)
+    delimiters = unquoted(positions_of(np.frombuffer(text, np.uint8), COMMA.delimiter), structure.quote_toggles, False)
     edges = np.sort(np.concatenate([delimiters, structure.ends]))
     if edges.size != structure.ends.size * width or edges[width - 1 :: width].tolist() != structure.ends.tolist():
         return None  # a record has a field too many or too few
@@ -69,13 +78,13 @@ def test_fields_are_found_where_the_exact_scan_finds_them(text: bytes, width: in
     if found is None or edges is None:
         return
     assert found.ends.tolist() == edges[:, -1].tolist()
-    assert found.quoted == (b'"' in text)
-    assert found.ascii == text.isascii()
+    assert found.has_quotes == (b'"' in text)
+    assert found.is_ascii == text.isascii()
     assert found.stops.tolist() == edges.T.tolist()
     assert found.starts.T.ravel().tolist() == [0, *(edges.ravel()[:-1] + 1)]
 
 
-def test_more_fields_than_are_noted_in_one_go() -> None:
+def test_more_fields_than_one_batch() -> None:
     text = (b"1," * 4000 + b"2\n") * 5
     found = record_scan.scan(text, COMMA.delimiter, COMMA.quote, 4001, [0, 4000])
     assert found is not None
@@ -87,7 +96,7 @@ def test_more_fields_than_are_noted_in_one_go() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_another_number_of_records_is_none(rows: int) -> None:
+def test_unexpected_record_count_is_declined(rows: int) -> None:
     assert record_scan.scan(b"1,2\n3,4\n", COMMA.delimiter, COMMA.quote, 2, [0], rows) is None
 
 
@@ -96,7 +105,7 @@ def test_another_number_of_records_is_none(rows: int) -> None:
         st.sampled_from([b"a" * 9, b"\x80", b"\xc3", b"\xe0", b"\xa0", b"\xed", b"\xf4", b"\x8f", b"\xf0\x9f", b"\xff"])
     )
 )
-def test_utf8_is_what_python_takes_for_it(parts: list[bytes]) -> None:
+def test_utf8_check_matches_python(parts: list[bytes]) -> None:
     data = b"".join(parts)
     try:
         data.decode("utf-8")
@@ -106,7 +115,7 @@ def test_utf8_is_what_python_takes_for_it(parts: list[bytes]) -> None:
     assert record_scan.is_utf8(data) == is_text
 
 
-def test_all_of_unicode_is_utf8_but_surrogates() -> None:
+def test_utf8_check_accepts_all_but_surrogates() -> None:
     text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
     assert record_scan.is_utf8(text.encode())
     assert not any(record_scan.is_utf8(chr(code).encode("utf-8", "surrogatepass")) for code in range(0xD800, 0xE000))
@@ -118,11 +127,11 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The kernel as it is on machines whose vectors it does not know."""
     path = tmp_path_factory.mktemp("plain") / "kernel.so"
     assert compile_library(compiler(), path, (*FLAGS, "-DCSVSWARM_PLAIN")) == ""
-    return declared(ctypes.CDLL(str(path)))
+    return declare_signatures(ctypes.CDLL(str(path)))
 
 
 @given(st.one_of(wild_csv, long_csv, table()), st.integers(2, 4))
-def test_plain_c_finds_the_same(plain: ctypes.CDLL, text: bytes, width: int) -> None:
+def test_plain_c_matches_simd(plain: ctypes.CDLL, text: bytes, width: int) -> None:
     text += b"\n"
     found, counted = (
         record_scan.scan(text, COMMA.delimiter, COMMA.quote, width, range(width)),
@@ -134,7 +143,11 @@ def test_plain_c_finds_the_same(plain: ctypes.CDLL, text: bytes, width: int) -> 
     assert (found is None) == (other is None)
     if found is not None and other is not None:
         assert (found.ends.tolist(), found.starts.tolist()) == (other.ends.tolist(), other.starts.tolist())
-        assert (found.stops.tolist(), found.quoted, found.ascii) == (other.stops.tolist(), other.quoted, other.ascii)
+        assert (found.stops.tolist(), found.has_quotes, found.is_ascii) == (
+            other.stops.tolist(),
+            other.has_quotes,
+            other.is_ascii,
+        )
 
 
 @given(
@@ -144,13 +157,13 @@ def test_plain_c_finds_the_same(plain: ctypes.CDLL, text: bytes, width: int) -> 
 )
 @example(b"a" * 63 + b"\n" + b"\0" * 63 + b"\n")
 @example(b"a\n" * 32 + b"\xff,\n")
-def test_records_are_described_alike(text: bytes) -> None:
+def test_record_classes_match_python(text: bytes) -> None:
     text += b"\n"
     found = record_scan.records(text, COMMA.delimiter, COMMA.quote)
     if found is None:
         structure = COMMA.scan(text)
         is_blank = text.startswith(b"\n") or b"\n\n" in text
-        assert b"\r" in text or is_blank or structure.inside or not structure.regular
+        assert b"\r" in text or is_blank or structure.ends_inside_quotes or not structure.is_regular
         return
     ends, fields, seen = found
     data, expected, toggles = raw_records(text, COMMA)
