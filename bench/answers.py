@@ -30,7 +30,7 @@ def digest(work: Work, path: Path) -> Answer:
     columns = {name: _Column(work, name) for name in work.columns}
     rows = 0
     try:
-        # The names of an aggregate's figures are a tool's own affair.
+        # The names of an aggregate's figures are chosen by each tool.
         own = None if work.is_map else list(work.columns)
         reading = csv.ReadOptions(block_size=8 << 20, column_names=own, skip_rows=0 if work.is_map else 1)
         names = own or csv.open_csv(path, reading, csv.ParseOptions(newlines_in_values=True)).schema.names
@@ -97,7 +97,7 @@ class _Column:
 
 
 def difference(expected: Answer, got: Answer) -> str:
-    """Say how an answer is wrong; nothing when it is right."""
+    """Return how an answer is wrong, an empty string if it is right."""
     if "error" in expected:
         return f"there is nothing to compare with: the first answer {expected['error']}"
     if "error" in got:
@@ -118,7 +118,7 @@ def _same(expected: Any, got: Any) -> bool:
 
 
 def right_rows(work: Work, expected: Path, got: Path) -> tuple[int, int]:
-    """Return how many of the expected rows an answer has, wherever they stand in it, and how many there should be."""
+    """Return how many of the expected rows an answer has, in any order, and how many there should be."""
     wanted, there = _rows(work, expected), _rows(work, got)
     return (wanted & there).total(), wanted.total()
 

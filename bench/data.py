@@ -32,7 +32,7 @@ HOSTILE_NOTES = ('a "quoted" word', "first\nsecond\nthird", 'comma, quote " and\
 def write_data(path: Path, size: int, *, flat: bool = False) -> int:
     """Write a CSV of about `size` bytes with every kind of column; return its number of rows.
 
-    flat: a blank stands in place of every line end inside a field, for tools that take it for the end of a record.
+    flat: replace every line end inside a field by a blank, for tools that take it for the end of a record.
     """
     import polars as pl
 
@@ -74,9 +74,9 @@ def _batches(rows: int) -> Iterator[pa.Table]:
 
 
 def write_hostile(path: Path, size: int) -> int:
-    """Write a CSV where 40 % of the records span lines and quotes stand inside unquoted fields; return its rows.
+    """Write a CSV where 40 % of the records span lines and unquoted fields contain quotes; return its rows.
 
-    The bare quotes (5" pipe) are legal for every CSV reader, and deadly for one that tells records by quote parity.
+    The bare quotes (5" pipe) are legal for every CSV reader, and deadly for one that finds records by quote parity.
     """
     random = np.random.default_rng(SEED)
     rows = max(1000, size // HOSTILE_ROW_BYTES)

@@ -1,10 +1,10 @@
 """Runs a command and measures it with all its descendants: wall time, CPU time, and memory.
 
-- CPU is user and system time of the process and of all its descendants, as wait4 tells it. Orphans are adopted.
+- CPU is user and system time of the process and of all its descendants, as wait4 reports it. Orphans are adopted.
 - The peak of one process is the largest ru_maxrss among them. A process inherits this figure from the one that
   starts it, so this process must stay small: nothing that imports pandas or the like may be imported here.
 - The peak of the tree is sampled: every 20 ms the resident sets of all its processes are added up. Where they reach a
-  new high the sum of PSS is taken, which counts a page that several processes share only once. Its maximum is told.
+  new high the sum of PSS is taken, which counts a page that several processes share only once. Its maximum is reported.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ INTERVAL = 0.02
 NEW_HIGH = 1.03
 PAGE = os.sysconf("SC_PAGE_SIZE")
 PR_SET_CHILD_SUBREAPER = 36
-MESSAGE = 20_000  # bytes of what it said last that are kept
+MESSAGE = 20_000  # bytes of its last output that are kept
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -89,7 +89,7 @@ def _run(command: Sequence[str], environment: dict[str, str], seconds: float) ->
             took = time.perf_counter() - began
             late.cancel()
             memory.stop()
-        process.returncode = os.waitstatus_to_exitcode(status)  # Popen need not wait any more
+        process.returncode = os.waitstatus_to_exitcode(status)  # Popen no longer has to wait
         _kill(process.pid)
         orphans = list(_orphans(others))
         size = output.seek(0, os.SEEK_END)
@@ -126,7 +126,7 @@ def _orphans(others: set[int]) -> Iterator[resource.struct_rusage]:
 
 
 class _Memory(threading.Thread):
-    """Samples the memory of a process and its descendants until it is told to stop."""
+    """Samples the memory of a process and its descendants until it is stopped."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)

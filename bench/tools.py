@@ -45,7 +45,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Tool:
-    """A row of the table. missing: why it cannot run here; its row then says so."""
+    """A row of the table. missing: why it cannot run here; its row then gives this reason."""
 
     name: str
     command: Callable[[Task], Commands]
@@ -141,7 +141,7 @@ def _has_parallel() -> bool:
 
 
 def parallel_version() -> str:
-    """Return the first line of what `parallel --version` says; moreutils has another command of that name."""
+    """Return the first line of `parallel --version`; moreutils has another command of that name."""
     if not shutil.which("parallel"):
         return ""
     done = subprocess.run(["parallel", "--version"], check=False, capture_output=True, text=True)

@@ -11,10 +11,10 @@ JOBS = 2
 
 @dataclass(frozen=True)
 class Work:
-    """One thing to do, as csvswarm's own processor is told it, and what its answer looks like.
+    """One thing to do, as the options of csvswarm's processor, and what its answer looks like.
 
     decimals: how many digits after the point the numbers of a column have, by which answers are compared. A product
-    of decimals is a decimal, so that says all there is, and a last binary digit that differs does not matter.
+    of decimals is a decimal, so these digits are exact, and a last binary digit that differs does not matter.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""GNU parallel, which cuts the file at line ends and gives the pieces to a pandas script: this file, called again."""
+"""GNU parallel, which cuts the file at line ends and gives the pieces to a pandas script: this file, called by it."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def settings() -> set[str]:
 
 
 def message(name: str, known: Iterable[str]) -> str:
-    """Return what to say about one variable."""
+    """Return the message about one variable."""
     close = get_close_matches(name, sorted(known), 1)
     hint = f"Did you mean {close[0]}?" if close else "Remove it, or see docs/job-variables.md."
     return f"{name}: there is no such variable. {hint}"

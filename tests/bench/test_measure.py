@@ -1,4 +1,4 @@
-"""What is measured, as far as it can be told without a clock."""
+"""What is measured, as far as it can be tested without a clock."""
 
 from __future__ import annotations
 

@@ -64,6 +64,16 @@ def test_an_idiom_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name
     assert first.startswith(f"{name}:{line}: ")
 
 
+def test_strings_of_tests_are_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "tests" / "a.py"
+    path.parent.mkdir()
+    path.write_text('"""Hold it."""\nx = f(\n    "it is told so",\n)\n')
+
+    found = list(tool("check_prose", monkeypatch, tmp_path).findings(path))
+
+    assert [message.split(": ")[1] for message in found] == ["'Hold'"]
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -19,7 +19,7 @@ def split(scripts: Scripts, *arguments: str) -> Path:
 
 
 def change(path: Path, data: bytes) -> None:
-    """Change a file in a way that its size and its times do not tell."""
+    """Change a file without changing its size and times."""
     times = path.stat()
     path.write_bytes(data)
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))

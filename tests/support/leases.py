@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def leased(path: Path) -> Iterator[None]:
-    """Have another process hold a write lease on a file; it gives the lease back when the kernel asks for it."""
+    """Take a write lease on a file in another process, which returns it when the kernel asks for it."""
     ready, report = os.pipe()
     child = os.fork()
     if not child:

@@ -91,7 +91,7 @@ def test_damaged_result_is_not_delivered(delivery: Delivery, damage: str) -> Non
         delivery.deliver()
 
     assert delivery.delivered() == {}
-    # What was fetched stays, so that it need not be fetched again as a whole.
+    # What was fetched stays, so that the rest is fetched without it.
     assert (delivery.fetched / SUCCESS).exists()
 
 

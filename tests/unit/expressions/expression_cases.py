@@ -48,7 +48,7 @@ EVERY_EXPRESSION = [*OPERATORS, *MEMBER_CALLS]
 
 # -- random expressions ------------------------------------------------------------------------------------------------
 
-#: Parts of random expressions: what stands alone, what is done with one of them, and with two.
+#: Parts of random expressions: single terms, what is done with one of them, and with two.
 LEAVES = [
     *(name if name.isidentifier() else f"`{name}`" for name in COLUMNS),
     *["0", "1", "-2", "2.5", "1e300", "True", "'a'", "'`'", "[1, 2]", "['a', '`']", "'2024-01-01'"],

@@ -163,7 +163,7 @@ def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(JobError, match=f"the file system of {job.directory} offers no locks"):
         process_all(job, 1)
 
-    refused(output)  # there the report says whose it is
+    refused(output)  # there the report names the owner
     collect(job, output)
     assert (output / "result.csv").read_bytes() == SAMPLE.read_bytes()
     assert not list(output.glob(".*"))

@@ -1,6 +1,6 @@
-"""The kernel with sanitizers, in place of the usual one: every input it is given lies in memory of exactly its size.
+"""The kernel with sanitizers, in place of the usual one: every input it is given is in memory of exactly its size.
 
-The sanitizers' runtime has to be loaded before Python: `environment` says how a process is to be started for that.
+The sanitizers' runtime has to be loaded before Python: `environment` returns the variables for that.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Random bytes for a kernel with sanitizers: python sanitized.py LIBRARY SEED CASES, with the runtime preloaded.
 
-Whatever is given to the kernel lies in memory of exactly its size, so that one byte too far ends the process.
+Whatever is given to the kernel is in memory of exactly its size, so that one byte too far ends the process.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def test_bad_records_are_independent_of_their_block(data: bytes, kind: str) -> N
     assert not _triage(kind).split_bad(kept, 1)[2]
     for one in bad:
         if "\N{REPLACEMENT CHARACTER}" in one.text or one.reason == "a quote that is never closed":
-            continue  # its bytes are not known any more
+            continue  # its bytes are no longer known
         (alone,) = _triage(kind).split_bad(one.text.encode(), one.record)[2]
         assert alone == one
 
