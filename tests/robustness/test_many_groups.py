@@ -19,21 +19,22 @@ from pathlib import Path
 import pyarrow as pa
 from csvswarm.collect.run import collect
 from csvswarm.job.directory import Job
-from csvswarm.job.state import settle
+from csvswarm.job.state import reconcile
 from csvswarm.partials import sorted_runs
 from csvswarm.process.run import run_chunk
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.split.run import Request, split
 
 directory, groups = Path(sys.argv[1]), int(sys.argv[2])
-sorted_runs.HELD_ROWS, sorted_runs.BATCH_ROWS = 1 << 13, 1 << 10
+assert {'MAX_ROWS_IN_MEMORY', 'BATCH_ROWS'} <= vars(sorted_runs).keys()
+sorted_runs.MAX_ROWS_IN_MEMORY, sorted_runs.BATCH_ROWS = 1 << 13, 1 << 10
 source = directory / "data.csv"
 source.write_text("id,x\\n" + "".join(f"k{row * 7919 % groups},{row % 97}\\n" for row in range(groups)))
 options = {"group_by": "id", "metrics": {"x": ["sum", "median"]}}
 job = Job(directory / "job")
 manifest = split(job, Request(source, "aggregate", options, chunks=2, workers=1, block_bytes=1 << 14))
 processor = load_job_processor(job, manifest)
-for number in settle(job, manifest).pending:
+for number in reconcile(job, manifest).pending:
     run_chunk(job, manifest, processor, number)
 collect(job, directory / "out")
 print(pa.default_memory_pool().max_memory())

@@ -70,5 +70,5 @@ def test_rows(rows: list[tuple[int, bool, bool]]) -> None:
 
 
 def test_columns_of_wrong_length_are_rejected() -> None:
-    with pytest.raises(ValueError, match="a value for each record"):
+    with pytest.raises(ValueError, match="one value per kept record"):
         write_rows(b"1\n", np.array([1], np.int32), None, [np.zeros(2)], ",")
