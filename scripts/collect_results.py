@@ -55,7 +55,9 @@ def _collect(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object]
             if planned["round"] is not None:
                 return planned, "chunks have to run first"
         collected = collect(job, output)
-    return collected.to_json() | planned, f"wrote {collected.rows_out} rows to {collected.result}"
+    return collected.to_json() | planned, "\n".join(
+        [f"wrote {collected.rows_out} rows to {collected.result}", *map("warning: {}".format, collected.warnings)]
+    )
 
 
 if __name__ == "__main__":

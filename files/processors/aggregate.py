@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from csvswarm.errors import OptionError
+from csvswarm.errors import OptionError, format_names
 from csvswarm.groupby.group_metrics import GroupMetrics, StateRows
 from csvswarm.groupby.group_table import (
     COUNT,
@@ -107,6 +107,19 @@ def metrics_of(context: Context) -> dict[str, list[str]]:
 def columns(context: Context) -> list[str]:
     """Return the columns that group and that are measured."""
     return list(dict.fromkeys([*context.options["group_by"], *metrics_of(context)]))
+
+
+def numeric_columns(context: Context) -> list[str]:
+    """Return the columns whose order depends on whether they are numbers; other metrics refuse text."""
+    return [name for name, metrics in metrics_of(context).items() if {"min", "max"} & set(metrics)]
+
+
+def why_empty(context: Context, rows: int) -> str:
+    """Return why the result has no rows: records without a group are left out."""
+    return (
+        f"The result has no rows: each of the {rows:,} records lacks a value in one of the columns of group_by "
+        f"({format_names(context.options['group_by'])})."
+    )
 
 
 def keys(context: Context) -> list[str]:

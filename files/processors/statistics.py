@@ -76,6 +76,16 @@ def columns(context: Context) -> list[str]:
     return list(context.options["columns"])
 
 
+def numeric_columns(context: Context) -> list[str]:
+    """Return the columns that would have statistics if they were numeric."""
+    return list(context.names) if context.options["columns"] is None else columns(context)
+
+
+def why_empty(context: Context, _: int) -> str:
+    """Return why the result has no rows: only a numeric column gives one."""
+    return f"The result has no rows: none of the {len(context.names):,} columns is numeric."
+
+
 def overlap(context: Context) -> int:
     """Return how many rows before a block its first windows reach back."""
     return int(context.options["window"]) - 1

@@ -60,6 +60,16 @@ def columns(context: Context) -> list[str]:
     return [name for name in context.names if name in needed]
 
 
+def numeric_columns(_: Context) -> list[str]:
+    """Return no column: an expression that needs numbers fails on text, and other columns are copied."""
+    return []
+
+
+def why_empty(context: Context, rows: int) -> str:
+    """Return why the result has no rows: only `where` drops records."""
+    return f"The result has no rows: where ({context.options['where']}) keeps none of the {rows:,} records."
+
+
 def process(rows: Rows, context: Context) -> EncodedRows:
     """Return the rows that are kept, written in the input's own dialect."""
     if (written := _process_native(rows, context)) is not None:

@@ -74,5 +74,6 @@ def test_ranges_of_a_compressed_file_are_rejected(scripts: Scripts) -> None:
     source = written(scripts, gzip.compress(GOOD.encode()), "data.csv.gz")
 
     assert refused(scripts, source, "--mode", "ranges") == (
-        f"{source} is compressed or not UTF-8: ranges of it cannot be read; use mode files."
+        f"{source} is compressed, not UTF-8 or of a dialect that must be rewritten: ranges of it cannot be read; use "
+        "mode files."
     )

@@ -32,6 +32,7 @@ from csvswarm.job.state import JobState, reconcile
 from csvswarm.partials.assemble import write_rejected, write_result
 from csvswarm.partials.early_merge import adopt_merged_file
 from csvswarm.partials.merged_file import merged_files
+from csvswarm.split.findings import Findings, refuse
 
 
 def collect(job: Job, output: Path) -> Collected:
@@ -52,6 +53,8 @@ def collect(job: Job, output: Path) -> Collected:
             with locked_output(output):
                 finished = committed_result(output, job.job_id, rejects=not manifest.fails_on_bad_records)
                 if finished is not None:
+                    if manifest.request["strict"]:
+                        refuse(finished.warnings)
                     remove_leftovers(output, job.job_id)
                     _finish_job(job, output)  # repeated in case of a kill in between
                     return finished
@@ -85,13 +88,19 @@ def _complete(job: Job, manifest: Manifest) -> JobState:
 def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started: float) -> Collected:
     """Write the files of the result, the success marker last. The caller holds the locks."""
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
-    (output / SUCCESS).unlink(missing_ok=True)  # the result it marked is no longer valid
+    findings = Findings(job, manifest, state.schema)
+    warnings = [*manifest.warnings, *findings.of_columns()]
+    (output / SUCCESS).unlink(missing_ok=True)  # it marked a result that does not stand any more
     claim_output(output, job.job_id)
     remove_leftovers(output, job.job_id)
     merged = adopt_merged_file(job, output / RESULT, receipts, lambda named: is_intact(output, named))
     rows_out, result = merged or commit_file(
         output / RESULT, job.job_id, lambda file: write_result(file, job, manifest, state.schema, receipts)
     )
+    warnings += findings.of_empty_result(sum(receipt.rows_in for receipt in receipts), rows_out)
+    if manifest.request["strict"] and warnings:
+        (output / RESULT).unlink()
+        refuse(warnings)
     rejected = sum(receipt.rejected for receipt in receipts)
     rejects = None
     if rejected:
@@ -106,6 +115,7 @@ def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started:
         result=str(output / RESULT),
         rejected_file=str(output / REJECTED) if rejected else None,
         seconds=time.monotonic() - started,
+        warnings=warnings,
     )
     history = attempt_history(job, manifest, receipts)
     report = _report(manifest, state, history, collected) | {"result": result, "rejected_file": rejects}
@@ -147,6 +157,8 @@ def _report(
         "rows_in": collected.rows_in,
         "rows_out": collected.rows_out,
         "rejected": collected.rejected,
+        "decisions": manifest.decisions,
+        "warnings": collected.warnings,
         "seconds": {"split": manifest.split_seconds, "collect": collected.seconds},
         "attempts": attempts,
     }

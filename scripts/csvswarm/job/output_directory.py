@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,10 @@ MAX_MARKER_BYTES, MAX_REPORT_BYTES = 1 << 20, 128 << 20
 
 @dataclass
 class Collected:
-    """result: path of the result. rejected_file: path of the records set aside, None when there are none."""
+    """result: path of the result. rejected_file: path of the records set aside, None when there are none.
+
+    warnings: what the user may not have meant, a text each.
+    """
 
     chunks: int
     rows_in: int
@@ -43,6 +46,7 @@ class Collected:
     result: str
     rejected_file: str | None
     seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return vars(self)

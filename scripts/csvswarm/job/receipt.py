@@ -17,7 +17,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("chunk", "generation", "rows_in", "rows_out", "rejected", "peak_bytes", "format"), int),
     **dict.fromkeys(("attempt", "status", "board", "processor", "message", "split"), str),
     **dict.fromkeys(("started", "ended"), (int, float)),
-    **dict.fromkeys(("files", "types", "observed"), dict),
+    **dict.fromkeys(("files", "types", "observed", "misfits"), dict),
     **dict.fromkeys(("columns", "output"), (list, type(None))),
     "uniform": bool,
     "missing": list,
@@ -28,10 +28,11 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 class Receipt:
     """The outcome of one attempt at a chunk; the first receipt of a chunk in a generation counts.
 
-    status: "done" (files has the partial), "misfit" (observed and missing say how the schema must widen), "error"
-    (message describes an error that would repeat) or "suspect" (an error that a wider schema may prevent; has observed,
-    too). split: id of the split that created the chunk. files: name -> {"name", "bytes", "checksum"} of the attempt's
-    files. types: the schema it read with. output: type of every column it wrote, None if all values were missing.
+    status: "done" (files holds the partial), "misfit" (observed and missing say how the schema must widen), "error"
+    (message says what would go wrong again) or "suspect" (an error that a wider schema may prevent; observed as well).
+    split: id of the split whose chunk this is. files: name -> {"name", "bytes", "checksum"} of the attempt's
+    files. types: the schema the attempt read with; output: type of every column it wrote, None for none seen.
+    misfits: by column of numbers, [record number, value] of the first values that are none.
     """
 
     chunk: int
@@ -54,6 +55,7 @@ class Receipt:
     uniform: bool = True
     observed: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    misfits: dict[str, list[list[Any]]] = field(default_factory=dict)
     message: str = ""
     format: int = FORMAT
 

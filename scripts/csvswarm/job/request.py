@@ -22,8 +22,17 @@ class Request:
     mode: str = "auto"
     delimiter: str | None = None
     quotechar: str | None = None
+    header: bool | list[str] | None = None
+    skip_lines: int | None = None
+    comment: str | None = None
+    escape: str | None = None
+    trailing_delimiter: bool | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    date_format: str | dict[str, str] | None = None
     encoding: str = "utf-8"
     column_types: dict[str, Any] = field(default_factory=dict)
     null_values: list[str] | None = None
     block_bytes: int = BLOCK_BYTES
     durable: bool = False
+    strict: bool = False

@@ -26,7 +26,11 @@ from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
 from csvswarm.reading.rows import Rejected, Rows, concat_rows, drop_rows, record_text, slice_rows, tail
+from csvswarm.types.formats import Formats
 from csvswarm.types.schema import Schema
+
+#: How many values that do not fit are kept of a column in a chunk.
+MAX_EXAMPLES = 3
 
 
 class Attempt:
@@ -71,6 +75,7 @@ class Attempt:
             quarantine=self._quarantine,
             watch_gaps=self._processor.watches_gaps,
             keep_raw=self._quarantine or self._processor.keeps_raw,
+            formats=Formats(**self._manifest.formats),
         )
 
     def run(self) -> Receipt:
@@ -272,15 +277,23 @@ class Attempt:
         self._remove_files()
         kinds: dict[str, set[str]] = {column: set() for column in self._columns}
         missing: set[str] = set()
+        examples: dict[str, list[Any]] = {name: [] for name in self._columns if self._is_inferred_number(name)}
         try:
             chunk = self._input = self._open(self._chunk)
             for _, data, record in chunk.blocks():
                 observed_kinds, gaps = self._reader.observe(data, record)
                 missing |= gaps
+                odd = [name for name, found in examples.items() if not found and "text" in observed_kinds.get(name, "")]
+                if odd:
+                    examples |= self._reader.misfits(data, record, odd, MAX_EXAMPLES)
                 for column, names in observed_kinds.items():
                     kinds[column] |= set(names.split("+")) if names else set()
             chunk.verify()
         except CsvswarmError as error:
             return {"status": "error", "message": self._failure_message(error)}
         observed = {column: "+".join(sorted(names)) for column, names in kinds.items()}
-        return {"status": "misfit", "observed": observed, "missing": sorted(missing)}
+        misfits = {name: found for name, found in examples.items() if found}
+        return {"status": "misfit", "observed": observed, "missing": sorted(missing), "misfits": misfits}
+
+    def _is_inferred_number(self, column: str) -> bool:
+        return column not in self._schema.declared_types and self._schema.type_of(column) in ("int", "float")
