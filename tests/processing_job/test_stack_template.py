@@ -206,7 +206,7 @@ def test_what_a_driver_sees(rendered: dict[str, dict[str, Any]], case: str, sour
         {"type": "bind", "source": source, "target": target, "read_only": True},
     ]
     # In the long form: the short one is dropped without a word.
-    assert memory == {"type": "tmpfs", "target": "/tmp"}  # noqa: S108 - the container's own
+    assert memory == {"type": "tmpfs", "target": "/tmp"}
     processors = mounts[4:]
     if case == "odd":
         (processor,) = processors

@@ -33,7 +33,7 @@ STATUS = "CSVSWARM_STATUS"
 POLL_EVERY, FIRST = 0.25, 1.5
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ActionBase):
     """Runs a command as a child of Ansible's own process, also with --check.
 
     Arguments: argv, the command, passed as it is: nothing is expanded; stdin, text for its standard input; chdir, the
