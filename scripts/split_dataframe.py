@@ -8,6 +8,7 @@ from csvswarm import cli
 from csvswarm.job.directory import Job
 from csvswarm.job.output_directory import check_output
 from csvswarm.runtime import resources
+from csvswarm.split.layout_options import count_option, date_format_option, header_option, yes_or_no
 from csvswarm.split.run import Request, split
 
 EPILOG = """\
@@ -32,15 +33,24 @@ def main() -> int:
     add(
         "--mode", default="auto", choices=("auto", "ranges", "files"), help="ranges of the input, or chunk files (auto)"
     )
-    add("--delimiter", help="what separates fields (detected)")
+    add("--delimiter", help="what separates fields: a character, tab, or whitespace for runs of blanks (detected)")
     add("--quotechar", help='what quotes fields; empty for none (")')
+    add("--header", metavar="WHAT", help="true, false, or the names of the columns as a JSON list (detected)")
+    add("--skip-lines", metavar="N", help="lines before the header or the first record (detected)")
+    add("--comment", help="what lines start with that are no records; empty for nothing (detected)")
+    add("--escape", help="what escapes the next character; empty for nothing (detected)")
+    add("--trailing-delimiter", metavar="WHAT", help="true or false: whether records end with a delimiter (detected)")
+    add("--decimal", help="the character before the fraction of numbers (detected)")
+    add("--thousands", help="the character between thousands; empty for none (detected)")
+    add("--date-format", metavar="FORMAT", help="of timestamps, like %%d.%%m.%%Y, or a JSON object by column")
     add("--encoding", default="utf-8", help="text encoding of the input (utf-8)")
     add("--column-types", metavar="JSON", help='types of columns, like {"zip": "text"}')
     add("--null-values", metavar="JSON", help='what stands for a missing value, like ["-"]')
     add("--durable", action="store_true", help="partials are on disk before they count: for boards that lose power")
-    cli.add_plan(parser)
+    add("--strict", action="store_true", help="warnings are errors")
+    cli.add_plan_argument(parser)
     arguments = parser.parse_args()
-    return cli.run(lambda: _split(cli.job_of(arguments), arguments), as_json=arguments.json)
+    return cli.run(lambda: _split(cli.job_from(arguments), arguments), as_json=arguments.json)
 
 
 def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
@@ -51,16 +61,25 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         input=arguments.input,
         processor=arguments.processor,
         options=cli.json_value("options", arguments.options, dict),
-        chunks=resources.number("chunks", arguments.chunks),
-        workers=resources.number("workers", arguments.workers),
+        chunks=resources.parse_count("chunks", arguments.chunks),
+        workers=resources.parse_count("workers", arguments.workers),
         on_error=arguments.on_error,
         mode=arguments.mode,
         delimiter=arguments.delimiter or None,
         quotechar=arguments.quotechar,
+        header=header_option(arguments.header),
+        skip_lines=count_option("skip_lines", arguments.skip_lines),
+        comment=arguments.comment,
+        escape=arguments.escape,
+        trailing_delimiter=yes_or_no("trailing_delimiter", arguments.trailing_delimiter),
+        decimal=arguments.decimal,
+        thousands=arguments.thousands,
+        date_format=date_format_option(arguments.date_format),
         encoding=arguments.encoding,
         column_types=cli.json_value("column_types", arguments.column_types, dict),
         null_values=cli.json_value("null_values", arguments.null_values, list) if arguments.null_values else None,
         durable=arguments.durable,
+        strict=arguments.strict,
     )
     manifest = split(job, request, output)
     done = {
@@ -69,13 +88,14 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         "rows": manifest.rows,
         "mode": manifest.mode,
         "seconds": round(manifest.split_seconds, 3),
+        "decisions": manifest.decisions,
     }
     if arguments.plan:
         with job.locked():
-            job.forget_errors()
-            done |= cli.planned(job, manifest)
+            job.discard_error_receipts()
+            done |= cli.plan_next_round(job, manifest)
     return done, f"split {manifest.rows} records into {len(manifest.chunks)} chunks"
 
 
 if __name__ == "__main__":
-    cli.leave(main())
+    cli.exit_immediately(main())

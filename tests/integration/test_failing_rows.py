@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pyarrow as pa
 from csvswarm.errors import ProcessorError
-from csvswarm.process.failing_rows import culprits
-from csvswarm.reading.rows import Rows, sliced, without
+from csvswarm.process.failing_rows import find_failing_rows
+from csvswarm.reading.rows import Rows, drop_rows, slice_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=300).filter(any))
-def test_all_of_them_in_few_calls(is_bad: list[bool]) -> None:
+def test_all_failing_rows_are_found_in_few_calls(is_bad: list[bool]) -> None:
     calls = 0
 
     def run(start: int, stop: int) -> None:
@@ -23,10 +23,10 @@ def test_all_of_them_in_few_calls(is_bad: list[bool]) -> None:
         if any(is_bad[start:stop]):
             raise ProcessorError(f"{start} {stop}")
 
-    found = culprits(run, len(is_bad))
+    found = find_failing_rows(run, len(is_bad))
 
-    assert [place for place, _ in found] == [place for place, bad in enumerate(is_bad) if bad]
-    assert [str(error) for _, error in found] == [f"{place} {place + 1}" for place, _ in found]
+    assert [row for row, _ in found] == [index for index, bad in enumerate(is_bad) if bad]
+    assert [str(error) for _, error in found] == [f"{index} {index + 1}" for index, _ in found]
     assert calls <= len(found) * (2 * math.log2(len(is_bad)) + 2)
 
 
@@ -35,16 +35,16 @@ def test_rows_that_fail_only_together() -> None:
         if stop - start > 3:
             raise ProcessorError("too many")
 
-    assert culprits(run, 16) == []
+    assert find_failing_rows(run, 16) == []
 
 
 @given(st.lists(st.sampled_from(["a", '"b"', '"c""\n"', "", "dd"]), min_size=1, max_size=12), st.data())
-def test_rows_without_some_are_the_others(fields: list[str], data: st.DataObject) -> None:
+def test_drop_rows_keeps_the_others(fields: list[str], data: st.DataObject) -> None:
     records = [f"{field},1\n".encode() for field in fields]
     text = b"".join(records)
     ends = np.cumsum([len(record) for record in records]) - 1
-    quoted = [place for place, record in enumerate(records) if record.startswith(b'"')]
-    edges = [at for place in quoted for at in (ends[place] - len(records[place]) + 1, ends[place] - 3)]
+    quoted = [index for index, record in enumerate(records) if record.startswith(b'"')]
+    edges = [at for index in quoted for at in (ends[index] - len(records[index]) + 1, ends[index] - 3)]
     rows = Rows(
         pa.table({"x": pa.array(range(len(records)))}),
         np.arange(1, len(records) + 1),
@@ -54,14 +54,14 @@ def test_rows_without_some_are_the_others(fields: list[str], data: st.DataObject
     )
     gone = data.draw(st.sets(st.integers(0, len(records) - 1), max_size=len(records)))
 
-    left = without(rows, sorted(gone))
+    remaining = drop_rows(rows, sorted(gone))
 
-    kept = [place for place in range(len(records)) if place not in gone]
-    assert left.data == b"".join(records[place] for place in kept)
-    assert left.table.column("x").to_pylist() == kept
-    assert left.numbers.tolist() == [place + 1 for place in kept]
-    for row, place in enumerate(kept):
-        one, alone = sliced(left, row, row + 1), sliced(rows, place, place + 1)
+    kept = [index for index in range(len(records)) if index not in gone]
+    assert remaining.data == b"".join(records[index] for index in kept)
+    assert remaining.table.column("x").to_pylist() == kept
+    assert remaining.numbers.tolist() == [index + 1 for index in kept]
+    for row, index in enumerate(kept):
+        one, alone = slice_rows(remaining, row, row + 1), slice_rows(rows, index, index + 1)
         assert (one.data, one.ends.tolist(), one.toggles.tolist()) == (
             alone.data,
             alone.ends.tolist(),

@@ -37,6 +37,19 @@ def processing_job_path(path: str) -> str:
     return os.path.normpath(path)
 
 
+#: Of the layout of a file and its values: None where it is detected.
+LAYOUT = (
+    "header",
+    "skip_lines",
+    "comment",
+    "escape",
+    "trailing_delimiter",
+    "decimal",
+    "thousands",
+    "date_format",
+)
+
+
 def processing_job_request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
     """Return the request of a job of this machine, from its manifest: the role's variables by name.
 
@@ -54,6 +67,8 @@ def _request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
     names = "options", "on_error", "delimiter", "quotechar", "column_types"
     return {
         **{name: request[name] for name in names},
+        **{name: request.get(name) for name in LAYOUT},
+        "strict": request.get("strict", False),
         "input": job["input"]["path"],
         "encoding": job["input"]["encoding"],
         "output": job["output"],

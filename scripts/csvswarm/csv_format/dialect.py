@@ -1,4 +1,4 @@
-"""How a CSV file is written: delimiter, quote, line ending, encoding; and finding it out."""
+"""The dialect of a CSV file (delimiter, quote, line ending), and its detection."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 from csvswarm.errors import InputError, OptionError
 
 CANDIDATES = ",\t;|"
-SNIFFED_RECORDS = 50
 BOM = b"\xef\xbb\xbf"
-#: Of a column's name: the csv module's own limit.
+#: Maximum length of a column name: the csv module's own limit.
 MAX_NAME_CHARS = 131_072
 
 
@@ -20,8 +19,8 @@ MAX_NAME_CHARS = 131_072
 class Dialect:
     """The dialect of one CSV file.
 
-    delimiter: one ASCII character. quotechar: one ASCII character, or "" when nothing is quoted.
-    lineterminator: what ends the header record, and so every record csvswarm writes in this dialect.
+    delimiter: one ASCII character. quotechar: one ASCII character, or "" if nothing is quoted.
+    lineterminator: the end of the header record, and so of every record csvswarm writes in this dialect.
     """
 
     delimiter: str = ","
@@ -36,13 +35,13 @@ class Dialect:
         return cls(**data)
 
     def reader_options(self) -> dict[str, Any]:
-        """Keyword arguments that make `csv.reader` read this dialect."""
+        """Return keyword arguments with which `csv.reader` reads this dialect."""
         if not self.quotechar:
             return {"delimiter": self.delimiter, "quoting": csv.QUOTE_NONE}
         return {"delimiter": self.delimiter, "quotechar": self.quotechar}
 
 
-#: What derived tables are written in: statistics, groups, whatever a processor made new.
+#: The dialect of derived tables: statistics, groups, DataFrames of processors.
 CANONICAL = Dialect()
 
 
@@ -61,43 +60,22 @@ def check_character(name: str, value: str, *, may_be_empty: bool = False) -> str
     return value
 
 
-def sniff(head: bytes, *, delimiter: str | None, quotechar: str | None, tabs_first: bool) -> Dialect:
-    """Return the dialect of a file that starts with `head` (UTF-8, without byte order mark).
+def records_of(data: bytes, dialect: Dialect, *, complete: bool, most: int = 1000) -> list[list[str]]:
+    """Return the first records of some data as Python's csv module reads them, blank lines left out.
 
-    What the user gave is kept. The delimiter is the candidate that gives most records of the head the
-    same number of fields, the one with more fields on ties; a comma when none does.
+    complete: whether the data ends with a record; else the last one is left out. At most `most` records.
     """
-    quote = '"' if quotechar is None else check_character("quotechar", quotechar, may_be_empty=True)
-    text = head.decode("utf-8", errors="replace")
-    if delimiter is None:
-        order = "\t,;|" if tabs_first else CANDIDATES
-        scored = [(_score(text, candidate, quote), candidate) for candidate in order]
-        best = max(score for score, _ in scored)
-        delimiter = next(candidate for score, candidate in scored if score == best) if best > (0.0, 0) else order[0]
-    else:
-        delimiter = check_character("delimiter", delimiter)
-    if delimiter == quote:
-        raise OptionError(f"delimiter and quotechar are both {delimiter!r}; they must differ.")
-    return Dialect(delimiter, quote, "\n")
-
-
-def _score(text: str, delimiter: str, quotechar: str) -> tuple[float, int]:
-    """Return (share of the head's records with as many fields as the header, number of fields)."""
-    options = Dialect(delimiter, quotechar).reader_options()
-    widths = []
+    text = io.StringIO(data.decode("utf-8", errors="replace"), newline="")
+    rows: list[list[str]] = []
     try:
-        for record in csv.reader(io.StringIO(text, newline=""), **options):
-            if record:
-                widths.append(len(record))
-            if len(widths) > SNIFFED_RECORDS:
-                break
+        for row in csv.reader(text, **dialect.reader_options()):
+            if row:
+                rows.append(row)
+            if len(rows) > most:
+                return rows[:most]
     except csv.Error:
-        return (0.0, 0)
-    if len(widths) > 1 and len(widths) <= SNIFFED_RECORDS:
-        widths.pop()  # the head may end inside its last record
-    if not widths or widths[0] < 2:
-        return (0.0, 0)
-    return (sum(width == widths[0] for width in widths) / len(widths), widths[0])
+        return rows  # a field is too long: what was read before it is whole
+    return rows if complete else rows[:-1]
 
 
 def header_names(record: bytes, dialect: Dialect) -> list[str]:
@@ -113,10 +91,10 @@ def header_names(record: bytes, dialect: Dialect) -> list[str]:
         rows = list(csv.reader(io.StringIO(text, newline=""), **dialect.reader_options()))
     except csv.Error:
         rows = []
-    # A library that a processor imports may raise the csv module's own limit, as scipy.io does.
+    # A library imported by a processor may raise the csv module's limit, as scipy.io does.
     if not rows or any(len(name) > MAX_NAME_CHARS for name in rows[0]):
         raise InputError(f"the header holds a name of more than {MAX_NAME_CHARS:,} characters: is it a CSV?")
-    names = [name or f"Unnamed: {place}" for place, name in enumerate(rows[0])]
+    names = [name or f"Unnamed: {index}" for index, name in enumerate(rows[0])]
     taken = set(names)
     seen: dict[str, int] = {}
     unique = []

@@ -1,4 +1,4 @@
-"""What a user asks of a job."""
+"""The user's request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from csvswarm.job.chunk import BLOCK_BYTES
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, as it came: see the scripts' --help."""
+    """The user's request, unchanged: see the scripts' --help."""
 
     input: Path
     processor: str = "statistics"
@@ -22,8 +22,17 @@ class Request:
     mode: str = "auto"
     delimiter: str | None = None
     quotechar: str | None = None
+    header: bool | list[str] | None = None
+    skip_lines: int | None = None
+    comment: str | None = None
+    escape: str | None = None
+    trailing_delimiter: bool | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    date_format: str | dict[str, str] | None = None
     encoding: str = "utf-8"
     column_types: dict[str, Any] = field(default_factory=dict)
     null_values: list[str] | None = None
     block_bytes: int = BLOCK_BYTES
     durable: bool = False
+    strict: bool = False

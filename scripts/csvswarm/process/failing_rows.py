@@ -1,4 +1,4 @@
-"""Which rows of a block a processor fails on, found by halving: in few calls for each."""
+"""Finds the rows of a block on which a processor fails, by bisection."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 from csvswarm.errors import ProcessorError, printable, shown
 
 
-def culprits(run: Callable[[int, int], object], count: int) -> list[tuple[int, ProcessorError]]:
-    """Return the places of the rows that fail alone, in order, with what they fail of.
+def find_failing_rows(run: Callable[[int, int], object], count: int) -> list[tuple[int, ProcessorError]]:
+    """Return (index, error) of the rows that fail alone, in order.
 
-    run(start, stop) processes the rows from `start` up to `stop`, and raises ProcessorError for `count` of them from 0
-    on. Where the first half of rows that fail does not, the other half does, and is halved at once. The list is empty
-    when rows fail only together.
+    run(start, stop) processes the rows from `start` to `stop`, excluded, and raises ProcessorError for all `count`
+    rows. If the first half of failing rows succeeds, the second half fails, and is bisected without another call. The
+    list is empty if rows fail only together.
     """
     found: list[tuple[int, ProcessorError]] = []
     todo = [(0, count, True)]
@@ -27,14 +27,14 @@ def culprits(run: Callable[[int, int], object], count: int) -> list[tuple[int, P
                     found.append((start, error))
                     continue
         middle = (start + stop) // 2
-        if middle - start > 1 and _runs(run, start, middle):
+        if middle - start > 1 and _succeeds(run, start, middle):
             todo.append((middle, stop, True))
         else:
             todo += [(middle, stop, False), (start, middle, middle - start > 1)]
     return found
 
 
-def _runs(run: Callable[[int, int], object], start: int, stop: int) -> bool:
+def _succeeds(run: Callable[[int, int], object], start: int, stop: int) -> bool:
     try:
         run(start, stop)
     except ProcessorError:
@@ -42,8 +42,8 @@ def _runs(run: Callable[[int, int], object], start: int, stop: int) -> bool:
     return True
 
 
-def short(error: ProcessorError) -> str:
-    """Return in short why a processor failed: what it raised, and the place in its file."""
-    first, *places = str(error).split("\n")
-    where = f" ({places[-1].strip().partition(': ')[0]})" if places else ""
-    return printable(shown(first) + where)
+def short_reason(error: ProcessorError) -> str:
+    """Return a one-line reason of a processor error: the exception and its line in the file."""
+    first, *frames = str(error).split("\n")
+    location = f" ({frames[-1].strip().partition(': ')[0]})" if frames else ""
+    return printable(shown(first) + location)

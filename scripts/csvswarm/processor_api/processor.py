@@ -1,4 +1,4 @@
-"""Processors: load one, check what it declares, and call it so that its errors are told in its own terms."""
+"""Calls processors and reports their errors in terms of the user's code."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     pass
 
 SHOWN_FRAMES = 3
-#: Exceptions that no other type of a column would have prevented.
+#: Exceptions that other column types would not have prevented.
 NEVER_OF_TYPES = (NameError, ImportError, NotImplementedError, RecursionError, SystemExit)
 
 
 class Processor:
-    """A loaded processor file. See files/processors/README.md for what one may define."""
+    """A loaded processor file. files/processors/README.md lists the names it may define."""
 
     def __init__(self, name: str, module: ModuleType, sha256: str) -> None:
         self.name, self.module, self.sha256 = name, module, sha256
@@ -46,17 +46,17 @@ class Processor:
         return check_options(given, self.options, self.name)
 
     def columns(self, context: Context) -> list[str]:
-        """Return the input columns `process` needs, in the input's order; all when it does not say."""
+        """Return the input columns that `process` needs, in the input's order; all columns by default."""
         declared = getattr(self.module, "columns", None)
         if declared is None:
             return list(context.names)
         wanted = list(self.call(declared, context) if callable(declared) else declared)
-        context.require(wanted, f"processor {self.name}")
+        context.require_columns(wanted, f"processor {self.name}")
         names = set(wanted)
         return [name for name in context.names if name in names]
 
     def overlap(self, context: Context) -> int:
-        """Return how many rows before a block `process` also wants to see."""
+        """Return the number of preceding rows that `process` also needs."""
         declared = getattr(self.module, "OVERLAP", None) or getattr(self.module, "overlap", 0)
         rows = self.call(declared, context) if callable(declared) else declared
         if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
@@ -64,24 +64,36 @@ class Processor:
         return rows
 
     def needs_pandas(self, context: Context) -> bool:
-        """Return whether `process` works on DataFrames: then pandas is better imported before there are workers."""
+        """Return whether `process` works on DataFrames: then pandas is imported before the workers are forked."""
         declared = getattr(self.module, "needs_pandas", None)
         return not self.wants_rows if declared is None else bool(self.call(declared, context))
+
+    def numeric_columns(self, context: Context) -> list[str]:
+        """Return the columns that the processor uses as numbers when they are; what it reads when it does not say."""
+        declared = getattr(self.module, "numeric_columns", None)
+        return self.columns(context) if declared is None else list(self.call(declared, context))
+
+    def why_empty(self, context: Context, rows: int) -> str:
+        """Return a sentence that explains a result without rows. rows: records that were processed."""
+        declared = getattr(self.module, "why_empty", None)
+        if declared is None:
+            return f"The result has no rows: processor {self.name} returned none for {rows:,} records."
+        return str(self.call(declared, context, rows))
 
     def keys(self, context: Context) -> list[str]:
         """Return the columns that identify the rows of a keyed partial."""
         return list(self.call("keys", context))
 
     def call(self, function: str | Callable[..., Any], *arguments: Any) -> Any:
-        """Call one of the processor's functions. Raises ProcessorError with the last lines in the user's file."""
+        """Call a function of the processor. Raises ProcessorError with the last lines in the user's file."""
         try:
             return (getattr(self.module, function) if isinstance(function, str) else function)(*arguments)
         except (CsvswarmError, MemoryError):
             raise
         except (Exception, SystemExit) as error:
-            raise ProcessorError(self._told(error), final=isinstance(error, NEVER_OF_TYPES)) from error
+            raise ProcessorError(self._failure_message(error), final=isinstance(error, NEVER_OF_TYPES)) from error
 
-    def _told(self, error: BaseException) -> str:
+    def _failure_message(self, error: BaseException) -> str:
         frames = [
             frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.module.__file__
         ]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import InputError, JobError, OptionError
-from csvswarm.input.header import Head, named, read_head
+from csvswarm.input.header import InputHeader, open_layout, with_source_name
+from csvswarm.input.layout import Given
 from csvswarm.input.source import Source, find_source
 from csvswarm.job.directory import Job
-from csvswarm.job.durable_files import new_token, replace, written_aside
+from csvswarm.job.durable_files import new_token, replace_durably, temporary_file
 from csvswarm.job.fingerprint import check_versions, versions
 from csvswarm.job.manifest import Manifest
-from csvswarm.job.output_directory import standing_result
+from csvswarm.job.output_directory import committed_result
 from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
 from csvswarm.job.request import Request
 from csvswarm.processor_api.context import Context
@@ -22,10 +24,17 @@ from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime.resources import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
 from csvswarm.split.chunking import cut_input
-from csvswarm.split.schema_sample import Sampler, sample_blocks
+from csvswarm.split.findings import Findings, refuse
+from csvswarm.split.number_format import find_formats
+from csvswarm.split.schema_sample import Sampler, sample_blocks, sampled_misfits
+from csvswarm.types.formats import Formats
 from csvswarm.types.schema import NULL_VALUES, Schema, check_types
 
 __all__ = ["Request", "SplitPlan", "plan_split", "require_same", "split"]
+
+
+#: What of a request a resume may change.
+MAY_CHANGE = ("on_error", "strict")
 
 
 @dataclass
@@ -33,12 +42,13 @@ class SplitPlan:
     """What a split works on, once the request is known to fit the input."""
 
     request: Request
-    wish: dict[str, Any]
+    canonical_request: dict[str, Any]
     source: Source
     processor_path: Path
     processor: Processor
     output: Path | None
     started: float
+    formats: Formats = field(default_factory=Formats)
 
     @property
     def permissions(self) -> int:
@@ -50,56 +60,74 @@ class SplitPlan:
         """How chunks are stored: as `ranges` of the input or as `files`. Raises OptionError."""
         if self.request.mode == "ranges" and not self.source.is_plain:
             raise OptionError(
-                f"{self.source.path} is compressed or not UTF-8: ranges of it cannot be read; use mode files."
+                f"{self.source.path} is compressed, not UTF-8 or of a dialect that must be rewritten: ranges of it "
+                "cannot be read; use mode files."
             )
         return ("ranges" if self.source.is_plain else "files") if self.request.mode == "auto" else self.request.mode
 
     def new_manifest(self, job: Job) -> Manifest:
         """Split the input. Only the request and the input decide whether this fails, until the job is claimed."""
-        head, sampler = self.inspect_input()
+        header, sampler = self.inspect_input()
         job.claim()
         with job.locked(), no_wider_than(self.permissions):
             if job.manifest() is not None:  # another run was faster
-                return _resumed(job, self)
-            return self._split(job, head, sampler)
+                return _resume(job, self)
+            return self._split(job, header, sampler)
 
-    def again(self, job: Job) -> Manifest:
+    def split_again(self, job: Job) -> Manifest:
         """Split the input of a job anew. Its lock is held."""
-        head, sampler = self.inspect_input()
-        job.forget_all()
+        header, sampler = self.inspect_input()
+        job.reset()
         with no_wider_than(self.permissions):
-            return self._split(job, head, sampler)
+            return self._split(job, header, sampler)
 
-    def inspect_input(self) -> tuple[Head, Sampler]:
-        """Read the head of the input, and check the options against it. Raises InputError and OptionError."""
-        request, source = self.request, self.source
+    def inspect_input(self) -> tuple[InputHeader, Sampler]:
+        """Read the header of the input, and check the options against it. Raises InputError and OptionError."""
+        request = self.request
+        given = Given(
+            delimiter=request.delimiter,
+            quotechar=request.quotechar,
+            header=request.header,
+            skip_lines=request.skip_lines,
+            comment=request.comment,
+            escape=request.escape,
+            trailing_delimiter=request.trailing_delimiter,
+        )
         try:
-            head = read_head(source, delimiter=request.delimiter, quotechar=request.quotechar)
+            self.source, header = open_layout(
+                replaced(self.source, rules=None), given, self.canonical_request["null_values"]
+            )
         except InputError as error:
-            raise named(source, error) from error
-        fixed = check_types(request.column_types, head.names)
-        sampler = Sampler(head, fixed, self.wish["null_values"], str(source.path))
-        self._check_options(head, sampler.schema_of_head(source))
-        return head, sampler
+            raise with_source_name(self.source, error) from error
+        source = self.source
+        if request.strict:
+            refuse(header.warnings)
+        declared = check_types(request.column_types, header.names)
+        self.formats, decisions = find_formats(source, header, request, declared)
+        header.decisions.extend(decisions)
+        declared |= dict.fromkeys(self.formats.dates, "timestamp")
+        sampler = Sampler(header, declared, self.canonical_request["null_values"], str(source.path), self.formats)
+        self._check_options(header, sampler.schema_of_first_records(source))
+        return header, sampler
 
-    def _split(self, job: Job, head: Head, sampler: Sampler) -> Manifest:
+    def _split(self, job: Job, header: InputHeader, sampler: Sampler) -> Manifest:
         request, source = self.request, self.source
         job.create()
-        with written_aside(job.processor_path) as (aside, file):
+        with temporary_file(job.processor_path) as (temporary, file):
             file.write(self.processor_path.read_bytes())
-        replace(aside, job.processor_path)
+        replace_durably(temporary, job.processor_path)
         mode = self.mode
-        most = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
-        chunks = cut_input(job, source, head, request, mode, most)
+        max_bytes = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
+        chunks = cut_input(job, source, header, request, mode, max_bytes)
         schema = sampler.schema(sample_blocks(job, source, chunks))
-        self._check_options(head, schema)
+        context = self._check_options(header, schema)
         job.save_schema(1, schema.to_json())
         _check_unchanged(source)
         manifest = Manifest(
             job_id=job.job_id,
             split=new_token(),
             input=source.to_json(),
-            request=self.wish,
+            request=self.canonical_request,
             processor={
                 "name": self.processor.name,
                 "sha256": self.processor.sha256,
@@ -107,30 +135,40 @@ class SplitPlan:
             },
             versions=versions(),
             permissions=self.permissions,
-            dialect=head.dialect,
-            bom=head.bom,
-            header=head.header.decode("utf-8"),
-            names=head.names,
+            dialect=header.dialect,
+            bom=header.bom,
+            header=header.record.decode("utf-8"),
+            names=header.names,
             mode=mode,
             chunks=chunks,
             split_seconds=time.monotonic() - self.started,
             durable=request.durable,
             output=str(self.output or ""),
+            formats=self.formats.to_json(),
+            decisions=header.decisions,
+            warnings=header.warnings,
+            numeric_columns=self.processor.numeric_columns(context),
         )
+        if columns := Findings(job, manifest, schema).numeric_at_first():
+            found = sampled_misfits(job, manifest, source, header, columns)
+            manifest.misfits.update(found)
+        if request.strict:
+            refuse([*manifest.warnings, *Findings(job, manifest, schema).of_columns()])
         job.save_manifest(manifest)
         return manifest
 
-    def _check_options(self, head: Head, schema: Schema) -> None:
+    def _check_options(self, header: InputHeader, schema: Schema) -> Context:
         """Let the processor look at the columns, so that a wrong option is reported before the work and not after."""
         context = Context(
-            options=dict(self.wish["options"]),
-            names=head.names,
+            options=dict(self.canonical_request["options"]),
+            names=header.names,
             schema=schema,
-            dialect=head.dialect,
-            null_values=self.wish["null_values"],
+            dialect=header.dialect,
+            null_values=self.canonical_request["null_values"],
         )
         self.processor.columns(context)
         self.processor.overlap(context)
+        return context
 
 
 def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
@@ -139,8 +177,8 @@ def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     processor_path = find_processor(request.processor)
     processor = load_processor(processor_path)
     source = find_source(request.input.expanduser().absolute(), request.encoding)
-    wish = _wish(request, processor.check(request.options))
-    return SplitPlan(request, wish, source, processor_path, processor, output, started)
+    canonical_request = _canonical_request(request, processor.check(request.options))
+    return SplitPlan(request, canonical_request, source, processor_path, processor, output, started)
 
 
 def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
@@ -155,45 +193,56 @@ def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
     if job.manifest() is None:
         return plan.new_manifest(job)
     with job.locked():
-        return _resumed(job, plan)
+        return _resume(job, plan)
 
 
-def _resumed(job: Job, plan: SplitPlan) -> Manifest:
+def _resume(job: Job, plan: SplitPlan) -> Manifest:
     """Return the manifest of a job that was split already, as this request asks for it. Its lock is held."""
     manifest = job.require_manifest()
-    wish = plan.wish
-    require_same(job, manifest, plan.source, plan.processor, wish)
-    rejects = wish["on_error"] != "fail"
+    canonical_request = plan.canonical_request
+    require_same(job, manifest, plan.source, plan.processor, canonical_request)
+    rejects = canonical_request["on_error"] != "fail"
     if job.done_path.exists():
         # Its data was removed: what is not there as it is wanted now is made from the start.
-        gone = plan.output is not None and standing_result(plan.output, job.job_id, rejects=rejects) is None
+        gone = plan.output is not None and committed_result(plan.output, job.job_id, rejects=rejects) is None
         unwanted = not rejects and any(receipt.rejected for receipt in job.receipts())
         if gone or unwanted:
-            return plan.again(job)
+            return plan.split_again(job)
     else:
         check_versions(job.job_id, manifest.versions)
-    if manifest.request["on_error"] != wish["on_error"]:
+    if any(manifest.request[name] != canonical_request[name] for name in MAY_CHANGE):
         # A chunk that set records aside does not stand any more where these fail the job (state.py); others do.
-        manifest.request["on_error"] = wish["on_error"]
+        manifest.request.update({name: canonical_request[name] for name in MAY_CHANGE})
         job.save_manifest(manifest)
     return manifest
 
 
-def _wish(request: Request, options: dict[str, Any]) -> dict[str, Any]:
+def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, Any]:
     """Return what of the request decides about the result, as the manifest keeps it."""
     if request.on_error not in ("fail", "quarantine"):
         raise OptionError(f"on_error is {request.on_error!r}, but must be fail or quarantine.")
     return {
         "options": options,
         "on_error": request.on_error,
+        "strict": request.strict,
         "delimiter": request.delimiter,
         "quotechar": request.quotechar,
+        "header": request.header,
+        "skip_lines": request.skip_lines,
+        "comment": request.comment,
+        "escape": request.escape,
+        "trailing_delimiter": request.trailing_delimiter,
+        "decimal": request.decimal,
+        "thousands": request.thousands,
+        "date_format": request.date_format,
         "column_types": request.column_types,
         "null_values": list(NULL_VALUES) if request.null_values is None else ["", *request.null_values],
     }
 
 
-def require_same(job: Job, manifest: Manifest, source: Source, processor: Processor, wish: dict[str, Any]) -> None:
+def require_same(
+    job: Job, manifest: Manifest, source: Source, processor: Processor, canonical_request: dict[str, Any]
+) -> None:
     """Raise JobError when a job that is to be resumed was made for another input, processor or request."""
     same = source.to_json()
     if manifest.input["path"] != same["path"]:
@@ -204,7 +253,9 @@ def require_same(job: Job, manifest: Manifest, source: Source, processor: Proces
         what = f"from {source.path} as it was before it changed"
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
-    elif changed := [name for name, value in wish.items() if manifest.request[name] != value and name != "on_error"]:
+    elif changed := [
+        name for name, value in canonical_request.items() if manifest.request[name] != value and name not in MAY_CHANGE
+    ]:
         what = f"with another value of {', '.join(changed)}"
     else:
         return
