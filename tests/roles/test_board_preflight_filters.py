@@ -43,6 +43,8 @@ def test_a_good_board_has_no_problem(board: ModuleType) -> None:
         ({"distribution": "Ubuntu", "distribution_version": "22.04"}, "Ubuntu 24.04"),
         ({"service_mgr": "sysvinit"}, "systemd is needed"),
         ({"mounts": [{"mount": "/", "size_available": 500 * 2**20}]}, "has 500 MB free on /"),
+        ({"mounts": []}, "switch the overlay file system off"),
+        ({"mounts": [{"mount": "/", "size_available": 2**40, "fstype": "overlay"}]}, "nothing survives a reboot"),
         ({"memtotal_mb": 220}, "has 220 MB of memory"),
         ({"default_ipv4": {}, "all_ipv4_addresses": []}, "has no address"),
     ],
@@ -67,6 +69,8 @@ def test_the_address_is_the_one_of_the_default_route_or_of_the_network(board: Mo
     assert board.board_address(FACTS, "") == "192.168.1.11"
     assert board.board_address(FACTS, "10.7.0.0/24") == "10.7.0.2"
     assert board.board_address(FACTS, "172.20.0.0/16") == ""
+    assert board.board_address(FACTS, "10.7.0.9/24") == "10.7.0.2"
+    assert board.board_address(FACTS, "10.7.0.0/33") == ""
 
 
 def test_labels(board: ModuleType) -> None:

@@ -84,7 +84,8 @@ def encode_rows(columns: Sequence[pa.Array], dialect: Dialect, kinds: Sequence[s
         special |= is_quoted
     if not columns or not len(columns[0]):
         return b""
-    if not special and dialect.lineterminator == "\n" and len(columns) > 1:
+    # Arrow refuses values with a double quote, whatever the dialect's quote is.
+    if not special and dialect.quotechar == '"' and dialect.lineterminator == "\n" and len(columns) > 1:
         table = pa.table(fields, names=[str(index) for index in range(len(fields))])
         sink = pa.BufferOutputStream()
         options = pacsv.WriteOptions(include_header=False, delimiter=dialect.delimiter, quoting_style="none")
