@@ -66,7 +66,7 @@ def main() -> int:
     failed = False
     for name in filter(None, names.stdout.split("\0")):
         path = ROOT / name
-        if path.suffix not in SUFFIXES or not path.is_file():
+        if path.suffix not in SUFFIXES or not path.is_file() or path.is_symlink():
             continue
         found = list(findings(path))
         if name in PENDING and not found:

@@ -24,6 +24,10 @@ def test_the_newest_release_is_the_version() -> None:
     assert ".".join(map(str, releases()[0][0])) == csvswarm.__version__
 
 
+def test_the_collection_has_the_version() -> None:
+    assert f"\nversion: {csvswarm.__version__}\n" in (ROOT / "galaxy.yml").read_text()
+
+
 def test_releases_are_in_order_below_unreleased() -> None:
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 

@@ -210,7 +210,7 @@ class _Rewritten(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # io's stubs want every buffer type
+    def readinto(self, buffer: Any) -> int:
         while not self._rest and not self._ended:
             data = self._stream.read(READ_BYTES)
             self._ended = not data
