@@ -148,7 +148,7 @@ def test_a_driver_may_do_nothing_but_its_work(rendered: dict[str, dict[str, Any]
     # To become the owner of the jobs, for good.
     assert (service["user"], service["cap_drop"], service["cap_add"]) == ("0:0", ["ALL"], ["SETUID", "SETGID"])
     assert service["read_only"] is True
-    assert service["init"] is True
+    assert service["init"] is False
     # What the smallest manager can give: the driver may start on any.
     assert service["deploy"]["resources"] == {"limits": {"memory": "850000000b", "pids": 256}}
     assert service["networks"] == ["inside"]
