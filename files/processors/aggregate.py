@@ -49,6 +49,12 @@ OPTIONS = {
         "description": "column -> metric or list of metrics: "
         "count, sum, mean, min, max, std, var, median, nunique, first, last",
     },
+    "ddof": {
+        "type": "int",
+        "default": 1,
+        "min": 0,
+        "description": "what std and var subtract from the count",
+    },
 }
 BLOCK = "rows"
 
@@ -172,7 +178,7 @@ def finish_groups(groups: Groups, context: Context) -> tuple[list[str], list[lis
     for name in sorted(groups):
         row: list[str | None] = [name]
         for (column, wanted), known in zip(metrics.items(), groups[name], strict=True):
-            figures = GroupFigures(context.type_of(column), wanted)
+            figures = GroupFigures(context.type_of(column), wanted, context.options["ddof"])
             figures.take(known)
             row += figures.texts()
         rows.append(row)
@@ -221,7 +227,10 @@ def finish(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
             if rows.group(start) != group:
                 end_group()
                 group = rows.group(start)
-                figures = [GroupFigures(_measured_as(context, column, ms), ms) for column, ms in metrics.items()]
+                figures = [
+                    GroupFigures(_measured_as(context, column, names), names, context.options["ddof"])
+                    for column, names in metrics.items()
+                ]
             place, sort = divmod(int(rows.slot[start]), SORTS)
             figures[place].add(sort, rows, start, stop)
         if len(done) >= BATCH_GROUPS:

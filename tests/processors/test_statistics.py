@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from tests.support.jobs import SAMPLE, Result, run_every_way, run_here, write_csv
 
 HEADER = (
-    "column,count,missing,mean,min,max,mode,variance,std,p10,p25,p50,p75,p90,kurtosis,skewness,rolling_variance_sum"
+    "column,count,missing,mean,min,max,mode,variance,std,p10,p25,p50,p75,p90,kurtosis,skewness,rolling_variance_sum,"
+    "population_variance,population_std,population_rolling_variance_sum"
 )
 PERCENTS = (10, 25, 50, 75, 90)
 
@@ -62,10 +63,13 @@ def test_figures_of_the_sample_are_those_of_one_pass(of_the_sample: Result, flig
     assert (ours["min"], ours["max"], ours["mode"]) == (series.min(), series.max(), series.mode()[0])
     expected = {
         "mean": values.mean(),
-        "variance": values.var(),
-        "std": values.std(),
+        "variance": series.var(),
+        "std": series.std(),
         **{f"p{percent}": np.percentile(values, percent) for percent in PERCENTS},
-        "rolling_variance_sum": series.rolling(500).var(ddof=0).sum(),
+        "rolling_variance_sum": series.rolling(500).var().sum(),
+        "population_variance": values.var(),
+        "population_std": values.std(),
+        "population_rolling_variance_sum": series.rolling(500).var(ddof=0).sum(),
     }
     if values.var():
         expected |= {"kurtosis": scipy.stats.kurtosis(values), "skewness": scipy.stats.skew(values)}
@@ -87,7 +91,10 @@ def test_windows_are_as_long_as_asked_and_reach_over_every_edge(
     )
 
     windows = np.lib.stride_tricks.sliding_window_view(flights["distance"].to_numpy(float), window)
-    assert figures(result, "distance")["rolling_variance_sum"] == pytest.approx(windows.var(axis=1).sum(), rel=1e-9)
+    ours = figures(result, "distance")
+    assert ours["population_rolling_variance_sum"] == pytest.approx(windows.var(axis=1).sum(), rel=1e-9)
+    sample = windows.var(axis=1, ddof=1).sum() if window > 1 else math.nan
+    assert ours["rolling_variance_sum"] == pytest.approx(sample, rel=1e-9, nan_ok=True)
 
 
 def test_fewer_rows_than_a_window_have_no_window(tmp_path: Path) -> None:
@@ -99,7 +106,7 @@ def test_fewer_rows_than_a_window_have_no_window(tmp_path: Path) -> None:
 # -- any data ----------------------------------------------------------------------------------------------------------
 
 
-def exact_figures(values: list[int] | list[float]) -> dict[str, float]:
+def exact_figures(values: list[int] | list[float], ddof: int) -> dict[str, float]:
     """Figures of finite values by exact arithmetic, rounded once at the end."""
     exact = sorted(map(Fraction, values))
     count, last = len(exact), len(exact) - 1
@@ -118,14 +125,16 @@ def exact_figures(values: list[int] | list[float]) -> dict[str, float]:
         "min": exact[0],
         "max": exact[-1],
         "mode": min(value for value, n in counts.items() if n == often),
-        "variance": second,
+        "population_variance": second,
         **{f"p{percent}": percentile(percent) for percent in PERCENTS},
     }
     told = {name: float(value) for name, value in result.items()}
     has_shape = float(second) > (np.finfo(float).eps * float(mean)) ** 2  # scipy's rule
     told["kurtosis"] = float(fourth / second**2) - 3 if has_shape else math.nan
     told["skewness"] = float(third / second) / math.sqrt(second) if has_shape else math.nan
-    told["std"] = math.sqrt(second)
+    told["population_std"] = math.sqrt(second)
+    told["variance"] = float(second * count / (count - ddof)) if count > ddof else math.nan
+    told["std"] = math.sqrt(told["variance"])
     return told
 
 
@@ -152,20 +161,25 @@ real = st.floats(-(2**20), 2**20, width=32) | st.floats(1e-60, 1e60) | st.sample
 @given(
     values=st.lists(whole | st.none(), min_size=1, max_size=40) | st.lists(real | st.none(), min_size=1, max_size=40),
     window=st.integers(1, 45),
+    ddof=st.integers(0, 3),
 )
-def test_figures_of_any_numbers_are_the_exact_ones(values: list[Any], window: int) -> None:
+def test_figures_of_any_numbers_are_the_exact_ones(values: list[Any], window: int, ddof: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         source = write_csv(Path(name) / "any.csv", ["row", "a"], enumerate_rows(values))
-        ours = figures(run_every_way(Path(name), source, options={"columns": ["a"], "window": window}), "a")
+        options = {"columns": ["a"], "window": window, "ddof": ddof}
+        ours = figures(run_every_way(Path(name), source, options=options), "a")
 
     present = [value for value in values if value is not None]
     assert (ours.pop("count"), ours.pop("missing")) == (len(present), len(values) - len(present))
     rolling, fair = exact_windows(values, window)
-    assert ours.pop("rolling_variance_sum") == pytest.approx(rolling, rel=1e-9, abs=fair)
+    assert ours.pop("population_rolling_variance_sum") == pytest.approx(rolling, rel=1e-9, abs=fair)
+    share = window / (window - ddof) if window > ddof else math.nan
+    sample = pytest.approx(rolling * share, rel=1e-9, abs=fair * share, nan_ok=True)
+    assert ours.pop("rolling_variance_sum") == sample
     if not present:
         assert all(math.isnan(figure) for figure in ours.values())
         return
-    expected = exact_figures(present)
+    expected = exact_figures(present, ddof)
     for name in ("mean", "min", "max", "mode", *(f"p{percent}" for percent in PERCENTS)):
         assert ours.pop(name) == expected.pop(name), name
     # kurtosis and skewness are near zero by cancellation
@@ -195,7 +209,8 @@ def test_infinities_and_nan_are_what_numpy_makes_of_them(values: list[float]) ->
     present = series.dropna()
     assert (ours["count"], ours["missing"]) == (present.count(), series.isna().sum())
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning), np.errstate(all="ignore"):
-        assert ours["rolling_variance_sum"] == pytest.approx(series.rolling(2).var(ddof=0).sum())
+        assert ours["rolling_variance_sum"] == pytest.approx(series.rolling(2).var().sum())
+        assert ours["population_rolling_variance_sum"] == pytest.approx(series.rolling(2).var(ddof=0).sum())
         if not len(present):
             return
         array = present.to_numpy()
@@ -204,8 +219,10 @@ def test_infinities_and_nan_are_what_numpy_makes_of_them(values: list[float]) ->
             "min": array.min(),
             "max": array.max(),
             "mode": present.mode()[0],
-            "variance": array.var(),
-            "std": array.std(),
+            "variance": present.var(),
+            "std": present.std(),
+            "population_variance": array.var(),
+            "population_std": array.std(),
             **{f"p{percent}": np.percentile(array, percent) for percent in PERCENTS},
             "kurtosis": scipy.stats.kurtosis(array) if np.ptp(array) else math.nan,
             "skewness": scipy.stats.skew(array) if np.ptp(array) else math.nan,
@@ -246,7 +263,7 @@ def test_an_empty_column_has_counts_and_nothing_else(tmp_path: Path) -> None:
 
     nothing = records["nothing"]
     assert (nothing.pop("column"), nothing.pop("count"), nothing.pop("missing")) == ("nothing", "0", "9")
-    assert nothing.pop("rolling_variance_sum") == "0.0"
+    assert nothing.pop("rolling_variance_sum") == nothing.pop("population_rolling_variance_sum") == "0.0"
     assert set(nothing.values()) == {""}
 
 
@@ -305,7 +322,10 @@ def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"windw": 3}, "processor statistics has no option 'windw'; it takes: columns, window. Did you mean 'window'?"),
+        (
+            {"windw": 3},
+            "processor statistics has no option 'windw'; it takes: columns, window, ddof. Did you mean 'window'?",
+        ),
         ({"window": "many"}, "option 'window' of processor statistics is 'many', but must be of type int."),
         ({"window": 0}, "option 'window' of processor statistics is 0, but must be at least 1."),
         ({"window": 2.5}, "option 'window' of processor statistics is 2.5, but must be of type int."),
