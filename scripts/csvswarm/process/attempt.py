@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,11 @@ from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.partials.outputs import CombinedOutput, KeyedOutput, Output, RowsOutput
-from csvswarm.process.failing_rows import culprits, short
+from csvswarm.process.quarantine import outputs
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
-from csvswarm.reading.rows import Rejected, Rows, joined, sliced, tail, text_of, without
+from csvswarm.reading.rows import Rejected, Rows, joined, sliced, tail
 from csvswarm.types.schema import Schema
 
 
@@ -197,50 +198,24 @@ class Attempt:
     def _call(self, output: Output, rows: Rows, before: Rows | None, records: tuple[int, int]) -> None:
         """Call the processor on rows; on an error in quarantine, set aside the records that alone cause it."""
         try:
-            output.add(self._result(rows, before))
+            for result in self._results(rows, before):
+                output.add(result)
         except ProcessorError as error:
             told = f"{error}\n  in chunk {self._chunk.number}, records {records[0]} to {records[1]}"
-            if not self._quarantine or "failed:" not in str(error).split("\n")[0]:
-                raise ProcessorError(told, final=error.final) from error
-            if self._overlap:
-                raise ProcessorError(
-                    f"{told}\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"
-                ) from error
-            if not len(rows):
-                return  # all of its records are set aside already
-            bad = self._culprits(rows)
-            if len(bad) == len(rows):
-                return
-            if bad:
-                self._call(output, without(rows, bad), None, records)
-                return
-            middle = len(rows) // 2  # they fail only together
-            numbers = rows.numbers
-            self._call(output, sliced(rows, 0, middle), None, (int(numbers[0]), int(numbers[middle - 1])))
-            self._call(output, sliced(rows, middle, len(rows)), None, (int(numbers[middle]), int(numbers[-1])))
+            if self._quarantine and self._overlap:
+                told += "\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"
+            raise ProcessorError(told, final=error.final) from error
 
-    def _culprits(self, rows: Rows) -> list[int]:
-        """Set aside the rows that the processor fails on alone; return their places."""
-        call, context = self._processor.call, self._context
-        if self._processor.wants_rows:
+    def _results(self, rows: Rows, before: Rows | None) -> Iterable[Any]:
+        try:
+            return [self._result(rows, before)]
+        except ProcessorError:
+            if not self._quarantine or self._overlap:
+                raise
+        return outputs(rows, self._processor, self._context, self._schema, self._reject)
 
-            def run(start: int, stop: int) -> object:
-                return self._result(sliced(rows, start, stop), None)
-        else:
-            from csvswarm.processor_api.dataframe import to_frame
-
-            frame = to_frame(rows, self._schema)  # once: it takes longer than most processors
-
-            def run(start: int, stop: int) -> object:
-                context.first_record = int(rows.numbers[start])
-                return call("process", frame.iloc[start:stop].copy(), context)
-
-        found = culprits(run, len(rows))
-        self._rejected += [
-            Rejected(int(rows.numbers[place]), "", short(error), text_of(sliced(rows, place, place + 1)))
-            for place, error in found
-        ]
-        return [place for place, _ in found]
+    def _reject(self, record: Rejected) -> None:
+        self._rejected.append(record)
 
     def _result(self, rows: Rows, before: Rows | None) -> Any:
         context = self._context
