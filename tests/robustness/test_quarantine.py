@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def written(directory: Path, *records: str | bytes) -> Path:
 
 def set_aside(directory: Path, source: Path, processor: str, **request: Any) -> Result:
     """The result of a job in quarantine, the same for every cut and for ranges and chunk files."""
+    request["max_rejected"] = "100%"
     result = run_every_way(directory, source, processor=processor, on_error="quarantine", **request)
     files = directory / "files"
     assert run_every_way(
@@ -186,3 +188,42 @@ def test_on_error_is_one_of_two(scripts: Scripts) -> None:
 
     assert line == "on_error is 'ignore', but must be fail or quarantine."
     assert not scripts.job.exists()
+
+
+def test_a_job_that_rejects_too_many_stops_with_the_most_common_reasons(scripts: Scripts) -> None:
+    good, short, long = [[f"{number},{text}" for number in range(count)] for count, text in
+                         ((10, "1,x"), (6, "1"), (4, "1,x,y"))]  # fmt: skip
+    source = written(scripts.directory, *good, *short, *long, "20,a\0b,x", *[f"{n},1,poison" for n in range(21, 24)])
+    options = ("--processor", mine(scripts.directory), "--chunks", "4", "--on-error", "quarantine")
+    assert scripts.split(source, *options, "--max-rejected", "50%").code == 0
+
+    lines = scripts.process().message.splitlines()
+
+    assert lines[0].endswith("of 24 records are rejected so far, more than max_rejected (50%) allows. The most common "
+                             "reasons:")  # fmt: skip
+    assert lines[1:-1] == [
+        "  6 x 2 fields where the header has 3 (first: record 11)",
+        "  4 x 4 fields where the header has 3 (first: record 17)",
+        "  3 x processor mine failed: ValueError (mine.py:3 in process) (first: record 22)",
+    ]
+    assert scripts.nothing_looks_finished()
+
+    assert scripts.split(source, *options, "--max-rejected", "14").code == 0
+    assert scripts.process().code == 0
+    assert scripts.collect().done["rejected"] == 14
+    reasons = json.loads((scripts.output / "job.json").read_text())["rejected_reasons"]
+    assert [(reason["records"], reason["record"]) for reason in reasons] == [(6, 11), (4, 17), (3, 22), (1, 21)]
+    assert reasons[2]["reason"] == "processor mine failed: ValueError (mine.py:3 in process)"
+    assert reasons[2]["example"] == (
+        'processor mine failed: ValueError: poison\n  mine.py:3 in process: raise ValueError("poison")'
+    )
+    assert reasons[3]["reason"] == "a NUL byte at position …"
+
+
+@pytest.mark.parametrize("limit", ["101%", "-1", "few", "5 %", ""])
+def test_max_rejected_is_a_number_or_a_share(scripts: Scripts, limit: str) -> None:
+    line = scripts.split(written(scripts.directory, "1,2,3"), f"--max-rejected={limit}").line
+
+    assert line == (
+        f"max_rejected is {limit!r}, but must be a number of records, or a share from 0% to 100%."
+    )  # fmt: skip

@@ -28,6 +28,7 @@ from csvswarm.job.output_directory import (
 )
 from csvswarm.job.permissions import no_wider_than
 from csvswarm.job.receipt import Receipt
+from csvswarm.job.rejections import Reasons
 from csvswarm.job.state import State, settle
 from csvswarm.partials.assemble import write_rejected, write_result
 from csvswarm.partials.early_merge import take_merged
@@ -145,9 +146,17 @@ def _report(manifest: Manifest, state: State, attempts: list[dict[str, Any]], co
         "rows_in": collected.rows_in,
         "rows_out": collected.rows_out,
         "rejected": collected.rejected,
+        "rejected_reasons": _reasons(state).to_json(),
         "seconds": {"split": manifest.split_seconds, "collect": collected.seconds},
         "attempts": attempts,
     }
+
+
+def _reasons(state: State) -> Reasons:
+    reasons = Reasons()
+    for receipt in state.done.values():
+        reasons.merge(receipt.reasons)
+    return reasons
 
 
 def _clean(job: Job, output: Path) -> None:

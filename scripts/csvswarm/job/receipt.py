@@ -20,8 +20,9 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("files", "types", "observed"), dict),
     **dict.fromkeys(("columns", "output"), (list, type(None))),
     "uniform": bool,
-    "missing": list,
+    **dict.fromkeys(("missing", "reasons"), list),
 }
+_REASON_KINDS = {"reason": str, "records": int, "record": int, "example": str}
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Receipt:
     (message says what would go wrong again) or "suspect" (an error that a wider schema may prevent; observed as well).
     split: id of the split whose chunk this is. files: name -> {"name", "bytes", "checksum"} of the attempt's
     files. types: the schema the attempt read with; output: type of every column it wrote, None for none seen.
+    reasons: of the records rejected, as `rejections.Reasons.to_json` returns them.
     """
 
     chunk: int
@@ -55,6 +57,7 @@ class Receipt:
     observed: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     message: str = ""
+    reasons: list[dict[str, Any]] = field(default_factory=list)
     format: int = FORMAT
 
     @property
@@ -73,6 +76,10 @@ class Receipt:
             if not isinstance(getattr(receipt, named.name), _KINDS[named.name]):
                 raise TypeError(f"its {named.name} is {getattr(receipt, named.name)!r}")
         STATUSES.index(receipt.status)
+        for kind in receipt.reasons:
+            kinds = {name: type(kind[name]) for name in _REASON_KINDS}
+            if kinds != _REASON_KINDS:
+                raise TypeError(f"it gives a reason {kind!r}")
         for file in receipt.files.values():
             name, size, checksum = file["name"], file["bytes"], file["checksum"]
             if not (isinstance(name, str) and isinstance(size, int) and isinstance(checksum, str)) or "/" in name:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.job.chunk import BLOCK_BYTES
+from csvswarm.job.rejections import MAX_REJECTED
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,5 @@ class Request:
     null_values: list[str] | None = None
     block_bytes: int = BLOCK_BYTES
     durable: bool = False
+    max_rejected: str = MAX_REJECTED
+    limit: int | None = None

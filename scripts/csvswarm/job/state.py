@@ -9,6 +9,7 @@ from csvswarm.errors import CsvswarmError, ProcessorError
 from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
+from csvswarm.job.rejections import check_rejected
 from csvswarm.types.schema import Schema
 
 
@@ -88,7 +89,8 @@ def settle(job: Job, manifest: Manifest) -> State:
     Once all chunks have receipts, a schema that did not fit is widened by what was observed, and columns that came out
     as different kinds in different chunks are given one kind; both start a new generation, whose pending chunks run.
     Receipts that must not count are taken back, so that their chunks run. The caller holds the job's lock. Raises
-    ProcessorError when chunks returned different columns, and the error of the first chunk that failed.
+    ProcessorError when chunks returned different columns, and CsvswarmError: the error of the first chunk that failed,
+    or that more records are rejected than the job allows.
     """
     while True:
         state = read_state(job, manifest)
@@ -96,6 +98,7 @@ def settle(job: Job, manifest: Manifest) -> State:
             job.revoke(state.void)
             continue
         raise_first(state.errors)
+        check_rejected(manifest, state.done.values())
         if state.pending:
             return state
         if state.misfits or state.suspects:

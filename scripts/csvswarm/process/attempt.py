@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from csvswarm.job.chunk_reader import ChunkReader
 from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
+from csvswarm.job.rejections import Reasons, allowed, too_many
 from csvswarm.partials.outputs import CombinedOutput, KeyedOutput, Output, RowsOutput
 from csvswarm.process.quarantine import outputs
 from csvswarm.processor_api.context import Context
@@ -148,6 +149,7 @@ class Attempt:
                 rows = self._reader.read(data, record, block.rows)
                 rows_in += len(rows)
                 self._call(output, rows, before, (record, record + block.rows - 1))
+                self._check_rejected()
                 if self._overlap:
                     before = tail(before, rows, self._overlap)
                 del data, rows  # before the next block takes as much memory
@@ -160,6 +162,7 @@ class Attempt:
         if self._rejected:
             fields["rejected"] = len(self._rejected)
             fields["files"]["rejected"] = self._save_rejected()
+            fields["reasons"] = self._reasons().to_json()
         self._sync(fields["files"])
         return fields
 
@@ -254,6 +257,18 @@ class Attempt:
                 return sliced(found, max(0, len(found) - wanted), len(found))
             count = min(2 * count, len(chunk.blocks))  # some records were set aside
         return self._reader.empty()
+
+    def _check_rejected(self) -> None:
+        """Raise CsvswarmError when this chunk alone has more bad records than the job may have."""
+        rejected = len(self._rejected) + len(self._reader.rejected)
+        if rejected > allowed(self._manifest):
+            raise too_many(self._manifest, rejected, self._reasons(self._reader.rejected))
+
+    def _reasons(self, more: Sequence[Rejected] = ()) -> Reasons:
+        reasons = Reasons()
+        for bad in (*self._rejected, *more):
+            reasons.add(bad.record, bad.column, bad.reason, bad.details)
+        return reasons
 
     def _save_rejected(self) -> dict[str, Any]:
         path = self._path("rejected.csv")

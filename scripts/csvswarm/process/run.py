@@ -14,6 +14,7 @@ from csvswarm.job.fingerprint import check_versions
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.permissions import no_wider_than
 from csvswarm.job.receipt import Receipt
+from csvswarm.job.rejections import allowed
 from csvswarm.job.state import State, settle, standing_receipt
 from csvswarm.partials.early_merge import Merger
 from csvswarm.process.attempt import Attempt
@@ -88,10 +89,16 @@ def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: Stat
     merger = None if processor.combines else Merger(job, manifest, processor, state)
     pool = Pool(count, lambda number: run_chunk(job, manifest, processor, number).status)
 
+    rejected = sum(receipt.rejected for receipt in state.done.values())
+
     def ended(chunk: int, status: str) -> bool:
-        if merger and status == "done":
-            merger.tell(chunk)
-        return status == "error"
+        nonlocal rejected
+        if status == "done":
+            if merger:
+                merger.tell(chunk)
+            if not manifest.fails_on_bad_records:
+                rejected += job.receipt(chunk, state.generation).rejected
+        return status == "error" or rejected > allowed(manifest)
 
     try:
         pool.map(state.pending, ended)

@@ -51,8 +51,8 @@ def check(job: Job, request: Request, output: Path) -> dict[str, Any]:
 
 def _chunks(processor: Processor, source: Source, head: Head, request: Request) -> int:
     """Return about how many chunks there will be, by the rules of `cut_input`."""
-    if request.chunks:
-        return request.chunks
+    if request.chunks or request.limit:
+        return request.chunks or 1
     size = source.size * UNPACKED if source.compression else source.size - head.data_offset
     most = resources.MAX_CHUNK_BYTES if processor.combines else resources.MAX_ROWS_CHUNK_BYTES
     return -(-size // resources.chunk_bytes_for(size, request.workers, most)) or 1

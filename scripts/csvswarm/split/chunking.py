@@ -46,26 +46,29 @@ def cut_input(
     resources.keep_freed_memory()
     job.remove_chunks()  # of a split that was killed
     open_sink, room = None, Room(job.chunks_directory)
+    end = _end_of_record(source, head, request.limit) if request.limit else None
     if mode == "files":
         write_durably(job.chunks_directory / HEADER_FILE, head.preamble)
         open_sink = _ChunkFiles(job.chunks_directory, room)
     try:
         if source.is_plain:
-            size = source.size - head.data_offset
+            last = source.size if end is None else end
+            size = last - head.data_offset
             count = request.chunks or -(-size // resources.chunk_bytes_for(size, request.workers, most)) or 1
             if mode == "ranges":
                 try:
-                    return _cut_ranges(source, head, count, request)
+                    return _cut_ranges(source, head, count, request, last)
                 except Irregular:
                     pass
-            targets = even_targets(head.data_offset, source.size, count)
+            targets = even_targets(head.data_offset, last, count)
         elif request.chunks:
-            targets = even_targets(head.data_offset, _unpacked_size(source, room), request.chunks)
+            last = _unpacked_size(source, room) if end is None else end
+            targets = even_targets(head.data_offset, last, request.chunks)
         else:
             # The size is not known before the end: a usual ratio of compression decides how many chunks it becomes.
             likely = source.size * (5 if source.compression else 1)
             targets = sized_targets(resources.chunk_bytes_for(likely, request.workers, most))
-        return _cut_stream(source, head, targets, request, open_sink)
+        return _cut_stream(source, head, targets, request, open_sink, end)
     except InputError as error:
         for useless in job.chunks_directory.iterdir():
             useless.unlink()
@@ -117,7 +120,12 @@ class _ChunkFile:
 
 
 def _cut_stream(
-    source: Source, head: Head, targets: Callable[[int], int | None], request: Request, open_sink: Any
+    source: Source,
+    head: Head,
+    targets: Callable[[int], int | None],
+    request: Request,
+    open_sink: Any,
+    end: int | None,
 ) -> list[Chunk]:
     cutter = Cutter(
         head.dialect,
@@ -128,12 +136,29 @@ def _cut_stream(
     )
     grammar = Grammar(head.dialect)
     with source.open() as file:
-        left = head.data_offset
-        while left:
-            left -= len(file.read(left))
+        position = _skip(file, head.data_offset)
         while piece := grammar.read_piece(file, min(PIECE_BYTES, request.block_bytes)):
-            cutter.feed(piece)
+            cutter.feed(piece if end is None else piece[: end - position])
+            position += len(piece)
+            if end is not None and position >= end:
+                break
     return cutter.finish()
+
+
+def _skip(file: BinaryIO, count: int) -> int:
+    left = count
+    while left:
+        left -= len(file.read(left))
+    return count
+
+
+def _end_of_record(source: Source, head: Head, number: int) -> int | None:
+    """Return where record `number` ends, in the unpacked input; None when there are fewer. Raises InputError."""
+    try:
+        with source.open() as file:
+            return Cutter.end_of_record(file, head.dialect, _skip(file, head.data_offset), number)
+    except InputError as error:
+        raise named(source, error) from error
 
 
 def _unpacked_size(source: Source, room: Room) -> int:
@@ -145,15 +170,15 @@ def _unpacked_size(source: Source, room: Room) -> int:
     return size
 
 
-def _cut_ranges(source: Source, head: Head, count: int, request: Request) -> list[Chunk]:
-    """Cut a plain file into ranges, in parallel, reading it once.
+def _cut_ranges(source: Source, head: Head, count: int, request: Request, end: int) -> list[Chunk]:
+    """Cut a plain file up to `end` into ranges, in parallel, reading it once.
 
     Where a range starts is told from the bytes around it, and proven by the scan of the range before: the first range
     starts outside quotes, and one that ends outside of them hands that on to the next.
 
     Raises Irregular when that fails, or quotes stand where parity cannot be trusted.
     """
-    start, end = head.data_offset, source.size
+    start = head.data_offset
     cuts = sorted({start + (end - start) * place // count for place in range(count)})
     with source.path.open("rb") as file:
         found = {start, *(_next_record(file, cut, end, head.dialect) for cut in cuts[1:])} - {end}

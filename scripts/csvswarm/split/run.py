@@ -16,6 +16,7 @@ from csvswarm.job.fingerprint import check_versions, versions
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.output_directory import standing_result
 from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
+from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import find_processor, load_processor
@@ -26,6 +27,8 @@ from csvswarm.split.schema_sample import Sampler, sample_blocks
 from csvswarm.types.schema import NULL_VALUES, Schema, check_types
 
 __all__ = ["Request", "SplitPlan", "plan_split", "require_same", "split"]
+#: What a resume may ask for in another way than the job was made.
+MAY_CHANGE = "on_error", "max_rejected"
 
 
 @dataclass
@@ -172,9 +175,9 @@ def _resumed(job: Job, plan: SplitPlan) -> Manifest:
             return plan.again(job)
     else:
         check_versions(job.job_id, manifest.versions)
-    if manifest.request["on_error"] != wish["on_error"]:
+    if any(manifest.request[name] != wish[name] for name in MAY_CHANGE):
         # A chunk that set records aside does not stand any more where these fail the job (state.py); others do.
-        manifest.request["on_error"] = wish["on_error"]
+        manifest.request.update({name: wish[name] for name in MAY_CHANGE})
         job.save_manifest(manifest)
     return manifest
 
@@ -186,6 +189,8 @@ def _wish(request: Request, options: dict[str, Any]) -> dict[str, Any]:
     return {
         "options": options,
         "on_error": request.on_error,
+        "max_rejected": check_max_rejected(request.max_rejected),
+        "limit": request.limit,
         "delimiter": request.delimiter,
         "quotechar": request.quotechar,
         "column_types": request.column_types,
@@ -204,7 +209,9 @@ def require_same(job: Job, manifest: Manifest, source: Source, processor: Proces
         what = f"from {source.path} as it was before it changed"
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
-    elif changed := [name for name, value in wish.items() if manifest.request[name] != value and name != "on_error"]:
+    elif changed := [
+        name for name, value in wish.items() if name not in MAY_CHANGE and manifest.request[name] != value
+    ]:
         what = f"with another value of {', '.join(changed)}"
     else:
         return
