@@ -76,10 +76,12 @@ def _enough(output: Path, directory: Path, needed: int) -> int:
     return free
 
 
-def _request(data: dict[str, Any]) -> tuple[Job, Request, Path]:
+def request_of(data: dict[str, Any]) -> tuple[Job, Request, Path]:
+    """Return (job, request, output directory) of a request in JSON. Raises OptionError."""
     job, output = Job(Path(data.pop("job"))), Path(data.pop("output"))
     for name in ("chunks", "workers"):
         data[name] = resources.number(name, str(data[name]))
+    data["limit"] = resources.limit(str(data["limit"]))
     return job, Request(**{**data, "input": Path(data["input"])}), output
 
 
@@ -87,7 +89,7 @@ def main() -> int:
     """Read the request, check it, return the exit code."""
 
     def work() -> tuple[dict[str, Any], str]:
-        done = check(*_request(json.load(sys.stdin)))
+        done = check(*request_of(json.load(sys.stdin)))
         return done, f"ok: {done['bytes']} bytes, about {done['chunks']} chunks"
 
     return cli.run(work, as_json=True)
