@@ -37,6 +37,7 @@ def main() -> int:
         help=f"with quarantine, stop when more records are bad ({MAX_REJECTED})",
     )
     add("--limit", default="none", metavar="N", help="process the first N records only, to try a processor (none)")
+    add("--split-of", type=Path, metavar="DIR", help="use the chunks of this job over the same input, where possible")
     add(
         "--mode", default="auto", choices=("auto", "ranges", "files"), help="ranges of the input, or chunk files (auto)"
     )
@@ -64,6 +65,7 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         on_error=arguments.on_error,
         max_rejected=arguments.max_rejected,
         limit=resources.limit(arguments.limit),
+        split_of=arguments.split_of,
         mode=arguments.mode,
         delimiter=arguments.delimiter or None,
         quotechar=arguments.quotechar,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +71,7 @@ def test_jobs_from_the_first_look_to_their_end(clone: Clone) -> None:
 
 def test_what_cannot_be_done_is_said(clone: Clone) -> None:
     assert jobs(clone, "-e", "action=show").message.startswith("job_id is missing: say which job")
-    assert jobs(clone, "-e", "action=burn").message == "action: burn is none of list, show, resume, remove, prune."
+    assert jobs(clone, "-e", "action=burn").message == "action: burn is none of list, show, resume, retry, remove, prune."
     assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
     assert jobs(clone, "-e", "jobid=x").message == "jobid: there is no such variable. Did you mean job_id?"
     unfit = jobs(clone, "-e", json.dumps({"action": "show", "job_id": "a\x1b[2J"})).message
@@ -106,3 +107,25 @@ def test_what_a_processor_raises_is_printed_without_its_controls(clone: Clone) -
 
     assert "owned" in run.message
     assert not set(run.output) & {"\x1b", "\x07", "\r", "\x9b", "\u202e"}, ascii(run.output)
+
+
+def test_a_retry_takes_the_request_the_new_code_and_the_split(clone: Clone) -> None:
+    mine = clone.root / "mine.py"
+    mine.write_text("def process(block, context):\n    return block[['carrier', 'no_such']]\n")
+    options = ("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=one", "-e", "chunks=3")
+    failed = clone.run_job(*options)
+    retry = "ansible-playbook playbooks/jobs.yml -e action=retry -e job_id=one"
+    assert f"fix it, then retry with its new code: {retry}" in failed.message
+
+    mine.write_text("def process(block, context):\n    return block[['carrier', 'flight']]\n")
+    retried = jobs(clone, *retry.split()[2:])
+
+    assert "[✓] Split file into 3 chunks" in retried.summary
+    found = re.search(r"^job +(\S+)$", retried.summary, re.MULTILINE)
+    assert found
+    assert found[1] != "one"
+    result = clone.root / "results" / found[1] / "result.csv"
+    assert len(result.read_text().splitlines()) == 27_005
+    [old, new] = [json.loads((clone.root / "jobs" / job / "manifest.json").read_text()) for job in ("one", found[1])]
+    assert old["chunks"] == new["chunks"]
+    assert old["processor"]["sha256"] != new["processor"]["sha256"]

@@ -12,7 +12,10 @@ from csvswarm.job.rejections import MAX_REJECTED
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, as it came: see the scripts' --help."""
+    """What the user asked for, as it came: see the scripts' --help.
+
+    split_of: directory of a job over the same input, whose chunks are used again where possible.
+    """
 
     input: Path
     processor: str = "statistics"
@@ -30,3 +33,4 @@ class Request:
     durable: bool = False
     max_rejected: str = MAX_REJECTED
     limit: int | None = None
+    split_of: Path | None = None

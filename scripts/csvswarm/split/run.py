@@ -23,6 +23,7 @@ from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime.resources import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
 from csvswarm.split.chunking import cut_input
+from csvswarm.split.reuse import chunks_of
 from csvswarm.split.schema_sample import Sampler, sample_blocks
 from csvswarm.types.schema import NULL_VALUES, Schema, check_types
 
@@ -93,7 +94,9 @@ class SplitPlan:
         replace(aside, job.processor_path)
         mode = self.mode
         most = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
-        chunks = cut_input(job, source, head, request, mode, most)
+        chunks = chunks_of(request.split_of, job, source, self.wish, mode) if request.split_of else None
+        if chunks is None:
+            chunks = cut_input(job, source, head, request, mode, most)
         schema = sampler.schema(sample_blocks(job, source, chunks))
         self._check_options(head, schema)
         job.save_schema(1, schema.to_json())
