@@ -41,7 +41,7 @@ def jobs(clone: Clone, *arguments: str) -> Run:
 
 def told(run: Run) -> str:
     assert run.code == 0, run.output
-    return run.output.split("[processing_job : Say it]")[1]
+    return run.output.split("[processing_job : Print the answer]")[1]
 
 
 def test_jobs_from_the_first_look_to_their_end(clone: Clone) -> None:
@@ -71,7 +71,9 @@ def test_jobs_from_the_first_look_to_their_end(clone: Clone) -> None:
 
 def test_what_cannot_be_done_is_said(clone: Clone) -> None:
     assert jobs(clone, "-e", "action=show").message.startswith("job_id is missing: say which job")
-    assert jobs(clone, "-e", "action=burn").message == "action: burn is none of list, show, resume, retry, remove, prune."
+    assert (
+        jobs(clone, "-e", "action=burn").message == "action: burn is none of list, show, resume, retry, remove, prune."
+    )
     assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
     assert jobs(clone, "-e", "jobid=x").message == "jobid: there is no such variable. Did you mean job_id?"
     unfit = jobs(clone, "-e", json.dumps({"action": "show", "job_id": "a\x1b[2J"})).message
@@ -107,6 +109,40 @@ def test_what_a_processor_raises_is_printed_without_its_controls(clone: Clone) -
 
     assert "owned" in run.message
     assert not set(run.output) & {"\x1b", "\x07", "\r", "\x9b", "\u202e"}, ascii(run.output)
+
+
+def test_a_job_that_failed_says_why(clone: Clone) -> None:
+    (clone.root / "mine.py").write_text("def process(block, context):\n    return block['no_such']\n")
+    options = ("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=one", "-e", "chunks=6")
+    assert clone.run_job(*options).code
+    reason = "processor mine failed: KeyError: 'no_such'"
+
+    assert reason in told(jobs(clone))
+    assert re.search(r"^one +failed +0 of 6 ", told(jobs(clone)), re.MULTILINE)
+    shown = told(jobs(clone, "-e", "action=show", "-e", "job_id=one"))
+    assert f"state      failed: {reason}, 0 of 6 chunks done" in shown
+    assert "mine.py:2 in process: return block['no_such']" in shown
+
+    assert "nothing to remove" in told(jobs(clone, "-e", "action=prune"))
+    assert "removed one" in told(jobs(clone, "-e", "action=prune", "-e", "days=0"))
+
+
+def test_jobs_of_this_machine_are_listed_while_the_boards_are_off(clone: Clone) -> None:
+    boards = "{hosts: {b1: {ansible_host: 127.0.0.1, ansible_port: 1}}}"  # nothing listens there
+    (clone.root / "off.yml").write_text(
+        f"all: {{children: {{swarm_manager: {boards}, swarm_worker: {boards}, nfs_server: {boards}}}}}"
+    )
+    off = ("-i", str(clone.root / "off.yml"))
+    assert clone.run_job("-e", f"input={SAMPLE}", "-e", "job_id=one", "-e", "limit=100").code == 0
+
+    listed = told(jobs(clone, *off))
+    assert re.search(r"^one +done +1 of 1 ", listed, re.MULTILINE)
+    assert "The jobs on the boards are not listed. b1 did not answer: " in listed
+    assert "state      done" in told(jobs(clone, *off, "-e", "action=show", "-e", "job_id=one"))
+    missing = jobs(clone, *off, "-e", "action=show", "-e", "job_id=two").message
+    assert missing.startswith("job_id: there is no job two on this machine. b1 did not answer: ")
+    assert "The jobs on the boards were not pruned." in jobs(clone, *off, "-e", "action=prune").message
+    assert "(removed)" in told(jobs(clone, *off, "-e", "action=remove", "-e", "job_id=one"))
 
 
 def test_a_retry_takes_the_request_the_new_code_and_the_split(clone: Clone) -> None:

@@ -126,6 +126,14 @@ def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
     return remedy
 
 
+def processing_job_failure(result: dict[str, Any]) -> str:
+    """Return why a task failed, in one line that ends with a full stop, with the option that sudo may need."""
+    message = " ".join(str(result.get("msg") or "no message").split()).rstrip(".")
+    if "sudo" in message and "password" in message:
+        message += ". If sudo on the boards asks for a password, add --ask-become-pass"
+    return f"{message}."
+
+
 def _chunk_errors(place: Path) -> list[str]:
     """Return the messages of the chunks that failed for a reason that would repeat."""
     receipts = [json.loads(path.read_text()) for path in place.glob("receipts/*.json") if path.stat().st_size]
@@ -156,6 +164,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "processing_job_parsed": processing_job_parsed,
+            "processing_job_failure": processing_job_failure,
             "processing_job_names_boards": processing_job_names_boards,
             "processing_job_path": processing_job_path,
             "processing_job_remedy": processing_job_remedy,

@@ -19,6 +19,7 @@ from ansible.module_utils.processing_job_files import (
     read_json,
     remove_folder,
 )
+from ansible.module_utils.processing_job_state import DAMAGED, DONE, RUNNING, UNFINISHED
 from ansible.module_utils.processing_job_text import printable_line
 
 DOCUMENTATION = """
@@ -43,7 +44,10 @@ options:
     type: str
     default: ""
   days:
-    description: Prune removes the jobs that were done this many days ago or longer.
+    description:
+      - Prune removes the jobs that were last written to this many days ago or longer, whether they are done, failed or
+        were interrupted. It keeps running and damaged ones, and on a share those that are unfinished and were written
+        to less than a day ago.
     type: float
     default: 7
   owner:
@@ -112,15 +116,17 @@ class Jobs:
         found |= {"shared": shared, "wish": self._wish(name) if full and shared else {}}
         if self._left < JOB_BYTES:
             why = f"not read: the jobs before it have too many files. Look at it alone: -e action=show -e job_id={name}"
-            return found | {"state": "damaged", "damage": printable_line(why)}
+            return found | {"state": DAMAGED, "damage": printable_line(why)}
         budget = Budget(JOB_BYTES)
         try:
-            with acting_as(self._owner), self._folder("jobs") as jobs, folder(name, jobs) as job:
-                found |= facts(job, budget, full=full, shared=shared)
+            with acting_as(self._owner), self._folder("jobs") as jobs:
+                running = is_running(name, jobs)
+                with folder(name, jobs) as job:
+                    found |= facts(job, budget, full=full, shared=shared, running=running)
         except Damaged as error:
-            found |= {"state": "damaged", "damage": str(error)}
+            found |= {"state": DAMAGED, "damage": str(error)}
         except OSError as error:
-            found |= {"state": "damaged", "damage": f"cannot be read: {error.strerror}"}
+            found |= {"state": DAMAGED, "damage": f"cannot be read: {error.strerror}"}
         self._left -= JOB_BYTES - budget.left
         return found
 
@@ -141,13 +147,18 @@ class Jobs:
                 os.unlink(f"{name}.json", dir_fd=requests)
 
     def prune(self, before: float) -> list[str]:
-        """Remove the jobs that were done before a time, and on a share what was sent for jobs before it."""
+        """Remove the jobs last written to before a time, and on a share what was sent for jobs before it.
+
+        Not those that run, and not damaged ones: somebody should know of these first. Containers may still work on an
+        unfinished job on boards until a day after they last wrote to it.
+        """
         found = {name: self.about(name) for name in self.names()}
-        old = [name for name, job in found.items() if job["state"] == "done" and job["changed"] < before]
+        limits = {RUNNING: 0.0, DAMAGED: 0.0, UNFINISHED: min(before, time.time() - DAY)}
+        old = [name for name, job in found.items() if job["changed"] < limits.get(job["state"], before)]
         for name in old:
             self.remove(name)
         # Inputs are named after their content, so nobody can say whose they are: they stay while any job is unfinished.
-        if self._owner is not None and all(job["state"] == "done" for job in found.values()):
+        if self._owner is not None and all(job["state"] == DONE for name, job in found.items() if name not in old):
             old += [name for kind in SENT for name in self._prune_sent(kind, before)]
         return [printable_line(name) for name in old]
 

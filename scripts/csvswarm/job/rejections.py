@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import CsvswarmError, OptionError, shown
+from csvswarm.job.job_state import allowed_rejections
 
 if TYPE_CHECKING:
     from csvswarm.job.manifest import Manifest
@@ -71,10 +72,7 @@ def check_max_rejected(given: str) -> str:
 
 def allowed(manifest: Manifest) -> int:
     """Return how many records of a job may be rejected."""
-    limit: str = manifest.request["max_rejected"]
-    if limit.endswith("%"):
-        return int(manifest.rows * float(limit[:-1]) / 100)
-    return int(limit)
+    return allowed_rejections(manifest.request["max_rejected"], manifest.rows)
 
 
 def check_rejected(manifest: Manifest, receipts: Iterable[Receipt]) -> None:
