@@ -14,13 +14,13 @@ from typing import Any
 from bench import machine
 from bench.files import DATA, RESULTS, WORK, data_file, size_of
 from bench.report import FLAT, markdown
-from bench.rounds import Judge, Row, call, one_run, rows_of
+from bench.rounds import Judge, Row, call, one_run, run_tools
 from bench.tools import SCRIPTS, Task, Tool, all_tools
 from bench.works import AGGREGATE, HOSTILE_AGGREGATE, HOSTILE_MAP, MAP, Work
 
 HOSTILE_SIZE = 50 * 10**6
 REFERENCE_SIZE = 100 * 10**6
-SMALLER = 10  # memory is also looked at with a file of a tenth of the size
+MEMORY_CHECK_DIVISOR = 10  # memory is also looked at with a file of a tenth of the size
 
 
 class Bench:
@@ -40,7 +40,7 @@ class Bench:
                 print(f"bench: {tool.name} is left out: {tool.missing}")
         self._warm_up()
         source = data_file("main", self._size)
-        small = data_file("main", self._size // SMALLER)
+        small = data_file("main", self._size // MEMORY_CHECK_DIVISOR)
         works = {work.name: self._rows(work, source) for work in (MAP, AGGREGATE)}
         memory = {work.name: self._small(work, small) for work in (MAP, AGGREGATE)}
         hostile_source = data_file("hostile", min(HOSTILE_SIZE, self._size))
@@ -74,17 +74,17 @@ class Bench:
 
     def _rows(self, work: Work, source: Path) -> list[Row]:
         judge = Judge(work, self._reference(work, source))
-        rows = rows_of(work, source, self._tools, judge, self._directory)
+        rows = run_tools(work, source, self._tools, judge, self._directory)
         return [*rows, *self._second_chance(work, [row for row in rows if row.verdict in ("wrong", "failed")])]
 
     def _second_chance(self, work: Work, bad: list[Row]) -> list[Row]:
         """Run tools that went wrong on a file without line ends inside fields: there is a time to compare then."""
-        again = [tool for tool in self._tools if tool.name in {row.tool for row in bad} and not tool.ours]
-        if not again:
+        retried = [tool for tool in self._tools if tool.name in {row.tool for row in bad} and not tool.ours]
+        if not retried:
             return []
         flat = data_file("flat", self._size)
-        tools = [dataclasses.replace(tool, quick=False) for tool in (self._ours, *again)]
-        rows = rows_of(work, flat, tools, Judge(work, self._reference(work, flat)), self._directory)
+        tools = [dataclasses.replace(tool, quick=False) for tool in (self._ours, *retried)]
+        rows = run_tools(work, flat, tools, Judge(work, self._reference(work, flat)), self._directory)
         for row in rows:
             row.tool += FLAT
         return rows
@@ -96,7 +96,7 @@ class Bench:
 
     def _hostile(self, work: Work, source: Path) -> list[Row]:
         tools = [dataclasses.replace(tool, quick=False) for tool in self._tools if tool.hostile]
-        return rows_of(work, source, tools, Judge(work, self._reference(work, source)), self._directory)
+        return run_tools(work, source, tools, Judge(work, self._reference(work, source)), self._directory)
 
     @property
     def _ours(self) -> Tool:

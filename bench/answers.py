@@ -126,7 +126,7 @@ def right_rows(work: Work, expected: Path, got: Path) -> tuple[int, int]:
 def _rows(work: Work, path: Path) -> Counter[int]:
     import csv
 
-    numbers = [place for place, name in enumerate(work.columns) if name in work.decimals]
+    numbers = [column for column, name in enumerate(work.columns) if name in work.decimals]
     rows: Counter[int] = Counter()
     csv.field_size_limit(sys.maxsize)  # a wrong answer may be one long field
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
@@ -134,8 +134,8 @@ def _rows(work: Work, path: Path) -> Counter[int]:
         next(reader, None)
         for row in reader:
             if len(row) == len(work.columns):
-                for place in numbers:
-                    row[place] = row[place].removesuffix(".0")
+                for column in numbers:
+                    row[column] = row[column].removesuffix(".0")
             rows[hash(tuple(row))] += 1
     return rows
 

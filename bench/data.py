@@ -49,7 +49,7 @@ def write_data(path: Path, size: int, *, flat: bool = False) -> int:
 def _batches(rows: int) -> Iterator[pa.Table]:
     random = np.random.default_rng(SEED)
     notes = pa.array([note for kind in NOTES for note in kind])
-    categories = pa.array([f"category {place:02d}" for place in range(24)])
+    categories = pa.array([f"category {row:02d}" for row in range(24)])
     start = np.datetime64("2020-01-01T00:00:00", "s")
     for first in range(0, rows, BATCH_ROWS):
         count = min(BATCH_ROWS, rows - first)

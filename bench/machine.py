@@ -30,7 +30,7 @@ def machine() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Return what runs in which version."""
-    ansible = _said([str(OURS / "python"), "-c", "import ansible.release as r; print(r.__version__)"])
+    ansible = _output_of([str(OURS / "python"), "-c", "import ansible.release as r; print(r.__version__)"])
     parallel = parallel_version().rpartition(" ")[2]
     return {
         "csvswarm": revision(),
@@ -43,8 +43,8 @@ def versions() -> dict[str, str]:
 
 def revision() -> str:
     """Return the revision of this repository, and whether the code that is measured differs from it."""
-    changed = _said(["git", "status", "--porcelain", "--", "scripts", "files/processors", "roles"])
-    return (_said(["git", "rev-parse", "--short", "HEAD"]) or "unknown") + (", changed" if changed else "")
+    changed = _output_of(["git", "status", "--porcelain", "--", "scripts", "files/processors", "roles"])
+    return (_output_of(["git", "rev-parse", "--short", "HEAD"]) or "unknown") + (", changed" if changed else "")
 
 
 def today() -> str:
@@ -52,7 +52,7 @@ def today() -> str:
     return dt.datetime.now(dt.UTC).date().isoformat()
 
 
-def _said(command: list[str]) -> str:
+def _output_of(command: list[str]) -> str:
     try:
         return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True).stdout.strip()
     except OSError:

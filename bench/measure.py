@@ -65,14 +65,14 @@ def run(commands: Sequence[Sequence[str]], environment: dict[str, str], seconds:
 
 def _run(command: Sequence[str], environment: dict[str, str], seconds: float) -> Measured:
     others = set(_children(os.getpid()))
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         began = time.perf_counter()
         process = subprocess.Popen(
             command,
             cwd=ROOT,
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -92,9 +92,9 @@ def _run(command: Sequence[str], environment: dict[str, str], seconds: float) ->
         process.returncode = os.waitstatus_to_exitcode(status)  # Popen need not wait any more
         _kill(process.pid)
         orphans = list(_orphans(others))
-        size = said.seek(0, os.SEEK_END)
-        said.seek(max(0, size - MESSAGE))
-        message = said.read().decode(errors="replace").strip()
+        size = output.seek(0, os.SEEK_END)
+        output.seek(max(0, size - MESSAGE))
+        message = output.read().decode(errors="replace").strip()
     usages = [usage, *orphans]
     timed_out = process.returncode == -signal.SIGKILL and took >= seconds
     return Measured(

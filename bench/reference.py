@@ -38,9 +38,9 @@ def _hostile_map(source: Path) -> Iterator[list[str]]:
     records = _records(source)
     header = next(records)
     yield [*header, "twice"]
-    place = header.index("quantity")
+    column = header.index("quantity")
     for record in records:
-        quantity = int(record[place])
+        quantity = int(record[column])
         if quantity >= 50:
             yield [*record, str(quantity * 2)]
 
@@ -48,10 +48,10 @@ def _hostile_map(source: Path) -> Iterator[list[str]]:
 def _hostile_aggregate(source: Path) -> Iterator[list[str]]:
     records = _records(source)
     header = next(records)
-    group, place = header.index("category"), header.index("quantity")
+    group, column = header.index("category"), header.index("quantity")
     quantities: dict[str, list[int]] = defaultdict(list)
     for record in records:
-        quantities[record[group]].append(int(record[place]))
+        quantities[record[group]].append(int(record[column]))
     yield ["category", "count", "sum"]
     for name, values in sorted(quantities.items()):
         yield [name, str(len(values)), str(sum(values))]

@@ -55,20 +55,20 @@ def _table(rows: list[Row]) -> str:
 
 def _in_words(rows: list[Row]) -> str:
     ours = _median(rows[0], "seconds") if rows[0]["verdict"] == "right" else 0.0
-    told = []
+    text = []
     peers = [row for row in rows if row["verdict"] == "right" and not row["tool"].startswith(SCRIPTS)]
     if ours and peers:
         fastest = min(peers, key=lambda row: _median(row, "seconds"))
         ratio = ours / _median(fastest, "seconds")
-        told.append(f"csvswarm takes {ratio:.2f} times as long as the fastest peer, {fastest['tool']}.")
+        text.append(f"csvswarm takes {ratio:.2f} times as long as the fastest peer, {fastest['tool']}.")
     door = [row for row in rows if row["tool"] == DOOR and row["verdict"] == "right"]
     if ours and door:
-        told.append(f"The Ansible door adds {_median(door[0], 'seconds') - ours:.1f} s to the scripts.")
+        text.append(f"The Ansible door adds {_median(door[0], 'seconds') - ours:.1f} s to the scripts.")
     steps = list(zip(*(run["steps"] for run in rows[0]["runs"]), strict=False))
     if len(steps) == 3:
         split, process, collect = (statistics.median(step) for step in steps)
-        told.append(f"Of csvswarm's time split takes {split:.2f} s, process {process:.2f} s, collect {collect:.2f} s.")
-    return " ".join(told)
+        text.append(f"Of csvswarm's time split takes {split:.2f} s, process {process:.2f} s, collect {collect:.2f} s.")
+    return " ".join(text)
 
 
 def _memory(figures: dict[str, Any]) -> str:

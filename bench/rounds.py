@@ -21,7 +21,7 @@ from bench.works import Work
 
 TIMEOUT = 600.0
 QUICK_ROUNDS = 3
-TOLD = 160
+MAX_MESSAGE_CHARS = 160
 ERROR = re.compile(r"[\w.]+(Error|Exception): ")
 
 
@@ -40,7 +40,7 @@ class Row:
         figures: list[float] = [getattr(one, figure) for one in self.runs]
         return statistics.median(figures)
 
-    def say(self, verdict: str, detail: str = "") -> None:
+    def set_verdict(self, verdict: str, detail: str = "") -> None:
         """Note a verdict; a bad one stays, whatever later rounds come to."""
         if self.verdict in ("", "right"):
             self.verdict, self.detail = verdict, detail
@@ -83,7 +83,7 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
-def rows_of(work: Work, source: Path, tools: Sequence[Tool], judge: Judge, directory: Path) -> list[Row]:
+def run_tools(work: Work, source: Path, tools: Sequence[Tool], judge: Judge, directory: Path) -> list[Row]:
     """Run the tools: the quick ones several times and taking turns, the others once. The first one sets the answer."""
     rows = {tool.name: Row(tool.name) for tool in tools}
     quick = [tool for tool in tools if tool.quick and not tool.missing]
@@ -93,7 +93,7 @@ def rows_of(work: Work, source: Path, tools: Sequence[Tool], judge: Judge, direc
             one_run(tool, Task(work, source, directory), judge, rows[tool.name])
     for tool in tools:
         if tool.missing:
-            rows[tool.name].say("left out", tool.missing)
+            rows[tool.name].set_verdict("left out", tool.missing)
         elif not tool.quick:
             one_run(tool, Task(work, source, directory), judge, rows[tool.name])
     return list(rows.values())
@@ -108,9 +108,9 @@ def one_run(tool: Tool, task: Task, judge: Judge, row: Row) -> None:
         row.runs.append(done)
         print(f"  {task.work.name:18}{tool.name:42}{done.seconds:8.2f} s", flush=True)
         if done.code or not task.result.exists():
-            row.say("failed", _last_line(done.message))
+            row.set_verdict("failed", _last_line(done.message))
         else:
-            row.say(*judge.verdict(task.result))
+            row.set_verdict(*judge.verdict(task.result))
         if task.work.hostile and task.result.exists():
             row.right, row.expected = judge.right_rows(task.result)
     finally:
@@ -120,7 +120,7 @@ def one_run(tool: Tool, task: Task, judge: Judge, row: Row) -> None:
 def _last_line(message: str) -> str:
     lines = [line.strip() for line in message.replace(str(ROOT), ".").splitlines() if line.strip()]
     errors = [line for line in lines if ERROR.match(line) and "CalledProcessError" not in line]
-    return (errors or lines or ["no answer, and no word about it"])[-1][:TOLD]
+    return (errors or lines or ["no answer, and no word about it"])[-1][:MAX_MESSAGE_CHARS]
 
 
 def _json(*arguments: str) -> Any:

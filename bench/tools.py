@@ -64,7 +64,7 @@ def all_tools() -> list[Tool]:
     """Return the tools in the order of the table, the first one being what the others are compared with."""
     return [
         Tool(SCRIPTS, scripts, quick=True),
-        Tool(DOOR, door, quick=True, door=True, hostile=False, environment=_door_environment()),
+        Tool(DOOR, run_with_playbook, quick=True, door=True, hostile=False, environment=_playbook_environment()),
         Tool(PANDAS_CODE, pandas_code),
         Tool("DuckDB", _peer("duckdb_copy"), quick=True),
         Tool("Polars", _peer("polars_streaming"), quick=True, environment={"POLARS_MAX_THREADS": str(JOBS)}),
@@ -95,7 +95,7 @@ def _three(task: Task, processor: str, options: dict[str, object]) -> Commands:
     ]
 
 
-def door(task: Task) -> Commands:
+def run_with_playbook(task: Task) -> Commands:
     """Return the playbook."""
     variables = {
         "input": str(task.source),
@@ -110,7 +110,7 @@ def door(task: Task) -> Commands:
     return [[str(OURS / "ansible-playbook"), "run_job.yml", "-e", json.dumps(variables)]]
 
 
-def _door_environment() -> dict[str, str]:
+def _playbook_environment() -> dict[str, str]:
     return {"PATH": f"{OURS}:{os.environ['PATH']}", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
 
 

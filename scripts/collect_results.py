@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 
 from csvswarm import cli
-from csvswarm.collect.deliver import land
+from csvswarm.collect.deliver import deliver_result
 from csvswarm.collect.run import collect
 from csvswarm.job.directory import Job
 from csvswarm.job.output_directory import check_output
@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="directory for result.csv and job.json"
     )
-    cli.add_plan(parser)
+    cli.add_plan_argument(parser)
     parser.add_argument("--check", action="store_true", help="only say whether a result may be written to --output")
     parser.add_argument(
         "--fetched", type=Path, metavar="DIR", help="put the result that boards have collected to DIR into --output"
@@ -36,7 +36,7 @@ def main() -> int:
         "(without it they get none)",
     )
     arguments = parser.parse_args()
-    return cli.run(lambda: _collect(cli.job_of(arguments), arguments), as_json=arguments.json)
+    return cli.run(lambda: _collect(cli.job_from(arguments), arguments), as_json=arguments.json)
 
 
 def _collect(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
@@ -46,12 +46,12 @@ def _collect(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object]
         return {}, f"{output} can be written"
     if arguments.fetched:
         permissions = permissions_of(arguments.input) if arguments.input and arguments.input.exists() else PRIVATE
-        return {"changed": land(job, arguments.fetched, output, permissions)}, f"the result is in {output}"
+        return {"changed": deliver_result(job, arguments.fetched, output, permissions)}, f"the result is in {output}"
     job.require_manifest()
     planned: dict[str, object] = {}
     with job.locked():
         if arguments.plan and not job.done_path.exists():
-            planned = cli.planned(job, job.require_manifest())
+            planned = cli.plan_next_round(job, job.require_manifest())
             if planned["round"] is not None:
                 return planned, "chunks have to run first"
         collected = collect(job, output)
@@ -59,4 +59,4 @@ def _collect(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object]
 
 
 if __name__ == "__main__":
-    cli.leave(main())
+    cli.exit_immediately(main())

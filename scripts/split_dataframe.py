@@ -47,9 +47,9 @@ def main() -> int:
     add("--column-types", metavar="JSON", help='types of columns, like {"zip": "text"}')
     add("--null-values", metavar="JSON", help='what stands for a missing value, like ["-"]')
     add("--durable", action="store_true", help="partials are on disk before they count: for boards that lose power")
-    cli.add_plan(parser)
+    cli.add_plan_argument(parser)
     arguments = parser.parse_args()
-    return cli.run(lambda: _split(cli.job_of(arguments), arguments), as_json=arguments.json)
+    return cli.run(lambda: _split(cli.job_from(arguments), arguments), as_json=arguments.json)
 
 
 def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
@@ -60,11 +60,11 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         input=arguments.input,
         processor=arguments.processor,
         options=cli.json_value("options", arguments.options, dict),
-        chunks=resources.number("chunks", arguments.chunks),
-        workers=resources.number("workers", arguments.workers),
+        chunks=resources.parse_count("chunks", arguments.chunks),
+        workers=resources.parse_count("workers", arguments.workers),
         on_error=arguments.on_error,
         max_rejected=arguments.max_rejected,
-        limit=resources.limit(arguments.limit),
+        limit=resources.parse_limit(arguments.limit),
         split_of=arguments.split_of,
         mode=arguments.mode,
         delimiter=arguments.delimiter or None,
@@ -85,10 +85,10 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
     }
     if arguments.plan:
         with job.locked():
-            job.forget_errors()
-            done |= cli.planned(job, manifest)
+            job.discard_error_receipts()
+            done |= cli.plan_next_round(job, manifest)
     return done, f"split {manifest.rows} records into {len(manifest.chunks)} chunks"
 
 
 if __name__ == "__main__":
-    cli.leave(main())
+    cli.exit_immediately(main())

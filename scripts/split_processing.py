@@ -43,8 +43,8 @@ def main() -> int:
     # The signal's own action ends the process at once, in the middle of whatever library it is in.
     signal.alarm(arguments.limit)
     if arguments.slot is None:
-        return cli.run(lambda: _process(cli.job_of(arguments), arguments, arguments.chunk), as_json=arguments.json)
-    return _in_container(cli.job_of(arguments), arguments)
+        return cli.run(lambda: _process(cli.job_from(arguments), arguments, arguments.chunk), as_json=arguments.json)
+    return _in_container(cli.job_from(arguments), arguments)
 
 
 def _in_container(job: Job, arguments: argparse.Namespace) -> int:
@@ -68,15 +68,15 @@ def _in_container(job: Job, arguments: argparse.Namespace) -> int:
 
 def _process(job: Job, arguments: argparse.Namespace, chunk: int | None) -> tuple[dict[str, object], str]:
     if chunk is None:
-        processed = process_all(job, resources.number("workers", arguments.workers))
+        processed = process_all(job, resources.parse_count("workers", arguments.workers))
         return processed.to_json(), f"processed {processed.chunks_run} chunks with {processed.workers} workers"
     receipt = process_one(job, chunk, arguments.attempt)
-    told = f"chunk {receipt.chunk}: {receipt.status} {receipt.message}".rstrip()
+    message = f"chunk {receipt.chunk}: {receipt.status} {receipt.message}".rstrip()
     if receipt.status == "error":
         # The receipt tells the collector; trying again would come to the same, so this is no failure of the attempt.
-        print(printable(told), file=sys.stderr)
-    return {"chunk": receipt.chunk, "status": receipt.status, "message": receipt.message}, told
+        print(printable(message), file=sys.stderr)
+    return {"chunk": receipt.chunk, "status": receipt.status, "message": receipt.message}, message
 
 
 if __name__ == "__main__":
-    cli.leave(main())
+    cli.exit_immediately(main())

@@ -11,24 +11,24 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import OptionError
-from csvswarm.groupby.group_metrics import GroupFigures, StateRows
+from csvswarm.groupby.group_metrics import GroupMetrics, StateRows
 from csvswarm.groupby.group_table import (
     COUNT,
     FIRST,
     LARGEST,
     LAST,
     SMALLEST,
-    SORTS,
     SQUARES,
+    STATE_KINDS,
     SUM,
     VALUES,
     StateBuilder,
-    combined,
-    encode,
+    combine_states,
+    group_codes,
     key_names,
-    present,
+    present_mask,
 )
-from csvswarm.groupby.group_totals import Groups, measured
+from csvswarm.groupby.group_totals import TotalsByGroup, measure_groups
 from csvswarm.processor_api.context import Context
 from csvswarm.runtime.lazy_imports import np, pa
 from csvswarm.types.schema import ARROW
@@ -83,8 +83,8 @@ def metrics_of(context: Context) -> dict[str, list[str]]:
     for column, given in context.options["metrics"].items():
         wanted[column] = list(given) if isinstance(given, (list, tuple)) else [given]
     group_by = context.options["group_by"]
-    context.require(group_by, "option 'group_by' of aggregate")
-    context.require(list(wanted), "option 'metrics' of aggregate")
+    context.require_columns(group_by, "option 'group_by' of aggregate")
+    context.require_columns(list(wanted), "option 'metrics' of aggregate")
     if twice := [name for name in group_by if group_by.count(name) > 1]:
         raise OptionError(f"option 'group_by' of aggregate names {twice[0]!r} twice.")
     for column, names in wanted.items():
@@ -120,36 +120,36 @@ def keys(context: Context) -> list[str]:
     return key_names(len(context.options["group_by"]))
 
 
-def process(rows: Rows, context: Context) -> pa.Table | Groups:
+def process(rows: Rows, context: Context) -> pa.Table | TotalsByGroup:
     """Return the state of one block."""
     if rows.block is not None and _is_simple(context):
         wanted = {column: SUM in needs for column, needs in _needs(context).items()}
-        small = measured(rows.block, context.options["group_by"][0], wanted)
+        small = measure_groups(rows.block, context.options["group_by"][0], wanted)
         if small is not None:
             return small
     table = rows.table
     numbers = rows.numbers
     grouped = np.ones(len(rows), dtype=bool)
     for name in context.options["group_by"]:
-        grouped &= present(table.column(name).combine_chunks())
+        grouped &= present_mask(table.column(name).combine_chunks())
     if not grouped.all():
         table, numbers = table.filter(pa.array(grouped)), numbers[grouped]
-    codes, groups = encode([table.column(name).combine_chunks() for name in context.options["group_by"]])
+    codes, groups = group_codes([table.column(name).combine_chunks() for name in context.options["group_by"]])
     state = StateBuilder(groups)
     metrics = metrics_of(context)
-    for place, (column, needs) in enumerate(_needs(context).items()):
+    for index, (column, needs) in enumerate(_needs(context).items()):
         values = table.column(column).combine_chunks()
-        if pa.types.is_string(values.type) and _measured_as(context, column, metrics[column]) == "null":
+        if pa.types.is_string(values.type) and _type_for_metrics(context, column, metrics[column]) == "null":
             values = pa.nulls(len(values), pa.float64())
-        state.measure(place * SORTS, needs, values, codes, numbers)
+        state.measure(index * STATE_KINDS, needs, values, codes, numbers)
     return combine([state.table()], context)
 
 
 def _needs(context: Context) -> dict[str, set[int]]:
     """Return column -> the sorts of state it needs. The first one always counts: that tells which groups there are."""
     return {
-        column: set().union(*(NEEDS[name] for name in names)) | ({COUNT} if place == 0 else set())
-        for place, (column, names) in enumerate(metrics_of(context).items())
+        column: set().union(*(NEEDS[name] for name in names)) | ({COUNT} if index == 0 else set())
+        for index, (column, names) in enumerate(metrics_of(context).items())
     }
 
 
@@ -163,24 +163,24 @@ def _is_simple(context: Context) -> bool:
     )
 
 
-def table_of(groups: Groups, context: Context) -> pa.Table:
+def table_of(groups: TotalsByGroup, context: Context) -> pa.Table:
     """Return groups as the table that `process` gives of others."""
     state = StateBuilder([pa.array(list(groups), pa.string())])
-    for place, needs in enumerate(_needs(context).values()):
-        state.take(place * SORTS, needs, [figures[place] for figures in groups.values()])
+    for index, needs in enumerate(_needs(context).values()):
+        state.add_totals(index * STATE_KINDS, needs, [figures[index] for figures in groups.values()])
     return combine([state.table()], context)
 
 
-def finish_groups(groups: Groups, context: Context) -> tuple[list[str], list[list[str | None]]]:
+def finish_groups(groups: TotalsByGroup, context: Context) -> tuple[list[str], list[list[str | None]]]:
     """Return (names, rows of text) of the result: what `finish` yields, of groups that are no table."""
     metrics = metrics_of(context)
     rows = []
     for name in sorted(groups):
         row: list[str | None] = [name]
-        for (column, wanted), known in zip(metrics.items(), groups[name], strict=True):
-            figures = GroupFigures(context.type_of(column), wanted, context.options["ddof"])
-            figures.take(known)
-            row += figures.texts()
+        for (column, wanted), totals in zip(metrics.items(), groups[name], strict=True):
+            group_metrics = GroupMetrics(context.type_of(column), wanted, context.options["ddof"])
+            group_metrics.add_totals(totals)
+            row += group_metrics.texts()
         rows.append(row)
     return _names(context), rows
 
@@ -190,7 +190,7 @@ def _names(context: Context) -> list[str]:
     return [*context.options["group_by"], *figures]
 
 
-def _measured_as(context: Context, column: str, names: list[str]) -> str:
+def _type_for_metrics(context: Context, column: str, names: list[str]) -> str:
     """Return the type of a column for its metrics: asked for numbers, quoted "" and "NA" alone are missing ones."""
     kind = context.type_of(column)
     return "null" if kind == "quoted" and FOR_NUMBERS.intersection(names) else kind
@@ -198,7 +198,7 @@ def _measured_as(context: Context, column: str, names: list[str]) -> str:
 
 def combine(partials: list[pa.Table], context: Context) -> pa.Table:
     """Return one state, sorted by its keys, every key once."""
-    return combined(partials, len(context.options["group_by"]))
+    return combine_states(partials, len(context.options["group_by"]))
 
 
 def finish(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
@@ -208,7 +208,7 @@ def finish(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
     group_types = [ARROW[context.type_of(name)] for name in context.options["group_by"]]
     done: list[list[Any]] = []
     group: tuple[Any, ...] | None = None
-    figures: list[GroupFigures] = []
+    figures: list[GroupMetrics] = []
 
     def batch() -> pa.Table:
         width = len(group_types)
@@ -228,11 +228,11 @@ def finish(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
                 end_group()
                 group = rows.group(start)
                 figures = [
-                    GroupFigures(_measured_as(context, column, names), names, context.options["ddof"])
+                    GroupMetrics(_type_for_metrics(context, column, names), names, context.options["ddof"])
                     for column, names in metrics.items()
                 ]
-            place, sort = divmod(int(rows.slot[start]), SORTS)
-            figures[place].add(sort, rows, start, stop)
+            index, state_kind = divmod(int(rows.slot[start]), STATE_KINDS)
+            figures[index].add(state_kind, rows, start, stop)
         if len(done) >= BATCH_GROUPS:
             yield batch()
     end_group()

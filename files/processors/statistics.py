@@ -37,7 +37,7 @@ BLOCK = "rows"
 #: A column that holds nothing but quoted "" or "NA" is one without a number, not one of text: a number may come yet.
 NUMERIC = ("null", "quoted", "int", "float")
 PERCENTILES = (10, 25, 50, 75, 90)
-FIGURES = [
+METRICS = [
     "column",
     "count",
     "missing",
@@ -73,7 +73,7 @@ def columns(context: Context) -> list[str]:
         return [name for name in context.names if context.type_of(name) in NUMERIC]
     if not context.options["columns"]:
         raise OptionError("option 'columns' of statistics is an empty list: name a column, or leave it out for all.")
-    context.require(context.options["columns"], "option 'columns' of statistics")
+    context.require_columns(context.options["columns"], "option 'columns' of statistics")
     for name in context.options["columns"]:
         if context.options["columns"].count(name) > 1:
             raise OptionError(f"option 'columns' of statistics names {name!r} twice.")
@@ -98,11 +98,11 @@ def keys(_: Context) -> list[str]:
 def process(rows: Rows, context: Context) -> pa.Table:
     """Return the state of one block."""
     parts: list[tuple[int, Array, Array]] = []
-    for place, name in enumerate(rows.table.column_names):
+    for index, name in enumerate(rows.table.column_names):
         column = rows.table.column(name)
         if context.type_of(name) == "quoted":
             column = pa.chunked_array([pa.nulls(len(column), pa.float64())])
-        slot = place * SLOTS
+        slot = index * SLOTS
         own = column.slice(context.overlap).drop_null().to_numpy()
         own = own[~np.isnan(own)] if own.dtype == np.float64 else own
         total = len(column) - context.overlap
@@ -113,12 +113,12 @@ def process(rows: Rows, context: Context) -> pa.Table:
         parts.append((slot + ROLLING, *_levels(exact_sum.add_up(variances[~np.isnan(variances)]))))
         parts.append((slot + VALUES, *np.unique(keys_of(own), return_counts=True)))
     slots = [np.full(len(keys), slot, np.int32) for slot, keys, _ in parts]
-    return _table(_joined(slots, np.int32), _joined([k for _, k, _ in parts]), _joined([n for _, _, n in parts]))
+    return _table(_concat(slots, np.int32), _concat([k for _, k, _ in parts]), _concat([n for _, _, n in parts]))
 
 
 def combine(partials: list[pa.Table], _: Context) -> pa.Table:
     """Return one state, sorted by slot and key: the counts of equal keys are added."""
-    slot, key, n = (_joined([p.column(c).to_numpy() for p in partials]) for c in ("slot", "key", "n"))
+    slot, key, n = (_concat([p.column(c).to_numpy() for p in partials]) for c in ("slot", "key", "n"))
     if not len(slot):
         return _table(slot.astype(np.int32), key, n)
     order = np.lexsort((key, slot))
@@ -133,18 +133,18 @@ def finish(pieces: Iterator[pa.Table], context: Context) -> pa.Table:
     wanted = set(names)
     order = [name for name in context.names if name in wanted]
     ddof, window = context.options["ddof"], context.options["window"]
-    states = {name: Figures(context.type_of(name) == "int", ddof, window) for name in order}
+    states = {name: ColumnStatistics(context.type_of(name) == "int", ddof, window) for name in order}
     for piece in pieces:
         slot, key, n = (piece.column(name).to_numpy() for name in ("slot", "key", "n"))
         edges: list[int] = np.flatnonzero(np.r_[True, slot[1:] != slot[:-1], True]).tolist() if len(slot) else []
         for start, stop in itertools.pairwise(edges):
-            place, kind = divmod(int(slot[start]), SLOTS)
-            states[order[place]].add(kind, key[start:stop], n[start:stop])
+            index, kind = divmod(int(slot[start]), SLOTS)
+            states[order[index]].add(kind, key[start:stop], n[start:stop])
     rows = [[name, *states[name].texts()] for name in names]
-    return pa.table([pa.array([row[i] for row in rows], pa.string()) for i in range(len(FIGURES))], names=FIGURES)
+    return pa.table([pa.array([row[i] for row in rows], pa.string()) for i in range(len(METRICS))], names=METRICS)
 
 
-class Figures:
+class ColumnStatistics:
     """The figures of one column, from its state in order of slot and key."""
 
     def __init__(self, is_integer: bool, ddof: int, window: int) -> None:
@@ -199,7 +199,7 @@ class Figures:
     def _origin(self, mean: Fraction) -> Fraction:
         """Return what distances are taken from: the mean as far as floats can tell it."""
         if not self._is_integer:
-            return Fraction(exact_sum.rounded(mean))
+            return Fraction(exact_sum.to_double(mean))
         whole = math.floor(mean)
         return whole + Fraction(float(mean - whole))
 
@@ -207,7 +207,7 @@ class Figures:
         """Return value - mean, rounded once or twice; value by value, so that no grouping shows."""
         if not self._is_integer:
             with np.errstate(over="ignore"):
-                return values_of(keys, False) - exact_sum.rounded(mean)
+                return values_of(keys, False) - exact_sum.to_double(mean)
         whole = math.floor(mean)
         high = (keys >> 32) - (whole >> 32)
         low = (keys & 0xFFFFFFFF) - (whole & 0xFFFFFFFF)
@@ -226,19 +226,19 @@ class Figures:
         if math.isinf(low) or math.isinf(high):
             # as numpy, which starts from the nearer one: undefined where infinities meet
             return high - (high - low) * float(1 - share) if share >= 0.5 else low + (high - low) * float(share)
-        return exact_sum.rounded(Fraction(low) + (Fraction(high) - Fraction(low)) * share)
+        return exact_sum.to_double(Fraction(low) + (Fraction(high) - Fraction(low)) * share)
 
     def texts(self) -> list[str | None]:
         """Return the figures as text, None where one is undefined."""
         total = exact_sum.total(self._rolling)
-        rolling, population_rolling = self._scaled(total, self._window), _text(exact_sum.rounded(total))
+        rolling, population_rolling = self._scaled(total, self._window), _text(exact_sum.to_double(total))
         if not self._count or self._first is None or self._last is None or self._mean is None:
             return [str(self._count), str(self._missing), *[None] * 13, rolling, None, None, population_rolling]
         values = [value_of(key, self._is_integer) for key in (self._first, self._last, self._mode[1])]
-        mean = exact_sum.rounded(self._mean)
+        mean = exact_sum.to_double(self._mean)
         second, skewness, kurtosis = self._shape(mean)
         variance = self._scaled(second, self._count)
-        population = _text(exact_sum.rounded(second))
+        population = _text(exact_sum.to_double(second))
         return [
             str(self._count),
             str(self._missing),
@@ -276,7 +276,7 @@ class Figures:
             fourth += -4 * off * third + 6 * off**2 * variance - 3 * off**4
             third += -3 * off * variance + 2 * off**3
             variance -= off**2
-        second, third, fourth = (exact_sum.rounded(moment) for moment in (variance, third, fourth))
+        second, third, fourth = (exact_sum.to_double(moment) for moment in (variance, third, fourth))
         # scipy's rule: a column whose spread is lost in the rounding of its mean has no shape
         lost = math.ulp(1.0) * mean
         if not math.isfinite(second) or second <= lost * lost:
@@ -302,7 +302,7 @@ def _levels(levels: exact_sum.Levels) -> tuple[Array, Array]:
     return np.array(order, np.int64), np.array([int(levels[level][0]) for level in order], np.int64)
 
 
-def _joined(arrays: list[Array], dtype: Any = np.int64) -> Array:
+def _concat(arrays: list[Array], dtype: Any = np.int64) -> Array:
     return np.concatenate(arrays) if arrays else np.empty(0, dtype)
 
 

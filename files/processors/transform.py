@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from csvswarm.csv_format.canonical_text import Data, as_arrow, between, canonical, kind_of
+from csvswarm.csv_format.canonical_text import Data, as_arrow, join_columns, output_type, to_canonical_text
 from csvswarm.csv_format.dialect import Dialect
-from csvswarm.csv_format.record_scan import NOWHERE, Grammar, find, outside
-from csvswarm.csv_format.row_writer import content, field_of, joined, quoted_field, terminated
+from csvswarm.csv_format.record_scan import NO_POSITIONS, Grammar, positions_of, unquoted
+from csvswarm.csv_format.row_writer import join_fields, quote_field, to_field, value_bytes, with_line_terminator
 from csvswarm.errors import OptionError
 from csvswarm.expressions.rowwise import Expression
 from csvswarm.native.row_writing import write_rows
@@ -54,7 +54,7 @@ def columns(context: Context) -> list[str]:
             known.append(name)
     for name in context.options["columns"] or []:
         if name not in known:
-            context.require([name], "option 'columns' of transform")
+            context.require_columns([name], "option 'columns' of transform")
     if context.options["columns"] == []:
         raise OptionError("option 'columns' of transform is an empty list: name at least one column, or leave it out.")
     return [name for name in context.names if name in needed]
@@ -62,14 +62,14 @@ def columns(context: Context) -> list[str]:
 
 def process(rows: Rows, context: Context) -> EncodedRows:
     """Return the rows that are kept, written in the input's own dialect."""
-    if (written := _quick(rows, context)) is not None:
+    if (written := _process_native(rows, context)) is not None:
         return written
     mask, derived = compute(rows, context) if context.options["where"] or context.options["assign"] else (None, {})
     wanted = result_columns(context)
-    kinds: list[str | None] = ["text" if name not in derived else kind_of(derived[name]) for name in wanted]
+    kinds: list[str | None] = ["text" if name not in derived else output_type(derived[name]) for name in wanted]
     forced = context.schema.output or kinds
     text = {
-        name: field_of(canonical(derived[name], kind), kind, context.dialect)[0]
+        name: to_field(to_canonical_text(derived[name], kind), kind, context.dialect)[0]
         for name, kind in zip(wanted, forced, strict=True)
         if name in derived
     }
@@ -78,23 +78,23 @@ def process(rows: Rows, context: Context) -> EncodedRows:
     return EncodedRows(data, len(kept), wanted, list(forced))
 
 
-def _quick(rows: Rows, context: Context) -> EncodedRows | None:
+def _process_native(rows: Rows, context: Context) -> EncodedRows | None:
     """Return what `process` does, straight from bytes to bytes; None when that takes more than plain numbers."""
     dialect, own, block = context.dialect, context.names, rows.block
     wanted = result_columns(context)
     if block is None or wanted[: len(own)] != own or dialect.lineterminator != "\n" or dialect.delimiter in "+-.":
         return None
-    computed = _computed(_plain_columns(rows, context), context)
+    computed = _compute_with_numpy(_plain_columns(rows, context), context)
     if computed is None or any(name in own for name in computed[1]) or (computed[0] is None and not computed[1]):
         return None
     mask, derived = computed
     new = [derived[name] for name in wanted[len(own) :]]
     kinds: list[str | None] = [None if _is_all_missing(values) else NAMES.get(values.dtype.char, "") for values in new]
     forced = context.schema.output[len(own) :] if context.schema.output else kinds
-    for place, (kind, wish) in enumerate(zip(kinds, forced, strict=True)):
-        if kind == "int" and wish == "float":
-            new[place] = new[place].astype(np.float64)
-        elif kind == "" or kind not in (None, wish):
+    for index, (kind, expected) in enumerate(zip(kinds, forced, strict=True)):
+        if kind == "int" and expected == "float":
+            new[index] = new[index].astype(np.float64)
+        elif kind == "" or kind not in (None, expected):
             return None
     data = write_rows(block.data, block.ends, mask, new, dialect.delimiter)
     kept = len(rows) if mask is None else int(np.count_nonzero(mask))
@@ -108,12 +108,12 @@ def _is_all_missing(values: Array) -> bool:
 def needs_pandas(context: Context) -> bool:
     """Whether it takes pandas to compute the expressions."""
     none = {name: np.empty(0, KINDS[context.type_of(name)]) for name in columns(context) if _is_plain(name, context)}
-    return bool(context.options["where"] or context.options["assign"]) and _computed(none, context) is None
+    return bool(context.options["where"] or context.options["assign"]) and _compute_with_numpy(none, context) is None
 
 
 def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Array]]:
     """Return (which rows are kept, None for all; the new columns of the rows that are)."""
-    if (computed := _computed(_plain_columns(rows, context), context)) is not None:
+    if (computed := _compute_with_numpy(_plain_columns(rows, context), context)) is not None:
         mask, values = computed
         return mask, {name: pa.array(array, from_pandas=True) for name, array in values.items()}
     from csvswarm.processor_api.dataframe import to_frame  # imports pandas, which most expressions do not need
@@ -140,17 +140,17 @@ def _is_plain(name: str, context: Context) -> bool:
     return context.type_of(name) in KINDS and not (context.type_of(name) == "int" and name in context.schema.missing)
 
 
-def _computed(plain: dict[str, Array], context: Context) -> tuple[Array | None, dict[str, Array]] | None:
+def _compute_with_numpy(plain: dict[str, Array], context: Context) -> tuple[Array | None, dict[str, Array]] | None:
     """Return what `compute` does, on columns of plain numbers; None when that is not enough to tell."""
     mask = None
     if context.options["where"]:
-        mask = Expression(context.options["where"], context.names, "where").quick(plain)
+        mask = Expression(context.options["where"], context.names, "where").evaluate_with_numpy(plain)
         if mask is None or mask.dtype != np.bool_:
             return None
         plain = {name: array[mask] for name, array in plain.items()}
     derived: dict[str, Array] = {}
     for name, expression in _assigned(context):
-        values = expression.quick(plain)
+        values = expression.evaluate_with_numpy(plain)
         if values is None:
             return None
         plain[name] = derived[name] = values
@@ -171,10 +171,10 @@ def header(context: Context, record: bytes) -> bytes:
     grammar = Grammar(context.dialect)
     structure = grammar.scan(record)
     array = np.frombuffer(record, np.uint8)
-    places = outside(np.flatnonzero(array == grammar.delimiter), structure.toggles, False).tolist()
-    starts, ends = [0, *(place + 1 for place in places)], [*places, len(record)]
+    delimiters = unquoted(np.flatnonzero(array == grammar.delimiter), structure.quote_toggles, False).tolist()
+    starts, ends = [0, *(position + 1 for position in delimiters)], [*delimiters, len(record)]
     own = {name: record[a:b] for name, a, b in zip(context.names, starts, ends, strict=True)}
-    new = {name: quoted_field(name, context.dialect).encode() for name in wanted if name not in own}
+    new = {name: quote_field(name, context.dialect).encode() for name in wanted if name not in own}
     fields = [own.get(name, new.get(name, b"")) for name in wanted]
     return context.dialect.delimiter.encode().join(fields) + context.dialect.lineterminator.encode()
 
@@ -195,20 +195,20 @@ def write(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array],
     if wanted[: len(own)] != own or any(name in text for name in own):
         return _write_fields(rows, kept, wanted, text, context)
     if len(wanted) == len(own) and len(kept) == len(rows):
-        return terminated(rows.data, rows.ends, dialect)
+        return with_line_terminator(rows.data, rows.ends, dialect)
     new = [text[name].cast(pa.binary()) for name in wanted[len(own) :]]
     if new and dialect.lineterminator == "\n":
-        return _extended(rows, kept, new, dialect)
-    data = _ended_by(dialect.delimiter, rows.data, rows.ends) if new else rows.data
-    records = _pieces(data, rows.ends)
+        return _append_fields(rows, kept, new, dialect)
+    data = _replace_ends(dialect.delimiter, rows.data, rows.ends) if new else rows.data
+    records = _split_at(data, rows.ends)
     if len(kept) < len(rows):
         records = records.take(pa.array(kept))
     if not new:
-        return terminated(content(records), _ends_in(records), dialect)
-    return joined(new, dialect, before=records)
+        return with_line_terminator(value_bytes(records), _ends_in(records), dialect)
+    return join_fields(new, dialect, prefix=records)
 
 
-def _extended(rows: Rows, kept: Array, new: list[pa.Array], dialect: Dialect) -> Data:
+def _append_fields(rows: Rows, kept: Array, new: list[pa.Array], dialect: Dialect) -> Data:
     """Return the kept rows with new fields at their ends.
 
     The LF is taken from before a record, not from behind it: what is new then follows the record at once.
@@ -220,36 +220,36 @@ def _extended(rows: Rows, kept: Array, new: list[pa.Array], dialect: Dialect) ->
         records = records.take(pa.array(kept))
     last = pa.array([(new[-1][len(kept) - 1].as_py() or b"") + b"\n"], pa.binary())
     new = [*new[:-1], pa.concat_arrays([new[-1].slice(0, len(kept) - 1), last])]
-    data = content(between(dialect.delimiter, [records, *new]))
+    data = value_bytes(join_columns(dialect.delimiter, [records, *new]))
     return data[1:] if kept[0] else data
 
 
 def _write_fields(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
     """Return the kept rows with columns left out, moved or replaced."""
     dialect, own = context.dialect, len(context.names)
-    fields = _pieces(rows.data, _field_ends(rows, context))
-    places = {name: place for place, name in enumerate(context.names)}
+    fields = _split_at(rows.data, _field_ends(rows, context))
+    index_of = {name: index for index, name in enumerate(context.names)}
     if len(wanted) == 1 or any(name in text for name in wanted):
         columns = [
             text[name].cast(pa.binary())
             if name in text
-            else pc.binary_slice(fields.take(pa.array(kept * own + places[name])), 0, -1)
+            else pc.binary_slice(fields.take(pa.array(kept * own + index_of[name])), 0, -1)
             for name in wanted
         ]
         if len(wanted) == 1:  # a blank line is no record: a lone missing value is written as quotes around nothing
             missing = pc.fill_null(pc.equal(pc.binary_length(columns[0]), 0), True)
             columns = [pc.if_else(missing, pa.scalar(dialect.quotechar.encode() * 2, pa.binary()), columns[0])]
-        return joined(columns, dialect)
-    index = kept[:, None] * own + np.array([places[name] for name in wanted])
+        return join_fields(columns, dialect)
+    index = kept[:, None] * own + np.array([index_of[name] for name in wanted])
     taken = fields.take(pa.array(index.reshape(-1)))
     ends = _ends_in(taken)
-    data = np.frombuffer(_ended_by(dialect.delimiter, content(taken), ends), np.uint8).copy()
+    data = np.frombuffer(_replace_ends(dialect.delimiter, value_bytes(taken), ends), np.uint8).copy()
     record_ends = ends[len(wanted) - 1 :: len(wanted)]
     data[record_ends] = 10
-    return terminated(data.data, record_ends, dialect)
+    return with_line_terminator(data.data, record_ends, dialect)
 
 
-def _pieces(data: Data, ends: Array) -> pa.Array:
+def _split_at(data: Data, ends: Array) -> pa.Array:
     """Return the bytes between ends, each piece with the byte that ends it."""
     offsets = np.zeros(len(ends) + 1, np.int32)
     offsets[1:] = ends + 1
@@ -263,7 +263,7 @@ def _ends_in(pieces: pa.Array) -> Array:
     return ends
 
 
-def _ended_by(char: str, data: Data, ends: Array) -> Data:
+def _replace_ends(char: str, data: Data, ends: Array) -> Data:
     """Return data with the bytes at `ends` replaced."""
     array = np.frombuffer(data, np.uint8).copy()
     array[ends] = ord(char)
@@ -271,5 +271,11 @@ def _ended_by(char: str, data: Data, ends: Array) -> Data:
 
 
 def _field_ends(rows: Rows, context: Context) -> Array:
-    places = find(np.frombuffer(rows.data, np.uint8), ord(context.dialect.delimiter), 10)
-    return outside(places, rows.toggles, False) if rows.toggles.size else places if places.size else NOWHERE
+    field_ends = positions_of(np.frombuffer(rows.data, np.uint8), ord(context.dialect.delimiter), 10)
+    return (
+        unquoted(field_ends, rows.toggles, False)
+        if rows.toggles.size
+        else field_ends
+        if field_ends.size
+        else NO_POSITIONS
+    )

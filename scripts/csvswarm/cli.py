@@ -22,7 +22,16 @@ from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.round import plan_round
 
-__all__ = ["add_plan", "job_of", "json_value", "leave", "parser", "planned", "run", "startup"]
+__all__ = [
+    "add_plan_argument",
+    "exit_immediately",
+    "job_from",
+    "json_value",
+    "parser",
+    "plan_next_round",
+    "run",
+    "startup",
+]
 
 REPORTED = 1
 
@@ -37,19 +46,19 @@ def parser(description: str, epilog: str) -> argparse.ArgumentParser:
     return result
 
 
-def job_of(arguments: argparse.Namespace) -> Job:
+def job_from(arguments: argparse.Namespace) -> Job:
     """Return the job the arguments name."""
     return Job(arguments.job.expanduser().absolute())
 
 
-def add_plan(parser: argparse.ArgumentParser) -> None:
+def add_plan_argument(parser: argparse.ArgumentParser) -> None:
     """Add the argument of scripts that say what a cluster has to run next."""
     parser.add_argument(
         "--plan", action="store_true", help="write down which chunks have to run next, as a round (see --round)"
     )
 
 
-def planned(job: Job, manifest: Manifest) -> dict[str, Any]:
+def plan_next_round(job: Job, manifest: Manifest) -> dict[str, Any]:
     """Plan a round, and return it as a part of a script's answer; its "round" is None when nothing has to run."""
     planned = plan_round(job, manifest)
     return {"round": planned.to_json() if planned else None}
@@ -85,7 +94,7 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
     gc.enable()
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            done, told = main()
+            done, message = main()
     except CsvswarmError as error:
         return _fail(str(error))
     except OSError as error:
@@ -96,10 +105,9 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
             )
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return _fail(f"{error.filename}: {error.strerror}. Check its permissions, or name another directory.")
-        where = f"{error.filename}: " if error.filename else ""
+        file = f"{error.filename}: " if error.filename else ""
         return _fail(
-            f"{where}{error.strerror or error}. "
-            "Run again with the same job_id when that is fixed; what is done is kept."
+            f"{file}{error.strerror or error}. Run again with the same job_id when that is fixed; what is done is kept."
         )
     except KeyboardInterrupt:
         print("stopped; run again with the same job_id to go on.", file=sys.stderr)
@@ -107,11 +115,11 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
     if as_json:
         print(json.dumps(done))
     else:
-        print(printable(told))
+        print(printable(message))
     return 0
 
 
-def leave(code: int) -> NoReturn:
+def exit_immediately(code: int) -> NoReturn:
     """End the process at once: taking apart what was imported takes as long as a small chunk."""
     with contextlib.suppress(OSError):  # nobody may be listening any more
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Errors whose message is meant for the person who runs the job: what, where, what to do."""
+"""Errors whose message is for the user who runs the job: what, where, what to do."""
 
 from __future__ import annotations
 
@@ -7,50 +7,50 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-#: Characters of a value, and of a whole message, that are shown.
-SHOWN, SHOWN_IN_ALL = 120, 8000
-#: What a terminal acts on: controls but newline and tab, and bidirectional ones; and halves of surrogate pairs.
+#: Maximum number of characters of a value, and of a whole message, in output.
+MAX_VALUE_CHARS, MAX_MESSAGE_CHARS = 120, 8000
+#: Characters that terminals interpret: controls except newline and tab, bidirectional marks; and surrogates.
 _UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def shown(text: str) -> str:
-    """Return text of the data as a message shows it: its start, when it is long."""
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    """Return a value as messages show it, truncated if it is long."""
+    return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…"
 
 
 def printable(text: str) -> str:
-    r"""Return a message with what acts on a terminal escaped (ESC as \x1b), and without its middle where it is long."""
-    if len(text) > SHOWN_IN_ALL:
-        half = SHOWN_IN_ALL // 2
-        text = f"{text[:half]}… ({len(text) - SHOWN_IN_ALL} characters left out) …{text[-half:]}"
-    return _UNPRINTABLE.sub(_escaped, text)
+    r"""Return a message with terminal controls escaped (ESC as \x1b), and without its middle if it is long."""
+    if len(text) > MAX_MESSAGE_CHARS:
+        half = MAX_MESSAGE_CHARS // 2
+        text = f"{text[:half]}… ({len(text) - MAX_MESSAGE_CHARS} characters left out) …{text[-half:]}"
+    return _UNPRINTABLE.sub(_escape_match, text)
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape_match(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 class CsvswarmError(Exception):
-    """Base of every error that is shown to the user as its message alone, without a traceback."""
+    """Base of all errors that are shown to the user as a message without a traceback."""
 
 
 class InputError(CsvswarmError):
-    """The input file cannot be read as the CSV it should be."""
+    """The input file cannot be read as CSV."""
 
 
 class OptionError(CsvswarmError):
-    """An option, of the job or of its processor, is wrong."""
+    """An option of the job or of its processor is invalid."""
 
 
 class JobError(CsvswarmError):
-    """A job directory is in a state that does not allow what was asked."""
+    """The state of the job directory does not allow the request."""
 
 
 class ProcessorError(CsvswarmError):
-    """The processor's own code failed, or returned something that is not a result.
+    """The processor failed, or returned something that is not a result.
 
-    final: whether it would fail whatever the types of the columns turn out to be.
+    final: whether it would fail with other column types as well.
     """
 
     def __init__(self, message: str, *, final: bool = True) -> None:
@@ -59,11 +59,11 @@ class ProcessorError(CsvswarmError):
 
 
 class BadRecord(CsvswarmError):
-    """A record that cannot be processed; the first one found in its chunk."""
+    """A record cannot be processed; the first such record of its chunk."""
 
 
-class Misfit(Exception):
-    """Internal: data does not fit the schema, which has to be widened. Never shown to the user."""
+class SchemaMismatch(Exception):
+    """Internal: data does not fit the schema, which must be widened. Never shown to the user."""
 
     def __init__(self, observed: dict[str, str], missing: set[str]) -> None:
         super().__init__(f"columns do not fit the schema: {sorted(observed)}, {sorted(missing)}")
@@ -72,8 +72,8 @@ class Misfit(Exception):
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Put the name of a file into an OSError that has none: reads, writes and syncs only know a descriptor."""
+def filename_in_errors(path: Path) -> Iterator[None]:
+    """Add the file name to an OSError without one: reads, writes and syncs only know a descriptor."""
     try:
         yield
     except OSError as error:
@@ -82,7 +82,7 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
-def listed(names: Sequence[str], most: int = 30) -> str:
-    """Return names as a message lists them, never more than a screen can show."""
-    first = ", ".join(map(shown, names[:most]))
-    return f"{first} and {len(names) - most} more" if len(names) > most else first
+def format_names(names: Sequence[str], max_names: int = 30) -> str:
+    """Return names as messages list them: at most `max_names`, and the number of the others."""
+    first = ", ".join(map(shown, names[:max_names]))
+    return f"{first} and {len(names) - max_names} more" if len(names) > max_names else first

@@ -19,7 +19,7 @@ PARTS = ("ansible.cfg", "run_job.yml", "playbooks", "inventory", "roles", "scrip
 
 
 @dataclass(frozen=True)
-class Run:
+class PlaybookResult:
     """How a run of ansible-playbook ended."""
 
     code: int
@@ -50,7 +50,7 @@ class Clone:
 
     root: Path
 
-    def run_job(self, *arguments: str, stand: Path | None = None, config: bool = True) -> Run:
+    def run_job(self, *arguments: str, stand: Path | None = None, config: bool = True) -> PlaybookResult:
         """Run run_job.yml as a user who stands in `stand` (the clone's root) would."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         # A caller that is no shell leaves PWD as it was: it must not matter.
@@ -66,7 +66,7 @@ class Clone:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        return Run(done.returncode, done.stdout)
+        return PlaybookResult(done.returncode, done.stdout)
 
     def files(self) -> set[Path]:
         """Every file and directory in the clone, but for what Python compiles."""

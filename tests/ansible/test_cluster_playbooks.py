@@ -40,7 +40,7 @@ def play(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("playbook", ["site.yml", "playbooks/preflight.yml", "playbooks/status.yml"])
-def test_without_boards_it_says_where_to_write_them(playbook: str) -> None:
+def test_missing_boards_error_names_the_inventory(playbook: str) -> None:
     done = play(playbook, "-i", "inventory/hosts.yml")
 
     assert done.returncode != 0
@@ -48,7 +48,7 @@ def test_without_boards_it_says_where_to_write_them(playbook: str) -> None:
     assert "inventory/hosts.yml" in done.stdout + done.stderr
 
 
-def test_reset_asks_before_it_touches_anything(inventory: Path) -> None:
+def test_reset_asks_for_confirmation_first(inventory: Path) -> None:
     done = play("playbooks/reset.yml", "-i", inventory)
 
     assert done.returncode != 0
@@ -56,7 +56,7 @@ def test_reset_asks_before_it_touches_anything(inventory: Path) -> None:
     assert "192.0.2.11" not in done.stdout + done.stderr
 
 
-def test_boards_that_cannot_be_reached_are_named_with_a_remedy(tmp_path: Path) -> None:
+def test_unreachable_boards_are_reported_with_a_fix(tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.yml"
     # Nothing listens on port 1 of this machine.
     inventory.write_text(
@@ -65,14 +65,14 @@ def test_boards_that_cannot_be_reached_are_named_with_a_remedy(tmp_path: Path) -
 
     done = play("playbooks/preflight.yml", "-i", inventory)
 
-    said = " ".join((done.stdout + done.stderr).split())
+    output = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0
-    assert "b1 cannot be reached at 127.0.0.1" in said
-    assert "b2 cannot be reached at 127.0.0.2" in said
-    assert "Then try by hand: ssh 127.0.0.2" in said
+    assert "b1 cannot be reached at 127.0.0.1" in output
+    assert "b2 cannot be reached at 127.0.0.2" in output
+    assert "Then try by hand: ssh 127.0.0.2" in output
 
 
-def test_a_board_that_lost_its_power_is_not_waited_for_without_end() -> None:
+def test_connection_to_a_dead_board_times_out() -> None:
     """A kept connection to it would otherwise hang every playbook for as long as TCP tries (seen in the lab)."""
     settings = configparser.ConfigParser()
     settings.read(ROOT / "ansible.cfg")

@@ -27,7 +27,7 @@ def tasks(path: Path) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_what_a_command_says_is_asked_for_again_when_it_is_empty(role: str) -> None:
+def test_tasks_retry_commands_whose_output_is_empty(role: str) -> None:
     folder = ROOT / "roles" / role
     files = [path for path in folder.rglob("*") if path.suffix in {".yml", ".j2"} and path.is_file()]
     text = "\n".join(path.read_text() for path in files)

@@ -34,7 +34,7 @@ def tree(tmp_path: Path) -> Path:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(parts=st.lists(st.sampled_from(["a", "b", "c", "up", "..", ".", ""]), max_size=8))
-def test_a_plain_path_names_the_same_directory(tree: Path, parts: list[str]) -> None:
+def test_normalized_path_is_the_same_directory(tree: Path, parts: list[str]) -> None:
     path = f"{tree}/{'/'.join(parts)}"
 
     plain = FILTERS.processing_job_path(path)
@@ -44,14 +44,14 @@ def test_a_plain_path_names_the_same_directory(tree: Path, parts: list[str]) -> 
     assert os.path.realpath(plain) == os.path.realpath(path)
 
 
-def test_a_link_keeps_its_name(tree: Path) -> None:
+def test_normalized_path_keeps_symlinks(tree: Path) -> None:
     assert FILTERS.processing_job_path(f"{tree}/./c//x.csv") == f"{tree}/c/x.csv"
 
 
 @pytest.mark.parametrize(
     ("size", "text"), [(0, "0 bytes"), (1500, "1.5 KB"), (371_900_000, "372 MB"), (10**9, "1.0 GB"), (10**10, "10 GB")]
 )
-def test_a_size_has_two_or_three_digits(size: int, text: str) -> None:
+def test_size_is_formatted_with_two_or_three_digits(size: int, text: str) -> None:
     assert FILTERS.processing_job_size(size) == text
 
 
@@ -62,7 +62,7 @@ def test_a_size_has_two_or_three_digits(size: int, text: str) -> None:
         "no space left on the disk: free some and run again with the same job_id; what is done is kept.",
     ],
 )
-def test_what_the_collector_cannot_help_is_resumed(message: str) -> None:
+def test_recoverable_collector_failures_are_resumed(message: str) -> None:
     assert "Resume when the cause is gone: " in FILTERS.processing_job_remedy(message, FAILURE)
 
 
@@ -85,7 +85,7 @@ def test_what_the_collector_cannot_help_is_resumed(message: str) -> None:
         ("manifest.json is damaged: remove the job's directory and start the job again.", {}, ""),
     ],
 )
-def test_what_to_do_follows_from_the_kind_of_failure(message: str, change: dict[str, Any], remedy: str) -> None:
+def test_failure_advice_matches_the_failure(message: str, change: dict[str, Any], remedy: str) -> None:
     found = FILTERS.processing_job_remedy(message, FAILURE | change)
 
     assert remedy in found

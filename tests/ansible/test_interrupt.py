@@ -29,13 +29,13 @@ def process(block, context):
 """
 
 
-def test_it_ends_with_one_line(clone: Clone, tmp_path: Path) -> None:
+def test_interrupt_prints_one_line(clone: Clone, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     (tmp_path / "mine.py").write_text(WAITING.format(begun=str(begun)))
-    said = ["-e", f"input={SAMPLE}", "-e", f"processor={tmp_path}/mine.py", "-e", "job_id=stopped", "-e", "chunks=2"]
+    printed = ["-e", f"input={SAMPLE}", "-e", f"processor={tmp_path}/mine.py", "-e", "job_id=stopped", "-e", "chunks=2"]
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     with subprocess.Popen(
-        [ANSIBLE_PLAYBOOK, "run_job.yml", *said, "-e", "workers=1"],
+        [ANSIBLE_PLAYBOOK, "run_job.yml", *printed, "-e", "workers=1"],
         cwd=clone.root,
         env=env | {"ANSIBLE_NOCOLOR": "1"},
         text=True,
@@ -59,7 +59,7 @@ def test_it_ends_with_one_line(clone: Clone, tmp_path: Path) -> None:
     # Nothing goes on in the background: the output, which it would hold open, has ended.
 
 
-def test_the_line_is_right_before_the_split_and_on_boards(tmp_path: Path) -> None:
+def test_interrupt_line_before_the_split_and_on_boards(tmp_path: Path) -> None:
     last_line = load(ROOT / "playbooks/callback_plugins/interrupted.py").last_line
 
     # The directory of all jobs is made by the first one.

@@ -60,14 +60,14 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "answer"), MISTAKES, ids=[json.dumps(said) for said, _ in MISTAKES])
-def test_a_mistake_is_answered_before_anything_is_touched(
-    clone: Clone, tmp_path: Path, said: dict[str, object], answer: str
+@pytest.mark.parametrize(("variables", "answer"), MISTAKES, ids=[json.dumps(variables) for variables, _ in MISTAKES])
+def test_invalid_variable_is_rejected_before_any_change(
+    clone: Clone, tmp_path: Path, variables: dict[str, object], answer: str
 ) -> None:
     (tmp_path / "data.csv").write_text("a\n1\n")
     before = clone.files()
 
-    run = clone.run_job("-e", json.dumps({"input": "data.csv", **said}), stand=tmp_path)
+    run = clone.run_job("-e", json.dumps({"input": "data.csv", **variables}), stand=tmp_path)
 
     assert run.code != 0
     assert answer in run.message
@@ -76,13 +76,13 @@ def test_a_mistake_is_answered_before_anything_is_touched(
     assert {path.name for path in tmp_path.iterdir()} == {"clone", "data.csv"}
 
 
-def test_all_mistakes_are_answered_at_once(clone: Clone) -> None:
+def test_all_invalid_variables_are_reported_at_once(clone: Clone) -> None:
     run = clone.run_job("-e", "chunks=abc", "-e", "on_error=foo", "-e", "options=window")
 
     assert [line.split()[0] for line in run.message.splitlines()] == ["input", "options:", "chunks:", "on_error:"]
 
 
-def test_a_misspelt_variable_in_a_file_is_an_error_as_well(clone: Clone, tmp_path: Path) -> None:
+def test_misspelled_variable_in_a_vars_file_is_rejected(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "job.yml").write_text("input: data.csv\nprocesor: aggregate\n")
     (tmp_path / "data.csv").write_text("a\n1\n")
 
@@ -91,19 +91,26 @@ def test_a_misspelt_variable_in_a_file_is_an_error_as_well(clone: Clone, tmp_pat
     assert run.message == "procesor: there is no such variable. Did you mean processor?"
 
 
-def test_variables_of_ansible_the_roles_and_the_inventory_pass(clone: Clone) -> None:
+def test_variables_of_ansible_roles_and_inventory_are_accepted(clone: Clone) -> None:
     (clone.root / "inventory/hosts.yml").write_text("all:\n  vars: {rack: 1}\n  hosts: {here: {shelf: 2}}\n")
     (clone.root / "inventory/group_vars").mkdir(exist_ok=True)
     (clone.root / "inventory/group_vars/all.yml").write_text("room: 3\n")
-    said = {"ansible_user": "me", "csvswarm_share": "/srv", "nfs_server_path": "/srv", "rack": 4, "shelf": 5, "room": 6}
+    variables = {
+        "ansible_user": "me",
+        "csvswarm_share": "/srv",
+        "nfs_server_path": "/srv",
+        "rack": 4,
+        "shelf": 5,
+        "room": 6,
+    }
 
-    run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", json.dumps(said), "--check")
+    run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", json.dumps(variables), "--check")
 
     assert run.code == 0, run.output
     assert "ladder: there is no" in clone.run_job("-e", "input=files/samples/flights.csv", "-e", "ladder=1").message
 
 
-def test_check_says_what_would_run_and_writes_nothing(clone: Clone) -> None:
+def test_check_reports_the_plan_and_writes_nothing(clone: Clone) -> None:
     before = clone.files()
 
     run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", "chunks=3", "--check")
@@ -122,15 +129,15 @@ CHECKED: list[tuple[dict[str, object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "answer"), CHECKED, ids=[json.dumps(said) for said, _ in CHECKED])
-def test_check_finds_what_the_split_would_refuse(
-    clone: Clone, tmp_path: Path, said: dict[str, object], answer: str
+@pytest.mark.parametrize(("variables", "answer"), CHECKED, ids=[json.dumps(variables) for variables, _ in CHECKED])
+def test_check_reports_errors_of_the_split(
+    clone: Clone, tmp_path: Path, variables: dict[str, object], answer: str
 ) -> None:
     (tmp_path / "data.csv").write_text("a\n1\n")
     (tmp_path / "mine.py").write_text("def process(:\n")
     before = clone.files()
 
-    run = clone.run_job("-e", json.dumps({"input": "data.csv", **said}), "--check", stand=tmp_path)
+    run = clone.run_job("-e", json.dumps({"input": "data.csv", **variables}), "--check", stand=tmp_path)
 
     assert answer in run.message
     assert clone.files() == before
@@ -144,7 +151,7 @@ def test_check_names_the_boards(clone: Clone) -> None:
     assert "(2.5 MB) on the boards board1, which were not asked" in run.summary
 
 
-def test_boards_in_the_inventory_choose_the_engine(clone: Clone) -> None:
+def test_engine_follows_from_the_inventory(clone: Clone) -> None:
     (clone.root / "inventory/hosts.yml").write_text("swarm_manager:\n  hosts:\n    board1:\n")
 
     run = clone.run_job("-e", "input=files/samples/flights.csv")
@@ -162,7 +169,7 @@ BOARD = "all:\n  children:\n    swarm_manager:\n      hosts:\n        board1:\n"
 INPUT = ("-e", f"input={ROOT / 'files/samples/flights.csv'}")
 
 
-def test_from_another_directory_the_clone_s_own_inventory_is_found(clone: Clone, tmp_path: Path) -> None:
+def test_inventory_of_the_clone_is_found_from_another_directory(clone: Clone, tmp_path: Path) -> None:
     (clone.root / "inventory/hosts.yml").write_text(BOARD)
 
     run = clone.run_job(*INPUT, stand=tmp_path, config=False)
@@ -172,7 +179,7 @@ def test_from_another_directory_the_clone_s_own_inventory_is_found(clone: Clone,
     assert "no manager is on" in run.message
 
 
-def test_an_inventory_that_is_not_the_clone_s_is_refused_when_it_has_no_boards(clone: Clone, tmp_path: Path) -> None:
+def test_foreign_inventory_without_boards_is_rejected(clone: Clone, tmp_path: Path) -> None:
     (clone.root / "inventory/hosts.yml").write_text(BOARD)
     (tmp_path / "none.yml").write_text("all:\n")
 
@@ -184,7 +191,7 @@ def test_an_inventory_that_is_not_the_clone_s_is_refused_when_it_has_no_boards(c
     assert local.code == 0, local.output
 
 
-def test_an_inventory_that_cannot_be_read_stops_the_job(clone: Clone) -> None:
+def test_unreadable_inventory_stops_the_job(clone: Clone) -> None:
     inventory = clone.root / "inventory/hosts.yml"
     inventory.write_text("all:\n  children: [\n")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.ansible.conftest import ANSIBLE_PLAYBOOK, Run
+from tests.ansible.conftest import ANSIBLE_PLAYBOOK, PlaybookResult
 
 if TYPE_CHECKING:
     from tests.ansible.conftest import Clone
@@ -25,7 +25,7 @@ def process(block, context):
 """
 
 
-def jobs(clone: Clone, *arguments: str) -> Run:
+def jobs(clone: Clone, *arguments: str) -> PlaybookResult:
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     done = subprocess.run(
         [ANSIBLE_PLAYBOOK, clone.root / "playbooks/jobs.yml", *arguments],
@@ -36,23 +36,23 @@ def jobs(clone: Clone, *arguments: str) -> Run:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    return Run(done.returncode, done.stdout)
+    return PlaybookResult(done.returncode, done.stdout)
 
 
-def told(run: Run) -> str:
+def printed_lines(run: PlaybookResult) -> str:
     assert run.code == 0, run.output
     return run.output.split("[processing_job : Print the answer]")[1]
 
 
-def test_jobs_from_the_first_look_to_their_end(clone: Clone) -> None:
-    assert "there are no jobs" in told(jobs(clone))
+def test_jobs_are_listed_shown_stopped_and_removed(clone: Clone) -> None:
+    assert "there are no jobs" in printed_lines(jobs(clone))
 
     assert clone.run_job("-e", f"input={SAMPLE}", "-e", "job_id=one", "-e", "chunks=2", "-e", "output=here").code == 0
     assert clone.run_job("-e", f"input={SAMPLE}", "-e", "job_id=two", "-e", "chunks=1").code == 0
 
-    listed = told(jobs(clone))
+    listed = printed_lines(jobs(clone))
     assert [name in listed for name in ("one", "two", "2 of 2", "1 of 1", "statistics")] == [True] * 5
-    assert f"output     {clone.root}/here" in told(jobs(clone, "-e", "action=show", "-e", "job_id=one"))
+    assert f"output     {clone.root}/here" in printed_lines(jobs(clone, "-e", "action=show", "-e", "job_id=one"))
 
     # The result is gone: resuming makes it again, from what the job remembers of its request.
     result = clone.root / "here/result.csv"
@@ -62,14 +62,14 @@ def test_jobs_from_the_first_look_to_their_end(clone: Clone) -> None:
     assert resumed.code == 0, resumed.output
     assert result.read_bytes() == first
 
-    assert "(removed)" in told(jobs(clone, "-e", "action=remove", "-e", "job_id=one"))
+    assert "(removed)" in printed_lines(jobs(clone, "-e", "action=remove", "-e", "job_id=one"))
     assert [path.name for path in (clone.root / "jobs").iterdir()] == ["two"]
-    assert "nothing to remove" in told(jobs(clone, "-e", "action=prune"))
-    assert "removed two" in told(jobs(clone, "-e", "action=prune", "-e", "days=0"))
+    assert "nothing to remove" in printed_lines(jobs(clone, "-e", "action=prune"))
+    assert "removed two" in printed_lines(jobs(clone, "-e", "action=prune", "-e", "days=0"))
     assert not list((clone.root / "jobs").iterdir())
 
 
-def test_what_cannot_be_done_is_said(clone: Clone) -> None:
+def test_impossible_actions_are_rejected_with_a_reason(clone: Clone) -> None:
     assert jobs(clone, "-e", "action=show").message.startswith("job_id is missing: say which job")
     assert (
         jobs(clone, "-e", "action=burn").message == "action: burn is none of list, show, resume, retry, remove, prune."
@@ -83,7 +83,7 @@ def test_what_cannot_be_done_is_said(clone: Clone) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_damaged_jobs_hide_no_others_and_print_no_controls(clone: Clone) -> None:
+def test_damaged_jobs_are_listed_beside_the_others_with_controls_escaped(clone: Clone) -> None:
     for name in "damaged", "deep", "a\nb\x1b[2J", "fine":
         (clone.root / "jobs" / name).mkdir(parents=True)
     os.mkfifo(clone.root / "jobs/damaged/manifest.json")
@@ -91,18 +91,18 @@ def test_damaged_jobs_hide_no_others_and_print_no_controls(clone: Clone) -> None
 
     run = jobs(clone)
 
-    listed = [line.split() for line in told(run).splitlines() if " of " in line]
+    listed = [line.split() for line in printed_lines(run).splitlines() if " of " in line]
     assert sorted(words[0] for words in listed) == [r"a\x0ab\x1b[2J", "damaged", "deep", "fine"]
-    assert "manifest.json is not a regular file" in told(run)
+    assert "manifest.json is not a regular file" in printed_lines(run)
     assert "\x1b" not in run.output
     assert "request of job damaged is not known" in jobs(clone, "-e", "action=resume", "-e", "job_id=damaged").message
 
     removed = jobs(clone, "-e", json.dumps({"action": "remove", "job_id": r"a\x0ab\x1b[2J"}))
-    assert r"a\x0ab\x1b[2J (removed)" in told(removed)
+    assert r"a\x0ab\x1b[2J (removed)" in printed_lines(removed)
     assert sorted(path.name for path in (clone.root / "jobs").iterdir()) == ["damaged", "deep", "fine"]
 
 
-def test_what_a_processor_raises_is_printed_without_its_controls(clone: Clone) -> None:
+def test_processor_error_is_printed_with_controls_escaped(clone: Clone) -> None:
     (clone.root / "mine.py").write_text(FORGING)
 
     run = clone.run_job("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=one")
@@ -117,14 +117,14 @@ def test_a_job_that_failed_says_why(clone: Clone) -> None:
     assert clone.run_job(*options).code
     reason = "processor mine failed: KeyError: 'no_such'"
 
-    assert reason in told(jobs(clone))
-    assert re.search(r"^one +failed +0 of 6 ", told(jobs(clone)), re.MULTILINE)
-    shown = told(jobs(clone, "-e", "action=show", "-e", "job_id=one"))
+    assert reason in printed_lines(jobs(clone))
+    assert re.search(r"^one +failed +0 of 6 ", printed_lines(jobs(clone)), re.MULTILINE)
+    shown = printed_lines(jobs(clone, "-e", "action=show", "-e", "job_id=one"))
     assert f"state      failed: {reason}, 0 of 6 chunks done" in shown
     assert "mine.py:2 in process: return block['no_such']" in shown
 
-    assert "nothing to remove" in told(jobs(clone, "-e", "action=prune"))
-    assert "removed one" in told(jobs(clone, "-e", "action=prune", "-e", "days=0"))
+    assert "nothing to remove" in printed_lines(jobs(clone, "-e", "action=prune"))
+    assert "removed one" in printed_lines(jobs(clone, "-e", "action=prune", "-e", "days=0"))
 
 
 def test_jobs_of_this_machine_are_listed_while_the_boards_are_off(clone: Clone) -> None:
@@ -135,14 +135,14 @@ def test_jobs_of_this_machine_are_listed_while_the_boards_are_off(clone: Clone) 
     off = ("-i", str(clone.root / "off.yml"))
     assert clone.run_job("-e", f"input={SAMPLE}", "-e", "job_id=one", "-e", "limit=100").code == 0
 
-    listed = told(jobs(clone, *off))
+    listed = printed_lines(jobs(clone, *off))
     assert re.search(r"^one +done +1 of 1 ", listed, re.MULTILINE)
     assert "The jobs on the boards are not listed. b1 did not answer: " in listed
-    assert "state      done" in told(jobs(clone, *off, "-e", "action=show", "-e", "job_id=one"))
+    assert "state      done" in printed_lines(jobs(clone, *off, "-e", "action=show", "-e", "job_id=one"))
     missing = jobs(clone, *off, "-e", "action=show", "-e", "job_id=two").message
     assert missing.startswith("job_id: there is no job two on this machine. b1 did not answer: ")
     assert "The jobs on the boards were not pruned." in jobs(clone, *off, "-e", "action=prune").message
-    assert "(removed)" in told(jobs(clone, *off, "-e", "action=remove", "-e", "job_id=one"))
+    assert "(removed)" in printed_lines(jobs(clone, *off, "-e", "action=remove", "-e", "job_id=one"))
 
 
 def test_a_retry_takes_the_request_the_new_code_and_the_split(clone: Clone) -> None:

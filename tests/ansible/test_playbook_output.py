@@ -26,7 +26,7 @@ PLAY = [
 ]
 
 
-def test_a_log_has_every_line_at_once(tmp_path: Path) -> None:
+def test_output_to_a_file_is_line_buffered(tmp_path: Path) -> None:
     """A task goes on only when its first words have come through a pipe: it would not, if they waited for more."""
     (tmp_path / "play.yml").write_text(yaml.safe_dump(PLAY))
     heard = tmp_path / "heard"
@@ -109,7 +109,7 @@ def test_every_error_is_printed_once_at_the_end(tmp_path: Path) -> None:
     assert "\nline 1\nline 2\n" in output
 
 
-def test_details_are_printed_with_v(tmp_path: Path) -> None:
+def test_verbose_prints_details(tmp_path: Path) -> None:
     output, errors = failing(tmp_path, "-v")
 
     assert "rc: 3" in output

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.ansible.conftest import Clone, Run
+    from tests.ansible.conftest import Clone, PlaybookResult
 
 SAMPLE = Path(__file__).resolve().parents[2] / "files/samples/flights.csv"
 
@@ -26,7 +26,7 @@ def process(block, context):
 """
 
 
-def test_the_sample_becomes_a_result(clone: Clone) -> None:
+def test_sample_job_writes_a_result(clone: Clone) -> None:
     run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", "chunks=3", "-e", "workers=1")
 
     five, figures = run.summary.split("\n\n", 1)
@@ -57,46 +57,46 @@ def test_the_sample_becomes_a_result(clone: Clone) -> None:
 
 
 @pytest.mark.parametrize("config", [True, False], ids=["with ansible.cfg", "without ansible.cfg"])
-def test_paths_start_where_the_user_stands(clone: Clone, tmp_path: Path, config: bool) -> None:
+def test_relative_paths_resolve_from_the_current_directory(clone: Clone, tmp_path: Path, config: bool) -> None:
     here = tmp_path / "desk"
     here.mkdir()
     (tmp_path / "data.csv").write_bytes(SAMPLE.read_bytes())
     (here / "mine.py").write_text(MINE)
-    said = ["-e", "input=../data.csv", "-e", "processor=./mine.py", "-e", "output=out"]
+    variables = ["-e", "input=../data.csv", "-e", "processor=./mine.py", "-e", "output=out"]
 
-    run = clone.run_job(*said, stand=here, config=config)
+    run = clone.run_job(*variables, stand=here, config=config)
 
     assert run.code == 0, run.output
     assert (here / "out/result.csv").read_text().startswith("carrier,flight\n")
     assert not (clone.root / "results").exists()
 
 
-def test_paths_are_recorded_in_their_plain_form(clone: Clone, tmp_path: Path) -> None:
+def test_paths_are_recorded_normalized(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "data.csv").write_text("a\n1\n")
-    said = ["-e", f"input={tmp_path}/a//../a/./../data.csv", "-e", "output=./a/../out", "-e", "job_id=plain"]
+    variables = ["-e", f"input={tmp_path}/a//../a/./../data.csv", "-e", "output=./a/../out", "-e", "job_id=plain"]
 
-    run = clone.run_job(*said, stand=tmp_path)
+    run = clone.run_job(*variables, stand=tmp_path)
 
     assert f"result    {tmp_path}/out/result.csv\n" in run.summary
     report = json.loads((tmp_path / "out/job.json").read_text())
     assert report["input"]["path"] == str(tmp_path / "data.csv")
 
 
-def test_the_same_job_id_resumes(clone: Clone, tmp_path: Path) -> None:
+def test_same_job_id_resumes_the_job(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
-    said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=twice", "-e", "chunks=2"]
-    assert clone.run_job(*said, stand=tmp_path).code == 0
+    variables = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=twice", "-e", "chunks=2"]
+    assert clone.run_job(*variables, stand=tmp_path).code == 0
     result = clone.root / "results/twice/result.csv"
     first = result.read_bytes()
 
-    again = clone.run_job(*said, stand=tmp_path)
+    rerun = clone.run_job(*variables, stand=tmp_path)
 
-    assert again.code == 0, again.output
-    assert "changed=0" in again.output
-    assert again.summary.startswith("Job twice was finished already, so nothing ran. This is its result:\n")
-    assert f"result    {result}\n" in again.summary
-    assert "Final file merged" not in again.summary
+    assert rerun.code == 0, rerun.output
+    assert "changed=0" in rerun.output
+    assert rerun.summary.startswith("Job twice was finished already, so nothing ran. This is its result:\n")
+    assert f"result    {result}\n" in rerun.summary
+    assert "Final file merged" not in rerun.summary
     assert result.read_bytes() == first
 
 
@@ -105,18 +105,18 @@ def test_the_same_job_id_resumes(clone: Clone, tmp_path: Path) -> None:
     [{"columns": ["carrier", "flight"]}, '{"columns": ["carrier", "flight"]}', "{columns: [carrier, flight]}"],
     ids=["dictionary", "JSON", "YAML"],
 )
-def test_options_are_a_dictionary_or_its_text(clone: Clone, options: object) -> None:
-    said = {"input": str(SAMPLE), "processor": "transform", "options": options, "job_id": "options"}
+def test_options_accept_a_dictionary_or_json_text(clone: Clone, options: object) -> None:
+    variables = {"input": str(SAMPLE), "processor": "transform", "options": options, "job_id": "options"}
 
-    run = clone.run_job("-e", json.dumps(said))
+    run = clone.run_job("-e", json.dumps(variables))
 
     assert run.code == 0, run.output
     assert (clone.root / "results/options/result.csv").read_text().startswith("carrier,flight\nUA,1545\n")
 
 
-def test_overrides_reach_the_scripts(clone: Clone, tmp_path: Path) -> None:
+def test_variables_reach_the_scripts(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "my data.txt").write_bytes("zip\tname\n007\t'Zoë\tK'\n-\tx\n".encode("latin-1"))
-    said = {
+    variables = {
         "input": "my data.txt",
         "delimiter": "tab",
         "quotechar": "'",
@@ -126,7 +126,7 @@ def test_overrides_reach_the_scripts(clone: Clone, tmp_path: Path) -> None:
         "output": "out",
     }
 
-    run = clone.run_job("-e", json.dumps(said), stand=tmp_path)
+    run = clone.run_job("-e", json.dumps(variables), stand=tmp_path)
 
     assert run.code == 0, run.output
     header, *rows = (tmp_path / "out/result.csv").read_text().splitlines()
@@ -134,7 +134,7 @@ def test_overrides_reach_the_scripts(clone: Clone, tmp_path: Path) -> None:
     assert (figures["column"], figures["count"], figures["missing"], figures["max"]) == ("zip", "1", "1", "7")
 
 
-def test_an_error_in_the_input_is_one_message(clone: Clone, tmp_path: Path) -> None:
+def test_input_error_prints_one_message(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("")
 
     run = clone.run_job("-e", "input=empty.csv", stand=tmp_path)
@@ -145,7 +145,7 @@ def test_an_error_in_the_input_is_one_message(clone: Clone, tmp_path: Path) -> N
     assert not (clone.root / "results").exists()
 
 
-def test_an_output_of_another_job_is_refused_before_the_work(clone: Clone, tmp_path: Path) -> None:
+def test_output_of_another_job_is_rejected_before_the_split(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/job.json").write_text('{"job_id": "another"}')
 
@@ -166,11 +166,11 @@ def process(block, context):
 """
 
 
-def test_an_error_that_would_repeat_asks_for_a_new_job(clone: Clone, tmp_path: Path) -> None:
+def test_permanent_error_suggests_a_new_job(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FAILING)
-    said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=broken"]
+    variables = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=broken"]
 
-    run = clone.run_job(*said, stand=tmp_path)
+    run = clone.run_job(*variables, stand=tmp_path)
 
     assert "no such thing" in run.message
     assert "A resume would fail in the same way. Fix the processor, its options or the input" in run.message
@@ -178,12 +178,12 @@ def test_an_error_that_would_repeat_asks_for_a_new_job(clone: Clone, tmp_path: P
     assert run.message.endswith(f"If only some records are bad, set them aside: {aside}")
 
 
-def test_a_killed_chunk_is_resumed_by_the_job_s_name_alone(clone: Clone, tmp_path: Path) -> None:
+def test_killed_job_resumes_from_its_job_id_alone(clone: Clone, tmp_path: Path) -> None:
     mark = tmp_path / "the-cause-is-gone"
     (tmp_path / "mine.py").write_text(KILLED.format(mark=str(mark)))
-    said = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=killed", "-e", "chunks=1"]
+    variables = ["-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=killed", "-e", "chunks=1"]
 
-    run = clone.run_job(*said, "-e", "output=out", stand=tmp_path)
+    run = clone.run_job(*variables, "-e", "output=out", stand=tmp_path)
 
     resume = f"ansible-playbook {clone.root}/run_job.yml -e job_id=killed"
     assert run.message.endswith(f"What is done is kept. Resume when the cause is gone: {resume}")
@@ -240,7 +240,7 @@ def test_too_many_bad_records_name_the_way_to_accept_them(clone: Clone, tmp_path
     assert run_again(clone, run.message, "max_rejected=100%").code == 0
 
 
-def run_again(clone: Clone, message: str, option: str) -> Run:
-    """Run the command that a message gives."""
+def run_again(clone: Clone, message: str, option: str) -> PlaybookResult:
+    """PlaybookResult the command that a message gives."""
     [line] = [line for line in message.splitlines() if line.endswith(option)]
     return clone.run_job(*line.partition("run_job.yml ")[2].split())

@@ -14,7 +14,7 @@ from tests.ansible.test_jobs_playbook import jobs
 from tests.support.jobs import ROOT, SAMPLE
 
 if TYPE_CHECKING:
-    from tests.ansible.conftest import Clone, Run
+    from tests.ansible.conftest import Clone, PlaybookResult
 
 #: What a shell, Ansible, Jinja, YAML or a terminal may take for something of theirs.
 HOSTILE = (
@@ -78,7 +78,7 @@ def given(clone: Clone, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any])
     return dict(word.removeprefix("--").partition("=")[::2] for word in words)
 
 
-def test_every_value_is_passed_on_as_it_is(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_are_passed_through_unchanged(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = clone.root / NAME
     folder.mkdir()
     (folder / NAME).write_bytes(SAMPLE.read_bytes())
@@ -105,7 +105,7 @@ def test_every_value_is_passed_on_as_it_is(clone: Clone, monkeypatch: pytest.Mon
     assert (found["delimiter"], found["quotechar"]) == ("$", "~")
 
 
-def test_a_text_that_says_json_is_read_as_it_is(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_text_is_read_literally(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["{{ nobody }}", "{{", "$HOME"]
     values = {"input": str(SAMPLE), "options": json.dumps({"a": texts}), "null_values": json.dumps(texts)}
 
@@ -115,7 +115,7 @@ def test_a_text_that_says_json_is_read_as_it_is(clone: Clone, monkeypatch: pytes
     assert json.loads(found["null-values"]) == texts
 
 
-def test_the_role_used_alone_replaces_no_variable_either(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_role_alone_does_not_template_values(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a playbook says is a template of its own; $NAME is nothing that Ansible is to fill in."""
     play = {
         "hosts": "localhost",
@@ -140,7 +140,7 @@ def test_the_role_used_alone_replaces_no_variable_either(clone: Clone, monkeypat
 
 
 @pytest.mark.parametrize("entry", ["main", "manage_jobs"])
-def test_no_task_is_outside_of_what_forbids_that(entry: str) -> None:
+def test_every_task_runs_with_templating_of_values_disabled(entry: str) -> None:
     """The defaults of a block hold for all that it includes, on boards too."""
     [block] = yaml.safe_load((ROOT / f"roles/processing_job/tasks/{entry}.yml").read_text())
 
@@ -148,7 +148,7 @@ def test_no_task_is_outside_of_what_forbids_that(entry: str) -> None:
     assert block["block"]
 
 
-def test_a_text_to_compare_with_is_no_variable(clone: Clone) -> None:
+def test_comparison_text_is_not_templated(clone: Clone) -> None:
     (clone.root / "data.csv").write_text(f"s,n\n$HOME,1\n{os.environ['HOME']},2\n{{{{ 1 + 1 }}}},3\n2,4\nNA$HOME,5\n")
     options = {"where": 's == "$HOME" or s == "{{ 1 + 1 }}" or s.isnull()'}
     values = {"input": "data.csv", "processor": "transform", "options": options, "null_values": ["NA$HOME"]}
@@ -171,13 +171,13 @@ def test_a_text_to_compare_with_is_no_variable(clone: Clone) -> None:
 
 
 def refused(clone: Clone, *arguments: str) -> str:
-    run: Run = clone.run_job(*arguments)
+    run: PlaybookResult = clone.run_job(*arguments)
     assert run.code == 2, run.output
     assert not (clone.root / "jobs").exists()
     return run.message
 
 
-def test_what_cannot_be_passed_on_is_refused_at_once(clone: Clone) -> None:
+def test_values_that_cannot_be_passed_are_rejected(clone: Clone) -> None:
     values = {
         "input": "a\0b",
         "processor": "./a\0b.py",
@@ -206,22 +206,22 @@ def test_what_cannot_be_passed_on_is_refused_at_once(clone: Clone) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="file names there are UTF-8")
-def test_a_file_name_that_is_not_utf8_is_refused(clone: Clone) -> None:
+def test_non_utf8_file_name_is_rejected(clone: Clone) -> None:
     name = os.fsdecode(b"a\xff.csv")
     (clone.root / name).write_bytes(SAMPLE.read_bytes())
 
-    said = refused(clone, "-e", f"input={name}")
-    assert said == r"input: 'a\xff.csv' is not UTF-8. Rename the file or the folder, or write the value in UTF-8."
+    variables = refused(clone, "-e", f"input={name}")
+    assert variables == r"input: 'a\xff.csv' is not UTF-8. Rename the file or the folder, or write the value in UTF-8."
 
 
-def test_a_value_that_is_refused_is_printed_without_its_controls(clone: Clone) -> None:
+def test_rejected_value_is_printed_with_controls_escaped(clone: Clone) -> None:
     run = clone.run_job("-e", json.dumps({"input": "no\x1b[2J\u202e{{ 1 + 1 }}"}))
 
     assert run.message.startswith(rf"input: there is no {clone.root}/no\x1b[2J\u202e{{{{ 1 + 1 }}}}. A relative path")
     assert not {"\x1b", "\u202e"} & set(run.output)
 
 
-def test_a_dollar_sign_in_the_path_of_a_file_for_boards_is_refused(clone: Clone) -> None:
+def test_dollar_sign_in_a_path_for_boards_is_rejected(clone: Clone) -> None:
     values = {"engine": "swarm", "input": "a$HOME.csv", "processor": "./${HOME}.py", "output": "$HOME"}
 
     lines = refused(clone, "-e", json.dumps(values)).splitlines()

@@ -42,7 +42,7 @@ def playbook_variables() -> dict[str, tuple[str, object]]:
     return variables
 
 
-def test_the_playbook_repeats_the_role_s_defaults() -> None:
+def test_playbook_defaults_equal_role_defaults() -> None:
     defaults = load(ROOT / "roles/processing_job/defaults/main.yml")
     variables = playbook_variables()
 
@@ -51,7 +51,7 @@ def test_the_playbook_repeats_the_role_s_defaults() -> None:
     assert defaults.keys() - {name for name, _ in variables.values()} == {"processing_job_directory"}
 
 
-def test_the_documentation_lists_the_playbook_s_variables() -> None:
+def test_documentation_lists_the_playbook_variables() -> None:
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", (ROOT / "docs/job-variables.md").read_text(), re.MULTILINE)
     listed = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
 

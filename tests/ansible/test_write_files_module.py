@@ -39,13 +39,13 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_files_and_the_folders_that_they_lack(tmp_path: Path) -> None:
+def test_files_and_missing_parent_directories_are_created(tmp_path: Path) -> None:
     old = os.umask(0o077)
     try:
         first, second = tmp_path / "a/b/first", tmp_path / "second"
-        said = [{"path": str(first), "content": "1\n"}, {"path": str(second), "content": "ä\n", "mode": "0755"}]
+        reported = [{"path": str(first), "content": "1\n"}, {"path": str(second), "content": "ä\n", "mode": "0755"}]
 
-        answer = write(*said)
+        answer = write(*reported)
     finally:
         os.umask(old)
 
@@ -54,11 +54,11 @@ def test_files_and_the_folders_that_they_lack(tmp_path: Path) -> None:
     assert first.read_text() == "1\n"
     assert second.read_text() == "ä\n"
     assert [mode(path) for path in (first, second, first.parent, first.parent.parent)] == [0o644, 0o755, 0o755, 0o755]
-    again = write(*said)
-    assert (again["changed"], again["written"], again["diff"]) == (False, [], [])
+    rerun = write(*reported)
+    assert (rerun["changed"], rerun["written"], rerun["diff"]) == (False, [], [])
 
 
-def test_only_what_differs_is_written(tmp_path: Path) -> None:
+def test_unchanged_files_are_not_rewritten(tmp_path: Path) -> None:
     same, other, loose = (tmp_path / name for name in ("same", "other", "loose"))
     for path in (same, other, loose):
         path.write_text("as it was\n")
@@ -77,7 +77,7 @@ def test_only_what_differs_is_written(tmp_path: Path) -> None:
     assert (same.stat().st_ino, same.stat().st_mtime_ns) == (untouched.st_ino, untouched.st_mtime_ns)
 
 
-def test_check_mode_says_what_would_be_written_and_writes_nothing(tmp_path: Path) -> None:
+def test_check_mode_reports_changes_and_writes_nothing(tmp_path: Path) -> None:
     there, new = tmp_path / "there", tmp_path / "folder/new"
     there.write_text("as it was\n")
 
@@ -89,7 +89,7 @@ def test_check_mode_says_what_would_be_written_and_writes_nothing(tmp_path: Path
     assert list(tmp_path.iterdir()) == [there]
 
 
-def test_what_is_kept_and_what_is_backed_up(tmp_path: Path) -> None:
+def test_existing_files_are_kept_or_backed_up(tmp_path: Path) -> None:
     kept, replaced, fresh = (tmp_path / name for name in ("kept", "replaced", "fresh"))
     kept.write_text("mine\n")
     replaced.write_text("old\n")
@@ -107,7 +107,7 @@ def test_what_is_kept_and_what_is_backed_up(tmp_path: Path) -> None:
     assert backup.read_text() == "old\n"
 
 
-def test_where_nothing_can_be_written_it_says_where(tmp_path: Path) -> None:
+def test_unwritable_path_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     answer = write({"path": str(tmp_path / "file/below"), "content": ""}, code=1)
@@ -116,7 +116,7 @@ def test_where_nothing_can_be_written_it_says_where(tmp_path: Path) -> None:
     assert "Traceback" not in json.dumps(answer)
 
 
-def test_what_is_not_in_force_yet_counts_as_changed_until_its_note_is_removed(tmp_path: Path) -> None:
+def test_pending_change_is_reported_until_its_marker_is_removed(tmp_path: Path) -> None:
     """A run that fails before its handlers loses them; the next one must find that out."""
     note = tmp_path / "run/csvswarm/role.note"
     one, two = ({"path": str(tmp_path / name), "content": name} for name in ("one", "two"))
@@ -125,17 +125,17 @@ def test_what_is_not_in_force_yet_counts_as_changed_until_its_note_is_removed(tm
     assert not note.exists()
     write(one, note=note)
     lost = write(one, two, note=note)
-    again = write(one, two, check=True, note=note)
+    rerun = write(one, two, check=True, note=note)
     again_for_real = write(one, two, note=note)
 
-    assert lost["written"] == again["written"] == again_for_real["written"] == [one["path"], two["path"]]
-    assert again["changed"] is again_for_real["changed"] is True
-    assert again["diff"] == []
+    assert lost["written"] == rerun["written"] == again_for_real["written"] == [one["path"], two["path"]]
+    assert rerun["changed"] is again_for_real["changed"] is True
+    assert rerun["diff"] == []
     note.unlink()  # what the handler does
     assert write(one, two, note=note)["changed"] is False
 
 
-def test_the_note_is_there_before_the_file_is_written(tmp_path: Path) -> None:
+def test_marker_is_written_before_the_file(tmp_path: Path) -> None:
     note, blocked = tmp_path / "role.note", tmp_path / "folder/file"
     (tmp_path / "folder").symlink_to("nowhere")
 
@@ -145,7 +145,7 @@ def test_the_note_is_there_before_the_file_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[", '["/elsewhere"]'])
-def test_a_note_that_says_nothing_of_these_files_changes_nothing(tmp_path: Path, text: str) -> None:
+def test_marker_of_other_files_is_ignored(tmp_path: Path, text: str) -> None:
     note, file = tmp_path / "role.note", tmp_path / "file"
     write({"path": str(file), "content": "1"})
     note.write_text(text)

@@ -38,14 +38,14 @@ Write = Callable[[str], Path]
         (",a,", ',"a",'),
     ],
 )
-def test_other_words_for_the_same(answer: Write, one: str, other: str) -> None:
+def test_equivalent_answers_match(answer: Write, one: str, other: str) -> None:
     first, second = (digest(MAP, answer(HEADER + row + OTHER)) for row in (ROW, ROW.replace(one, other)))
 
     assert difference(first, second) == ""
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (HEADER + OTHER + ROW, "other values or another order in id, time"),
         (HEADER + ROW, "1 rows instead of 2"),
@@ -58,20 +58,20 @@ def test_other_words_for_the_same(answer: Write, one: str, other: str) -> None:
         ("", "no table of the right form"),
     ],
 )
-def test_another_answer(answer: Write, text: str, told: str) -> None:
+def test_wrong_answer_is_reported(answer: Write, text: str, message: str) -> None:
     right = digest(MAP, answer(HEADER + ROW + OTHER))
 
-    assert told in difference(right, digest(MAP, answer(text)))
+    assert message in difference(right, digest(MAP, answer(text)))
 
 
-def test_texts_that_run_together_are_told_apart(answer: Write) -> None:
+def test_concatenated_texts_are_distinguished(answer: Write) -> None:
     first = digest(MAP, answer(HEADER + ROW.replace(",a,", ",ab,") + OTHER))
     second = digest(MAP, answer(HEADER + ROW + OTHER.replace(",b,", ",bb,")))
 
     assert "category" in difference(first, second)
 
 
-def test_figures_may_differ_in_their_last_digits_and_in_name(answer: Write) -> None:
+def test_metrics_may_differ_in_last_digits_and_name(answer: Write) -> None:
     right = digest(AGGREGATE, answer(FIGURES))
     other = FIGURES.replace("1.75", "1.7500000000001").replace("count,sum", "price_count,price_sum")
 
@@ -79,12 +79,12 @@ def test_figures_may_differ_in_their_last_digits_and_in_name(answer: Write) -> N
     assert "in mean" in difference(right, digest(AGGREGATE, answer(FIGURES.replace("1.75", "1.750001"))))
 
 
-def test_integers_written_as_floats_are_noted(answer: Write) -> None:
+def test_integers_written_as_floats_are_reported(answer: Write) -> None:
     assert digest(MAP, answer(HEADER + ROW))["as_floats"] == []
     assert digest(MAP, answer(HEADER + ROW.replace("600", "600.0")))["as_floats"] == ["quantity"]
 
 
-def test_right_rows_are_counted_wherever_they_stand(answer: Write) -> None:
+def test_right_rows_are_counted_in_any_order(answer: Write) -> None:
     header = ",".join(HOSTILE_MAP.columns) + "\n"
     rows = ['1,a,60,"5"" pipe","x\ny",120\n', "2,b,70,wide,z,140\n", "3,c,80,wide,z,160\n"]
     expected = answer(header + "".join(rows))

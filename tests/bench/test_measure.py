@@ -15,7 +15,7 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def test_memory_of_a_descendant_counts() -> None:
+def test_memory_of_descendants_is_counted() -> None:
     nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {GROW!r}])"
 
     done = run([python(nested)], {}, 60)
@@ -25,7 +25,7 @@ def test_memory_of_a_descendant_counts() -> None:
     assert done.peak_tree > 150 * MB
 
 
-def test_a_command_that_fails_ends_the_row_and_is_heard() -> None:
+def test_failed_command_stops_the_row_and_is_reported() -> None:
     done = run([python("pass"), python("raise SystemExit('no such thing')"), python("pass")], {}, 60)
 
     assert done.code == 1
@@ -33,20 +33,20 @@ def test_a_command_that_fails_ends_the_row_and_is_heard() -> None:
     assert len(done.steps) == 2
 
 
-def test_a_command_that_takes_too_long_is_stopped() -> None:
+def test_command_is_stopped_at_the_timeout() -> None:
     done = run([python("import time; time.sleep(60)")], {}, 0.2)
 
     assert done.code != 0
     assert "stopped after" in done.message
 
 
-def test_the_environment_is_set() -> None:
+def test_environment_variables_are_set() -> None:
     done = run([python("import os; print(os.environ['BENCH_TEST'])")], {"BENCH_TEST": "1"}, 60)
 
     assert done.message == "1"
 
 
-def test_what_a_command_leaves_running_is_ended_and_other_children_are_not() -> None:
+def test_leftover_children_are_killed_and_others_are_not() -> None:
     sleeps = "import time; time.sleep(60)"
     leaves = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {sleeps!r}], start_new_session=True)"
     with subprocess.Popen(python(sleeps)) as other:

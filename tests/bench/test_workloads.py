@@ -11,11 +11,11 @@ from bench.answers import difference, digest
 from bench.data import write_hostile
 from bench.reference import main as reference
 from bench.works import HOSTILE_AGGREGATE, HOSTILE_MAP, Work
-from tests.support.jobs import ROOT, run_every_way
+from tests.support.jobs import ROOT, run_with_all_cuts
 
 
 @pytest.mark.parametrize("work", [HOSTILE_MAP, HOSTILE_AGGREGATE], ids=lambda work: work.name)
-def test_the_hostile_file_is_read_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Work) -> None:
+def test_reference_reads_the_hostile_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Work) -> None:
     source, truth, got = tmp_path / "hostile.csv", tmp_path / "truth.csv", tmp_path / "got.csv"
     write_hostile(source, 1)
     monkeypatch.setattr(sys, "argv", ["reference", work.name, str(source), str(truth)])
@@ -26,6 +26,6 @@ def test_the_hostile_file_is_read_right(tmp_path: Path, monkeypatch: pytest.Monk
         directory = tmp_path / Path(processor).stem
         directory.mkdir()
         cuts = ((1, 1 << 20), (7, 4096))
-        got.write_bytes(run_every_way(directory, source, cuts=cuts, processor=processor, options=options).data)
+        got.write_bytes(run_with_all_cuts(directory, source, cuts=cuts, processor=processor, options=options).data)
 
         assert difference(digest(work, truth), digest(work, got)) == ""

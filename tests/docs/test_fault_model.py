@@ -7,7 +7,7 @@ import re
 from tests.support.jobs import ROOT
 
 
-def test_every_test_of_faults_on_boards_is_in_the_table() -> None:
+def test_table_lists_every_board_fault_test() -> None:
     table = (ROOT / "docs/fault-model.md").read_text().split("<!-- table: faults on boards -->")[1]
 
     named = set(re.findall(r"^\| .* \| `(test_\w+\.py)` \|$", table, re.MULTILINE))

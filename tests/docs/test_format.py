@@ -11,9 +11,9 @@ from csvswarm.csv_format.dialect import MAX_NAME_CHARS
 from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES
 from csvswarm.errors import CsvswarmError
 from csvswarm.input.header import MAX_HEADER_BYTES
-from csvswarm.job.free_space import MOST_RESERVED, RESERVED_SHARE
+from csvswarm.job.free_space import MAX_RESERVED, RESERVED_SHARE
 
-from tests.support.jobs import ROOT, Result, run_every_way, run_here
+from tests.support.jobs import ROOT, Result, run_in_process, run_with_all_cuts
 
 TEXT = (ROOT / "docs/format.md").read_text()
 BAD = "bad"
@@ -63,7 +63,7 @@ def run(directory: Path, text: str, code: str = PLAIN, **request: Any) -> Result
     source, processor = directory / "data.csv", directory / "mine.py"
     source.write_bytes(text.encode())
     processor.write_text(code)
-    return run_here(directory, source, processor=str(processor), **request)
+    return run_in_process(directory, source, processor=str(processor), **request)
 
 
 def first_field(result: Result) -> str:
@@ -81,9 +81,9 @@ def test_records(tmp_path: Path, record: str, fields: str) -> None:
     assert run(tmp_path, text).rows == [both(fields)]
 
 
-@pytest.mark.parametrize(("head", "columns"), table("delimiters"), ids=repr)
-def test_delimiters(tmp_path: Path, head: str, columns: str) -> None:
-    assert run(tmp_path, bare(head)).header == both(columns)
+@pytest.mark.parametrize(("header", "columns"), table("delimiters"), ids=repr)
+def test_delimiters(tmp_path: Path, header: str, columns: str) -> None:
+    assert run(tmp_path, bare(header)).header == both(columns)
 
 
 @pytest.mark.parametrize(("value", "kind", "text", "_"), table("values"), ids=repr)
@@ -109,7 +109,7 @@ def test_mixed_values(tmp_path: Path, values: str, kind: str, texts: str) -> Non
         (tmp_path / name / "mine.py").write_text(PLAIN)
         source.write_text("a,b\n" + "".join(f"{field},x\n" for field in fields))
 
-        result = run_every_way(tmp_path / name, source, processor=str(tmp_path / name / "mine.py"))
+        result = run_with_all_cuts(tmp_path / name, source, processor=str(tmp_path / name / "mine.py"))
 
         assert result.data.decode() == "a,b\n" + "".join(f"{field},x\n" for field in expected)
     assert ["a", kind] in run(tmp_path, source.read_text(), TYPES).rows
@@ -132,7 +132,7 @@ def test_canonical_text(tmp_path: Path, value: str, text: str) -> None:
     assert made.data.decode() == f"value,other\n{bare(text)},x\n"
 
 
-def test_the_words_for_a_missing_value(tmp_path: Path) -> None:
+def test_documented_null_values(tmp_path: Path) -> None:
     [listed] = re.findall(r"^Missing is a field .*?: (`#N/A`.*?)\n\(pandas' list\)", TEXT, re.MULTILINE | re.DOTALL)
     words = re.findall("`(.*?)`", listed)
     text = "a,b\n" + "".join(f"{word},{word}x\n" for word in words)
@@ -143,42 +143,42 @@ def test_the_words_for_a_missing_value(tmp_path: Path) -> None:
     assert [row[0] for row in replaced.rows] == [*words, "", ""]
 
 
-def test_a_missing_value_alone_in_its_record_has_quotes(tmp_path: Path) -> None:
+def test_lone_missing_value_is_written_with_quotes(tmp_path: Path) -> None:
     assert run(tmp_path, "a\nx\nNA\ny\n").data == b'a\nx\n""\ny\n'
 
 
-def test_records_may_end_in_three_ways_and_blank_lines_are_none(tmp_path: Path) -> None:
+def test_three_line_endings_and_blank_lines(tmp_path: Path) -> None:
     text = "\n\na,b\r\n1,x\r2,y\n\n\r\n3,z"
 
     assert run(tmp_path, text).data == b"a,b\n1,x\n2,y\n3,z\n"
 
 
-def test_names_are_made_unique(tmp_path: Path) -> None:
+def test_duplicate_column_names_get_suffixes(tmp_path: Path) -> None:
     assert run(tmp_path, "a,a,\n1,2,3\n").header == ["a", "a.1", "Unnamed: 2"]
 
 
-def test_transform_keeps_the_dialect_and_makes_three_things_regular(tmp_path: Path) -> None:
+def test_transform_keeps_the_dialect_and_normalizes_three_things(tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_bytes(b'\xef\xbb\xbfa;"b"\r\n1.50;"x"\n\n2;"y;z"\r3;NA')
 
-    result = run_every_way(tmp_path, source, processor="transform", options={"assign": {"c": "a * 2"}})
+    result = run_with_all_cuts(tmp_path, source, processor="transform", options={"assign": {"c": "a * 2"}})
 
     assert result.data == b'\xef\xbb\xbfa;"b";c\r\n1.50;"x";3.0\r\n2;"y;z";4.0\r\n3;NA;6.0\r\n'
 
 
 @pytest.mark.parametrize("cell", ["=cmd|' /C calc'!A0", "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1"])
-def test_formulas_pass_untouched(tmp_path: Path, cell: str) -> None:
+def test_formulas_are_not_changed(tmp_path: Path, cell: str) -> None:
     (tmp_path / "other").mkdir()
 
     assert first_field(run(tmp_path, f"a,b\n{cell},x\n")) == cell
     source = tmp_path / "other" / "data.csv"
     source.write_text(f"a,b\n{cell},x\n")
-    assert first_field(run_here(tmp_path / "other", source, processor="transform")) == cell
+    assert first_field(run_in_process(tmp_path / "other", source, processor="transform")) == cell
     assert "does not disarm formulas" in TEXT
 
 
-def test_the_bounds() -> None:
+def test_documented_limits() -> None:
     assert f"a record | {MAX_RECORD_BYTES >> 20} MB" in TEXT
     assert f"the header | {MAX_HEADER_BYTES >> 20} MB" in TEXT
     assert f"a name in it | {MAX_NAME_CHARS:,} characters" in TEXT
-    assert f"{round(RESERVED_SHARE * 100)} % of it, at most {MOST_RESERVED >> 30} GB" in TEXT
+    assert f"{round(RESERVED_SHARE * 100)} % of it, at most {MAX_RESERVED >> 30} GB" in TEXT

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from csvswarm.partials.merged_file import Part, Whole
+from csvswarm.partials.merged_file import MergedPart, MergedTotal
 
-from tests.support.jobs import ROOT, run_here
+from tests.support.jobs import ROOT, run_in_process
 
 TEXT = (ROOT / "docs/job-directory.md").read_text()
 CODE = """
@@ -35,7 +35,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "mine.py").write_text(CODE)
     source = directory / "data.csv"
     source.write_text("a,b\n" + "1,x\n" * 20 + "2\n" + "1,x\n" * 20)
-    run_here(
+    run_in_process(
         directory,
         source,
         chunks=2,
@@ -52,12 +52,12 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_log_of_a_merged_file() -> None:
-    assert sorted(field.name for field in dataclasses.fields(Part)) == fields("part")
-    assert sorted(field.name for field in dataclasses.fields(Whole)) == fields("whole")
+def test_merged_log_fields_are_documented() -> None:
+    assert sorted(field.name for field in dataclasses.fields(MergedPart)) == fields("part")
+    assert sorted(field.name for field in dataclasses.fields(MergedTotal)) == fields("whole")
 
 
-def test_the_manifest(done: Path) -> None:
+def test_manifest_fields_are_documented(done: Path) -> None:
     manifest = load(done / "job-2-64/manifest.json")
 
     assert sorted(manifest) == fields("manifest")
@@ -67,26 +67,26 @@ def test_the_manifest(done: Path) -> None:
         assert sorted(re.findall("`(.*?)`", cell)) == sorted(manifest[name])
 
 
-def test_the_schema(done: Path) -> None:
+def test_schema_fields_are_documented(done: Path) -> None:
     assert sorted(load(done / "job-2-64/schema-0001.json")) == fields("schema")
 
 
-def test_a_receipt(done: Path) -> None:
+def test_receipt_fields_are_documented(done: Path) -> None:
     assert sorted(load(done / "job-2-64/receipts/000001-0001.json")) == fields("receipt")
 
 
-def test_the_report(done: Path) -> None:
+def test_report_fields_are_documented(done: Path) -> None:
     report = load(done / "job-2-64-out/job.json")
 
     assert sorted(report) == fields("report")
     assert sorted(report["attempts"][0]) == fields("attempt")
 
 
-def test_what_is_left_in_the_end(done: Path) -> None:
+def test_remaining_files_are_documented(done: Path) -> None:
     job, output = done / "job-2-64", done / "job-2-64-out"
-    left = {re.sub("-[0-9a-f]{12}", "-<attempt>", str(p.relative_to(job))) for p in job.rglob("*") if p.is_file()}
+    remaining = {re.sub("-[0-9a-f]{12}", "-<attempt>", str(p.relative_to(job))) for p in job.rglob("*") if p.is_file()}
 
-    assert left == {
+    assert remaining == {
         "csvswarm.lock",
         "done.json",
         "manifest.json",
@@ -98,7 +98,7 @@ def test_what_is_left_in_the_end(done: Path) -> None:
         "receipts/000002-0001.json",
     }
     assert {path.name for path in output.iterdir()} == {"result.csv", "rejected.csv", "job.json", "_SUCCESS"}
-    assert all(path.rpartition("/")[2].replace("000002", "000001") in TEXT for path in left)
+    assert all(path.rpartition("/")[2].replace("000002", "000001") in TEXT for path in remaining)
 
 
 def test_chunk_files_are_the_input(tmp_path: Path) -> None:

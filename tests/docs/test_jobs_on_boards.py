@@ -23,19 +23,19 @@ def table(heading: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("row", table("Who gets how much"), ids=lambda row: row[0])
-def test_the_examples_of_layouts(row: list[str]) -> None:
+def test_layout_examples(row: list[str]) -> None:
     boards, limit, reservation, slots, chunks = row
     sizes, cores = boards.rsplit(", ", 1)
     memories = [
         round(float(number) * 1000 ** (3 if unit == "GB" else 2))
         for number, unit in re.findall(r"([\d.]+) (.B)", sizes)
     ]
-    asked = [
+    requested = [
         {"name": f"board{n}", "memory": memory, "cores": CORES[cores], "takes": True}
         for n, memory in enumerate(memories)
     ]
 
-    layout = sizing.processing_job_layout(asked, GB)
+    layout = sizing.processing_job_layout(requested, GB)
 
     assert limit == f"{layout['limit'] / 1e6:g} MB"
     assert reservation == f"{round(layout['reservation'] / 1e6, 1):g} MB"
@@ -43,7 +43,7 @@ def test_the_examples_of_layouts(row: list[str]) -> None:
     assert chunks == str(layout["chunks"])
 
 
-def test_the_variables_are_those_of_the_role() -> None:
+def test_documented_variables_are_those_of_the_role() -> None:
     known = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
     named = [re.match(r"`(\w+)", row[0]) for row in table("Variables")]
 
@@ -52,10 +52,10 @@ def test_the_variables_are_those_of_the_role() -> None:
 
 
 @pytest.mark.parametrize("row", table("When something is wrong"), ids=lambda row: row[0][:40])
-def test_the_messages_are_those_of_the_role_or_of_swarm(row: list[str]) -> None:
+def test_documented_messages_are_those_of_role_and_swarm(row: list[str]) -> None:
     """The longest part of a message without a value in it is somewhere in the code, or was recorded."""
-    places = ("roles/processing_job", "scripts", "files/docker", "tests/processing_job/recordings")
-    paths = [path for place in places for path in (ROOT / place).rglob("*")]
+    sources = ("roles/processing_job", "scripts", "files/docker", "tests/processing_job/recordings")
+    paths = [path for source in sources for path in (ROOT / source).rglob("*")]
     text = "\n".join(path.read_text() for path in paths if path.suffix in {".py", ".yml", ".json"})
     # As a message is read: on one line.
     text = re.sub(r"\s+", " ", re.sub(r'"\s*\n\s*f?"', "", text))

@@ -12,7 +12,7 @@ from tests.support.jobs import ROOT
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "files/processors/README.md"]
 
 
-def test_every_module_is_named_once() -> None:
+def test_module_table_lists_every_module_once() -> None:
     text = (ROOT / "docs/architecture.md").read_text().split("## The modules")[1].split("\n## ")[0]
     cells = re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
 
@@ -22,7 +22,7 @@ def test_every_module_is_named_once() -> None:
     assert sorted(named) == sorted(".".join(path.parts) for path in paths if path.parts[0] != "native")
 
 
-def test_every_script_is_named() -> None:
+def test_script_table_lists_every_script() -> None:
     text = (ROOT / "docs/architecture.md").read_text()
 
     named = re.findall(r"^\| `(\w+\.py)` \|", text, re.MULTILINE)
@@ -30,7 +30,7 @@ def test_every_script_is_named() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_page_leads_to_is_there(page: Path) -> None:
+def test_links_resolve(page: Path) -> None:
     text = page.read_text()
 
     links = [link for link in re.findall(r"\]\((?!https?:)([^)#]+)", text) if not (page.parent / link).exists()]

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from csvswarm.processor_api.loader import load_processor
 
-from tests.support.jobs import ROOT, SAMPLE, Result, run_every_way, write_csv
+from tests.support.jobs import ROOT, SAMPLE, Result, run_with_all_cuts, write_csv
 
 README = ROOT / "files/processors/README.md"
 EXAMPLES = dict(
@@ -47,20 +47,20 @@ def as_bytes(frame: pd.DataFrame) -> bytes:
     return frame.to_csv(index=False).encode()
 
 
-def test_every_block_of_python_is_an_example_that_is_tested() -> None:
+def test_every_python_block_is_a_tested_example() -> None:
     tested = set(re.findall(r'@the_example\("(\w+\.py)"\)', Path(__file__).read_text()))
 
     assert README.read_text().count("```python") == len(EXAMPLES)
     assert tested == set(EXAMPLES)
 
 
-def test_ten_lines_are_ten_lines() -> None:
+def test_ten_line_example_has_ten_lines() -> None:
     assert len(EXAMPLES["made_up.py"].splitlines()) <= 10
 
 
 @the_example("made_up.py")
-def test_the_map_is_that_of_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
-    result = run_every_way(tmp_path, SAMPLE, cuts=CUTS, processor=example, options={"at_least": 30})
+def test_map_example_matches_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
+    result = run_with_all_cuts(tmp_path, SAMPLE, cuts=CUTS, processor=example, options={"at_least": 30})
 
     made_up = flights.assign(made_up=flights["dep_delay"] - flights["arr_delay"])
     expected = made_up[made_up["made_up"] >= 30][["carrier", "flight", "made_up"]]
@@ -69,15 +69,15 @@ def test_the_map_is_that_of_pandas(tmp_path: Path, example: str, flights: pd.Dat
 
 
 @the_example("distance.py")
-def test_the_sum_of_integers_is_that_of_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
-    result = run_every_way(tmp_path, SAMPLE, cuts=CUTS, processor=example)
+def test_integer_sum_example_matches_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
+    result = run_with_all_cuts(tmp_path, SAMPLE, cuts=CUTS, processor=example)
 
     assert result.data == as_bytes(flights.groupby("carrier")["distance"].sum().reset_index())
 
 
 @the_example("hours.py")
-def test_the_sum_of_floats_is_exact(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
-    result = run_every_way(tmp_path, SAMPLE, cuts=CUTS, processor=example)
+def test_float_sum_example_is_exact(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
+    result = run_with_all_cuts(tmp_path, SAMPLE, cuts=CUTS, processor=example)
 
     hours = flights.assign(hours=flights["air_time"].astype("float64") / 60).dropna(subset=["hours"])
     expected = hours.groupby("carrier")["hours"].agg(math.fsum).reset_index()
@@ -85,10 +85,10 @@ def test_the_sum_of_floats_is_exact(tmp_path: Path, example: str, flights: pd.Da
 
 
 @the_example("hours.py")
-def test_the_sum_of_floats_knows_groups_of_nothing(tmp_path: Path, example: str) -> None:
+def test_float_sum_example_keeps_groups_without_rows(tmp_path: Path, example: str) -> None:
     source = write_csv(tmp_path / "few.csv", ["carrier", "air_time"], [["A", 0], ["B", None], ["C", 90], ["C", -30]])
 
-    result = run_every_way(tmp_path, source, cuts=SMALL_CUTS, processor=example)
+    result = run_with_all_cuts(tmp_path, source, cuts=SMALL_CUTS, processor=example)
 
     assert result.data == b"carrier,hours\nA,0.0\nC,1.0\n"
 
@@ -103,10 +103,10 @@ def naive_rolling_mean(values: pd.Series[float], rows: int) -> Iterator[float]:
 
 
 @the_example("rolling_mean.py")
-def test_the_rolling_mean_of_the_sample_is_that_of_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
+def test_rolling_mean_example_matches_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
     options = {"column": "dep_delay", "rows": 12}
 
-    result = run_every_way(tmp_path, SAMPLE, cuts=CUTS, processor=example, options=options)
+    result = run_with_all_cuts(tmp_path, SAMPLE, cuts=CUTS, processor=example, options=options)
 
     column = flights[["dep_delay"]]
     assert result.data == as_bytes(column.assign(rolling_mean=list(naive_rolling_mean(column["dep_delay"], 12))))
@@ -116,7 +116,7 @@ def test_the_rolling_mean_of_the_sample_is_that_of_pandas(tmp_path: Path, exampl
 
 @the_example("rolling_mean.py")
 @pytest.mark.parametrize("rows", [1, 7, 50])
-def test_the_rolling_mean_does_not_see_where_blocks_start(tmp_path: Path, example: str, rows: int) -> None:
+def test_rolling_mean_example_is_independent_of_blocks(tmp_path: Path, example: str, rows: int) -> None:
     random = np.random.default_rng(rows)
     numbers: list[float | None] = (random.normal(size=150) * 10.0 ** random.integers(-6, 6, 150)).tolist()
     numbers[40:150:60] = [None] * len(numbers[40:150:60])
@@ -124,7 +124,9 @@ def test_the_rolling_mean_does_not_see_where_blocks_start(tmp_path: Path, exampl
     # A blank line is no record: in a file of one column a missing value needs its quotes.
     source.write_text(source.read_text().replace('""', "NA"))
 
-    result = run_every_way(tmp_path, source, cuts=SMALL_CUTS, processor=example, options={"column": "x", "rows": rows})
+    result = run_with_all_cuts(
+        tmp_path, source, cuts=SMALL_CUTS, processor=example, options={"column": "x", "rows": rows}
+    )
 
     means = [float(row[1] or "nan") for row in result.rows]
     np.testing.assert_array_equal(means, list(naive_rolling_mean(pd.Series(numbers), rows)))
@@ -132,15 +134,15 @@ def test_the_rolling_mean_does_not_see_where_blocks_start(tmp_path: Path, exampl
 
 
 @the_example("rolling_mean.py")
-def test_the_rolling_mean_of_fewer_rows_than_a_window_is_missing(tmp_path: Path, example: str) -> None:
+def test_rolling_mean_of_fewer_rows_than_the_window_is_missing(tmp_path: Path, example: str) -> None:
     source = write_csv(tmp_path / "few.csv", ["x", "y"], [[1, 2], [3, 4]])
 
-    result = run_every_way(tmp_path, source, cuts=SMALL_CUTS, processor=example, options={"column": "x", "rows": 3})
+    result = run_with_all_cuts(tmp_path, source, cuts=SMALL_CUTS, processor=example, options={"column": "x", "rows": 3})
 
     assert result.data == b"x,rolling_mean\n1,\n3,\n"
 
 
-def test_a_running_sum_would_not_do(tmp_path: Path) -> None:
+def test_running_sum_depends_on_block_starts(tmp_path: Path) -> None:
     """The README's warning is true: pandas' own rolling changes with the blocks."""
     path = tmp_path / "running.py"
     path.write_text(
@@ -151,10 +153,10 @@ def test_a_running_sum_would_not_do(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "numbers.csv", ["x", "y"], [[x, 0] for x in random.normal(size=300).tolist()])
 
     with pytest.raises(AssertionError):
-        run_every_way(tmp_path, source, cuts=SMALL_CUTS, processor=str(path))
+        run_with_all_cuts(tmp_path, source, cuts=SMALL_CUTS, processor=str(path))
 
 
-def test_the_examples_say_what_they_need(tmp_path: Path) -> None:
+def test_examples_declare_their_columns(tmp_path: Path) -> None:
     for name, text in EXAMPLES.items():
         (tmp_path / name).write_text(text)
         processor = load_processor(tmp_path / name)
@@ -177,7 +179,7 @@ def dtypes(tmp_path: Path, rows: list[str]) -> dict[str, str]:
     (tmp_path / "types.py").write_text(TYPES)
     source = tmp_path / "data.csv"
     source.write_text("i,f,b,s,t,q\n" + "".join(f"{row}\n" for row in rows))
-    result: Result = run_every_way(
+    result: Result = run_with_all_cuts(
         tmp_path,
         source,
         cuts=((1, 8), (3, 8)),
@@ -189,7 +191,7 @@ def dtypes(tmp_path: Path, rows: list[str]) -> dict[str, str]:
     return {value.split()[0]: value.split()[1] for value in result.records[0].values()}
 
 
-def test_the_table_of_dtypes(tmp_path: Path) -> None:
+def test_dtype_table(tmp_path: Path) -> None:
     row = re.compile(r"^\| (\w+)(?: \(.*\))? \| (?:`([\w\[\]]+)`)? ?\| `([\w\[\]]+)` \|$", re.MULTILINE)
     table = row.findall(README.read_text())
     whole = '1,0.5,True,x,2024-01-02,""'

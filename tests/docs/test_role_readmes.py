@@ -22,7 +22,7 @@ def test_readme_is_up_to_date(role: Path) -> None:
     assert done.returncode == 0
 
 
-def test_every_role_of_the_cluster_has_one() -> None:
+def test_every_cluster_role_has_a_readme() -> None:
     names = {role.name for role in ROLES}
 
     assert names >= {

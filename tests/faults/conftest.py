@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.fault_injection import can_mount, what_is_missing
+from tests.faults.fault_injection import can_mount, missing_tools
 from tests.support.jobs import ROOT
 
 
@@ -24,7 +24,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def injectors(tmp_path_factory: pytest.TempPathFactory) -> None:
     """strace and libfiu. Where they cannot be had the tests are skipped, but never in CI."""
-    missing = what_is_missing(tmp_path_factory.mktemp("probe"))
+    missing = missing_tools(tmp_path_factory.mktemp("probe"))
     if missing and os.environ.get("CI"):
         pytest.fail(missing)
     if missing:

@@ -8,7 +8,7 @@ from csvswarm.job.lock import LOCK
 
 from tests.faults.fault_injection import ERRORS, Failing, Fault, Flaky, Killed, KilledLater, Limited, Short, Stopped
 from tests.faults.job_scenarios import Prepared
-from tests.faults.script_runs import Places
+from tests.faults.script_runs import JobDirectories
 
 #: The calls a step makes on files of the job alone, and about how many in one process.
 CALLS_OF = {
@@ -19,11 +19,11 @@ CALLS_OF = {
 }
 
 
-class Choice:
+class FaultChoice:
     """Chooses faults for one schedule."""
 
-    def __init__(self, numbers: random.Random, prepared: Prepared, places: Places) -> None:
-        self._random, self._prepared, self._places = numbers, prepared, places
+    def __init__(self, numbers: random.Random, prepared: Prepared, directories: JobDirectories) -> None:
+        self._random, self._prepared, self._directories = numbers, prepared, directories
 
     def any_fault(self, step: str) -> Fault:
         """Return a fault for the run of a step that takes any number of processes."""
@@ -37,9 +37,9 @@ class Choice:
             return Limited(self._random.choice((0, 1 << 10, 8 << 10, 32 << 10, 100 << 10)))
         if number < 0.42:
             sign = {
-                "split": self._places.job,
-                "process": self._places.job / "attempts",
-                "collect": self._places.output / "job.json",
+                "split": self._directories.job,
+                "process": self._directories.job / "attempts",
+                "collect": self._directories.output / "job.json",
             }[step]
             return KilledLater(sign, self._random.uniform(0, 0.3))
         return self._at_call(step, self._known_paths(step))
@@ -52,7 +52,7 @@ class Choice:
             return {}
         if number < 0.75:
             # From the start of the step: another run may have made what would tell how far this one is.
-            return {step: KilledLater(self._places.root, self._random.uniform(0, 1.5))}
+            return {step: KilledLater(self._directories.root, self._random.uniform(0, 1.5))}
         return {step: self._at_call(step, self._known_paths(step))}
 
     def pause(self) -> float:
@@ -62,7 +62,7 @@ class Choice:
     def for_attempt(self, chunk: int, attempt: str) -> Fault:
         """Return a fault for one attempt at one chunk, as a container makes it."""
         own = [
-            str(self._places.job / "attempts" / f"{chunk:06d}-{attempt}.{name}")
+            str(self._directories.job / "attempts" / f"{chunk:06d}-{attempt}.{name}")
             for name in ("partial.csv", "partial.arrow", "partial.small", "rejected.csv", "1.json", "2.json")
         ]
         number = self._random.random()
@@ -74,9 +74,9 @@ class Choice:
         elif number < 0.6:
             fault = self._at_call("attempt", own)
         else:
-            call, most = self._random.choice((("link", 1), ("fsync", 2), ("write", 4), ("open", 2), ("read", 3)))
+            call, highest = self._random.choice((("link", 1), ("fsync", 2), ("write", 4), ("open", 2), ("read", 3)))
             known = () if call in ("link", "fsync") else (*own, *self._known_paths("process"))
-            fault = Stopped(call, self._random.randint(1, most), known)
+            fault = Stopped(call, self._random.randint(1, highest), known)
         return fault
 
     def _at_call(self, step: str, known: list[str]) -> Fault:
@@ -84,8 +84,8 @@ class Choice:
         error = self._random.choice(list(ERRORS))
         lasting = self._random.random() < 0.4
         if self._random.random() < 0.5:
-            call, most = self._random.choice(list(CALLS_OF[step].items()))
-            number = self._random.randint(1, most)
+            call, highest = self._random.choice(list(CALLS_OF[step].items()))
+            number = self._random.randint(1, highest)
             if call == "write" or self._random.random() < 0.5:
                 return Killed(call, number)  # a write of a message must not fail: nobody could tell of it
             return Failing(call, number, (), error, lasting)
@@ -98,7 +98,7 @@ class Choice:
     def _known_paths(self, step: str) -> list[str]:
         """Return the files whose names are known before a step."""
         chunks = range(1, self._prepared.scenario.chunks + 1)
-        job, output = self._places.job, self._places.output
+        job, output = self._directories.job, self._directories.output
         of_step = {
             "split": [
                 self._prepared.source,
@@ -109,13 +109,13 @@ class Choice:
             "process": [
                 self._prepared.source,
                 *(job / "chunks" / f"{chunk:06d}.csv" for chunk in chunks),
-                *(job / "receipts" / f"{chunk:06d}-{place:04d}.json" for chunk in chunks for place in (1, 2)),
+                *(job / "receipts" / f"{chunk:06d}-{generation:04d}.json" for chunk in chunks for generation in (1, 2)),
                 *(job / name for name in ("manifest.json", "schema-0001.json", "processor.py", LOCK)),
                 *(job / name for name in ("merged.csv", "merged.log", "merged-again.csv", "merged-again.log")),
             ],
             "collect": [
                 *(job / name for name in ("manifest.json", "schema-0001.json", "merged.csv", "merged.log")),
-                *(job / "receipts" / f"{chunk:06d}-{place:04d}.json" for chunk in chunks for place in (1, 2)),
+                *(job / "receipts" / f"{chunk:06d}-{generation:04d}.json" for chunk in chunks for generation in (1, 2)),
                 *(job / "attempts").glob("*.partial.*"),
                 *(job / "attempts").glob("*.rejected.*"),
                 *(output / name for name in ("result.csv", "rejected.csv", "job.json", "_SUCCESS", LOCK)),

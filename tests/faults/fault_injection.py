@@ -178,7 +178,7 @@ def small_disk(path: Path, size: int) -> Iterator[None]:
         subprocess.run(["umount", path], check=True, capture_output=True)
 
 
-def what_is_missing(directory: Path) -> str:
+def missing_tools(directory: Path) -> str:
     """Return why faults cannot be put into processes here, nothing when they can."""
     probes: Sequence[tuple[str, list[str]]] = (
         ("strace", Failing("fsync", 1).before(directory / "probe.log")),

@@ -12,7 +12,7 @@ from csvswarm.job.lock import LOCK
 
 from tests.faults.fault_injection import Killed, KilledLater
 from tests.faults.job_scenarios import Prepared
-from tests.faults.script_runs import Places, Run
+from tests.faults.script_runs import FaultRun, JobDirectories
 
 KILLED = -signal.SIGKILL
 #: What no message may hold: that of a bug.
@@ -23,16 +23,16 @@ MESSAGE_LINES = 3
 OUTPUT = {"result.csv", "job.json", "_SUCCESS"}
 
 
-class Promise:
+class Invariants:
     """What is known of one schedule's job, and must hold from then on."""
 
-    def __init__(self, prepared: Prepared, places: Places) -> None:
-        self._prepared, self._places = prepared, places
+    def __init__(self, prepared: Prepared, directories: JobDirectories) -> None:
+        self._prepared, self._directories = prepared, directories
         self._receipts: dict[str, dict[str, Any]] = {}
         self._seen: dict[str, tuple[int, int, int]] = {}
 
     @staticmethod
-    def check_told(run: Run) -> None:
+    def check_message(run: FaultRun) -> None:
         """A run ends well and says what it did, or fails with one message, or was killed by us."""
         for word in (*BUGS, *INJECTORS):
             assert word not in run.error, f"{run.name}: {word!r} in its message"
@@ -48,45 +48,50 @@ class Promise:
         lines = run.error.strip().splitlines()
         assert 0 < len(lines) <= MESSAGE_LINES, f"{run.name}: {len(lines)} lines of message"
 
-    def check_run(self, run: Run, step: str) -> None:
+    def check_run(self, run: FaultRun, step: str) -> None:
         """What a run says it did is done."""
         if run.code:
             return
         if step == "split":
-            assert json.loads((self._places.job / "manifest.json").read_bytes())["chunks"], f"{run.name}: no manifest"
+            assert json.loads((self._directories.job / "manifest.json").read_bytes())["chunks"], (
+                f"{run.name}: no manifest"
+            )
         elif step == "process":
-            numbers = {int(name[:6]) for name, told in self._receipts.items() if told["status"] == "done"}
+            numbers = {int(name[:6]) for name, message in self._receipts.items() if message["status"] == "done"}
             assert numbers == set(range(1, self._prepared.scenario.chunks + 1)), f"{run.name}: chunks are not done"
         else:
             self._check_result()
 
-    def observe(self, run: Run) -> None:
+    def observe(self, run: FaultRun) -> None:
         """Look at all receipts: whole, true, and never another one where one was."""
         found = {}
-        directory = self._places.job / "receipts"
+        directory = self._directories.job / "receipts"
         for path in sorted(directory.iterdir()) if directory.exists() else []:
-            told = json.loads(path.read_bytes())  # a receipt is never there in part
-            assert path.name == f"{told['chunk']:06d}-{told['generation']:04d}.json", f"{path.name} speaks of another"
-            found[path.name] = told
-        for name, told in found.items():
+            entry = json.loads(path.read_bytes())  # a receipt is never there in part
+            assert path.name == f"{entry['chunk']:06d}-{entry['generation']:04d}.json", f"{path.name} speaks of another"
+            found[path.name] = entry
+        for name, entry in found.items():
             before = self._receipts.get(name)
-            if before and "done" in (before["status"], told["status"]) and before["status"] == told["status"]:
-                assert before == told, f"after {run.name}: receipt {name} was replaced"
+            if before and "done" in (before["status"], entry["status"]) and before["status"] == entry["status"]:
+                assert before == entry, f"after {run.name}: receipt {name} was replaced"
         for name, before in self._receipts.items():
             if before["status"] == "done":
                 assert name in found, f"after {run.name}: receipt {name} is gone"
         self._receipts = found
         self._check_whole(run)
-        if not (self._places.job / "done.json").exists():
-            for name, told in found.items():
-                for file in told["files"].values():
-                    path, where = self._places.job / "attempts" / file["name"], f"after {run.name}: receipt {name}"
-                    if path.is_file() or not self._is_held(told, file):
-                        self._check_file(path, file, where)
+        if not (self._directories.job / "done.json").exists():
+            for name, entry in found.items():
+                for file in entry["files"].values():
+                    path, origin = (
+                        self._directories.job / "attempts" / file["name"],
+                        f"after {run.name}: receipt {name}",
+                    )
+                    if path.is_file() or not self._is_stored(entry, file):
+                        self._check_file(path, file, origin)
 
-    def _is_held(self, receipt: dict[str, Any], file: dict[str, Any]) -> bool:
+    def _is_stored(self, receipt: dict[str, Any], file: dict[str, Any]) -> bool:
         """Whether a merged file holds what a receipt names, byte for byte, where its log says."""
-        for log in self._places.job.glob("merged*.log"):
+        for log in self._directories.job.glob("merged*.log"):
             data = log.with_suffix(".csv")
             for line in log.read_bytes().split(b"\n")[:-1]:
                 part = json.loads(line)
@@ -98,21 +103,21 @@ class Promise:
     def check_end(self) -> None:
         """The job is finished; nothing is left that takes space, and nothing has changed since the last look."""
         if self._prepared.scenario.fails:
-            left = {path.name for path in self._places.output.glob("*")}
-            assert not left & {"result.csv", "rejected.csv", "_SUCCESS"}, f"a job that failed left {left}"
+            remaining = {path.name for path in self._directories.output.glob("*")}
+            assert not remaining & {"result.csv", "rejected.csv", "_SUCCESS"}, f"a job that failed left {remaining}"
             return
         self._check_result()
         expected = OUTPUT | ({"rejected.csv"} if self._prepared.rejected else set())
-        left = {path.name for path in self._places.output.iterdir()}
-        assert left == expected, f"the output holds {sorted(left)}"
-        for path in self._places.output.iterdir():
+        remaining = {path.name for path in self._directories.output.iterdir()}
+        assert remaining == expected, f"the output holds {sorted(remaining)}"
+        for path in self._directories.output.iterdir():
             seen = path.stat()
             now = (seen.st_ino, seen.st_size, seen.st_mtime_ns)
             assert self._seen.setdefault(path.name, now) == now, f"{path.name} was touched after the end"
 
     def check_now(self) -> None:
         """What has its final name is complete, also while others work on the job."""
-        output = self._places.output
+        output = self._directories.output
         names = ["result.csv", "job.json"] if (output / "_SUCCESS").exists() else []
         for name, expected in (("result.csv", self._prepared.result), ("rejected.csv", self._prepared.rejected)):
             try:
@@ -122,9 +127,9 @@ class Promise:
                 continue
             assert found == expected, f"{name} is there in part while others work"
 
-    def _check_whole(self, run: Run) -> None:
+    def _check_whole(self, run: FaultRun) -> None:
         """What has its final name is complete, at any time; the marker is the last of all."""
-        there = {path.name: path for path in self._places.output.glob("*")}
+        there = {path.name: path for path in self._directories.output.glob("*")}
         for name, expected in (("result.csv", self._prepared.result), ("rejected.csv", self._prepared.rejected)):
             if name in there:
                 assert there[name].read_bytes() == expected, f"after {run.name}: {name} is there in part"
@@ -134,7 +139,7 @@ class Promise:
     def _check_result(self) -> None:
         """The result is that of a run without faults, byte for byte, and nothing was written after the marker."""
         assert not self._prepared.scenario.fails, "a result of a job that must fail"
-        output = self._places.output
+        output = self._directories.output
         marker = json.loads((output / "_SUCCESS").read_bytes())
         report = json.loads((output / "job.json").read_bytes())
         for name, expected in (("result.csv", self._prepared.result), ("rejected.csv", self._prepared.rejected)):
@@ -147,18 +152,18 @@ class Promise:
             self._check_file(output / name, file, "_SUCCESS")
         assert (report["result"], report["rejected_file"]) == (files["result.csv"], files.get("rejected.csv"))
         assert report["status"] == "done"
-        counting = [told for told in report["attempts"] if told["counts"]]
-        assert [told["chunk"] for told in counting] == list(range(1, self._prepared.scenario.chunks + 1))
-        for told in counting:
-            names = [name for name, receipt in self._receipts.items() if receipt["attempt"] == told["attempt"]]
-            assert names, f"job.json names the attempt {told['attempt']}, which no receipt does"
+        counting = [attempt for attempt in report["attempts"] if attempt["counts"]]
+        assert [attempt["chunk"] for attempt in counting] == list(range(1, self._prepared.scenario.chunks + 1))
+        for attempt in counting:
+            names = [name for name, receipt in self._receipts.items() if receipt["attempt"] == attempt["attempt"]]
+            assert names, f"job.json names the attempt {attempt['attempt']}, which no receipt does"
         finished = (output / "_SUCCESS").stat().st_mtime_ns
         for path in (output / name for name in files):
             assert path.stat().st_mtime_ns <= finished, f"{path.name} was written after the success marker"
 
     @staticmethod
-    def _check_file(path: Path, named: dict[str, Any], where: str) -> None:
-        assert path.is_file(), f"{where}: {path.name} is gone"
+    def _check_file(path: Path, entry: dict[str, Any], origin: str) -> None:
+        assert path.is_file(), f"{origin}: {path.name} is gone"
         data = path.read_bytes()
-        assert len(data) == named["bytes"], f"{where}: {path.name} has another size"
-        assert xxhash.xxh3_128(data).hexdigest() == named["checksum"], f"{where}: {path.name} has another checksum"
+        assert len(data) == entry["bytes"], f"{origin}: {path.name} has another size"
+        assert xxhash.xxh3_128(data).hexdigest() == entry["checksum"], f"{origin}: {path.name} has another checksum"

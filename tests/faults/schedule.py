@@ -16,13 +16,13 @@ from typing import Any
 
 from csvswarm.job.directory import Job
 
-from tests.faults.fault_choice import Choice
+from tests.faults.fault_choice import FaultChoice
 from tests.faults.fault_injection import Fault, KilledLater, Stopped, small_disk
-from tests.faults.invariants import Promise
+from tests.faults.invariants import Invariants
 from tests.faults.job_scenarios import Prepared
-from tests.faults.script_runs import STEPS, Places, Run, Runs
+from tests.faults.script_runs import STEPS, FaultRun, FaultRuns, JobDirectories
 from tests.faults.whole_run import WholeRun
-from tests.support.jobs import partials_as_files
+from tests.support.jobs import unmerge_partials
 
 #: Where the faults fall, and how often. "full", "attempts" and "runs" are run in their own way.
 ATTACKS = {"split": 15, "process": 30, "attempts": 30, "collect": 15, "full": 10, "runs": 20}
@@ -44,12 +44,12 @@ class Schedule:
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311  # faults are no secret
-        self._places = Places(self.directory / "place")
-        self._choice = Choice(self._random, self.prepared, self._places)
-        self._promise = Promise(self.prepared, self._places)
-        self._runs = Runs(self.prepared, self.directory, self._places)
-        self._late: list[Run] = []
-        self._released: list[Run] = []
+        self._directories = JobDirectories(self.directory / "place")
+        self._choice = FaultChoice(self._random, self.prepared, self._directories)
+        self._promise = Invariants(self.prepared, self._directories)
+        self._runs = FaultRuns(self.prepared, self.directory, self._directories)
+        self._late: list[FaultRun] = []
+        self._released: list[FaultRun] = []
 
     def perform(self) -> None:
         """Run the job under faults, then without, and check the promise all the way. Raises AssertionError."""
@@ -59,7 +59,7 @@ class Schedule:
             if self.attack == "full" and not self.disk:
                 self.attack = "process"
             with self._on_a_disk() if self.attack == "full" else nullcontext():
-                self._places.root.mkdir(exist_ok=True)
+                self._directories.root.mkdir(exist_ok=True)
                 getattr(self, f"_attack_{self.attack}")()
                 self._check_all()
         except AssertionError as error:
@@ -68,9 +68,9 @@ class Schedule:
             self._runs.end()
 
     def __str__(self) -> str:
-        where = f"schedule {self.seed} ({self.prepared.scenario.name}: {self.attack}) in {self.directory}"
+        location = f"schedule {self.seed} ({self.prepared.scenario.name}: {self.attack}) in {self.directory}"
         return "\n".join(
-            [f"{where}; to repeat it: make chaos SEED={self.seed} ATTACK={self.attack}", *map(str, self._runs.all)]
+            [f"{location}; to repeat it: make chaos SEED={self.seed} ATTACK={self.attack}", *map(str, self._runs.all)]
         )
 
     def ends(self) -> list[dict[str, Any]]:
@@ -89,13 +89,13 @@ class Schedule:
         ]
 
     def _check_all(self) -> None:
-        self._mend()
+        self._recover()
         self._promise.check_end()
         self._release("after")
         self._wait_for_late()
         self._promise.check_end()
         if self._random.random() < 0.1:
-            self._mend()  # once more: there is nothing to do, and nothing changes
+            self._recover()  # once more: there is nothing to do, and nothing changes
             self._promise.check_end()
 
     # -- what is attacked ------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class Schedule:
     def _attack_collect(self) -> None:
         self._start_after("process")
         if self._random.random() < 0.5:
-            partials_as_files(Job(self._places.job))
+            unmerge_partials(Job(self._directories.job))
         for _ in range(self._random.choice((1, 2, 2))):
             self._run("collect", self._choice.any_fault("collect"))
 
@@ -149,7 +149,7 @@ class Schedule:
             runs[0].join(0.01) if runs[0].is_alive() else runs[-1].join(0.01)
         ended = [made for run in runs for made in run.ended()]
         for made in ended:
-            self._promise.check_told(made)
+            self._promise.check_message(made)
         if ended:
             self._promise.observe(ended[-1])
         for made in ended:
@@ -160,7 +160,7 @@ class Schedule:
         """Everything on a disk that is too small at first, and then is not any more."""
         for step in STEPS:
             self._run(step, Fault())
-        subprocess.run(["mount", "-o", "remount,size=64m", self._places.root], check=True)
+        subprocess.run(["mount", "-o", "remount,size=64m", self._directories.root], check=True)
 
     @contextmanager
     def _on_a_disk(self) -> Iterator[None]:
@@ -168,21 +168,21 @@ class Schedule:
         step = self._random.choice(("", "split", "process"))
         used = sum(path.stat().st_size + 8192 for path in self.prepared.job_after(step).rglob("*")) if step else 8192
         room = self._random.randrange(self._random.choice((20_000, 60_000, 120_000, 250_000, 500_000)))
-        with small_disk(self._places.root, used + room):
+        with small_disk(self._directories.root, used + room):
             if step:
                 self._start_after(step)
             yield
 
     def _start_after(self, step: str) -> None:
-        shutil.copytree(self.prepared.job_after(step), self._places.job)
+        shutil.copytree(self.prepared.job_after(step), self._directories.job)
 
-    def _start_attempt(self, chunk: int, attempt: str) -> Run:
+    def _start_attempt(self, chunk: int, attempt: str) -> FaultRun:
         fault = self._choice.for_attempt(chunk, attempt)
         return self._runs.start("process", fault, "--chunk", str(chunk), "--attempt", attempt)
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
-    def _run(self, step: str, fault: Fault) -> Run:
+    def _run(self, step: str, fault: Fault) -> FaultRun:
         run = self._runs.start(step, fault)
         if isinstance(fault, KilledLater):
             self._runs.kill_later(run, fault)
@@ -190,13 +190,13 @@ class Schedule:
         self._promise.check_run(run, step)
         return run
 
-    def _wait(self, run: Run, *, stopped: bool = False) -> None:
+    def _wait(self, run: FaultRun, *, stopped: bool = False) -> None:
         """Wait until a run has ended, or stands still where it shall; that one is released later."""
-        if stopped and self._runs.stands_still(run):
+        if stopped and self._runs.is_blocked(run):
             self._late.append(run)
             return
         self._runs.finish(run)
-        self._promise.check_told(run)
+        self._promise.check_message(run)
         self._promise.observe(run)
 
     def _release(self, moment: str) -> None:
@@ -214,11 +214,11 @@ class Schedule:
         while self._released:
             self._wait(self._released.pop())
 
-    def _mend(self) -> None:
+    def _recover(self) -> None:
         """Run the same commands again, now that nothing fails: the job is finished, or told why it cannot be."""
         scenario = self.prepared.scenario
         for step in STEPS:
-            if step == "split" and self._random.random() < 0.7 and (self._places.job / "manifest.json").exists():
+            if step == "split" and self._random.random() < 0.7 and (self._directories.job / "manifest.json").exists():
                 continue  # it would only say that the split is there
             if step != "split":
                 self._release(step)  # a late attempt may go on in the middle of it

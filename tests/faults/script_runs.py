@@ -22,7 +22,7 @@ STEPS = {"split": SPLIT, "process": PROCESS, "collect": COLLECT}
 
 
 @dataclass(frozen=True)
-class Places:
+class JobDirectories:
     """Where a schedule's job and its result lie: in one directory, which may be a small disk."""
 
     root: Path
@@ -37,7 +37,7 @@ class Places:
 
 
 @dataclass
-class Run:
+class FaultRun:
     """One run of a script, under a fault or not."""
 
     name: str
@@ -56,21 +56,21 @@ class Run:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def __str__(self) -> str:
-        told = f"{self.name}: {self.script} {' '.join(self.arguments)}\n    {self.fault}\n    code {self.code}"
-        return told + "".join(f"\n    {line}" for line in (self.error or self.out).strip().splitlines()[:20])
+        text = f"{self.name}: {self.script} {' '.join(self.arguments)}\n    {self.fault}\n    code {self.code}"
+        return text + "".join(f"\n    {line}" for line in (self.error or self.out).strip().splitlines()[:20])
 
 
-class Runs:
+class FaultRuns:
     """All runs of one schedule, in order."""
 
-    def __init__(self, prepared: Prepared, directory: Path, places: Places) -> None:
-        self._prepared, self._directory, self._places = prepared, directory, places
-        self.all: list[Run] = []
+    def __init__(self, prepared: Prepared, directory: Path, directories: JobDirectories) -> None:
+        self._prepared, self._directory, self._directories = prepared, directory, directories
+        self.all: list[FaultRun] = []
         self._numbers = count(1)
 
-    def start(self, step: str, fault: Fault, *more: str) -> Run:
+    def start(self, step: str, fault: Fault, *more: str) -> FaultRun:
         name = f"run-{next(self._numbers)}"
-        run = Run(name, STEPS[step], [*self._arguments(step), *more], fault, self._directory / f"{name}.log")
+        run = FaultRun(name, STEPS[step], [*self._arguments(step), *more], fault, self._directory / f"{name}.log")
         self.all.append(run)
         usual = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         run.process = subprocess.Popen(
@@ -87,14 +87,14 @@ class Runs:
 
     def _arguments(self, step: str) -> list[str]:
         of_step = {
-            "split": [*self._prepared.arguments(), "--output", str(self._places.output)],
+            "split": [*self._prepared.arguments(), "--output", str(self._directories.output)],
             "process": ["--workers", "2"],
-            "collect": ["--output", str(self._places.output)],
+            "collect": ["--output", str(self._directories.output)],
         }
-        return ["--job", str(self._places.job), "--json", *of_step[step]]
+        return ["--job", str(self._directories.job), "--json", *of_step[step]]
 
     @staticmethod
-    def kill_later(run: Run, fault: KilledLater) -> None:
+    def kill_later(run: FaultRun, fault: KilledLater) -> None:
         assert run.process
         while run.process.poll() is None and not fault.sign.exists():
             time.sleep(0.002)
@@ -103,7 +103,7 @@ class Runs:
         kill(run.process)
 
     @staticmethod
-    def stands_still(run: Run) -> bool:
+    def is_blocked(run: FaultRun) -> bool:
         assert run.process
         deadline = time.monotonic() + LIMIT
         while run.process.poll() is None:
@@ -114,7 +114,7 @@ class Runs:
         return False
 
     @staticmethod
-    def finish(run: Run) -> None:
+    def finish(run: FaultRun) -> None:
         """Wait until a run has ended. Raises AssertionError when it does not."""
         assert run.process
         try:

@@ -23,7 +23,7 @@ FIRST, _, LAST = SEEDS.partition("-")
 
 @pytest.mark.usefixtures("injectors")
 @pytest.mark.parametrize("seed", range(int(FIRST), int(LAST or FIRST) + 1))
-def test_the_result_is_that_of_a_run_without_faults(seed: int, tmp_path: Path, shared: Path, mounts: bool) -> None:
+def test_result_equals_that_of_a_run_without_faults(seed: int, tmp_path: Path, shared: Path, mounts: bool) -> None:
     prepared = prepare(SCENARIOS[seed % len(SCENARIOS)], shared)
     schedule = Schedule(seed, prepared, tmp_path, mounts, ATTACK)
     with removed_if_good(tmp_path):
@@ -38,7 +38,7 @@ def test_the_result_is_that_of_a_run_without_faults(seed: int, tmp_path: Path, s
 def note(schedule: Schedule, failed: str) -> None:
     """Append how the runs of a schedule ended to the log that `make chaos` sums up."""
     if LOG:
-        told = {"seed": schedule.seed, "attack": schedule.attack, "scenario": schedule.prepared.scenario.name}
+        record = {"seed": schedule.seed, "attack": schedule.attack, "scenario": schedule.prepared.scenario.name}
         with Path(LOG).open("a") as log:
             fcntl.flock(log, fcntl.LOCK_EX)
-            log.write(json.dumps({**told, "failed": failed, "runs": schedule.ends()}) + "\n")
+            log.write(json.dumps({**record, "failed": failed, "runs": schedule.ends()}) + "\n")

@@ -6,16 +6,16 @@ import threading
 import time
 
 from tests.faults.fault_injection import Fault, KilledLater
-from tests.faults.script_runs import STEPS, Run, Runs
+from tests.faults.script_runs import STEPS, FaultRun, FaultRuns
 
 
 class WholeRun(threading.Thread):
     """Runs the scripts until one of them fails or is killed. faults: by step. pause: seconds before the first step."""
 
-    def __init__(self, runs: Runs, faults: dict[str, Fault], pause: float) -> None:
+    def __init__(self, runs: FaultRuns, faults: dict[str, Fault], pause: float) -> None:
         super().__init__(daemon=True)
         self._runs, self._faults, self._pause = runs, faults, pause
-        self._made: list[Run] = []
+        self._made: list[FaultRun] = []
         self._error: BaseException | None = None
 
     def run(self) -> None:
@@ -33,7 +33,7 @@ class WholeRun(threading.Thread):
         except BaseException as error:  # noqa: BLE001  # raised where the test sees it
             self._error = error
 
-    def ended(self) -> list[Run]:
+    def ended(self) -> list[FaultRun]:
         """Return the runs that were made. Raises what went wrong meanwhile."""
         if self._error is not None:
             raise self._error

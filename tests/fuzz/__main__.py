@@ -60,10 +60,10 @@ def run(target: str, count: int, seed: int) -> tuple[int, str]:
     log = FOUND / f"{target}.log"
     with log.open("w") as file:
         subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=False, stdout=file, stderr=subprocess.STDOUT)
-    told = log.read_text(errors="replace")
-    if ended := re.search(r"^Done (\d+) runs? in", told, re.MULTILINE):
+    output = log.read_text(errors="replace")
+    if ended := re.search(r"^Done (\d+) runs? in", output, re.MULTILINE):
         return int(ended[1]), ""
-    counts = [int(number) for number in re.findall(r"^#(\d+)\t", told, re.MULTILINE)]
+    counts = [int(number) for number in re.findall(r"^#(\d+)\t", output, re.MULTILINE)]
     return max(counts, default=0), f"; it FAILED, see {log.relative_to(ROOT)}"
 
 
@@ -81,8 +81,8 @@ def fuzz(target: str, count: int, seed: int) -> None:
         """Bytes as they come, or pieces of CSV."""
         if data.ConsumeBool():
             return bytes(data.ConsumeBytes(data.ConsumeIntInRange(0, 120)))
-        places = data.ConsumeIntListInRange(data.ConsumeIntInRange(0, 60), 0, len(STRUCTURE) - 1)
-        return "".join(STRUCTURE[place] for place in places).encode()
+        columns = data.ConsumeIntListInRange(data.ConsumeIntInRange(0, 60), 0, len(STRUCTURE) - 1)
+        return "".join(STRUCTURE[column] for column in columns).encode()
 
     def table(data: atheris.FuzzedDataProvider) -> tuple[bytes, int]:
         """Rows of a few values, or anything."""
@@ -93,7 +93,7 @@ def fuzz(target: str, count: int, seed: int) -> None:
         end = ("\n", "\r\n", "\r")[data.ConsumeIntInRange(0, 2)]
         rows = data.ConsumeIntInRange(0, 10)
         picked = data.ConsumeIntListInRange(rows * width, 0, len(words) - 1)
-        lines = [",".join(words[place] for place in picked[row * width : (row + 1) * width]) for row in range(rows)]
+        lines = [",".join(words[index] for index in picked[row * width : (row + 1) * width]) for row in range(rows)]
         return (end.join(lines) + end * data.ConsumeBool()).encode(), width
 
     small: Callable[[atheris.FuzzedDataProvider], int] = lambda data: data.ConsumeIntInRange(1, 40)  # noqa: E731

@@ -71,13 +71,13 @@ def random_input(source: Random) -> Input:
     delimiter = source.choice(DELIMITERS)
     quote = source.choice([quote for quote in QUOTES if quote != delimiter])
     width = source.choice((1, 2, 2, 3, 4, 9))
-    names = [f"c{place}" for place in range(width)]
+    names = [f"c{column}" for column in range(width)]
     data = delimiter.join(names).encode() + source.choice((b"\n", b"\r\n", b"\r"))
     if not source.randrange(5):
         data = BOM.encode() + data
     data += _body(source, delimiter, quote, width)
-    asked = [name for name in names if source.randrange(4)] or names
-    given = {name: source.choice(TYPES) for name in asked if not source.randrange(4)}
+    requested = [name for name in names if source.randrange(4)] or names
+    given = {name: source.choice(TYPES) for name in requested if not source.randrange(4)}
     spellings = (
         None if source.randrange(2) else [source.choice((*NULLS, *NULL_VALUES)) for _ in range(source.randrange(5))]
     )
@@ -90,7 +90,7 @@ def random_input(source: Random) -> Input:
         quarantine=bool(source.randrange(4)),
         watch_gaps=bool(source.randrange(2)),
         keep_raw=bool(source.randrange(2)),
-        columns=asked,
+        columns=requested,
         sampled=not source.randrange(8),
         cuts=[_cut(source, len(data)) for _ in range(2)],
     )
@@ -118,8 +118,8 @@ def _body(source: Random, delimiter: str, quote: str, width: int) -> bytes:
             _spoil(source, fields)
         record = b",".join(field.encode() for field in fields)
         if bad_in and not source.randrange(bad_in):
-            place = source.randrange(len(record) + 1)
-            record = record[:place] + source.choice(BAD) + record[place:]
+            column = source.randrange(len(record) + 1)
+            record = record[:column] + source.choice(BAD) + record[column:]
         record = record.replace(b",", delimiter.encode()).replace(b'"', quote.encode())
         records += [record] * (1 if source.randrange(60) else 30)
     if records and not source.randrange(400):

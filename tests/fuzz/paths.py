@@ -24,11 +24,11 @@ from pathlib import Path
 from random import Random
 from unittest import mock
 
-from csvswarm.csv_format.canonical_text import kind_of
+from csvswarm.csv_format.canonical_text import output_type
 from csvswarm.csv_format.dialect import CANONICAL
-from csvswarm.csv_format.table_writer import written
-from csvswarm.errors import CsvswarmError, Misfit
-from csvswarm.input.header import Head, read_head
+from csvswarm.csv_format.table_writer import encode_table
+from csvswarm.errors import CsvswarmError, SchemaMismatch
+from csvswarm.input.header import InputHeader, read_header
 from csvswarm.input.source import Source, find_source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import ChunkReader
@@ -74,16 +74,16 @@ def same_every_way(case: Input) -> None:
 
 def outcome(case: Input, cut: Cut) -> Outcome:
     """Split and read an input as a job does, in this process."""
-    place = _workplace()
-    path, job = place / "data.csv", Job(place / "job")
+    directory = _work_directory()
+    path, job = directory / "data.csv", Job(directory / "job")
     path.write_bytes(case.data)
     request = Request(input=path, chunks=cut.chunks, workers=1, block_bytes=cut.block_bytes)
     try:
         source = find_source(path)
-        head = read_head(source, delimiter=case.delimiter, quotechar=case.quotechar)
+        header = read_header(source, delimiter=case.delimiter, quotechar=case.quotechar)
         with mock.patch("csvswarm.split.chunking.GUESS_BYTES", cut.guess), mock.patch("os.fsync"):
-            chunks = cut_input(job, source, head, request, cut.mode)
-        return _Run(case, job, source, head, chunks).outcome()
+            chunks = cut_input(job, source, header, request, cut.mode)
+        return _Run(case, job, source, header, chunks).outcome()
     except CsvswarmError as error:
         return Outcome(message=str(error))
 
@@ -91,13 +91,13 @@ def outcome(case: Input, cut: Cut) -> Outcome:
 class _Run:
     """The reading of one input that is cut."""
 
-    def __init__(self, case: Input, job: Job, source: Source, head: Head, chunks: list[Chunk]) -> None:
-        self._case, self._job, self._source, self._head, self._chunks = case, job, source, head, chunks
+    def __init__(self, case: Input, job: Job, source: Source, header: InputHeader, chunks: list[Chunk]) -> None:
+        self._case, self._job, self._source, self._header, self._chunks = case, job, source, header, chunks
         self._spellings = list(NULL_VALUES) if case.spellings is None else ["", *case.spellings]
-        self._schema = Schema({name: frozenset() for name in head.names}, case.types)
+        self._schema = Schema({name: frozenset() for name in header.names}, case.types)
         if case.sampled:
-            sampler = Sampler(head, case.types, self._spellings, str(source.path))
-            sampler.schema_of_head(source)
+            sampler = Sampler(header, case.types, self._spellings, str(source.path))
+            sampler.schema_of_first_records(source)
             self._schema = sampler.schema(sample_blocks(job, source, chunks))
 
     def outcome(self) -> Outcome:
@@ -114,12 +114,12 @@ class _Run:
             try:
                 for _, data, record, rows in self._blocks(chunk):
                     _take(found, reader.read(data, record, rows), self._case.keep_raw)
-            except Misfit:
+            except SchemaMismatch:
                 observed += [
                     self._reader(self._schema).observe(data, first) for _, data, first, _ in self._blocks(chunk)
                 ]
             found.rejected += tuple(reader.rejected)
-        self._schema = self._schema.widened(observed)
+        self._schema = self._schema.widen(observed)
         return None if observed else found
 
     def _blocks(self, chunk: Chunk) -> Iterator[tuple[Chunk, bytes, int, int]]:
@@ -131,8 +131,8 @@ class _Run:
 
     def _reader(self, schema: Schema) -> Reader:
         return Reader(
-            dialect=self._head.dialect,
-            names=self._head.names,
+            dialect=self._header.dialect,
+            names=self._header.names,
             schema=schema,
             columns=self._case.columns,
             null_values=self._spellings,
@@ -145,7 +145,7 @@ class _Run:
 
 def _take(found: Outcome, rows: Rows, keep_raw: bool) -> None:
     arrays = [column.combine_chunks() for column in rows.table.columns]
-    found.rows += bytes(written(arrays, [kind_of(array) for array in arrays], CANONICAL))
+    found.rows += bytes(encode_table(arrays, [output_type(array) for array in arrays], CANONICAL))
     found.numbers += tuple(rows.numbers.tolist())
     assert len(rows) == rows.table.num_rows
     if keep_raw:
@@ -155,18 +155,18 @@ def _take(found: Outcome, rows: Rows, keep_raw: bool) -> None:
 
 
 @cache
-def _workplace() -> Path:
+def _work_directory() -> Path:
     memory = Path("/dev/shm")  # noqa: S108  # where files cost nothing
-    place = tempfile.TemporaryDirectory(prefix="csvswarm-fuzz-", dir=memory if memory.is_dir() else None)
-    _KEPT.append(place)
-    Job(Path(place.name) / "job").create()
-    return Path(place.name)
+    directory = tempfile.TemporaryDirectory(prefix="csvswarm-fuzz-", dir=memory if memory.is_dir() else None)
+    _KEPT.append(directory)
+    Job(Path(directory.name) / "job").create()
+    return Path(directory.name)
 
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
-def _again_with_sanitizers() -> int:
+def _rerun_with_sanitizers() -> int:
     """Run this command in a process that can load the kernel with sanitizers; return its exit code."""
     if (preloaded := environment()) is None:
         print("paths: this compiler has no sanitizer that can be preloaded")
@@ -185,7 +185,7 @@ def main() -> int:
     parser.add_argument("--sanitize", action="store_true", help="with a kernel that notices every wrong access")
     arguments = parser.parse_args()
     if arguments.sanitize and "CSVSWARM_SANITIZED" not in os.environ:
-        return _again_with_sanitizers()
+        return _rerun_with_sanitizers()
     began, done = time.monotonic(), 0
     with sanitized_kernel() if arguments.sanitize else nullcontext():
         while not (

@@ -37,28 +37,28 @@ def fields(record: bytes) -> list[Field]:
     """Return the fields of a record of UTF-8 text."""
     text = record.decode()
     found: list[Field] = []
-    place = 0
+    offset = 0
     while True:
         parts = []
-        quoted = text[place : place + 1] == '"'
+        quoted = text[offset : offset + 1] == '"'
         if quoted:
-            place += 1
-            while place < len(text):
-                if text.startswith('""', place):
+            offset += 1
+            while offset < len(text):
+                if text.startswith('""', offset):
                     parts.append('"')
-                    place += 2
-                elif text[place] == '"':
-                    place += 1
+                    offset += 2
+                elif text[offset] == '"':
+                    offset += 1
                     break
                 else:
-                    parts.append(text[place])
-                    place += 1
-        end = text.find(",", place)
+                    parts.append(text[offset])
+                    offset += 1
+        end = text.find(",", offset)
         end = len(text) if end < 0 else end
-        found.append(("".join(parts) + text[place:end], quoted))
+        found.append(("".join(parts) + text[offset:end], quoted))
         if end == len(text):
             return found
-        place = end + 1
+        offset = end + 1
 
 
 def csv_rows(data: bytes) -> list[list[str]]:

@@ -18,7 +18,7 @@ from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.errors import InputError, OptionError
 from csvswarm.expressions.rowwise import Expression
-from csvswarm.input.header import read_head
+from csvswarm.input.header import read_header
 from csvswarm.input.source import find_source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.directory import Job
@@ -41,14 +41,14 @@ def scan(data: bytes, size: int) -> None:
     grammar, file = Grammar(COMMA), io.BytesIO(data)
     ends, inside, before, base = [], False, 10, 0
     while piece := grammar.read_piece(file, size):
-        structure = grammar.scan(piece, before=before, inside=inside)
+        structure = grammar.scan(piece, previous_byte=before, inside_quotes=inside)
         ends += [base + int(end) for end in structure.ends]
-        inside, before, base = structure.inside, piece[-1], base + len(piece)
+        inside, before, base = structure.ends_inside_quotes, piece[-1], base + len(piece)
     texts = record_texts(data)
-    expected, place = [], 0
+    expected, offset = [], 0
     for text in texts:
-        place += len(text)
-        expected.append(place - 1)
+        offset += len(text)
+        expected.append(offset - 1)
     if texts and (inside or not data.endswith((b"\n", b"\r"))):
         expected.pop()
     assert ends == expected, (ends, expected)
@@ -102,10 +102,10 @@ def _check_chunks(data: bytes, start: int, chunks: list[Chunk], count: int) -> N
 
 
 @cache
-def _workplace() -> Path:
-    place = tempfile.TemporaryDirectory(prefix="csvswarm-fuzz-")
-    _KEPT.append(place)
-    path = Path(place.name)
+def _work_directory() -> Path:
+    directory = tempfile.TemporaryDirectory(prefix="csvswarm-fuzz-")
+    _KEPT.append(directory)
+    path = Path(directory.name)
     Job(path / "job").create()
     return path
 
@@ -115,33 +115,33 @@ _KEPT: list[Any] = []
 
 def ranges(data: bytes, count: int, guess: int, block: int) -> None:
     """Ranges whose starts are guessed are cut as well as if the file had been read from its start."""
-    place = _workplace()
-    path = place / "data.csv"
+    directory = _work_directory()
+    path = directory / "data.csv"
     path.write_bytes(data)
     try:
         source = find_source(path)
-        head = read_head(source, delimiter=",", quotechar='"')
+        header = read_header(source, delimiter=",", quotechar='"')
     except (InputError, OptionError):
         return
     request = Request(input=path, chunks=count, workers=1, block_bytes=block)
     with mock.patch("csvswarm.split.chunking.GUESS_BYTES", guess):
         try:
-            chunks = cut_input(Job(place / "job"), source, head, request, "ranges")
+            chunks = cut_input(Job(directory / "job"), source, header, request, "ranges")
         except InputError:
-            assert is_unclosed(data[head.data_offset :])
+            assert is_unclosed(data[header.data_offset :])
             return
-    _check_chunks(data, head.data_offset, chunks, count)
+    _check_chunks(data, header.data_offset, chunks, count)
 
 
 def read(data: bytes, width: int, block: int) -> None:
     """Fields, missing values, bad records, types and values are those of docs/format.md, in blocks as in one piece."""
     if is_unclosed(data):
         return
-    names = [f"c{place}" for place in range(width)]
+    names = [f"c{index}" for index in range(width)]
     records = reference_reader.records(data)
     good = [(number, record) for number, record in enumerate(records, 1) if not reference_reader.is_bad(record, width)]
     rows = [[reference_reader.text_of(field) for field in reference_reader.fields(record)] for _, record in good]
-    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    columns = {name: [row[index] for row in rows] for index, name in enumerate(names)}
     types = {name: reference_reader.type_of(column) for name, column in columns.items()}
 
     texts = Schema({name: frozenset({"text"}) for name in names})
@@ -153,10 +153,10 @@ def read(data: bytes, width: int, block: int) -> None:
         set(range(1, len(records) + 1)) - {number for number, _ in good}
     )
 
-    schema = Schema({name: frozenset() for name in names}).widened([_reader(names, texts).observe(data, 1)])
+    schema = Schema({name: frozenset() for name in names}).widen([_reader(names, texts).observe(data, 1)])
     assert schema.types == types
     parts = _blocks(data, block)
-    assert texts_free(names).widened([_reader(names, texts).observe(part, 1) for part in parts]).types == types
+    assert texts_free(names).widen([_reader(names, texts).observe(part, 1) for part in parts]).types == types
     expected = {
         name: [reference_reader.value_of(text, types[name]) for text in column] for name, column in columns.items()
     }
@@ -184,13 +184,13 @@ def _reader(names: list[str], schema: Schema) -> Reader:
 
 def _blocks(data: bytes, size: int) -> list[bytes]:
     """Return runs of whole records of at least `size` bytes each."""
-    blocks, held = [], b""
+    blocks, pending = [], b""
     for text in record_texts(data):
-        held += text
-        if len(held) >= size:
-            blocks.append(held)
-            held = b""
-    return [*blocks, held] if held or not blocks else blocks
+        pending += text
+        if len(pending) >= size:
+            blocks.append(pending)
+            pending = b""
+    return [*blocks, pending] if pending or not blocks else blocks
 
 
 def _same(rows: Rows, expected: dict[str, list[object]]) -> None:
@@ -217,9 +217,9 @@ def like_pandas(data: bytes, width: int) -> None:
     records = reference_reader.records(data)
     if not records or any(reference_reader.is_bad(record, width) for record in records):
         return
-    names = [f"c{place}" for place in range(width)]
+    names = [f"c{column}" for column in range(width)]
     empty = texts_free(names)
-    schema = empty.widened([_reader(names, empty).observe(data, 1)])
+    schema = empty.widen([_reader(names, empty).observe(data, 1)])
     table = _reader(names, schema).read(data, 1, len(records)).table
     header = ",".join(names).encode() + b"\n"
     options: dict[str, Any] = {"skip_blank_lines": True, "index_col": False}

@@ -14,5 +14,5 @@ from tests.fuzz.paths import same_every_way
 # A source of random numbers is as large as what is drawn from it.
 @settings(max_examples=300, suppress_health_check=[HealthCheck.large_base_example, HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False))
-def test_same_every_way(source: Random) -> None:
+def test_all_reading_paths_agree(source: Random) -> None:
     same_every_way(random_input(source))

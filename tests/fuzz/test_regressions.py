@@ -7,39 +7,39 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import targets
-from tests.support.jobs import run_every_way
+from tests.support.jobs import run_with_all_cuts
 
 
 @pytest.mark.parametrize("word", ["Nan", "NAN", "-NAN", "naN"])
-def test_a_word_that_looks_like_no_number_is_text(tmp_path: Path, word: str) -> None:
+def test_word_that_resembles_a_number_is_text(tmp_path: Path, word: str) -> None:
     source = tmp_path / "names.csv"
     source.write_text(f"id,name\n1,{word}\n2,1.5\n")
     processor = tmp_path / "same.py"
     processor.write_text("def process(block, context):\n    return block\n")
 
-    assert run_every_way(tmp_path, source, processor=str(processor)).rows == [["1", word], ["2", "1.5"]]
+    assert run_with_all_cuts(tmp_path, source, processor=str(processor)).rows == [["1", word], ["2", "1.5"]]
 
 
-def test_an_empty_field_at_the_very_end_is_missing_after_a_quoted_one(tmp_path: Path) -> None:
+def test_empty_last_field_after_a_quoted_one_is_missing(tmp_path: Path) -> None:
     source = tmp_path / "short.csv"
     source.write_text('id,name,note\n1,"a",\n2,"b",')
     processor = tmp_path / "same.py"
     processor.write_text("def process(block, context):\n    return block\n")
 
-    assert run_every_way(tmp_path, source, processor=str(processor)).data == b"id,name,note\n1,a,\n2,b,\n"
+    assert run_with_all_cuts(tmp_path, source, processor=str(processor)).data == b"id,name,note\n1,a,\n2,b,\n"
 
 
 @pytest.mark.parametrize(("data", "width"), [(b'"NA",', 2), (b'a,b,c,d,e\n"NA",', 2), (b"a,b,c,d,e\nNAN", 1)])
-def test_cases_that_were_found(data: bytes, width: int) -> None:
+def test_found_cases(data: bytes, width: int) -> None:
     targets.read(data, width, 1)
 
 
-def test_an_empty_field_after_an_empty_line_of_a_carriage_return_is_kept(tmp_path: Path) -> None:
+def test_empty_field_after_a_blank_cr_line_is_kept(tmp_path: Path) -> None:
     """pandas loses it."""
     source = tmp_path / "mac.csv"
     source.write_bytes(b"a,b\r\r,x\r\r,y\r")
     processor = tmp_path / "same.py"
     processor.write_text("def process(block, context):\n    return block\n")
 
-    assert run_every_way(tmp_path, source, processor=str(processor)).rows == [["", "x"], ["", "y"]]
+    assert run_with_all_cuts(tmp_path, source, processor=str(processor)).rows == [["", "x"], ["", "y"]]
     targets.like_pandas(b"\r,x\r", 2)

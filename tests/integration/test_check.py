@@ -16,14 +16,14 @@ from csvswarm.split.run import split
 CSV = "a,b\n" + "1,x\n" * 200_000
 
 
-def places(tmp_path: Path) -> tuple[Job, Path, Path]:
+def job_and_output(tmp_path: Path) -> tuple[Job, Path, Path]:
     path = tmp_path / "data.csv"
     path.write_text(CSV)
     return Job(tmp_path / "jobs/one"), path, tmp_path / "out"
 
 
-def test_it_expects_the_chunks_that_a_split_makes(tmp_path: Path) -> None:
-    job, path, output = places(tmp_path)
+def test_check_predicts_the_number_of_chunks(tmp_path: Path) -> None:
+    job, path, output = job_and_output(tmp_path)
     request = Request(input=path, processor="transform")
 
     checked = check(job, request, output)
@@ -43,8 +43,8 @@ def test_it_expects_the_chunks_that_a_split_makes(tmp_path: Path) -> None:
         {"delimiter": "ab"},
     ],
 )
-def test_it_refuses_in_the_words_of_a_split(tmp_path: Path, wrong: dict[str, object]) -> None:
-    job, path, output = places(tmp_path)
+def test_check_reports_the_errors_of_a_split(tmp_path: Path, wrong: dict[str, object]) -> None:
+    job, path, output = job_and_output(tmp_path)
     request = Request(input=path, **wrong)  # type: ignore[arg-type]  # one wrong argument each
 
     with pytest.raises(CsvswarmError) as checked:
@@ -55,8 +55,8 @@ def test_it_refuses_in_the_words_of_a_split(tmp_path: Path, wrong: dict[str, obj
     assert str(checked.value) == str(refused.value)
 
 
-def test_it_refuses_another_input_for_a_job_that_exists(tmp_path: Path) -> None:
-    job, path, output = places(tmp_path)
+def test_check_rejects_another_input_for_an_existing_job(tmp_path: Path) -> None:
+    job, path, output = job_and_output(tmp_path)
     split(job, Request(input=path), output)
     path.write_text(CSV + "2,y\n")
 
@@ -64,8 +64,8 @@ def test_it_refuses_another_input_for_a_job_that_exists(tmp_path: Path) -> None:
         check(job, Request(input=path), output)
 
 
-def test_it_refuses_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    job, path, output = places(tmp_path)
+def test_check_rejects_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, path, output = job_and_output(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=len(CSV) - 1))
 
     with pytest.raises(InputError, match=r"has 1 MB free, but the job may need about 1 MB: free some, or name another"):

@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
-from csvswarm.job.checksums import Hashing
+from csvswarm.job.checksums import HashingWriter
 from csvswarm.job.directory import Job
 from csvswarm.job.lock import LOCK, locked
-from csvswarm.job.state import settle
+from csvswarm.job.state import reconcile
 from csvswarm.partials.assemble import write_result
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
@@ -86,7 +86,7 @@ def job(tmp_path: Path) -> Path:
     return job
 
 
-def test_of_two_collections_of_one_job_one_is_refused_and_the_result_is_whole(job: Path, tmp_path: Path) -> None:
+def test_second_concurrent_collection_is_rejected_and_the_result_is_complete(job: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     first = start("collect_results.py", "--job", job, "--output", output)
     wait_for((tmp_path / f"in-finish-{first.pid}").exists)
@@ -106,7 +106,7 @@ def test_of_two_collections_of_one_job_one_is_refused_and_the_result_is_whole(jo
     assert f"(pid {first.pid}, since " in message
 
 
-def test_whatever_would_write_is_refused_while_a_run_works_on_the_job(job: Path, tmp_path: Path) -> None:
+def test_writers_are_rejected_while_a_run_holds_the_lock(job: Path, tmp_path: Path) -> None:
     first = start("collect_results.py", "--job", job, "--output", tmp_path / "out")
     wait_for((tmp_path / f"in-finish-{first.pid}").exists)
     before = {path: path.stat().st_mtime_ns for path in job.rglob("*") if path.is_file()}
@@ -130,7 +130,7 @@ def test_whatever_would_write_is_refused_while_a_run_works_on_the_job(job: Path,
     assert end(first)[0] == 0
 
 
-def test_an_attempt_in_a_container_needs_no_lock(tmp_path: Path) -> None:
+def test_container_attempt_needs_no_lock(tmp_path: Path) -> None:
     job = tmp_path / "job"
     done("split_dataframe.py", "--job", job, "--input", SAMPLE, "--processor", "transform", "--chunks", 2)
     with locked(job, "job job"):
@@ -139,7 +139,7 @@ def test_an_attempt_in_a_container_needs_no_lock(tmp_path: Path) -> None:
     assert [receipt.chunk for receipt in Job(job).receipts()] == [1]
 
 
-def test_the_lock_ends_with_its_holder(job: Path, tmp_path: Path) -> None:
+def test_lock_is_released_when_its_holder_ends(job: Path, tmp_path: Path) -> None:
     first = start("collect_results.py", "--job", job, "--output", tmp_path / "out")
     wait_for((tmp_path / f"in-finish-{first.pid}").exists)
     first.kill()
@@ -152,7 +152,7 @@ def test_the_lock_ends_with_its_holder(job: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_SUCCESS", "job.json", "result.csv"]
 
 
-def test_workers_that_outlive_a_killed_run_do_not_keep_others_out(tmp_path: Path) -> None:
+def test_orphaned_workers_do_not_hold_the_lock(tmp_path: Path) -> None:
     processor = tmp_path / "slow.py"
     processor.write_text(
         "import os, pathlib, time\n\n"
@@ -183,7 +183,7 @@ def test_workers_that_outlive_a_killed_run_do_not_keep_others_out(tmp_path: Path
     assert not [path.name for path in (job / "attempts").iterdir() if path.suffix != ".json"]
 
 
-def test_of_two_jobs_into_one_directory_one_gets_it_and_the_other_loses_nothing(job: Path, tmp_path: Path) -> None:
+def test_one_of_two_jobs_claims_the_output_and_the_other_keeps_its_work(job: Path, tmp_path: Path) -> None:
     output, other = tmp_path / "out", tmp_path / "other"
     done("split_dataframe.py", "--job", other, "--input", SAMPLE, "--processor", "transform", "--chunks", 2)
     done("split_processing.py", "--job", other, "--workers", 1)
@@ -200,7 +200,7 @@ def test_of_two_jobs_into_one_directory_one_gets_it_and_the_other_loses_nothing(
     assert (tmp_path / "elsewhere/result.csv").read_bytes() == SAMPLE.read_bytes()
 
 
-def test_of_two_jobs_of_one_name_into_one_directory_the_second_is_refused(job: Path, tmp_path: Path) -> None:
+def test_second_job_of_the_same_name_and_output_is_rejected(job: Path, tmp_path: Path) -> None:
     namesake = tmp_path / "elsewhere" / "job"
     done("split_dataframe.py", "--job", namesake, "--input", SAMPLE, "--processor", "transform", "--chunks", 2)
     done("split_processing.py", "--job", namesake, "--workers", 1)
@@ -238,7 +238,7 @@ def holder_of(directory: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_lock_is_taken_when_its_holder_ends_within_the_wait(tmp_path: Path) -> None:
+def test_lock_is_acquired_when_its_holder_ends_during_the_wait(tmp_path: Path) -> None:
     holder = holder_of(tmp_path)
     timer = threading.Timer(0.2, holder.kill)
     timer.start()
@@ -248,9 +248,7 @@ def test_a_lock_is_taken_when_its_holder_ends_within_the_wait(tmp_path: Path) ->
     holder.communicate()
 
 
-def test_a_lock_may_be_taken_twice_by_its_holder_and_is_held_until_the_last_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lock_is_reentrant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
     with locked(tmp_path, "it"):
         with locked(tmp_path / ".", "it"):
@@ -266,7 +264,7 @@ def test_a_lock_may_be_taken_twice_by_its_holder_and_is_held_until_the_last_end(
     holder_of(tmp_path).communicate("")
 
 
-def test_another_thread_is_kept_out_as_well(tmp_path: Path) -> None:
+def test_lock_excludes_other_threads(tmp_path: Path) -> None:
     with locked(tmp_path, "it"), ThreadPoolExecutor(1) as pool:
 
         def take() -> None:
@@ -277,7 +275,7 @@ def test_another_thread_is_kept_out_as_well(tmp_path: Path) -> None:
             pool.submit(take).result()
 
 
-def test_a_lock_file_that_its_holder_removes_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_file_removed_by_its_holder_is_recreated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usual, names = fcntl.lockf, []
 
     def removed_meanwhile(descriptor: int, *arguments: int) -> None:
@@ -292,9 +290,7 @@ def test_a_lock_file_that_its_holder_removes_is_made_again(tmp_path: Path, monke
     assert not (tmp_path / LOCK).exists()
 
 
-def test_a_lock_file_that_another_nfs_client_removes_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lock_file_removed_by_another_nfs_client_is_recreated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usual, tries = fcntl.lockf, []
 
     def stale_once(descriptor: int, *arguments: int) -> None:
@@ -310,9 +306,7 @@ def test_a_lock_file_that_another_nfs_client_removes_is_made_again(
 
 
 @pytest.mark.parametrize("holder", ["", "nonsense", "[]", '{"host": 1}', '{"since": 1e999, "host": "h"}', "[" * 5000])
-def test_a_holder_that_cannot_be_read_is_told_as_such(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str
-) -> None:
+def test_unreadable_lock_holder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str) -> None:
     monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
     process = holder_of(tmp_path)
     (tmp_path / LOCK).write_text(holder)
@@ -321,9 +315,7 @@ def test_a_holder_that_cannot_be_read_is_told_as_such(
     process.communicate("")
 
 
-def test_a_terminal_escape_in_the_name_of_a_holder_is_not_printed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_terminal_escape_in_a_lock_holder_is_not_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
     process = holder_of(tmp_path)
     (tmp_path / LOCK).write_text('{"host": "\\u001b[2Jboard\\n", "pid": 7, "since": 0, "step": "x.py"}')
@@ -333,7 +325,7 @@ def test_a_terminal_escape_in_the_name_of_a_holder_is_not_printed(
     process.communicate("")
 
 
-def test_a_lock_of_another_machine_is_waited_for_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_of_another_machine_is_awaited_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
     monkeypatch.setattr("csvswarm.job.lock.WAIT_ELSEWHERE", float(LIMIT))
     process = holder_of(tmp_path)
@@ -347,7 +339,7 @@ def test_a_lock_of_another_machine_is_waited_for_longer(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     job, output = Job(tmp_path / "job"), tmp_path / "out"
     split(job, Request(input=SAMPLE, processor="transform", chunks=2, workers=1))
     process_all(job, 1)
@@ -371,16 +363,16 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not list(output.glob(".*"))
 
 
-def test_a_collection_that_lost_its_lock_takes_no_receipts_of_a_finished_job_back(tmp_path: Path) -> None:
+def test_collection_that_lost_its_lock_revokes_no_receipts_of_a_finished_job(tmp_path: Path) -> None:
     job, output = Job(tmp_path / "job"), tmp_path / "out"
     manifest = split(job, Request(input=SAMPLE, processor="statistics", chunks=2, workers=1))
     process_all(job, 1)
-    state = settle(job, manifest)
+    state = reconcile(job, manifest)
     collect(job, output)
     receipts = list(job.receipts())
 
     with pytest.raises(JobError, match="job job was collected by another run in the meantime"):
-        write_result(Hashing(io.BytesIO()), job, manifest, state.schema, list(state.done.values()))
+        write_result(HashingWriter(io.BytesIO()), job, manifest, state.schema, list(state.done.values()))
 
     assert list(job.receipts()) == receipts
     assert collect(job, output).rows_in == manifest.rows

@@ -14,7 +14,7 @@ from csvswarm.split.run import Request, split
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.jobs import native, run_here
+from tests.support.jobs import native, run_in_process
 from tests.support.reference_record_scan import table
 
 USER_MAP = """
@@ -56,7 +56,7 @@ def typed_table(draw: st.DrawFn, cells: st.SearchStrategy[str] = values) -> byte
     width = draw(st.integers(2, 4))
     rows = draw(st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=12))
     plain = draw(st.integers(0, 30))
-    lines = [",".join(f"c{place}" for place in range(width)), *[",".join(["4"] * width)] * plain]
+    lines = [",".join(f"c{column}" for column in range(width)), *[",".join(["4"] * width)] * plain]
     return "\n".join([*lines, *map(",".join, rows)]).encode() + b"\n"
 
 
@@ -66,11 +66,11 @@ def same_for(directory: Path, data: bytes, cuts: list[tuple[int, int]], **reques
     folder.mkdir()
     source = folder / "input.csv"
     source.write_bytes(data)
-    results = {run_here(folder, source, chunks=chunks, block_bytes=size, **request).data for chunks, size in cuts}
+    results = {run_in_process(folder, source, chunks=chunks, block_bytes=size, **request).data for chunks, size in cuts}
     without = folder / "without the kernel"
     without.mkdir()
     with native(False):
-        results.add(run_here(without, source, **request).data)
+        results.add(run_in_process(without, source, **request).data)
     assert len(results) == 1
     return results.pop()
 
@@ -93,7 +93,7 @@ def test_transform_without_options_is_the_identity(tmp_path: Path, data: bytes, 
 @settings(max_examples=200)
 @given(typed_table(), cuts, st.sampled_from([USER_MAP, USER_SUM, OVERLAP]))
 @example(b"c0,c1\n1,2\n3,4\n5,\nx,1\n", [(1, 1 << 20), (4, 1)], USER_MAP)
-def test_a_users_processor(tmp_path: Path, data: bytes, cuts: list[tuple[int, int]], source: str) -> None:
+def test_user_processor(tmp_path: Path, data: bytes, cuts: list[tuple[int, int]], source: str) -> None:
     processor = tmp_path / "mine.py"
     processor.write_text(source)
     same_for(tmp_path, data, cuts, processor=str(processor))
@@ -121,7 +121,7 @@ def test_transform_with_expressions(tmp_path: Path, data: bytes, cuts: list[tupl
 
 
 @pytest.mark.parametrize("late", ["", "x", "1.5", "true", "007", "99999999999999999999", '"NA"'])
-def test_a_value_that_changes_the_schema_in_the_last_chunk(tmp_path: Path, late: str) -> None:
+def test_schema_change_in_the_last_chunk(tmp_path: Path, late: str) -> None:
     """An integer column whose first gap, text or float comes last reads as pandas reads the whole file."""
     source = tmp_path / "late.csv"
     rows = "".join(f"{number},{number % 7}\n" for number in range(60_000))

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from csvswarm.errors import ProcessorError
-from csvswarm.process.failing_rows import MIN_ALIKE, Indices, Similar, find_failing
+from csvswarm.process.failing_rows import MIN_ALIKE, Indices, Similar, find_failing_rows
 from csvswarm.process.similar_rows import SimilarRows
-from csvswarm.reading.rows import Rows, sliced, without
+from csvswarm.reading.rows import Rows, drop_rows, slice_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.jobs import run_every_way, write_csv
+from tests.support.jobs import run_with_all_cuts, write_csv
 
 
 class Processor:
@@ -35,7 +35,7 @@ def search(is_bad: list[bool], similar: Similar) -> tuple[list[int], int]:
     run, rest = Processor(is_bad), np.arange(len(is_bad))
     found: list[int] = []
     while rest.size and run.is_bad[rest].any():
-        failing = find_failing(run, rest, len(is_bad), similar)
+        failing = find_failing_rows(run, rest, len(is_bad), similar)
         assert failing
         assert set(failing) <= set(rest.tolist())
         assert {str(error) for error in failing.values()} == {f"{row} 1" for row in failing}
@@ -75,7 +75,7 @@ def test_rows_that_fail_only_together() -> None:
         if rows.size > 3:
             raise ProcessorError("too many")
 
-    assert find_failing(run, np.arange(16), 16, lambda _row, _passed: []) == {}
+    assert find_failing_rows(run, np.arange(16), 16, lambda _row, _passed: []) == {}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_records_of_many_kinds_are_the_same_in_any_blocks(tmp_path: Path) -> Non
     (tmp_path / "mine.py").write_text(CODE)
     source = write_csv(tmp_path / "data.csv", ["id", "n", "m"], rows)
 
-    result = run_every_way(
+    result = run_with_all_cuts(
         tmp_path,
         source,
         cuts=((1, 1 << 20), (3, 512), (9, 64)),
@@ -130,12 +130,12 @@ def test_records_of_many_kinds_are_the_same_in_any_blocks(tmp_path: Path) -> Non
 
 
 @given(st.lists(st.sampled_from(["a", '"b"', '"c""\n"', "", "dd"]), min_size=1, max_size=12), st.data())
-def test_rows_without_some_are_the_others(fields: list[str], data: st.DataObject) -> None:
+def test_drop_rows_keeps_the_others(fields: list[str], data: st.DataObject) -> None:
     records = [f"{field},1\n".encode() for field in fields]
     text = b"".join(records)
     ends = np.cumsum([len(record) for record in records]) - 1
-    quoted = [place for place, record in enumerate(records) if record.startswith(b'"')]
-    edges = [at for place in quoted for at in (ends[place] - len(records[place]) + 1, ends[place] - 3)]
+    quoted = [index for index, record in enumerate(records) if record.startswith(b'"')]
+    edges = [at for index in quoted for at in (ends[index] - len(records[index]) + 1, ends[index] - 3)]
     rows = Rows(
         pa.table({"x": pa.array(range(len(records)))}),
         np.arange(1, len(records) + 1),
@@ -145,14 +145,14 @@ def test_rows_without_some_are_the_others(fields: list[str], data: st.DataObject
     )
     gone = data.draw(st.sets(st.integers(0, len(records) - 1), max_size=len(records)))
 
-    left = without(rows, sorted(gone))
+    remaining = drop_rows(rows, sorted(gone))
 
-    kept = [place for place in range(len(records)) if place not in gone]
-    assert left.data == b"".join(records[place] for place in kept)
-    assert left.table.column("x").to_pylist() == kept
-    assert left.numbers.tolist() == [place + 1 for place in kept]
-    for row, place in enumerate(kept):
-        one, alone = sliced(left, row, row + 1), sliced(rows, place, place + 1)
+    kept = [index for index in range(len(records)) if index not in gone]
+    assert remaining.data == b"".join(records[index] for index in kept)
+    assert remaining.table.column("x").to_pylist() == kept
+    assert remaining.numbers.tolist() == [index + 1 for index in kept]
+    for row, index in enumerate(kept):
+        one, alone = slice_rows(remaining, row, row + 1), slice_rows(rows, index, index + 1)
         assert (one.data, one.ends.tolist(), one.toggles.tolist()) == (
             alone.data,
             alone.ends.tolist(),

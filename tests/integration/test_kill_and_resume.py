@@ -16,7 +16,7 @@ from csvswarm.process.run import process_one, run_chunk
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.split.run import Request, split
 
-from tests.support.jobs import ROOT, SAMPLE, run_here
+from tests.support.jobs import ROOT, SAMPLE, run_in_process
 
 SLOW_MAP = """
 import time
@@ -46,11 +46,11 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.communicate(timeout=LIMIT)
 
 
-def test_killed_at_every_stage_and_resumed_the_bytes_are_the_same(tmp_path: Path) -> None:
+def test_result_is_the_same_after_kills_in_every_stage(tmp_path: Path) -> None:
     processor = tmp_path / "slow.py"
     processor.write_text(SLOW_MAP)
     (tmp_path / "once").mkdir()
-    expected = run_here(tmp_path / "once", SAMPLE, processor=str(processor)).data
+    expected = run_in_process(tmp_path / "once", SAMPLE, processor=str(processor)).data
     job, output = Job(tmp_path / "job"), tmp_path / "out"
     steps: list[tuple[object, ...]] = [
         ("split_dataframe.py", "--job", job.directory, "--input", SAMPLE, "--processor", processor, "--chunks", 24),
@@ -72,7 +72,7 @@ def test_killed_at_every_stage_and_resumed_the_bytes_are_the_same(tmp_path: Path
     assert sorted(path.name for path in output.iterdir()) == ["_SUCCESS", "job.json", "result.csv"]
 
 
-def test_a_worker_that_dies_is_replaced_and_its_chunk_is_run_again(tmp_path: Path) -> None:
+def test_dead_worker_is_replaced_and_its_chunk_retried(tmp_path: Path) -> None:
     processor = tmp_path / "dies_once.py"
     mark = tmp_path / "died"
     processor.write_text(
@@ -93,7 +93,7 @@ def test_a_worker_that_dies_is_replaced_and_its_chunk_is_run_again(tmp_path: Pat
     assert [receipt.chunk for receipt in job.receipts()] == [1, 2, 3, 4, 5]
 
 
-def test_a_chunk_that_kills_every_worker_is_given_up_with_its_reason(tmp_path: Path) -> None:
+def test_chunk_that_kills_every_worker_fails_with_its_reason(tmp_path: Path) -> None:
     processor = tmp_path / "dies.py"
     processor.write_text(
         "import os\n\ndef process(block, context):\n    if context.chunk == 2:\n        os._exit(9)\n    return block\n"
@@ -110,7 +110,7 @@ def test_a_chunk_that_kills_every_worker_is_given_up_with_its_reason(tmp_path: P
 
 
 @pytest.mark.parametrize("processor", ["transform", "statistics"])
-def test_of_two_attempts_at_a_chunk_one_counts_and_the_other_leaves_nothing(tmp_path: Path, processor: str) -> None:
+def test_first_of_two_attempts_commits_and_the_other_leaves_nothing(tmp_path: Path, processor: str) -> None:
     job = Job(tmp_path / "job")
     manifest = split(job, Request(input=SAMPLE, processor=processor, chunks=2))
     loaded = load_job_processor(job, manifest)
@@ -123,7 +123,7 @@ def test_of_two_attempts_at_a_chunk_one_counts_and_the_other_leaves_nothing(tmp_
     assert process_one(job, 1, None) == receipt
 
 
-def test_an_orphan_that_finishes_after_the_resume_changes_nothing(tmp_path: Path) -> None:
+def test_late_orphan_changes_nothing(tmp_path: Path) -> None:
     job, output = Job(tmp_path / "job"), tmp_path / "out"
     manifest = split(job, Request(input=SAMPLE, processor="transform", chunks=4))
     finish(script("split_processing.py", "--job", job.directory))

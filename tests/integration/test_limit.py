@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.jobs import Scripts, run_every_way, run_here, write_csv
+from tests.support.jobs import Scripts, run_in_process, run_with_all_cuts, write_csv
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def test_the_result_is_that_of_a_file_with_these_records(
     whole = write_csv(directory / "whole.csv", ["n", "a", "b"], rows)
     first = write_csv(directory / "first.csv", ["n", "a", "b"], rows[:limit])
 
-    limited = run_every_way(directory / "limited", whole, processor="transform", limit=limit)
+    limited = run_with_all_cuts(directory / "limited", whole, processor="transform", limit=limit)
 
-    assert limited == run_here(directory / "first", first, processor="transform")
+    assert limited == run_in_process(directory / "first", first, processor="transform")
 
 
 @pytest.mark.parametrize("chunks", ["1", "3", "auto"])
@@ -59,6 +59,6 @@ def test_a_limit_is_a_number(scripts: Scripts, limit: str) -> None:
 def test_a_job_of_all_records_is_another_job(scripts: Scripts) -> None:
     source = Path(scripts.directory / "data.csv")
     source.write_text("a\n" + "1\n" * 9)
-    assert scripts.split(source, "--limit", "3").done["limit"] == 3
+    assert scripts.split(source, "--limit", "3").answer["limit"] == 3
 
     assert "was made with another value of limit" in scripts.split(source).line

@@ -35,27 +35,27 @@ def run(directory: Path, source: Path, body: str, **request: object) -> tuple[Jo
     return job, ""
 
 
-def test_an_error_that_a_wider_schema_mends_is_none(tmp_path: Path, source: Path) -> None:
-    _, told = run(tmp_path, source, "return block.assign(first=block.a.str.slice(0, 1))")
-    assert not told
+def test_error_resolved_by_a_wider_schema_is_not_reported(tmp_path: Path, source: Path) -> None:
+    _, message = run(tmp_path, source, "return block.assign(first=block.a.str.slice(0, 1))")
+    assert not message
 
 
-def test_an_error_that_it_does_not_mend_is_told_once_everything_is_seen(tmp_path: Path, source: Path) -> None:
-    job, told = run(tmp_path, source, "return block.assign(first=block.b.str.slice(0, 1))")
-    assert "AttributeError" in told
-    assert "in chunk 1, records 1 to" in told
+def test_error_not_resolved_by_a_wider_schema_is_reported(tmp_path: Path, source: Path) -> None:
+    job, message = run(tmp_path, source, "return block.assign(first=block.b.str.slice(0, 1))")
+    assert "AttributeError" in message
+    assert "in chunk 1, records 1 to" in message
     assert {receipt.status for receipt in job.receipts()} <= {"suspect", "misfit"}
 
 
-def test_an_error_that_has_nothing_to_do_with_types_is_told_at_once(tmp_path: Path, source: Path) -> None:
-    job, told = run(tmp_path, source, "return undefined_name")
-    assert "NameError" in told
+def test_error_unrelated_to_types_is_reported_at_once(tmp_path: Path, source: Path) -> None:
+    job, message = run(tmp_path, source, "return undefined_name")
+    assert "NameError" in message
     assert [receipt.status for receipt in job.receipts()] == ["error"]
 
 
-def test_an_option_that_the_whole_file_proves_wrong_is_one_message(tmp_path: Path, source: Path) -> None:
+def test_option_disproved_by_the_whole_file_is_one_message(tmp_path: Path, source: Path) -> None:
     options = {"columns": ["a"]}
-    job, told = run(tmp_path, source, "return block", processor="statistics", options=options)
-    assert "names 'a', which is not numeric but text" in told
+    job, message = run(tmp_path, source, "return block", processor="statistics", options=options)
+    assert "names 'a', which is not numeric but text" in message
     with pytest.raises(CsvswarmError, match="not numeric but text"):
         process_all(job, 1)  # the same again, and no other message

@@ -8,7 +8,7 @@ import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
 from csvswarm.job.directory import Job
-from csvswarm.partials.merged_file import FIRST, Held
+from csvswarm.partials.merged_file import PRIMARY, MergedFile
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
 
@@ -37,7 +37,7 @@ def files(job: Job) -> dict[str, bytes]:
 @pytest.mark.parametrize("job", ["transform", "statistics"], indirect=True)
 @pytest.mark.parametrize("name", ["result.csv", "rejected.csv"])
 @pytest.mark.parametrize("damage", ["a byte", "cut off", "gone"])
-def test_what_reads_back_otherwise_is_no_success_and_costs_nothing(
+def test_result_that_reads_back_differently_fails_and_keeps_the_work(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, damage: str
 ) -> None:
     output = tmp_path / "out"
@@ -67,11 +67,11 @@ def test_what_reads_back_otherwise_is_no_success_and_costs_nothing(
 
 
 @pytest.mark.parametrize("job", ["transform"], indirect=True)
-def test_a_merged_file_that_reads_back_otherwise_is_not_the_result(job: Job, tmp_path: Path) -> None:
-    held = Held(job.directory, FIRST)
-    data = bytearray(held.data.read_bytes())
+def test_merged_file_that_reads_back_differently_is_not_used(job: Job, tmp_path: Path) -> None:
+    merged = MergedFile(job.directory, PRIMARY)
+    data = bytearray(merged.data.read_bytes())
     data[0] ^= 1  # of the header: the partials in it are whole, and the result is made of them
-    held.data.write_bytes(data)
+    merged.data.write_bytes(data)
 
     collected = collect(job, tmp_path / "out")
 

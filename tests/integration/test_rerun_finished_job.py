@@ -9,7 +9,7 @@ import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
 from csvswarm.job.directory import Job
-from csvswarm.job.state import settle
+from csvswarm.job.state import reconcile
 from csvswarm.process.attempt import Attempt
 from csvswarm.process.run import process_all, run_chunk
 from csvswarm.processor_api.loader import load_job_processor
@@ -25,7 +25,7 @@ def run(job: Job, output: Path, mode: str) -> bytes:
 
 
 @pytest.mark.parametrize("mode", ["ranges", "files"])
-def test_a_job_that_is_done_is_run_again_when_its_result_is_gone(tmp_path: Path, mode: str) -> None:
+def test_finished_job_reruns_when_its_result_is_gone(tmp_path: Path, mode: str) -> None:
     job, output = Job(tmp_path / "job"), tmp_path / "out"
     assert run(job, output, mode) == SAMPLE.read_bytes()
     written = (output / "result.csv").stat()
@@ -36,21 +36,23 @@ def test_a_job_that_is_done_is_run_again_when_its_result_is_gone(tmp_path: Path,
     assert run(job, tmp_path / "elsewhere", mode) == SAMPLE.read_bytes()
 
 
-def test_collecting_a_job_that_is_done_says_where_its_result_is(tmp_path: Path) -> None:
+def test_collecting_a_finished_job_names_its_result(tmp_path: Path) -> None:
     job = Job(tmp_path / "job")
     run(job, tmp_path / "out", "ranges")
     with pytest.raises(JobError, match=r"is done: its result went to .*out"):
         collect(job, tmp_path / "elsewhere")
 
 
-def test_what_is_left_of_a_finished_job_is_small(tmp_path: Path) -> None:
+def test_finished_job_keeps_only_small_files(tmp_path: Path) -> None:
     job = Job(tmp_path / "job")
     run(job, tmp_path / "out", "files")
-    left = sorted(path.relative_to(job.directory).as_posix() for path in job.directory.rglob("*") if path.is_file())
-    assert not [name for name in left if name.endswith(".csv")]
+    remaining = sorted(
+        path.relative_to(job.directory).as_posix() for path in job.directory.rglob("*") if path.is_file()
+    )
+    assert not [name for name in remaining if name.endswith(".csv")]
 
 
-def test_a_late_attempt_under_an_older_schema_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_attempt_under_an_older_schema_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLES", 1)  # so that the text in the middle is not in a sample
     monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLE_BYTES", 64)
     source = tmp_path / "late.csv"
@@ -64,7 +66,7 @@ def test_a_late_attempt_under_an_older_schema_changes_nothing(tmp_path: Path, mo
     late = Attempt(job, manifest, loaded, 2, "late")
     for number in (1, 2, 3):
         run_chunk(job, manifest, loaded, number)
-    assert settle(job, manifest).generation == 2
+    assert reconcile(job, manifest).generation == 2
     late.run()
     process_all(job, 1)
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == source.read_bytes()

@@ -54,7 +54,7 @@ def fresh_message(source: Path, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_resume_with_fail_ends_as_a_job_that_fails_from_the_start(
+def test_resume_with_fail_equals_a_job_with_fail(
     source: Path, tmp_path: Path, fresh_message: str, workers: int
 ) -> None:
     job, output = Job(tmp_path / "job"), tmp_path / "out"
@@ -85,7 +85,7 @@ def test_a_resume_with_fail_ends_as_a_job_that_fails_from_the_start(
     assert expected.rejected == 2
 
 
-def test_a_collection_alone_does_not_take_rejects_where_they_fail_the_job(source: Path, tmp_path: Path) -> None:
+def test_collection_rejects_partials_with_rejects_when_they_fail_the_job(source: Path, tmp_path: Path) -> None:
     job = Job(tmp_path / "job")
     split(job, request(source, "quarantine"))
     process_all(job, 1)
@@ -95,7 +95,7 @@ def test_a_collection_alone_does_not_take_rejects_where_they_fail_the_job(source
         collect(job, tmp_path / "out")
 
 
-def test_a_finished_job_fails_when_it_is_resumed_with_fail_and_its_result_stays(
+def test_finished_job_resumed_with_fail_fails_and_keeps_its_result(
     source: Path, tmp_path: Path, fresh_message: str
 ) -> None:
     job, output = Job(tmp_path / "job"), tmp_path / "out"
@@ -113,7 +113,7 @@ def test_a_finished_job_fails_when_it_is_resumed_with_fail_and_its_result_stays(
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
 
 
-def test_a_finished_job_without_bad_records_stands_with_either(source: Path, tmp_path: Path) -> None:
+def test_finished_job_without_bad_records_is_valid_with_either_mode(source: Path, tmp_path: Path) -> None:
     source.write_text(GOOD)
     job, output = Job(tmp_path / "job"), tmp_path / "out"
     split(job, request(source, "quarantine"), output)
@@ -125,7 +125,7 @@ def test_a_finished_job_without_bad_records_stands_with_either(source: Path, tmp
     assert collect(job, output) == first
 
 
-def test_an_attempt_that_ends_late_brings_no_rejects_in(source: Path, tmp_path: Path, fresh_message: str) -> None:
+def test_late_attempt_adds_no_rejects(source: Path, tmp_path: Path, fresh_message: str) -> None:
     job = Job(tmp_path / "job")
     late = split(job, request(source, "quarantine"))
     split(job, request(source, "fail"))
@@ -137,7 +137,7 @@ def test_an_attempt_that_ends_late_brings_no_rejects_in(source: Path, tmp_path: 
     assert str(raised.value) == fresh_message
 
 
-def test_an_attempt_at_a_chunk_of_an_earlier_split_does_not_count(tmp_path: Path) -> None:
+def test_attempt_of_an_earlier_split_does_not_count(tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_text(GOOD)
     job, output = Job(tmp_path / "job"), tmp_path / "out"
@@ -159,7 +159,7 @@ def test_an_attempt_at_a_chunk_of_an_earlier_split_does_not_count(tmp_path: Path
 # -- versions ----------------------------------------------------------------------------------------------------------
 
 
-def test_all_of_csvswarm_is_in_its_version() -> None:
+def test_version_covers_all_sources() -> None:
     package = Path(csvswarm.__file__).parent
 
     assert package == SOURCES
@@ -181,13 +181,13 @@ def test_versions_are_those_of_the_imported_libraries() -> None:
 
 
 @pytest.mark.parametrize("name", ["csvswarm", "Python", "numpy", "pandas", "pyarrow"])
-def test_a_job_of_other_versions_is_not_resumed(source: Path, tmp_path: Path, name: str) -> None:
+def test_job_of_other_versions_is_not_resumed(source: Path, tmp_path: Path, name: str) -> None:
     source.write_text(GOOD)
     job = Job(tmp_path / "job")
     split(job, request(source))
     process_one(job, 1, None)
     recorded = _with_version(job, name, "1.2.3")
-    told = (
+    message = (
         f"job job was begun with {name} 1.2.3 (now {versions()[name]}): partial results of different versions must not "
         "be mixed. Finish it with the versions it was begun with, or leave out job_id to start a new job."
     )
@@ -200,16 +200,14 @@ def test_a_job_of_other_versions_is_not_resumed(source: Path, tmp_path: Path, na
     ):
         with pytest.raises(JobError) as raised:
             attempt()
-        assert str(raised.value) == told
+        assert str(raised.value) == message
 
     job.save_manifest(recorded)
     process_all(job, 1)
     assert Path(collect(job, tmp_path / "out").result).read_text() == GOOD
 
 
-def test_a_finished_job_stands_with_any_versions_and_is_made_anew_where_its_result_is_gone(
-    source: Path, tmp_path: Path
-) -> None:
+def test_finished_job_is_valid_with_any_versions_and_reruns_without_its_result(source: Path, tmp_path: Path) -> None:
     source.write_text(GOOD)
     job, output = Job(tmp_path / "job"), tmp_path / "out"
     split(job, request(source), output)
@@ -254,7 +252,7 @@ def _with_version(job: Job, name: str, version: str) -> Manifest:
     ],
 )
 @pytest.mark.parametrize("processor", ["transform", "statistics"])
-def test_nobody_may_read_a_result_who_may_not_read_the_input(
+def test_result_is_no_more_readable_than_the_input(
     source: Path, tmp_path: Path, input_mode: int, umask: int, mode: int, processor: str
 ) -> None:
     source.chmod(input_mode)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.jobs import Scripts, run_here
+from tests.support.jobs import Scripts, run_in_process
 
 MINE = """
 def process(block, context):
@@ -34,7 +34,7 @@ def ready(directory: Path, code: str = MINE, text: str = LATE) -> tuple[Scripts,
 def split(scripts: Scripts, source: Path) -> dict[str, Any]:
     processor = scripts.directory / "mine.py"
     chosen = ("--processor", str(processor), "--chunks", "3", "--workers", "1")
-    return scripts.split(source, *chosen, "--durable", "--plan").done
+    return scripts.split(source, *chosen, "--durable", "--plan").answer
 
 
 def container(scripts: Scripts, number: int, slot: int, name: str = "task", *more: str) -> Any:
@@ -43,10 +43,10 @@ def container(scripts: Scripts, number: int, slot: int, name: str = "task", *mor
 
 
 def collect(scripts: Scripts) -> dict[str, Any]:
-    return scripts.collect("--plan").done
+    return scripts.collect("--plan").answer
 
 
-def test_rounds_lead_to_the_result_of_one_machine(tmp_path: Path) -> None:
+def test_rounds_give_the_result_of_one_machine(tmp_path: Path) -> None:
     # One value where no sample is taken: the schema has to be widened, and that takes another round.
     rows = [f"{n},some text\n" for n in range(400_000)]
     rows[250_007] = "1.5,some text\n"
@@ -62,13 +62,13 @@ def test_rounds_lead_to_the_result_of_one_machine(tmp_path: Path) -> None:
             assert container(scripts, answer["round"]["number"], slot).done["status"] in ("done", "misfit")
         answer = collect(scripts)
 
-    alone = run_here(tmp_path, source, processor=str(tmp_path / "mine.py"))
+    alone = run_in_process(tmp_path, source, processor=str(tmp_path / "mine.py"))
     assert (scripts.output / "result.csv").read_bytes() == alone.data
     assert rounds > 1
     assert not list((scripts.job / "logs").iterdir())
 
 
-def test_a_second_round_has_only_what_is_missing(tmp_path: Path) -> None:
+def test_second_round_has_only_missing_chunks(tmp_path: Path) -> None:
     scripts, source = ready(tmp_path)
     split(scripts, source)
     container(scripts, 1, 2)
@@ -79,7 +79,7 @@ def test_a_second_round_has_only_what_is_missing(tmp_path: Path) -> None:
     assert container(scripts, 2, 2).done["chunk"] == 3
 
 
-def test_two_containers_of_a_slot_make_one_partial(tmp_path: Path) -> None:
+def test_two_containers_of_a_slot_commit_one_partial(tmp_path: Path) -> None:
     scripts, source = ready(tmp_path)
     split(scripts, source)
 
@@ -92,7 +92,7 @@ def test_two_containers_of_a_slot_make_one_partial(tmp_path: Path) -> None:
     assert [(a["chunk"], a["attempt"], a["counts"]) for a in attempts] == [(n, f"first1x{n}", True) for n in (1, 2, 3)]
 
 
-def test_what_only_the_engine_saw_is_told_as_well(tmp_path: Path) -> None:
+def test_attempts_seen_only_by_the_engine_are_reported(tmp_path: Path) -> None:
     scripts, source = ready(tmp_path)
     split(scripts, source)
     lost = {
@@ -113,7 +113,7 @@ def test_what_only_the_engine_saw_is_told_as_well(tmp_path: Path) -> None:
     ]
 
 
-def test_an_attempt_ends_at_its_limit(tmp_path: Path) -> None:
+def test_attempt_stops_at_its_time_limit(tmp_path: Path) -> None:
     scripts, source = ready(tmp_path, ENDLESS)
     split(scripts, source)
 
@@ -123,7 +123,7 @@ def test_an_attempt_ends_at_its_limit(tmp_path: Path) -> None:
     assert not list((scripts.job / "receipts").iterdir())
 
 
-def test_the_log_of_a_failed_attempt_is_kept(tmp_path: Path) -> None:
+def test_log_of_a_failed_attempt_is_kept(tmp_path: Path) -> None:
     scripts, source = ready(tmp_path)
     split(scripts, source)
     source.unlink()
@@ -136,7 +136,7 @@ def test_the_log_of_a_failed_attempt_is_kept(tmp_path: Path) -> None:
     assert str(source) in ended.error
 
 
-def test_an_attempt_ends_with_the_number_of_the_systems_error(tmp_path: Path) -> None:
+def test_attempt_exits_with_the_errno(tmp_path: Path) -> None:
     """On a full share it is all that an attempt can leave."""
     scripts, source = ready(tmp_path)
     split(scripts, source)
@@ -165,7 +165,7 @@ def process(block, context):
 """
 
 
-def test_an_attempt_that_comes_when_the_job_is_done_ends_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attempt_after_the_job_is_done_succeeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The data of a job that is done is removed, also the chunk file that this attempt was about to read."""
     scripts, source = ready(tmp_path, OTHERS_FIRST, "a\n" + "1\n" * 100)
     packed = tmp_path / "data.csv.gz"
@@ -184,7 +184,7 @@ def test_an_attempt_that_comes_when_the_job_is_done_ends_well(tmp_path: Path, mo
     assert not [path for path in (scripts.job / "attempts").iterdir() if path.suffix != ".json"]
 
 
-def test_a_slot_that_is_none(tmp_path: Path) -> None:
+def test_unknown_slot_is_rejected(tmp_path: Path) -> None:
     scripts, source = ready(tmp_path)
     split(scripts, source)
 

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from tests.support.jobs import Result, run_here
+from tests.support.jobs import Result, run_in_process
 
 ROWS = 80
 FILES = {
@@ -43,21 +43,21 @@ def run_with_poor_samples(directory: Path, source: Path, **request: Any) -> Resu
     directory.mkdir()
     samples = mock.patch.multiple("csvswarm.split.schema_sample", SAMPLES=1, SAMPLE_BYTES=16, HEAD_BYTES=32)
     with samples, mock.patch("csvswarm.input.header.HEAD_BYTES", 32):
-        return run_here(directory, source, chunks=4, block_bytes=64, **request)
+        return run_in_process(directory, source, chunks=4, block_bytes=64, **request)
 
 
 @pytest.mark.parametrize("processor", OPTIONS)
 @pytest.mark.parametrize("file", FILES)
-def test_what_the_samples_miss_does_not_show(tmp_path: Path, file: str, processor: str) -> None:
+def test_result_is_independent_of_the_samples(tmp_path: Path, file: str, processor: str) -> None:
     source = written(tmp_path, *FILES[file])
     request: dict[str, Any] = {"processor": processor, "options": OPTIONS[processor]}
 
     poor = run_with_poor_samples(tmp_path / "poor", source, **request)
 
-    assert poor == run_here(tmp_path, source, **request)
+    assert poor == run_in_process(tmp_path, source, **request)
 
 
-def test_numbers_may_be_asked_for_before_one_is_seen(tmp_path: Path) -> None:
+def test_numbers_may_be_requested_before_the_first_is_read(tmp_path: Path) -> None:
     source = written(tmp_path, *FILES["a quoted gap and a number"])
 
     of_columns = run_with_poor_samples(tmp_path / "1", source, options={"columns": ["x"]})
@@ -72,12 +72,12 @@ def test_numbers_may_be_asked_for_before_one_is_seen(tmp_path: Path) -> None:
     assert of_groups.data == b"t,x_sum,x_mean,x_median\nlate,5,5.0,5.0\n"
 
 
-def test_a_column_of_quoted_gaps_is_one_without_numbers(tmp_path: Path) -> None:
+def test_column_of_quoted_nulls_has_no_numbers(tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_text('g,x\na,""\na,"NA"\nb,\n')
 
-    figures = run_here(tmp_path / "1", source)
-    groups = run_here(
+    figures = run_in_process(tmp_path / "1", source)
+    groups = run_in_process(
         tmp_path / "2", source, processor="aggregate", options={"group_by": "g", "metrics": {"x": ["count", "sum"]}}
     )
 
@@ -93,11 +93,9 @@ def test_a_column_of_quoted_gaps_is_one_without_numbers(tmp_path: Path) -> None:
         ("an integer and a code", {"assign": {"kind": "x.str.slice(0, 1)"}}),
     ],
 )
-def test_an_expression_fails_only_for_what_the_whole_file_holds(
-    tmp_path: Path, file: str, options: dict[str, Any]
-) -> None:
+def test_expression_fails_only_for_values_of_the_whole_file(tmp_path: Path, file: str, options: dict[str, Any]) -> None:
     source = written(tmp_path, *FILES[file])
 
     poor = run_with_poor_samples(tmp_path / "poor", source, processor="transform", options=options)
 
-    assert poor == run_here(tmp_path, source, processor="transform", options=options)
+    assert poor == run_in_process(tmp_path, source, processor="transform", options=options)

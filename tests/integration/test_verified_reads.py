@@ -12,7 +12,7 @@ from csvswarm.errors import CsvswarmError
 from csvswarm.job.chunk_reader import ChunkReader
 from csvswarm.reading.block_reader import Reader
 
-from tests.support.jobs import run_here
+from tests.support.jobs import run_in_process
 
 DATA = b"id,x\n" + b"".join(b"%d,%d\n" % (number, number) for number in range(100, 200))
 RECENT = """
@@ -54,9 +54,9 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def test_rows_before_a_chunk_are_those_that_were_verified(tmp_path: Path, source: Path) -> None:
+def test_overlap_rows_are_verified(tmp_path: Path, source: Path) -> None:
     request: dict[str, Any] = {"processor": str(tmp_path / "recent.py"), "chunks": 2, "block_bytes": 64}
-    expected = run_here(tmp_path, source, **request)
+    expected = run_in_process(tmp_path, source, **request)
     (tmp_path / "again").mkdir()
     changed = DATA.replace(b"149,149", b"149,949")
     assert changed != DATA
@@ -71,14 +71,12 @@ def test_rows_before_a_chunk_are_those_that_were_verified(tmp_path: Path, source
         mock.patch.object(ChunkReader, "verify", after(ChunkReader.verify, change_when_the_first_chunk_is_verified)),
         mock.patch.object(ChunkReader, "blocks", before(ChunkReader.blocks, restore)),
     ):
-        result = run_here(tmp_path / "again", source, **request)
+        result = run_in_process(tmp_path / "again", source, **request)
 
     assert result == expected
 
 
-def test_a_record_is_bad_only_where_the_bytes_it_was_read_from_are_those_of_the_split(
-    tmp_path: Path, source: Path
-) -> None:
+def test_bad_record_is_reported_only_for_verified_bytes(tmp_path: Path, source: Path) -> None:
     damaged = DATA.replace(b"150,150", b"150,,50")
 
     with (
@@ -86,10 +84,10 @@ def test_a_record_is_bad_only_where_the_bytes_it_was_read_from_are_those_of_the_
         mock.patch.object(Reader, "read", before(Reader.read, lambda: source.write_bytes(DATA))),
         pytest.raises(CsvswarmError, match="is not the file that was split: the bytes of chunk 1 differ"),
     ):
-        run_here(tmp_path, source, processor="transform")
+        run_in_process(tmp_path, source, processor="transform")
 
 
-def test_rows_before_a_chunk_are_found_behind_those_set_aside(tmp_path: Path) -> None:
+def test_overlap_rows_skip_quarantined_records(tmp_path: Path) -> None:
     (tmp_path / "skipping.py").write_text(SKIPPING)
     lines = DATA.splitlines(keepends=True)
     lines[20:95] = [line.rstrip() + b",\n" for line in lines[20:95]]  # hardly a row before the second half is good
@@ -97,7 +95,7 @@ def test_rows_before_a_chunk_are_found_behind_those_set_aside(tmp_path: Path) ->
     path.write_bytes(b"".join(lines))
     request: dict[str, Any] = {"processor": str(tmp_path / "skipping.py"), "on_error": "quarantine"}
 
-    expected = run_here(tmp_path, path, chunks=1, **request)
+    expected = run_in_process(tmp_path, path, chunks=1, **request)
 
     for chunks, block_bytes in ((2, 16), (4, 64), (9, 1 << 20)):
-        assert run_here(tmp_path, path, chunks=chunks, block_bytes=block_bytes, **request) == expected
+        assert run_in_process(tmp_path, path, chunks=chunks, block_bytes=block_bytes, **request) == expected

@@ -27,9 +27,9 @@ def load(path: Path, name: str = "") -> ModuleType:
 
 
 # Ansible brings what its modules share along under this name. In the order in which they import each other.
-text, files, state, about, rounds = (
+text, files, status, about, rounds = (
     load(ROLE / f"module_utils/processing_job_{name}.py", f"ansible.module_utils.processing_job_{name}")
-    for name in ("text", "files", "state", "about", "round")
+    for name in ("text", "files", "status", "about", "round")
 )
 jobs = load(ROLE / "library/processing_job_jobs.py")
 exact = load(ROLE / "filter_plugins/exact.py")

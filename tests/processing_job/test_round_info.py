@@ -186,7 +186,7 @@ def scripts(tmp_path: Path) -> Scripts:
     source = tmp_path / "data.csv"
     source.write_text(DATA)
     scripts = Scripts(tmp_path)
-    split = scripts.split(source, "--chunks", "24", "--workers", "1", "--durable", "--plan").done
+    split = scripts.split(source, "--chunks", "24", "--workers", "1", "--durable", "--plan").answer
     assert split["round"] == {"number": 1, "generation": 1, "chunks": list(range(1, 25))}
     return scripts
 
@@ -194,7 +194,7 @@ def scripts(tmp_path: Path) -> Scripts:
 def process(scripts: Scripts, *slots: int) -> None:
     for slot in slots:
         run = scripts.process("--round", "1", "--slot", str(slot), "--attempt", f"task{slot}")
-        assert run.done["status"] == "done"
+        assert run.answer["status"] == "done"
 
 
 def receipts(scripts: Scripts, *known: int, chunks: range = range(1, 25), generation: int = 1) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from csvswarm.errors import OptionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.jobs import SAMPLE, Result, run_every_way, run_here, write_csv
+from tests.support.jobs import SAMPLE, Result, run_in_process, run_with_all_cuts, write_csv
 
 FOR_NUMBERS = ["count", "sum", "mean", "min", "max", "std", "var", "median", "nunique", "first", "last"]
 FOR_ANYTHING = ["count", "min", "max", "nunique", "first", "last"]
@@ -71,10 +71,10 @@ def flights() -> pd.DataFrame:
     ],
     ids=",".join,
 )
-def test_groups_of_the_sample_are_those_of_groupby(
+def test_groups_of_the_sample_match_groupby(
     tmp_path: Path, flights: pd.DataFrame, group_by: list[str], metrics: dict[str, list[str]]
 ) -> None:
-    result = run_every_way(
+    result = run_with_all_cuts(
         tmp_path,
         SAMPLE,
         cuts=SAMPLE_CUTS,
@@ -112,20 +112,20 @@ def exactly(values: list[Any], metric: str) -> Any:
         "var": statistics.variance,
         "std": lambda values: math.sqrt(statistics.variance(values)),
     }
-    least = {"sum": 0, "var": 2, "std": 2}.get(metric, 1)
-    return functions[metric](exact) if len(exact) >= least else None
+    smallest = {"sum": 0, "var": 2, "std": 2}.get(metric, 1)
+    return functions[metric](exact) if len(exact) >= smallest else None
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> list[list[Any]]:
     """Rows of two group columns and one column of each kind, with gaps."""
     row = st.tuples(texts | gap, st.integers(-2, 2) | gap, numbers | gap, reals | gap, texts | gap, flags | gap)
-    return [[place, *values] for place, values in enumerate(draw(st.lists(row, min_size=1, max_size=25)))]
+    return [[column, *values] for column, values in enumerate(draw(st.lists(row, min_size=1, max_size=25)))]
 
 
 @settings(max_examples=25)
 @given(rows=tables(), group_by=st.sampled_from([["g"], ["h"], ["g", "h"], ["h", "b", "g"]]))
-def test_groups_of_any_table_are_the_exact_ones(
+def test_groups_of_any_table_are_exact(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[Any]], group_by: list[str]
 ) -> None:
     header = ["row", "g", "h", "i", "f", "t", "b"]
@@ -134,7 +134,7 @@ def test_groups_of_any_table_are_the_exact_ones(
     source = write_csv(directory / "any.csv", header, rows)
     types = {"g": "text", "h": "int", "i": "int", "f": "float", "t": "text", "b": "bool"}
 
-    result = run_every_way(
+    result = run_with_all_cuts(
         directory,
         source,
         processor="aggregate",
@@ -153,23 +153,23 @@ def test_groups_of_any_table_are_the_exact_ones(
         for column, names in metrics.items():
             for name in names:
                 expected = exactly([member[column] for member in groups[key]], name)
-                told = record[f"{column}_{name}"]
+                wanted_metrics = record[f"{column}_{name}"]
                 if expected is None:
-                    assert told == ""
+                    assert wanted_metrics == ""
                 elif name in ("var", "std"):
-                    assert float(told) == pytest.approx(float(expected), rel=1e-12), (column, name)
+                    assert float(wanted_metrics) == pytest.approx(float(expected), rel=1e-12), (column, name)
                 elif column == "f" or name in ("mean", "median"):
-                    assert float(told) == float(expected), (column, name)
+                    assert float(wanted_metrics) == float(expected), (column, name)
                 else:
-                    assert told == str(expected), (column, name)
+                    assert wanted_metrics == str(expected), (column, name)
 
 
 def aggregate(directory: Path, source: Path, group_by: list[str], metrics: dict[str, Any], **request: Any) -> Result:
     options = {"group_by": group_by, "metrics": metrics}
-    return run_every_way(directory, source, processor="aggregate", options=options, **request)
+    return run_with_all_cuts(directory, source, processor="aggregate", options=options, **request)
 
 
-def test_infinities_are_what_pandas_makes_of_them(tmp_path: Path) -> None:
+def test_infinities_match_pandas(tmp_path: Path) -> None:
     groups = {
         "one": [math.inf],
         "plus": [1.0, math.inf, 2.0],
@@ -200,8 +200,8 @@ def test_ddof_is_that_of_pandas_and_of_statistics(tmp_path: Path, ddof: int) -> 
     source = write_csv(tmp_path / "data.csv", ["g", "x"], [["a", value] for value in values])
 
     options = {"group_by": ["g"], "metrics": {"x": ["var", "std"]}, "ddof": ddof}
-    (group,) = run_every_way(tmp_path / "groups", source, processor="aggregate", options=options).records
-    column = run_every_way(tmp_path / "columns", source, options={"columns": ["x"], "ddof": ddof}).records[0]
+    (group,) = run_with_all_cuts(tmp_path / "groups", source, processor="aggregate", options=options).records
+    column = run_with_all_cuts(tmp_path / "columns", source, options={"columns": ["x"], "ddof": ddof}).records[0]
 
     assert (group["x_var"], group["x_std"]) == (column["variance"], column["std"])
     assert float(group["x_var"]) == pytest.approx(pd.Series(values).var(ddof=ddof))
@@ -215,7 +215,7 @@ def test_a_group_without_values_is_empty_but_there(tmp_path: Path) -> None:
     assert result.rows[0] == ["a", "0", "0", "", "", "", "", "", "", "0", "", "", "0", "", "", "0", "", ""]
 
 
-def test_large_ids_with_gaps_keep_every_digit(tmp_path: Path) -> None:
+def test_large_ids_with_missing_values_keep_every_digit(tmp_path: Path) -> None:
     ids = [9007199254740993, None, 9223372036854775807, 9007199254740993, -9223372036854775808]
     source = write_csv(tmp_path / "ids.csv", ["g", "id"], [["a", value] for value in ids])
 
@@ -227,13 +227,13 @@ def test_large_ids_with_gaps_keep_every_digit(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_sum_of_integers_does_not_overflow(tmp_path: Path) -> None:
+def test_integer_sum_does_not_overflow(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "data.csv", ["g", "x"], [["a", 2**63 - 1]] * 5)
 
     assert aggregate(tmp_path, source, ["g"], {"x": "sum"}).rows == [["a", str(5 * (2**63 - 1))]]
 
 
-def test_text_stays_as_it_was_written(tmp_path: Path) -> None:
+def test_text_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text(
         'zip,price,note\n00123,1.50,"a ""quoted"" one"\n00123,2.0,"two\nlines"\n00045,x,\n00045,7,"NA"\n00045,8,""\n'
     )
@@ -249,7 +249,7 @@ def test_text_stays_as_it_was_written(tmp_path: Path) -> None:
     )
 
 
-def test_an_empty_text_is_a_group_and_a_missing_one_is_none(tmp_path: Path) -> None:
+def test_empty_text_is_a_group_and_missing_text_is_not(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text('g,x\n"",1\n,2\nNA,3\n"NA",4\nb,5\n')
 
     result = aggregate(tmp_path, tmp_path / "data.csv", ["g"], {"x": "sum"})
@@ -257,7 +257,7 @@ def test_an_empty_text_is_a_group_and_a_missing_one_is_none(tmp_path: Path) -> N
     assert result.data == b'g,x_sum\n"",1\n"NA",4\nb,5\n'
 
 
-def test_dates_and_booleans_group_and_are_measured(tmp_path: Path) -> None:
+def test_dates_and_booleans_as_groups_and_metrics(tmp_path: Path) -> None:
     rows = [("2024-01-02 03:00:00", "True"), ("2024-01-02 03:00:00", "False"), ("2023-12-31 23:59:59.5", "True")]
     source = write_csv(tmp_path / "data.csv", ["at", "ok"], rows)
 
@@ -275,7 +275,7 @@ def test_dates_and_booleans_group_and_are_measured(tmp_path: Path) -> None:
                                    "2023-12-31 23:59:59.5"]  # fmt: skip
 
 
-def test_text_is_ordered_by_its_characters(tmp_path: Path) -> None:
+def test_text_is_ordered_by_code_point(tmp_path: Path) -> None:
     words = ["b", "a", "B", "Z", "é", "z", "\N{CAT FACE}", "10", "9", "aa"]
     source = write_csv(tmp_path / "data.csv", ["g", "t"], [["x", word] for word in words])
 
@@ -287,13 +287,13 @@ def test_text_is_ordered_by_its_characters(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["empty", "gone"])
-def test_a_group_column_without_a_value_leaves_no_group(tmp_path: Path, column: str) -> None:
+def test_group_column_without_values_gives_no_group(tmp_path: Path, column: str) -> None:
     source = write_csv(tmp_path / "data.csv", ["empty", "gone", "x"], [[None, "NA", 1], [None, "", 2]])
 
     assert aggregate(tmp_path, source, [column], {"x": ["sum", "median"]}).data == f"{column},x_sum,x_median\n".encode()
 
 
-def test_an_empty_column_can_be_measured(tmp_path: Path) -> None:
+def test_metrics_of_an_empty_column(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "data.csv", ["g", "empty"], [["a", None], ["b", None]])
 
     result = aggregate(tmp_path, source, ["g"], {"empty": FOR_NUMBERS})
@@ -310,7 +310,7 @@ def test_floats_group_by_value(tmp_path: Path) -> None:
 
 
 def test_many_groups_keep_their_order(tmp_path: Path) -> None:
-    rows = [[place * 7919 % 9_973, place] for place in range(9_973)]
+    rows = [[row * 7919 % 9_973, row] for row in range(9_973)]
     source = write_csv(tmp_path / "many.csv", ["g", "x"], rows)
 
     result = aggregate(tmp_path, source, ["g"], {"x": ["sum", "median"]}, cuts=((1, 1 << 20), (3, 1 << 15)))
@@ -343,16 +343,16 @@ def options_and_messages() -> Iterable[tuple[dict[str, Any], str]]:
     yield {"group_by": [], "metrics": count}, "options 'group_by' and 'metrics' of aggregate must each name"
     yield {"group_by": "g", "metrics": {}}, "options 'group_by' and 'metrics' of aggregate must each name"
     for metric, (column, kind) in itertools.product(FOR_NUMBERS_ONLY, [("t", "text"), ("at", "timestamp")]):
-        told = f"{METRICS} asks for the {metric} of {column!r}, which is {kind} and no number"
-        yield {"group_by": "g", "metrics": {column: metric}}, told
+        message = f"{METRICS} asks for the {metric} of {column!r}, which is {kind} and no number"
+        yield {"group_by": "g", "metrics": {column: metric}}, message
 
 
-@pytest.mark.parametrize(("options", "told"), list(options_and_messages()))
-def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("options", "message"), list(options_and_messages()))
+def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     (tmp_path / "data.csv").write_text("g,n,t,at\na,1,one,2024-01-01 00:00:00\n")
 
     with pytest.raises(OptionError) as raised:
-        run_here(
+        run_in_process(
             tmp_path,
             tmp_path / "data.csv",
             processor="aggregate",
@@ -360,5 +360,5 @@ def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options:
             column_types={"at": "timestamp"},
         )
 
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(message)
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]

@@ -18,7 +18,7 @@ from csvswarm.errors import OptionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.jobs import SAMPLE, Result, run_every_way, run_here, write_csv
+from tests.support.jobs import SAMPLE, Result, run_in_process, run_with_all_cuts, write_csv
 
 HEADER = (
     "column,count,missing,mean,min,max,mode,variance,std,p10,p25,p50,p75,p90,kurtosis,skewness,rolling_variance_sum,"
@@ -43,10 +43,10 @@ def flights() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def of_the_sample(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    return run_every_way(tmp_path_factory.mktemp("sample"), SAMPLE, cuts=((1, 1 << 20), (2, 1 << 18), (7, 1 << 16)))
+    return run_with_all_cuts(tmp_path_factory.mktemp("sample"), SAMPLE, cuts=((1, 1 << 20), (2, 1 << 18), (7, 1 << 16)))
 
 
-def test_there_is_a_row_for_every_numeric_column(of_the_sample: Result, flights: pd.DataFrame) -> None:
+def test_every_numeric_column_has_a_row(of_the_sample: Result, flights: pd.DataFrame) -> None:
     assert ",".join(of_the_sample.header) == HEADER
     assert [record["column"] for record in of_the_sample.records] == list(flights.select_dtypes("number").columns)
 
@@ -54,7 +54,7 @@ def test_there_is_a_row_for_every_numeric_column(of_the_sample: Result, flights:
 @pytest.mark.parametrize(
     "column", ["year", "day", "dep_time", "dep_delay", "arr_delay", "air_time", "flight", "distance", "minute"]
 )
-def test_figures_of_the_sample_are_those_of_one_pass(of_the_sample: Result, flights: pd.DataFrame, column: str) -> None:
+def test_sample_statistics_match_one_pass(of_the_sample: Result, flights: pd.DataFrame, column: str) -> None:
     ours, series = figures(of_the_sample, column), flights[column].astype(float)
     values = series.dropna().to_numpy()
 
@@ -80,10 +80,8 @@ def test_figures_of_the_sample_are_those_of_one_pass(of_the_sample: Result, flig
 
 
 @pytest.mark.parametrize("window", [1, 2, 77, 27_004])
-def test_windows_are_as_long_as_asked_and_reach_over_every_edge(
-    tmp_path: Path, flights: pd.DataFrame, window: int
-) -> None:
-    result = run_every_way(
+def test_windows_span_block_and_chunk_boundaries(tmp_path: Path, flights: pd.DataFrame, window: int) -> None:
+    result = run_with_all_cuts(
         tmp_path,
         SAMPLE,
         cuts=((1, 1 << 20), (3, 1 << 18)),
@@ -100,13 +98,13 @@ def test_windows_are_as_long_as_asked_and_reach_over_every_edge(
 def test_fewer_rows_than_a_window_have_no_window(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "short.csv", ["a"], [[1], [2], [4]])
 
-    assert figures(run_every_way(tmp_path, source), "a")["rolling_variance_sum"] == 0.0
+    assert figures(run_with_all_cuts(tmp_path, source), "a")["rolling_variance_sum"] == 0.0
 
 
 # -- any data ----------------------------------------------------------------------------------------------------------
 
 
-def exact_figures(values: list[int] | list[float], ddof: int) -> dict[str, float]:
+def exact_metrics(values: list[int] | list[float], ddof: int) -> dict[str, float]:
     """Figures of finite values by exact arithmetic, rounded once at the end."""
     exact = sorted(map(Fraction, values))
     count, last = len(exact), len(exact) - 1
@@ -128,14 +126,14 @@ def exact_figures(values: list[int] | list[float], ddof: int) -> dict[str, float
         "population_variance": second,
         **{f"p{percent}": percentile(percent) for percent in PERCENTS},
     }
-    told = {name: float(value) for name, value in result.items()}
+    metrics = {name: float(value) for name, value in result.items()}
     has_shape = float(second) > (np.finfo(float).eps * float(mean)) ** 2  # scipy's rule
-    told["kurtosis"] = float(fourth / second**2) - 3 if has_shape else math.nan
-    told["skewness"] = float(third / second) / math.sqrt(second) if has_shape else math.nan
-    told["population_std"] = math.sqrt(second)
-    told["variance"] = float(second * count / (count - ddof)) if count > ddof else math.nan
-    told["std"] = math.sqrt(told["variance"])
-    return told
+    metrics["kurtosis"] = float(fourth / second**2) - 3 if has_shape else math.nan
+    metrics["skewness"] = float(third / second) / math.sqrt(second) if has_shape else math.nan
+    metrics["population_std"] = math.sqrt(second)
+    metrics["variance"] = float(second * count / (count - ddof)) if count > ddof else math.nan
+    metrics["std"] = math.sqrt(metrics["variance"])
+    return metrics
 
 
 def exact_windows(values: list[float | None], window: int) -> tuple[float, float]:
@@ -167,7 +165,7 @@ def test_figures_of_any_numbers_are_the_exact_ones(values: list[Any], window: in
     with tempfile.TemporaryDirectory() as name:
         source = write_csv(Path(name) / "any.csv", ["row", "a"], enumerate_rows(values))
         options = {"columns": ["a"], "window": window, "ddof": ddof}
-        ours = figures(run_every_way(Path(name), source, options=options), "a")
+        ours = figures(run_with_all_cuts(Path(name), source, options=options), "a")
 
     present = [value for value in values if value is not None]
     assert (ours.pop("count"), ours.pop("missing")) == (len(present), len(values) - len(present))
@@ -179,7 +177,7 @@ def test_figures_of_any_numbers_are_the_exact_ones(values: list[Any], window: in
     if not present:
         assert all(math.isnan(figure) for figure in ours.values())
         return
-    expected = exact_figures(present, ddof)
+    expected = exact_metrics(present, ddof)
     for name in ("mean", "min", "max", "mode", *(f"p{percent}" for percent in PERCENTS)):
         assert ours.pop(name) == expected.pop(name), name
     # kurtosis and skewness are near zero by cancellation
@@ -198,12 +196,12 @@ numbers_and_worse = st.lists(
 
 @settings(max_examples=40)
 @given(values=numbers_and_worse)
-def test_infinities_and_nan_are_what_numpy_makes_of_them(values: list[float]) -> None:
+def test_infinities_and_nan_match_numpy(values: list[float]) -> None:
     with tempfile.TemporaryDirectory() as name:
         source = write_csv(
             Path(name) / "any.csv", ["row", "a"], [(row, repr(value)) for row, value in enumerate(values)]
         )
-        ours = figures(run_every_way(Path(name), source, options={"window": 2, "columns": ["a"]}), "a")
+        ours = figures(run_with_all_cuts(Path(name), source, options={"window": 2, "columns": ["a"]}), "a")
 
     series = pd.Series(values)
     present = series.dropna()
@@ -231,10 +229,10 @@ def test_infinities_and_nan_are_what_numpy_makes_of_them(values: list[float]) ->
 
 
 @pytest.mark.parametrize("value", [0.1, 1e300, -7.0, 3])
-def test_a_constant_column_has_no_spread_and_no_shape(tmp_path: Path, value: float) -> None:
+def test_constant_column_has_no_variance_skewness_or_kurtosis(tmp_path: Path, value: float) -> None:
     source = write_csv(tmp_path / "constant.csv", ["a"], [[value]] * 30)
 
-    ours = figures(run_every_way(tmp_path, source, options={"window": 4}), "a")
+    ours = figures(run_with_all_cuts(tmp_path, source, options={"window": 4}), "a")
 
     assert {ours[name] for name in ("mean", "min", "max", "mode", "p10", "p90")} == {value}
     assert (ours["variance"], ours["std"], ours["rolling_variance_sum"]) == (0, 0, 0)
@@ -242,11 +240,11 @@ def test_a_constant_column_has_no_spread_and_no_shape(tmp_path: Path, value: flo
     assert math.isnan(ours["skewness"])
 
 
-def test_large_ids_with_gaps_stay_integers(tmp_path: Path) -> None:
+def test_large_ids_with_missing_values_stay_integers(tmp_path: Path) -> None:
     ids = [9007199254740993, None, 9007199254740995, 9007199254740993, 9223372036854775807]
     source = write_csv(tmp_path / "ids.csv", ["row", "id"], enumerate_rows(ids))
 
-    (record,) = run_every_way(tmp_path, source, options={"columns": ["id"]}).records
+    (record,) = run_with_all_cuts(tmp_path, source, options={"columns": ["id"]}).records
 
     assert (record["count"], record["missing"]) == ("4", "1")
     assert (record["min"], record["max"], record["mode"]) == (
@@ -256,10 +254,10 @@ def test_large_ids_with_gaps_stay_integers(tmp_path: Path) -> None:
     )
 
 
-def test_an_empty_column_has_counts_and_nothing_else(tmp_path: Path) -> None:
+def test_empty_column_has_only_counts(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "empty.csv", ["row", "nothing"], [[row, None] for row in range(9)])
 
-    records = {record["column"]: record for record in run_every_way(tmp_path, source).records}
+    records = {record["column"]: record for record in run_with_all_cuts(tmp_path, source).records}
 
     nothing = records["nothing"]
     assert (nothing.pop("column"), nothing.pop("count"), nothing.pop("missing")) == ("nothing", "0", "9")
@@ -267,7 +265,7 @@ def test_an_empty_column_has_counts_and_nothing_else(tmp_path: Path) -> None:
     assert set(nothing.values()) == {""}
 
 
-def test_what_only_looks_like_a_number_is_left_out(tmp_path: Path) -> None:
+def test_columns_that_only_resemble_numbers_are_omitted(tmp_path: Path) -> None:
     text = (
         "n,zip,flag,day,note,late_text\n"
         + "1,00123,True,2024-01-02,a,5\n" * 20
@@ -276,42 +274,42 @@ def test_what_only_looks_like_a_number_is_left_out(tmp_path: Path) -> None:
     )
     (tmp_path / "mixed.csv").write_text(text)
 
-    assert [record["column"] for record in run_every_way(tmp_path, tmp_path / "mixed.csv").records] == ["n"]
+    assert [record["column"] for record in run_with_all_cuts(tmp_path, tmp_path / "mixed.csv").records] == ["n"]
 
 
-def test_a_first_gap_or_fraction_in_the_last_record_counts_for_the_whole_column(tmp_path: Path) -> None:
+def test_gap_or_fraction_in_the_last_record_applies_to_the_whole_column(tmp_path: Path) -> None:
     rows = [[row, row] for row in range(300)]
     source = write_csv(tmp_path / "late.csv", ["a", "b"], [*rows, [None, 0.5]])
 
-    result = run_every_way(tmp_path, source, cuts=((1, 1 << 20), (2, 256), (7, 64)))
+    result = run_with_all_cuts(tmp_path, source, cuts=((1, 1 << 20), (2, 256), (7, 64)))
 
     a, b = result.records
     assert (a["missing"], a["max"], a["mode"]) == ("1", "299", "0")
     assert (b["missing"], b["max"], b["mode"]) == ("0", "299.0", "0.0")
 
 
-def test_a_quoted_na_is_missing_among_numbers(tmp_path: Path) -> None:
+def test_quoted_na_among_numbers_is_missing(tmp_path: Path) -> None:
     (tmp_path / "quoted.csv").write_text('a,b\n1,x\n"NA",x\n"",x\nNA,x\n"3",x\n')
 
-    ours = figures(run_every_way(tmp_path, tmp_path / "quoted.csv"), "a")
+    ours = figures(run_with_all_cuts(tmp_path, tmp_path / "quoted.csv"), "a")
 
     assert (ours["count"], ours["missing"], ours["mean"]) == (2, 3, 2.0)
 
 
-def test_columns_of_one_name_are_told_apart_as_pandas_does(tmp_path: Path) -> None:
+def test_duplicate_column_names_are_resolved_as_in_pandas(tmp_path: Path) -> None:
     (tmp_path / "twice.csv").write_text("a,a,,a\n1,2,3,4\n")
 
-    result = run_every_way(tmp_path, tmp_path / "twice.csv")
+    result = run_with_all_cuts(tmp_path, tmp_path / "twice.csv")
 
     assert [(record["column"], record["max"]) for record in result.records] == [
         ("a", "1"), ("a.1", "2"), ("Unnamed: 2", "3"), ("a.2", "4"),
     ]  # fmt: skip
 
 
-def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
+def test_columns_keep_the_requested_order(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a,b,c\n1,2,3\n")
 
-    result = run_every_way(tmp_path, tmp_path / "data.csv", options={"columns": ["c", "a"]})
+    result = run_with_all_cuts(tmp_path, tmp_path / "data.csv", options={"columns": ["c", "a"]})
 
     assert [(record["column"], record["max"]) for record in result.records] == [("c", "3"), ("a", "1")]
 
@@ -320,7 +318,7 @@ def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (
             {"windw": 3},
@@ -336,19 +334,19 @@ def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
         ({"columns": {"n": 1}}, "option 'columns' of processor statistics is {'n': 1}, but must be of type list."),
     ],
 )
-def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     (tmp_path / "data.csv").write_text("n,text\n1,one\n")
 
     with pytest.raises(OptionError) as raised:
-        run_here(tmp_path, tmp_path / "data.csv", options=options)
+        run_in_process(tmp_path, tmp_path / "data.csv", options=options)
 
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(message)
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
 
 
-def test_a_lone_column_is_a_list_of_one(tmp_path: Path) -> None:
+def test_single_column_is_accepted_as_a_list(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("n,m\n1,2\n")
 
     assert [
-        record["column"] for record in run_here(tmp_path, tmp_path / "data.csv", options={"columns": "m"}).records
+        record["column"] for record in run_in_process(tmp_path, tmp_path / "data.csv", options={"columns": "m"}).records
     ] == ["m"]

@@ -14,13 +14,13 @@ from csvswarm.errors import CsvswarmError, OptionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.jobs import SAMPLE, Result, run_every_way, run_here
+from tests.support.jobs import SAMPLE, Result, run_in_process, run_with_all_cuts
 
 SAMPLE_CUTS = ((1, 1 << 20), (2, 1 << 18), (7, 1 << 16))
 
 
 def transform(directory: Path, source: Path, *, request: dict[str, Any] | None = None, **options: Any) -> Result:
-    return run_every_way(directory, source, processor="transform", options=options, **(request or {}))
+    return run_with_all_cuts(directory, source, processor="transform", options=options, **(request or {}))
 
 
 def written(directory: Path, text: str) -> Path:
@@ -54,11 +54,11 @@ def flights() -> pd.DataFrame:
         ("day < 0", {"speed": "distance / air_time"}, None),
     ],
 )  # fmt: skip
-def test_the_sample_becomes_what_pandas_makes_of_it(
+def test_sample_matches_pandas(
     tmp_path: Path, flights: pd.DataFrame, where: str | None, assign: dict[str, str], columns: list[str] | None
 ) -> None:
     options = {"where": where, "assign": assign, "columns": columns}
-    ours = run_every_way(tmp_path, SAMPLE, cuts=SAMPLE_CUTS, processor="transform", options=options)
+    ours = run_with_all_cuts(tmp_path, SAMPLE, cuts=SAMPLE_CUTS, processor="transform", options=options)
 
     as_text = pd.read_csv(SAMPLE, dtype=str, keep_default_na=False)
     expected = flights.query(where, engine="python") if where else flights
@@ -80,7 +80,7 @@ def test_the_sample_becomes_what_pandas_makes_of_it(
 
 
 def test_without_options_the_result_is_the_input(tmp_path: Path) -> None:
-    assert run_every_way(tmp_path, SAMPLE, cuts=SAMPLE_CUTS, processor="transform").data == SAMPLE.read_bytes()
+    assert run_with_all_cuts(tmp_path, SAMPLE, cuts=SAMPLE_CUTS, processor="transform").data == SAMPLE.read_bytes()
 
 
 # -- any text ----------------------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def files(draw: st.DrawFn) -> tuple[bytes, list[list[str]], str]:
             return '"' + text.replace('"', '""') + '"'
         return text
 
-    table = [[str(place), *row] for place, row in enumerate(rows)]
+    table = [[str(index), *row] for index, row in enumerate(rows)]
     lines = [delimiter.join(map(field, row)) + ending for row in [["row", "one", "two"], *table]]
     bom = "\ufeff" if draw(st.booleans()) else ""
     return (bom + "".join(lines)).encode(), table, delimiter
@@ -111,7 +111,7 @@ def files(draw: st.DrawFn) -> tuple[bytes, list[list[str]], str]:
 
 @settings(max_examples=30)
 @given(file=files())
-def test_any_file_passes_through_byte_for_byte(
+def test_any_file_is_copied_byte_for_byte(
     tmp_path_factory: pytest.TempPathFactory, file: tuple[bytes, list[list[str]], str]
 ) -> None:
     data, _, delimiter = file
@@ -123,7 +123,7 @@ def test_any_file_passes_through_byte_for_byte(
 
 @settings(max_examples=30)
 @given(file=files(), modulus=st.integers(1, 4), remainder=st.integers(0, 3))
-def test_chosen_rows_and_columns_keep_their_text(
+def test_selected_rows_and_columns_keep_their_text(
     tmp_path_factory: pytest.TempPathFactory, file: tuple[bytes, list[list[str]], str], modulus: int, remainder: int
 ) -> None:
     data, table, delimiter = file
@@ -161,11 +161,11 @@ def test_chosen_rows_and_columns_keep_their_text(
     ],
     ids=["CRLF", "BOM and semicolons", "tabs", "no last newline", "quotes", "blank lines", "names given twice"],
 )
-def test_the_dialect_of_the_input_is_that_of_the_result(tmp_path: Path, text: str, where: str, expected: str) -> None:
+def test_result_keeps_the_input_dialect(tmp_path: Path, text: str, where: str, expected: str) -> None:
     assert transform(tmp_path, written(tmp_path, text), where=where).data.decode() == expected
 
 
-def test_only_what_is_asked_for_is_changed(tmp_path: Path) -> None:
+def test_only_requested_columns_are_changed(tmp_path: Path) -> None:
     source = written(tmp_path, 'id,price,note\n007,1.50,"NA"\n008,2.00,\n009,,"a ""b"""\n')
 
     result = transform(tmp_path, source, assign={"double": "price * 2", "price": "price + 1"})
@@ -175,7 +175,7 @@ def test_only_what_is_asked_for_is_changed(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_expressions_see_what_came_before_them(tmp_path: Path) -> None:
+def test_expressions_see_earlier_assignments(tmp_path: Path) -> None:
     source = written(tmp_path, "a\n1\n2\n3\n")
 
     result = transform(tmp_path, source, where="a > 1", assign={"b": "a * 10", "a": "b + 1", "c": "a"})
@@ -183,7 +183,7 @@ def test_expressions_see_what_came_before_them(tmp_path: Path) -> None:
     assert result.data == b"a,b,c\n21,20,21\n31,30,31\n"
 
 
-def test_names_that_are_no_python_names_go_in_backticks(tmp_path: Path) -> None:
+def test_backticks_quote_column_names(tmp_path: Path) -> None:
     source = written(tmp_path, "unit price,class,1st,x-y\n2,a,5,1\n3,b,6,2\n")
 
     result = transform(
@@ -214,13 +214,13 @@ def test_names_that_are_no_python_names_go_in_backticks(tmp_path: Path) -> None:
         ("n in [1, 2] and k in ('a', 'c')", ["a"]),
     ],
 )
-def test_where_takes_missing_values_as_pandas_does(tmp_path: Path, where: str, kept: list[str]) -> None:
+def test_where_treats_missing_values_as_pandas(tmp_path: Path, where: str, kept: list[str]) -> None:
     source = written(tmp_path, "k,n,f,t,flag\na,1,1.0,x,True\nb,2,2.5,y,False\nc,,,,\n")
 
     assert [row[0] for row in transform(tmp_path, source, where=where).rows] == kept
 
 
-def test_kinds_of_values_are_those_of_the_whole_file(tmp_path: Path) -> None:
+def test_types_are_those_of_the_whole_file(tmp_path: Path) -> None:
     rows = [f"{row},{row},\n" for row in range(200)]
     source = written(tmp_path, "a,late_gap,late\n" + "".join(rows) + "200,,7\n201,5,0.5\n")
 
@@ -230,7 +230,7 @@ def test_kinds_of_values_are_those_of_the_whole_file(tmp_path: Path) -> None:
     assert result.rows[-2:] == [["200", "", "14.0"], ["201", "6", "1.0"]]
 
 
-def test_large_ids_with_gaps_are_computed_with_as_integers(tmp_path: Path) -> None:
+def test_large_ids_with_missing_values_are_computed_as_integers(tmp_path: Path) -> None:
     source = written(tmp_path, "id,x\n9007199254740993,1\n,2\n9007199254740995,3\n")
 
     result = transform(tmp_path, source, where="id != 9007199254740995", assign={"next": "id + 1"})
@@ -238,7 +238,7 @@ def test_large_ids_with_gaps_are_computed_with_as_integers(tmp_path: Path) -> No
     assert result.rows == [["9007199254740993", "1", "9007199254740994"]]
 
 
-def test_dates_are_dates_when_the_user_says_so(tmp_path: Path) -> None:
+def test_declared_dates_are_dates(tmp_path: Path) -> None:
     source = written(tmp_path, "at,x\n2024-02-29 10:00:00,1\n2023-01-01 00:00:00,2\n,3\n")
 
     result = transform(
@@ -269,13 +269,13 @@ def test_dates_are_dates_when_the_user_says_so(tmp_path: Path) -> None:
         ("(a % b).astype('str')", ["", "2", "0", "", "1", "0", "0"]),
     ],
 )
-def test_a_dtype_is_that_of_the_file_and_not_of_the_block(tmp_path: Path, expression: str, texts: list[str]) -> None:
+def test_dtypes_are_those_of_the_file_not_the_block(tmp_path: Path, expression: str, texts: list[str]) -> None:
     rows = ["abc,1,0,2024-02-29", ",2,5,", '"",3,3,', ",4,0,2023-01-01 10:00:00", "aabd,-3,2,1999-12-31"]
     rows += ["xay,7,7,", "x,1,1,"]
     source = written(tmp_path, "name,a,b,at\n" + "\n".join(rows) + "\n")
     cuts = ((1, 1 << 20), (1, 8), (2, 1 << 20), (5, 1 << 20))
 
-    result = run_every_way(
+    result = run_with_all_cuts(
         tmp_path,
         source,
         cuts=cuts,
@@ -291,14 +291,14 @@ def test_a_dtype_is_that_of_the_file_and_not_of_the_block(tmp_path: Path, expres
     ("value", "texts"),
     [("1", ["1", "1"]), (2.0, ["2.0", "2.0"]), ("'a,b'", ["a,b", "a,b"]), (True, ["True", "True"])],
 )
-def test_a_constant_is_the_value_of_every_row(tmp_path: Path, value: Any, texts: list[str]) -> None:
+def test_constant_expression_fills_every_row(tmp_path: Path, value: Any, texts: list[str]) -> None:
     source = written(tmp_path, "a\n5\n6\n")
 
     assert [row[1] for row in transform(tmp_path, source, assign={"c": value}).rows] == texts
 
 
 @pytest.mark.parametrize("options", [{"columns": ["b"]}, {"assign": {"c": "b * 2"}, "columns": ["c"]}])
-def test_a_lone_missing_value_is_still_a_record(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_lone_missing_value_is_a_record(tmp_path: Path, options: dict[str, Any]) -> None:
     source = written(tmp_path, "a,b\r\n1,5\r\n2,\r\n3,7\r\n")
 
     result = transform(tmp_path, source, **options)
@@ -309,16 +309,16 @@ def test_a_lone_missing_value_is_still_a_record(tmp_path: Path, options: dict[st
     assert b"\r\n\r\n" not in result.data
 
 
-def test_text_that_needs_a_quote_is_refused_where_nothing_can_be_quoted(tmp_path: Path) -> None:
+def test_text_that_needs_quotes_is_rejected_without_a_quotechar(tmp_path: Path) -> None:
     source = written(tmp_path, "a,b\nx-y,2\n")
 
     with pytest.raises(CsvswarmError, match=r"'x,y' cannot be written: .* empty quotechar"):
-        run_here(
+        run_in_process(
             tmp_path, source, processor="transform", quotechar="", options={"assign": {"c": "a.str.replace('-', ',')"}}
         )
 
 
-def test_a_backtick_in_a_text_is_text_and_no_name(tmp_path: Path) -> None:
+def test_backtick_in_a_string_is_text(tmp_path: Path) -> None:
     source = written(tmp_path, "a,it is\n`,1\nb,2\n`c`,3\n")
 
     result = transform(tmp_path, source, where="a == '`' or `it is` == 3 & a == \"`c`\"")
@@ -326,18 +326,18 @@ def test_a_backtick_in_a_text_is_text_and_no_name(tmp_path: Path) -> None:
     assert [row[0] for row in result.rows] == ["`", "`c`"]
 
 
-def test_no_text_runs_code(tmp_path: Path) -> None:
+def test_strings_never_run_code(tmp_path: Path) -> None:
     """Text between two backticks inside strings was once passed to pandas unchecked."""
     source, trace = written(tmp_path, "a\nx\n"), tmp_path / "trace"
     attack = f"'`' == @ast.sys.modules['os'].system('touch {trace}') or '`' == ''"
 
     with pytest.raises(OptionError, match="an expression has columns and no variables"):
-        run_here(tmp_path, source, processor="transform", options={"where": attack})
+        run_in_process(tmp_path, source, processor="transform", options={"where": attack})
 
     assert not trace.exists()
 
 
-def test_a_regular_expression_never_backtracks(tmp_path: Path) -> None:
+def test_regular_expressions_never_backtrack(tmp_path: Path) -> None:
     """Python's own re takes 2**40 steps for this one."""
     source = written(tmp_path, f"a\n{'a' * 40}!\nab\n")
 
@@ -347,12 +347,12 @@ def test_a_regular_expression_never_backtracks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["now", "today", "10:00", "June 5", "NaT", "2024-02-29 now"])
-def test_a_timestamp_in_an_expression_does_not_depend_on_the_clock(tmp_path: Path, text: str) -> None:
+def test_timestamps_in_expressions_do_not_depend_on_the_clock(tmp_path: Path, text: str) -> None:
     source = written(tmp_path, "at\n2024-02-29\n")
     request: dict[str, Any] = {"column_types": {"at": "timestamp"}, "options": {"where": f"at > '{text}'"}}
 
     with pytest.raises(CsvswarmError, match=f"'{text}' is no timestamp: write 2024-02-29"):
-        run_here(tmp_path, source, processor="transform", **request)
+        run_in_process(tmp_path, source, processor="transform", **request)
 
 
 # -- options -----------------------------------------------------------------------------------------------------------
@@ -411,20 +411,20 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("options", "told"), WRONG)
-def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("options", "message"), WRONG)
+def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     source = written(tmp_path, "n,price,t\n1,2.5,one\n2,3.5,two\n")
 
     with pytest.raises(OptionError) as raised:
-        run_here(tmp_path, source, processor="transform", options=options)
+        run_in_process(tmp_path, source, processor="transform", options=options)
 
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(message)
     assert "\n" not in str(raised.value)
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"where": "n + 1"}, "where: 'n + 1' gives int64, but must give true or false for every row."),
         ({"where": "'yes'"}, "where: \"'yes'\" gives str, but must give true or false for every row."),
@@ -456,10 +456,10 @@ def test_a_wrong_option_is_told_before_anything_is_done(tmp_path: Path, options:
         ),
     ],
 )
-def test_an_expression_that_fails_on_the_values_says_so(tmp_path: Path, options: dict[str, Any], told: str) -> None:
+def test_expression_that_fails_on_values_is_reported(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     source = written(tmp_path, "n,price,t\n1,2.5,one\n2,3.5,two\n")
 
     with pytest.raises(CsvswarmError) as raised:
-        run_here(tmp_path, source, processor="transform", options=options)
+        run_in_process(tmp_path, source, processor="transform", options=options)
 
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(message)

@@ -30,7 +30,7 @@ def refused(scripts: Scripts, source: Path, *arguments: str) -> str:
 
 @pytest.mark.parametrize("mode", ["ranges", "files"])
 @pytest.mark.parametrize("quote", [b'"', b""], ids=["quoted", "bare"])
-def test_a_record_that_is_too_long(scripts: Scripts, mode: str, quote: bytes) -> None:
+def test_record_over_the_limit_is_rejected(scripts: Scripts, mode: str, quote: bytes) -> None:
     source = written(scripts, b"a,b\n1,2\n\n3," + quote + TOO_LONG + quote + b"\n4,5\n")
 
     assert refused(scripts, source, "--chunks", "3", "--mode", mode) == (
@@ -39,7 +39,7 @@ def test_a_record_that_is_too_long(scripts: Scripts, mode: str, quote: bytes) ->
     )
 
 
-def test_a_record_as_long_as_may_be(scripts: Scripts) -> None:
+def test_record_at_the_limit_is_accepted(scripts: Scripts) -> None:
     data = b"a,b\n1,2\n3," + b"x" * (MAX_RECORD_BYTES - (2 << 20)) + b"\n4,5\n"
 
     result = scripts.all(written(scripts, data), "--processor", "transform", "--chunks", "2")
@@ -47,19 +47,19 @@ def test_a_record_as_long_as_may_be(scripts: Scripts) -> None:
     assert result.data == data
 
 
-def test_a_quote_that_is_never_closed_in_a_large_file(scripts: Scripts) -> None:
+def test_unclosed_quote_in_a_large_file(scripts: Scripts) -> None:
     source = written(scripts, b'a,b\n1,2\n3,"\n' + b"4,5\n" * (MAX_RECORD_BYTES // 4 + (1 << 19)))
 
     assert refused(scripts, source).startswith(f"{source}: record 2 is longer than 64 MB. If it opens a quote")
 
 
-def test_nothing_but_quotes(scripts: Scripts) -> None:
+def test_file_of_quotes_only(scripts: Scripts) -> None:
     source = written(scripts, b'a,b\n1,"' + b'"' * (MAX_RECORD_BYTES + (4 << 20)))
 
     assert refused(scripts, source) == f"{source}: more than 64 MB are nothing but quotes: is it a CSV?"
 
 
-def test_a_name_that_is_too_long(scripts: Scripts) -> None:
+def test_column_name_over_the_limit_is_rejected(scripts: Scripts) -> None:
     source = written(scripts, b"a," + b"b" * 200_000 + b"\n1,2\n")
 
     assert scripts.split(source).line == (
@@ -81,7 +81,7 @@ def middling_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("chunks", ["auto", "3"])
-def test_a_compressed_file_that_is_larger_than_the_disk(middling_disk: Path, chunks: str) -> None:
+def test_compressed_file_larger_than_the_disk(middling_disk: Path, chunks: str) -> None:
     scripts = Scripts(middling_disk)
     source = written(scripts, gzip.compress(b"a,b\n" + b"1,2\n" * (100 << 18)), "bomb.csv.gz")
     assert source.stat().st_size < 200_000
@@ -94,8 +94,8 @@ def test_a_compressed_file_that_is_larger_than_the_disk(middling_disk: Path, chu
 
 
 def test_twenty_thousand_columns(scripts: Scripts) -> None:
-    header = ",".join(f"c{place}" for place in range(20_000))
-    row = ",".join(str(place % 7) for place in range(20_000))
+    header = ",".join(f"c{column}" for column in range(20_000))
+    row = ",".join(str(column % 7) for column in range(20_000))
     data = f"{header}\n{row}\n{row}\n".encode()
 
     result = scripts.all(written(scripts, data), "--processor", "transform", "--options", '{"where": "c3 == 3"}')

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from csvswarm.job.directory import Job
 
-from tests.support.jobs import Scripts, partials_as_files
+from tests.support.jobs import Scripts, unmerge_partials
 
 DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(100, 1000))
 AGGREGATE = ("--processor", "aggregate", "--options", '{"group_by": "id", "metrics": {"x": "sum"}}')
@@ -18,7 +18,7 @@ AGGREGATE = ("--processor", "aggregate", "--options", '{"group_by": "id", "metri
 def split(scripts: Scripts, *arguments: str) -> Path:
     source = scripts.directory / "data.csv"
     source.write_text(DATA)
-    assert scripts.split(source, "--chunks", "3", *arguments).done["chunks"] == 3
+    assert scripts.split(source, "--chunks", "3", *arguments).answer["chunks"] == 3
     return source
 
 
@@ -47,7 +47,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("changed", CHANGES)
-def test_an_input_that_changed_after_the_split(scripts: Scripts, changed: str) -> None:
+def test_input_changed_after_the_split(scripts: Scripts, changed: str) -> None:
     source = split(scripts)
     change(source, CHANGES[changed].encode())
 
@@ -55,10 +55,10 @@ def test_an_input_that_changed_after_the_split(scripts: Scripts, changed: str) -
 
     assert line.startswith(f"{source} is not the file that was split: the bytes of chunk ")
     assert line.endswith(" differ. Start a new job on the file as it is now.")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
-def test_an_input_that_changed_is_not_resumed(scripts: Scripts) -> None:
+def test_changed_input_is_not_resumed(scripts: Scripts) -> None:
     source = split(scripts)
     source.write_text(CHANGES["a digit"])
 
@@ -67,7 +67,7 @@ def test_an_input_that_changed_is_not_resumed(scripts: Scripts) -> None:
     )
 
 
-def test_an_input_that_is_gone(scripts: Scripts) -> None:
+def test_missing_input(scripts: Scripts) -> None:
     source = split(scripts)
     source.unlink()
 
@@ -75,7 +75,7 @@ def test_an_input_that_is_gone(scripts: Scripts) -> None:
 
     assert "No such file or directory" in line
     assert str(source) in line
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
     source.write_text(DATA)
     assert scripts.process().code == 0
@@ -85,7 +85,7 @@ def test_an_input_that_is_gone(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-40], lambda data: data.replace(b"500", b"501")])
-def test_a_chunk_file_that_is_damaged(scripts: Scripts, damage: object) -> None:
+def test_damaged_chunk_file(scripts: Scripts, damage: object) -> None:
     split(scripts, "--mode", "files")
     chunk = scripts.job / "chunks" / "000002.csv"
     assert callable(damage)
@@ -94,11 +94,11 @@ def test_a_chunk_file_that_is_damaged(scripts: Scripts, damage: object) -> None:
     line = scripts.process().line
 
     assert line.startswith(f"{chunk} is not the file that was split: the bytes of chunk 2 differ.")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
 @pytest.mark.parametrize("attempt", [(), ("--chunk", "2", "--attempt", "a")], ids=["pool", "container"])
-def test_a_chunk_file_that_is_gone(scripts: Scripts, attempt: tuple[str, ...]) -> None:
+def test_missing_chunk_file(scripts: Scripts, attempt: tuple[str, ...]) -> None:
     split(scripts, "--mode", "files")
     chunk = scripts.job / "chunks" / "000002.csv"
     data = chunk.read_bytes()
@@ -112,28 +112,28 @@ def test_a_chunk_file_that_is_gone(scripts: Scripts, attempt: tuple[str, ...]) -
 
     chunk.write_bytes(data)
     assert scripts.process().code == 0
-    assert scripts.collect().done["rows_in"] == 900
+    assert scripts.collect().answer["rows_in"] == 900
 
 
-def test_a_damaged_chunk_in_a_container_is_told_by_the_collection_too(scripts: Scripts) -> None:
+def test_collection_reports_a_chunk_damaged_in_a_container(scripts: Scripts) -> None:
     split(scripts, "--mode", "files", "--processor", "transform")
     chunk = scripts.job / "chunks" / "000002.csv"
     data = chunk.read_bytes()
     change(chunk, data.replace(b"500", b"501"))
-    told = f"{chunk} is not the file that was split: the bytes of chunk 2 differ."
+    message = f"{chunk} is not the file that was split: the bytes of chunk 2 differ."
 
     for number in ("1", "2", "3"):
         assert scripts.process("--chunk", number).code == 0  # trying again would come to the same
-    assert scripts.collect().line.startswith(told)
-    assert scripts.nothing_looks_finished()
+    assert scripts.collect().line.startswith(message)
+    assert scripts.shows_no_result()
 
     change(chunk, data)
-    assert scripts.process().done["chunks_run"] == 1
-    assert scripts.collect().done["rows_in"] == 900
+    assert scripts.process().answer["chunks_run"] == 1
+    assert scripts.collect().answer["rows_in"] == 900
     assert (scripts.output / "result.csv").read_text() == DATA
 
 
-def test_a_chunk_that_is_damaged_before_the_next_one_looks_back_at_it(scripts: Scripts) -> None:
+def test_chunk_damaged_before_the_next_reads_its_overlap(scripts: Scripts) -> None:
     processor = scripts.directory / "recent.py"
     processor.write_text(
         "OVERLAP = 2\n\n"
@@ -147,7 +147,7 @@ def test_a_chunk_that_is_damaged_before_the_next_one_looks_back_at_it(scripts: S
     change(chunk, b"".join([*lines[:-1], lines[-1].replace(b",", b",9")[:-2] + b"\n"]))
 
     assert scripts.process().line.startswith(f"{chunk} is not the file that was split: the bytes of chunk 1 differ.")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
 # -- partials ----------------------------------------------------------------------------------------------------------
@@ -163,12 +163,12 @@ def test_a_chunk_that_is_damaged_before_the_next_one_looks_back_at_it(scripts: S
     ],
     ids=["rows gone", "rows corrupted", "groups corrupted", "groups gone"],
 )
-def test_a_partial_that_is_lost_is_made_again_and_no_other(
+def test_only_a_lost_partial_is_reprocessed(
     scripts: Scripts, processor: tuple[str, ...], mode: str, gone: bool
 ) -> None:
     split(scripts, *processor, "--mode", mode)
-    assert scripts.process().done["chunks_run"] == 3
-    partials_as_files(Job(scripts.job))  # what becomes of those in the merged file, test_merge.py shows
+    assert scripts.process().answer["chunks_run"] == 3
+    unmerge_partials(Job(scripts.job))  # what becomes of those in the merged file, test_merge.py shows
     before = receipts(scripts)
     (partial,) = (scripts.job / "attempts").glob("000002-*.partial.*")
     if gone:
@@ -184,16 +184,16 @@ def test_a_partial_that_is_lost_is_made_again_and_no_other(
         f"the partial of chunk 2 in {scripts.job / 'attempts'} is lost or damaged: its receipt was taken back; "
         "run job job again and only this chunk is processed again."
     )
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
     assert [name for name in before if name not in receipts(scripts)] == ["000002-0001.json"]
 
-    assert scripts.process().done["chunks_run"] == 1
-    assert scripts.collect().done["rows_in"] == 900
+    assert scripts.process().answer["chunks_run"] == 1
+    assert scripts.collect().answer["rows_in"] == 900
     header = "id,x_sum" if processor == AGGREGATE else "id,x"
     assert (scripts.output / "result.csv").read_text() == DATA.replace("id,x", header, 1)
 
 
-def test_set_aside_records_that_are_lost_are_found_again(scripts: Scripts) -> None:
+def test_lost_rejects_are_reprocessed(scripts: Scripts) -> None:
     source = scripts.directory / "data.csv"
     source.write_text(DATA + "1\n")
     assert scripts.split(source, "--chunks", "3", "--on-error", "quarantine").code == 0
@@ -204,8 +204,8 @@ def test_set_aside_records_that_are_lost_are_found_again(scripts: Scripts) -> No
     assert scripts.collect().line.startswith(f"the partial of chunk 3 in {scripts.job / 'attempts'} is lost or damaged")
     assert "_SUCCESS" not in {path.name for path in scripts.output.iterdir()}
 
-    assert scripts.process().done["chunks_run"] == 1
-    assert scripts.collect().done["rejected"] == 1
+    assert scripts.process().answer["chunks_run"] == 1
+    assert scripts.collect().answer["rejected"] == 1
 
 
 # -- the job's own files -----------------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ FIELDS = {"no fields": b'{"format": 2}', "other fields": b'{"format": 2, "status
 
 @pytest.mark.parametrize("damage", [*SHAPES, *FIELDS])
 @pytest.mark.parametrize("name", ["manifest.json", "schema-0001.json", "receipts/000002-0001.json"])
-def test_a_job_file_that_is_damaged(scripts: Scripts, name: str, damage: str) -> None:
+def test_damaged_job_file(scripts: Scripts, name: str, damage: str) -> None:
     split(scripts, "--durable")  # see below for an empty receipt of another job
     assert scripts.process().code == 0
     (scripts.job / name).write_bytes({**SHAPES, **FIELDS}[damage])
@@ -228,31 +228,31 @@ def test_a_job_file_that_is_damaged(scripts: Scripts, name: str, damage: str) ->
             assert line.endswith(": remove it and run the job again; only chunk 2 is processed again.")
         else:
             assert line.endswith(": remove the job's directory and start the job again.")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
-def test_an_empty_receipt_as_a_power_cut_leaves_it_is_taken_back(scripts: Scripts) -> None:
+def test_empty_receipt_after_a_power_cut_is_revoked(scripts: Scripts) -> None:
     split(scripts, "--processor", "transform")
     assert scripts.process().code == 0
     (scripts.job / "receipts" / "000002-0001.json").write_bytes(b"")
 
     assert scripts.collect().line.startswith(f"{scripts.job / 'receipts' / '000002-0001.json'} is damaged (")
-    assert scripts.process().done["chunks_run"] == 1
-    assert scripts.collect().done["rows_in"] == 900
+    assert scripts.process().answer["chunks_run"] == 1
+    assert scripts.collect().answer["rows_in"] == 900
     assert (scripts.output / "result.csv").read_text() == DATA
 
 
-def test_a_receipt_that_is_damaged_is_removed_and_its_chunk_runs_again(scripts: Scripts) -> None:
+def test_chunk_of_a_removed_damaged_receipt_is_reprocessed(scripts: Scripts) -> None:
     split(scripts, "--processor", "transform")
     assert scripts.process().code == 0
     (scripts.job / "receipts" / "000002-0001.json").unlink()
 
-    assert scripts.process().done["chunks_run"] == 1
-    assert scripts.collect().done["rows_in"] == 900
+    assert scripts.process().answer["chunks_run"] == 1
+    assert scripts.collect().answer["rows_in"] == 900
     assert (scripts.output / "result.csv").read_text() == DATA
 
 
-def test_a_job_of_another_version(scripts: Scripts) -> None:
+def test_job_of_another_format_version(scripts: Scripts) -> None:
     source = split(scripts)
     manifest = json.loads((scripts.job / "manifest.json").read_text())
     (scripts.job / "manifest.json").write_text(json.dumps({**manifest, "format": 99}))
@@ -261,7 +261,7 @@ def test_a_job_of_another_version(scripts: Scripts) -> None:
         assert line.startswith("job job was made by another version of csvswarm (format 99,")
 
 
-def test_a_processor_of_the_job_that_was_changed(scripts: Scripts) -> None:
+def test_changed_processor_copy_is_rejected(scripts: Scripts) -> None:
     split(scripts)
     with (scripts.job / "processor.py").open("a") as file:
         file.write("# mine\n")
@@ -274,18 +274,18 @@ def test_a_processor_of_the_job_that_was_changed(scripts: Scripts) -> None:
 # -- the result --------------------------------------------------------------------------------------------------------
 
 
-def test_a_result_that_is_finished_stands(scripts: Scripts) -> None:
+def test_finished_result_is_kept(scripts: Scripts) -> None:
     split(scripts, "--processor", "transform")
     assert scripts.process().code == 0
-    first = scripts.collect().done
+    first = scripts.collect().answer
 
-    assert scripts.process().done["chunks_run"] == 0
-    assert scripts.collect().done == first
+    assert scripts.process().answer["chunks_run"] == 0
+    assert scripts.collect().answer == first
     assert (scripts.output / "result.csv").read_text() == DATA
 
 
 @pytest.mark.parametrize("damage", [*SHAPES, *FIELDS])
-def test_a_marker_that_is_damaged_marks_nothing(scripts: Scripts, damage: str) -> None:
+def test_damaged_marker_is_ignored(scripts: Scripts, damage: str) -> None:
     source = split(scripts, "--processor", "transform")
     assert scripts.process().code == 0
     assert scripts.collect().code == 0
@@ -300,7 +300,7 @@ def test_a_marker_that_is_damaged_marks_nothing(scripts: Scripts, damage: str) -
 
 
 @pytest.mark.parametrize("damage", SHAPES)
-def test_a_report_that_is_damaged(scripts: Scripts, damage: str) -> None:
+def test_damaged_report(scripts: Scripts, damage: str) -> None:
     split(scripts)
     assert scripts.process().code == 0
     assert scripts.collect().code == 0

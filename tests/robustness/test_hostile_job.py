@@ -16,7 +16,7 @@ from csvswarm.job.receipt import Receipt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.jobs import Scripts, partials_as_files
+from tests.support.jobs import Scripts, unmerge_partials
 
 DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(300))
 
@@ -66,29 +66,29 @@ def scripts(tmp_path: Path, made: Path) -> Scripts:
 
 @pytest.mark.parametrize("replace", REPLACEMENTS.values(), ids=REPLACEMENTS)
 @pytest.mark.parametrize("name", ["manifest.json", "schema-0001.json", "receipts/000002-0001.json"])
-def test_a_job_file_that_is_no_file(scripts: Scripts, name: str, replace: Callable[[Path], None]) -> None:
+def test_job_file_that_is_not_regular(scripts: Scripts, name: str, replace: Callable[[Path], None]) -> None:
     path = scripts.job / name
     path.unlink()
     replace(path)
 
     for run in (scripts.collect(), scripts.collect("--plan")):
         assert run.line.startswith(f"{path} is damaged (")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
     if name.startswith("receipts") and replace is fifo:
-        assert scripts.process().done["chunks_run"] == 1  # it is as empty as what a power cut leaves
+        assert scripts.process().answer["chunks_run"] == 1  # it is as empty as what a power cut leaves
     else:
         assert scripts.process().line.startswith(f"{path} is damaged (")
 
 
 @pytest.mark.parametrize("replace", [fifo, link_to_zeros, directory])
-def test_a_partial_that_is_no_file_is_made_again(scripts: Scripts, replace: Callable[[Path], None]) -> None:
-    partials_as_files(Job(scripts.job))
+def test_partial_that_is_not_regular_is_reprocessed(scripts: Scripts, replace: Callable[[Path], None]) -> None:
+    unmerge_partials(Job(scripts.job))
     (partial,) = (scripts.job / "attempts").glob("000002-*.partial.csv")
     partial.unlink()
     replace(partial)
 
     assert scripts.collect().line.startswith("the partial of chunk 2 in ")
-    assert scripts.process().done["chunks_run"] == 1
+    assert scripts.process().answer["chunks_run"] == 1
     if partial.is_dir():
         partial.rmdir()
     assert scripts.collect().code == 0
@@ -97,25 +97,23 @@ def test_a_partial_that_is_no_file_is_made_again(scripts: Scripts, replace: Call
 
 @pytest.mark.parametrize("replace", REPLACEMENTS.values(), ids=REPLACEMENTS)
 @pytest.mark.parametrize("name", ["merged.log", "merged.csv"])
-def test_a_merged_file_that_is_no_file(scripts: Scripts, name: str, replace: Callable[[Path], None]) -> None:
+def test_merged_file_that_is_not_regular(scripts: Scripts, name: str, replace: Callable[[Path], None]) -> None:
     (scripts.job / name).unlink()
     replace(scripts.job / name)
 
     assert scripts.collect().line.startswith("the partials of chunks 1, 2, 3 in ")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
 @pytest.mark.parametrize("replace", REPLACEMENTS.values(), ids=REPLACEMENTS)
-def test_a_receipt_of_an_attempt_that_is_no_file_says_nothing(
-    scripts: Scripts, replace: Callable[[Path], None]
-) -> None:
+def test_attempt_receipt_that_is_not_regular_is_ignored(scripts: Scripts, replace: Callable[[Path], None]) -> None:
     replace(scripts.job / "attempts" / "000001-zzz.1.json")
 
     assert scripts.collect().code == 0
 
 
 @pytest.mark.parametrize("replace", REPLACEMENTS.values(), ids=REPLACEMENTS)
-def test_a_lock_that_is_no_file(scripts: Scripts, replace: Callable[[Path], None]) -> None:
+def test_lock_that_is_not_regular(scripts: Scripts, replace: Callable[[Path], None]) -> None:
     (scripts.job / "csvswarm.lock").unlink()
     replace(scripts.job / "csvswarm.lock")
 
@@ -140,7 +138,7 @@ def test_a_lock_that_is_no_file(scripts: Scripts, replace: Callable[[Path], None
         {"extra": 1},
     ],
 )
-def test_a_receipt_with_fields_of_other_kinds_is_damaged(scripts: Scripts, change: dict[str, object]) -> None:
+def test_receipt_with_fields_of_wrong_types_is_damaged(scripts: Scripts, change: dict[str, object]) -> None:
     path = scripts.job / "receipts" / "000002-0001.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
 
@@ -151,7 +149,7 @@ def test_a_receipt_with_fields_of_other_kinds_is_damaged(scripts: Scripts, chang
     "change",
     [{"request": []}, {"names": 1}, {"versions": []}, {"permissions": "x"}, {"split": 7}, {"input": None}],
 )
-def test_a_manifest_with_fields_of_other_kinds_is_damaged(scripts: Scripts, change: dict[str, object]) -> None:
+def test_manifest_with_fields_of_wrong_types_is_damaged(scripts: Scripts, change: dict[str, object]) -> None:
     path = scripts.job / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
 
@@ -168,7 +166,7 @@ FIELDS = st.sampled_from(sorted(Receipt(1, 1, "a", "done").to_json()))
 
 
 @given(st.dictionaries(FIELDS, JSON, max_size=4))
-def test_a_receipt_is_read_as_it_must_be_or_not_at_all(change: dict[str, object]) -> None:
+def test_receipt_is_read_with_valid_fields_or_rejected(change: dict[str, object]) -> None:
     data = Receipt(1, 1, "a", "done").to_json() | change
     try:
         receipt = Receipt.from_json(data)
@@ -178,13 +176,13 @@ def test_a_receipt_is_read_as_it_must_be_or_not_at_all(change: dict[str, object]
     assert all(file["name"] and "/" not in file["name"] for file in receipt.files.values())
 
 
-def test_a_file_that_grows_beyond_its_limit_while_it_is_read_is_refused(tmp_path: Path) -> None:
+def test_file_that_grows_beyond_its_limit_while_read_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * 11)
     assert read_regular(tmp_path / "large", 11) == b"x" * 11
     with pytest.raises(NotRegular):
         read_regular(tmp_path / "large", 10)
     with pytest.raises(JobError, match="larger than 10 bytes"):
-        read_json(tmp_path / "large", most=10)
+        read_json(tmp_path / "large", max_bytes=10)
 
 
 @pytest.mark.parametrize("path", ["/dev/null", "/dev", "/proc/self/exe"])

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from csvswarm.errors import InputError
 
-from tests.support.jobs import Scripts, run_every_way, run_here
+from tests.support.jobs import Scripts, run_in_process, run_with_all_cuts
 
 GOOD = "id,name,x\n1,one,1.5\n2,two,2.5\n3,three,3.5\n"
 MAP = "def process(block, context):\n    return block\n"
@@ -33,7 +33,7 @@ def refused(scripts: Scripts, source: Path, *arguments: str) -> str:
     """The line with which the split refuses an input. Nothing is left behind, and there is nothing to go on with."""
     line = scripts.split(source, *arguments).line
     assert not (scripts.job / "manifest.json").exists()
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
     return line
 
 
@@ -41,20 +41,20 @@ def fails(scripts: Scripts, source: Path, *arguments: str) -> str:
     """The line with which a job ends whose input can be split, but not processed."""
     assert scripts.split(source, *arguments).code == 0
     line = scripts.process().line
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
     return line
 
 
 # -- what is no CSV at all ---------------------------------------------------------------------------------------------
 
 
-def test_no_such_file(scripts: Scripts) -> None:
+def test_missing_file(scripts: Scripts) -> None:
     source = scripts.directory / "missing.csv"
 
     assert refused(scripts, source) == f"{source} does not exist: check the path given as input."
 
 
-def test_a_file_that_may_not_be_read(unprivileged: Scripts) -> None:
+def test_unreadable_file(unprivileged: Scripts) -> None:
     source = written(unprivileged, GOOD)
     source.chmod(0)
 
@@ -63,11 +63,11 @@ def test_a_file_that_may_not_be_read(unprivileged: Scripts) -> None:
     assert line == f"{source} cannot be read: you lack the permission (chmod, or run as its owner)."
 
 
-def test_a_directory(scripts: Scripts) -> None:
+def test_directory_as_input(scripts: Scripts) -> None:
     assert refused(scripts, scripts.directory) == f"{scripts.directory} is a directory: name the CSV file in it."
 
 
-def test_a_pipe(scripts: Scripts) -> None:
+def test_pipe_as_input(scripts: Scripts) -> None:
     source = scripts.directory / "pipe"
     os.mkfifo(source)
 
@@ -75,7 +75,7 @@ def test_a_pipe(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n\r\n\n"])
-def test_nothing_in_it(scripts: Scripts, data: bytes) -> None:
+def test_empty_input(scripts: Scripts, data: bytes) -> None:
     source = written(scripts, data)
 
     assert refused(scripts, source) == f"{source} is empty: a CSV needs at least a header record."
@@ -92,7 +92,7 @@ def a_zip() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (a_zip(), "is not a CSV file but a zip archive or a spreadsheet (.xlsx, .ods): unpack it,"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not a CSV file but a picture."),
@@ -106,16 +106,16 @@ def a_zip() -> bytes:
     ],
     ids=["zip", "png", "parquet", "records of some program", "noise", "UTF-16 bare", "UTF-16", "Latin-1", "open quote"],
 )
-def test_not_a_csv(scripts: Scripts, data: bytes, told: str) -> None:
+def test_input_that_is_not_a_csv(scripts: Scripts, data: bytes, message: str) -> None:
     source = written(scripts, data)
 
     line = refused(scripts, source)
 
     assert line.startswith(f"{source}")
-    assert told in line
+    assert message in line
 
 
-def test_wrong_usage_is_told_as_such(scripts: Scripts) -> None:
+def test_usage_errors_exit_with_2(scripts: Scripts) -> None:
     run = scripts.process("--chunk", "one")
 
     assert (run.code, run.out) == (2, "")
@@ -135,20 +135,20 @@ def test_wrong_usage_is_told_as_such(scripts: Scripts) -> None:
         ("mine.py", {}, "a,b\n"),
     ],
 )
-def test_a_header_alone_gives_a_result_without_rows(
+def test_header_without_records_gives_a_result_without_rows(
     scripts: Scripts, data: str, processor: str, options: dict[str, Any], result: str
 ) -> None:
     (scripts.directory / "mine.py").write_text(MAP)
     source = written(scripts, data)
     processor = str(scripts.directory / processor) if "." in processor else processor
 
-    done = run_every_way(scripts.directory, source, processor=processor, options=options)
+    done = run_with_all_cuts(scripts.directory, source, processor=processor, options=options)
 
     header = data.rstrip() + ("\r\n" if "\r" in data else "\n")
     assert done.data.decode() == result.replace("{}", header)
 
 
-def test_a_header_alone_has_statistics_of_nothing(scripts: Scripts) -> None:
+def test_header_without_records_gives_statistics_without_values(scripts: Scripts) -> None:
     done = scripts.all(written(scripts, "a,b\n"), "--chunks", "3")
 
     assert (scripts.output / "_SUCCESS").exists()
@@ -159,7 +159,7 @@ def test_a_header_alone_has_statistics_of_nothing(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "record", "fields"),
+    ("row", "record", "fields"),
     [
         (1, "7", "1 field"),
         (1, "7,8,9,10", "4 fields"),
@@ -168,19 +168,19 @@ def test_a_header_alone_has_statistics_of_nothing(scripts: Scripts) -> None:
         (99, ",,,", "4 fields"),
     ],
 )
-def test_a_ragged_record(scripts: Scripts, place: int, record: str, fields: str) -> None:
+def test_ragged_record(scripts: Scripts, row: int, record: str, fields: str) -> None:
     records = [f"{number},b,c" for number in range(1, 100)]
-    records[place - 1] = record
+    records[row - 1] = record
     source = written(scripts, "\n".join(["a,b,c", *records]))
 
     assert fails(scripts, source, "--chunks", "3") == (
-        f"{source}: record {place}: {fields} where the header has 3: {record!r}. Fix the record, "
+        f"{source}: record {row}: {fields} where the header has 3: {record!r}. Fix the record, "
         "or add -e on_error=quarantine to set such records aside in rejected.csv."
     )
 
 
 @pytest.mark.parametrize("mode", ["ranges", "files"])
-def test_a_quote_that_is_never_closed(scripts: Scripts, mode: str) -> None:
+def test_unclosed_quote(scripts: Scripts, mode: str) -> None:
     source = written(scripts, 'a,b\n1,x\n2,"two\nlines"\n3,"y\n4,z\n5,z\n')
 
     assert refused(scripts, source, "--chunks", "2", "--mode", mode) == (
@@ -192,9 +192,7 @@ def test_a_quote_that_is_never_closed(scripts: Scripts, mode: str) -> None:
 @pytest.mark.parametrize("mode", ["ranges", "files"])
 @pytest.mark.parametrize("on_error", ["fail", "quarantine"])
 @pytest.mark.parametrize("record", [b'1,"ab\xff\n', b'1,"x\0', b'\xc0\x884,"78\x0012'])
-def test_a_quote_that_is_never_closed_before_a_bad_byte(
-    scripts: Scripts, record: bytes, on_error: str, mode: str
-) -> None:
+def test_unclosed_quote_before_a_bad_byte(scripts: Scripts, record: bytes, on_error: str, mode: str) -> None:
     source = written(scripts, b"c0,c1\n" + record)
 
     assert refused(scripts, source, "--on-error", on_error, "--mode", mode).startswith(
@@ -202,13 +200,13 @@ def test_a_quote_that_is_never_closed_before_a_bad_byte(
     )
 
 
-def test_quotes_that_mean_nothing(scripts: Scripts) -> None:
+def test_literal_quotes(scripts: Scripts) -> None:
     data = 'size,x\n5" pipe,1\n"3,2\n'
 
     assert scripts.all(written(scripts, data), "--processor", "transform", "--quotechar", "").data.decode() == data
 
 
-def test_bytes_of_another_encoding(scripts: Scripts) -> None:
+def test_invalid_utf8(scripts: Scripts) -> None:
     source = written(scripts, "id,name\n1,one\n2,très cher\n".encode("latin-1"))
 
     line = fails(scripts, source, "--processor", "transform")
@@ -218,17 +216,17 @@ def test_bytes_of_another_encoding(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "cp1252"])
-def test_an_encoding_that_is_named_is_read(scripts: Scripts, encoding: str) -> None:
+def test_declared_encoding_is_read(scripts: Scripts, encoding: str) -> None:
     text = "id,naïve\n1,one\n2,très cher\n"
 
     source = written(scripts, text.encode(encoding))
 
-    done = run_every_way(scripts.directory, source, processor="transform", encoding=encoding)
+    done = run_with_all_cuts(scripts.directory, source, processor="transform", encoding=encoding)
 
     assert done.data.decode("utf-8") == text
 
 
-def test_an_encoding_that_is_not_the_one_named(scripts: Scripts) -> None:
+def test_wrongly_declared_encoding(scripts: Scripts) -> None:
     source = written(scripts, b"id,name\n1,\x81\x8d\n")
 
     line = refused(scripts, source, "--encoding", "cp1252")
@@ -237,13 +235,13 @@ def test_an_encoding_that_is_not_the_one_named(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["latin-9000", "base64"])
-def test_an_encoding_that_is_none(scripts: Scripts, encoding: str) -> None:
+def test_unknown_encoding(scripts: Scripts, encoding: str) -> None:
     assert refused(scripts, written(scripts, GOOD), "--encoding", encoding).startswith(
         f"encoding {encoding!r} is not known to Python: use a name like utf-8"
     )
 
 
-def test_a_nul_byte_far_into_the_file(scripts: Scripts) -> None:
+def test_nul_byte_deep_in_the_file(scripts: Scripts) -> None:
     good = "".join(f"{number},some text\n" for number in range(1, 1001))
     source = written(scripts, f"id,name\n{good}1001,so\0me\n")
 
@@ -270,17 +268,18 @@ def plenty() -> bytes:
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-def test_a_whole_compressed_file(scripts: Scripts, suffix: str) -> None:
+def test_compressed_file(scripts: Scripts, suffix: str) -> None:
     data = plenty()
     source = written(scripts, COMPRESS[suffix](data), f"data.csv.{suffix}")
 
     assert (
-        run_every_way(scripts.directory, source, cuts=((1, 1 << 20), (2, 1 << 17)), processor="transform").data == data
+        run_with_all_cuts(scripts.directory, source, cuts=((1, 1 << 20), (2, 1 << 17)), processor="transform").data
+        == data
     )
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-def test_a_compressed_file_that_is_cut_off(scripts: Scripts, suffix: str) -> None:
+def test_truncated_compressed_file(scripts: Scripts, suffix: str) -> None:
     packed = COMPRESS[suffix](plenty())
     source = written(scripts, packed[:-1000], f"data.csv.{suffix}")
 
@@ -291,7 +290,7 @@ def test_a_compressed_file_that_is_cut_off(scripts: Scripts, suffix: str) -> Non
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-def test_a_compressed_file_with_a_wrong_byte(scripts: Scripts, suffix: str) -> None:
+def test_corrupted_compressed_file(scripts: Scripts, suffix: str) -> None:
     packed = bytearray(COMPRESS[suffix](plenty()))
     middle = len(packed) // 2
     packed[middle : middle + 64] = bytes(64)
@@ -301,14 +300,14 @@ def test_a_compressed_file_with_a_wrong_byte(scripts: Scripts, suffix: str) -> N
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
-def test_nothing_compressed(scripts: Scripts, suffix: str) -> None:
+def test_empty_compressed_file(scripts: Scripts, suffix: str) -> None:
     source = written(scripts, COMPRESS[suffix](b""), f"data.csv.{suffix}")
 
     with pytest.raises(InputError, match="is empty: a CSV needs at least a header record"):
-        run_here(scripts.directory, source)
+        run_in_process(scripts.directory, source)
 
 
-def test_ranges_of_a_compressed_file_cannot_be_read(scripts: Scripts) -> None:
+def test_ranges_of_a_compressed_file_are_rejected(scripts: Scripts) -> None:
     source = written(scripts, gzip.compress(GOOD.encode()), "data.csv.gz")
 
     assert refused(scripts, source, "--mode", "ranges") == (

@@ -28,7 +28,7 @@ def files(directory: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", ["chunks/000001.csv", "attempts/mine", "notes.txt", "processor.py", ".hidden"])
-def test_a_directory_of_somebody_does_not_become_a_job(scripts: Scripts, name: str) -> None:
+def test_non_empty_directory_is_not_claimed(scripts: Scripts, name: str) -> None:
     path = scripts.job / name
     path.parent.mkdir(parents=True)
     path.write_text("precious")
@@ -42,13 +42,13 @@ def test_a_directory_of_somebody_does_not_become_a_job(scripts: Scripts, name: s
     assert files(scripts.job) == {name: b"precious"}
 
 
-def test_an_empty_directory_becomes_a_job(scripts: Scripts) -> None:
+def test_empty_directory_is_claimed(scripts: Scripts) -> None:
     scripts.job.mkdir()
 
     assert scripts.all(written(scripts), "--processor", "transform").data == DATA.encode()
 
 
-def test_files_that_a_user_puts_into_a_job_stay(scripts: Scripts) -> None:
+def test_user_files_in_a_job_are_kept(scripts: Scripts) -> None:
     source = written(scripts)
     arguments = ("--processor", "transform", "--mode", "files")
     scripts.all(source, *arguments)
@@ -66,7 +66,7 @@ def test_files_that_a_user_puts_into_a_job_stay(scripts: Scripts) -> None:
 
 @pytest.mark.parametrize("name", ["result.csv", "rejected.csv", "_SUCCESS", "job.json"])
 @pytest.mark.parametrize("step", ["split", "collect"])
-def test_a_file_with_a_name_of_ours_that_no_job_made(scripts: Scripts, name: str, step: str) -> None:
+def test_foreign_file_with_a_reserved_name_is_rejected(scripts: Scripts, name: str, step: str) -> None:
     source = written(scripts)
     if step == "collect":
         assert scripts.split(source).code == 0
@@ -80,7 +80,7 @@ def test_a_file_with_a_name_of_ours_that_no_job_made(scripts: Scripts, name: str
     assert files(scripts.output) == {name: b"{}"}
 
 
-def test_files_with_other_names_stay(scripts: Scripts) -> None:
+def test_files_with_other_names_are_kept(scripts: Scripts) -> None:
     scripts.output.mkdir()
     names = [".result.csv.bak", ".result.csv.mine", ".rejected.csv.0123456789ab", "notes.txt", "result.csv.1"]
     for name in names:
@@ -92,7 +92,7 @@ def test_files_with_other_names_stay(scripts: Scripts) -> None:
     assert {path.name for path in scripts.output.iterdir()} == {*names, "result.csv", "job.json", "_SUCCESS"}
 
 
-def test_a_rejected_csv_beside_a_result_without_any_is_the_users(scripts: Scripts) -> None:
+def test_rejected_csv_beside_a_result_without_rejects_belongs_to_the_user(scripts: Scripts) -> None:
     source = written(scripts)
     scripts.all(source)
     mine = scripts.output / "rejected.csv"
@@ -108,7 +108,7 @@ def test_a_rejected_csv_beside_a_result_without_any_is_the_users(scripts: Script
 
 @pytest.mark.parametrize("damage", ["emptied", "gone", "a byte", "a directory", "a pipe", "a link"])
 @pytest.mark.parametrize("name", ["rejected.csv", "result.csv"])
-def test_a_result_with_a_damaged_file_does_not_stand(scripts: Scripts, name: str, damage: str) -> None:
+def test_result_with_a_damaged_file_is_invalid(scripts: Scripts, name: str, damage: str) -> None:
     source = written(scripts, BAD)
     arguments = ("--processor", "transform", "--on-error", "quarantine", "--chunks", "2")
     expected = scripts.all(source, *arguments)
@@ -135,7 +135,7 @@ def test_a_result_with_a_damaged_file_does_not_stand(scripts: Scripts, name: str
     assert scripts.all(source, *arguments) == expected
 
 
-def test_marker_and_report_name_every_file_of_the_result(scripts: Scripts) -> None:
+def test_marker_and_report_list_every_result_file(scripts: Scripts) -> None:
     scripts.all(written(scripts, BAD), "--processor", "transform", "--on-error", "quarantine")
 
     marker = json.loads((scripts.output / "_SUCCESS").read_text())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from csvswarm.errors import CsvswarmError
 
-from tests.support.jobs import Scripts, run_here
+from tests.support.jobs import Scripts, run_in_process
 
 DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(1, 101))
 
@@ -26,7 +26,7 @@ def refused(scripts: Scripts, code: str, *arguments: str) -> str:
     source, mine = given(scripts, code)
     line = scripts.split(source, "--processor", mine, *arguments).line
     assert not scripts.job.exists()
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
     return line
 
 
@@ -35,11 +35,11 @@ def fails(scripts: Scripts, code: str, *arguments: str) -> list[str]:
     source, mine = given(scripts, code)
     assert scripts.split(source, "--processor", mine, *arguments).code == 0
     message = scripts.process().message
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
     return message.splitlines()
 
 
-def test_no_such_file(scripts: Scripts) -> None:
+def test_missing_file(scripts: Scripts) -> None:
     source, _ = given(scripts, "")
 
     assert scripts.split(source, "--processor", "nowhere/mine.py").line == (
@@ -48,7 +48,7 @@ def test_no_such_file(scripts: Scripts) -> None:
     )
 
 
-def test_a_file_that_may_not_be_read(unprivileged: Scripts) -> None:
+def test_unreadable_file(unprivileged: Scripts) -> None:
     source, mine = given(unprivileged, "")
     mine.chmod(0)
 
@@ -58,7 +58,7 @@ def test_a_file_that_may_not_be_read(unprivileged: Scripts) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "message"),
     [
         ("def process(block, context)\n    return block\n", "is not valid Python: line 1: expected ':'"),
         ("x = 1\n\0", "is not valid Python"),
@@ -71,19 +71,19 @@ def test_a_file_that_may_not_be_read(unprivileged: Scripts) -> None:
     ],
     ids=["syntax", "NUL", "import", "division", "exit"],
 )
-def test_a_file_that_does_not_load(scripts: Scripts, code: str, told: str) -> None:
+def test_processor_that_does_not_load(scripts: Scripts, code: str, message: str) -> None:
     line = refused(scripts, code)
 
-    assert line.startswith(f"processor {scripts.directory / 'mine.py'} {told}")
+    assert line.startswith(f"processor {scripts.directory / 'mine.py'} {message}")
 
 
 @pytest.mark.parametrize("code", ["", "process = 1\n"])
-def test_a_file_without_the_function(scripts: Scripts, code: str) -> None:
+def test_processor_without_process(scripts: Scripts, code: str) -> None:
     assert refused(scripts, code) == "processor mine defines no function process(block, context): it needs one."
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ('{"limt": 3}', "processor mine has no option 'limt'; it takes: limit. Did you mean 'limit'?"),
         ('{"limit": "x"}', "option 'limit' of processor mine is 'x', but must be of type int."),
@@ -91,19 +91,19 @@ def test_a_file_without_the_function(scripts: Scripts, code: str) -> None:
         ("[3]", "options is [3], but must be an object like"),
     ],
 )
-def test_an_option_it_does_not_take(scripts: Scripts, options: str, told: str) -> None:
+def test_unknown_option(scripts: Scripts, options: str, message: str) -> None:
     code = 'OPTIONS = {"limit": {"type": "int"}}\ndef process(block, context):\n    return block\n'
 
-    assert refused(scripts, code, "--options", options).startswith(told)
+    assert refused(scripts, code, "--options", options).startswith(message)
 
 
-def test_a_column_it_wants_that_is_not_there(scripts: Scripts) -> None:
+def test_missing_requested_column(scripts: Scripts) -> None:
     code = 'columns = ["id", "y"]\ndef process(block, context):\n    return block\n'
 
     assert refused(scripts, code) == "processor mine names a column 'y', but the file has: id, x."
 
 
-def test_an_exception_in_it(scripts: Scripts) -> None:
+def test_exception_in_the_processor(scripts: Scripts) -> None:
     code = """\
 def check(block):
     if (block["id"] == 60).any():
@@ -114,27 +114,27 @@ def process(block, context):
     check(block)
     return block
 """
-    reason, first, second, where = lines = fails(scripts, code, "--chunks", "4")
+    reason, first, second, location = lines = fails(scripts, code, "--chunks", "4")
 
     assert reason == "processor mine failed: ValueError: sixty is too much"
     assert first == "  mine.py:7 in process: check(block)"
     assert second == '  mine.py:3 in check: raise ValueError("sixty is too much\\nreally")'
-    assert where == f"  in chunk 3, records {record_range(scripts, 3)}"
+    assert location == f"  in chunk 3, records {record_range(scripts, 3)}"
     assert scripts.collect().message.splitlines() == lines
 
 
 def record_range(scripts: Scripts, chunk: int) -> str:
-    told = json.loads((scripts.job / "manifest.json").read_text())["chunks"][chunk - 1]
-    return f"{told['first_record']} to {told['first_record'] + told['rows'] - 1}"
+    message = json.loads((scripts.job / "manifest.json").read_text())["chunks"][chunk - 1]
+    return f"{message['first_record']} to {message['first_record'] + message['rows'] - 1}"
 
 
-def test_an_exit_in_it(scripts: Scripts) -> None:
+def test_exit_in_the_processor(scripts: Scripts) -> None:
     code = "import sys\n\n\ndef process(block, context):\n    sys.exit(3)\n"
 
     assert fails(scripts, code)[:2] == ["processor mine failed: SystemExit: 3", "  mine.py:5 in process: sys.exit(3)"]
 
 
-def test_a_process_that_ends_with_it(scripts: Scripts) -> None:
+def test_processor_that_kills_its_process(scripts: Scripts) -> None:
     code = "import os\n\n\ndef process(block, context):\n    os._exit(3)\n"
     source, mine = given(scripts, code)
     assert scripts.split(source, "--processor", mine).code == 0
@@ -142,19 +142,19 @@ def test_a_process_that_ends_with_it(scripts: Scripts) -> None:
     line = scripts.process().line
 
     assert line.startswith("chunk 1 failed 3 times, last because its worker process exited with 3.")
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
-@pytest.mark.parametrize(("returned", "told"), [("None", "NoneType"), ("block['x']", "Series")])
-def test_something_else_than_a_frame(scripts: Scripts, returned: str, told: str) -> None:
+@pytest.mark.parametrize(("returned", "message"), [("None", "NoneType"), ("block['x']", "Series")])
+def test_return_value_that_is_not_a_frame(scripts: Scripts, returned: str, message: str) -> None:
     lines = fails(scripts, f"def process(block, context):\n    return {returned}\n")
 
-    assert lines[0] == (f"processor mine returned {told}, but process, combine and finish must return a DataFrame.")
+    assert lines[0] == (f"processor mine returned {message}, but process, combine and finish must return a DataFrame.")
     assert lines[1] == "  in chunk 1, records 1 to 100"
 
 
 @pytest.mark.parametrize("chunks", [1, 5], ids=["in one chunk", "in several"])
-def test_other_columns_in_every_block(tmp_path: Path, chunks: int) -> None:
+def test_columns_that_differ_between_blocks(tmp_path: Path, chunks: int) -> None:
     scripts = Scripts(tmp_path)
     source, mine = given(
         scripts,
@@ -162,14 +162,14 @@ def test_other_columns_in_every_block(tmp_path: Path, chunks: int) -> None:
     )
 
     with pytest.raises(CsvswarmError) as raised:
-        run_here(tmp_path, source, chunks=chunks, block_bytes=64, processor=str(mine))
+        run_in_process(tmp_path, source, chunks=chunks, block_bytes=64, processor=str(mine))
 
-    told = str(raised.value)
-    assert "['id', 'x1']" in told
-    assert "it must return the same columns for every block." in told
+    message = str(raised.value)
+    assert "['id', 'x1']" in message
+    assert "it must return the same columns for every block." in message
 
 
-def test_a_mended_processor_is_another_one(scripts: Scripts) -> None:
+def test_fixed_processor_requires_a_new_job(scripts: Scripts) -> None:
     fails(scripts, "def process(block, context):\n    raise KeyError('x')\n")
     source, mine = scripts.directory / "data.csv", scripts.directory / "mine.py"
     mine.write_text("def process(block, context):\n    return block\n")
@@ -182,7 +182,7 @@ def test_a_mended_processor_is_another_one(scripts: Scripts) -> None:
     )
 
 
-def test_a_cause_that_is_gone_lets_the_job_go_on(scripts: Scripts) -> None:
+def test_job_resumes_once_the_cause_is_gone(scripts: Scripts) -> None:
     code = """\
 from pathlib import Path
 
@@ -195,18 +195,18 @@ def process(block, context):
     fails(scripts, code, "--chunks", "3")
     (scripts.directory / "there").touch()
 
-    assert scripts.process().done["chunks_run"] == 2
+    assert scripts.process().answer["chunks_run"] == 2
     assert scripts.collect().code == 0
     assert (scripts.output / "result.csv").read_text() == DATA
 
 
-def test_what_it_prints_is_not_taken_for_the_answer(scripts: Scripts) -> None:
+def test_processor_output_is_not_mixed_into_the_json(scripts: Scripts) -> None:
     code = "print('loaded')\n\n\ndef process(block, context):\n    print('here')\n    return block\n"
     source, mine = given(scripts, code)
 
-    assert scripts.split(source, "--processor", mine).done["chunks"] == 1
+    assert scripts.split(source, "--processor", mine).answer["chunks"] == 1
     run = scripts.process()
 
-    assert run.done["chunks_run"] == 1
+    assert run.answer["chunks_run"] == 1
     assert "here" in run.error
-    assert scripts.collect().done["rows_out"] == 100
+    assert scripts.collect().answer["rows_out"] == 100

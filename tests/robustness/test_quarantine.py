@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from csvswarm.errors import CsvswarmError
 
-from tests.support.jobs import CUTS, Result, Scripts, run_every_way, run_here
+from tests.support.jobs import CUTS, Result, Scripts, run_in_process, run_with_all_cuts
 
 HEADER = "id,n,note\n"
 POISON = """\
@@ -36,9 +36,9 @@ def written(directory: Path, *records: str | bytes) -> Path:
 def set_aside(directory: Path, source: Path, processor: str, **request: Any) -> Result:
     """The result of a job in quarantine, the same for every cut and for ranges and chunk files."""
     request["max_rejected"] = "100%"
-    result = run_every_way(directory, source, processor=processor, on_error="quarantine", **request)
+    result = run_with_all_cuts(directory, source, processor=processor, on_error="quarantine", **request)
     files = directory / "files"
-    assert run_every_way(
+    assert run_with_all_cuts(
         files, source, cuts=CUTS[1:], processor=processor, on_error="quarantine", mode="files", **request
     ) == result  # fmt: skip
     return result
@@ -58,7 +58,7 @@ EVERY_KIND: tuple[str | bytes, ...] = (
 )
 
 
-def test_every_kind_of_bad_record_at_once(tmp_path: Path) -> None:
+def test_every_kind_of_bad_record_together(tmp_path: Path) -> None:
     source = written(tmp_path, *EVERY_KIND)
 
     result = set_aside(tmp_path, source, mine(tmp_path), column_types={"n": "int"})
@@ -83,7 +83,7 @@ def test_every_kind_of_bad_record_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("processor", ["statistics", "transform", "aggregate"])
-def test_the_figures_are_those_of_the_good_records(tmp_path: Path, processor: str) -> None:
+def test_metrics_cover_the_good_records(tmp_path: Path, processor: str) -> None:
     options: dict[str, dict[str, Any]] = {
         "aggregate": {"group_by": "note", "metrics": {"n": ["sum", "median", "first", "last"]}}
     }
@@ -98,10 +98,10 @@ def test_the_figures_are_those_of_the_good_records(tmp_path: Path, processor: st
     only_good = tmp_path / "good"
     only_good.mkdir()
     source = written(only_good, *good)
-    assert result.data == run_here(only_good, source, processor=processor, options=options[processor]).data
+    assert result.data == run_in_process(only_good, source, processor=processor, options=options[processor]).data
 
 
-def test_nothing_but_bad_records(tmp_path: Path) -> None:
+def test_only_bad_records(tmp_path: Path) -> None:
     source = written(tmp_path, "1", "2,3", "4,5,6,7")
 
     result = set_aside(tmp_path, source, "transform")
@@ -110,11 +110,11 @@ def test_nothing_but_bad_records(tmp_path: Path) -> None:
     assert [reject[0] for reject in result.rejects] == ["1", "2", "3"]
 
 
-def test_no_bad_record_leaves_no_file(tmp_path: Path) -> None:
+def test_no_rejects_means_no_rejected_csv(tmp_path: Path) -> None:
     assert set_aside(tmp_path, written(tmp_path, "1,2,3"), "transform").rejected is None
 
 
-def test_line_endings_and_delimiters_of_the_input_are_kept_in_the_text(tmp_path: Path) -> None:
+def test_rejected_text_keeps_delimiters_and_line_endings(tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_bytes(b'a;b\r\n1;2\r\n3\r\n"x\r\ny";4;5\r\n\r\n6;7')
 
@@ -127,35 +127,35 @@ def test_line_endings_and_delimiters_of_the_input_are_kept_in_the_text(tmp_path:
     ]
 
 
-def test_a_value_of_another_type_is_named_with_its_column(tmp_path: Path) -> None:
+def test_mismatched_value_is_reported_with_its_column(tmp_path: Path) -> None:
     rows = ["1,1.5,a", "2,x,b", "3,,c", '4,"",d', "5,2020-01-01,e", "6,1e3,f"]
     source = written(tmp_path, *rows)
     aggregate = {"group_by": "note", "metrics": {"n": "sum"}}
 
     with pytest.raises(CsvswarmError, match=r"record 2, column 'n': 'x' is not of the type float: '2,x,b'\. Fix"):
-        run_here(tmp_path, source, processor="aggregate", options=aggregate, column_types={"n": "float"})
+        run_in_process(tmp_path, source, processor="aggregate", options=aggregate, column_types={"n": "float"})
     result = set_aside(tmp_path, source, "aggregate", options=aggregate, column_types={"n": "float"})
 
     assert result.rows == [["a", "1.5"], ["c", "0.0"], ["d", "0.0"], ["f", "1000.0"]]
     assert [reject[:2] for reject in result.rejects] == [["2", "n"], ["5", "n"]]
 
 
-def test_a_processor_that_looks_back_cannot_tell_which_record_is_to_blame(tmp_path: Path) -> None:
+def test_overlap_processor_errors_cannot_be_quarantined(tmp_path: Path) -> None:
     source = written(tmp_path, "1,2,good", "2,3,poison", "3,4,good")
 
     with pytest.raises(CsvswarmError, match="cannot tell which record is to blame when blocks overlap"):
-        run_here(tmp_path, source, processor=mine(tmp_path, f"OVERLAP = 2\n{POISON}"), on_error="quarantine")
+        run_in_process(tmp_path, source, processor=mine(tmp_path, f"OVERLAP = 2\n{POISON}"), on_error="quarantine")
 
 
-def test_a_processor_that_returns_nonsense_is_no_fault_of_the_records(tmp_path: Path) -> None:
+def test_invalid_return_value_is_not_quarantined(tmp_path: Path) -> None:
     source = written(tmp_path, "1,2,good")
 
     with pytest.raises(CsvswarmError, match="returned NoneType, but process, combine and finish must return"):
-        run_here(tmp_path, source, processor=mine(tmp_path, "def process(block, context):\n    pass\n"),
+        run_in_process(tmp_path, source, processor=mine(tmp_path, "def process(block, context):\n    pass\n"),
                  on_error="quarantine")  # fmt: skip
 
 
-def test_a_processor_that_needs_a_row_is_not_blamed_on_records_that_are_gone(tmp_path: Path) -> None:
+def test_blocks_left_without_rows_by_quarantine_do_not_fail(tmp_path: Path) -> None:
     source = written(tmp_path, "1,2,x", "2", "3", "4", "5", "6,7,x")
     code = "def process(block, context):\n    block.iloc[0]\n    return block\n"
 
@@ -165,15 +165,15 @@ def test_a_processor_that_needs_a_row_is_not_blamed_on_records_that_are_gone(tmp
     assert [reject[0] for reject in result.rejects] == ["2", "3", "4", "5"]
 
 
-def test_a_failed_job_goes_on_in_quarantine(scripts: Scripts) -> None:
+def test_failed_job_resumes_with_quarantine(scripts: Scripts) -> None:
     source = written(scripts.directory, *[f"{number},1,x" for number in range(50)], "50,1", "51,1,x")
     options = ("--processor", "transform", "--chunks", "3")
     assert scripts.split(source, *options).code == 0
     assert "record 51: 2 fields where the header has 3" in scripts.process().line
 
     assert scripts.split(source, *options, "--on-error", "quarantine").code == 0
-    assert scripts.process().done["chunks_run"] == 1
-    collected = scripts.collect().done
+    assert scripts.process().answer["chunks_run"] == 1
+    collected = scripts.collect().answer
 
     assert (collected["rows_in"], collected["rows_out"], collected["rejected"]) == (52, 51, 1)
     assert (scripts.output / "rejected.csv").read_text() == (
@@ -181,7 +181,7 @@ def test_a_failed_job_goes_on_in_quarantine(scripts: Scripts) -> None:
     )
 
 
-def test_on_error_is_one_of_two(scripts: Scripts) -> None:
+def test_on_error_accepts_two_values(scripts: Scripts) -> None:
     source = written(scripts.directory, "1,2,3")
 
     line = scripts.split(source, "--on-error", "ignore").line
@@ -206,11 +206,11 @@ def test_a_job_that_rejects_too_many_stops_with_the_most_common_reasons(scripts:
         "  4 x 4 fields where the header has 3 (first: record 17)",
         "  3 x processor mine failed: ValueError (mine.py:3 in process) (first: record 22)",
     ]
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
     assert scripts.split(source, *options, "--max-rejected", "14").code == 0
     assert scripts.process().code == 0
-    assert scripts.collect().done["rejected"] == 14
+    assert scripts.collect().answer["rejected"] == 14
     reasons = json.loads((scripts.output / "job.json").read_text())["rejected_reasons"]
     assert [(reason["records"], reason["record"]) for reason in reasons] == [(6, 11), (4, 17), (3, 22), (1, 21)]
     assert reasons[2]["reason"] == "processor mine failed: ValueError (mine.py:3 in process)"

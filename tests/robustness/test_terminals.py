@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from csvswarm.errors import SHOWN_IN_ALL, printable
+from csvswarm.errors import MAX_MESSAGE_CHARS, printable
 from csvswarm.process.attempt_log import attempt_log
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +25,7 @@ def acts(text: str) -> bool:
 
 
 @given(st.text(st.characters(), max_size=200))
-def test_any_text(text: str) -> None:
+def test_printable_escapes_any_text(text: str) -> None:
     shown = printable(text)
 
     assert not acts(shown)
@@ -35,7 +35,7 @@ def test_any_text(text: str) -> None:
         assert shown == text
 
 
-def test_what_a_processor_raises(scripts: Scripts) -> None:
+def test_processor_message_is_escaped(scripts: Scripts) -> None:
     processor = scripts.directory / "mine.py"
     processor.write_text(f"def process(block, context):\n    raise ValueError({CLEAR!r} + block.a[0])\n")
     source = scripts.directory / "data.csv"
@@ -50,7 +50,7 @@ def test_what_a_processor_raises(scripts: Scripts) -> None:
     assert not acts(receipt.read_text())
 
 
-def test_what_a_file_holds(scripts: Scripts) -> None:
+def test_file_content_is_escaped(scripts: Scripts) -> None:
     source = scripts.directory / "data.csv"
     source.write_text(f"a,b{CLEAR}\n1,1\n")
 
@@ -59,13 +59,13 @@ def test_what_a_file_holds(scripts: Scripts) -> None:
     assert run.line == f"option 'columns' of transform names a column 'none', but the file has: a, b{ESCAPED}."
 
 
-def test_the_name_of_a_file(scripts: Scripts) -> None:
+def test_file_name_is_escaped(scripts: Scripts) -> None:
     assert scripts.split(scripts.directory / f"no{CLEAR}ne.csv").line == (
         f"{scripts.directory}/no{ESCAPED}ne.csv does not exist: check the path given as input."
     )
 
 
-def test_a_message_is_never_long(scripts: Scripts) -> None:
+def test_messages_are_bounded(scripts: Scripts) -> None:
     source = scripts.directory / "data.csv"
     source.write_text("a,b\n" + "x" * 1_000_000 + "\n")
     assert scripts.split(source, "--processor", "transform").code == 0
@@ -83,10 +83,10 @@ def test_a_message_is_never_long(scripts: Scripts) -> None:
     assert message.startswith("processor mine failed: ValueError: yyy")
     assert "characters left out" in message
     assert message.endswith("in chunk 1, records 1 to 1")
-    assert len(message) < SHOWN_IN_ALL + 100
+    assert len(message) < MAX_MESSAGE_CHARS + 100
 
 
-def test_what_stands_in_the_log_of_an_attempt(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_attempt_log_is_escaped(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "it.log"
 
     with attempt_log(log) as codes:
@@ -105,7 +105,7 @@ def test_what_stands_in_the_log_of_an_attempt(tmp_path: Path, capfd: pytest.Capt
         ('["\\ud800"]', r'null_values holds half of a surrogate pair, which no UTF-8 file does: ["\ud800"]'),
     ],
 )
-def test_spellings_that_no_file_can_hold(scripts: Scripts, given: str, line: str) -> None:
+def test_surrogates_are_rejected(scripts: Scripts, given: str, line: str) -> None:
     source = scripts.directory / "data.csv"
     source.write_text("a,b\n1,2\n")
 

@@ -24,27 +24,27 @@ def written(scripts: Scripts, text: str = GOOD, name: str = "data.csv") -> Path:
 # -- the output --------------------------------------------------------------------------------------------------------
 
 
-def test_an_output_that_may_not_be_written(unprivileged: Scripts) -> None:
+def test_unwritable_output(unprivileged: Scripts) -> None:
     source = written(unprivileged)
     unprivileged.output.mkdir()
     unprivileged.output.chmod(0o555)
-    told = f"output {unprivileged.output} cannot be written: you lack the permission on {unprivileged.output}."
+    message = f"output {unprivileged.output} cannot be written: you lack the permission on {unprivileged.output}."
 
-    assert unprivileged.split(source).line == told
+    assert unprivileged.split(source).line == message
     assert not unprivileged.job.exists()
 
     unprivileged.output.chmod(0o755)
     assert unprivileged.split(source).code == 0
     assert unprivileged.process().code == 0
     unprivileged.output.chmod(0o555)
-    assert unprivileged.collect().line == told
-    assert unprivileged.nothing_looks_finished()
+    assert unprivileged.collect().line == message
+    assert unprivileged.shows_no_result()
 
     unprivileged.output.chmod(0o755)
-    assert unprivileged.collect().done["rows_in"] == 1
+    assert unprivileged.collect().answer["rows_in"] == 1
 
 
-def test_an_output_that_is_a_file(scripts: Scripts) -> None:
+def test_output_that_is_a_file(scripts: Scripts) -> None:
     scripts.output.write_text("mine")
 
     assert scripts.split(written(scripts)).line == f"output {scripts.output} is a file: name a directory."
@@ -52,7 +52,7 @@ def test_an_output_that_is_a_file(scripts: Scripts) -> None:
     assert scripts.output.read_text() == "mine"
 
 
-def test_an_output_below_a_file(tmp_path: Path) -> None:
+def test_output_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "in the way").write_text("mine")
     scripts = Scripts(tmp_path)
     source = written(scripts)
@@ -63,22 +63,22 @@ def test_an_output_below_a_file(tmp_path: Path) -> None:
     assert line == f"output {output} cannot be made: {tmp_path / 'in the way'} is a file."
 
 
-def test_an_output_that_holds_the_result_of_another_job(scripts: Scripts) -> None:
+def test_output_with_the_result_of_another_job(scripts: Scripts) -> None:
     source = written(scripts)
     scripts.all(source)
     before = {path: path.read_bytes() for path in scripts.output.iterdir()}
     other = scripts.directory / "other"
-    told = (
+    message = (
         f"output {scripts.output} already holds the result of job job: "
         "name another directory, or remove that one first."
     )
 
-    assert scripts.split(source, "--job", other).line == told
+    assert scripts.split(source, "--job", other).line == message
     assert not other.exists()
     assert {path: path.read_bytes() for path in scripts.output.iterdir()} == before
 
 
-def test_an_output_that_holds_a_result_of_something_else(scripts: Scripts) -> None:
+def test_output_with_a_foreign_result(scripts: Scripts) -> None:
     scripts.output.mkdir()
     (scripts.output / "result.csv").write_text("precious")
 
@@ -88,7 +88,7 @@ def test_an_output_that_holds_a_result_of_something_else(scripts: Scripts) -> No
     assert (scripts.output / "result.csv").read_text() == "precious"
 
 
-def test_an_output_with_other_files_keeps_them(scripts: Scripts) -> None:
+def test_other_files_in_the_output_are_kept(scripts: Scripts) -> None:
     scripts.output.mkdir()
     (scripts.output / "notes.txt").write_text("mine")
 
@@ -100,7 +100,7 @@ def test_an_output_with_other_files_keeps_them(scripts: Scripts) -> None:
 # -- the job -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_job_of_another_input(scripts: Scripts) -> None:
+def test_job_of_another_input(scripts: Scripts) -> None:
     source = written(scripts)
     assert scripts.split(source).code == 0
 
@@ -110,7 +110,7 @@ def test_a_job_of_another_input(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--options", '{"window": 3}'), "with another value of options"),
         (("--processor", "transform"), "with another processor, or another version of it"),
@@ -120,19 +120,19 @@ def test_a_job_of_another_input(scripts: Scripts) -> None:
         (("--encoding", "latin-1"), "with another encoding (utf-8)"),
     ],
 )
-def test_a_job_that_was_made_otherwise(scripts: Scripts, arguments: tuple[str, ...], told: str) -> None:
+def test_job_with_another_request(scripts: Scripts, arguments: tuple[str, ...], message: str) -> None:
     source = written(scripts)
     assert scripts.split(source).code == 0
     manifest = (scripts.job / "manifest.json").read_bytes()
 
     line = scripts.split(source, *arguments).line
 
-    assert line.startswith(f"job job was made {told}")
+    assert line.startswith(f"job job was made {message}")
     assert line.endswith(": leave out job_id to start a new job.")
     assert (scripts.job / "manifest.json").read_bytes() == manifest
 
 
-def test_a_job_that_cannot_be_named_so(scripts: Scripts) -> None:
+def test_invalid_job_id(scripts: Scripts) -> None:
     job = scripts.directory / "My Job"
 
     assert scripts.split(written(scripts), "--job", job).line == (
@@ -141,14 +141,14 @@ def test_a_job_that_cannot_be_named_so(scripts: Scripts) -> None:
     assert not job.exists()
 
 
-def test_a_job_that_is_a_file(scripts: Scripts) -> None:
+def test_job_that_is_a_file(scripts: Scripts) -> None:
     scripts.job.write_text("mine")
 
     assert scripts.split(written(scripts)).line.startswith(f"{scripts.job}")
     assert scripts.job.read_text() == "mine"
 
 
-def test_a_job_where_nothing_may_be_written(unprivileged: Scripts) -> None:
+def test_unwritable_job(unprivileged: Scripts) -> None:
     source = written(unprivileged)
     jobs = unprivileged.directory / "jobs"
     jobs.mkdir(mode=0o555)
@@ -158,16 +158,16 @@ def test_a_job_where_nothing_may_be_written(unprivileged: Scripts) -> None:
     )
 
 
-def test_no_job_at_all(scripts: Scripts) -> None:
-    told = f"{scripts.job} holds no complete split: run split_dataframe.py with this --job first."
+def test_missing_job(scripts: Scripts) -> None:
+    message = f"{scripts.job} holds no complete split: run split_dataframe.py with this --job first."
 
-    assert scripts.process().line == told
-    assert scripts.collect().line == told
+    assert scripts.process().line == message
+    assert scripts.collect().line == message
     assert not scripts.job.exists()
     assert not scripts.output.exists()
 
 
-def test_chunks_that_are_not_there(scripts: Scripts) -> None:
+def test_unknown_chunk(scripts: Scripts) -> None:
     assert scripts.split(written(scripts)).code == 0
 
     assert scripts.process("--chunk", "2").line == "job job has chunks 1 to 1, no chunk 2."
@@ -175,11 +175,11 @@ def test_chunks_that_are_not_there(scripts: Scripts) -> None:
         "job job cannot be collected: 1 of 1 chunks have no partial (first: chunk 1). "
         "Run split_processing.py with this --job again."
     )
-    assert scripts.nothing_looks_finished()
+    assert scripts.shows_no_result()
 
 
 @pytest.mark.parametrize(("name", "value"), [("chunks", "0"), ("workers", "many")])
-def test_a_number_that_is_none(scripts: Scripts, name: str, value: str) -> None:
+def test_invalid_number(scripts: Scripts, name: str, value: str) -> None:
     assert scripts.split(written(scripts), f"--{name}={value}").line == (
         f"{name} is {value!r}, but must be auto or a whole number from 1 on."
     )
@@ -192,7 +192,7 @@ def grow(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=16m", disk], check=True)
 
 
-def test_a_disk_that_is_full_when_the_input_is_cut(scripts: Scripts, small_disk: Path) -> None:
+def test_disk_full_during_the_split(scripts: Scripts, small_disk: Path) -> None:
     source = written(scripts, DATA * 3)
     full = Scripts(scripts.directory)
     job = small_disk / "one"
@@ -205,10 +205,10 @@ def test_a_disk_that_is_full_when_the_input_is_cut(scripts: Scripts, small_disk:
     assert not (job / "manifest.json").exists()
 
     grow(small_disk)
-    assert full.split(source, *arguments).done["chunks"] == 3
+    assert full.split(source, *arguments).answer["chunks"] == 3
 
 
-def test_a_disk_that_is_full_when_partials_are_written(scripts: Scripts, small_disk: Path) -> None:
+def test_disk_full_during_processing(scripts: Scripts, small_disk: Path) -> None:
     source = written(scripts, DATA)
     job = small_disk / "one"
     assert scripts.split(source, "--job", job, "--processor", "transform", "--chunks", "4").code == 0
@@ -223,12 +223,12 @@ def test_a_disk_that_is_full_when_partials_are_written(scripts: Scripts, small_d
 
     (small_disk / "ballast").unlink()
     grow(small_disk)
-    assert scripts.process("--job", str(job), "--workers", "1").done["chunks_run"] == 4 - done
+    assert scripts.process("--job", str(job), "--workers", "1").answer["chunks_run"] == 4 - done
     assert scripts.collect("--job", job).code == 0
     assert (scripts.output / "result.csv").read_text() == DATA
 
 
-def test_a_disk_that_is_full_when_the_result_is_written(scripts: Scripts, small_disk: Path) -> None:
+def test_disk_full_during_collection(scripts: Scripts, small_disk: Path) -> None:
     source = written(scripts, DATA)
     output = small_disk / "out"
     assert scripts.split(source, "--output", output, "--processor", "transform").code == 0
@@ -236,21 +236,21 @@ def test_a_disk_that_is_full_when_the_result_is_written(scripts: Scripts, small_
     (small_disk / "ballast").write_bytes(bytes(100 << 10))
 
     assert scripts.collect("--output", output).line.startswith("no space left on the disk of ")
-    assert scripts.nothing_looks_finished(output)
+    assert scripts.shows_no_result(output)
 
     grow(small_disk)
-    assert scripts.collect("--output", output).done["rows_out"] == ROWS
+    assert scripts.collect("--output", output).answer["rows_out"] == ROWS
     assert (output / "result.csv").read_text() == DATA
 
 
-def test_files_that_may_not_grow(scripts: Scripts) -> None:
+def test_file_size_limit(scripts: Scripts) -> None:
     source = written(scripts, DATA)
     assert scripts.split(source, "--processor", "transform").code == 0
     limited = Scripts(scripts.directory, ("prlimit", f"--fsize={100 << 10}"))
 
     assert "last because of File too large" in limited.process().line
     assert scripts.process().code == 0
-    assert scripts.collect().done["rows_out"] == ROWS
+    assert scripts.collect().answer["rows_out"] == ROWS
 
 
 #: The processor, its options, and which of an attempt's files is too large; all others fit.
@@ -263,12 +263,12 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_the_file_that_may_not_grow_is_named(scripts: Scripts, kind: str) -> None:
-    processor, options, name, most = WRITTEN[kind]
+def test_file_size_limit_error_names_the_file(scripts: Scripts, kind: str) -> None:
+    processor, options, name, limit = WRITTEN[kind]
     source = written(scripts, "id,note\n" + "".join(f"{n},some text\n1,2,3,4\n" for n in range(500)))
     chosen = ("--options", json.dumps(options), "--on-error", "quarantine", "--chunks", "1")
     assert scripts.split(source, "--processor", processor, *chosen).code == 0
-    limited = Scripts(scripts.directory, ("prlimit", f"--fsize={most}"))
+    limited = Scripts(scripts.directory, ("prlimit", f"--fsize={limit}"))
 
     line = limited.process("--chunk", "1", "--attempt", "a").line
 

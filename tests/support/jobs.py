@@ -16,9 +16,9 @@ from unittest import mock
 
 from csvswarm.collect.run import collect
 from csvswarm.job.directory import SUCCESS, Job
-from csvswarm.job.state import settle
+from csvswarm.job.state import reconcile
 from csvswarm.native.library import kernel
-from csvswarm.partials.merged_file import all_held
+from csvswarm.partials.merged_file import merged_files
 from csvswarm.process.run import run_chunk
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.split.run import Request, split
@@ -79,15 +79,17 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     return path
 
 
-def run_here(directory: Path, source: Path, *, chunks: int = 1, block_bytes: int = 1 << 20, **request: Any) -> Result:
+def run_in_process(
+    directory: Path, source: Path, *, chunks: int = 1, block_bytes: int = 1 << 20, **request: Any
+) -> Result:
     """Run a job in this process, in blocks of as few bytes as wanted."""
     name = f"job-{chunks}-{block_bytes}"
     job, output = Job(directory / name), directory / f"{name}-out"
     with mock.patch("os.fsync"):
         manifest = split(job, Request(input=source, chunks=chunks, workers=1, block_bytes=block_bytes, **request))
         processor = load_job_processor(job, manifest)
-        job.forget_errors()
-        while (state := settle(job, manifest)).pending:
+        job.discard_error_receipts()
+        while (state := reconcile(job, manifest)).pending:
             for number in state.pending:
                 run_chunk(job, manifest, processor, number)
         collected = collect(job, output)
@@ -95,33 +97,35 @@ def run_here(directory: Path, source: Path, *, chunks: int = 1, block_bytes: int
     return Result(Path(collected.result).read_bytes(), rejected)
 
 
-def run_every_way(directory: Path, source: Path, *, cuts: Iterable[tuple[int, int]] = CUTS, **request: Any) -> Result:
+def run_with_all_cuts(
+    directory: Path, source: Path, *, cuts: Iterable[tuple[int, int]] = CUTS, **request: Any
+) -> Result:
     """Run a job cut in several ways, and show that the bytes of its result are the same for all of them."""
     (first, *others) = [
-        run_here(directory, source, chunks=chunks, block_bytes=size, **request) for chunks, size in cuts
+        run_in_process(directory, source, chunks=chunks, block_bytes=size, **request) for chunks, size in cuts
     ]
     for other in others:
         assert other == first
     return first
 
 
-def partials_as_files(job: Job) -> None:
+def unmerge_partials(job: Job) -> None:
     """Make every partial that a merged file holds a file again, as attempts in containers leave them."""
     receipts = list(job.receipts())
-    for held in all_held(job):
-        for part in held.read()[0]:
+    for merged in merged_files(job):
+        for part in merged.read()[0]:
             for receipt in receipts:
                 if part.is_of(receipt):
-                    data = held.data.read_bytes()[part.offset : part.offset + part.bytes]
+                    data = merged.data.read_bytes()[part.offset : part.offset + part.bytes]
                     (job.attempts_directory / receipt.files["partial"]["name"]).write_bytes(data)
-        held.remove()
+        merged.remove()
 
 
 # -- the scripts -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Run:
+class ScriptResult:
     """How a script ended."""
 
     code: int
@@ -129,11 +133,11 @@ class Run:
     error: str
 
     @property
-    def done(self) -> dict[str, Any]:
+    def answer(self) -> dict[str, Any]:
         """What a run that went well says it did."""
         assert self.code == 0, self.error
-        told: dict[str, Any] = json.loads(self.out)
-        return told
+        answer: dict[str, Any] = json.loads(self.out)
+        return answer
 
     @property
     def message(self) -> str:
@@ -156,7 +160,7 @@ class Scripts:
     """The three scripts on one job, as a user runs them. before: a command that runs them, like ["nice"]."""
 
     directory: Path
-    before: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
 
     @property
     def job(self) -> Path:
@@ -166,13 +170,13 @@ class Scripts:
     def output(self) -> Path:
         return self.directory / "out"
 
-    def split(self, source: Path, *arguments: str | Path) -> Run:
+    def split(self, source: Path, *arguments: str | Path) -> ScriptResult:
         return self._run("split_dataframe.py", "--input", source, "--output", self.output, *arguments)
 
-    def process(self, *arguments: str) -> Run:
+    def process(self, *arguments: str) -> ScriptResult:
         return self._run("split_processing.py", *(arguments or ("--workers", "1")))
 
-    def collect(self, *arguments: str | Path) -> Run:
+    def collect(self, *arguments: str | Path) -> ScriptResult:
         return self._run("collect_results.py", "--output", self.output, *arguments)
 
     def all(self, source: Path, *arguments: str | Path) -> Result:
@@ -182,15 +186,15 @@ class Scripts:
         rejected = self.output / "rejected.csv"
         return Result((self.output / "result.csv").read_bytes(), rejected.read_bytes() if rejected.exists() else None)
 
-    def nothing_looks_finished(self, output: Path | None = None) -> bool:
+    def shows_no_result(self, output: Path | None = None) -> bool:
         """Whether nothing is left that could be taken for a result, beside a report that says there is none yet."""
-        left = {path.name for path in (output or self.output).glob("*")}
-        if "job.json" in left:
+        remaining = {path.name for path in (output or self.output).glob("*")}
+        if "job.json" in remaining:
             report = json.loads(((output or self.output) / "job.json").read_text())
-            return left == {"job.json"} and report["status"] == "collecting"
-        return not left & {"result.csv", "rejected.csv", SUCCESS}
+            return remaining == {"job.json"} and report["status"] == "collecting"
+        return not remaining & {"result.csv", "rejected.csv", SUCCESS}
 
-    def _run(self, script: str, *arguments: str | Path) -> Run:
-        command = [*self.before, sys.executable, ROOT / "scripts" / script, "--job", self.job, "--json", *arguments]
+    def _run(self, script: str, *arguments: str | Path) -> ScriptResult:
+        command = [*self.prefix, sys.executable, ROOT / "scripts" / script, "--job", self.job, "--json", *arguments]
         done = subprocess.run(command, cwd=self.directory, check=False, capture_output=True, text=True, timeout=60)
-        return Run(done.returncode, done.stdout, done.stderr)
+        return ScriptResult(done.returncode, done.stdout, done.stderr)

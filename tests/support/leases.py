@@ -13,7 +13,7 @@ from pathlib import Path
 @contextmanager
 def leased(path: Path) -> Iterator[None]:
     """Have another process hold a write lease on a file; it gives the lease back when the kernel asks for it."""
-    told, tell = os.pipe()
+    ready, report = os.pipe()
     child = os.fork()
     if not child:
         try:
@@ -21,16 +21,16 @@ def leased(path: Path) -> Iterator[None]:
             # A lease is granted only while nobody else has the file open.
             file = os.open(path, os.O_RDONLY)
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-            os.write(tell, b"1")
+            os.write(report, b"1")
             signal.sigwait([signal.SIGIO])
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         finally:
             os._exit(0)
-    os.close(tell)
+    os.close(report)
     try:
-        assert os.read(told, 1) == b"1", "the kernel grants no lease here"
+        assert os.read(ready, 1) == b"1", "the kernel grants no lease here"
         yield
     finally:
-        os.close(told)
+        os.close(ready)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

@@ -9,19 +9,19 @@ FIELD, UNQUOTED, QUOTED, QUOTE = range(4)
 
 def record_texts(data: bytes, delimiter: bytes = b",", quote: bytes = b'"') -> list[bytes]:
     """Return the records of a CSV, with their terminators, blank lines among them; the last may have none."""
-    records, start, state, place = [], 0, FIELD, 0
-    while place < len(data):
-        char = data[place : place + 1]
-        place += 1
+    records, start, state, offset = [], 0, FIELD, 0
+    while offset < len(data):
+        char = data[offset : offset + 1]
+        offset += 1
         if state == QUOTED:
             state = QUOTE if char == quote else QUOTED
         elif state == QUOTE and char == quote:
             state = QUOTED
         elif char in (b"\r", b"\n"):
-            if char == b"\r" and data[place : place + 1] == b"\n":
-                place += 1
-            records.append(data[start:place])
-            start, state = place, FIELD
+            if char == b"\r" and data[offset : offset + 1] == b"\n":
+                offset += 1
+            records.append(data[start:offset])
+            start, state = offset, FIELD
         elif char == delimiter:
             state = FIELD
         else:
@@ -60,6 +60,6 @@ def table(draw: st.DrawFn, *, min_rows: int = 0) -> bytes:
     width = draw(st.integers(1, 4))
     terminator = draw(st.sampled_from(["\n", "\r\n"]))
     rows = draw(st.lists(st.lists(field, min_size=width, max_size=width), min_size=min_rows, max_size=25))
-    text = terminator.join(",".join(row) for row in [[f"c{place}" for place in range(width)], *rows])
+    text = terminator.join(",".join(row) for row in [[f"c{index}" for index in range(width)], *rows])
     text += terminator if draw(st.booleans()) else ""
     return (b"\xef\xbb\xbf" if draw(st.booleans()) else b"") + text.encode()

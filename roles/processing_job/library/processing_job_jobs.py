@@ -19,7 +19,7 @@ from ansible.module_utils.processing_job_files import (
     read_json,
     remove_folder,
 )
-from ansible.module_utils.processing_job_state import DAMAGED, DONE, RUNNING, UNFINISHED
+from ansible.module_utils.processing_job_status import DAMAGED, DONE, RUNNING, UNFINISHED
 from ansible.module_utils.processing_job_text import printable_line
 
 DOCUMENTATION = """

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from ansible.module_utils.processing_job_files import BYTES, Damaged, entries, folder, read_json
-from ansible.module_utils.processing_job_state import job_state
+from ansible.module_utils.processing_job_status import job_status
 from ansible.module_utils.processing_job_text import printable, printable_line
 
 #: Entries of a job directory and of its logs: csvswarm makes a few for each round and attempt.
@@ -66,7 +66,7 @@ def facts(job: int, budget: Budget, *, full: bool, shared: bool, running: bool) 
     failed = [receipt for receipt in newest.values() if receipt["status"] in ("error", "suspect")]
     chunks = [needed(chunk, "rows", int) for chunk in value(manifest, "chunks", list)]
     request, source, processor = (value(manifest, name, dict) for name in ("request", "input", "processor"))
-    state = job_state(
+    state = job_status(
         chunks if manifest else None,
         newest.values(),
         is_done=bool(done),
@@ -105,7 +105,7 @@ def changed(job: int) -> float:
 
 
 def receipts(job: int, budget: Budget) -> dict[int, dict[str, Any]]:
-    """Return the newest receipt of each chunk, as `job_state` needs it. Raises Damaged."""
+    """Return the newest receipt of each chunk, as `job_status` needs it. Raises Damaged."""
     newest: dict[int, dict[str, Any]] = {}
     try:
         with folder("receipts", job) as opened:

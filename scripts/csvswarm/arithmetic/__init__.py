@@ -1,1 +1,1 @@
-"""Numbers that do not depend on the order: exact sums, sort keys, variances of windows."""
+"""Arithmetic independent of the order of values: exact sums, sort keys, variances of windows."""

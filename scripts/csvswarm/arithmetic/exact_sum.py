@@ -1,8 +1,8 @@
-"""Exact, order-free sums of floats and integers, so that a result does not depend on who added what first.
+"""Exact sums of floats and integers, independent of the order of addition.
 
-A double is cut into parts on a fixed grid of levels, each LEVEL_BITS bits wide: level k holds multiples of
-2**(k * LEVEL_BITS). The parts of one level add up without rounding, as integers, and integers associate; only the
-final total is rounded, once, to the nearest double. The idea is that of reproducible summation by extraction
+A double is split into parts on a fixed grid of levels, each LEVEL_BITS bits wide: level k holds multiples of
+2**(k * LEVEL_BITS). The parts of one level are integers and add without rounding; only the final total is rounded, to
+the nearest double. The method is reproducible summation by extraction
 (J. Demmel, H. D. Nguyen: Parallel Reproducible Summation, IEEE Trans. Computers 64 (2015); S. M. Rump, T. Ogita,
 S. Oishi: Accurate Floating-Point Summation, SIAM J. Sci. Comput. 31 (2008)).
 """
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     Levels = dict[int, Integers]
 
 LEVEL_BITS = 30
-#: How many values may be added in one go: parts are below 2**31, a double holds integers up to 2**53.
+#: Maximum number of values per addition: parts are below 2**31, a double holds integers up to 2**53.
 SLICE = 1 << 22
-#: From here on the extraction's constant would overflow; such values are cut up by Python integers instead.
+#: Above this, the constant of the extraction would overflow; such values are split with Python integers instead.
 HUGE = 2.0**900
-#: Levels of the special values in a sum, outside of the grid.
+#: Levels of infinities in a sum, outside of the grid.
 PLUS_INFINITY, MINUS_INFINITY = 1_000, 1_001
 
 
@@ -35,7 +35,7 @@ def add_up(values: npt.NDArray[np.generic], groups: Integers | None = None, coun
     """Return level -> int64 array of length `count`: the exact sums of the values of every group.
 
     values: float64 without NaN, or int64, shape (n,). groups: the group of every value, shape (n,), in [0, count);
-    None when there is one group. Sums of different calls are added level by level; `total` reads them.
+    None for a single group. Sums of several calls are added per level; `total` evaluates them.
     """
     sums: Levels = {}
     for start in range(0, len(values), SLICE):
@@ -54,14 +54,14 @@ def add_up_squares(values: npt.NDArray[np.generic], groups: Integers | None = No
     sums: Levels = {}
     if not plain.all():
         rest = floats[~plain]
-        where = None if groups is None else groups[~plain]
+        rest_groups = None if groups is None else groups[~plain]
         finite = np.isfinite(rest)
-        for value, group in _pairs(rest[finite], None if where is None else where[finite]):
+        for value, group in _pairs(rest[finite], None if rest_groups is None else rest_groups[finite]):
             _add_fraction(sums, Fraction(value) ** 2, group, count)
         infinite = int(np.count_nonzero(~finite))
         if infinite:
-            places = np.zeros(infinite, np.int64) if where is None else where[~finite]
-            _accumulate(sums, PLUS_INFINITY, np.bincount(places, minlength=count).astype(np.int64))
+            infinite_groups = np.zeros(infinite, np.int64) if rest_groups is None else rest_groups[~finite]
+            _accumulate(sums, PLUS_INFINITY, np.bincount(infinite_groups, minlength=count).astype(np.int64))
         floats, groups = floats[plain], None if groups is None else groups[plain]
     # Dekker's split: x = high + low with 26 bits each, so every product below is exact.
     high = floats * 134217729.0
@@ -79,7 +79,7 @@ def merge(into: Levels, other: Levels) -> None:
 
 
 def total(levels: Mapping[int, int] | Iterable[tuple[int, int]]) -> Fraction | float:
-    """Return the exact total of one group's level sums; a float (inf, -inf or nan) when infinities are in it."""
+    """Return the exact total of one group's level sums; a float (inf, -inf or nan) if it contains infinities."""
     result = Fraction(0)
     plus = minus = 0
     for level, parts in levels.items() if isinstance(levels, Mapping) else levels:
@@ -95,16 +95,20 @@ def total(levels: Mapping[int, int] | Iterable[tuple[int, int]]) -> Fraction | f
 
 
 def group_levels(levels: Levels, group: int = 0) -> dict[int, int]:
-    """Return the level sums of one group, as `total` reads them."""
+    """Return the level sums of one group, as `total` takes them."""
     return {level: int(parts[group]) for level, parts in levels.items()}
 
 
-def rounded(value: Fraction | float) -> float:
-    """Return the double nearest to an exact value; infinite when it is out of range."""
+def to_double(value: Fraction | float) -> float:
+    """Return the double nearest to an exact value; infinite if it is out of range."""
     try:
         return float(value)
     except OverflowError:
         return float("inf") if value > 0 else float("-inf")
+
+
+#: Former name of `to_double`, for one release.
+rounded = to_double
 
 
 def _add_slice(values: npt.NDArray[np.generic], groups: Integers | None, count: int, sums: Levels) -> None:
@@ -139,15 +143,15 @@ def _in_units(sums: Floats, level: int) -> Integers:
 
 
 def _add_huge(rest: Floats, size: Floats, groups: Integers | None, count: int, sums: Levels) -> None:
-    """Add the values an extraction cannot take, infinities and those beyond HUGE, and set them to zero."""
+    """Add the values that extraction cannot handle, infinities and those beyond HUGE, and set them to zero."""
     huge = ~(size < HUGE)
-    where = np.zeros(int(np.count_nonzero(huge)), np.int64) if groups is None else groups[huge]
+    huge_groups = np.zeros(int(np.count_nonzero(huge)), np.int64) if groups is None else groups[huge]
     values = rest[huge]
     for level, infinite in ((PLUS_INFINITY, values == np.inf), (MINUS_INFINITY, values == -np.inf)):
         if infinite.any():
-            _accumulate(sums, level, np.bincount(where[infinite], minlength=count).astype(np.int64))
+            _accumulate(sums, level, np.bincount(huge_groups[infinite], minlength=count).astype(np.int64))
     finite = np.isfinite(values)
-    for value, group in _pairs(values[finite], where[finite]):
+    for value, group in _pairs(values[finite], huge_groups[finite]):
         _add_fraction(sums, Fraction(value), group, count)
     rest[huge] = 0.0
 

@@ -1,4 +1,4 @@
-"""Variances of sliding windows that do not depend on where a block starts."""
+"""Variances of sliding windows, independent of where a block starts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def rolling_variances(values: Array, window: int) -> Array:
     """Return the population variance of every window of `window` consecutive values.
 
     values: float64, shape (n,), NaN where missing. Returns shape (max(0, n - window + 1),), NaN for windows with a
-    missing or infinite value. Windows are put together from runs of 1, 2, 4, ... values with the pairwise update of
-    T. F. Chan, G. H. Golub, R. J. LeVeque (Algorithms for computing the sample variance, 1983), always in the same
-    pattern: the value of a window depends on nothing outside of it, which running sums cannot promise.
+    missing or infinite value. Windows are combined from runs of 1, 2, 4, ... values with the pairwise update of
+    T. F. Chan, G. H. Golub, R. J. LeVeque (Algorithms for computing the sample variance, 1983) in a fixed pattern.
+    Unlike with running sums, the value of a window depends on nothing outside of it.
     """
     count = len(values) - window + 1
     if count < 1:

@@ -1,4 +1,4 @@
-"""Numbers as 64-bit integers that sort the same way, so that one table can hold every numeric column."""
+"""Numbers as 64-bit integers with the same order, so that one table can hold every numeric column."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MAGNITUDE = 0x7FFFFFFFFFFFFFFF
 
 
 def keys_of(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the keys of int64 or float64 values, shape (n,): integers are their own; -0.0 is 0.0; no NaN."""
+    """Return the keys of int64 or float64 values, shape (n,), without NaN. Integers are their own keys; -0.0 is 0.0."""
     if values.dtype != np.float64:
         return values.astype(np.int64, copy=False)
     bits = (values + 0.0).view(np.int64)

@@ -1,1 +1,1 @@
-"""Stage 3: verify the partials, assemble the result and deliver it."""
+"""Stage 3: verifies the partials, assembles the result and delivers it."""

@@ -1,4 +1,4 @@
-"""Every attempt that a job made, for job.json: those that left a receipt, and those whose end only the engine saw."""
+"""All attempts of a job, for job.json: those with a receipt, and those known only to the engine."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt, try_receipt
 
 
-def attempts(job: Job, manifest: Manifest, counting: list[Receipt]) -> list[dict[str, Any]]:
-    """Return every attempt, in order of chunk and time: who made it, when, what it read and wrote, how it ended.
+def attempt_history(job: Job, manifest: Manifest, counting: list[Receipt]) -> list[dict[str, Any]]:
+    """Return all attempts in order of chunk and time: board, times, what each read and wrote, and how it ended.
 
-    counting: the receipts that the result is made of. exit: exit code of its process, None when nobody saw one.
+    counting: the receipts that the result consists of. exit: exit code of the process, None if unknown.
     """
     counts = {(receipt.chunk, receipt.attempt, receipt.generation) for receipt in counting}
-    told = [
-        _told(receipt, manifest, (receipt.chunk, receipt.attempt, receipt.generation) in counts)
+    entries = [
+        _receipt_entry(receipt, manifest, (receipt.chunk, receipt.attempt, receipt.generation) in counts)
         for receipt in _receipts(job)
         if receipt.split == manifest.split and 1 <= receipt.chunk <= len(manifest.chunks)
     ]
-    named = {attempt["attempt"] for attempt in told}
-    told += [_lost(task) for task in _tasks(job) if task["attempt"] not in named]
-    return sorted(told, key=lambda attempt: (attempt["chunk"], attempt["started"]))
+    named = {attempt["attempt"] for attempt in entries}
+    entries += [_lost_entry(task) for task in _engine_tasks(job) if task["attempt"] not in named]
+    return sorted(entries, key=lambda attempt: (attempt["chunk"], attempt["started"]))
 
 
 def _receipts(job: Job) -> list[Receipt]:
-    """Return the receipts of all attempts, also of those that came second."""
+    """Return the receipts of all attempts, including those that did not commit."""
     found = [try_receipt(path) for path in sorted(job.attempts_directory.glob("*.json"))]
     return [receipt for receipt in found if receipt is not None]
 
 
-def _told(receipt: Receipt, manifest: Manifest, counts: bool) -> dict[str, Any]:
+def _receipt_entry(receipt: Receipt, manifest: Manifest, counts: bool) -> dict[str, Any]:
     names = "chunk", "attempt", "board", "status", "started", "ended", "rows_in", "rows_out", "rejected", "peak_bytes"
     return {
         **{name: getattr(receipt, name) for name in names},
@@ -44,13 +44,13 @@ def _told(receipt: Receipt, manifest: Manifest, counts: bool) -> dict[str, Any]:
     }
 
 
-def _tasks(job: Job) -> list[dict[str, Any]]:
-    """Return what an engine that starts containers wrote down of its tasks, one file for each round."""
+def _engine_tasks(job: Job) -> list[dict[str, Any]]:
+    """Return the tasks recorded by an engine that starts containers, one file per round."""
     files = [read_json(path) or {} for path in sorted(job.directory.glob("tasks-*.json"))]
     return [task for file in files for task in file.get("tasks", [])]
 
 
-def _lost(task: dict[str, Any]) -> dict[str, Any]:
+def _lost_entry(task: dict[str, Any]) -> dict[str, Any]:
     names = "chunk", "attempt", "board", "started", "ended", "exit", "message"
     nothing = dict.fromkeys(("rows_in", "rows_out", "rejected", "peak_bytes", "bytes_in", "bytes_out"), 0)
     return {**nothing, **{name: task[name] for name in names}, "status": "lost", "counts": False}

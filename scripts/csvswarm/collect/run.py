@@ -1,4 +1,4 @@
-"""Collect: verify every partial, bring them together in order, and commit the result."""
+"""Collects a job: verifies all partials, assembles them in order, and commits the result."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from csvswarm.collect.attempt_history import attempts
+from csvswarm.collect.attempt_history import attempt_history
 from csvswarm.errors import JobError
-from csvswarm.job.checksums import described
+from csvswarm.job.checksums import file_entry
 from csvswarm.job.directory import SUCCESS, Job
 from csvswarm.job.durable_files import read_json, write_json
 from csvswarm.job.fingerprint import check_versions
@@ -21,27 +21,27 @@ from csvswarm.job.output_directory import (
     check_output,
     claim_output,
     commit_file,
-    is_whole,
+    committed_result,
+    is_intact,
     locked_output,
     remove_leftovers,
-    standing_result,
 )
 from csvswarm.job.permissions import no_wider_than
 from csvswarm.job.receipt import Receipt
 from csvswarm.job.rejections import Reasons
-from csvswarm.job.state import State, settle
+from csvswarm.job.state import JobState, reconcile
 from csvswarm.partials.assemble import write_rejected, write_result
-from csvswarm.partials.early_merge import take_merged
-from csvswarm.partials.merged_file import all_held
+from csvswarm.partials.early_merge import adopt_merged_file
+from csvswarm.partials.merged_file import merged_files
 
 
 def collect(job: Job, output: Path) -> Collected:
-    """Merge the partials into output/result.csv, beside it job.json and, last of all, the success marker.
+    """Merge the partials into output/result.csv, then write job.json and, last, the success marker.
 
-    The job's data is removed once the result was read back under its final name.
+    The job's data is removed after the result was read back under its final name.
 
-    Raises JobError when chunks are missing, a partial is damaged, another run of this job or another job is writing to
-    the output directory, or that belongs to something else.
+    Raises JobError if chunks are missing, a partial is damaged, another run of this job or another job writes to the
+    output directory, or that belongs to something else.
     """
     started = time.monotonic()
     job.require_manifest()
@@ -51,29 +51,29 @@ def collect(job: Job, output: Path) -> Collected:
         check_output(output, job.job_id)
         if output.is_dir():
             with locked_output(output):
-                finished = standing_result(output, job.job_id, rejects=not manifest.fails_on_bad_records)
+                finished = committed_result(output, job.job_id, rejects=not manifest.fails_on_bad_records)
                 if finished is not None:
                     remove_leftovers(output, job.job_id)
-                    _clean(job, output)  # again, for a kill may have come in between
+                    _finish_job(job, output)  # repeated in case of a kill in between
                     return finished
         state = _complete(job, manifest)
         output.mkdir(parents=True, exist_ok=True)
         with locked_output(output), no_wider_than(manifest.permissions):
             check_output(output, job.job_id)
             collected = _write(job, manifest, state, output, started)
-            _clean(job, output)
+            _finish_job(job, output)
         return collected
 
 
-def _complete(job: Job, manifest: Manifest) -> State:
-    """Return the state of a job all of whose chunks are done. Raises JobError for any other."""
+def _complete(job: Job, manifest: Manifest) -> JobState:
+    """Return the state of a job if all its chunks are done. Raises JobError otherwise."""
     if (done := read_json(job.done_path)) is not None:
         raise JobError(
             f"job {job.job_id} is done: its result went to {done.get('output', 'another place')} and its data was "
             "removed. To have it once more, run the job from its split on again."
         )
     check_versions(job.job_id, manifest.versions)
-    state = settle(job, manifest)
+    state = reconcile(job, manifest)
     if missing := [chunk.number for chunk in manifest.chunks if chunk.number not in state.done]:
         raise JobError(
             f"job {job.job_id} cannot be collected: {len(missing)} of {len(manifest.chunks)} chunks have no partial "
@@ -83,13 +83,13 @@ def _complete(job: Job, manifest: Manifest) -> State:
     return state
 
 
-def _write(job: Job, manifest: Manifest, state: State, output: Path, started: float) -> Collected:
-    """Write the files of the result, the success marker last. The locks are held."""
+def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started: float) -> Collected:
+    """Write the files of the result, the success marker last. The caller holds the locks."""
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
-    (output / SUCCESS).unlink(missing_ok=True)  # it marked a result that does not stand any more
+    (output / SUCCESS).unlink(missing_ok=True)  # the result it marked is no longer valid
     claim_output(output, job.job_id)
     remove_leftovers(output, job.job_id)
-    merged = take_merged(job, output / RESULT, receipts, lambda named: is_whole(output, named))
+    merged = adopt_merged_file(job, output / RESULT, receipts, lambda named: is_intact(output, named))
     rows_out, result = merged or commit_file(
         output / RESULT, job.job_id, lambda file: write_result(file, job, manifest, state.schema, receipts)
     )
@@ -108,10 +108,10 @@ def _write(job: Job, manifest: Manifest, state: State, output: Path, started: fl
         rejected_file=str(output / REJECTED) if rejected else None,
         seconds=time.monotonic() - started,
     )
-    history = attempts(job, manifest, receipts)
+    history = attempt_history(job, manifest, receipts)
     report = _report(manifest, state, history, collected) | {"result": result, "rejected_file": rejects}
     write_json(output / REPORT, report, owner=job.job_id)
-    files = [result, *([rejects] if rejects else []), described(output / REPORT)]
+    files = [result, *([rejects] if rejects else []), file_entry(output / REPORT)]
     write_json(output / SUCCESS, {"job_id": job.job_id, "files": files, **collected.to_json()}, owner=job.job_id)
     return collected
 
@@ -128,7 +128,9 @@ def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
-def _report(manifest: Manifest, state: State, attempts: list[dict[str, Any]], collected: Collected) -> dict[str, Any]:
+def _report(
+    manifest: Manifest, state: JobState, attempts: list[dict[str, Any]], collected: Collected
+) -> dict[str, Any]:
     return {
         "format": manifest.format,
         "job_id": manifest.job_id,
@@ -152,17 +154,17 @@ def _report(manifest: Manifest, state: State, attempts: list[dict[str, Any]], co
     }
 
 
-def _reasons(state: State) -> Reasons:
+def _reasons(state: JobState) -> Reasons:
     reasons = Reasons()
     for receipt in state.done.values():
         reasons.merge(receipt.reasons)
     return reasons
 
 
-def _clean(job: Job, output: Path) -> None:
-    """Remove the data that the result now holds; receipts and manifest stay, to tell what happened."""
+def _finish_job(job: Job, output: Path) -> None:
+    """Remove the data that the result now contains; receipts and manifest stay as the record of the job."""
     if not job.done_path.exists():
         write_json(job.done_path, {"output": str(output)})
-    for held in all_held(job):
-        held.remove()
+    for merged in merged_files(job):
+        merged.remove()
     job.remove_data()

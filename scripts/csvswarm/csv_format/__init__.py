@@ -1,1 +1,1 @@
-"""CSV itself: dialect, records, the canonical text of values, and rows of it."""
+"""The CSV format: dialect, records, canonical text of values, and rows."""

@@ -1,8 +1,8 @@
-"""The quote-aware scan on bits: one per byte, 64 of them looked at in one step.
+"""The quote-aware scan with one bit per byte, 64 per step.
 
-What `record_scan` answers with the places of quotes and line ends, this answers with bits, for bytes without CR whose
-quotes all stand at the edge of a field or are doubled. To note a place costs more than to look at ten bytes, so bits
-win where places are not asked for, as when records are counted, or not all of them, as when few columns are read.
+`record_scan` returns positions of quotes and line ends; this scan returns bits, for bytes without CR whose quotes are
+all at field edges or doubled. Storing a position costs more than scanning ten bytes, so bits are faster where few or no
+positions are needed: to count records, or to read few columns.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from csvswarm.csv_format.record_scan import CR, LF, NOWHERE, Bytes, Grammar
+from csvswarm.csv_format.record_scan import CR, LF, NO_POSITIONS, Bytes, Grammar
 from csvswarm.native.record_scan import count
 
-#: A bit per byte, the first one the lowest bit of the first word.
+#: One bit per byte; the first byte is the lowest bit of the first word.
 Words = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
-#: How much is looked at in one go, so that what is computed of it stays in the processor's cache.
+#: Bytes per step, so that intermediate arrays stay in the CPU cache.
 PART_BYTES = 1 << 18
 _ONE, _TOP, _WIDTH, _ALL = np.uint64(1), np.uint64(63), np.uint64(64), np.uint64(2**64 - 1)
 _STEPS = tuple(np.uint64(1 << step) for step in range(6))
@@ -28,43 +28,50 @@ _STEPS = tuple(np.uint64(1 << step) for step in range(6))
 
 @dataclass(frozen=True)
 class Part:
-    """A part of what is scanned, from the byte `start` on.
+    """A part of the scanned bytes, from offset `start` on.
 
-    lines: bits of the LFs outside quotes. edges: bits of the delimiters and LFs outside quotes, None unless asked for.
-    quoted: whether there are quotes. inside: whether the part ends within some.
+    lines: bits of the LFs outside quotes. field_ends: bits of the delimiters and LFs outside quotes, None unless asked
+    for. has_quotes: whether there are quotes. ends_inside_quotes: whether the part ends within some.
     """
 
     start: int
     lines: Words
-    edges: Words | None
-    quoted: bool
-    inside: bool
+    field_ends: Words | None
+    has_quotes: bool
+    ends_inside_quotes: bool
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What there is in a piece.
+class RecordCount:
+    """The records of a piece.
 
-    records: how many end in it, blank lines left out. last: the place where the last line ends, -1 when none does.
-    inside: whether the piece ends within quotes.
+    records: number of record ends, without blank lines. last_line_end: offset of the last line end, -1 if none.
+    ends_inside_quotes: whether the piece ends inside quotes.
     """
 
     records: int
-    last: int
-    inside: bool
+    last_line_end: int
+    ends_inside_quotes: bool
 
 
-def count_records(piece: bytes, grammar: Grammar, *, before: int, inside: bool, fresh: bool) -> Tally | None:
-    """Return what there is in a piece that is cut as `Grammar.read_piece` cuts it; None when bits cannot tell.
+def count_records(
+    piece: bytes, grammar: Grammar, *, previous_byte: int, inside_quotes: bool, at_record_start: bool
+) -> RecordCount | None:
+    """Count the records of a piece that ends as `Grammar.read_piece` ends it; None if bits cannot decide.
 
-    before: the byte before the piece. inside: whether it starts within quotes. fresh: whether a record starts with it.
+    previous_byte: the byte before the piece. inside_quotes: whether it starts within quotes. at_record_start: whether a
+    record starts with it.
     """
-    if (counted := count(piece, grammar.delimiter, grammar.quote, before, inside, fresh)) is not None:
-        return Tally(*counted)
+    if (
+        counted := count(piece, grammar.delimiter, grammar.quote, previous_byte, inside_quotes, at_record_start)
+    ) is not None:
+        return RecordCount(*counted)
     if CR in piece:
         return None
-    records, last, blank = 0, -1, fresh
-    for part in parts(np.frombuffer(piece, np.uint8), grammar, before=before, inside=inside):
+    records, last, blank = 0, -1, at_record_start
+    for part in scan_parts(
+        np.frombuffer(piece, np.uint8), grammar, previous_byte=previous_byte, inside_quotes=inside_quotes
+    ):
         if part is None:
             return None
         records += int(np.bitwise_count(part.lines & ~_shifted_up(part.lines, blank)).sum())
@@ -72,14 +79,19 @@ def count_records(piece: bytes, grammar: Grammar, *, before: int, inside: bool, 
         if words.size:
             last = part.start + int(words[-1]) * 64 + int(part.lines[words[-1]]).bit_length() - 1
         blank = last == part.start + PART_BYTES - 1
-        inside = part.inside
-    return Tally(records, last, inside)
+        inside_quotes = part.ends_inside_quotes
+    return RecordCount(records, last, inside_quotes)
 
 
-def parts(
-    array: Bytes, grammar: Grammar, *, before: int = LF, inside: bool = False, with_edges: bool = False
+def scan_parts(
+    array: Bytes,
+    grammar: Grammar,
+    *,
+    previous_byte: int = LF,
+    inside_quotes: bool = False,
+    with_field_ends: bool = False,
 ) -> Iterator[Part | None]:
-    """Yield the parts of an array without CR, and None as the last when a quote stands where parity cannot be trusted.
+    """Yield the parts of an array without CR; None as the last one where quote parity is unreliable.
 
     The array must not end in a quote whose meaning the next byte decides, except at the end of the file.
     """
@@ -88,93 +100,93 @@ def parts(
         part = array[start : start + PART_BYTES]
         mask, edge = found[: part.size], both[: part.size]
         np.equal(part, LF, out=edge)
-        lines, edges = _packed(edge), None
-        is_quoted = grammar.quote is not None and (bool(np.equal(part, grammar.quote, out=mask).any()) or inside)
+        lines, field_ends = _packed(edge), None
+        is_quoted = grammar.quote is not None and (bool(np.equal(part, grammar.quote, out=mask).any()) or inside_quotes)
         quotes = _packed(mask) if is_quoted else lines
-        if with_edges or is_quoted:
-            edges = _packed(np.logical_or(edge, np.equal(part, grammar.delimiter, out=mask), out=edge))
-        if is_quoted and edges is not None:
-            quoted = _odd_so_far(quotes, inside)
+        if with_field_ends or is_quoted:
+            field_ends = _packed(np.logical_or(edge, np.equal(part, grammar.delimiter, out=mask), out=edge))
+        if is_quoted and field_ends is not None:
+            quoted = _prefix_parity(quotes, inside_quotes)
             stop = start + part.size
-            at_edge = grammar.may_meet_quote(int(array[start - 1]) if start else before)
-            to_edge = stop == array.size or grammar.may_meet_quote(int(array[stop]))
-            if not _are_regular(quotes, quoted, edges, at_edge, to_edge, part.size):
+            after_field_end = grammar.may_adjoin_quote(int(array[start - 1]) if start else previous_byte)
+            before_field_end = stop == array.size or grammar.may_adjoin_quote(int(array[stop]))
+            if not _are_regular(quotes, quoted, field_ends, after_field_end, before_field_end, part.size):
                 yield None
                 return
-            inside = bool(int(quoted[(part.size - 1) >> 6]) >> ((part.size - 1) & 63) & 1)
+            inside_quotes = bool(int(quoted[(part.size - 1) >> 6]) >> ((part.size - 1) & 63) & 1)
             unquoted = np.invert(quoted, out=quoted)
             lines &= unquoted
-            edges &= unquoted
-        yield Part(start, lines, edges, is_quoted, inside)
+            field_ends &= unquoted
+        yield Part(start, lines, field_ends, is_quoted, inside_quotes)
 
 
-def places_of(words: Words) -> npt.NDArray[np.int64]:
-    """Return the places of the bits that are set, in order."""
+def bit_positions(words: Words) -> npt.NDArray[np.int64]:
+    """Return the positions of the bits that are set, in order."""
     counts = np.bitwise_count(words)
     if int(counts.sum()) > words.size * 2:
         return np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little").view(np.bool_))
     some = np.flatnonzero(counts)
-    left = words[some]
+    remaining = words[some]
     base = some << 6
     found = []
-    while left.size:
-        less = left - _ONE
-        found.append(base + np.bitwise_count(~left & less))
-        left &= less
-        more = np.flatnonzero(left)
-        left, base = left[more], base[more]
+    while remaining.size:
+        less = remaining - _ONE
+        found.append(base + np.bitwise_count(~remaining & less))
+        remaining &= less
+        more = np.flatnonzero(remaining)
+        remaining, base = remaining[more], base[more]
     if len(found) < 2:
-        return found[0] if found else NOWHERE
-    places = np.concatenate(found)
-    places.sort(kind="stable")
-    return places
+        return found[0] if found else NO_POSITIONS
+    positions = np.concatenate(found)
+    positions.sort(kind="stable")
+    return positions
 
 
-def counts_up_to(words: Words, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return for each place how many bits are set up to and including it."""
+def counts_up_to(words: Words, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return for each position how many bits are set up to and including it."""
     before = np.zeros(words.size, np.int64)
     np.cumsum(np.bitwise_count(words[:-1]), dtype=np.int64, out=before[1:])
-    word = places >> 6
-    up_to = _ALL >> (_TOP - (places & 63).astype(np.uint64))
+    word = positions >> 6
+    up_to = _ALL >> (_TOP - (positions & 63).astype(np.uint64))
     counts: npt.NDArray[np.int64] = before[word] + np.bitwise_count(words[word] & up_to)
     return counts
 
 
-class Steps:
-    """Walks from places to the next bit that is set, and the next, for many places at once."""
+class BitCursor:
+    """Steps from many positions at once to the next bit that is set."""
 
-    def __init__(self, words: Words, places: npt.NDArray[np.int64]) -> None:
-        self._words = words  # with a word more than places are in
-        self._base = places.copy()
-        self._left = self._window(places)  # the bits from the base on that were not come to
+    def __init__(self, words: Words, positions: npt.NDArray[np.int64]) -> None:
+        self._words = words  # with one word more than the positions need
+        self._base = positions.copy()
+        self._remaining = self._window(positions)  # the bits from the base on that are not consumed
 
-    def _window(self, places: npt.NDArray[np.int64]) -> Words:
-        word = places >> 6
-        shift = (places & 63).astype(np.uint64)
+    def _window(self, positions: npt.NDArray[np.int64]) -> Words:
+        word = positions >> 6
+        shift = (positions & 63).astype(np.uint64)
         window: Words = self._words[word] >> shift
-        # A shift by all 64 bits gives none.
+        # A shift by all 64 bits gives 0.
         window |= self._words[word + 1] << (_WIDTH - shift)
         return window
 
     def skip(self) -> None:
-        """Go on to the next bit. There must be one."""
+        """Step to the next bit, which must exist."""
         self._fill()
-        self._left &= self._left - _ONE
+        self._remaining &= self._remaining - _ONE
 
     def next(self) -> npt.NDArray[np.int64]:
-        """Go on to the next bit and return where it is. There must be one."""
+        """Step to the next bit, which must exist, and return its position."""
         self._fill()
-        less = self._left - _ONE
-        places: npt.NDArray[np.int64] = self._base + np.bitwise_count(~self._left & less)
-        self._left &= less
-        return places
+        less = self._remaining - _ONE
+        positions: npt.NDArray[np.int64] = self._base + np.bitwise_count(~self._remaining & less)
+        self._remaining &= less
+        return positions
 
     def _fill(self) -> None:
-        empty = np.flatnonzero(self._left == 0)
+        empty = np.flatnonzero(self._remaining == 0)
         while empty.size:
             base = self._base[empty] + 64
             window = self._window(base)
-            self._base[empty], self._left[empty] = base, window
+            self._base[empty], self._remaining[empty] = base, window
             empty = empty[window == 0]
 
 
@@ -185,34 +197,36 @@ def _packed(mask: Mask) -> Words:
     return packed.view(np.uint64)
 
 
-def _odd_so_far(quotes: Words, inside: bool) -> Words:
-    """Return for each byte whether the quotes up to and including it are odd in number, which is within quotes."""
+def _prefix_parity(quotes: Words, inside_quotes: bool) -> Words:
+    """Return for each byte whether the number of quotes up to and including it is odd: then it is quoted."""
     odd = quotes.copy()
     for step in _STEPS:
         odd ^= odd << step
-    # The top bit of a word tells of the whole word: passed on to all that follow.
+    # The top bit of a word is the parity of the whole word: carry it to all following words.
     carried = np.bitwise_xor.accumulate(odd >> _TOP)
-    if inside:
+    if inside_quotes:
         carried ^= _ONE
         odd[0] = ~odd[0]
     odd[1:] ^= np.negative(carried[:-1])  # minus one is all bits
     return odd
 
 
-def _are_regular(quotes: Words, quoted: Words, edges: Words, at_edge: bool, to_edge: bool, size: int) -> bool:
-    """Whether every quote that opens follows an edge of a field or a quote, and one that closes is followed by one."""
-    fitting = edges | quotes
-    if (quotes & quoted & ~_shifted_up(fitting, at_edge)).any():
+def _are_regular(
+    quotes: Words, quoted: Words, field_ends: Words, after_field_end: bool, before_field_end: bool, size: int
+) -> bool:
+    """Whether every opening quote follows a field end or a quote, and every closing quote precedes one."""
+    fitting = field_ends | quotes
+    if (quotes & quoted & ~_shifted_up(fitting, after_field_end)).any():
         return False
     after = fitting >> _ONE
     after[:-1] |= fitting[1:] << _TOP
-    if to_edge:
+    if before_field_end:
         after[(size - 1) >> 6] |= _ONE << np.uint64((size - 1) & 63)
     return not (quotes & ~quoted & ~after).any()
 
 
 def _shifted_up(words: Words, first: bool) -> Words:
-    """Return for each byte the bit of the byte before; `first` is that of the byte before all."""
+    """Return for each byte the bit of the previous byte; `first` is the bit before the first byte."""
     shifted = words << _ONE
     shifted[1:] |= words[:-1] >> _TOP
     if first:

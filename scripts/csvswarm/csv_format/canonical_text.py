@@ -1,8 +1,8 @@
-"""The canonical text of values, and writing rows of it as CSV (docs/format.md).
+"""The canonical text of values (docs/format.md).
 
-One value has one text, whatever block, worker or machine writes it: an integer its digits, a float the shortest text
+A value has one text, whichever block, worker or machine writes it: an integer its digits, a float the shortest text
 that reads back to it (Python's repr: 1.0, 1e-05, inf), a boolean True or False, a timestamp YYYY-MM-DD HH:MM:SS with
-a fraction only where there is one, a missing value nothing at all. Text is quoted only where it has to be.
+a fraction only if it has one, a missing value the empty text. Text is quoted only where necessary.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from csvswarm.runtime.lazy_imports import np, pa, pc, with_pandas
+from csvswarm.runtime.lazy_imports import enable_pandas, np, pa, pc
 from csvswarm.types.schema import NULL_VALUES
 
-#: Bytes, wherever they lie.
+#: Bytes or a view of them.
 Data = bytes | memoryview
 
-_REPR_BELOW, _REPR_FROM = 1e-3, 1e10  # outside of these Arrow and Python differ about the exponent
+_REPR_BELOW, _REPR_FROM = 1e-3, 1e10  # outside this range, Arrow and Python format exponents differently
 _WHOLE_BELOW = 1e15  # whole numbers below are written with all their digits
 
 
-def kind_of(array: pa.Array) -> str | None:
-    """Return the kind of output column an array is: bool, int, float, timestamp or text; None when all is missing."""
+def output_type(array: pa.Array) -> str | None:
+    """Return the output type of an array: bool, int, float, timestamp or text; None if all values are missing."""
     kind = array.type
     if array.null_count == len(array):
         return None
@@ -37,8 +37,8 @@ def kind_of(array: pa.Array) -> str | None:
     return "timestamp" if pa.types.is_timestamp(kind) else "text"
 
 
-def join_kinds(first: str | None, second: str | None) -> str | None:
-    """Return the kind of a column that is `first` in one block and `second` in another."""
+def common_type(first: str | None, second: str | None) -> str | None:
+    """Return the type of a column that is `first` in one block and `second` in another."""
     if first is None or second is None or first == second:
         return first or second
     return "float" if {first, second} == {"int", "float"} else "text"
@@ -47,15 +47,15 @@ def join_kinds(first: str | None, second: str | None) -> str | None:
 def as_arrow(values: Any) -> pa.Array:
     """Return a column of a DataFrame as an Arrow array.
 
-    A column of Python objects becomes text, value by value: were it given a type by what one block happens to hold,
-    the same value would be written differently elsewhere.
+    A column of Python objects becomes text, value by value: a type inferred from one block would let the same value be
+    written differently in another.
     """
     if isinstance(values, pa.ChunkedArray):
         array = values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
     elif isinstance(values, pa.Array):
         array = values
     else:
-        with_pandas()
+        enable_pandas()
         try:
             array = pa.array(values, pa.string() if values.dtype == object else None, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
@@ -69,20 +69,20 @@ def as_arrow(values: Any) -> pa.Array:
     return array
 
 
-def canonical(array: pa.Array, kind: str | None) -> pa.Array:
-    """Return the canonical text of an array, missing where the value is.
+def to_canonical_text(array: pa.Array, kind: str | None) -> pa.Array:
+    """Return the canonical text of an array, missing where the value is missing.
 
-    kind: what `kind_of` or `join_kinds` say; integers become floats where their column is one in another block.
+    kind: the column's type from `output_type` or `common_type`; integers become floats if another block has floats.
     """
     if kind == "float" and pa.types.is_integer(array.type):
         array = array.cast(pa.float64(), safe=False)
-    for applies, text in _texts():
+    for applies, text in _text_writers():
         if applies(array.type):
             return text(array)
     return pa.array([None if value is None else _text_of(value) for value in array.to_pylist()], pa.string())
 
 
-def between(separator: str, fields: Sequence[Any]) -> pa.Array:
+def join_columns(separator: str, fields: Sequence[Any]) -> pa.Array:
     """Return fields joined row by row, with a separator between them; a missing one is empty."""
     kind = fields[0].type
     return pc.binary_join_element_wise(
@@ -112,7 +112,7 @@ def _whole_text(text: pa.Array, values: Any) -> pa.Array:
     if np.abs(values).max() >= _REPR_FROM:
         integers = pa.array(values.astype(np.int64)).cast(pa.string())
         text = pc.if_else(pa.array(values == 0), text, integers)  # -0.0 has no integer
-    return between("", [text, ".0"])
+    return join_columns("", [text, ".0"])
 
 
 def _repr(value: Any, narrow: bool) -> str:
@@ -123,7 +123,7 @@ def _timestamp_text(array: pa.Array) -> pa.Array:
     zone = array.type.tz
     if zone:
         return pa.array([None if value is None else str(value) for value in array.to_pandas()], pa.string())
-    text = array.cast(pa.string())  # the fraction is that of the unit: .000000 for microseconds
+    text = array.cast(pa.string())  # with the fraction of the unit: .000000 for microseconds
     if array.type.unit == "s":
         return text
     return (
@@ -173,14 +173,14 @@ def _bool_text(array: pa.Array) -> pa.Array:
 
 
 @cache
-def nulls() -> pa.Array:
-    """Return the spellings of a missing value."""
+def null_values() -> pa.Array:
+    """Return the null values as an Arrow array."""
     return pa.array(NULL_VALUES, pa.string())
 
 
 @cache
-def _texts() -> tuple[tuple[Callable[[Any], bool], Callable[[pa.Array], pa.Array]], ...]:
-    """Return how the values of an Arrow type are written; anything else is Python's str of each value."""
+def _text_writers() -> tuple[tuple[Callable[[Any], bool], Callable[[pa.Array], pa.Array]], ...]:
+    """Return how to write the values of an Arrow type; other types use Python's str of each value."""
     return (
         (pa.types.is_string, _same_text),
         (pa.types.is_floating, _float_text),

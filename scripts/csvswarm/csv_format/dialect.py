@@ -1,4 +1,4 @@
-"""How a CSV file is written: delimiter, quote, line ending, encoding; and finding it out."""
+"""The dialect of a CSV file (delimiter, quote, line ending), and its detection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from csvswarm.errors import InputError, OptionError
 CANDIDATES = ",\t;|"
 SNIFFED_RECORDS = 50
 BOM = b"\xef\xbb\xbf"
-#: Of a column's name: the csv module's own limit.
+#: Maximum length of a column name: the csv module's own limit.
 MAX_NAME_CHARS = 131_072
 
 
@@ -20,8 +20,8 @@ MAX_NAME_CHARS = 131_072
 class Dialect:
     """The dialect of one CSV file.
 
-    delimiter: one ASCII character. quotechar: one ASCII character, or "" when nothing is quoted.
-    lineterminator: what ends the header record, and so every record csvswarm writes in this dialect.
+    delimiter: one ASCII character. quotechar: one ASCII character, or "" if nothing is quoted.
+    lineterminator: the end of the header record, and so of every record csvswarm writes in this dialect.
     """
 
     delimiter: str = ","
@@ -36,13 +36,13 @@ class Dialect:
         return cls(**data)
 
     def reader_options(self) -> dict[str, Any]:
-        """Keyword arguments that make `csv.reader` read this dialect."""
+        """Return keyword arguments with which `csv.reader` reads this dialect."""
         if not self.quotechar:
             return {"delimiter": self.delimiter, "quoting": csv.QUOTE_NONE}
         return {"delimiter": self.delimiter, "quotechar": self.quotechar}
 
 
-#: What derived tables are written in: statistics, groups, whatever a processor made new.
+#: The dialect of derived tables: statistics, groups, DataFrames of processors.
 CANONICAL = Dialect()
 
 
@@ -61,14 +61,14 @@ def check_character(name: str, value: str, *, may_be_empty: bool = False) -> str
     return value
 
 
-def sniff(head: bytes, *, delimiter: str | None, quotechar: str | None, tabs_first: bool) -> Dialect:
-    """Return the dialect of a file that starts with `head` (UTF-8, without byte order mark).
+def sniff(sample: bytes, *, delimiter: str | None, quotechar: str | None, tabs_first: bool) -> Dialect:
+    """Return the dialect of a file that starts with `sample` (UTF-8, without byte order mark).
 
-    What the user gave is kept. The delimiter is the candidate that gives most records of the head the
-    same number of fields, the one with more fields on ties; a comma when none does.
+    Values given by the user are kept. The delimiter is the candidate that gives most records of the sample the same
+    number of fields, and of these the one with most fields; a comma if none does.
     """
     quote = '"' if quotechar is None else check_character("quotechar", quotechar, may_be_empty=True)
-    text = head.decode("utf-8", errors="replace")
+    text = sample.decode("utf-8", errors="replace")
     if delimiter is None:
         order = "\t,;|" if tabs_first else CANDIDATES
         scored = [(_score(text, candidate, quote), candidate) for candidate in order]
@@ -82,7 +82,7 @@ def sniff(head: bytes, *, delimiter: str | None, quotechar: str | None, tabs_fir
 
 
 def _score(text: str, delimiter: str, quotechar: str) -> tuple[float, int]:
-    """Return (share of the head's records with as many fields as the header, number of fields)."""
+    """Return (share of records with as many fields as the header, number of fields)."""
     options = Dialect(delimiter, quotechar).reader_options()
     widths = []
     try:
@@ -94,7 +94,7 @@ def _score(text: str, delimiter: str, quotechar: str) -> tuple[float, int]:
     except csv.Error:
         return (0.0, 0)
     if len(widths) > 1 and len(widths) <= SNIFFED_RECORDS:
-        widths.pop()  # the head may end inside its last record
+        widths.pop()  # the sample may end inside its last record
     if not widths or widths[0] < 2:
         return (0.0, 0)
     return (sum(width == widths[0] for width in widths) / len(widths), widths[0])
@@ -113,10 +113,10 @@ def header_names(record: bytes, dialect: Dialect) -> list[str]:
         rows = list(csv.reader(io.StringIO(text, newline=""), **dialect.reader_options()))
     except csv.Error:
         rows = []
-    # A library that a processor imports may raise the csv module's own limit, as scipy.io does.
+    # A library imported by a processor may raise the csv module's limit, as scipy.io does.
     if not rows or any(len(name) > MAX_NAME_CHARS for name in rows[0]):
         raise InputError(f"the header holds a name of more than {MAX_NAME_CHARS:,} characters: is it a CSV?")
-    names = [name or f"Unnamed: {place}" for place, name in enumerate(rows[0])]
+    names = [name or f"Unnamed: {index}" for index, name in enumerate(rows[0])]
     taken = set(names)
     seen: dict[str, int] = {}
     unique = []

@@ -1,9 +1,9 @@
-"""Where records end, at byte level: the quote-aware scan everything else stands on.
+"""The quote-aware scan for record ends in bytes, on which everything else builds.
 
-A quote is special only at a field's edge, as for Python's csv module, pandas and Arrow: it opens at the start of
-a field, `""` inside a quoted field is one quote, and what follows the closing quote is ordinary again. When all
-quotes of a piece stand at edges ("regular"), quote parity says what is quoted and numpy answers for the whole piece
-at once; otherwise a loop over the quotes alone gives the exact answer for that piece.
+A quote is special only at a field's edge, as in Python's csv module, pandas and Arrow: it opens at the start of a
+field, `""` inside a quoted field is one quote, and text after the closing quote is literal. If all quotes of a piece
+are at edges ("regular"), quote parity tells what is quoted, and numpy decides for the whole piece at once; otherwise a
+loop over the quotes gives the exact answer.
 """
 
 from __future__ import annotations
@@ -21,82 +21,82 @@ Positions = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
 LF, CR = 10, 13
-#: How much is looked at in one go, so that what is computed of it stays in the processor's cache.
-CACHED_BYTES = 1 << 18
-#: A record is read as a whole, so the memory of a worker grows with the longest one.
+#: Bytes per step, so that intermediate arrays stay in the CPU cache.
+CACHE_BYTES = 1 << 18
+#: Limit of a record: it is read as a whole, so the memory of a worker grows with the longest one.
 MAX_RECORD_BYTES = 64 << 20
-NOWHERE: Positions = np.empty(0, dtype=np.int64)
+NO_POSITIONS: Positions = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Structure:
-    """What the scan of one piece found.
+    """The result of scanning one piece.
 
     ends: positions of the last byte of every record terminator (LF, CRLF, or a lone CR) outside quotes.
-    toggles: positions of the quotes that open or close a quoted field.
-    inside: whether the piece ends inside a quoted field. regular: whether parity was enough.
+    quote_toggles: positions of the quotes that open or close a quoted field.
+    ends_inside_quotes: whether the piece ends inside a quoted field. is_regular: whether parity was enough.
     """
 
     ends: Positions
-    toggles: Positions
-    inside: bool
-    regular: bool
+    quote_toggles: Positions
+    ends_inside_quotes: bool
+    is_regular: bool
 
 
 class Grammar:
-    """The byte values that matter for one dialect."""
+    """Scans bytes by the rules of one dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.delimiter = ord(dialect.delimiter)
         self.quote = ord(dialect.quotechar) if dialect.quotechar else None
-        self.edge = np.zeros(256, dtype=bool)
-        self.edge[[self.delimiter, LF, CR]] = True
-        self.open_ended = {CR} | ({self.quote} if self.quote is not None else set())
+        self.is_field_end = np.zeros(256, dtype=bool)
+        self.is_field_end[[self.delimiter, LF, CR]] = True
+        self.undecided_bytes = {CR} | ({self.quote} if self.quote is not None else set())
 
     def read_piece(self, file: BinaryIO, size: int) -> bytes:
-        """Read about `size` bytes, never ending between a quote or CR and the byte that decides its meaning."""
-        return self.decided(file.read(size), file)
+        """Read about `size` bytes that do not end between a quote or CR and the byte that decides its meaning."""
+        return self.complete_piece(file.read(size), file)
 
-    def decided(self, piece: bytes, file: BinaryIO) -> bytes:
-        """Return a piece with as much more of its file as it takes that it ends as `read_piece` says.
+    def complete_piece(self, piece: bytes, file: BinaryIO) -> bytes:
+        """Return a piece, extended from its file until it ends as `read_piece` requires.
 
-        Raises InputError when there are only quotes and CRs for longer than a record may be.
+        Raises InputError if only quotes and CRs follow for more than the limit of a record.
         """
-        step, most = 1, len(piece) + MAX_RECORD_BYTES
-        while piece and piece[-1] in self.open_ended and (more := file.read(step)):
+        step, max_bytes = 1, len(piece) + MAX_RECORD_BYTES
+        while piece and piece[-1] in self.undecided_bytes and (more := file.read(step)):
             piece += more
             step *= 2
-            if len(piece) > most:
+            if len(piece) > max_bytes:
                 raise InputError(f"more than {MAX_RECORD_BYTES >> 20} MB are nothing but quotes: is it a CSV?")
         return piece
 
-    def scan(self, piece: bytes, *, before: int = LF, inside: bool = False) -> Structure:
-        """Return the structure of `piece`, which follows the byte `before` and starts inside quotes or not.
+    def scan(self, piece: bytes, *, previous_byte: int = LF, inside_quotes: bool = False) -> Structure:
+        """Return the structure of `piece`, which follows the byte `previous_byte` and starts inside quotes or not.
 
         The piece must end as `read_piece` ends it, or at the end of the file.
         """
         array = np.frombuffer(piece, dtype=np.uint8)
-        # Finding positions is what costs: one search finds quotes and ends, and a running count tells which is which.
-        places = find(array, LF, self.quote)
-        quoting = array[places] == (LF if self.quote is None else self.quote)
-        quotes = NOWHERE if self.quote is None else places[quoting]
+        # Finding positions is the main cost: one search finds quotes and line ends together.
+        positions = positions_of(array, LF, self.quote)
+        quoting = array[positions] == (LF if self.quote is None else self.quote)
+        quotes = NO_POSITIONS if self.quote is None else positions[quoting]
         if not quotes.size:
-            ends = self._with_lone_returns(array, piece, places)
-            return Structure(NOWHERE if inside else ends, NOWHERE, inside, True)
-        if not self._regular(array, quotes, before, inside):
-            toggles, after = self._exact(piece, quotes, before, inside)
-            ends = self._with_lone_returns(array, piece, places[~quoting])
-            return Structure(outside(ends, toggles, inside), toggles, after, False)
-        after = bool((quotes.size + inside) % 2)
+            ends = self._with_lone_returns(array, piece, positions)
+            return Structure(NO_POSITIONS if inside_quotes else ends, NO_POSITIONS, inside_quotes, True)
+        if not self._is_regular(array, quotes, previous_byte, inside_quotes):
+            toggles, ends_inside_quotes = self._scan_quotes(piece, quotes, previous_byte, inside_quotes)
+            ends = self._with_lone_returns(array, piece, positions[~quoting])
+            return Structure(unquoted(ends, toggles, inside_quotes), toggles, ends_inside_quotes, False)
+        ends_inside_quotes = bool((quotes.size + inside_quotes) % 2)
         if CR in piece:
-            ends = self._with_lone_returns(array, piece, places[~quoting])
-            return Structure(outside(ends, quotes, inside), quotes, after, True)
-        before_it = np.cumsum(quoting, dtype=np.int32) + int(inside)
-        return Structure(places[~quoting & (before_it & 1 == 0)], quotes, after, True)
+            ends = self._with_lone_returns(array, piece, positions[~quoting])
+            return Structure(unquoted(ends, quotes, inside_quotes), quotes, ends_inside_quotes, True)
+        quotes_before = np.cumsum(quoting, dtype=np.int32) + int(inside_quotes)
+        return Structure(positions[~quoting & (quotes_before & 1 == 0)], quotes, ends_inside_quotes, True)
 
     @staticmethod
     def _with_lone_returns(array: Bytes, piece: bytes, ends: Positions) -> Positions:
-        """Return the line ends with the CRs that no LF follows: they end a line as well."""
+        """Return the line ends and the CRs without LF, which end a line as well."""
         if CR not in piece:
             return ends
         returns = np.flatnonzero(array[:-1] == CR)
@@ -105,69 +105,71 @@ class Grammar:
             lone = np.append(lone, len(piece) - 1)
         return np.sort(np.concatenate([ends, lone])) if lone.size else ends
 
-    def may_meet_quote(self, byte: int) -> bool:
-        """Whether the byte may stand beside a quote that opens or closes a field."""
-        return byte == self.quote or bool(self.edge[byte])
+    def may_adjoin_quote(self, byte: int) -> bool:
+        """Whether the byte may be next to a quote that opens or closes a field."""
+        return byte == self.quote or bool(self.is_field_end[byte])
 
-    def _regular(self, array: Bytes, quotes: Positions, before: int, inside: bool) -> bool:
-        """Whether every quote stands at a field's edge or is doubled, so that parity tells what is quoted."""
-        opens, closes = quotes[int(inside) :: 2], quotes[1 - int(inside) :: 2]
-        left = array[opens - 1]
+    def _is_regular(self, array: Bytes, quotes: Positions, previous_byte: int, inside_quotes: bool) -> bool:
+        """Whether every quote is at a field's edge or doubled, so that parity tells what is quoted."""
+        opens, closes = quotes[int(inside_quotes) :: 2], quotes[1 - int(inside_quotes) :: 2]
+        before_opening = array[opens - 1]
         if opens.size and opens[0] == 0:
-            left[0] = before
-        if not (self.edge[left] | (left == self.quote)).all():
+            before_opening[0] = previous_byte
+        if not (self.is_field_end[before_opening] | (before_opening == self.quote)).all():
             return False
         if closes.size and closes[-1] == array.size - 1:
-            closes = closes[:-1]  # the end of the file ends the field as well
-        right = array[closes + 1]
-        return bool((self.edge[right] | (right == self.quote)).all())
+            closes = closes[:-1]  # the end of the file also ends the field
+        after_closing = array[closes + 1]
+        return bool((self.is_field_end[after_closing] | (after_closing == self.quote)).all())
 
-    def _exact(self, piece: bytes, quotes: Positions, before: int, inside: bool) -> tuple[Positions, bool]:
-        places = quotes.tolist()
-        edges = (self.delimiter, LF, CR)
+    def _scan_quotes(
+        self, piece: bytes, quotes: Positions, previous_byte: int, inside_quotes: bool
+    ) -> tuple[Positions, bool]:
+        positions = quotes.tolist()
+        field_ends = (self.delimiter, LF, CR)
         toggles = []
-        place = 0
-        while place < len(places):
-            quote = places[place]
-            place += 1
-            if not inside:
-                if (piece[quote - 1] if quote else before) in edges:
+        index = 0
+        while index < len(positions):
+            quote = positions[index]
+            index += 1
+            if not inside_quotes:
+                if (piece[quote - 1] if quote else previous_byte) in field_ends:
                     toggles.append(quote)
-                    inside = True
-            elif place < len(places) and places[place] == quote + 1:
-                place += 1  # doubled: one quote of the field's text
+                    inside_quotes = True
+            elif index < len(positions) and positions[index] == quote + 1:
+                index += 1  # doubled: one literal quote
             else:
                 toggles.append(quote)
-                inside = False
-        return np.array(toggles, dtype=np.int64), inside
+                inside_quotes = False
+        return np.array(toggles, dtype=np.int64), inside_quotes
 
 
-def find(array: Bytes, *values: int | None) -> Positions:
-    """Return the positions of the bytes that are one of `values`, in order; None stands for no byte."""
+def positions_of(array: Bytes, *values: int | None) -> Positions:
+    """Return the positions of the bytes that are one of `values`, in order; None matches no byte."""
     wanted = [value for value in values if value is not None]
-    found, other = np.empty(CACHED_BYTES, dtype=bool), np.empty(CACHED_BYTES, dtype=bool)
+    found, other = np.empty(CACHE_BYTES, dtype=bool), np.empty(CACHE_BYTES, dtype=bool)
     parts = []
-    for start in range(0, array.size, CACHED_BYTES):
-        part = array[start : start + CACHED_BYTES]
+    for start in range(0, array.size, CACHE_BYTES):
+        part = array[start : start + CACHE_BYTES]
         mask = np.equal(part, wanted[0], out=found[: part.size])
         for value in wanted[1:]:
             np.logical_or(mask, np.equal(part, value, out=other[: part.size]), out=mask)
         parts.append(np.flatnonzero(mask) + start)
-    return np.concatenate(parts) if parts else NOWHERE
+    return np.concatenate(parts) if parts else NO_POSITIONS
 
 
-def outside(positions: Positions, toggles: Positions, inside: bool) -> Positions:
-    """Return those of the sorted `positions` that are outside quotes; `toggles` turn quoting on and off."""
+def unquoted(positions: Positions, toggles: Positions, inside_quotes: bool) -> Positions:
+    """Return the sorted `positions` that are outside quotes; `toggles` are those that turn quoting on and off."""
     if not toggles.size:
-        return NOWHERE if inside else positions
+        return NO_POSITIONS if inside_quotes else positions
     flips = np.bincount(np.searchsorted(positions, toggles), minlength=positions.size + 1)[: positions.size]
-    parity = (np.cumsum(flips) + int(inside)) & 1
+    parity = (np.cumsum(flips) + int(inside_quotes)) & 1
     kept: Positions = positions[parity == 0]
     return kept
 
 
-def starts_of(ends: Positions) -> Positions:
-    """Return where the records start whose terminators end at `ends`, the first at byte 0."""
+def record_starts(ends: Positions) -> Positions:
+    """Return the starts of the records whose terminators end at `ends`; the first starts at 0."""
     starts = np.empty_like(ends)
     if ends.size:
         starts[0] = 0
@@ -175,8 +177,8 @@ def starts_of(ends: Positions) -> Positions:
     return starts
 
 
-def blank(array: Bytes, starts: Positions, ends: Positions) -> npt.NDArray[np.bool_]:
-    """Return which of the records are blank lines, which every CSV reader skips."""
+def blank_records(array: Bytes, starts: Positions, ends: Positions) -> npt.NDArray[np.bool_]:
+    """Return a mask of the records that are blank lines, which every CSV reader skips."""
     length = ends - starts
     if length.size and length.min() > 1:
         return np.zeros(ends.size, dtype=bool)

@@ -1,28 +1,30 @@
-"""Columns of values as rows of CSV, by the native kernel where it can, else by `row_writer`: the same bytes."""
+"""Encodes typed columns as CSV rows, in the kernel if possible, else by `row_writer`: the bytes are the same."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from csvswarm.csv_format.canonical_text import Data, canonical
+from csvswarm.csv_format.canonical_text import Data, to_canonical_text
 from csvswarm.csv_format.dialect import Dialect
-from csvswarm.csv_format.row_writer import rows_of
+from csvswarm.csv_format.row_writer import encode_rows
 from csvswarm.native.library import kernel
 from csvswarm.runtime.lazy_imports import pa
 
 
-def written(arrays: Sequence[pa.Array], kinds: Sequence[str | None], dialect: Dialect) -> Data:
+def encode_table(arrays: Sequence[pa.Array], kinds: Sequence[str | None], dialect: Dialect) -> Data:
     """Return the values of arrays of one length as CSV in `dialect`, without a header.
 
     kinds: of the columns, as `canonical` takes them.
     """
     if arrays and len(arrays[0]) and _is_plain(dialect) and kernel() is not None:
-        from csvswarm.native.row_writing import write_table  # imports numpy, which a collector of rows does without
+        from csvswarm.native.row_writing import write_table  # imports numpy, which collecting rows does not need
 
-        ready = [_for_kernel(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
-        if (data := write_table(ready, dialect.delimiter, dialect.quotechar)) is not None:
+        prepared = [_for_kernel(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
+        if (data := write_table(prepared, dialect.delimiter, dialect.quotechar)) is not None:
             return data
-    return rows_of([canonical(array, kind) for array, kind in zip(arrays, kinds, strict=True)], dialect, kinds)
+    return encode_rows(
+        [to_canonical_text(array, kind) for array, kind in zip(arrays, kinds, strict=True)], dialect, kinds
+    )
 
 
 def _is_plain(dialect: Dialect) -> bool:
@@ -32,11 +34,11 @@ def _is_plain(dialect: Dialect) -> bool:
 
 
 def _for_kernel(array: pa.Array, kind: str | None) -> pa.Array:
-    """Return an array as it is where the kernel can write its values, else as their text."""
+    """Return an array unchanged if the kernel can write its type, else as canonical text."""
     from csvswarm.native.row_writing import can_write
 
     if kind == "float" and pa.types.is_integer(array.type):
         return array.cast(pa.float64(), safe=False)
     if pa.types.is_integer(array.type) and array.type != pa.uint64():
         return array.cast(pa.int64())
-    return array if can_write(array.type) else canonical(array, kind)
+    return array if can_write(array.type) else to_canonical_text(array, kind)

@@ -80,7 +80,7 @@ def _int(name: str, low: int = -(2**31), high: int = 2**31 - 1, default: int | N
     return Parameter(name, "int", default is None, low, high, default=default)
 
 
-def _place(name: str) -> Parameter:
+def _optional_int(name: str) -> Parameter:
     return Parameter(name, "int")
 
 
@@ -96,7 +96,7 @@ _PATTERN = (_text("pat"), _flag("case", True), _choice("flags", 0))
 _FILL = _text("fillchar", required=False, high=1, default=" ")
 _WIDTH = _int("width", 0, MAX_WIDTH)
 _STRIP = _text("to_strip", required=False)
-_FIND = (_text("sub"), _int("start", default=0), _place("end"))
+_FIND = (_text("sub"), _int("start", default=0), _optional_int("end"))
 _NO_FRAME = _choice("expand", False, required=True)
 _SPLIT = (_text("pat", required=False), _int("n", default=-1), _choice("expand", False))
 
@@ -130,8 +130,10 @@ _STR = {
     "contains": Member((*_PATTERN, _flag("na", None), _flag("regex", True))),
     "removeprefix": Member((_text("prefix"),)),
     "removesuffix": Member((_text("suffix"),)),
-    "slice": Member((_place("start"), _place("stop"), _place("step"))),
-    "slice_replace": Member((_place("start"), _place("stop"), _text("repl", required=False, high=100, default=""))),
+    "slice": Member((_optional_int("start"), _optional_int("stop"), _optional_int("step"))),
+    "slice_replace": Member(
+        (_optional_int("start"), _optional_int("stop"), _text("repl", required=False, high=100, default=""))
+    ),
     "replace": Member(
         (
             _text("pat"),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from csvswarm.errors import OptionError, listed
+from csvswarm.errors import OptionError, format_names
 from csvswarm.expressions.numpy_eval import Array, NeedsPandas, evaluate, is_constant, kind_of
 from csvswarm.expressions.tree import names_in, parse, shown
 
@@ -31,9 +31,9 @@ class Expression:
             raise OptionError(f"{where} {error}") from error
         self.columns = set(names_in(self._tree))
         for name in sorted(self.columns - set(known)):
-            raise OptionError(f"{where} names a column {name!r}, but there is: {listed(list(known))}.")
+            raise OptionError(f"{where} names a column {name!r}, but there is: {format_names(list(known))}.")
 
-    def quick(self, columns: Mapping[str, Array]) -> Array | None:
+    def evaluate_with_numpy(self, columns: Mapping[str, Array]) -> Array | None:
         """Return the expression's values on columns of plain numbers, None if it needs pandas."""
         try:
             with np.errstate(all="ignore"):

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from csvswarm.csv_format.canonical_text import as_arrow, canonical
+from csvswarm.csv_format.canonical_text import as_arrow, to_canonical_text
 from csvswarm.errors import OptionError
 from csvswarm.expressions.members import DATE_NUMBERS, DATE_TESTS, DTYPES, DURATION_NUMBERS
 from csvswarm.expressions.numpy_eval import NUMBERS, compare, is_constant, is_plain, kind_of
@@ -29,8 +29,8 @@ from csvswarm.expressions.string_methods import (
     texts,
     to_arrow,
 )
-from csvswarm.reading.misfit_values import misfits
-from csvswarm.types.conversion import Values
+from csvswarm.reading.mismatched_values import mismatched_values
+from csvswarm.types.conversion import TextConverter
 
 #: Timestamps, time zones, frequencies and directives that mean the same on every machine at any time.
 _MOMENT = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
@@ -170,7 +170,7 @@ def _abs(series: Series) -> Series:
 def _astype(series: Series, dtype: str) -> Series:
     kind, wanted = kind_of(series), DTYPES[dtype]
     if wanted == "str":
-        return series if kind == "text" else texts(canonical(as_arrow(series), kind), series)
+        return series if kind == "text" else texts(to_canonical_text(as_arrow(series), kind), series)
     if kind == "text" and wanted not in ("bool", "boolean"):
         return _read(series, wanted)
     if wanted == "timestamp" and kind == "timestamp":
@@ -186,10 +186,10 @@ def _read(series: Series, wanted: str) -> Series:
     """Return texts as values, read as column_types would have them."""
     kind = {"int64": "int", "Int64": "int", "float64": "float", "Float64": "float"}.get(wanted, wanted)
     text = to_arrow(series).cast(pa.string())
-    reader = Values()
-    values = reader.convert(text, kind, fixed=True)
+    reader = TextConverter()
+    values = reader.convert(text, kind, declared=True)
     if values is None:
-        wrong = text.filter(pa.array(misfits(reader, text, kind)))[0].as_py()
+        wrong = text.filter(pa.array(mismatched_values(reader, text, kind)))[0].as_py()
         raise OptionError(f"{wrong!r} cannot be read as {kind}")
     if kind == "int":
         return integers(values, series)
@@ -221,7 +221,7 @@ def _call_on_dates(name: str, series: Series, given: dict[str, Any]) -> Series:
     if name in DATE_TESTS:
         return getattr(dates, name).astype(bool)
     if name in ("date", "time"):
-        text = canonical(as_arrow(dates.tz_localize(None)), "timestamp")
+        text = to_canonical_text(as_arrow(dates.tz_localize(None)), "timestamp")
         return texts(pc.utf8_slice_codeunits(text, *((0, 10) if name == "date" else (11, 100))), series)
     if name == "strftime" and not _DIRECTIVES.fullmatch(given["date_format"]):
         raise OptionError(f"{given['date_format']!r} has a directive that is not the same on every machine")

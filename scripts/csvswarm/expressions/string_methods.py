@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from csvswarm.errors import OptionError
 from csvswarm.expressions.members import TEXT_TESTS
-from csvswarm.runtime.lazy_imports import with_pandas
+from csvswarm.runtime.lazy_imports import enable_pandas
 
 Series = Any  # pd.Series of any dtype
 
@@ -37,7 +37,7 @@ def bounded_texts(series: Series) -> Series:
 
 def to_arrow(series: Series) -> pa.Array:
     """Return a column as an Arrow array, without a copy for texts."""
-    with_pandas()
+    enable_pandas()
     array = pa.array(series.array, from_pandas=True)
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 

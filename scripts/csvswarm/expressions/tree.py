@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from csvswarm.errors import OptionError, listed
+from csvswarm.errors import OptionError, format_names
 from csvswarm.expressions.members import ACCESSORS, MEMBERS, Parameter
 
 #: Characters of an expression; operations inside each other.
@@ -260,17 +260,19 @@ class _Translator:
         """Return the arguments of a call by name."""
         names = [parameter.name for parameter in parameters]
         if len(call.args) > len(names):
-            raise OptionError(f"gives {name}() {len(call.args)} arguments, but it takes {listed(names) or 'none'}.")
+            raise OptionError(
+                f"gives {name}() {len(call.args)} arguments, but it takes {format_names(names) or 'none'}."
+            )
         given = dict(zip(names, call.args, strict=False))
         for keyword in call.keywords:
             if keyword.arg not in names or keyword.arg in given:
-                twice = "twice" if keyword.arg in given else f"but it takes {listed(names) or 'none'}"
+                twice = "twice" if keyword.arg in given else f"but it takes {format_names(names) or 'none'}"
                 raise OptionError(f"gives {name}() the argument {keyword.arg or '**'}, {twice}.")
             given[keyword.arg] = keyword.value
         for parameter in parameters:
             if parameter.required and parameter.name not in given:
-                wish = f"={parameter.choices[0]!r}" if len(parameter.choices) == 1 else ""
-                raise OptionError(f"has to give {name}() the argument {parameter.name}{wish}.")
+                hint = f"={parameter.choices[0]!r}" if len(parameter.choices) == 1 else ""
+                raise OptionError(f"has to give {name}() the argument {parameter.name}{hint}.")
         return given
 
     def _literal(self, name: str, parameter: Parameter, tree: ast.expr | None, depth: int) -> Any:

@@ -1,1 +1,1 @@
-"""The state of `aggregate`: tables of any number of groups, and plain totals of few."""
+"""The state of `aggregate`: tables for any number of groups, plain totals for few."""

@@ -1,4 +1,4 @@
-"""The figures of groups, read off their state in order of its keys."""
+"""Computes the metrics of groups from their state, in order of its keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from csvswarm.arithmetic import exact_sum
 from csvswarm.arithmetic.sort_keys import value_of
-from csvswarm.csv_format.canonical_text import canonical
+from csvswarm.csv_format.canonical_text import to_canonical_text
 from csvswarm.groupby.group_table import (
     COUNT,
     FIRST,
@@ -19,10 +19,10 @@ from csvswarm.groupby.group_table import (
     SQUARES,
     SUM,
     VALUES,
-    changes,
     group_names,
+    row_changes,
 )
-from csvswarm.groupby.group_totals import Figures
+from csvswarm.groupby.group_totals import GroupTotals
 from csvswarm.runtime.lazy_imports import np, pa
 from csvswarm.types.schema import ARROW
 
@@ -33,7 +33,7 @@ PICKS = {"min": SMALLEST, "max": LARGEST, "first": FIRST, "last": LAST}
 
 
 class StateRows:
-    """A piece of state, its columns at hand. groups: number of grouping columns."""
+    """The columns of a piece of state. groups: number of grouping columns."""
 
     def __init__(self, piece: pa.Table, groups: int) -> None:
         self._names = group_names(groups)
@@ -45,17 +45,17 @@ class StateRows:
         self.order_text, self.value_text = piece.column("order_text"), piece.column("value_text")
 
     def group(self, row: int) -> tuple[Any, ...]:
-        """Return the values of the group a row belongs to."""
+        """Return the values of a row's group."""
         return tuple(values[row] for values in self._groups)
 
     def segments(self) -> list[tuple[int, int]]:
-        """Return (start, stop) of the runs of rows of one group and slot."""
-        edges = [*np.flatnonzero(changes(self._piece, [*self._names, "slot"])).tolist(), len(self.slot)]
+        """Return (start, stop) of every run of rows of one group and slot."""
+        edges = [*np.flatnonzero(row_changes(self._piece, [*self._names, "slot"])).tolist(), len(self.slot)]
         return list(itertools.pairwise(edges))
 
 
-class GroupFigures:
-    """The figures of one column in one group, from its state in order."""
+class GroupMetrics:
+    """The metrics of one column in one group, from its state in order."""
 
     def __init__(self, kind: str, metrics: list[str], ddof: int) -> None:
         self._kind, self._metrics, self._ddof = kind, metrics, ddof
@@ -65,20 +65,20 @@ class GroupFigures:
         self._picked: dict[int, Any] = {}
         self._middle: dict[int, int] = {}
 
-    def add(self, sort: int, rows: StateRows, start: int, stop: int) -> None:
-        if sort == COUNT:
+    def add(self, state_kind: int, rows: StateRows, start: int, stop: int) -> None:
+        if state_kind == COUNT:
             self._count += int(rows.n[start])
-        elif sort in (SUM, SQUARES):
+        elif state_kind in (SUM, SQUARES):
             for level, n in zip(rows.key[start:stop].tolist(), rows.n[start:stop].tolist(), strict=True):
-                self._sums[sort][level] = self._sums[sort].get(level, 0) + n
-        elif sort == VALUES:
+                self._sums[state_kind][level] = self._sums[state_kind].get(level, 0) + n
+        elif state_kind == VALUES:
             self._add_values(rows.key[start:stop], rows.n[start:stop])
         elif self._kind in ("text", "quoted"):
-            texts = rows.order_text if sort in (SMALLEST, LARGEST) else rows.value_text
-            self._picked[sort] = texts[start].as_py()
+            texts = rows.order_text if state_kind in (SMALLEST, LARGEST) else rows.value_text
+            self._picked[state_kind] = texts[start].as_py()
         else:
-            keys = rows.order if sort in (SMALLEST, LARGEST) else rows.value
-            self._picked[sort] = value_of(int(keys[start]), self._whole)
+            keys = rows.order if state_kind in (SMALLEST, LARGEST) else rows.value
+            self._picked[state_kind] = value_of(int(keys[start]), self._whole)
 
     def _add_values(self, keys: Array, n: Array) -> None:
         self._distinct += len(keys)
@@ -88,19 +88,19 @@ class GroupFigures:
                 self._middle[rank] = int(keys[np.searchsorted(until, rank, side="right")])
         self._seen = int(until[-1])
 
-    def take(self, figures: Figures) -> None:
-        """Take what is known of a group whole."""
-        self._count = figures.count
-        self._sums[SUM] = figures.sums
-        for sort, key in ((SMALLEST, figures.least), (LARGEST, figures.most)):
+    def add_totals(self, totals: GroupTotals) -> None:
+        """Use the totals of a group as its state."""
+        self._count = totals.count
+        self._sums[SUM] = totals.sums
+        for state_kind, key in ((SMALLEST, totals.smallest), (LARGEST, totals.largest)):
             if key is not None:
-                self._picked[sort] = value_of(key, self._whole)
+                self._picked[state_kind] = value_of(key, self._whole)
 
     def texts(self) -> list[str | None]:
-        """Return the figures as text, in the order of the metrics, None where one is undefined."""
-        return [self._text(name) for name in self._metrics]
+        """Return the metrics as text, in their order; None where undefined."""
+        return [self._metric_text(name) for name in self._metrics]
 
-    def _text(self, name: str) -> str | None:
+    def _metric_text(self, name: str) -> str | None:
         if name in ("count", "nunique"):
             return str(self._count if name == "count" else self._distinct)
         if name in PICKS:
@@ -108,21 +108,23 @@ class GroupFigures:
             return None if value is None else self._as_column(value)
         total = exact_sum.total(self._sums[SUM])
         if name == "sum":
-            return str(int(total)) if self._whole and isinstance(total, Fraction) else _number(exact_sum.rounded(total))
-        return _number(self._figure(name, total)) if self._count else None
+            return (
+                str(int(total)) if self._whole and isinstance(total, Fraction) else _number(exact_sum.to_double(total))
+            )
+        return _number(self._compute(name, total)) if self._count else None
 
-    def _figure(self, name: str, total: Fraction | float) -> float:
-        """Return a mean, median, var or std; NaN where it is undefined. There is at least one value."""
+    def _compute(self, name: str, total: Fraction | float) -> float:
+        """Return a mean, median, var or std; NaN where undefined. There is at least one value."""
         if name == "mean":
-            return exact_sum.rounded(total / self._count)
+            return exact_sum.to_double(total / self._count)
         if name == "median":
             low, high = (value_of(self._middle[r], self._whole) for r in ((self._count - 1) // 2, self._count // 2))
             exactly = math.isfinite(low) and math.isfinite(high)
-            return exact_sum.rounded((Fraction(low) + Fraction(high)) / 2) if exactly else (low + high) / 2
+            return exact_sum.to_double((Fraction(low) + Fraction(high)) / 2) if exactly else (low + high) / 2
         squares = exact_sum.total(self._sums[SQUARES])
         if self._count <= self._ddof or not isinstance(total, Fraction) or not isinstance(squares, Fraction):
             return math.nan
-        variance = exact_sum.rounded((squares - total * total / self._count) / (self._count - self._ddof))
+        variance = exact_sum.to_double((squares - total * total / self._count) / (self._count - self._ddof))
         return variance if name == "var" else math.sqrt(variance)
 
     def _as_column(self, value: Any) -> str | None:
@@ -132,7 +134,9 @@ class GroupFigures:
         if self._kind == "bool":
             return str(bool(value))
         if self._kind == "timestamp":
-            text: str = canonical(pa.array([value], pa.int64()).cast(ARROW["timestamp"]), "timestamp")[0].as_py()
+            text: str = to_canonical_text(pa.array([value], pa.int64()).cast(ARROW["timestamp"]), "timestamp")[
+                0
+            ].as_py()
             return text
         return str(value) if self._whole else _number(value)
 

@@ -1,7 +1,7 @@
 """The state of groups: rows (group, slot, key, ...) that add up, or of which one is picked, in any grouping.
 
-A column's slots are its place times SORTS plus a sort. Counts and exact sums add; of the smallest, largest, first and
-last one row stays, told by its `order`; values keep a row per distinct value with its count.
+A column's slots are its place times STATE_KINDS plus a sort. Counts and exact sums add; of the smallest, largest, first
+and last one row stays, told by its `order`; values keep a row per distinct value with its count.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from csvswarm.arithmetic import exact_sum
 from csvswarm.arithmetic.sort_keys import keys_of
-from csvswarm.groupby.group_totals import Figures
+from csvswarm.groupby.group_totals import GroupTotals
 from csvswarm.runtime.lazy_imports import np, pa, pc
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 #: The sorts of state, in the order in which they are read: counts come before what needs them.
 COUNT, SUM, SQUARES, SMALLEST, LARGEST, FIRST, LAST, VALUES = range(8)
-SORTS = 8
-TAKES_LAST = (LARGEST, LAST)
+STATE_KINDS = 8
+LAST_PICKED = (LARGEST, LAST)
 
 
 def group_names(count: int) -> list[str]:
-    """Return the names of the columns that hold the values of a group."""
-    return [f"group{place}" for place in range(count)]
+    """Return the names of the columns with the values of a group."""
+    return [f"group{index}" for index in range(count)]
 
 
 def key_names(groups: int) -> list[str]:
@@ -46,9 +46,9 @@ class StateBuilder:
 
         needs: the sorts of state that are wanted. codes: the group of every row; numbers: its record number.
         """
-        where = present(values)
-        if not where.all():
-            values, codes, numbers = values.filter(pa.array(where)), codes[where], numbers[where]
+        present_rows = present_mask(values)
+        if not present_rows.all():
+            values, codes, numbers = values.filter(pa.array(present_rows)), codes[present_rows], numbers[present_rows]
         if COUNT in needs:
             self._add(slot + COUNT, np.arange(self.count), n=np.bincount(codes, minlength=self.count))
         if not len(codes):
@@ -56,35 +56,35 @@ class StateBuilder:
         if pa.types.is_string(values.type):
             self._measure_text(slot, needs, values, codes, numbers)
         else:
-            self._measure_numbers(slot, needs, _numbers(values), codes, numbers)
+            self._measure_numbers(slot, needs, _as_numbers(values), codes, numbers)
 
-    def take(self, slot: int, needs: set[int], figures: Sequence[Figures]) -> None:
-        """Add the state of one column from what is known of each group."""
+    def add_totals(self, slot: int, needs: set[int], totals: Sequence[GroupTotals]) -> None:
+        """Add the state of one column, given the totals of each group."""
         codes = np.arange(self.count)
         if COUNT in needs:
-            self._add(slot + COUNT, codes, n=np.array([one.count for one in figures], np.int64))
-        for level in sorted({level for one in figures for level in one.sums}) if SUM in needs else ():
-            sums = np.array([one.sums.get(level, 0) for one in figures], np.int64)
+            self._add(slot + COUNT, codes, n=np.array([one.count for one in totals], np.int64))
+        for level in sorted({level for one in totals for level in one.sums}) if SUM in needs else ():
+            sums = np.array([one.sums.get(level, 0) for one in totals], np.int64)
             some = np.flatnonzero(sums)
             self._add(slot + SUM, some, key=np.full(len(some), level), n=sums[some])
-        for sort in needs & {SMALLEST, LARGEST}:
-            ends = [one.least if sort == SMALLEST else one.most for one in figures]
+        for kind in needs & {SMALLEST, LARGEST}:
+            ends = [one.smallest if kind == SMALLEST else one.largest for one in totals]
             some = np.flatnonzero([key is not None for key in ends])
-            self._add(slot + sort, some, order=np.array([key for key in ends if key is not None], np.int64))
+            self._add(slot + kind, some, order=np.array([key for key in ends if key is not None], np.int64))
 
     def _measure_numbers(self, slot: int, needs: set[int], values: Array, codes: Array, numbers: Array) -> None:
-        for sort, add in ((SUM, exact_sum.add_up), (SQUARES, exact_sum.add_up_squares)):
-            if sort in needs:
+        for kind, add in ((SUM, exact_sum.add_up), (SQUARES, exact_sum.add_up_squares)):
+            if kind in needs:
                 for level, sums in add(values, codes, self.count).items():
                     some = np.flatnonzero(sums)
-                    self._add(slot + sort, some, key=np.full(len(some), level), n=sums[some])
+                    self._add(slot + kind, some, key=np.full(len(some), level), n=sums[some])
         keys = keys_of(values)
-        for sort in needs & {SMALLEST, LARGEST}:
-            places = _extreme_number(keys, codes, self.count, sort)
-            self._add(slot + sort, codes[places], order=keys[places])
-        for sort in needs & {FIRST, LAST}:
-            places = _edge(codes, sort)
-            self._add(slot + sort, codes[places], order=numbers[places], value=keys[places])
+        for kind in needs & {SMALLEST, LARGEST}:
+            rows = _extreme_number(keys, codes, self.count, kind)
+            self._add(slot + kind, codes[rows], order=keys[rows])
+        for kind in needs & {FIRST, LAST}:
+            rows = _first_or_last(codes, kind)
+            self._add(slot + kind, codes[rows], order=numbers[rows], value=keys[rows])
         if VALUES in needs:
             order = np.lexsort((keys, codes))
             code, key = codes[order], keys[order]
@@ -92,12 +92,12 @@ class StateBuilder:
             self._add(slot + VALUES, code[first], key=key[first], n=np.diff(np.r_[first, len(code)]))
 
     def _measure_text(self, slot: int, needs: set[int], values: pa.Array, codes: Array, numbers: Array) -> None:
-        for sort in needs & {SMALLEST, LARGEST}:
-            places = _extreme_text(values, codes, sort)
-            self._add(slot + sort, codes[places], order_text=values.take(pa.array(places)))
-        for sort in needs & {FIRST, LAST}:
-            places = _edge(codes, sort)
-            self._add(slot + sort, codes[places], order=numbers[places], value_text=values.take(pa.array(places)))
+        for kind in needs & {SMALLEST, LARGEST}:
+            rows = _extreme_text(values, codes, kind)
+            self._add(slot + kind, codes[rows], order_text=values.take(pa.array(rows)))
+        for kind in needs & {FIRST, LAST}:
+            rows = _first_or_last(codes, kind)
+            self._add(slot + kind, codes[rows], order=numbers[rows], value_text=values.take(pa.array(rows)))
         if VALUES in needs:
             pairs = pa.table({"code": pa.array(codes), "text": values}).group_by(["code", "text"])
             found = pairs.aggregate([([], "count_all")])
@@ -128,29 +128,29 @@ class StateBuilder:
         self._parts.append(pa.table(data))
 
     def table(self) -> pa.Table:
-        """Return the rows collected, in no order."""
+        """Return the collected rows, in no particular order."""
         return pa.concat_tables(self._parts)
 
 
-def combined(partials: list[pa.Table], groups: int) -> pa.Table:
-    """Return one state, sorted by its keys: equal keys are added up, or the row to pick stays."""
+def combine_states(partials: list[pa.Table], groups: int) -> pa.Table:
+    """Return one state, sorted by its keys: rows of equal keys are added, or one of them is picked."""
     table = pa.concat_tables(partials).combine_chunks()
     if not table.num_rows:
         return table
     names = key_names(groups)
     by = [(name, "ascending", "at_start") for name in [*names, "order", "order_text"]]
     table = table.take(pc.sort_indices(table, sort_keys=by)).combine_chunks()
-    first = np.flatnonzero(changes(table, names))
+    first = np.flatnonzero(row_changes(table, names))
     last = np.r_[first[1:], table.num_rows] - 1
     slot = table.column("slot").to_numpy()
-    chosen = np.where(np.isin(slot[first] % SORTS, TAKES_LAST), last, first)
+    chosen = np.where(np.isin(slot[first] % STATE_KINDS, LAST_PICKED), last, first)
     n = np.add.reduceat(table.column("n").to_numpy(), first)
     table = table.take(pa.array(chosen))
     return table.set_column(table.column_names.index("n"), "n", pa.array(n))
 
 
-def changes(table: pa.Table, names: Sequence[str]) -> Array:
-    """Return which rows differ from the row before in one of the columns; the first one does."""
+def row_changes(table: pa.Table, names: Sequence[str]) -> Array:
+    """Return a mask of the rows that differ from the previous row in one of the columns; the first row does."""
     new = np.zeros(table.num_rows, dtype=bool)
     new[:1] = True
     for name in names if table.num_rows else ():
@@ -163,7 +163,7 @@ def changes(table: pa.Table, names: Sequence[str]) -> Array:
     return new
 
 
-def encode(columns: Sequence[pa.Array]) -> tuple[Array, list[pa.Array]]:
+def group_codes(columns: Sequence[pa.Array]) -> tuple[Array, list[pa.Array]]:
     """Return (group of every row, per column its value in every group). No value may be missing."""
     encoded = []
     for column in columns:
@@ -174,44 +174,44 @@ def encode(columns: Sequence[pa.Array]) -> tuple[Array, list[pa.Array]]:
         return encoded[0].indices.to_numpy().astype(np.int64), [encoded[0].dictionary]
     stacked = np.stack([column.indices.to_numpy() for column in encoded])
     unique, codes = np.unique(stacked, axis=1, return_inverse=True)
-    groups = [column.dictionary.take(pa.array(unique[place])) for place, column in enumerate(encoded)]
+    groups = [column.dictionary.take(pa.array(unique[index])) for index, column in enumerate(encoded)]
     return codes.reshape(-1).astype(np.int64), groups
 
 
-def present(values: pa.Array) -> Array:
-    """Return which values are there, neither missing nor NaN."""
+def present_mask(values: pa.Array) -> Array:
+    """Return a mask of the values that are neither missing nor NaN."""
     valid: Array = pc.is_valid(values).to_numpy(zero_copy_only=False)
     if pa.types.is_floating(values.type):
         valid = valid & ~np.isnan(values.to_numpy(zero_copy_only=False))
     return valid
 
 
-def _numbers(values: pa.Array) -> Array:
-    """Return values that are all present as int64 or float64; booleans as 0 and 1, timestamps as microseconds."""
+def _as_numbers(values: pa.Array) -> Array:
+    """Return values, none missing, as int64 or float64; booleans as 0 and 1, timestamps as microseconds."""
     if pa.types.is_boolean(values.type) or pa.types.is_timestamp(values.type):
         values = values.cast(pa.int64())
     numbers: Array = values.to_numpy()
     return numbers
 
 
-def _extreme_number(keys: Array, codes: Array, count: int, sort: int) -> Array:
+def _extreme_number(keys: Array, codes: Array, count: int, kind: int) -> Array:
     """Return for every group that occurs the row of its smallest or largest key."""
-    at = np.minimum if sort == SMALLEST else np.maximum
+    at = np.minimum if kind == SMALLEST else np.maximum
     limits = np.iinfo(np.int64)
-    best = np.full(count, limits.max if sort == SMALLEST else limits.min)
+    best = np.full(count, limits.max if kind == SMALLEST else limits.min)
     at.at(best, codes, keys)
     rows = np.flatnonzero(keys == best[codes])
     return rows[np.unique(codes[rows], return_index=True)[1]]
 
 
-def _extreme_text(values: pa.Array, codes: Array, sort: int) -> Array:
+def _extreme_text(values: pa.Array, codes: Array, kind: int) -> Array:
     """Return for every group that occurs the row of its smallest or largest text."""
-    order: Array = pc.array_sort_indices(values, order="ascending" if sort == SMALLEST else "descending").to_numpy()
+    order: Array = pc.array_sort_indices(values, order="ascending" if kind == SMALLEST else "descending").to_numpy()
     return order[np.unique(codes[order], return_index=True)[1]]
 
 
-def _edge(codes: Array, sort: int) -> Array:
+def _first_or_last(codes: Array, kind: int) -> Array:
     """Return for every group that occurs its first or last row."""
-    if sort == FIRST:
+    if kind == FIRST:
         return np.unique(codes, return_index=True)[1]
     return len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]

@@ -54,7 +54,7 @@ class Source:
             stream = _decompressed(raw, self.compression)
             if self.encoding != "utf-8":
                 stream = cast(BinaryIO, io.BufferedReader(_Transcoded(stream, self.encoding, self.path)))
-            yield cast(BinaryIO, _Guarded(stream, self.path, self.compression))
+            yield cast(BinaryIO, _ErrorReportingStream(stream, self.path, self.compression))
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -75,7 +75,7 @@ def find_source(path: Path, encoding: str = "utf-8") -> Source:
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is not a regular file: save what it gives to one first.")
         with path.open("rb") as file:
-            head = file.read(64)
+            prefix = file.read(64)
         status = path.stat()
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: check the path given as input.") from None
@@ -86,9 +86,9 @@ def find_source(path: Path, encoding: str = "utf-8") -> Source:
     if not status.st_size:
         raise InputError(f"{path} is empty: a CSV needs at least a header record.")
     for magic, what in NOT_CSV.items():
-        if head.startswith(magic):
+        if prefix.startswith(magic):
             raise InputError(f"{path} is not a CSV file but {what}.")
-    compression = next((name for magic, name in MAGIC.items() if head.startswith(magic)), "")
+    compression = next((name for magic, name in MAGIC.items() if prefix.startswith(magic)), "")
     return Source(path, status.st_size, status.st_mtime_ns, compression, encoding)
 
 
@@ -104,15 +104,15 @@ def check_encoding(encoding: str) -> str:
     return "utf-8" if name in ("utf-8", "utf-8-sig", "ascii") else name
 
 
-def check_text(head: bytes, source: Source) -> None:
+def check_text(prefix: bytes, source: Source) -> None:
     """Raise InputError when the first bytes of the CSV show that it is none."""
-    if not head.removeprefix(BOM).strip(b"\r\n"):
+    if not prefix.removeprefix(BOM).strip(b"\r\n"):
         raise InputError(f"{source.path} is empty: a CSV needs at least a header record.")
-    if head.startswith(UTF16):
+    if prefix.startswith(UTF16):
         raise InputError(f"{source.path} is UTF-16 text: add -e encoding=utf-16.")
-    if b"\0" in head[:4096].partition(b"\n")[0]:  # further on it is the fault of one record
+    if b"\0" in prefix[:4096].partition(b"\n")[0]:  # further on it is the fault of one record
         raise InputError(
-            f"{source.path} is not a text file (byte {head.index(0)} is NUL). "
+            f"{source.path} is not a text file (byte {prefix.index(0)} is NUL). "
             "If it is UTF-16 text, say -e encoding=utf-16."
         )
 
@@ -165,9 +165,9 @@ class _Transcoded(io.RawIOBase):
             try:
                 text = self._decoder.decode(data, final=not data)
             except UnicodeError as error:
-                place = self._read + getattr(error, "start", 0)
+                offset, reason = self._read + getattr(error, "start", 0), getattr(error, "reason", error)
                 raise InputError(
-                    f"{self._path} is not {self._encoding} text near byte {place} ({getattr(error, 'reason', error)}): "
+                    f"{self._path} is not {self._encoding} text near byte {offset} ({reason}): "
                     "give the encoding it is really written in."
                 ) from error
             self._read += len(data)
@@ -180,7 +180,7 @@ class _Transcoded(io.RawIOBase):
         return size
 
 
-class _Guarded:
+class _ErrorReportingStream:
     """A stream whose decompression errors say what is wrong with the file."""
 
     def __init__(self, stream: BinaryIO, path: Path, compression: str) -> None:

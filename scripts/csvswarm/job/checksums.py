@@ -1,4 +1,4 @@
-"""Checksums of files, as receipts and reports name them."""
+"""Checksums of files, as receipts and reports record them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, BinaryIO
 import xxhash
 
 from csvswarm.csv_format.canonical_text import Data
-from csvswarm.errors import naming
+from csvswarm.errors import filename_in_errors
 from csvswarm.job.durable_files import open_regular
 
 
-class Hashing:
-    """A file that knows the checksum of what was written to it."""
+class HashingWriter:
+    """A file that computes the checksum of what is written to it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -25,20 +25,20 @@ class Hashing:
         self._digest.update(data)
         self.size += len(data)
 
-    def described(self, name: str) -> dict[str, Any]:
+    def file_entry(self, name: str) -> dict[str, Any]:
         return {"name": name, "bytes": self.size, "checksum": self._digest.hexdigest()}
 
 
-#: Read in one go for a checksum: it stays in the processor's cache.
+#: Bytes per read, so that they stay in the CPU cache.
 READ_BYTES = 256 << 10
 
 
-def described(path: Path) -> dict[str, Any]:
-    """Return name, bytes and checksum of a regular file, as receipts name it. Raises NotRegular for anything else."""
+def file_entry(path: Path) -> dict[str, Any]:
+    """Return name, bytes and checksum of a regular file. Raises NotRegular for anything else."""
     digest = xxhash.xxh3_128()
     size = 0
-    with naming(path), open_regular(path) as file:
-        buffer = memoryview(bytearray(READ_BYTES))  # one for all of it: new memory costs more than the checksum
+    with filename_in_errors(path), open_regular(path) as file:
+        buffer = memoryview(bytearray(READ_BYTES))  # reused: new memory costs more than the checksum
         while count := file.readinto(buffer):
             digest.update(buffer[:count])
             size += count

@@ -1,4 +1,4 @@
-"""What a chunk and a block are: runs of whole records, described by file, offset and length."""
+"""Chunks and blocks: runs of whole records, given by file, offset and length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the bytes of a chunk block by block, sure that they are those that were split."""
+"""Reads the bytes of a chunk block by block, and verifies that they have not changed since the split."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import xxhash
 
-from csvswarm.errors import JobError, naming
+from csvswarm.errors import JobError, filename_in_errors
 from csvswarm.job.chunk import Block, Chunk
 
 
 class ChunkReader:
-    """Streams the blocks of one chunk, verifying its checksum on the way."""
+    """Streams the blocks of one chunk and computes its checksum."""
 
     def __init__(self, chunk: Chunk, path: Path) -> None:
         self._chunk, self._path = chunk, path
@@ -22,43 +22,43 @@ class ChunkReader:
         self._read = 0
 
     def blocks(self) -> Iterator[tuple[Block, bytes, int]]:
-        """Yield (block, its bytes, number of its first record), of those that are not read yet.
+        """Yield (block, its bytes, number of its first record) for the blocks not read yet.
 
-        Raises JobError when the bytes are not those that were split.
+        Raises JobError if the bytes have changed since the split.
         """
         blocks = self._chunk.blocks[self._read :]
         record = self._chunk.first_record + sum(block.rows for block in self._chunk.blocks[: self._read])
         if not blocks:
             return
-        with naming(self._path), self._path.open("rb", buffering=0) as file:
+        with filename_in_errors(self._path), self._path.open("rb", buffering=0) as file:
             for block in blocks:
                 data = read_range(file, block.offset, block.length)
                 self._hash.update(data)
                 self._read += 1
                 if len(data) != block.length:
-                    self._changed()
+                    self._raise_changed()
                 yield block, data, record
-                del data  # before the next one is read
+                del data  # before reading the next one
                 record += block.rows
 
     def last_blocks(self, count: int) -> list[tuple[Block, bytes, int]]:
-        """Return the last `count` blocks as `blocks` yields them, when the whole chunk has been read and verified."""
+        """Return the last `count` blocks, as `blocks` yields them, after reading and verifying the whole chunk."""
         last = deque(self.blocks(), maxlen=count)
         self.verify()
         return list(last)
 
     def verify(self) -> None:
-        """Check the whole chunk's checksum; call it after the last block."""
+        """Verify the checksum of the whole chunk; call it after the last block."""
         if self._chunk.blocks and self._hash.hexdigest() != self._chunk.checksum:
-            self._changed()
+            self._raise_changed()
 
-    def verify_all(self) -> None:
-        """Read what is left of the chunk and check it: what the blocks held is believed only when it was split so."""
+    def verify_rest(self) -> None:
+        """Read the rest of the chunk and verify it, before its contents are reported as bad."""
         for _ in self.blocks():
             pass
         self.verify()
 
-    def _changed(self) -> None:
+    def _raise_changed(self) -> None:
         raise JobError(
             f"{self._path} is not the file that was split: the bytes of chunk {self._chunk.number} differ. "
             "Start a new job on the file as it is now."

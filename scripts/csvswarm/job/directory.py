@@ -1,4 +1,4 @@
-"""The job directory: what is in it, and the commit protocol over it (docs/job-directory.md)."""
+"""The job directory: its files and its commit protocol (docs/job-directory.md)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import JobError
-from csvswarm.job.durable_files import read_json, shaped, sync_directory, write_json, write_whole
+from csvswarm.job.durable_files import checked_fields, read_json, sync_directory, write_file, write_json
 from csvswarm.job.lock import LOCK, locked
 from csvswarm.job.manifest import FORMAT, Manifest
 from csvswarm.job.receipt import Receipt, read_receipt
@@ -19,14 +19,14 @@ from csvswarm.types.schema import Schema
 
 JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 SUCCESS = "_SUCCESS"
-#: Names of the files that a job makes in its directories. Nothing else is ever removed there.
+#: Names of the files that a job creates in its directories. No other file there is ever removed.
 _CHUNK_FILE = re.compile(r"[0-9]{6}(-header)?\.csv")
 _ATTEMPT_FILE = re.compile(r"[0-9]{6}-.+\.(csv|arrow|small|json|run[0-9]+)")
 _RECEIPT_FILE = re.compile(r"[0-9]{6}-[0-9]{4}\.json")
 
 
 class Job:
-    """A job directory. Every method that writes leaves either the old state or the new one, whatever is killed."""
+    """A job directory. Methods that write leave either the old state or the new one, even if killed."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -58,13 +58,13 @@ class Job:
 
     @property
     def done_path(self) -> Path:
-        """What says that the job is done, where its result went, and that its data was removed."""
+        """The record that the job is done: where its result is, and that its data was removed."""
         return self.directory / "done.json"
 
     def claim(self) -> None:
-        """Make the directory one of a job, with the lock file as its first file.
+        """Turn the directory into a job directory, with the lock file as its first file.
 
-        Raises JobError when the job's id cannot be one, or the directory holds somebody's files already.
+        Raises JobError if the job id is invalid, or the directory contains other files.
         """
         if not JOB_ID.fullmatch(self.job_id):
             raise JobError(
@@ -78,7 +78,7 @@ class Job:
             return
         for path in self.directory.iterdir():
             if path.name == LOCK:
-                return  # of a job that began just now
+                return  # another run has just claimed it
             raise JobError(
                 f"{self.directory} is not the directory of a job, and not empty (it holds {path.name}): "
                 "name another directory, or one that does not exist yet."
@@ -86,19 +86,19 @@ class Job:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other runs of this job out. Raises JobError, with who it is, when one is going on."""
+        """Lock out other runs of this job. Raises JobError, with the holder, if another run is active."""
         with locked(self.directory, f"job {self.job_id}"):
             yield
 
     def create(self) -> None:
-        """Make the directories of a job that was claimed."""
+        """Create the directories of a claimed job."""
         for directory in (self.chunks_directory, self.attempts_directory, self.receipts_directory, self.logs_directory):
             directory.mkdir(parents=True, exist_ok=True)
 
     # -- manifest and schema ---------------------------------------------------------------------------------------
 
     def manifest(self) -> Manifest | None:
-        """Return the manifest, None before the split is complete. Raises JobError when another version wrote it."""
+        """Return the manifest, None before the split is complete. Raises JobError for another format version."""
         path = self.directory / "manifest.json"
         data = read_json(path)
         if data is None:
@@ -108,7 +108,7 @@ class Job:
                 f"job {self.job_id} was made by another version of csvswarm (format {data.get('format')}, "
                 f"this one writes {FORMAT}): finish it with that version, or start a new job."
             )
-        with shaped(path):
+        with checked_fields(path):
             return Manifest.from_json(data)
 
     def require_manifest(self) -> Manifest:
@@ -126,7 +126,7 @@ class Job:
         data = read_json(paths[-1]) if paths else None
         if data is None:
             raise JobError(f"{self.directory} holds no schema: run split_dataframe.py with this --job again.")
-        with shaped(paths[-1]):
+        with checked_fields(paths[-1]):
             Schema.from_json(data)
             return int(paths[-1].stem.removeprefix("schema-")), data
 
@@ -136,29 +136,29 @@ class Job:
     # -- attempts and receipts -------------------------------------------------------------------------------------
 
     def attempt_path(self, chunk: int, attempt: str, name: str) -> Path:
-        """Return the path of an attempt's own file: nobody else writes to it."""
+        """Return the path of an attempt's own file, which only this attempt writes."""
         return self.attempts_directory / f"{chunk:06d}-{attempt}.{name}"
 
     def commit(self, receipt: Receipt, *, durable: bool) -> bool:
-        """Commit by a link of the receipt to the chunk's receipt name. Return whether this attempt was the first.
+        """Commit by hard-linking the receipt to the chunk's receipt path. Return whether this attempt was the first.
 
-        A link cannot replace: of two attempts exactly one commits, on NFS as well; the other changes nothing. durable:
-        whether the receipt is on disk when this returns.
+        A link cannot replace a file: of two attempts exactly one commits, on NFS as well, and the other changes
+        nothing. durable: whether the receipt is on disk on return.
         """
         own = self.attempt_path(receipt.chunk, receipt.attempt, f"{receipt.generation}.json")
-        write_whole(own, json.dumps(receipt.to_json()).encode(), durable=durable)
+        write_file(own, json.dumps(receipt.to_json()).encode(), durable=durable)
         target = self.receipts_directory / receipt.file_name
         try:
             os.link(own, target)
         except FileExistsError:
-            # NFS may answer EEXIST to a repeated request of our own that had succeeded: same file, same commit.
+            # NFS may answer EEXIST to the repetition of our own successful request: the same file is our commit.
             return own.samefile(target)
         if durable:
             sync_directory(self.receipts_directory)
         return True
 
     def receipt(self, chunk: int, generation: int) -> Receipt:
-        """Return the receipt of a chunk that is known to have one."""
+        """Return the receipt of a chunk that must have one."""
         receipt = read_receipt(self.receipts_directory / f"{chunk:06d}-{generation:04d}.json")
         if receipt is None:
             raise JobError(f"the receipt of chunk {chunk} in {self.receipts_directory} is gone.")
@@ -166,32 +166,32 @@ class Job:
 
     def receipts(self, chunk: int | None = None) -> Iterator[Receipt]:
         """Yield all receipts, by chunk and generation, or those of one chunk."""
-        beginning = "" if chunk is None else f"{chunk:06d}-"
-        for path in sorted(self.receipts_directory.iterdir()):  # a listing is fresh where a look-up may be cached
-            wanted = path.suffix == ".json" and path.name.startswith(beginning)
+        prefix = "" if chunk is None else f"{chunk:06d}-"
+        for path in sorted(self.receipts_directory.iterdir()):  # a listing is fresh, a look-up may be cached
+            wanted = path.suffix == ".json" and path.name.startswith(prefix)
             receipt = read_receipt(path) if wanted else None
             if receipt is not None:
                 yield receipt
 
     def revoke(self, receipts: Iterable[Receipt]) -> None:
-        """Take receipts back, so that their chunks run again."""
+        """Revoke receipts, so that their chunks are processed again."""
         for receipt in receipts:
             (self.receipts_directory / receipt.file_name).unlink(missing_ok=True)
 
-    def misfit_mark(self, generation: int) -> Path:
-        """A mark beside a schema: a chunk did not fit it, so the rest is only looked at, not processed."""
+    def mismatch_marker(self, generation: int) -> Path:
+        """The marker that a chunk did not fit a schema: the others are then only inspected, not processed."""
         return self.directory / f"schema-{generation:04d}.misfit"
 
-    # -- forgetting; only with the lock held -----------------------------------------------------------------------
+    # -- removal; only with the lock held --------------------------------------------------------------------------
 
-    def forget_all(self) -> None:
-        """Forget what was done, the split included, so that the job is run from its start again.
+    def reset(self) -> None:
+        """Remove all progress, including the split, so that the job restarts from its beginning.
 
-        What later steps rely on goes first: killed at any moment, this leaves a job that is whole or starts again.
+        Files that later steps depend on are removed first: if killed, this leaves a complete job or one that restarts.
         """
         (self.directory / "manifest.json").unlink(missing_ok=True)
-        _remove(self.receipts_directory, _RECEIPT_FILE)
-        _remove(self.attempts_directory, _ATTEMPT_FILE)
+        _remove_matching(self.receipts_directory, _RECEIPT_FILE)
+        _remove_matching(self.attempts_directory, _ATTEMPT_FILE)
         self.remove_chunks()
         for path in [
             *self.directory.glob("schema-*"),
@@ -203,33 +203,33 @@ class Job:
 
     def remove_chunks(self) -> None:
         """Remove the chunk files."""
-        _remove(self.chunks_directory, _CHUNK_FILE)
+        _remove_matching(self.chunks_directory, _CHUNK_FILE)
 
     def remove_data(self) -> None:
-        """Remove what the result holds now: chunk files, partials and what was merged; receipts and manifest stay."""
+        """Remove the data that the result contains: chunk files, partials, merged files. Receipts stay."""
         for path in self.directory.glob("merge-*"):
             path.unlink(missing_ok=True)
-        _remove(self.attempts_directory, re.compile(rf"(?!.*\.json$){_ATTEMPT_FILE.pattern}"))
+        _remove_matching(self.attempts_directory, re.compile(rf"(?!.*\.json$){_ATTEMPT_FILE.pattern}"))
         self.remove_chunks()
 
-    def forget_empty(self) -> None:
-        """Take back receipts without a byte: a power cut leaves such where receipts are not made durable."""
+    def discard_empty_receipts(self) -> None:
+        """Revoke empty receipts, which a power cut leaves if receipts are not durable."""
         for path in self.receipts_directory.iterdir():
             if path.suffix == ".json" and not path.lstat().st_size:
                 path.unlink()
 
-    def forget_errors(self) -> None:
-        """Take error receipts back, so that a run the user starts again tries those chunks again."""
+    def discard_error_receipts(self) -> None:
+        """Revoke error receipts, so that a resumed run retries their chunks."""
         generation, _ = self.schema()
         receipts = [receipt for receipt in self.receipts() if receipt.generation == generation]
         if not any(receipt.status in ("error", "suspect") for receipt in receipts):
             return
-        self.misfit_mark(generation).unlink(missing_ok=True)
+        self.mismatch_marker(generation).unlink(missing_ok=True)
         self.revoke(receipt for receipt in receipts if receipt.status != "done")
 
 
-def _remove(directory: Path, names: re.Pattern[str]) -> None:
-    """Remove the files in a directory whose names match, as far as it exists."""
+def _remove_matching(directory: Path, names: re.Pattern[str]) -> None:
+    """Remove the files in a directory whose names match, if the directory exists."""
     with suppress(FileNotFoundError):
         for path in directory.iterdir():
             if names.fullmatch(path.name):

@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and on disk when it counts; read files that somebody else may have replaced."""
+"""Writes files atomically and durably; reads files that others may have replaced."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from csvswarm.errors import JobError, naming
+from csvswarm.errors import JobError, filename_in_errors
 
 START_OVER = "remove the job's directory and start the job again."
-#: A file of a job that is larger than this is none of ours: a job of 10 TB has a manifest of 25 MB.
+#: No file of a job is larger: a job of 10 TB has a manifest of 25 MB.
 MAX_JSON_BYTES = 256 << 20
 #: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
 RECALL_TIMEOUT = 60
 
 
 def new_token() -> str:
-    """Return a name that no other process uses."""
+    """Return a unique name."""
     return uuid.uuid4().hex[:12]
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file that is on disk when this returns. Readers may see a part of it before."""
-    write_whole(path, data, durable=True)
+    """Write a file durably. Readers may see part of it before this returns."""
+    write_file(path, data, durable=True)
 
 
-def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
-    """Write a file. durable: whether it is on disk when this returns."""
-    with naming(path), path.open("wb") as file:
+def write_file(path: Path, data: bytes, *, durable: bool) -> None:
+    """Write a file. durable: whether it is on disk on return."""
+    with filename_in_errors(path), path.open("wb") as file:
         file.write(data)
         file.flush()
         if durable:
@@ -43,57 +43,57 @@ def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
 
 
 @contextmanager
-def written_aside(path: Path, owner: str = "") -> Iterator[tuple[Path, BinaryIO]]:
-    """Yield a new file beside `path` to write to, under a name nobody else has; it is on disk at the end.
+def temporary_file(path: Path, owner: str = "") -> Iterator[tuple[Path, BinaryIO]]:
+    """Yield a new file beside `path`, with a unique name; it is on disk at the end.
 
-    owner: goes into the name, so that what a kill leaves can be told from a stranger's file. The caller renames it;
-    where it does not, the file is removed.
+    owner: part of the name, so that leftovers of a kill can be recognized. The caller renames the file; if an error is
+    raised, it is removed.
     """
-    aside = path.with_name(f".{path.name}.{owner}{'.' * bool(owner)}{new_token()}")
+    temporary = path.with_name(f".{path.name}.{owner}{'.' * bool(owner)}{new_token()}")
     try:
-        with naming(aside), aside.open("xb") as file:
-            yield aside, file
+        with filename_in_errors(temporary), temporary.open("xb") as file:
+            yield temporary, file
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         raise
 
 
-def replace(aside: Path, path: Path) -> None:
-    """Rename a file to its final name, durably. Removes it when that fails."""
+def replace_durably(temporary: Path, path: Path) -> None:
+    """Rename a file to its final name, durably. Removes it on failure."""
     try:
-        aside.replace(path)
+        temporary.replace(path)
     except BaseException:
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
 
 
 def write_json(path: Path, data: dict[str, Any], owner: str = "") -> None:
-    """Write a JSON file beside its name, then rename: readers see all of it or nothing. owner: see written_aside."""
-    with written_aside(path, owner) as (aside, file):
+    """Write a JSON file atomically and durably. owner: see temporary_file."""
+    with temporary_file(path, owner) as (temporary, file):
         file.write(json.dumps(data, indent=1).encode())
-    replace(aside, path)
+    replace_durably(temporary, path)
 
 
 def sync_directory(directory: Path) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        with naming(directory):
+        with filename_in_errors(directory):
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-# -- reading what somebody may have replaced ---------------------------------------------------------------------------
+# -- reading files that others may have replaced -----------------------------------------------------------------------
 
 
 class NotRegular(OSError):
-    """A link, a pipe, a device or a directory where a regular file belongs."""
+    """A symlink, FIFO, device or directory in place of a regular file."""
 
 
 def open_nonblocking(path: Path, flags: int, mode: int = 0o600) -> int:
@@ -114,9 +114,9 @@ def open_nonblocking(path: Path, flags: int, mode: int = 0o600) -> int:
 
 
 def open_regular(path: Path) -> FileIO:
-    """Open a regular file for reading, without a buffer. Never follows a link and never waits for a pipe.
+    """Open a regular file for reading, unbuffered, without following a symlink or waiting for a FIFO.
 
-    Raises NotRegular when the name belongs to anything else, FileNotFoundError when there is no such name.
+    Raises NotRegular for anything else, FileNotFoundError if the file does not exist.
     """
     try:
         descriptor = open_nonblocking(path, os.O_RDONLY)
@@ -130,27 +130,27 @@ def open_regular(path: Path) -> FileIO:
     return FileIO(descriptor)
 
 
-def read_regular(path: Path, most: int = MAX_JSON_BYTES) -> bytes:
-    """Return the bytes of a regular file. Raises NotRegular, also for one of more than `most` bytes."""
-    with naming(path), open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > most:
-            raise NotRegular(errno.EFBIG, f"larger than {most} bytes", str(path))
+def read_regular(path: Path, max_bytes: int = MAX_JSON_BYTES) -> bytes:
+    """Return the bytes of a regular file. Raises NotRegular, also if it has more than `max_bytes`."""
+    with filename_in_errors(path), open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > max_bytes:
+            raise NotRegular(errno.EFBIG, f"larger than {max_bytes} bytes", str(path))
         pieces, size = [], 0
-        while piece := file.read(min(1 << 20, most + 1 - size)):
+        while piece := file.read(min(1 << 20, max_bytes + 1 - size)):
             pieces.append(piece)
             size += len(piece)
-            if size > most:
-                raise NotRegular(errno.EFBIG, f"larger than {most} bytes", str(path))
+            if size > max_bytes:
+                raise NotRegular(errno.EFBIG, f"larger than {max_bytes} bytes", str(path))
         return b"".join(pieces)
 
 
-def read_json(path: Path, remedy: str = START_OVER, most: int = MAX_JSON_BYTES) -> dict[str, Any] | None:
-    """Return the object in a JSON file of at most `most` bytes, None when there is no such file.
+def read_json(path: Path, remedy: str = START_OVER, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any] | None:
+    """Return the object in a JSON file of at most `max_bytes`, None if the file does not exist.
 
-    Raises JobError, with the remedy, when it is damaged or not a regular file.
+    Raises JobError, with the remedy, if it is damaged or not a regular file.
     """
     try:
-        data = json.loads(read_regular(path, most))
+        data = json.loads(read_regular(path, max_bytes))
     except FileNotFoundError:
         return None
     except NotRegular as error:
@@ -165,8 +165,8 @@ def read_json(path: Path, remedy: str = START_OVER, most: int = MAX_JSON_BYTES) 
 
 
 @contextmanager
-def shaped(path: Path, remedy: str = START_OVER) -> Iterator[None]:
-    """Call a file damaged whose fields are not those it should have."""
+def checked_fields(path: Path, remedy: str = START_OVER) -> Iterator[None]:
+    """Report a file as damaged if reading its fields fails."""
     try:
         yield
     except (TypeError, KeyError, ValueError, AttributeError, IndexError) as error:

@@ -1,4 +1,4 @@
-"""Which code and libraries work on a job: partials of two versions must not get into one result."""
+"""The versions of code and libraries that process a job: a result must not mix partials of two versions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from csvswarm.errors import JobError
 
-#: All of csvswarm, not this package alone.
+#: All of csvswarm, not only this package.
 SOURCES = Path(__file__).resolve().parents[1]
 LIBRARIES = ("numpy", "pandas", "pyarrow")
 _INSTALLED = re.compile(rf"({'|'.join(LIBRARIES)})-([0-9][^-]*?)(-py[0-9.]+)?\.(dist-info|egg-info)")
@@ -20,9 +20,9 @@ _INSTALLED = re.compile(rf"({'|'.join(LIBRARIES)})-([0-9][^-]*?)(-py[0-9.]+)?\.(
 
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions that decide about the bytes of a result: of csvswarm's own code, Python and the libraries.
+    """Return the versions that determine the bytes of a result: csvswarm's code, Python and the libraries.
 
-    Whether the native kernel is used is not among them: the bytes are the same with and without it.
+    The native kernel is not among them: the bytes are the same with and without it.
     """
     python = ".".join(map(str, sys.version_info[:3]))
     return {"csvswarm": _code(), "Python": python, **_libraries()}
@@ -40,11 +40,11 @@ def _code() -> str:
 
 
 def _libraries() -> dict[str, str]:
-    """Return the versions that the names of installed packages give: to import them takes a hundred times as long."""
+    """Return versions from the names of installed packages: importing them takes a hundred times as long."""
     found: dict[str, str] = {}
-    for place in sys.path:
+    for directory in sys.path:
         try:
-            names = [path.name for path in Path(place or ".").iterdir()]
+            names = [path.name for path in Path(directory or ".").iterdir()]
         except OSError:
             continue
         for name in names:
@@ -57,7 +57,7 @@ def _libraries() -> dict[str, str]:
 
 
 def check_versions(job_id: str, recorded: dict[str, str]) -> None:
-    """Raise JobError when a job was begun with other versions than those that run now."""
+    """Raise JobError if a job was started with other versions than the current ones."""
     now = versions()
     if recorded == now:
         return

@@ -1,4 +1,4 @@
-"""Room on the disk that chunk files go to: what unpacks to more than that is refused before the disk is full."""
+"""Rejects an input that unpacks to more than the free disk space, before the disk is full."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from pathlib import Path
 
 from csvswarm.errors import InputError
 
-#: What stays free: a share of the disk, but no more than so many bytes.
-RESERVED_SHARE, MOST_RESERVED = 0.05, 1 << 30
-#: How much comes between two looks at the disk.
-LOOK_BYTES = 16 << 20
+#: Reserved space: a share of the disk, up to a number of bytes.
+RESERVED_SHARE, MAX_RESERVED = 0.05, 1 << 30
+#: Bytes between two checks of the disk.
+CHECK_INTERVAL_BYTES = 16 << 20
 
 
-class Room:
-    """Watches the free space of a directory's disk while an input whose size is not known is unpacked onto it."""
+class FreeSpaceGuard:
+    """Checks the free space of a directory's disk while an input of unknown size is unpacked."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._done = self._since = self._counted = 0
 
-    def write(self, size: int) -> None:
-        """Note that `size` bytes are about to be written. Raises InputError when too little would be left."""
+    def before_write(self, size: int) -> None:
+        """Announce that `size` bytes will be written next. Raises InputError if too little space would remain."""
         self._done += size
         self._since += size
-        if self._since >= LOOK_BYTES:
+        if self._since >= CHECK_INTERVAL_BYTES:
             self._check(self._done, self._since)
             self._since = 0
 
-    def count(self, size: int) -> None:
-        """Note `size` bytes that will be written later."""
+    def add_expected(self, size: int) -> None:
+        """Add `size` bytes to be written later. Raises InputError if all of them need too much space."""
         self._counted += size
-        if self._counted % LOOK_BYTES < size:
+        if self._counted % CHECK_INTERVAL_BYTES < size:
             self._check(self._counted, self._counted)
 
     def _check(self, unpacked: int, coming: int) -> None:
         usage = shutil.disk_usage(self._directory)
-        reserved = min(MOST_RESERVED, int(usage.total * RESERVED_SHARE))
+        reserved = min(MAX_RESERVED, int(usage.total * RESERVED_SHARE))
         if usage.free - coming < reserved:
             raise InputError(
                 f"the input takes more than {unpacked >> 20} MB when it is unpacked, and {self._directory} has "

@@ -1,4 +1,4 @@
-"""A lock that one process holds on a directory, and that ends with the process, on NFS as well.
+"""A lock of one process on a directory, released when the process ends, on NFS as well.
 
 It is a POSIX record lock (fcntl), because that is what NFS clients and its server's own processes share: flock is
 emulated by such a lock on a client, but not on the server. What follows from it:
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from csvswarm.errors import JobError, naming
+from csvswarm.errors import JobError, filename_in_errors
 from csvswarm.job.durable_files import open_nonblocking
 
 #: The file that is locked. It is the first file of a job directory, and so marks the directory as one of ours.
@@ -41,7 +41,7 @@ HOLDER_BYTES = 4096
 
 
 @dataclass
-class _Held:
+class _HeldLock:
     """A lock of this process. depth: how many times its thread has taken it."""
 
     descriptor: int
@@ -49,7 +49,7 @@ class _Held:
     depth: int = 1
 
 
-_held: dict[Path, _Held] = {}
+_held_locks: dict[Path, _HeldLock] = {}
 
 
 class NoLocks(JobError):
@@ -64,7 +64,7 @@ def locked(directory: Path, what: str, *, removes: bool = False) -> Iterator[Non
     Raises JobError that names the holder when another process has the lock, and NoLocks when nobody can have one.
     """
     path = directory.resolve() / LOCK  # one name for one file: see above
-    mine = _held.get(path)
+    mine = _held_locks.get(path)
     if mine is not None and mine.thread == threading.get_ident():
         mine.depth += 1
         try:
@@ -74,39 +74,39 @@ def locked(directory: Path, what: str, *, removes: bool = False) -> Iterator[Non
         return
     if mine is not None:
         raise JobError(f"another thread of this process is working on {what}: wait until it ends.")
-    descriptor = _acquired(path, what)
-    _held[path] = _Held(descriptor, threading.get_ident())
+    descriptor = _acquire(path, what)
+    _held_locks[path] = _HeldLock(descriptor, threading.get_ident())
     try:
         yield
     finally:
-        del _held[path]
+        del _held_locks[path]
         with suppress(OSError):
             if removes:
                 path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
-def _acquired(path: Path, what: str) -> int:
+def _acquire(path: Path, what: str) -> int:
     """Return a descriptor of the file with the lock on it."""
     started = time.monotonic()
     while True:
-        descriptor = _opened(path)
+        descriptor = _open(path)
         try:
-            if _try(descriptor, path) and _is_at(descriptor, path):
-                _sign(descriptor)
+            if _try_lock(descriptor, path) and _is_at(descriptor, path):
+                _write_holder(descriptor)
                 return descriptor
-            holder = _holder(descriptor)
+            holder = _read_holder(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
-        limit = WAIT_HERE if holder.get("boot", _boot()) == _boot() else WAIT_ELSEWHERE
+        limit = WAIT_HERE if holder.get("boot", _boot_id()) == _boot_id() else WAIT_ELSEWHERE
         if time.monotonic() - started > limit:
             raise JobError(_refusal(holder, what))
         time.sleep(0.05 if limit == WAIT_HERE else 1)
 
 
-def _opened(path: Path) -> int:
+def _open(path: Path) -> int:
     descriptor = open_nonblocking(path, os.O_RDWR | os.O_CREAT)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -114,9 +114,9 @@ def _opened(path: Path) -> int:
     return descriptor
 
 
-def _try(descriptor: int, path: Path) -> bool:
+def _try_lock(descriptor: int, path: Path) -> bool:
     try:
-        with naming(path):
+        with filename_in_errors(path):
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EAGAIN, errno.ESTALE):
@@ -138,29 +138,29 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _sign(descriptor: int) -> None:
+def _write_holder(descriptor: int) -> None:
     """Write down who holds the lock."""
-    told = {
+    holder = {
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "since": time.time(),
         "step": Path(sys.argv[0]).name if sys.argv[0] else "python",
-        "boot": _boot(),
+        "boot": _boot_id(),
     }
     with suppress(OSError):  # on a full disk the lock counts all the same
-        data = json.dumps(told).encode()
+        data = json.dumps(holder).encode()
         os.pwrite(descriptor, data, 0)
         os.ftruncate(descriptor, len(data))
         # An NFS client sends what it has to write before it asks for a lock: now others can read who this is.
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 1)
 
 
-def _holder(descriptor: int) -> dict[str, Any]:
+def _read_holder(descriptor: int) -> dict[str, Any]:
     try:
-        told = json.loads(os.pread(descriptor, HOLDER_BYTES, 0))
+        holder = json.loads(os.pread(descriptor, HOLDER_BYTES, 0))
     except (OSError, ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return holder if isinstance(holder, dict) else {}
 
 
 def _refusal(holder: dict[str, Any], what: str) -> str:
@@ -173,7 +173,7 @@ def _refusal(holder: dict[str, Any], what: str) -> str:
     return f"{who}: wait until it ends, or end it; nothing was changed."
 
 
-def _boot() -> str:
+def _boot_id() -> str:
     """Identify this machine since its last boot, the same in all of its containers."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

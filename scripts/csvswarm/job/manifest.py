@@ -1,4 +1,4 @@
-"""The manifest: what a job works on, written once by its split."""
+"""The manifest: input, request and chunks of a job, written once by its split."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _KINDS: dict[type | tuple[type, ...], tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a job works on, written once by the split; its existence says that the split is complete.
+    """Input, request and chunks of a job, written once; its existence means that the split is complete.
 
-    split: id of this split; a receipt of another one does not count. input: {path, size, mtime_ns, compression}.
-    request: what the user asked for. processor: {name, sha256, source}. versions: of the code and the libraries that
-    work on it. permissions: the input's permission bits, which no file of the job and no result exceeds for others.
+    split: id of this split; receipts of other splits do not count. input: {path, size, mtime_ns, compression}.
+    request: the canonical request. processor: {name, sha256, source}. versions: of the code and the libraries.
+    permissions: permission bits of the input, which no file of the job or result exceeds for group and others.
     header: the raw header record, without byte order mark and terminator. names: the unique column names. durable:
-    whether partials are on disk before they count. output: where the result is wanted, "" when that was not given.
+    whether partials are on disk before they count. output: requested output directory, "" if not given.
     """
 
     job_id: str

@@ -12,15 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import JobError
-from csvswarm.job.checksums import Hashing, described
+from csvswarm.job.checksums import HashingWriter, file_entry
 from csvswarm.job.directory import SUCCESS
-from csvswarm.job.durable_files import NotRegular, read_json, replace, sync_directory, write_json, written_aside
+from csvswarm.job.durable_files import (
+    NotRegular,
+    read_json,
+    replace_durably,
+    sync_directory,
+    temporary_file,
+    write_json,
+)
 from csvswarm.job.lock import NoLocks, locked
 from csvswarm.job.manifest import FORMAT
 
 RESULT, REJECTED, REPORT = "result.csv", "rejected.csv", "job.json"
 #: Names of our own, last the one that says the others are there.
-NAMES = (REPORT, RESULT, REJECTED, SUCCESS)
+OWN_FILES = (REPORT, RESULT, REJECTED, SUCCESS)
 #: A marker is small. A report has a line for every attempt.
 MAX_MARKER_BYTES, MAX_REPORT_BYTES = 1 << 20, 128 << 20
 
@@ -48,9 +55,9 @@ def locked_output(output: Path) -> Iterator[None]:
     A file system without locks is used all the same: `claim_output` keeps other jobs out, and the job's own lock other
     runs of this job.
     """
-    with ExitStack() as held:
+    with ExitStack() as stack:
         with suppress(NoLocks):
-            held.enter_context(locked(output, f"the result in {output}", removes=True))
+            stack.enter_context(locked(output, f"the result in {output}", removes=True))
         yield
 
 
@@ -74,13 +81,13 @@ def _check_files(output: Path, job_id: str) -> None:
     if report is not None and report.get("job_id") != job_id:
         whose = f"the result of job {report['job_id']}" if "job_id" in report else f"a {REPORT} of something else"
         raise JobError(f"output {output} already holds {whose}: name another directory, or remove that one first.")
-    explained = {REPORT, SUCCESS, *_files_of(report)} if report else set()
-    for name in NAMES:
+    explained = {REPORT, SUCCESS, *_files_in_report(report)} if report else set()
+    for name in OWN_FILES:
         if name not in explained and os.path.lexists(output / name):
             raise JobError(f"output {output} already holds a {name} of something else: name another directory.")
 
 
-def _files_of(report: dict[str, Any]) -> set[str]:
+def _files_in_report(report: dict[str, Any]) -> set[str]:
     """Return which files the job may have made by this report."""
     if report.get("status") != "done" or report.get("rejected"):
         return {RESULT, REJECTED}
@@ -92,56 +99,56 @@ def claim_output(output: Path, job_id: str) -> None:
 
     Of two jobs one gets it. Raises JobError when that is the other one.
     """
-    told = {"format": FORMAT, "job_id": job_id, "status": "collecting"}
+    report = {"format": FORMAT, "job_id": job_id, "status": "collecting"}
     if (output / REPORT).exists():
         check_output(output, job_id)
-        write_json(output / REPORT, told, owner=job_id)
+        write_json(output / REPORT, report, owner=job_id)
         return
-    with written_aside(output / REPORT, job_id) as (aside, file):
-        file.write(json.dumps(told).encode())
+    with temporary_file(output / REPORT, job_id) as (temporary, file):
+        file.write(json.dumps(report).encode())
     try:
-        os.link(aside, output / REPORT)  # which replaces nothing
+        os.link(temporary, output / REPORT)  # which replaces nothing
     except FileExistsError:
         check_output(output, job_id)
     except OSError:  # a file system without links
-        replace(aside, output / REPORT)
+        replace_durably(temporary, output / REPORT)
     with suppress(OSError):
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     sync_directory(output)
 
 
 def remove_leftovers(output: Path, job_id: str) -> None:
     """Remove files that a run of this job was writing beside their names when it was killed."""
-    names = "|".join(re.escape(name) for name in NAMES)
+    names = "|".join(re.escape(name) for name in OWN_FILES)
     ours = re.compile(rf"\.({names})\.{re.escape(job_id)}\.[0-9a-f]{{12}}")
     for path in output.iterdir():
         if ours.fullmatch(path.name):
             path.unlink(missing_ok=True)
 
 
-def commit_file(path: Path, job_id: str, write: Callable[[Hashing], int]) -> tuple[int, dict[str, Any]]:
+def commit_file(path: Path, job_id: str, write: Callable[[HashingWriter], int]) -> tuple[int, dict[str, Any]]:
     """Write a file beside its name, make it durable, rename it and read it back: it is there whole or not at all.
 
     Returns (rows, name with bytes and checksum).
     """
-    with written_aside(path, job_id) as (aside, file):
-        hashing = Hashing(file)
+    with temporary_file(path, job_id) as (temporary, file):
+        hashing = HashingWriter(file)
         rows = write(hashing)
-    replace(aside, path)
-    named = hashing.described(path.name)
-    if not is_whole(path.parent, named):
+    replace_durably(temporary, path)
+    entry = hashing.file_entry(path.name)
+    if not is_intact(path.parent, entry):
         raise JobError(
             f"{path} was read back and is not what was written: the disk, or another program, has changed it. "
             "What is done is kept: run again with the same job_id."
         )
-    return rows, named
+    return rows, entry
 
 
-def is_whole(output: Path, named: dict[str, Any]) -> bool:
+def is_intact(output: Path, entry: dict[str, Any]) -> bool:
     """Whether a file of an output directory has the size and the checksum it should have."""
     try:
-        path = output / str(named["name"])
-        return path.lstat().st_size == named["bytes"] and described(path) == named
+        path = output / str(entry["name"])
+        return path.lstat().st_size == entry["bytes"] and file_entry(path) == entry
     except (FileNotFoundError, NotRegular):
         return False
 
@@ -152,7 +159,7 @@ def read_marker(directory: Path, job_id: str) -> tuple[list[dict[str, Any]], Col
     files: name, bytes and checksum of every file of the result, the marker not among them.
     """
     try:
-        marker = read_json(directory / SUCCESS, most=MAX_MARKER_BYTES)
+        marker = read_json(directory / SUCCESS, max_bytes=MAX_MARKER_BYTES)
         if marker is None or marker.pop("job_id") != job_id:
             return None
         files = [{name: file[name] for name in ("name", "bytes", "checksum")} for file in marker.pop("files")]
@@ -164,7 +171,7 @@ def read_marker(directory: Path, job_id: str) -> tuple[list[dict[str, Any]], Col
     return (files, collected) if names == wanted else None
 
 
-def standing_result(output: Path, job_id: str, *, rejects: bool = True) -> Collected | None:
+def committed_result(output: Path, job_id: str, *, rejects: bool = True) -> Collected | None:
     """Return what an earlier call of this job committed to `output`, if all of its files still stand whole.
 
     rejects: whether a result may stand beside records that were set aside.
@@ -173,7 +180,7 @@ def standing_result(output: Path, job_id: str, *, rejects: bool = True) -> Colle
     if found is None:
         return None
     files, collected = found
-    if (collected.rejected and not rejects) or not all(is_whole(output, file) for file in files):
+    if (collected.rejected and not rejects) or not all(is_intact(output, file) for file in files):
         return None
     if not collected.rejected_file and os.path.lexists(output / REJECTED):
         return None

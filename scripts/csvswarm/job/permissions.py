@@ -1,4 +1,4 @@
-"""Who may read what a job writes: nobody who may not read its input."""
+"""Limits the permissions of a job's files to those of its input."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: For an input whose permissions are not known here: one that the user put on the share.
+#: For an input of unknown permissions, such as one already on the share.
 PRIVATE = 0o600
-#: Nothing but the umask decides.
+#: No limit besides the umask.
 ANYONE = 0o777
 _OTHERS = 0o077
 
@@ -22,10 +22,10 @@ def permissions_of(path: Path) -> int:
 
 @contextmanager
 def no_wider_than(permissions: int) -> Iterator[None]:
-    """Let new files and directories have no permission for group and others that `permissions` lacks.
+    """Deny new files and directories the group and other permissions that `permissions` lacks.
 
-    For a directory, the permission to search comes with the permission to read. Holds for this process and for those
-    it forks, in addition to its umask.
+    On directories, search permission follows read permission. Applies to this process and its forks, in addition to the
+    umask.
     """
     before = os.umask(_OTHERS)
     others = permissions & _OTHERS

@@ -1,4 +1,4 @@
-"""The receipt: what one attempt at one chunk came to."""
+"""The receipt: the outcome of one attempt at one chunk."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from csvswarm.job.durable_files import read_json, read_regular, shaped
+from csvswarm.job.durable_files import checked_fields, read_json, read_regular
 from csvswarm.job.manifest import FORMAT
 
 STATUSES = ("done", "misfit", "error", "suspect")
-#: What every field of a receipt must be. A processor on a board can write anything into its job's directory.
+#: Required type of every field. A processor on a board can write anything into its job's directory.
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("chunk", "generation", "rows_in", "rows_out", "rejected", "peak_bytes", "format"), int),
     **dict.fromkeys(("attempt", "status", "board", "processor", "message", "split"), str),
@@ -27,13 +27,13 @@ _REASON_KINDS = {"reason": str, "records": int, "record": int, "example": str}
 
 @dataclass(frozen=True)
 class Receipt:
-    """What one attempt at a chunk came to; the first receipt of a chunk in a generation is the one that counts.
+    """The outcome of one attempt at a chunk; the first receipt of a chunk in a generation counts.
 
-    status: "done" (files holds the partial), "misfit" (observed and missing say how the schema must widen), "error"
-    (message says what would go wrong again) or "suspect" (an error that a wider schema may prevent; observed as well).
-    split: id of the split whose chunk this is. files: name -> {"name", "bytes", "checksum"} of the attempt's
-    files. types: the schema the attempt read with; output: type of every column it wrote, None for none seen.
-    reasons: of the records rejected, as `rejections.Reasons.to_json` returns them.
+    status: "done" (files has the partial), "misfit" (observed and missing say how the schema must widen), "error"
+    (message describes an error that would repeat) or "suspect" (an error that a wider schema may prevent; has observed,
+    too). split: id of the split that created the chunk. files: name -> {"name", "bytes", "checksum"} of the attempt's
+    files. types: the schema it read with. output: type of every column it wrote, None if all values were missing.
+    reasons: of the rejected records, as `rejections.Reasons.to_json` returns them.
     """
 
     chunk: int
@@ -62,7 +62,7 @@ class Receipt:
 
     @property
     def file_name(self) -> str:
-        """Its name in the directory of the receipts that count."""
+        """File name in the receipts directory."""
         return f"{self.chunk:06d}-{self.generation:04d}.json"
 
     def to_json(self) -> dict[str, Any]:
@@ -88,18 +88,18 @@ class Receipt:
 
 
 def read_receipt(path: Path) -> Receipt | None:
-    """Return the receipt in a file, None when there is no such file. Raises JobError when it is damaged."""
+    """Return the receipt in a file, None if the file does not exist. Raises JobError if it is damaged."""
     chunk = path.name.partition("-")[0].lstrip("0")
     remedy = f"remove it and run the job again; only chunk {chunk} is processed again."
     data = read_json(path, remedy)
     if data is None:
         return None
-    with shaped(path, remedy):
+    with checked_fields(path, remedy):
         return Receipt.from_json(data)
 
 
 def try_receipt(path: Path) -> Receipt | None:
-    """Return the receipt in a file, None when it is not whole: its attempt was killed while it wrote."""
+    """Return the receipt in a file, None if it is incomplete because its attempt was killed."""
     try:
         return Receipt.from_json(json.loads(read_regular(path)))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import CsvswarmError, OptionError, shown
-from csvswarm.job.job_state import allowed_rejections
+from csvswarm.job.job_status import allowed_rejections
 
 if TYPE_CHECKING:
     from csvswarm.job.manifest import Manifest

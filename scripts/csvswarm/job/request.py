@@ -1,4 +1,4 @@
-"""What a user asks of a job."""
+"""The user's request."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from csvswarm.job.rejections import MAX_REJECTED
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, as it came: see the scripts' --help.
+    """The user's request, unchanged: see the scripts' --help.
 
-    split_of: directory of a job over the same input, whose chunks are used again where possible.
+    split_of: directory of a job over the same input, whose chunks are reused if possible.
     """
 
     input: Path

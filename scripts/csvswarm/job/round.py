@@ -1,4 +1,4 @@
-"""Rounds: what a cluster runs at once, so that one container is one slot of one service."""
+"""Rounds: the chunks a cluster runs together; each container is one slot of one service."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 from csvswarm.errors import JobError
 from csvswarm.job.directory import Job
-from csvswarm.job.durable_files import read_json, shaped, write_json
+from csvswarm.job.durable_files import checked_fields, read_json, write_json
 from csvswarm.job.manifest import Manifest
-from csvswarm.job.state import settle
+from csvswarm.job.state import reconcile
 
-#: Every task of a service takes an address of its network, and networks are not larger than this (roles/swarm_manager).
+#: Every task of a service needs an address of its network, whose size roles/swarm_manager sets.
 MAX_SLOTS = 2000
 
 
 @dataclass(frozen=True)
 class Round:
-    """Chunks that are to run under one generation of the schema. Slot n, counted from 1, is chunks[n - 1]."""
+    """Chunks to run under one generation of the schema. Slot n, counted from 1, is chunks[n - 1]."""
 
     number: int
     generation: int
@@ -28,29 +28,29 @@ class Round:
         return asdict(self)
 
     def chunk(self, slot: int) -> int:
-        """Return the chunk of a slot. Raises JobError when there is no such slot."""
+        """Return the chunk of a slot. Raises JobError if the slot does not exist."""
         if not 1 <= slot <= len(self.chunks):
             raise JobError(f"round {self.number} has slots 1 to {len(self.chunks)}, no slot {slot}.")
         return self.chunks[slot - 1]
 
 
 def plan_round(job: Job, manifest: Manifest) -> Round | None:
-    """Settle the job, and write down what has to run next; None when nothing has. Raises what settle raises."""
-    state = settle(job, manifest)
+    """Reconcile the job and write its next round; None if nothing is pending. Raises what `reconcile` raises."""
+    state = reconcile(job, manifest)
     if not state.pending:
         return None
     last = max((int(path.stem.removeprefix("round-")) for path in job.directory.glob("round-*.json")), default=0)
-    planned = Round(last + 1, state.generation, state.pending[:MAX_SLOTS])
-    write_json(_path(job, planned.number), planned.to_json())
-    return planned
+    next_round = Round(last + 1, state.generation, state.pending[:MAX_SLOTS])
+    write_json(_path(job, next_round.number), next_round.to_json())
+    return next_round
 
 
 def read_round(job: Job, number: int) -> Round:
-    """Return a round that was planned. Raises JobError when it was not."""
+    """Return a planned round. Raises JobError if it does not exist."""
     data = read_json(_path(job, number))
     if data is None:
         raise JobError(f"job {job.job_id} has no round {number}.")
-    with shaped(_path(job, number)):
+    with checked_fields(_path(job, number)):
         return Round(**data)
 
 

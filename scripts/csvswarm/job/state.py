@@ -1,10 +1,10 @@
-"""Where a job stands: which chunks are done, which schema holds, what has to run next. Read from its receipts alone."""
+"""Derives a job's state from its receipts: which chunks are done, which schema is valid, what is pending."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from csvswarm.csv_format.canonical_text import join_kinds
+from csvswarm.csv_format.canonical_text import common_type
 from csvswarm.errors import CsvswarmError, ProcessorError
 from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
@@ -14,66 +14,68 @@ from csvswarm.types.schema import Schema
 
 
 @dataclass(frozen=True)
-class State:
-    """done: chunk -> the receipt that counts. pending: chunks that have to run under the newest schema.
+class JobState:
+    """done: chunk -> the receipt that counts. pending: chunks to run under the newest schema.
 
-    misfits: receipts of chunks that tell how the schema must widen. errors: of chunks that failed in a way that would
-    repeat. suspects: of chunks that failed as well, but may not under a wider schema. void: receipts that must not
-    count and keep others from doing so. generation: of the newest schema.
+    mismatches: receipts of chunks that tell how the schema must widen. errors: of chunks that failed in a way that
+    would repeat. provisional_errors: of chunks that failed as well, but may not under a wider schema. void: receipts
+    that must not count and keep others from doing so. generation: of the newest schema.
     """
 
     generation: int
     schema: Schema
     done: dict[int, Receipt]
     pending: list[int]
-    misfits: list[Receipt]
+    mismatches: list[Receipt]
     errors: list[Receipt]
-    suspects: list[Receipt]
+    provisional_errors: list[Receipt]
     void: list[Receipt]
 
 
-def read_state(job: Job, manifest: Manifest) -> State:
-    """Return where the job stands under its newest schema."""
+def read_state(job: Job, manifest: Manifest) -> JobState:
+    """Return the state of the job under its newest schema."""
     generation, data = job.schema()
     schema = Schema.from_json(data)
     done: dict[int, Receipt] = {}
-    told: dict[str, list[Receipt]] = {"misfit": [], "error": [], "suspect": []}
+    by_status: dict[str, list[Receipt]] = {"misfit": [], "error": [], "suspect": []}
     void: list[Receipt] = []
     for receipt in job.receipts():
         if _is_void(receipt, manifest):
             void.append(receipt)
         elif receipt.status == "done":
-            if _stands(receipt, schema):
+            if _is_current(receipt, schema):
                 done[receipt.chunk] = receipt
         elif receipt.generation == generation:
-            told[receipt.status].append(receipt)
-    seen = set(done) | {receipt.chunk for receipts in told.values() for receipt in receipts}
-    pending = [chunk.number for chunk in manifest.chunks if chunk.number not in seen]
-    return State(generation, schema, done, pending, told["misfit"], told["error"], told["suspect"], void)
+            by_status[receipt.status].append(receipt)
+    decided = set(done) | {receipt.chunk for receipts in by_status.values() for receipt in receipts}
+    pending = [chunk.number for chunk in manifest.chunks if chunk.number not in decided]
+    return JobState(
+        generation, schema, done, pending, by_status["misfit"], by_status["error"], by_status["suspect"], void
+    )
 
 
-def standing_receipt(job: Job, manifest: Manifest, chunk: int) -> Receipt | None:
-    """Return the receipt of a chunk that is done under the newest schema. Reads the receipts of that chunk alone."""
+def current_receipt(job: Job, manifest: Manifest, chunk: int) -> Receipt | None:
+    """Return the receipt of a chunk if it is done under the newest schema. Reads only receipts of that chunk."""
     _, data = job.schema()
     schema = Schema.from_json(data)
     receipts = [receipt for receipt in job.receipts(chunk) if not _is_void(receipt, manifest)]
-    done = [receipt for receipt in receipts if receipt.status == "done" and _stands(receipt, schema)]
+    done = [receipt for receipt in receipts if receipt.status == "done" and _is_current(receipt, schema)]
     return done[-1] if done else None
 
 
 def _is_void(receipt: Receipt, manifest: Manifest) -> bool:
-    """Whether a receipt must not count, whatever the schema is.
+    """Whether a receipt must not count, whatever the schema.
 
-    An attempt that ends late may speak of a chunk of an earlier split. And where a bad record fails the job, no chunk
-    stands that set one aside, as chunks did before a resume with on_error=fail.
+    A late attempt may belong to an earlier split. And if bad records fail the job, a chunk with rejected records is not
+    valid, as after a resume with on_error=fail.
     """
     if receipt.split != manifest.split:
         return True
     return receipt.status == "done" and receipt.rejected > 0 and manifest.fails_on_bad_records
 
 
-def _stands(receipt: Receipt, schema: Schema) -> bool:
-    """Whether a partial of an earlier schema is what the newest one would give as well."""
+def _is_current(receipt: Receipt, schema: Schema) -> bool:
+    """Whether a partial of an earlier schema equals what the newest schema would give."""
     if receipt.types != schema.read_as(receipt.types):
         return False
     if not schema.output or receipt.output is None:
@@ -83,14 +85,13 @@ def _stands(receipt: Receipt, schema: Schema) -> bool:
     )
 
 
-def settle(job: Job, manifest: Manifest) -> State:
-    """Return the state after every decision that can be made from the receipts, and make those decisions.
+def reconcile(job: Job, manifest: Manifest) -> JobState:
+    """Make all decisions that follow from the receipts, and return the resulting state.
 
-    Once all chunks have receipts, a schema that did not fit is widened by what was observed, and columns that came out
-    as different kinds in different chunks are given one kind; both start a new generation, whose pending chunks run.
-    Receipts that must not count are taken back, so that their chunks run. The caller holds the job's lock. Raises
-    ProcessorError when chunks returned different columns, and CsvswarmError: the error of the first chunk that failed,
-    or that more records are rejected than the job allows.
+    Once all chunks have receipts, a schema that did not fit is widened by the observed kinds, and output columns with
+    different types in different chunks get a common type; both start a new generation, whose pending chunks run.
+    Receipts that must not count are revoked. The caller holds the job's lock. Raises ProcessorError if chunks returned
+    different columns, and CsvswarmError with the error of the first failed chunk, or if too many records are rejected.
     """
     while True:
         state = read_state(job, manifest)
@@ -101,30 +102,30 @@ def settle(job: Job, manifest: Manifest) -> State:
         check_rejected(manifest, state.done.values())
         if state.pending:
             return state
-        if state.misfits or state.suspects:
-            schema = _widened(state)
+        if state.mismatches or state.provisional_errors:
+            schema = _widen_schema(state)
         else:
-            kinds = _joined_output(state)
+            kinds = _common_output(state)
             if all(_fits(receipt, kinds) for receipt in state.done.values()):
                 return state
             schema = replace(state.schema, output=kinds)
         if schema == state.schema:
-            raise CsvswarmError(f"job {job.job_id}: its schema does not settle; please report this.")
+            raise CsvswarmError(f"job {job.job_id}: its schema does not converge; please report this.")
         job.save_schema(state.generation + 1, schema.to_json())
 
 
-def _widened(state: State) -> Schema:
-    """Return the schema that fits what was observed. Raises the first suspect error if no type changes by it."""
-    told = [*state.misfits, *state.suspects]
-    schema = state.schema.widened((receipt.observed, receipt.missing) for receipt in told)
-    columns = {column for receipt in told for column in receipt.types}
+def _widen_schema(state: JobState) -> Schema:
+    """Return the schema that fits the observed kinds. Raises the first provisional error if no type changes."""
+    receipts = [*state.mismatches, *state.provisional_errors]
+    schema = state.schema.widen((receipt.observed, receipt.missing) for receipt in receipts)
+    columns = {column for receipt in receipts for column in receipt.types}
     if schema.read_as(columns) == state.schema.read_as(columns):
-        raise_first(sorted(state.suspects, key=lambda receipt: receipt.chunk))
+        raise_first(sorted(state.provisional_errors, key=lambda receipt: receipt.chunk))
     return schema
 
 
 def raise_first(errors: list[Receipt]) -> None:
-    """Raise the error of the first chunk that failed, if one did."""
+    """Raise the error of the first failed chunk, if any."""
     if errors:
         raise CsvswarmError(errors[0].message)
 
@@ -135,7 +136,7 @@ def _fits(receipt: Receipt, kinds: tuple[str | None, ...]) -> bool:
     return receipt.uniform and all(k in (None, w) for k, w in zip(receipt.output, kinds, strict=True))
 
 
-def _joined_output(state: State) -> tuple[str | None, ...]:
+def _common_output(state: JobState) -> tuple[str | None, ...]:
     columns: list[str] | None = None
     joined: list[str | None] = []
     for number in sorted(state.done):
@@ -150,5 +151,5 @@ def _joined_output(state: State) -> tuple[str | None, ...]:
                 "one: it must return the same columns for every block."
             )
         else:
-            joined = [join_kinds(first, second) for first, second in zip(joined, receipt.output, strict=True)]
+            joined = [common_type(first, second) for first, second in zip(joined, receipt.output, strict=True)]
     return tuple(joined)

@@ -1,5 +1,5 @@
-"""The native kernel: what looks at every byte or value, in C.
+"""The native kernel: per-byte and per-value work, in C.
 
-Each function stands in for Python code that stays: it may decline what is unusual, and where there is no library at all
-everything works as well, only slower. docs/native.md says how it is built and switched off.
+Each function replaces Python code, which remains as the fallback: a function may decline unusual data, and without the
+library everything works, only slower. docs/native.md explains how to build and disable it.
 """

@@ -1,4 +1,4 @@
-"""Fields to numbers and text by the kernel."""
+"""Converts fields to numbers and text in the kernel."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy as np
 import numpy.typing as npt
 
 from csvswarm.native.library import kernel
-from csvswarm.native.record_scan import Places
+from csvswarm.native.record_scan import Offsets
 
 Array = npt.NDArray[np.generic]
 Mask = npt.NDArray[np.bool_]
 
-#: Kinds as the kernel tells them, a bit each.
+#: Kinds as the kernel returns them, one bit each.
 GAP, QUOTED_NULL, BOOL, INT, FLOAT, TEXT, UNSURE = (1 << bit for bit in range(7))
 
 
-class Spellings:
-    """What stands for a missing value, as the kernel takes it."""
+class EncodedNullValues:
+    """The null values as the kernel takes them."""
 
     def __init__(self, null_values: Sequence[str]) -> None:
-        spelled = [value.encode() for value in null_values]
-        self._bytes = b"".join(spelled)
-        self._ends = np.cumsum([len(value) for value in spelled] or [0]).astype(np.int32)
-        self._count = len(spelled)
-        #: Whether one may look like a number; -nan and -1.#IND do not.
+        encoded = [value.encode() for value in null_values]
+        self._bytes = b"".join(encoded)
+        self._ends = np.cumsum([len(value) for value in encoded] or [0]).astype(np.int32)
+        self._count = len(encoded)
+        #: Whether one may be parsed as a number; -nan and -1.#IND cannot.
         self.numeric = any(re.fullmatch(r"[ \t]*[-+]?[0-9.][0-9.eE+-]*[ \t]*", value) for value in null_values)
 
     @property
@@ -38,11 +38,11 @@ class Spellings:
 
 @dataclass(frozen=True)
 class Span:
-    """The fields of one column in a block. quote: the byte that quotes, -1 when none does in this block."""
+    """The fields of one column in a block. quote: the quote byte, -1 if the block has none."""
 
     data: bytes
-    starts: Places
-    stops: Places
+    starts: Offsets
+    stops: Offsets
     quote: int
 
     def __len__(self) -> int:
@@ -53,15 +53,15 @@ class Span:
         return self.data, self.starts.ctypes.data, self.stops.ctypes.data, len(self.starts), self.quote
 
     def text(self, row: int) -> str:
-        """Return the text of a field without doubled quotes in it."""
+        """Return the text of a field that contains no doubled quotes."""
         start, stop = int(self.starts[row]), int(self.stops[row])
         if stop - start > 1 and self.data[start] == self.quote:
             start, stop = start + 1, stop - 1
         return self.data[start:stop].decode()
 
 
-def integers(span: Span, nulls: Spellings) -> tuple[npt.NDArray[np.int64], Mask | None] | None:
-    """Return (values, which are missing, None for none) of plain integers; None for anything else."""
+def integers(span: Span, nulls: EncodedNullValues) -> tuple[npt.NDArray[np.int64], Mask | None] | None:
+    """Return (values, mask of missing ones or None) of plain integers; None for anything else."""
     if (library := kernel()) is None:
         return None
     values, missing = np.empty(len(span), np.int64), np.empty(len(span), np.bool_)
@@ -70,25 +70,27 @@ def integers(span: Span, nulls: Spellings) -> tuple[npt.NDArray[np.int64], Mask 
     return None if gaps < 0 else (values, missing if gaps else None)
 
 
-def floats(span: Span, nulls: Spellings) -> npt.NDArray[np.float64] | None:
+def floats(span: Span, nulls: EncodedNullValues) -> npt.NDArray[np.float64] | None:
     """Return the values of plain numbers, NaN where missing; None for anything else."""
     if (library := kernel()) is None:
         return None
-    values, left, lefts = np.empty(len(span)), np.empty(len(span), np.int32), ctypes.c_int64()
+    values, undecided_rows, undecided_count = np.empty(len(span)), np.empty(len(span), np.int32), ctypes.c_int64()
     given = *span.arguments, *nulls.arguments, nulls.numeric
-    gaps = library.csvswarm_floats(*given, values.ctypes.data, left.ctypes.data, ctypes.addressof(lefts))
+    gaps = library.csvswarm_floats(
+        *given, values.ctypes.data, undecided_rows.ctypes.data, ctypes.addressof(undecided_count)
+    )
     if gaps < 0:
         return None
-    for row in left[: lefts.value].tolist():
+    for row in undecided_rows[: undecided_count.value].tolist():
         value = float(span.text(row))
-        if not 1e-300 < abs(value) < 1e300:  # what becomes of zeros and infinities here, the reference decides
+        if not 1e-300 < abs(value) < 1e300:  # the Python implementation decides about zeros and infinities
             return None
         values[row] = value
     return values
 
 
-def texts(span: Span, nulls: Spellings) -> tuple[Array, Places, Mask | None] | None:
-    """Return (bytes, offsets, which are missing, None for none) of fields as text, as Arrow has them."""
+def texts(span: Span, nulls: EncodedNullValues) -> tuple[Array, Offsets, Mask | None] | None:
+    """Return (bytes, offsets, mask of missing ones or None) of fields as text, in Arrow's layout."""
     if (library := kernel()) is None:
         return None
     out = np.empty(int((span.stops - span.starts).sum(dtype=np.int64)), np.uint8)
@@ -98,7 +100,7 @@ def texts(span: Span, nulls: Spellings) -> tuple[Array, Places, Mask | None] | N
     return out[: offsets[-1]], offsets, missing if gaps else None
 
 
-def kinds(span: Span, nulls: Spellings) -> int:
+def kinds(span: Span, nulls: EncodedNullValues) -> int:
     """Return the kinds of all fields as bits."""
     library = kernel()
     return UNSURE if library is None else int(library.csvswarm_kinds(*span.arguments, *nulls.arguments))

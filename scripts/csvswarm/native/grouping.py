@@ -1,25 +1,25 @@
-"""Groups of rows by the kernel: codes for texts, and counts, exact sums and extremes of each group."""
+"""Groups rows in the kernel: codes for texts, and counts, exact sums and extremes per group."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from csvswarm.native.field_values import Span, Spellings
+from csvswarm.native.field_values import EncodedNullValues, Span
 from csvswarm.native.library import kernel
-from csvswarm.native.record_scan import Places
+from csvswarm.native.record_scan import Offsets
 
 Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.generic]
 
-#: How many sums are held at most, of all groups and levels.
-MOST_SUMS = 1 << 22
+#: Maximum number of sums, over all groups and levels.
+MAX_SUMS = 1 << 22
 
 
-def codes_of(span: Span, nulls: Spellings) -> tuple[Places, Places] | None:
+def codes_of(span: Span, nulls: EncodedNullValues) -> tuple[Offsets, Offsets] | None:
     """Return (group of every row, -1 where the text is missing; the first row of every group).
 
-    None when the kernel cannot decide.
+    None if the kernel declines.
     """
     if (library := kernel()) is None:
         return None
@@ -30,32 +30,32 @@ def codes_of(span: Span, nulls: Spellings) -> tuple[Places, Places] | None:
     return None if groups < 0 else (codes, firsts[:groups])
 
 
-def sums_of(values: npt.NDArray[np.float64], codes: Places, groups: int) -> dict[int, Integers] | None:
-    """Return level -> sum of every group, as `exact_sum.add_up` has them; NaN and rows of no group are passed over.
+def sums_of(values: npt.NDArray[np.float64], codes: Offsets, groups: int) -> dict[int, Integers] | None:
+    """Return level -> sum of every group, as `exact_sum.add_up` has them; NaN and rows without a group are skipped.
 
-    None when the kernel cannot tell, as for infinities.
+    None if the kernel declines, as for infinities.
     """
     if (library := kernel()) is None:
         return None
     ends = np.zeros(2, np.int32)
-    told = library.csvswarm_levels(values.ctypes.data, len(values), ends.ctypes.data)
-    if told:
-        return {} if told > 0 else None
+    status = library.csvswarm_levels(values.ctypes.data, len(values), ends.ctypes.data)
+    if status:
+        return {} if status > 0 else None
     lowest, highest = ends.tolist()
     levels = highest - lowest + 1
-    if levels * groups > MOST_SUMS:
+    if levels * groups > MAX_SUMS:
         return None
     sums = np.zeros((groups, levels), np.int64)
     given = values.ctypes.data, codes.ctypes.data, len(values), groups, lowest, levels
     if library.csvswarm_sums(*given, sums.ctypes.data):
         return None
-    return {lowest + place: sums[:, place] for place in range(levels) if sums[:, place].any()}
+    return {lowest + index: sums[:, index] for index in range(levels) if sums[:, index].any()}
 
 
-def extremes_of(values: Numbers, codes: Places, groups: int) -> tuple[Integers, Integers, Integers] | None:
+def extremes_of(values: Numbers, codes: Offsets, groups: int) -> tuple[Integers, Integers, Integers] | None:
     """Return (number of values, smallest and largest key) of every group; keys are those of `sort_keys`.
 
-    values: int64, or float64 whose NaN are passed over, as rows of no group are.
+    values: int64 or float64. NaN and rows without a group are skipped.
     """
     if (library := kernel()) is None:
         return None

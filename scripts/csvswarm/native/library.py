@@ -1,4 +1,4 @@
-"""Find and load the kernel, once for a process."""
+"""Finds and loads the kernel, once per process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 SOURCES = PACKAGE / "src"
-#: No -march: the library may travel. No -ffast-math and no contraction: floats must come out the same everywhere.
+#: No -march: the library may be copied. No -ffast-math or contraction: floats must be the same everywhere.
 FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-s")
 
 
 def digest() -> str:
-    """Identify what the library is made of: its sources and how they are compiled."""
+    """Return a digest of the library's sources and flags."""
     found = hashlib.sha256(repr(FLAGS).encode())
     for path in sorted([*SOURCES.glob("*.[ch]"), PACKAGE / "powers_of_ten.py"]):
         found.update(f"\0{path.name}\0".encode() + path.read_bytes())
@@ -27,14 +27,14 @@ def digest() -> str:
 def library_name(machine: str = "") -> str:
     """Return the file name of the library for a machine (x86_64, aarch64; this one).
 
-    The compiler is not part of it: the library is looked for where there is none, and whichever made it, the bytes of a
-    result are the same.
+    The compiler is not part of the name: the library is loaded where there is none, and the bytes of a result do not
+    depend on it.
     """
     return f"kernel-{machine or platform.machine()}-{digest()}.so"
 
 
-def places() -> list[Path]:
-    """Return the directories in which a library may be; it is built in the first one that can be written to."""
+def search_directories() -> list[Path]:
+    """Return the directories searched for a library; it is built in the first writable one."""
     found = [PACKAGE / "built"]
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  # without a home it stays
     if cache.startswith("/"):
@@ -44,20 +44,20 @@ def places() -> list[Path]:
 
 @cache
 def kernel() -> ctypes.CDLL | None:
-    """Return the library, None when there is none or CSVSWARM_NATIVE=0 says to do without."""
+    """Return the library; None if there is none, or CSVSWARM_NATIVE=0 disables it."""
     if os.environ.get("CSVSWARM_NATIVE") == "0" or sys.byteorder != "little":
         return None
     name = library_name()
-    for place in places():
+    for directory in search_directories():
         try:
-            return declared(ctypes.CDLL(str(place / name)))
+            return declare_signatures(ctypes.CDLL(str(directory / name)))
         except (OSError, AttributeError):
             continue
     return None
 
 
-def declared(library: ctypes.CDLL) -> ctypes.CDLL:
-    """Say what the functions take and return: a letter each for pointer, 32 and 64 bits."""
+def declare_signatures(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Declare argument and return types: a letter each for pointer, bytes, 32 and 64 bits."""
     kinds = {"p": ctypes.c_void_p, "b": ctypes.c_char_p, "i": ctypes.c_int32, "l": ctypes.c_int64}
     for name, takes, returns in (
         ("count", "bliiiiip", "i"),

@@ -1,4 +1,4 @@
-"""The powers of ten that the kernel computes with, from integers of any size."""
+"""Generates the kernel's table of powers of ten with exact integers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 FROM, TO = -343, 325
 
 
-def tens_source() -> str:
+def powers_of_ten_source() -> str:
     """Return C source with the upper 128 bits of the powers of ten, rounded down, the highest bit set."""
     lines = []
     for power in range(FROM, TO + 1):

@@ -1,4 +1,4 @@
-"""Blocks scanned by the kernel: their records counted, or the fields of some columns found."""
+"""Scans blocks in the kernel: counts records, or finds the fields of some columns."""
 
 from __future__ import annotations
 
@@ -10,60 +10,59 @@ import numpy.typing as npt
 
 from csvswarm.native.library import kernel
 
-Places = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int32]
 
-#: Places of bytes are numbers of 32 bits.
-MOST_BYTES = (1 << 31) - 128
+#: Offsets are numbers of 32 bits.
+MAX_BYTES = (1 << 31) - 128
 
 
 @dataclass(frozen=True)
 class Scan:
-    """Where the records of a block end, and the fields of some columns start and stop.
+    """Record ends of a block, and the start and stop of the fields of some columns.
 
-    ends: shape (records,). starts, stops: shape (columns, records). quoted: whether there are quotes. ascii: whether
-    there is nothing but ASCII.
+    ends: shape (records,). starts, stops: shape (columns, records). has_quotes: whether there are quotes. is_ascii:
+    whether there is nothing but ASCII.
     """
 
-    ends: Places
-    starts: Places
-    stops: Places
-    quoted: bool
-    ascii: bool
+    ends: Offsets
+    starts: Offsets
+    stops: Offsets
+    has_quotes: bool
+    is_ascii: bool
 
 
 def count(
-    piece: bytes, delimiter: int, quote: int | None, before: int, inside: bool, fresh: bool
+    piece: bytes, delimiter: int, quote: int | None, previous_byte: int, inside_quotes: bool, at_record_start: bool
 ) -> tuple[int, int, bool] | None:
-    """Return (records, place of the last line end or -1, whether the piece ends inside quotes).
+    """Return (records, offset of the last line end or -1, whether the piece ends inside quotes).
 
-    None when the kernel cannot decide. The other arguments are those of `bitmask_scan.count_records`.
+    None if the kernel declines. The other arguments are those of `bitmask_scan.count_records`.
     """
     if (library := kernel()) is None:
         return None
     out = np.empty(3, np.int64)
-    given = len(piece), delimiter, _quote(quote), before, inside, fresh
+    given = len(piece), delimiter, _quote(quote), previous_byte, inside_quotes, at_record_start
     if library.csvswarm_count(piece, *given, out.ctypes.data):
         return None
     return int(out[0]), int(out[1]), bool(out[2])
 
 
 def scan(
-    data: bytes, delimiter: int, quote: int | None, width: int, places: Sequence[int], rows: int | None = None
+    data: bytes, delimiter: int, quote: int | None, width: int, columns: Sequence[int], rows: int | None = None
 ) -> Scan | None:
-    """Return the scan of a block of whole records of `width` fields, of the columns at `places`, in ascending order.
+    """Return the scan of a block of whole records of `width` fields, of the columns with these indexes, ascending.
 
-    data ends in LF. rows: how many records there must be. None when the kernel cannot tell: then the block is not of
-    the plain kind, or there is no kernel.
+    data ends in LF. rows: the expected number of records. None if the kernel declines the block, or there is none.
     """
-    if (library := kernel()) is None or len(data) > MOST_BYTES:
+    if (library := kernel()) is None or len(data) > MAX_BYTES:
         return None
-    # A record has at least the bytes that end its fields.
-    most = len(data) // width + 1 if rows is None else rows
-    wanted = np.array(places, np.int32)
-    ends = np.empty(most, np.int32)
-    spans = np.empty((2, len(places), most), np.int32)
+    # A record has at least one byte per field: its end.
+    max_records = len(data) // width + 1 if rows is None else rows
+    wanted = np.array(columns, np.int32)
+    ends = np.empty(max_records, np.int32)
+    spans = np.empty((2, len(columns), max_records), np.int32)
     out = np.empty(3, np.int64)
-    given = len(data), delimiter, _quote(quote), width, wanted.ctypes.data, len(places), most
+    given = len(data), delimiter, _quote(quote), width, wanted.ctypes.data, len(columns), max_records
     found = ends.ctypes.data, spans[0].ctypes.data, spans[1].ctypes.data, out.ctypes.data
     if library.csvswarm_fields(data, *given, *found):
         return None
@@ -73,26 +72,30 @@ def scan(
     return Scan(ends[:records], spans[0, :, :records], spans[1, :, :records], bool(quoted), not high)
 
 
-#: What a record may hold, a bit each.
+#: What a record may contain, one bit each.
 NUL, BEYOND_ASCII = 1, 2
 
 
-def records(data: bytes, delimiter: int, quote: int | None) -> tuple[Places, Places, npt.NDArray[np.uint8]] | None:
-    """Return (where the records of a block end, how many fields each has, what else it holds as bits).
+def records(data: bytes, delimiter: int, quote: int | None) -> tuple[Offsets, Offsets, npt.NDArray[np.uint8]] | None:
+    """Return (record ends, number of fields per record, bits of its contents) of a block.
 
-    data ends in LF. None when the kernel cannot decide.
+    data ends in LF. None if the kernel declines.
     """
-    if (library := kernel()) is None or len(data) > MOST_BYTES:
+    if (library := kernel()) is None or len(data) > MAX_BYTES:
         return None
-    most = data.count(b"\n")
-    ends, fields, seen = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.uint8)
-    given = len(data), delimiter, _quote(quote), most
-    found = library.csvswarm_records(data, *given, ends.ctypes.data, fields.ctypes.data, seen.ctypes.data)
-    return None if found < 0 else (ends[:found], fields[:found], seen[:found])
+    max_records = data.count(b"\n")
+    ends, fields, flags = (
+        np.empty(max_records, np.int32),
+        np.empty(max_records, np.int32),
+        np.empty(max_records, np.uint8),
+    )
+    given = len(data), delimiter, _quote(quote), max_records
+    found = library.csvswarm_records(data, *given, ends.ctypes.data, fields.ctypes.data, flags.ctypes.data)
+    return None if found < 0 else (ends[:found], fields[:found], flags[:found])
 
 
 def is_utf8(data: bytes) -> bool:
-    """Whether bytes are UTF-8; only with a kernel."""
+    """Whether bytes are UTF-8; False without a kernel."""
     library = kernel()
     return library is not None and bool(library.csvswarm_is_utf8(data, len(data)))
 

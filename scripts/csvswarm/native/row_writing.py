@@ -1,4 +1,4 @@
-"""Rows written by the kernel: records as they stand, with new numbers at their ends, and whole tables."""
+"""Writes rows in the kernel: records with new numbers appended, and whole tables."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from csvswarm.native.field_values import Spellings
+from csvswarm.native.field_values import EncodedNullValues
 from csvswarm.native.library import kernel
-from csvswarm.native.record_scan import Places
+from csvswarm.native.record_scan import Offsets
 from csvswarm.types.schema import NULL_VALUES
 
 if TYPE_CHECKING:
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 
 Numbers = npt.NDArray[np.generic]
 
-#: Room for the text of a number, and the delimiter before it.
-MOST_BYTES = 32
+#: Maximum bytes of a number's text and the delimiter before it.
+MAX_NUMBER_BYTES = 32
 KINDS = {np.dtype(np.int64): 0, np.dtype(np.float64): 1, np.dtype(np.bool_): 2}
 
 
 def write_rows(
-    data: bytes, ends: Places, mask: npt.NDArray[np.bool_] | None, columns: Sequence[Numbers], delimiter: str
+    data: bytes, ends: Offsets, mask: npt.NDArray[np.bool_] | None, columns: Sequence[Numbers], delimiter: str
 ) -> memoryview | None:
-    """Return the records of `data` that `mask` keeps, each with its values of the new columns; None without a kernel.
+    """Return the records of `data` that `mask` keeps, with the new columns appended; None without a kernel.
 
-    ends: place of the LF of every record. columns: int64, float64 (NaN: nothing) or bool, a value per kept record.
+    ends: offset of the LF of every record. columns: int64, float64 (NaN: empty) or bool, a value per kept record.
     """
     if (library := kernel()) is None:
         return None
     values = [np.ascontiguousarray(column) for column in columns]
     rows = len(ends) if mask is None else int(np.count_nonzero(mask))
     if any(len(column) != rows for column in values):
-        raise ValueError("new columns need a value for each record that is kept")
+        raise ValueError("new columns need one value per kept record")
     kinds = np.array([KINDS[column.dtype] for column in values], np.int32)
     pointers = np.array([column.ctypes.data for column in values], np.uintp)
     kept = None if mask is None else np.ascontiguousarray(mask)
-    out = np.empty(len(data) + rows * len(values) * MOST_BYTES, np.uint8)
+    out = np.empty(len(data) + rows * len(values) * MAX_NUMBER_BYTES, np.uint8)
     size = library.csvswarm_rows(
         data,
         ends.ctypes.data,
@@ -56,10 +56,10 @@ def write_rows(
 
 
 #: A column as write_table.c takes it.
-COLUMN = np.dtype([(name, np.int64) for name in ("kind", "shift", "per_second", "values", "valid", "offsets")])
+COLUMN_DTYPE = np.dtype([(name, np.int64) for name in ("kind", "shift", "per_second", "values", "valid", "offsets")])
 TABLE_KINDS = {"int64": 0, "double": 1, "bool": 2, "string": 3, "large_string": 4}
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-MOST_TIMESTAMP = 30
+MAX_TIMESTAMP_BYTES = 30
 
 
 def can_write(kind: pa.DataType) -> bool:
@@ -68,32 +68,32 @@ def can_write(kind: pa.DataType) -> bool:
 
 
 def write_table(arrays: Sequence[pa.Array], delimiter: str, quote: str) -> memoryview | None:
-    """Return arrays of one length as rows of canonical text; None without a kernel, or with years it cannot write.
+    """Return arrays of one length as rows of canonical text; None without a kernel, or if it declines a year.
 
-    arrays: of types that `can_write`; NaN is nothing, as a missing value is.
+    arrays: of types that `can_write` accepts; NaN is missing.
     """
     if (library := kernel()) is None:
         return None
     rows = len(arrays[0])
-    columns = np.zeros(len(arrays), COLUMN)
-    most = rows * len(arrays) + 2 * rows
+    columns = np.zeros(len(arrays), COLUMN_DTYPE)
+    max_bytes = rows * len(arrays) + 2 * rows
     for column, array in zip(columns, arrays, strict=True):
-        most += _describe(column, array, quote)
-    out = np.empty(most, np.uint8)
+        max_bytes += _describe_column(column, array, quote)
+    out = np.empty(max_bytes, np.uint8)
     size = library.csvswarm_table(
         rows,
         len(arrays),
         columns.ctypes.data,
         ord(delimiter),
         ord(quote),
-        *_nulls().arguments,
+        *_null_values().arguments,
         out.ctypes.data,
     )
     return None if size < 0 else out[:size].data
 
 
-def _describe(column: np.void, array: pa.Array, quote: str) -> int:
-    """Fill in where an array lies; return how many bytes its text can have, without what stands between fields."""
+def _describe_column(column: np.void, array: pa.Array, quote: str) -> int:
+    """Fill in the addresses of an array; return the maximum bytes of its text, without delimiters."""
     kind, rows = str(array.type), len(array)
     buffers = array.buffers()
     valid, first, last = buffers[0], buffers[1], buffers[-1]
@@ -111,11 +111,11 @@ def _describe(column: np.void, array: pa.Array, quote: str) -> int:
         column["values"] += 8 * array.offset
     if kind in TABLE_KINDS:
         column["kind"] = TABLE_KINDS[kind]
-        return MOST_BYTES * rows
+        return MAX_NUMBER_BYTES * rows
     column["kind"], column["per_second"] = len(TABLE_KINDS), PER_SECOND[array.type.unit]
-    return MOST_TIMESTAMP * rows
+    return MAX_TIMESTAMP_BYTES * rows
 
 
 @cache
-def _nulls() -> Spellings:
-    return Spellings(NULL_VALUES)
+def _null_values() -> EncodedNullValues:
+    return EncodedNullValues(NULL_VALUES)

@@ -1,1 +1,1 @@
-"""What attempts leave behind: rows, combined frames, sorted runs; and how these are merged and assembled."""
+"""The outputs of attempts (rows, combined frames, sorted runs), their merge, and the assembly of the result."""

@@ -1,9 +1,8 @@
-"""Merge early: while workers still process, what is committed already is brought together in order.
+"""Merges committed partials in order while workers still process chunks.
 
-For results whose partials follow each other. The collector takes the merged file when it is made of exactly the
-receipts that count, and otherwise writes the result from wherever the partials are. On one machine a partial is removed
-once the merged file holds it, so the next one is written to the same memory: to find new memory takes ten times as long
-as to write to it.
+For results of concatenated partials. The collector uses the merged file if it contains exactly the receipts that count;
+otherwise it writes the result from the partials. On one machine, a merged partial's file is removed, so that the next
+partial reuses its memory: obtaining new memory takes ten times as long as writing to it.
 """
 
 from __future__ import annotations
@@ -19,31 +18,39 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from csvswarm.errors import CsvswarmError
-from csvswarm.job.checksums import Hashing
+from csvswarm.job.checksums import HashingWriter
 from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import new_token, sync_directory
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
-from csvswarm.job.state import State
-from csvswarm.partials.assemble import copied, header_bytes
-from csvswarm.partials.merged_file import FIRST, OTHER, Held, Part, Whole, all_held, note
-from csvswarm.processor_api.context import context_of
+from csvswarm.job.state import JobState
+from csvswarm.partials.assemble import result_header, try_append
+from csvswarm.partials.merged_file import (
+    PRIMARY,
+    SECONDARY,
+    MergedFile,
+    MergedPart,
+    MergedTotal,
+    append_entry,
+    merged_files,
+)
+from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.types.schema import Schema
 
-#: How much may be written before the disk is asked to keep up, so that little is left to wait for at the end.
+#: Bytes between background syncs, so that the final sync is short.
 SYNC_BYTES = 32 << 20
-#: Why the merged file may not become the result by a link: another file system, or one without links.
+#: Errors of a file system that cannot link the merged file to the result: another one, or one without links.
 NO_LINK = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
-class Merger:
-    """A process that appends partials to the merged file in order of their chunks; `tell` it what was committed.
+class EarlyMerger:
+    """A process that appends partials to the merged file in order of their chunks, as it is notified of commits.
 
-    state: where the job stands; what is done already is merged first.
+    state: the state of the job; its committed partials are merged first.
     """
 
-    def __init__(self, job: Job, manifest: Manifest, processor: Processor, state: State) -> None:
+    def __init__(self, job: Job, manifest: Manifest, processor: Processor, state: JobState) -> None:
         context = get_context("fork")
         theirs, self._pipe = context.Pipe(duplex=False)
         self._process = context.Process(
@@ -52,78 +59,78 @@ class Merger:
         self._process.start()
         theirs.close()
 
-    def tell(self, chunk: int) -> None:
-        """Say that a chunk was committed under the newest schema."""
-        with suppress(OSError):  # without a merger the collector does all of the work
+    def notify_committed(self, chunk: int) -> None:
+        """Report that a chunk was committed under the newest schema."""
+        with suppress(OSError):  # without a merger, the collector does all the work
             self._pipe.send(chunk)
 
     def close(self) -> None:
-        """Wait until everything that was committed is merged, or cannot be."""
+        """Wait until all committed partials are merged, or cannot be."""
         self._pipe.close()
         self._process.join()
 
 
-def _merge(pipe: Any, other_end: Any, job: Job, manifest: Manifest, processor: Processor, state: State) -> None:
+def _merge(pipe: Any, other_end: Any, job: Job, manifest: Manifest, processor: Processor, state: JobState) -> None:
     other_end.close()
     with suppress(OSError, CsvswarmError):
         _append_all(pipe, job, manifest, processor, state)
     os._exit(0)
 
 
-def _append_all(pipe: Any, job: Job, manifest: Manifest, processor: Processor, state: State) -> None:
-    """Make a merged file. The job's first one may be all that holds a partial; any other is a head start only."""
-    held, first = Held(job.directory, FIRST), True
+def _append_all(pipe: Any, job: Job, manifest: Manifest, processor: Processor, state: JobState) -> None:
+    """Write a merged file. The primary one may have the only copy of a partial; the secondary one is a copy."""
+    merged, is_primary = MergedFile(job.directory, PRIMARY), True
     try:
-        log = held.log.open("xb", buffering=0)
+        log = merged.log.open("xb", buffering=0)
     except FileExistsError:
-        held, first = Held(job.directory, OTHER), False
-        held.remove()
-        log = held.log.open("xb", buffering=0)
+        merged, is_primary = MergedFile(job.directory, SECONDARY), False
+        merged.remove()
+        log = merged.log.open("xb", buffering=0)
     with log:
-        merging = _Merging(job, manifest, held, log, gives_back=first and not manifest.durable)
+        appender = _Appender(job, manifest, merged, log, reclaims_partials=is_primary and not manifest.durable)
         try:
-            if merging.append_all(pipe, processor, state):
+            if appender.append_all(pipe, processor, state):
                 return
         except (OSError, CsvswarmError):
             pass
-        # Half of a head start is none, and takes space that the workers may need.
-        merging.end_early()
+        # An incomplete copy is useless, and takes space that the workers may need.
+        appender.end_early()
 
 
-class _Merging:
-    """Appends partials to a merged file and its log. gives_back: remove the files of those that it holds.
+class _Appender:
+    """Appends partials to a merged file and its log. reclaims_partials: remove the files of merged partials.
 
-    parts: receipts of those that the log names, in order. end: in bytes, where the last one ends.
+    parts: receipts of the logged partials, in order. end: end of the last one, in bytes.
     """
 
-    def __init__(self, job: Job, manifest: Manifest, held: Held, log: Any, *, gives_back: bool) -> None:
-        self._job, self._manifest, self._held, self._log = job, manifest, held, log
-        self.gives_back = gives_back
+    def __init__(self, job: Job, manifest: Manifest, merged: MergedFile, log: Any, *, reclaims_partials: bool) -> None:
+        self._job, self._manifest, self._merged, self._log = job, manifest, merged, log
+        self.reclaims_partials = reclaims_partials
         self.parts: list[Receipt] = []
         self.end = 0
         self._data: BinaryIO | None = None
 
     def end_early(self) -> None:
-        """Keep no more than the parts that are nowhere else; remove the rest.
+        """Keep only the parts that are nowhere else; remove the rest.
 
-        The files are this process's own, whatever has their names by now: a run that took over may have made others.
+        Only this process's own files are changed: a run that took over may have created others of the same name.
         """
-        if self.gives_back and self.parts:
+        if self.reclaims_partials and self.parts:
             if self._data is not None:
                 os.ftruncate(self._data.fileno(), self.end)
-        elif _is_named(self._log, self._held.log):
-            self._held.remove()
+        elif _is_named(self._log, self._merged.log):
+            self._merged.remove()
 
-    def append_all(self, pipe: Any, processor: Processor, state: State) -> bool:
-        """Append partials until all are there; return whether they are."""
+    def append_all(self, pipe: Any, processor: Processor, state: JobState) -> bool:
+        """Append partials until all are merged; return whether that succeeded."""
         done = dict(state.done)
-        self._data = file = self._held.data.open("xb")
-        with _keeping_up(file.fileno()) as keep_up:
-            hashing = Hashing(file)
+        self._data = file = self._merged.data.open("xb")
+        with _background_sync(file.fileno()) as keep_up:
+            hashing = HashingWriter(file)
             while True:
                 while (receipt := done.pop(len(self.parts) + 1, None)) is not None:
                     if not self.parts:
-                        _begin(hashing, self._manifest, state.schema, processor, receipt)
+                        _write_header(hashing, self._manifest, state.schema, processor, receipt)
                     self._append(file, hashing, receipt)
                     keep_up(self.end)
                 if len(self.parts) == len(self._manifest.chunks):
@@ -135,44 +142,46 @@ class _Merging:
                 done[chunk] = self._job.receipt(chunk, state.generation)
             file.flush()
             os.fsync(file.fileno())
-        whole = hashing.described("")
-        note(self._log, Whole(sum(receipt.rows_out for receipt in self.parts), whole["bytes"], whole["checksum"]))
+        entry = hashing.file_entry("")
+        append_entry(
+            self._log, MergedTotal(sum(receipt.rows_out for receipt in self.parts), entry["bytes"], entry["checksum"])
+        )
         os.fsync(self._log.fileno())
         return True
 
-    def _append(self, file: Any, hashing: Hashing, receipt: Receipt) -> None:
+    def _append(self, file: Any, hashing: HashingWriter, receipt: Receipt) -> None:
         offset = hashing.size
-        if not copied(hashing, self._job, receipt, "partial"):
-            # The collector decides what becomes of its receipt: this process may outlive the run that started it.
+        if not try_append(hashing, self._job, receipt, "partial"):
+            # The collector decides about the receipt: this process may outlive the run that started it.
             raise CsvswarmError(f"the partial of chunk {receipt.chunk} is lost or damaged")
         file.flush()
-        named = receipt.files["partial"]
-        place = offset, named["bytes"], named["checksum"]
-        note(self._log, Part(receipt.chunk, receipt.generation, receipt.attempt, *place))
+        entry = receipt.files["partial"]
+        location = offset, entry["bytes"], entry["checksum"]
+        append_entry(self._log, MergedPart(receipt.chunk, receipt.generation, receipt.attempt, *location))
         self.parts.append(receipt)
         self.end = hashing.size
-        # A run that took over may have begun with all of it once more, and have removed the log.
-        if self.gives_back and _is_named(self._log, self._held.log):
-            with suppress(OSError):  # it may stay as well: the collector removes it
-                (self._job.attempts_directory / named["name"]).unlink(missing_ok=True)
+        # A run that took over may have restarted the job and removed the log.
+        if self.reclaims_partials and _is_named(self._log, self._merged.log):
+            with suppress(OSError):  # harmless: the collector removes it
+                (self._job.attempts_directory / entry["name"]).unlink(missing_ok=True)
 
 
 @contextmanager
-def _keeping_up(descriptor: int) -> Iterator[Any]:
-    """Give what asks the disk to keep up with a file, told how long this is by now, without waiting for it."""
-    asked, ended = threading.Semaphore(0), threading.Event()
+def _background_sync(descriptor: int) -> Iterator[Any]:
+    """Yield a function that takes the size of a file and syncs it in the background from time to time."""
+    requested, ended = threading.Semaphore(0), threading.Event()
     synced = 0
 
     def sync() -> None:
-        while asked.acquire() and not ended.is_set():
-            with suppress(OSError):  # the sync at the end is the one that counts
+        while requested.acquire() and not ended.is_set():
+            with suppress(OSError):  # only the final sync matters
                 os.fdatasync(descriptor)
 
     def keep_up(size: int) -> None:
         nonlocal synced
         if size - synced >= SYNC_BYTES:
             synced = size
-            asked.release()
+            requested.release()
 
     thread = threading.Thread(target=sync, daemon=True)
     thread.start()
@@ -180,14 +189,16 @@ def _keeping_up(descriptor: int) -> Iterator[Any]:
         yield keep_up
     finally:
         ended.set()
-        asked.release()
+        requested.release()
         thread.join()
 
 
-def _begin(file: Hashing, manifest: Manifest, schema: Schema, processor: Processor, first: Receipt) -> None:
+def _write_header(
+    file: HashingWriter, manifest: Manifest, schema: Schema, processor: Processor, first: Receipt
+) -> None:
     if first.columns is None and not hasattr(processor.module, "header"):
         raise CsvswarmError("the first chunk has no columns: a later one may")
-    file.write(header_bytes(manifest, processor, context_of(manifest, schema), first.columns))
+    file.write(result_header(manifest, processor, Context.for_job(manifest, schema), first.columns))
 
 
 def _is_named(file: BinaryIO, path: Path) -> bool:
@@ -198,27 +209,26 @@ def _is_named(file: BinaryIO, path: Path) -> bool:
         return False
 
 
-def take_merged(
-    job: Job, target: Path, receipts: Sequence[Receipt], is_whole: Callable[[dict[str, Any]], bool]
+def adopt_merged_file(
+    job: Job, target: Path, receipts: Sequence[Receipt], is_intact: Callable[[dict[str, Any]], bool]
 ) -> tuple[int, dict[str, Any]] | None:
-    """Make a merged file the result `target`, if it is of just these receipts; return (rows, its description).
+    """Link a merged file to `target` if it contains exactly these receipts; return (rows, its file entry).
 
-    is_whole: reads a file of the output back and says whether it is as described; one that is not is removed again.
-    The merged file stays where it is, too: until the job is done it may be all that holds a partial. None when there is
-    none that is whole, or it is on another file system.
+    is_intact: verifies a file of the output by reading it; a damaged one is removed. The merged file is kept until the
+    job is done, because it may have the only copy of a partial. None if no merged file is complete, or links fail.
     """
-    for held in all_held(job):
-        parts, whole = held.read()
-        if whole is None or len(parts) != len(receipts):
+    for merged in merged_files(job):
+        parts, total = merged.read()
+        if total is None or len(parts) != len(receipts):
             continue
         if not all(part.is_of(receipt) for part, receipt in zip(parts, receipts, strict=True)):
             continue
-        described = {"name": target.name, "bytes": whole.bytes, "checksum": whole.checksum}
-        if not _is_file_of(held.data, whole.bytes) or not _link(held.data, target, job.job_id):
+        entry = {"name": target.name, "bytes": total.bytes, "checksum": total.checksum}
+        if not _is_file_of(merged.data, total.bytes) or not _link(merged.data, target, job.job_id):
             continue
-        if is_whole(described):
-            return whole.rows, described
-        target.unlink(missing_ok=True)  # something has touched it since
+        if is_intact(entry):
+            return total.rows, entry
+        target.unlink(missing_ok=True)  # it was damaged since
     return None
 
 
@@ -231,15 +241,15 @@ def _is_file_of(path: Path, size: int) -> bool:
 
 
 def _link(data: Path, target: Path, job_id: str) -> bool:
-    """Give a file the name `target` as well; return whether that can be."""
-    aside = target.with_name(f".{target.name}.{job_id}.{new_token()}")
+    """Link a file to `target` as well; return whether the file system can."""
+    temporary = target.with_name(f".{target.name}.{job_id}.{new_token()}")
     try:
-        os.link(data, aside)
-        aside.replace(target)
-        aside.unlink(missing_ok=True)  # to rename a file to another name of its own changes nothing
+        os.link(data, temporary)
+        temporary.replace(target)
+        temporary.unlink(missing_ok=True)  # renaming a file to another link of itself does nothing
     except BaseException as error:
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in NO_LINK:
             return False
         raise

@@ -1,7 +1,7 @@
-"""Which partials a merged file holds, and where: a file of rows, and beside it a log with a line for each partial.
+"""Merged files: a file of concatenated partials, and a log with one line per partial.
 
-A partial that a line names need not be there as a file any more. So nothing is ever written over what a log names, and
-nobody but the process that has made both files writes to them.
+The file of a logged partial may be gone, so logged ranges are never overwritten, and only the process that created both
+files writes to them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import NotRegular, read_regular
 from csvswarm.job.receipt import Receipt
 
-#: The first merged file of a job may be all that holds a partial; the other one is made where there is a first already.
-FIRST, OTHER = "merged", "merged-again"
+#: The primary merged file may have the only copy of a partial; a run that finds one creates the secondary.
+PRIMARY, SECONDARY = "merged", "merged-again"
 
 
 @dataclass(frozen=True)
-class Part:
-    """A partial in a merged file: offset and bytes say where. checksum: xxh3_128 of these bytes."""
+class MergedPart:
+    """A partial in a merged file, at offset and bytes. checksum: xxh3_128 of these bytes."""
 
     chunk: int
     generation: int
@@ -33,21 +33,21 @@ class Part:
     checksum: str
 
     def is_of(self, receipt: Receipt) -> bool:
-        """Whether this is the partial that a receipt names."""
-        named = receipt.files.get("partial", {})
+        """Whether this is the partial named by a receipt."""
+        entry = receipt.files.get("partial", {})
         mine = self.chunk, self.generation, self.attempt, self.bytes, self.checksum
         return mine == (
             receipt.chunk,
             receipt.generation,
             receipt.attempt,
-            named.get("bytes"),
-            named.get("checksum"),
+            entry.get("bytes"),
+            entry.get("checksum"),
         )
 
 
 @dataclass(frozen=True)
-class Whole:
-    """The whole merged file, once all partials are in it and it is on disk. rows: without the header."""
+class MergedTotal:
+    """The complete merged file, with all partials and on disk. rows: without the header."""
 
     rows: int
     bytes: int
@@ -55,8 +55,8 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Held:
-    """A merged file of a job, and its log. name: FIRST or OTHER."""
+class MergedFile:
+    """A merged file of a job, and its log. name: PRIMARY or SECONDARY."""
 
     job: Path
     name: str
@@ -69,28 +69,28 @@ class Held:
     def log(self) -> Path:
         return self.job / f"{self.name}.log"
 
-    def read(self) -> tuple[list[Part], Whole | None]:
-        """Return the partials it holds, in order, and the whole when it is complete.
+    def read(self) -> tuple[list[MergedPart], MergedTotal | None]:
+        """Return its partials, in order, and the total if it is complete.
 
-        What a kill has left of a last line says nothing.
+        An incomplete last line, left by a kill, is ignored.
         """
-        parts: list[Part] = []
+        parts: list[MergedPart] = []
         try:
             lines = read_regular(self.log).split(b"\n")[:-1]
         except (FileNotFoundError, NotRegular):
             return parts, None
         for line in lines:
             try:
-                told = json.loads(line)
-                if "chunk" not in told:
-                    return parts, Whole(**told)
-                parts.append(Part(**told))
+                entry = json.loads(line)
+                if "chunk" not in entry:
+                    return parts, MergedTotal(**entry)
+                parts.append(MergedPart(**entry))
             except (ValueError, TypeError, RecursionError):
-                break  # damaged: what it named is lost, which who reads a partial finds
+                break  # damaged: its partial is lost, which its readers detect
         return parts, None
 
-    def parts_of(self, chunk: int) -> list[Part]:
-        """Return what it holds of a chunk. The log is read again only when it has changed."""
+    def parts_of(self, chunk: int) -> list[MergedPart]:
+        """Return its partials of a chunk. The log is reread only if it has changed."""
         try:
             now = self.log.stat()
         except FileNotFoundError:
@@ -98,34 +98,34 @@ class Held:
         return _parts_by_chunk(self, (now.st_ino, now.st_size, now.st_mtime_ns)).get(chunk, [])
 
     def remove(self) -> None:
-        """Remove both files; what they held must be of no use any more."""
+        """Remove both files, which must not be needed any more."""
         self.data.unlink(missing_ok=True)
-        self.log.unlink(missing_ok=True)  # last: as long as there is one, nobody makes another file of that name
+        self.log.unlink(missing_ok=True)  # last: while the log exists, no other process creates a file of that name
 
 
 @lru_cache(maxsize=2)
-def _parts_by_chunk(held: Held, _now: tuple[int, int, int]) -> dict[int, list[Part]]:
-    found: dict[int, list[Part]] = {}
-    for part in held.read()[0]:
+def _parts_by_chunk(merged: MergedFile, _now: tuple[int, int, int]) -> dict[int, list[MergedPart]]:
+    found: dict[int, list[MergedPart]] = {}
+    for part in merged.read()[0]:
         found.setdefault(part.chunk, []).append(part)
     return found
 
 
-def all_held(job: Job) -> list[Held]:
+def merged_files(job: Job) -> list[MergedFile]:
     """Return the merged files that a job may have."""
-    return [Held(job.directory, name) for name in (FIRST, OTHER)]
+    return [MergedFile(job.directory, name) for name in (PRIMARY, SECONDARY)]
 
 
-def places(job: Job, receipt: Receipt) -> Iterator[tuple[Path, int]]:
-    """Yield where in merged files the partial that a receipt names lies: (path, offset)."""
-    for held in all_held(job):
-        for part in held.parts_of(receipt.chunk):
+def locate(job: Job, receipt: Receipt) -> Iterator[tuple[Path, int]]:
+    """Yield the locations in merged files of the partial named by a receipt: (path, offset)."""
+    for merged in merged_files(job):
+        for part in merged.parts_of(receipt.chunk):
             if part.is_of(receipt):
-                yield held.data, part.offset
+                yield merged.data, part.offset
 
 
-def note(log: BinaryIO, told: Part | Whole) -> None:
-    """Append a line to a log, which is opened without a buffer. Raises OSError when it is not there as a whole."""
-    line = json.dumps(asdict(told)).encode() + b"\n"
+def append_entry(log: BinaryIO, entry: MergedPart | MergedTotal) -> None:
+    """Append a line to a log opened without a buffer. Raises OSError if the line was cut off."""
+    line = json.dumps(asdict(entry)).encode() + b"\n"
     if log.write(line) != len(line):
         raise OSError(f"a line of {getattr(log, 'name', 'a log')} was cut off")

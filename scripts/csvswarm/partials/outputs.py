@@ -1,4 +1,4 @@
-"""What becomes of a processor's outputs within one attempt: rows of text, one combined frame, or a keyed table."""
+"""Writes the outputs of one attempt to its partial: rows of text, one combined frame, or a keyed table."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from typing import Any, Protocol, cast
 
 import xxhash
 
-from csvswarm.csv_format.canonical_text import join_kinds, kind_of
+from csvswarm.csv_format.canonical_text import common_type, output_type
 from csvswarm.csv_format.dialect import CANONICAL
-from csvswarm.csv_format.table_writer import written
-from csvswarm.errors import ProcessorError, naming
-from csvswarm.groupby.group_totals import Groups
-from csvswarm.job.checksums import described
-from csvswarm.partials.sorted_runs import KeyedStore
+from csvswarm.csv_format.table_writer import encode_table
+from csvswarm.errors import ProcessorError, filename_in_errors
+from csvswarm.groupby.group_totals import TotalsByGroup
+from csvswarm.job.checksums import file_entry
+from csvswarm.partials.sorted_runs import ExternalMergeStore
 from csvswarm.processor_api.encoded_rows import EncodedRows
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime.lazy_imports import pa
 
-COMBINED_OUTPUTS = 16
+MAX_PENDING_OUTPUTS = 16
 
 
-class Output(Protocol):
-    """Takes the outputs of one attempt, in order; `close` returns what goes into the receipt.
+class PartialWriter(Protocol):
+    """Takes the outputs of one attempt, in order; `close` returns fields of the receipt.
 
-    As a context it lets go of what it holds open when the attempt fails.
+    As a context manager, it closes what it keeps open when the attempt fails.
     """
 
-    def __enter__(self) -> Output: ...
+    def __enter__(self) -> PartialWriter: ...
     def __exit__(self, *exception: object) -> None: ...
     def add(self, result: Any) -> None: ...
     def close(self) -> dict[str, Any]: ...
 
 
-class _Held:
-    """An output that holds nothing open between calls."""
+class _StatelessWriter:
+    """Context manager of writers that keep nothing open between calls."""
 
-    def __enter__(self) -> Output:
-        return cast(Output, self)
+    def __enter__(self) -> PartialWriter:
+        return cast(PartialWriter, self)
 
     def __exit__(self, *exception: object) -> None:
         pass
 
 
-class RowsOutput(_Held):
-    """Outputs that follow each other: written as text at once, so that nothing is held."""
+class RowsWriter(_StatelessWriter):
+    """Writes concatenated outputs as text at once, so that none is kept in memory."""
 
     def __init__(self, processor: Processor, path: Path, kinds: tuple[str | None, ...]) -> None:
         self._processor, self._forced = processor, kinds
@@ -64,10 +64,10 @@ class RowsOutput(_Held):
             names, arrays = _to_columns(result, self._processor)
             if not names:
                 return
-            kinds = [kind_of(array) for array in arrays]
+            kinds = [output_type(array) for array in arrays]
             rows = len(arrays[0])
             wanted = self._forced if len(self._forced) == len(kinds) else tuple(kinds)
-            data = written(arrays, wanted, CANONICAL)
+            data = encode_table(arrays, wanted, CANONICAL)
         if self._columns is None:
             self._columns, self._kinds = names, kinds
         elif self._columns != names:
@@ -76,12 +76,12 @@ class RowsOutput(_Held):
                 "another: it must return the same columns for every block."
             )
         else:
-            joined = [join_kinds(first, second) for first, second in zip(self._kinds, kinds, strict=True)]
+            joined = [common_type(first, second) for first, second in zip(self._kinds, kinds, strict=True)]
             self._uniform &= all(first in (None, second) for first, second in zip(self._kinds, joined, strict=True))
             self._uniform &= all(first in (None, second) for first, second in zip(kinds, joined, strict=True))
             self._kinds = joined
         view = memoryview(data)
-        with naming(self._path):
+        with filename_in_errors(self._path):
             while view:
                 view = view[self._file.write(view) :]
         self._hash.update(data)
@@ -89,14 +89,14 @@ class RowsOutput(_Held):
         self._rows += rows
 
     def __exit__(self, *exception: object) -> None:
-        self._end()
+        self._close_file()
 
-    def _end(self) -> None:
-        with naming(self._path):  # over NFS a full disk may be told only now
+    def _close_file(self) -> None:
+        with filename_in_errors(self._path):  # over NFS, a full disk may be reported only now
             self._file.close()
 
     def close(self) -> dict[str, Any]:
-        self._end()
+        self._close_file()
         forced = len(self._forced) == len(self._kinds) and self._forced
         file = {"name": self._path.name, "bytes": self._bytes, "checksum": self._hash.hexdigest()}
         return {
@@ -108,56 +108,56 @@ class RowsOutput(_Held):
         }
 
 
-class CombinedOutput(_Held):
-    """Outputs that are combined: one frame is held, and written at the end."""
+class CombinedWriter(_StatelessWriter):
+    """Combines outputs into one frame in memory, and writes it at the end."""
 
     def __init__(self, processor: Processor, path: Path, combine: Callable[[list[Any]], Any]) -> None:
         self._processor, self._path, self._combine = processor, path, combine
-        self._held: list[Any] = []
+        self._pending: list[Any] = []
 
     def add(self, result: Any) -> None:
-        self._held.append(result)
-        if len(self._held) >= COMBINED_OUTPUTS:
-            self._held = [self._combine(self._held)]
+        self._pending.append(result)
+        if len(self._pending) >= MAX_PENDING_OUTPUTS:
+            self._pending = [self._combine(self._pending)]
 
     def close(self) -> dict[str, Any]:
-        partial = self._held[0] if len(self._held) == 1 else self._combine(self._held)
-        table = frame_table(partial, self._processor)
+        partial = self._pending[0] if len(self._pending) == 1 else self._combine(self._pending)
+        table = frame_to_table(partial, self._processor)
         with (
-            naming(self._path),
+            filename_in_errors(self._path),
             pa.OSFile(str(self._path), "wb") as sink,
             pa.ipc.new_stream(sink, table.schema) as writer,
         ):
             writer.write_table(table)
-        return {"files": {"partial": described(self._path)}, "rows_out": table.num_rows}
+        return {"files": {"partial": file_entry(self._path)}, "rows_out": table.num_rows}
 
 
-class KeyedOutput(_Held):
-    """Outputs that are combined by key, in files where they are large."""
+class KeyedWriter(_StatelessWriter):
+    """Combines outputs by key, in files if they are large."""
 
     def __init__(
         self,
         path: Path,
         keys: list[str],
         combine: Callable[[list[Any]], Any],
-        table_of: Callable[[Groups], Any],
+        table_of: Callable[[TotalsByGroup], Any],
     ) -> None:
         self._path = path
-        self._store = KeyedStore(keys, combine, lambda number: path.with_suffix(f".run{number}"), table_of)
+        self._store = ExternalMergeStore(keys, combine, lambda number: path.with_suffix(f".run{number}"), table_of)
 
     def add(self, result: Any) -> None:
         self._store.add(result)
 
     def close(self) -> dict[str, Any]:
         path, rows = self._store.save(self._path)
-        return {"files": {"partial": described(path)}, "rows_out": rows}
+        return {"files": {"partial": file_entry(path)}, "rows_out": rows}
 
 
-def frame_table(frame: Any, processor: Processor) -> pa.Table:
-    """Return a combined output as a table that keeps its index. Raises ProcessorError when it cannot be stored."""
+def frame_to_table(frame: Any, processor: Processor) -> pa.Table:
+    """Return a combined output as a table that keeps its index. Raises ProcessorError if it cannot be stored."""
     if isinstance(frame, pa.Table):
         return frame
-    import pandas as pd  # only here: a processor that works on Arrow tables needs no pandas
+    import pandas as pd  # lazy: a processor that uses Arrow tables needs no pandas
 
     if not isinstance(frame, pd.DataFrame):
         raise ProcessorError(
@@ -173,7 +173,7 @@ def frame_table(frame: Any, processor: Processor) -> pa.Table:
 
 
 def read_table(path: Path) -> pa.Table:
-    """Read a table that an output wrote."""
+    """Read a table written by `CombinedWriter`."""
     with pa.OSFile(str(path)) as source:
         return pa.ipc.open_stream(source).read_all()
 

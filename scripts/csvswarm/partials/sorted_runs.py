@@ -1,8 +1,8 @@
-"""Large states in little memory: tables sorted by key, kept in files and merged piece by piece.
+"""External merge sort: large states in little memory, as tables sorted by key, in files.
 
-A processor with KEYS returns tables whose rows are identified by those columns. `combine` brings tables together into
-one that is sorted by the keys with every key once; because it may be given any rows as long as all rows of a key are
-among them, files of any size are merged by cutting all of them at the same key.
+A processor with `keys` returns tables whose rows are identified by these columns. `combine` merges tables into one
+sorted by the keys, with every key once. It may be called with any rows as long as it gets all rows of a key, so files
+of any size are merged by cutting all of them at the same key.
 """
 
 from __future__ import annotations
@@ -12,104 +12,107 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from csvswarm.errors import naming
-from csvswarm.groupby.group_totals import MOST_GROUPS, Groups, load, save
+from csvswarm.errors import filename_in_errors
+from csvswarm.groupby.group_totals import MAX_GROUPS, TotalsByGroup, load_totals, save_totals
 from csvswarm.runtime.lazy_imports import pa
 
 BATCH_ROWS = 8192
-HELD_ROWS = 1 << 19
+MAX_ROWS_IN_MEMORY = 1 << 19
 FAN_IN = 64
-#: Ends the name of a file that holds `Groups` and no table.
-SMALL = ".small"
+#: Suffix of a file with `TotalsByGroup` instead of a table.
+TOTALS_SUFFIX = ".small"
 
 Combine = Callable[[list[Any]], Any]  # of Arrow tables
 Key = tuple[tuple[bool, Any], ...]
 
 
-class KeyedStore:
-    """Takes tables, combines them, and keeps what would be too much for memory in sorted files.
+class ExternalMergeStore:
+    """Combines tables, and moves what does not fit in memory to sorted files.
 
-    path: gives the path of the n-th file this store may write. table_of: makes a table of what is small enough to be
-    kept without one.
+    path: returns the path of the n-th file of this store. table_of: converts totals of groups to a table.
     """
 
     def __init__(
-        self, keys: Sequence[str], combine: Combine, path: Callable[[int], Path], table_of: Callable[[Groups], Any]
+        self,
+        keys: Sequence[str],
+        combine: Combine,
+        path: Callable[[int], Path],
+        table_of: Callable[[TotalsByGroup], Any],
     ) -> None:
         self._keys, self._combine, self._path, self._table_of = list(keys), combine, path, table_of
-        self._small: Groups | None = None
-        self._held: list[pa.Table] = []
+        self._totals: TotalsByGroup | None = None
+        self._in_memory: list[pa.Table] = []
         self._rows = 0
         self._runs: list[Path] = []
         self._written = 0
 
-    def add(self, state: pa.Table | Groups) -> None:
-        """Take one more table, or small groups."""
-        if isinstance(state, Groups):
-            if self._small is None:
-                self._small = Groups()
-            self._small.absorb(state)
-            if len(self._small) <= MOST_GROUPS:
+    def add(self, state: pa.Table | TotalsByGroup) -> None:
+        """Add a table, or totals of groups."""
+        if isinstance(state, TotalsByGroup):
+            if self._totals is None:
+                self._totals = TotalsByGroup()
+            self._totals.merge_from(state)
+            if len(self._totals) <= MAX_GROUPS:
                 return
-            state, self._small = self._table_of(self._small), None
+            state, self._totals = self._table_of(self._totals), None
         self._add_table(state)
 
     def _add_table(self, table: pa.Table) -> None:
-        self._held.append(table)
+        self._in_memory.append(table)
         self._rows += table.num_rows
-        if self._rows > HELD_ROWS:
-            table = self._combine(self._held)
-            self._held, self._rows = [table], table.num_rows
-            if self._rows > HELD_ROWS // 2:
-                self._runs.append(self._write(iter([table])))
-                self._held, self._rows = [], 0
+        if self._rows > MAX_ROWS_IN_MEMORY:
+            table = self._combine(self._in_memory)
+            self._in_memory, self._rows = [table], table.num_rows
+            if self._rows > MAX_ROWS_IN_MEMORY // 2:
+                self._runs.append(self._write_run(iter([table])))
+                self._in_memory, self._rows = [], 0
 
     def save(self, target: Path) -> tuple[Path, int]:
-        """Write everything, combined, to one sorted file, `target` or one beside it; return (which, its rows)."""
-        if self._small is not None and not self._held and not self._runs:
-            target = target.with_suffix(SMALL)
-            return target, save(target, self._small)
-        if self._small is not None:
-            self._add_table(self._table_of(self._small))
+        """Write everything, combined, to one sorted file, `target` or one beside it; return (path, rows)."""
+        if self._totals is not None and not self._in_memory and not self._runs:
+            target = target.with_suffix(TOTALS_SUFFIX)
+            return target, save_totals(target, self._totals)
+        if self._totals is not None:
+            self._add_table(self._table_of(self._totals))
         return target, self._save_tables(target)
 
     def _save_tables(self, target: Path) -> int:
         if not self._runs:
-            return write_run(target, iter([self._combine(self._held)]))
-        if self._held:
-            self._runs.append(self._write(iter([self._combine(self._held)])))
+            return write_sorted_run(target, iter([self._combine(self._in_memory)]))
+        if self._in_memory:
+            self._runs.append(self._write_run(iter([self._combine(self._in_memory)])))
         while len(self._runs) > FAN_IN:
             first, self._runs = self._runs[:FAN_IN], self._runs[FAN_IN:]
-            self._runs.append(self._write(merge_runs(first, self._keys, self._combine)))
+            self._runs.append(self._write_run(merge_sorted_runs(first, self._keys, self._combine)))
             for path in first:
                 path.unlink()
-        rows = write_run(target, merge_runs(self._runs, self._keys, self._combine))
+        rows = write_sorted_run(target, merge_sorted_runs(self._runs, self._keys, self._combine))
         for path in self._runs:
             path.unlink()
         return rows
 
-    def _write(self, tables: Iterator[pa.Table]) -> Path:
+    def _write_run(self, tables: Iterator[pa.Table]) -> Path:
         self._written += 1
         path = self._path(self._written)
-        write_run(path, tables)
+        write_sorted_run(path, tables)
         return path
 
 
-def small_groups(paths: Sequence[Path]) -> Groups | None:
-    """Return what files hold together, None when one of them holds a table."""
-    if any(path.suffix != SMALL for path in paths):
+def load_all_totals(paths: Sequence[Path]) -> TotalsByGroup | None:
+    """Return the totals of all files together, None if one of them is a table."""
+    if any(path.suffix != TOTALS_SUFFIX for path in paths):
         return None
-    groups = Groups()
+    groups = TotalsByGroup()
     for path in paths:
-        groups.absorb(load(path))
+        groups.merge_from(load_totals(path))
     return groups
 
 
-def write_run(path: Path, tables: Iterator[pa.Table]) -> int:
+def write_sorted_run(path: Path, tables: Iterator[pa.Table]) -> int:
     """Write sorted tables to a file in batches of at most BATCH_ROWS; return the number of rows."""
     first = next(tables)
     rows = 0
-    with naming(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
+    with filename_in_errors(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
         table: pa.Table | None = first
         while table is not None:
             writer.write_table(table.combine_chunks(), max_chunksize=BATCH_ROWS)
@@ -118,22 +121,22 @@ def write_run(path: Path, tables: Iterator[pa.Table]) -> int:
     return rows
 
 
-def merge_runs(paths: Sequence[Path], keys: Sequence[str], combine: Combine) -> Iterator[pa.Table]:
-    """Yield the rows of sorted files, combined, in order of the keys. Holds one batch of every file."""
+def merge_sorted_runs(paths: Sequence[Path], keys: Sequence[str], combine: Combine) -> Iterator[pa.Table]:
+    """Yield the rows of sorted files, combined, in order of the keys. Keeps one batch per file in memory."""
     with ExitStack() as stack:
-        runs = [_Run(pa.ipc.open_stream(stack.enter_context(pa.OSFile(str(path)))), keys) for path in paths]
+        runs = [_SortedRun(pa.ipc.open_stream(stack.enter_context(pa.OSFile(str(path)))), keys) for path in paths]
         schema = runs[0].schema
         runs = [run for run in runs if run.advance()]
         if not runs:
             yield combine([schema.empty_table()])
         while runs:
             limit = min(run.last for run in runs)
-            pieces = [piece for run in runs if (piece := run.take(limit)).num_rows]
-            runs = [run for run in runs if run.left() or run.advance()]
+            pieces = [piece for run in runs if (piece := run.take_up_to(limit)).num_rows]
+            runs = [run for run in runs if run.has_rows() or run.advance()]
             yield combine(pieces)
 
 
-class _Run:
+class _SortedRun:
     """One sorted file, read batch by batch."""
 
     def __init__(self, reader: Any, keys: Sequence[str]) -> None:
@@ -152,10 +155,10 @@ class _Run:
                 return True
         return False
 
-    def left(self) -> bool:
+    def has_rows(self) -> bool:
         return self._batch is not None and self._start < self._batch.num_rows
 
-    def take(self, limit: Key) -> pa.Table:
+    def take_up_to(self, limit: Key) -> pa.Table:
         """Return the rows up to and including the key `limit`."""
         if self._batch is None:
             return self.schema.empty_table()

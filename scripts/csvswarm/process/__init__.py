@@ -1,1 +1,1 @@
-"""Stage 2: run the attempts at all chunks, with local workers or one in a container."""
+"""Stage 2: runs attempts at chunks, in local workers or in a container."""

@@ -1,4 +1,4 @@
-"""One attempt at one chunk: stream its blocks through the processor and commit what came of it."""
+"""One attempt at one chunk: streams its blocks through the processor and commits the outcome."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Any
 
 from csvswarm.csv_format.dialect import CANONICAL
 from csvswarm.csv_format.row_writer import text_rows
-from csvswarm.errors import CsvswarmError, Misfit, OptionError, ProcessorError, naming, printable
-from csvswarm.groupby.group_totals import Groups
-from csvswarm.job.checksums import described
+from csvswarm.errors import CsvswarmError, OptionError, ProcessorError, SchemaMismatch, filename_in_errors, printable
+from csvswarm.groupby.group_totals import TotalsByGroup
+from csvswarm.job.checksums import file_entry
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import ChunkReader
 from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.job.rejections import Reasons, allowed, too_many
-from csvswarm.partials.outputs import CombinedOutput, KeyedOutput, Output, RowsOutput
+from csvswarm.partials.outputs import CombinedWriter, KeyedWriter, PartialWriter, RowsWriter
 from csvswarm.process.quarantine import outputs
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
-from csvswarm.reading.rows import Rejected, Rows, joined, sliced, tail
+from csvswarm.reading.rows import Rejected, Rows, concat_rows, slice_rows, tail
 from csvswarm.types.schema import Schema
 
 
 class Attempt:
-    """One try at a chunk under one generation of the schema. All its files carry its own name."""
+    """One attempt at a chunk under one generation of the schema. All its files have its name."""
 
     def __init__(self, job: Job, manifest: Manifest, processor: Processor, number: int, name: str) -> None:
         self._job, self._manifest, self._processor = job, manifest, processor
@@ -55,8 +55,8 @@ class Attempt:
         self._reader = self._new_reader()
         self._input = self._open(self._chunk)
 
-    def _ask_processor(self) -> None:
-        """Let the processor say what it wants; under this schema it may want nothing of the kind."""
+    def _query_processor(self) -> None:
+        """Ask the processor for the columns and overlap that it needs under this schema."""
         self._columns = self._processor.columns(self._context)
         self._overlap = self._processor.overlap(self._context)
         self._reader = self._new_reader()
@@ -77,28 +77,28 @@ class Attempt:
     def run(self) -> Receipt:
         """Process the chunk and commit. Return this attempt's receipt, which counts if it was the first.
 
-        What would go wrong again the same way becomes a receipt with the status "error"; what may pass (I/O errors,
-        lack of memory) is raised.
+        Errors that would repeat become a receipt with the status "error"; errors that may pass (I/O, out of memory) are
+        raised.
         """
         started = time.time()
         fields: dict[str, Any]
         try:
-            self._ask_processor()
+            self._query_processor()
             fields = {"status": "done", **self._process()}
-        except Misfit:
+        except SchemaMismatch:
             fields = self._observe()
-            self._job.misfit_mark(self._generation).touch()
+            self._job.mismatch_marker(self._generation).touch()
         except OSError:
-            with suppress(OSError):  # on a full disk the others need the room
+            with suppress(OSError):  # on a full disk, other attempts need the space
                 self._remove_files()
             raise
         except CsvswarmError as error:
             self._remove_files()
-            fields = {"status": "error", "message": self._told(error)}
+            fields = {"status": "error", "message": self._failure_message(error)}
             if isinstance(error, OptionError) or (isinstance(error, ProcessorError) and not error.final):
-                # It failed on types that come from samples: whether on the right ones, the whole file decides.
+                # It failed on types inferred from samples: only the whole file tells whether they were right.
                 fields = {**self._observe(), **fields, "status": "suspect"}
-                self._job.misfit_mark(self._generation).touch()
+                self._job.mismatch_marker(self._generation).touch()
         receipt = Receipt(
             chunk=self._chunk.number,
             generation=self._generation,
@@ -115,9 +115,9 @@ class Attempt:
             self._remove_files()
         return receipt
 
-    def _told(self, error: CsvswarmError) -> str:
-        try:  # a damaged chunk file can look like any other error: report what is really wrong
-            self._input.verify_all()
+    def _failure_message(self, error: CsvswarmError) -> str:
+        try:  # damage of a chunk file can cause any error: report the damage
+            self._input.verify_rest()
         except CsvswarmError as damage:
             error = damage
         return printable(str(error))
@@ -136,13 +136,13 @@ class Attempt:
     def _open(self, chunk: Chunk) -> ChunkReader:
         return ChunkReader(chunk, self._input_path(chunk))
 
-    # -- the straight way ------------------------------------------------------------------------------------------
+    # -- processing ------------------------------------------------------------------------------------------------
 
     def _process(self) -> dict[str, Any]:
-        if self._job.misfit_mark(self._generation).exists():
-            raise Misfit({}, set())
+        if self._job.mismatch_marker(self._generation).exists():
+            raise SchemaMismatch({}, set())
         rows_in = 0
-        before = self._rows_before() if self._overlap else None
+        before = self._overlap_rows() if self._overlap else None
         chunk = self._input = self._open(self._chunk)
         with self._output() as output:
             for block, data, record in chunk.blocks():
@@ -152,7 +152,7 @@ class Attempt:
                 self._check_rejected()
                 if self._overlap:
                     before = tail(before, rows, self._overlap)
-                del data, rows  # before the next block takes as much memory
+                del data, rows  # before reading the next block
             chunk.verify()
             if not self._chunk.blocks:
                 self._call(output, self._reader.empty(), before, (1, 0))
@@ -166,26 +166,26 @@ class Attempt:
         self._sync(fields["files"])
         return fields
 
-    def _output(self) -> Output:
+    def _output(self) -> PartialWriter:
         def combine(partials: list[Any]) -> Any:
             return self._processor.call("combine", partials, self._context)
 
         processor = self._processor
         if processor.is_keyed:
 
-            def table_of(groups: Groups) -> Any:
+            def table_of(groups: TotalsByGroup) -> Any:
                 return processor.call("table_of", groups, self._context)
 
-            return KeyedOutput(self._path("partial.arrow"), processor.keys(self._context), combine, table_of)
+            return KeyedWriter(self._path("partial.arrow"), processor.keys(self._context), combine, table_of)
         if processor.combines:
-            return CombinedOutput(processor, self._path("partial.arrow"), combine)
-        return RowsOutput(processor, self._path("partial.csv"), self._schema.output)
+            return CombinedWriter(processor, self._path("partial.arrow"), combine)
+        return RowsWriter(processor, self._path("partial.csv"), self._schema.output)
 
     def _sync(self, files: dict[str, dict[str, Any]]) -> None:
         """Make the attempt's files durable before the receipt names them.
 
-        Not for a job of one machine: there only a power cut can lose what was written, and the collector finds that by
-        the checksums and asks for those chunks again.
+        Not on one machine: there, only a power cut can lose written data, and the collector detects that by the
+        checksums and has the chunks reprocessed.
         """
         if not self._manifest.durable:
             return
@@ -193,13 +193,13 @@ class Attempt:
             path = self._job.attempts_directory / file["name"]
             descriptor = os.open(path, os.O_RDONLY)
             try:
-                with naming(path):
+                with filename_in_errors(path):
                     os.fsync(descriptor)
             finally:
                 os.close(descriptor)
 
-    def _call(self, output: Output, rows: Rows, before: Rows | None, records: tuple[int, int]) -> None:
-        """Call the processor on rows; on an error in quarantine, set aside the records that alone cause it."""
+    def _call(self, output: PartialWriter, rows: Rows, before: Rows | None, records: tuple[int, int]) -> None:
+        """Call the processor on rows; with quarantine, reject the records that cause an error on their own."""
         try:
             for result in self._results(rows, before):
                 output.add(result)
@@ -225,16 +225,16 @@ class Attempt:
         context.first_record = int(rows.numbers[0]) if len(rows) else 1
         context.overlap = len(before) if before is not None else 0
         if before is not None and len(before):
-            rows = joined([before, rows])
+            rows = concat_rows([before, rows])
         if self._processor.wants_rows:
             return self._processor.call("process", rows, context)
-        from csvswarm.processor_api.dataframe import to_frame  # imports pandas, which not every processor needs
+        from csvswarm.processor_api.dataframe import to_frame  # lazy: not every processor needs pandas
 
         return self._processor.call("process", to_frame(rows, self._schema), context)
 
-    def _rows_before(self) -> Rows:
-        """Return the last rows before this chunk, as many as the processor wants to see."""
-        reader = self._new_reader()  # of its own: what it rejects belongs to the chunks before
+    def _overlap_rows(self) -> Rows:
+        """Return the rows before this chunk that the processor needs as overlap."""
+        reader = self._new_reader()  # a separate reader: its rejects belong to earlier chunks
         parts: list[Rows] = []
         count = 0
         for chunk in reversed(self._manifest.chunks[: self._chunk.number - 1]):
@@ -242,20 +242,20 @@ class Attempt:
             count += len(parts[0])
             if count >= self._overlap:
                 break
-        return joined(parts) if parts else self._reader.empty()
+        return concat_rows(parts) if parts else self._reader.empty()
 
     def _last_rows(self, chunk: Chunk, reader: Reader, wanted: int) -> Rows:
-        """Return the last rows of a chunk, at most `wanted`, of bytes that are sure to be those that were split."""
+        """Return at most `wanted` last rows of a chunk, after verifying its bytes."""
         count = rows = 0
         while count < len(chunk.blocks) and rows < wanted:
             count += 1
             rows += chunk.blocks[-count].rows
         while count:
             blocks = self._open(chunk).last_blocks(count)
-            found = joined([reader.read(data, record, block.rows) for block, data, record in blocks])
+            found = concat_rows([reader.read(data, record, block.rows) for block, data, record in blocks])
             if len(found) >= wanted or count == len(chunk.blocks):
-                return sliced(found, max(0, len(found) - wanted), len(found))
-            count = min(2 * count, len(chunk.blocks))  # some records were set aside
+                return slice_rows(found, max(0, len(found) - wanted), len(found))
+            count = min(2 * count, len(chunk.blocks))  # some records were rejected
         return self._reader.empty()
 
     def _check_rejected(self) -> None:
@@ -274,26 +274,26 @@ class Attempt:
         path = self._path("rejected.csv")
         rejected = sorted(self._rejected, key=lambda bad: bad.record)
         rows = ([str(bad.record), bad.column or None, bad.reason, bad.text] for bad in rejected)
-        with naming(path):
+        with filename_in_errors(path):
             path.write_bytes(text_rows(rows, CANONICAL))
-        return described(path)
+        return file_entry(path)
 
     # -- when the schema does not fit ------------------------------------------------------------------------------
 
     def _observe(self) -> dict[str, Any]:
-        """Return the fields of a misfit receipt: what the whole chunk holds, so that one widening is enough."""
+        """Return the fields of a misfit receipt: the kinds in the whole chunk, so that one widening is enough."""
         self._remove_files()
         kinds: dict[str, set[str]] = {column: set() for column in self._columns}
         missing: set[str] = set()
         try:
             chunk = self._input = self._open(self._chunk)
             for _, data, record in chunk.blocks():
-                seen, gaps = self._reader.observe(data, record)
+                observed_kinds, gaps = self._reader.observe(data, record)
                 missing |= gaps
-                for column, names in seen.items():
+                for column, names in observed_kinds.items():
                     kinds[column] |= set(names.split("+")) if names else set()
             chunk.verify()
         except CsvswarmError as error:
-            return {"status": "error", "message": self._told(error)}
+            return {"status": "error", "message": self._failure_message(error)}
         observed = {column: "+".join(sorted(names)) for column, names in kinds.items()}
         return {"status": "misfit", "observed": observed, "missing": sorted(missing)}

@@ -1,4 +1,4 @@
-"""The log of an attempt that runs where nobody looks: kept beside its other files when it fails."""
+"""The log of an attempt in a container, kept in the job directory if it fails."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ LINE_BYTES = 4096
 
 @contextmanager
 def attempt_log(path: Path) -> Iterator[list[int]]:
-    """Write standard error to `path` as well, and remove that file when the attempt ends well.
+    """Write standard error to `path` as well, and remove that file if the attempt succeeds.
 
-    Yields a list to which the exit code is appended. What acts on a terminal is escaped in the end: a processor, or a
-    library, may print anything. A process that is killed leaves what it had written. Where the file cannot be made,
-    standard error stays as it is; what cannot be written to it (a full disk) goes there.
+    Yields a list to which the caller appends the exit code. Terminal controls are escaped at the end, because a
+    processor or a library may print anything. A killed process leaves what it has written. If the file cannot be
+    created, standard error is not redirected.
     """
     codes: list[int] = []
     sys.stderr.flush()
-    usual = os.dup(2)
+    original = os.dup(2)
     try:
         log = path.open("wb", buffering=0)
     except OSError:
@@ -40,38 +40,38 @@ def attempt_log(path: Path) -> Iterator[list[int]]:
     finally:
         with suppress(OSError):
             sys.stderr.flush()
-        os.dup2(usual, 2)
-        sys.stderr.flush()  # what the file did not take
-        os.close(usual)
-        with suppress(OSError):  # over NFS a full disk may be noticed only now
+        os.dup2(original, 2)
+        sys.stderr.flush()  # what the file could not store
+        os.close(original)
+        with suppress(OSError):  # over NFS, a full disk may be reported only now
             log.close()
         with suppress(OSError):
-            _show(path)
+            _copy_to_stderr(path)
             if codes == [0]:
                 path.unlink()
             else:
-                _escape(path)
+                _escape_file(path)
 
 
-def _show(path: Path) -> None:
+def _copy_to_stderr(path: Path) -> None:
     with os.fdopen(os.dup(2), "wb") as shown:
-        for line in _printable(path):
+        for line in _printable_lines(path):
             shown.write(line)
 
 
-def _escape(path: Path) -> None:
-    """Escape what a log holds, for whoever looks at it later. A disk that is too full for that leaves it as it is."""
+def _escape_file(path: Path) -> None:
+    """Escape terminal controls in a log. On a full disk the log stays unchanged."""
     part = path.with_name(f".{path.name}")
     try:
         with part.open("wb") as escaped:
-            escaped.writelines(_printable(path))
+            escaped.writelines(_printable_lines(path))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _printable(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file as they can be shown; long ones in parts."""
+def _printable_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file, escaped; long ones in parts."""
     with path.open("rb") as log:
         while line := log.readline(LINE_BYTES):
             yield printable(line.decode("utf-8", errors="backslashreplace")).encode()

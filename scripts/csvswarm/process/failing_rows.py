@@ -22,7 +22,7 @@ Similar = Callable[[int, npt.NDArray[np.bool_]], Iterable[Indices]]
 MIN_ALIKE = 4
 
 
-def find_failing(run: Run, rows: Indices, count: int, similar: Similar) -> dict[int, ProcessorError]:
+def find_failing_rows(run: Run, rows: Indices, count: int, similar: Similar) -> dict[int, ProcessorError]:
     """Return rows that fail alone, with what they fail of; empty when rows fail only together.
 
     rows: those of `count` rows that are searched, which fail together. Once many fail alike, they are returned, and
@@ -99,8 +99,8 @@ class _Search:
                 todo += [(middle, stop, False), (start, middle, middle - start > 1)]
 
 
-def short(error: ProcessorError) -> str:
-    """Return in short why a processor failed: what it raised, and the place in its file."""
-    first, *places = str(error).split("\n")
-    where = f" ({places[-1].strip().partition(': ')[0]})" if places else ""
-    return printable(shown(first) + where)
+def short_reason(error: ProcessorError) -> str:
+    """Return a one-line reason of a processor error: the exception and its line in the file."""
+    first, *frames = str(error).split("\n")
+    location = f" ({frames[-1].strip().partition(': ')[0]})" if frames else ""
+    return printable(shown(first) + location)

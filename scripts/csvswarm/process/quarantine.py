@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from csvswarm.errors import ProcessorError, printable
-from csvswarm.process.failing_rows import Indices, find_failing, short
+from csvswarm.process.failing_rows import Indices, find_failing_rows, short_reason
 from csvswarm.process.similar_rows import SimilarRows
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
-from csvswarm.reading.rows import Rejected, Rows, sliced, text_of, without
+from csvswarm.reading.rows import Rejected, Rows, drop_rows, record_text, slice_rows
 from csvswarm.types.schema import Schema
 
 
@@ -32,11 +32,11 @@ def outputs(
             yield run(part)
             continue
         except ProcessorError:
-            failing = find_failing(run, part, len(rows), similar)
+            failing = find_failing_rows(run, part, len(rows), similar)
         for row, error in sorted(failing.items()):
             record = int(rows.numbers[row])
-            text = text_of(sliced(rows, row, row + 1))
-            reject(Rejected(record, "", short(error), text, printable(str(error))))
+            text = record_text(slice_rows(rows, row, row + 1))
+            reject(Rejected(record, "", short_reason(error), text, printable(str(error))))
         if failing:
             rest = part[~np.isin(part, list(failing))]
             todo += [rest] if rest.size else []
@@ -70,8 +70,8 @@ def _runner(rows: Rows, processor: Processor, context: Context, schema: Schema) 
 
 def _taken(rows: Rows, indices: Indices) -> Rows:
     if _is_range(indices):
-        return sliced(rows, int(indices[0]), int(indices[-1]) + 1)
-    return without(rows, np.setdiff1d(np.arange(len(rows)), indices).tolist())
+        return slice_rows(rows, int(indices[0]), int(indices[-1]) + 1)
+    return drop_rows(rows, np.setdiff1d(np.arange(len(rows)), indices).tolist())
 
 
 def _is_range(indices: Indices) -> bool:

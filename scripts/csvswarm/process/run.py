@@ -1,4 +1,4 @@
-"""Process: run the chunks of a job that still have to run, with a pool of local processes or one by one."""
+"""Runs the pending chunks of a job, in a pool of local processes or one at a time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from csvswarm.job.manifest import Manifest
 from csvswarm.job.permissions import no_wider_than
 from csvswarm.job.receipt import Receipt
 from csvswarm.job.rejections import allowed
-from csvswarm.job.state import State, settle, standing_receipt
-from csvswarm.partials.early_merge import Merger
+from csvswarm.job.state import JobState, current_receipt, reconcile
+from csvswarm.partials.early_merge import EarlyMerger
 from csvswarm.process.attempt import Attempt
-from csvswarm.process.worker_pool import Pool
-from csvswarm.processor_api.context import context_of
+from csvswarm.process.worker_pool import WorkerPool
+from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import resources
@@ -27,7 +27,7 @@ from csvswarm.runtime import resources
 
 @dataclass
 class Processed:
-    """workers: processes used. chunks_run: chunks this call ran. chunks_per_worker: how they were shared out."""
+    """workers: processes used. chunks_run: chunks run by this call. chunks_per_worker: how many each worker ran."""
 
     chunks_done: int
     workers: int
@@ -40,9 +40,9 @@ class Processed:
 
 
 def process_all(job: Job, workers: int | None) -> Processed:
-    """Run every chunk that has no partial yet, and again what a wider schema asks for, until nothing is left to do.
+    """Run all chunks without a partial, and rerun those that a wider schema requires, until none is pending.
 
-    Raises CsvswarmError with the error of the first chunk that failed; the others' partials stay for a resume.
+    Raises CsvswarmError with the error of the first failed chunk; other partials are kept for a resume.
     """
     job.require_manifest()
     with job.locked():
@@ -57,11 +57,11 @@ def _process_all(job: Job, manifest: Manifest, workers: int | None) -> Processed
     started = time.monotonic()
     processor = load_job_processor(job, manifest)
     if not manifest.durable:
-        job.forget_empty()
-    job.forget_errors()
-    state = settle(job, manifest)
+        job.discard_empty_receipts()
+    job.discard_error_receipts()
+    state = reconcile(job, manifest)
     count = resources.workers_for(workers, max(1, len(state.pending or manifest.chunks)))
-    if state.pending and processor.needs_pandas(context_of(manifest, state.schema)):
+    if state.pending and processor.needs_pandas(Context.for_job(manifest, state.schema)):
         importlib.import_module(
             "csvswarm.processor_api.dataframe"
         )  # imports pandas: once here, before the fork, for all workers
@@ -71,37 +71,36 @@ def _process_all(job: Job, manifest: Manifest, workers: int | None) -> Processed
         pool = _run_pending(job, manifest, processor, state, count)
         run += sum(pool.chunks_per_worker)
         shares = [share + more for share, more in zip(shares, pool.chunks_per_worker, strict=True)]
-        before, state = state, settle(job, manifest)
-        if state.pending == before.pending and state.generation == before.generation:
+        earlier, state = state, reconcile(job, manifest)
+        if state.pending == earlier.pending and state.generation == earlier.generation:
             raise JobError(
                 f"job {job.job_id}: chunks {state.pending} ran but left no receipt in {job.receipts_directory}."
             )
     done = Processed(len(manifest.chunks), count, run, shares, round(time.monotonic() - started, 3))
-    told = job.directory / "processed.json"
-    if not run and (before_this := read_json(told)) is not None:
-        return Processed(**{**before_this, "chunks_run": 0})
-    write_json(told, done.to_json())
+    summary_path = job.directory / "processed.json"
+    if not run and (previous := read_json(summary_path)) is not None:
+        return Processed(**{**previous, "chunks_run": 0})
+    write_json(summary_path, done.to_json())
     return done
 
 
-def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: State, count: int) -> Pool:
-    """Run the chunks that are pending under one schema, and merge early what may follow each other."""
-    merger = None if processor.combines else Merger(job, manifest, processor, state)
-    pool = Pool(count, lambda number: run_chunk(job, manifest, processor, number).status)
-
+def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: JobState, count: int) -> WorkerPool:
+    """Run the chunks pending under one schema, and merge concatenated partials early."""
+    merger = None if processor.combines else EarlyMerger(job, manifest, processor, state)
+    pool = WorkerPool(count, lambda number: run_chunk(job, manifest, processor, number).status)
     rejected = sum(receipt.rejected for receipt in state.done.values())
 
-    def ended(chunk: int, status: str) -> bool:
+    def on_result(chunk: int, status: str) -> bool:
         nonlocal rejected
         if status == "done":
             if merger:
-                merger.tell(chunk)
+                merger.notify_committed(chunk)
             if not manifest.fails_on_bad_records:
                 rejected += job.receipt(chunk, state.generation).rejected
         return status == "error" or rejected > allowed(manifest)
 
     try:
-        pool.map(state.pending, ended)
+        pool.map(state.pending, on_result)
     finally:
         pool.close()
         if merger:
@@ -110,24 +109,24 @@ def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: Stat
 
 
 def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
-    """Make one attempt at one chunk, as a container does. Raises CsvswarmError when the chunk failed for good."""
+    """Make one attempt at one chunk, as a container does. Raises CsvswarmError if the chunk failed permanently."""
     manifest = job.require_manifest()
     if not 1 <= number <= len(manifest.chunks):
         raise JobError(f"job {job.job_id} has chunks 1 to {len(manifest.chunks)}, no chunk {number}.")
-    if (done := standing_receipt(job, manifest, number)) is not None:
+    if (done := current_receipt(job, manifest, number)) is not None:
         return done
     check_versions(job.job_id, manifest.versions)
     try:
         with no_wider_than(manifest.permissions):
             return run_chunk(job, manifest, load_job_processor(job, manifest), number, attempt)
     except (OSError, JobError):
-        # Another attempt may have finished the chunk, and then the job, whose data is removed: nothing is wrong.
-        if (done := standing_receipt(job, manifest, number)) is not None:
+        # Another attempt may have finished the chunk and then the job, whose data is removed: this is no error.
+        if (done := current_receipt(job, manifest, number)) is not None:
             return done
         raise
 
 
 def run_chunk(job: Job, manifest: Manifest, processor: Processor, number: int, attempt: str | None = None) -> Receipt:
     """Make one attempt at one chunk under the newest schema."""
-    resources.keep_freed_memory()
+    resources.disable_malloc_trim()
     return Attempt(job, manifest, processor, number, attempt or new_token()).run()

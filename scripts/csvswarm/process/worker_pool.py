@@ -1,4 +1,4 @@
-"""The local engine's workers: a few long-lived processes that take one chunk after the other."""
+"""The workers of the local engine: long-lived processes that run one chunk after the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from csvswarm.errors import CsvswarmError
 MAX_ATTEMPTS = 3
 
 #: Runs one chunk; returns the status of its receipt. Called in a worker process.
-Run = Callable[[int], str]
+ChunkRunner = Callable[[int], str]
 
 
 @dataclass
@@ -29,52 +29,52 @@ class _Worker:
     done: int = 0
 
 
-class Pool:
+class WorkerPool:
     """Runs chunks in `count` processes, forked with everything already imported.
 
-    A chunk whose process dies, or that raises, is tried again, MAX_ATTEMPTS times in all.
+    A chunk whose process dies or raises is retried, up to MAX_ATTEMPTS attempts in total.
     """
 
-    def __init__(self, count: int, run: Run) -> None:
+    def __init__(self, count: int, run: ChunkRunner) -> None:
         self._count, self._run = count, run
         self._workers: list[_Worker] = []
         self._attempts: dict[int, int] = {}
         self.chunks_per_worker = [0] * count
 
-    def map(self, chunks: Sequence[int], ended: Callable[[int, str], bool]) -> None:
+    def map(self, chunks: Sequence[int], on_result: Callable[[int, str], bool]) -> None:
         """Run the chunks, telling `ended(chunk, status)` of each; give no new ones out once it says to stop.
 
         Raises CsvswarmError when a chunk was given up.
         """
         waiting = deque(chunks)
-        stopped = False
+        is_stopped = False
         try:
             while len(self._workers) < min(self._count, len(waiting)):
                 self._start()
             for worker in self._workers:
-                self._give(worker, waiting)
+                self._assign(worker, waiting)
             while any(worker.chunk is not None for worker in self._workers):
                 for worker in self._ready():
-                    status, told = self._receive(worker)
+                    status, message = self._receive(worker)
                     chunk, worker.chunk = worker.chunk, None
                     if chunk is None:
                         continue
                     if status == "failed":
-                        self._note_failure(chunk, told)
+                        self._record_failure(chunk, message)
                         waiting.appendleft(chunk)
                     else:
                         self.chunks_per_worker[self._workers.index(worker)] += 1
-                        stopped |= ended(chunk, status)
+                        is_stopped |= on_result(chunk, status)
                     if not worker.process.is_alive():
                         self._replace(worker)
-                    if not stopped:
-                        self._give(worker, waiting)
+                    if not is_stopped:
+                        self._assign(worker, waiting)
         except BaseException:
             self.close(kill=True)
             raise
 
     def close(self, *, kill: bool = False) -> None:
-        """End the worker processes."""
+        """Stop the worker processes."""
         for worker in self._workers:
             worker.pipe.close()
             if kill:
@@ -99,15 +99,15 @@ class Pool:
 
     def _replace(self, worker: _Worker) -> None:
         worker.pipe.close()
-        place = self._workers.index(worker)
-        rest = self._workers[:place] + self._workers[place + 1 :]
+        index = self._workers.index(worker)
+        rest = self._workers[:index] + self._workers[index + 1 :]
         self._workers = rest
         self._start()
         fresh = self._workers.pop()
         worker.process, worker.pipe = fresh.process, fresh.pipe
-        self._workers = [*rest[:place], worker, *rest[place:]]
+        self._workers = [*rest[:index], worker, *rest[index:]]
 
-    def _give(self, worker: _Worker, waiting: deque[int]) -> None:
+    def _assign(self, worker: _Worker, waiting: deque[int]) -> None:
         if waiting:
             worker.chunk = waiting.popleft()
             with suppress(BrokenPipeError, ConnectionResetError):  # it died in between: the next receive tells
@@ -120,8 +120,8 @@ class Pool:
 
     def _receive(self, worker: _Worker) -> tuple[str, str]:
         try:
-            status, told = worker.pipe.recv()
-            return str(status), str(told)
+            status, message = worker.pipe.recv()
+            return str(status), str(message)
         except (EOFError, ConnectionResetError):
             worker.process.join()
             code = worker.process.exitcode or 0
@@ -129,36 +129,36 @@ class Pool:
             hint = "; is there too little memory for so many workers?" if code == -signal.SIGKILL else ""
             return "failed", f"its worker process {reason}{hint}"
 
-    def _note_failure(self, chunk: int, told: str) -> None:
+    def _record_failure(self, chunk: int, message: str) -> None:
         self._attempts[chunk] = self._attempts.get(chunk, 0) + 1
-        if self._attempts[chunk] >= MAX_ATTEMPTS or "No space left" in told:
+        if self._attempts[chunk] >= MAX_ATTEMPTS or "No space left" in message:
             raise CsvswarmError(
                 f"chunk {chunk} failed {self._attempts[chunk]} time{'s' * (self._attempts[chunk] > 1)}, last because "
-                f"{told}. What is done is kept: run again with the same job_id when the cause is gone."
+                f"{message}. What is done is kept: run again with the same job_id when the cause is gone."
             )
 
 
-def _serve(pipe: Any, others: list[Any], run: Run) -> None:
-    """A worker's life: chunks in, statuses out, until the pipe closes."""
+def _serve(pipe: Any, others: list[Any], run: ChunkRunner) -> None:
+    """Main loop of a worker: receive chunks, send statuses, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for other in others:
-        other.close()  # or a worker would outlive its parent, whose end of the pipe the others hold open
+        other.close()  # otherwise other workers keep the pipe open, and this one outlives its parent
     while True:
         try:
             chunk = pipe.recv()
         except (EOFError, OSError):
             break
         try:
-            answer = (run(chunk), "")
+            reply = (run(chunk), "")
         except MemoryError:
-            answer = ("failed", "its worker process ran out of memory")
+            reply = ("failed", "its worker process ran out of memory")
         except OSError as error:
-            answer = ("failed", f"of {error.strerror or error}" + (f" ({error.filename})" if error.filename else ""))
-        except Exception as error:  # noqa: BLE001  # whatever it is, the parent tells it and decides
-            answer = ("failed", f"of {type(error).__name__}: {error}")
+            reply = ("failed", f"of {error.strerror or error}" + (f" ({error.filename})" if error.filename else ""))
+        except Exception as error:  # noqa: BLE001  # the parent reports any error and decides
+            reply = ("failed", f"of {type(error).__name__}: {error}")
         try:
-            pipe.send(answer)
+            pipe.send(reply)
         except OSError:
             break
     sys.stdout.flush()

@@ -1,6 +1,6 @@
-"""What a processor sees, and the names that processors of users may import: errors, rows, and exact sums.
+"""The API for processors: context, errors, rows, and exact sums.
 
-They are imported when they are first used: a process that needs none of them does without numpy.
+The names are imported on first use, so that a process that needs none of them does not import numpy.
 """
 
 from __future__ import annotations

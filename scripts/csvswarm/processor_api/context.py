@@ -1,4 +1,4 @@
-"""What a processor knows about its job."""
+"""The context of a processor's call: its options and the input."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from csvswarm.csv_format.dialect import CANONICAL, Dialect
-from csvswarm.errors import OptionError, listed
+from csvswarm.errors import OptionError, format_names
 from csvswarm.job.manifest import Manifest
 from csvswarm.types.schema import Schema
 
 
 @dataclass
 class Context:
-    """What a processor is told beside its rows.
+    """The context that a processor gets besides its rows.
 
     options: its checked options. names: all columns of the input, in order. schema: their types. dialect: that of the
-    input. chunk: number of the chunk, 0 outside of one. first_record: number of the block's first own record (from 1).
-    overlap: how many rows at the start of the block belong to what came before; `process` may look at them, but must
-    not return anything for them. rows: how many rows there were in all, for `finish`.
+    input. chunk: number of the chunk, 0 outside of chunks. first_record: number of the block's first own record (from
+    1). overlap: number of rows at the start of the block that belong to the previous block; `process` may read them,
+    but must not return anything for them. rows: total number of rows, for `finish`.
     """
 
     options: dict[str, Any]
@@ -36,21 +36,24 @@ class Context:
         """Return the type of an input column: text, int, float, bool, timestamp, null (all missing) or quoted."""
         return self.schema.type_of(column)
 
-    def require(self, columns: Sequence[str], where: str) -> None:
-        """Raise OptionError when one of the columns that `where` names is not in the input."""
+    def require_columns(self, columns: Sequence[str], where: str) -> None:
+        """Raise OptionError if the input lacks one of the columns. where: what names them, for the message."""
         known = set(self.names)
         for column in columns:
             if column not in known:
-                raise OptionError(f"{where} names a column {column!r}, but the file has: {listed(self.names)}.")
+                raise OptionError(f"{where} names a column {column!r}, but the file has: {format_names(self.names)}.")
 
+    #: Former name of `require_columns`, for one release.
+    require = require_columns
 
-def context_of(manifest: Manifest, schema: Schema, rows: int = 0) -> Context:
-    """Return what a processor is told when no block is at hand."""
-    return Context(
-        options=dict(manifest.request["options"]),
-        names=manifest.names,
-        schema=schema,
-        dialect=manifest.dialect,
-        null_values=manifest.request["null_values"],
-        rows=rows,
-    )
+    @classmethod
+    def for_job(cls, manifest: Manifest, schema: Schema, rows: int = 0) -> Context:
+        """Return the context outside of blocks, as `combine` and `finish` see it. rows: in the whole input."""
+        return cls(
+            options=dict(manifest.request["options"]),
+            names=manifest.names,
+            schema=schema,
+            dialect=manifest.dialect,
+            null_values=manifest.request["null_values"],
+            rows=rows,
+        )

@@ -1,4 +1,4 @@
-"""Rows as the pandas DataFrame a processor sees, and what it returns as columns again."""
+"""Converts rows to the DataFrame that a processor gets, and its return value to columns."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import pandas as pd
 from csvswarm.csv_format.canonical_text import as_arrow
 from csvswarm.errors import ProcessorError
 from csvswarm.reading.rows import Rows
-from csvswarm.runtime.lazy_imports import pa, with_pandas
+from csvswarm.runtime.lazy_imports import enable_pandas, pa
 from csvswarm.types.schema import Schema
 
 
 def to_frame(rows: Rows, schema: Schema) -> pd.DataFrame:
-    """Return rows as a DataFrame, the same dtypes for every block of the file.
+    """Return rows as a DataFrame with the same dtypes for every block of the file.
 
-    int -> int64, or Int64 when the file has a gap in the column anywhere; float and all-missing -> float64;
-    bool -> bool or boolean; text -> str; timestamp -> datetime64[us]. The index is the record's place in the file,
-    from 0, as pandas' single pass would give it.
+    int -> int64, or Int64 if the column has a missing value anywhere in the file; float and all-missing -> float64;
+    bool -> bool or boolean; text -> str; timestamp -> datetime64[us]. The index is the record's position in the file,
+    from 0, as in a single pass of pandas.
     """
-    with_pandas()
+    enable_pandas()
     numbers = rows.numbers
     if len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1:
         index: pd.Index[int] = pd.RangeIndex(int(numbers[0]) - 1, int(numbers[-1]))
@@ -37,14 +37,14 @@ def _series(column: pa.ChunkedArray, name: str, schema: Schema) -> Any:
         dtype: Any = pd.Int64Dtype() if kind == "int" else pd.BooleanDtype()
         return column.to_pandas(types_mapper=lambda _: dtype).array
     if kind in ("int", "float", "null", "bool"):
-        return np.array(column.to_numpy())  # a copy: Arrow's memory is read-only, the user's column is not
+        return np.array(column.to_numpy())  # a copy: Arrow's memory is read-only, columns of processors are not
     return column.to_pandas().array
 
 
 def to_columns(result: Any, processor: str) -> tuple[list[str], list[pa.Array]]:
-    """Return (names, arrays) of what a processor returned; index levels with a name come first, as columns.
+    """Return (names, arrays) of a processor's return value; named index levels come first, as columns.
 
-    Raises ProcessorError when it is no DataFrame or Table.
+    Raises ProcessorError if it is neither a DataFrame nor a Table.
     """
     if isinstance(result, pa.Table):
         return list(result.column_names), [as_arrow(column) for column in result.columns]
@@ -56,4 +56,4 @@ def to_columns(result: Any, processor: str) -> tuple[list[str], list[pa.Array]]:
     if any(name is not None for name in result.index.names):
         result = result.reset_index()
     names = [str(name) for name in result.columns]
-    return names, [as_arrow(result.iloc[:, place]) for place in range(len(names))]
+    return names, [as_arrow(result.iloc[:, index]) for index in range(len(names))]

@@ -9,7 +9,7 @@ from csvswarm.csv_format.canonical_text import Data
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """Rows a processor has written itself, as whole CSV records. kinds: one per column, as in canonical_text.py."""
+    """Rows encoded by the processor as whole CSV records. kinds: the type of each column, as in canonical_text.py."""
 
     data: Data
     rows: int

@@ -1,4 +1,4 @@
-"""Find a processor's file and load it."""
+"""Finds and loads a processor's file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHIPPED = Path(__file__).resolve().parents[3] / "files" / "processors"
 
 
 def find_processor(name: str) -> Path:
-    """Return the file of a processor named as a shipped one or by its path. Raises OptionError."""
+    """Return the file of a processor, given the name of a shipped one or a path. Raises OptionError."""
     shipped = sorted(path.stem for path in SHIPPED.glob("*.py"))
     if re.fullmatch(r"[A-Za-z0-9_-]+", name) and name in shipped:
         return SHIPPED / f"{name}.py"
@@ -36,9 +36,9 @@ def find_processor(name: str) -> Path:
 
 
 def load_processor(path: Path, *, name: str | None = None, shown: Path | None = None) -> Processor:
-    """Load a processor file. shown: the path its errors name, when `path` is a job's copy of it.
+    """Load a processor file. shown: the path for messages, if `path` is a job's copy.
 
-    Raises ProcessorError when it cannot be read, is not Python or fails while it loads.
+    Raises ProcessorError if it cannot be read, is not Python or fails to load.
     """
     shown = shown or path
     name = name or shown.stem
@@ -48,18 +48,18 @@ def load_processor(path: Path, *, name: str | None = None, shown: Path | None = 
     except OSError as error:
         raise ProcessorError(f"processor {shown} cannot be read: {error.strerror}.") from error
     except (SyntaxError, ValueError) as error:
-        place = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise ProcessorError(f"processor {shown} is not valid Python:{place}: {error}.") from error
+        line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise ProcessorError(f"processor {shown} is not valid Python:{line}: {error}.") from error
     module = ModuleType(f"csvswarm_processor_{re.sub(r'[^A-Za-z0-9_]', '_', name)}")
     module.__file__ = str(shown)
     text = source.decode("utf-8", errors="replace")
     linecache.cache[str(shown)] = (len(text), None, text.splitlines(keepends=True), str(shown))
     sys.modules[module.__name__] = module
-    _execute(code, module, shown)
+    _run_module(code, module, shown)
     return Processor(name, module, hashlib.sha256(source).hexdigest())
 
 
-def _execute(code: CodeType, module: ModuleType, shown: Path) -> None:
+def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:
     try:
         exec(code, module.__dict__)  # noqa: S102  # running the user's file is what a processor is
     except (Exception, SystemExit) as error:
@@ -72,7 +72,7 @@ def _execute(code: CodeType, module: ModuleType, shown: Path) -> None:
 
 
 def load_job_processor(job: Job, manifest: Manifest) -> Processor:
-    """Return the processor as it was when the job was made; its errors name the user's own file."""
+    """Return the job's copy of its processor; errors name the user's file."""
     processor = load_processor(
         job.processor_path, name=manifest.processor["name"], shown=Path(manifest.processor["source"])
     )

@@ -1,7 +1,7 @@
-"""Check a processor's options against what it declares, in the words of Ansible's argument specs.
+"""Validates a processor's options against its declaration, which follows Ansible's argument specs.
 
-A processor declares OPTIONS = {"window": {"type": "int", "default": 500, "min": 1}, ...}: per option type (str, int,
-float, bool, list, dict), and where wanted default, required, choices, elements (of a list), min and description.
+A processor declares OPTIONS = {"window": {"type": "int", "default": 500, "min": 1}, ...}: per option a type (str, int,
+float, bool, list, dict), and optionally default, required, choices, elements (of a list), min and description.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 def check_options(
     given: Mapping[str, Any], declared: Mapping[str, Mapping[str, Any]], processor: str
 ) -> dict[str, Any]:
-    """Return the options with defaults filled in and types right. Raises OptionError naming option and remedy."""
+    """Return the options with defaults and converted types. Raises OptionError with the option and its fix."""
     for name in given:
         if name not in declared:
             near = difflib.get_close_matches(str(name), declared, n=1)
@@ -53,7 +53,7 @@ def _value(value: Any, spec: Mapping[str, Any], what: str) -> Any:
 def _converted(value: Any, kind: str, what: str) -> Any:
     wanted = _TYPES[kind]
     if kind == "list" and not isinstance(value, (list, dict)):
-        return [value]  # as Ansible takes a lone value for a list
+        return [value]  # like Ansible, which accepts a single value as a list
     if isinstance(value, wanted) and not (kind in ("int", "float") and isinstance(value, bool)):
         return value
     text = str(value).strip().lower()

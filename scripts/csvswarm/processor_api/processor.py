@@ -1,4 +1,4 @@
-"""Processors: load one, check what it declares, and call it so that its errors are told in its own terms."""
+"""Calls processors and reports their errors in terms of the user's code."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     pass
 
 SHOWN_FRAMES = 3
-#: Exceptions that no other type of a column would have prevented.
+#: Exceptions that other column types would not have prevented.
 NEVER_OF_TYPES = (NameError, ImportError, NotImplementedError, RecursionError, SystemExit)
 
 
 class Processor:
-    """A loaded processor file. See files/processors/README.md for what one may define."""
+    """A loaded processor file. files/processors/README.md lists the names it may define."""
 
     def __init__(self, name: str, module: ModuleType, sha256: str) -> None:
         self.name, self.module, self.sha256 = name, module, sha256
@@ -47,17 +47,17 @@ class Processor:
         return check_options(given, self.options, self.name)
 
     def columns(self, context: Context) -> list[str]:
-        """Return the input columns `process` needs, in the input's order; all when it does not say."""
+        """Return the input columns that `process` needs, in the input's order; all columns by default."""
         declared = getattr(self.module, "columns", None)
         if declared is None:
             return list(context.names)
         wanted = list(self.call(declared, context) if callable(declared) else declared)
-        context.require(wanted, f"processor {self.name}")
+        context.require_columns(wanted, f"processor {self.name}")
         names = set(wanted)
         return [name for name in context.names if name in names]
 
     def overlap(self, context: Context) -> int:
-        """Return how many rows before a block `process` also wants to see."""
+        """Return the number of preceding rows that `process` also needs."""
         declared = getattr(self.module, "OVERLAP", None) or getattr(self.module, "overlap", 0)
         rows = self.call(declared, context) if callable(declared) else declared
         if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
@@ -65,7 +65,7 @@ class Processor:
         return rows
 
     def needs_pandas(self, context: Context) -> bool:
-        """Return whether `process` works on DataFrames: then pandas is better imported before there are workers."""
+        """Return whether `process` works on DataFrames: then pandas is imported before the workers are forked."""
         declared = getattr(self.module, "needs_pandas", None)
         return not self.wants_rows if declared is None else bool(self.call(declared, context))
 
@@ -74,15 +74,15 @@ class Processor:
         return list(self.call("keys", context))
 
     def call(self, function: str | Callable[..., Any], *arguments: Any) -> Any:
-        """Call one of the processor's functions. Raises ProcessorError with the last lines in the user's file."""
+        """Call a function of the processor. Raises ProcessorError with the last lines in the user's file."""
         try:
             return (getattr(self.module, function) if isinstance(function, str) else function)(*arguments)
         except (CsvswarmError, MemoryError):
             raise
         except (Exception, SystemExit) as error:
-            raise ProcessorError(self._told(error), final=isinstance(error, NEVER_OF_TYPES)) from error
+            raise ProcessorError(self._failure_message(error), final=isinstance(error, NEVER_OF_TYPES)) from error
 
-    def _told(self, error: BaseException) -> str:
+    def _failure_message(self, error: BaseException) -> str:
         file = str(self.module.__file__)
         lines = []
         # Not by traceback.extract_tb: it reads the files of pandas, for every record that fails.
@@ -90,6 +90,6 @@ class Processor:
             if frame.f_code.co_filename == file:
                 text = linecache.getline(file, line).strip()
                 lines.append(f"  {Path(file).name}:{line} in {frame.f_code.co_name}: {text}")
-        told = str(error).strip().splitlines()
-        reason = f"{type(error).__name__}: {told[0] if told else ''}".rstrip(": ")
+        message = str(error).strip().splitlines()
+        reason = f"{type(error).__name__}: {message[0] if message else ''}".rstrip(": ")
         return "\n".join([f"processor {self.name} failed: {reason}", *lines[-SHOWN_FRAMES:]])

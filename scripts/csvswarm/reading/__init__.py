@@ -1,1 +1,1 @@
-"""The bytes of a block to typed rows: fields found, values converted, bad records set aside."""
+"""Reads blocks: finds fields, converts values to typed rows, separates bad records."""

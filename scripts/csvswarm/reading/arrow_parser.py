@@ -1,4 +1,4 @@
-"""Arrow's CSV parser, asked for text: what reads any block, and says what the text of a field is."""
+"""Arrow's CSV parser with all columns as text: reads any block, and defines the text of a field."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from csvswarm.runtime.lazy_imports import pa, pacsv
 
 
 def parse(
-    data: bytes, dialect: Dialect, width: int, places: Sequence[int], null_values: Sequence[str]
+    data: bytes, dialect: Dialect, width: int, columns: Sequence[int], null_values: Sequence[str]
 ) -> pa.Table | None:
-    """Return the columns at `places` of a block of records of `width` fields as text; None when a record is ragged.
+    """Return the columns with these indexes of a block as text; None if a record has not `width` fields.
 
-    Columns are named by their places; the first one is read when none is asked for. Unquoted null values are missing.
+    Columns are named by their indexes; column 0 is read if none is requested. Unquoted null values are missing.
     """
-    wanted = [str(place) for place in places] or ["0"]  # Arrow reads all columns when asked for none
-    if data[:1] in b"\r\n" and not data.strip(b"\r\n"):  # strip copies: only where it may leave nothing
+    wanted = [str(column) for column in columns] or ["0"]  # Arrow reads all columns if none is requested
+    if data[:1] in b"\r\n" and not data.strip(b"\r\n"):  # strip copies: only if nothing may remain
         return pa.table([pa.array([], pa.string()) for _ in wanted], names=wanted)
     if not data.endswith((b"\n", b"\r")):
-        data += b"\n"  # Arrow takes an empty field at the very end for quoted when the one before it is
+        data += b"\n"  # Arrow reads an empty last field as quoted if the previous field is
     if data.startswith(BOM):
-        data = b"\n" + data  # Arrow drops a byte order mark at the start of what it reads: here it belongs to the value
+        data = b"\n" + data  # Arrow drops a leading byte order mark, which here is part of the value
     try:
         return pacsv.read_csv(
             pa.BufferReader(data),
             read_options=pacsv.ReadOptions(
-                column_names=[str(place) for place in range(width)],
+                column_names=[str(column) for column in range(width)],
                 use_threads=False,
                 block_size=len(data) + 1,
             ),

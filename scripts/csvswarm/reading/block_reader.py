@@ -1,4 +1,4 @@
-"""Read the blocks of a chunk: bytes to columns of the schema's types, with every bad record found and named."""
+"""Reads blocks: converts bytes to columns of the schema's types, and finds every bad record."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy.typing as npt
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.raw_records import raw_records
 from csvswarm.csv_format.record_scan import Grammar
-from csvswarm.errors import BadRecord, JobError, Misfit, shown
+from csvswarm.errors import BadRecord, JobError, SchemaMismatch, shown
 from csvswarm.native.library import kernel
 from csvswarm.reading.arrow_parser import parse
 from csvswarm.reading.bad_records import Triage
-from csvswarm.reading.field_scan import Fields, Nulls, find_fields
-from csvswarm.reading.native_block import Block, Column, Finder, Ready, Texts
+from csvswarm.reading.field_scan import Fields, NullValues, find_fields
+from csvswarm.reading.native_block import ArrowColumn, Column, FieldFinder, ScannedBlock, TextColumn
 from csvswarm.reading.rows import Rejected, Rows
 from csvswarm.runtime.lazy_imports import pa
-from csvswarm.types.conversion import Values
+from csvswarm.types.conversion import TextConverter
 from csvswarm.types.schema import ARROW, Schema
 
 Numbers = npt.NDArray[np.int64]
@@ -27,10 +27,10 @@ Numbers = npt.NDArray[np.int64]
 class Reader:
     """Reads blocks of one input with one schema.
 
-    columns: names of the columns to read. fixed and kinds come from the schema; a value that does not fit a column
-    with a type the user gave makes its record bad, one that does not fit an inferred type raises Misfit. watch_gaps:
-    raise Misfit as well for missing values where the schema has none. quarantine: leave bad records out, and keep
-    them in `rejected`, instead of raising BadRecord. keep_raw: keep the raw records in the Rows.
+    columns: names of the columns to read. fixed and kinds come from the schema; a value that does not fit a column with
+    a type the user gave makes its record bad, one that does not fit an inferred type raises SchemaMismatch. watch_gaps:
+    raise SchemaMismatch as well for missing values where the schema has none. quarantine: leave bad records out, and
+    keep them in `rejected`, instead of raising BadRecord. keep_raw: keep the raw records in the Rows.
     """
 
     def __init__(
@@ -48,44 +48,48 @@ class Reader:
     ) -> None:
         self._dialect, self._names, self._schema = dialect, list(names), schema
         self._columns = list(columns)
-        place_of = {name: place for place, name in enumerate(self._names)}
-        self._places = [place_of[column] for column in self._columns]
-        self._asked = list(zip(self._columns, self._places, strict=True))
-        self._values = Values(null_values)
-        self._nulls = Nulls(null_values)
+        index_of = {name: column_index for column_index, name in enumerate(self._names)}
+        self._column_indexes = [index_of[column] for column in self._columns]
+        self._requested = list(zip(self._columns, self._column_indexes, strict=True))
+        self._converter = TextConverter(null_values)
+        self._null_values = NullValues(null_values)
         self._grammar = Grammar(dialect)
-        fixed = [(column, place, schema.fixed[column]) for column, place in self._asked if column in schema.fixed]
-        self._triage = Triage(dialect, len(self._names), fixed, self._values)
-        self._finder = Finder(self._grammar, len(self._names), self._places, null_values)
+        declared = [
+            (column, column_index, schema.declared_types[column])
+            for column, column_index in self._requested
+            if column in schema.declared_types
+        ]
+        self._triage = Triage(dialect, len(self._names), declared, self._converter)
+        self._finder = FieldFinder(self._grammar, len(self._names), self._column_indexes, null_values)
         self._source = source
         self._quarantine, self._watch_gaps, self._keep_raw = quarantine, watch_gaps, keep_raw
         self._is_plain = True
         self.rejected: list[Rejected] = []
 
     def empty(self) -> Rows:
-        """Return no rows, in the right columns and types."""
+        """Return zero rows with the right columns and types."""
         arrays = [pa.array([], ARROW[self._schema.type_of(column)]) for column in self._columns]
         return Rows(pa.table(arrays, names=self._columns), np.empty(0, np.int64))
 
     def read(self, data: bytes, first_record: int, rows: int | None = None) -> Rows:
         """Return the rows of a block of whole records, the first of which is number `first_record`.
 
-        rows: how many records the split counted, to be checked. Raises BadRecord, Misfit.
+        rows: number of records counted by the split, to be verified. Raises BadRecord, SchemaMismatch.
         """
-        if (block := self._read_quick(data, rows)) is not None:
+        if (block := self._read_native(data, rows)) is not None:
             return Rows(block, _count_from(first_record, len(block)))
         numbers = None
-        if self._quarantine and kernel() is not None:  # hardly anything else keeps the kernel from reading a block
+        if self._quarantine and kernel() is not None:  # bad records are the usual reason why the kernel declines
             data, numbers = self._without_bad(data, first_record)
             rows = len(numbers)
-            if (block := self._read_quick(data, rows)) is not None:
+            if (block := self._read_native(data, rows)) is not None:
                 return Rows(block, numbers)
         fields, text = self._read_text(data)
-        if text is None or (rows is not None and text.num_rows != rows) or self._unfit(text):
+        if text is None or (rows is not None and text.num_rows != rows) or self._has_mismatch(text):
             if numbers is None:
                 data, numbers = self._without_bad(data, first_record)
             fields, text = None, self._parse(data)
-            if text is None or text.num_rows != len(numbers):  # Arrow's grammar and ours differ, which must not be
+            if text is None or text.num_rows != len(numbers):  # Arrow and csvswarm disagree: a bug
                 raise JobError(f"{self._source}: the block at record {first_record} is misread; please report this.")
         return self._rows(data, fields, self._convert(text), numbers, first_record)
 
@@ -97,42 +101,45 @@ class Reader:
         if not self._keep_raw:
             return Rows(table, numbers)
         if fields is not None:
-            return Rows(table, numbers, fields.data, fields.ends, fields.toggles)
+            return Rows(table, numbers, fields.data, fields.ends, fields.quote_positions)
         data, ends, toggles = raw_records(data, self._grammar)
         return Rows(table, numbers, data, ends, lambda: toggles)
 
-    # -- the straight way ------------------------------------------------------------------------------------------
+    # -- good blocks -----------------------------------------------------------------------------------------------
 
-    def _read_quick(self, data: bytes, rows: int | None) -> Block | None:
-        """Return what the native kernel makes of a block; None where it cannot tell, or not all is well with it."""
+    def _read_native(self, data: bytes, rows: int | None) -> ScannedBlock | None:
+        """Return a block read by the native kernel; None if the kernel declines or a value does not fit."""
         found = self._finder.find(data, rows)
         if found is None:
             return None
         columns: dict[str, Column] = {}
-        for name, place in self._asked:
+        for name, column_index in self._requested:
             kind = self._schema.type_of(name)
-            column = self._finder.column(found, place, kind)
+            column = self._finder.column(found, column_index, kind)
             if column is None:
-                text = Texts(found.span(place), self._finder.nulls).arrow()
-                values = self._values.convert(text, kind, fixed=name in self._schema.fixed)
+                text = TextColumn(found.span(column_index), self._finder.null_values).arrow()
+                values = self._converter.convert(text, kind, declared=name in self._schema.declared_types)
                 if values is None:
                     return None
-                column = Ready(values)
+                column = ArrowColumn(values)
             if kind in ("int", "bool") and name not in self._schema.missing and self._watch_gaps and column.gaps:
                 return None
             columns[name] = column
-        return Block(found.data, found.scan.ends, None if found.quote < 0 else found.quote, columns)
+        return ScannedBlock(found.data, found.scan.ends, None if found.quote < 0 else found.quote, columns)
 
     def _read_text(self, data: bytes) -> tuple[Fields | None, pa.Table | None]:
-        """Return (fields, asked columns as text); no fields where Arrow had to parse, no text when a record is bad."""
+        """Return (fields, requested columns as text); no fields if Arrow parsed, no text if a record is bad."""
         if not self._is_clean(data):
             return None, None
         fields = find_fields(data, self._grammar, len(self._names)) if self._is_plain else None
         if fields is None:
-            self._is_plain = False  # the next block will be like this one: the search would be in vain
+            self._is_plain = False  # the next blocks will be declined as well
             return None, self._parse(data)
-        places = sorted(self._places) or [0]  # the number of rows is asked for in any case
-        return fields, pa.table(fields.texts(places, self._nulls), names=[str(place) for place in places])
+        column_indexes = sorted(self._column_indexes) or [0]  # the number of rows is always needed
+        return fields, pa.table(
+            fields.texts(column_indexes, self._null_values),
+            names=[str(column_index) for column_index in column_indexes],
+        )
 
     @staticmethod
     def _is_clean(data: bytes) -> bool:
@@ -147,85 +154,90 @@ class Reader:
         return True
 
     def _parse(self, data: bytes) -> pa.Table | None:
-        return parse(data, self._dialect, len(self._names), self._places, self._values.null_values)
+        return parse(data, self._dialect, len(self._names), self._column_indexes, self._converter.null_values)
 
-    def _text(self, table: pa.Table, place: int) -> pa.Array:
-        column = table.column(str(place))
+    def _column_text(self, table: pa.Table, column_index: int) -> pa.Array:
+        column = table.column(str(column_index))
         return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
-    def _unfit(self, text: pa.Table) -> bool:
-        """Whether a column of a type the user gave holds a value that is none."""
+    def _has_mismatch(self, text: pa.Table) -> bool:
+        """Whether a column of a declared type has a value that does not fit."""
         return any(
-            self._values.convert(self._text(text, place), self._schema.fixed[column], fixed=True) is None
-            for column, place in self._asked
-            if column in self._schema.fixed
+            self._converter.convert(
+                self._column_text(text, column_index), self._schema.declared_types[column], declared=True
+            )
+            is None
+            for column, column_index in self._requested
+            if column in self._schema.declared_types
         )
 
     def _convert(self, text: pa.Table) -> pa.Table:
         arrays, observed, missing = [], {}, set()
-        for column, place in self._asked:
-            strings = self._text(text, place)
+        for column, column_index in self._requested:
+            strings = self._column_text(text, column_index)
             kind = self._schema.type_of(column)
-            values = self._values.convert(strings, kind, fixed=column in self._schema.fixed)
+            values = self._converter.convert(strings, kind, declared=column in self._schema.declared_types)
             if values is None:
-                observed[column] = "+".join(self._values.kinds(strings))
+                observed[column] = "+".join(self._converter.kinds(strings))
             elif values.null_count and kind in ("int", "bool") and column not in self._schema.missing:
                 missing.add(column)
             arrays.append(values)
         if observed or (missing and self._watch_gaps):
-            raise Misfit(observed, missing)
+            raise SchemaMismatch(observed, missing)
         return pa.table(arrays, names=self._columns) if arrays else pa.table({"": pa.nulls(text.num_rows)}).select([])
 
     def observe(self, data: bytes, first_record: int) -> tuple[dict[str, str], set[str]]:
-        """Return the kinds of every asked column in a block, and which have missing values."""
+        """Return the kinds of every requested column in a block, and the columns with missing values."""
         if not data:
             return {}, set()
-        if (seen := self._observe_quick(data)) is not None:
-            return seen
+        if (observed := self._observe_native(data)) is not None:
+            return observed
         is_sorted = kernel() is not None
-        if is_sorted:  # hardly anything else keeps the kernel from reading a block
+        if is_sorted:  # bad records are the usual reason why the kernel declines
             data, _ = self._without_bad(data, first_record)
-            if (seen := self._observe_quick(data)) is not None:
-                return seen
+            if (observed := self._observe_native(data)) is not None:
+                return observed
         text = self._parse(data) if is_sorted or self._is_clean(data) else None
-        if not is_sorted and (text is None or self._unfit(text)):
+        if not is_sorted and (text is None or self._has_mismatch(text)):
             data, _ = self._without_bad(data, first_record)
             text = self._parse(data)
         if text is None:
             return {}, set()
-        strings = {column: self._text(text, place) for column, place in self._asked}
+        strings = {column: self._column_text(text, column_index) for column, column_index in self._requested}
         missing = {column for column, array in strings.items() if array.null_count}
-        for column, array in strings.items():  # a quoted "NA" among numbers is missing, too
-            values = self._values.convert(array, self._schema.type_of(column), fixed=column in self._schema.fixed)
+        for column, array in strings.items():  # a quoted "NA" among numbers is also missing
+            values = self._converter.convert(
+                array, self._schema.type_of(column), declared=column in self._schema.declared_types
+            )
             if values is not None and values.null_count:
                 missing.add(column)
-        return {column: "+".join(self._values.kinds(array)) for column, array in strings.items()}, missing
+        return {column: "+".join(self._converter.kinds(array)) for column, array in strings.items()}, missing
 
-    def _observe_quick(self, data: bytes) -> tuple[dict[str, str], set[str]] | None:
-        """Return what `observe` does where the native kernel can tell, for columns that nothing was known of."""
+    def _observe_native(self, data: bytes) -> tuple[dict[str, str], set[str]] | None:
+        """Return the same as `observe` for columns without a known type; None if the native kernel declines."""
         if any(self._schema.type_of(column) not in ("null", "quoted", "text") for column in self._columns):
             return None  # a quoted "NA" among numbers is missing
         found = self._finder.find(data)
         if found is None:
             return None
         kinds, missing = {}, set()
-        for column, place in self._asked:
-            told = self._finder.kinds(found, place)
-            if told is None:
+        for column, column_index in self._requested:
+            found_kinds = self._finder.kinds(found, column_index)
+            if found_kinds is None:
                 return None
-            kinds[column] = "+".join(told[0])
-            if told[1]:
+            kinds[column] = "+".join(found_kinds[0])
+            if found_kinds[1]:
                 missing.add(column)
         return kinds, missing
 
     # -- bad records -----------------------------------------------------------------------------------------------
 
     def _without_bad(self, data: bytes, first_record: int) -> tuple[bytes, Numbers]:
-        """Return a block without its bad records, and the numbers of the rest.
+        """Return a block without bad records, and the numbers of its good records.
 
-        Raises BadRecord for the first one, unless they are quarantined.
+        Raises BadRecord for the first bad record, unless bad records are quarantined.
         """
-        kept, numbers, bad = self._triage.sort_out(data, first_record)
+        kept, numbers, bad = self._triage.split_bad(data, first_record)
         if bad and not self._quarantine:
             raise BadRecord(self._describe(bad[0]))
         self.rejected += bad

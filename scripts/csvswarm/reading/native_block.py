@@ -1,6 +1,6 @@
-"""Blocks of plain records, read by the native kernel: the fields of some columns, and numbers straight from bytes.
+"""Blocks of plain records read by the native kernel: locates fields, and converts bytes to numbers.
 
-What it cannot read is left to `block_reader`, block by block, or to Arrow, column by column. The values are the same.
+`block_reader` reads declined blocks, and Arrow reads declined columns. The values are the same.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from csvswarm.csv_format.record_scan import NOWHERE, Grammar, Positions, find
+from csvswarm.csv_format.record_scan import NO_POSITIONS, Grammar, Positions, positions_of
 from csvswarm.native import field_values, record_scan
-from csvswarm.native.field_values import Mask, Span, Spellings
+from csvswarm.native.field_values import EncodedNullValues, Mask, Span
 from csvswarm.native.library import kernel
 from csvswarm.runtime.lazy_imports import pa
 
@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Column(Protocol):
-    """The values of a column in a block. gaps: whether some are missing, where that is not part of the values."""
+    """The values of a column in a block. gaps: whether some are missing, unless the values themselves show it."""
 
     @property
     def gaps(self) -> bool: ...
@@ -32,8 +32,8 @@ class Column(Protocol):
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """values: int64, or float64 with NaN where missing. missing: which integers are, None for none."""
+class NumericColumn:
+    """values: int64, or float64 with NaN where missing. missing: mask of missing integers, None for none."""
 
     values: Array
     missing: Mask | None = None
@@ -47,24 +47,24 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Texts:
-    """Text, where it stands in a block."""
+class TextColumn:
+    """Text in place, in its block."""
 
     span: Span
-    nulls: Spellings
+    null_values: EncodedNullValues
     gaps: bool = False
 
     def arrow(self) -> pa.Array:
-        copied = field_values.texts(self.span, self.nulls)
+        copied = field_values.texts(self.span, self.null_values)
         if copied is None:
-            raise RuntimeError("a kernel that has found fields is gone")
+            raise RuntimeError("the kernel is gone after it located fields")
         data, offsets, missing = copied
         valid = None if missing is None else pa.py_buffer(np.packbits(~missing, bitorder="little"))
         return pa.Array.from_buffers(pa.string(), len(self.span), [valid, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
 @dataclass(frozen=True)
-class Ready:
+class ArrowColumn:
     """Values that are an Arrow array already."""
 
     array: pa.Array
@@ -78,14 +78,14 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Block:
-    """A scanned block. data: its records, each ended by LF. ends: where. quote: what quotes, None when nothing does.
+class ScannedBlock:
+    """A scanned block. data: its records, each ended by LF. ends: their ends. quote: the quote byte, None if unused.
 
     columns: the values of columns by their names.
     """
 
     data: bytes
-    ends: record_scan.Places
+    ends: record_scan.Offsets
     quote: int | None
     columns: Mapping[str, Column]
 
@@ -97,80 +97,82 @@ class Block:
     def __len__(self) -> int:
         return len(self.ends)
 
-    def toggles(self) -> Positions:
-        """Return the places of the quotes."""
-        return NOWHERE if self.quote is None else find(np.frombuffer(self.data, np.uint8), self.quote)
+    def quote_positions(self) -> Positions:
+        """Return the positions of all quotes."""
+        return NO_POSITIONS if self.quote is None else positions_of(np.frombuffer(self.data, np.uint8), self.quote)
 
 
 @dataclass(frozen=True)
-class Found:
-    """A block whose fields are found, none of which is a value yet. rows: of the scan, by the places of the columns."""
+class LocatedFields:
+    """A block whose fields are located but not converted. rows: row of the scan by column index."""
 
     data: bytes
     scan: record_scan.Scan
     rows: Mapping[int, int]
     quote: int
 
-    def span(self, place: int) -> Span:
-        """Return the fields of the column at a place."""
-        row = self.rows[place]
+    def span(self, column: int) -> Span:
+        """Return the fields of a column, by its index."""
+        row = self.rows[column]
         return Span(self.data, self.scan.starts[row], self.scan.stops[row], self.quote)
 
 
-class Finder:
-    """Finds the fields of some columns of blocks of `width` fields, where the native kernel can."""
+class FieldFinder:
+    """Locates the fields of some columns in blocks of `width` fields, with the native kernel."""
 
-    def __init__(self, grammar: Grammar, width: int, places: Sequence[int], null_values: Sequence[str]) -> None:
+    def __init__(self, grammar: Grammar, width: int, columns: Sequence[int], null_values: Sequence[str]) -> None:
         self._grammar, self._width = grammar, width
-        self._places = sorted(set(places))
-        self._rows = {place: row for row, place in enumerate(self._places)}
-        self.nulls = Spellings(null_values)
+        self._columns = sorted(set(columns))
+        self._rows = {column: row for row, column in enumerate(self._columns)}
+        self.null_values = EncodedNullValues(null_values)
         quote = "" if grammar.quote is None else chr(grammar.quote)
-        # Signs and blanks that are delimiters or quotes are left to who looks at single values.
-        self._is_able = (
+        # The kernel does not handle signs or blanks as delimiters or quotes.
+        self._is_supported = (
             width > 1
             and not {chr(grammar.delimiter), quote} & set("+-. ")
             and quote != "\t"
             and not (quote and any(quote in value for value in null_values))
         )
 
-    def find(self, data: bytes, rows: int | None = None) -> Found | None:
-        """Return where the fields of a block are; None when the kernel cannot tell, or it is no UTF-8.
+    def find(self, data: bytes, rows: int | None = None) -> LocatedFields | None:
+        """Return the located fields of a block; None if the kernel declines, or it is not UTF-8.
 
-        rows: how many records there must be.
+        rows: the expected number of records.
         """
-        if not self._is_able or kernel() is None or not data:
+        if not self._is_supported or kernel() is None or not data:
             return None
         if not data.endswith(b"\n"):
             data += b"\n"
-        found = record_scan.scan(data, self._grammar.delimiter, self._grammar.quote, self._width, self._places, rows)
-        if found is None or not (found.ascii or record_scan.is_utf8(data)):
+        found = record_scan.scan(data, self._grammar.delimiter, self._grammar.quote, self._width, self._columns, rows)
+        if found is None or not (found.is_ascii or record_scan.is_utf8(data)):
             return None
-        quote = self._grammar.quote if found.quoted else None
-        return Found(data, found, self._rows, -1 if quote is None else quote)
+        quote = self._grammar.quote if found.has_quotes else None
+        return LocatedFields(data, found, self._rows, -1 if quote is None else quote)
 
-    def column(self, found: Found, place: int, kind: str) -> Column | None:
-        """Return the values of a column of a type; None when the kernel cannot tell whether they are of that type."""
-        span = found.span(place)
+    def column(self, found: LocatedFields, column: int, kind: str) -> Column | None:
+        """Return a column's values as a type; None if the kernel cannot tell whether they are of that type."""
+        span = found.span(column)
         if kind == "int":
-            integers = field_values.integers(span, self.nulls)
-            return None if integers is None else Numbers(*integers)
+            integers = field_values.integers(span, self.null_values)
+            return None if integers is None else NumericColumn(*integers)
         if kind == "float":
-            floats = field_values.floats(span, self.nulls)
-            return None if floats is None else Numbers(floats)
-        if kind == "null" and field_values.kinds(span, self.nulls) == field_values.GAP:
-            return Numbers(np.full(len(span), np.nan))
-        return Texts(span, self.nulls) if kind == "text" else None
+            floats = field_values.floats(span, self.null_values)
+            return None if floats is None else NumericColumn(floats)
+        if kind == "null" and field_values.kinds(span, self.null_values) == field_values.GAP:
+            return NumericColumn(np.full(len(span), np.nan))
+        return TextColumn(span, self.null_values) if kind == "text" else None
 
     def texts(self, data: bytes) -> pa.Table | None:
-        """Return the columns of a block as text, named by their places; None when the kernel cannot decide."""
+        """Return the columns of a block as text, named by their indexes; None if the kernel declines."""
         if (found := self.find(data)) is None:
             return None
-        return pa.table({str(place): Texts(found.span(place), self.nulls).arrow() for place in self._places})
+        return pa.table(
+            {str(column): TextColumn(found.span(column), self.null_values).arrow() for column in self._columns}
+        )
 
-    def kinds(self, found: Found, place: int) -> tuple[frozenset[str], bool] | None:
-        """Return (kinds of a column as `Values.kinds` has them, whether a value is missing); None if unsure."""
-        bits = field_values.kinds(found.span(place), self.nulls)
+    def kinds(self, found: LocatedFields, column: int) -> tuple[frozenset[str], bool] | None:
+        """Return (kinds of a column as `TextConverter.kinds` has them, whether a value is missing); None if unsure."""
+        bits = field_values.kinds(found.span(column), self.null_values)
         if bits & field_values.UNSURE:
             return None
         kinds = {"quoted"} if bits & field_values.QUOTED_NULL else set()

@@ -1,4 +1,4 @@
-"""Rows of the input, as processors get them, and records that were set aside."""
+"""Rows as processors get them, and rejected records."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from csvswarm.csv_format.record_scan import NOWHERE, Positions, starts_of
-from csvswarm.reading.native_block import Block, Numbers
+from csvswarm.csv_format.record_scan import NO_POSITIONS, Positions, record_starts
+from csvswarm.reading.native_block import NumericColumn, ScannedBlock
 from csvswarm.runtime.lazy_imports import pa
 
 
@@ -29,23 +29,23 @@ class Rejected:
 
 
 class Rows:
-    """Some rows of the input, with what is needed to compute on them and to write them again as they were.
+    """Rows of the input, with their values and, optionally, their raw records.
 
-    numbers: the record number of every row. block: what the native kernel has read, None when it has not. data: the raw
+    numbers: the record number of every row. block: the block if the native kernel read it, else None. data: the raw
     records, in UTF-8; ends: position of the last byte of each row's terminator in it; toggles: those of the quotes that
     count. Raw records are kept only when asked for, or where they cost nothing.
     """
 
     def __init__(
         self,
-        table: pa.Table | Block,
+        table: pa.Table | ScannedBlock,
         numbers: npt.NDArray[np.int64],
         data: bytes = b"",
-        ends: Positions = NOWHERE,
-        find_toggles: Callable[[], Positions] = lambda: NOWHERE,
+        ends: Positions = NO_POSITIONS,
+        find_toggles: Callable[[], Positions] = lambda: NO_POSITIONS,
     ) -> None:
-        self.block = table if isinstance(table, Block) else None
-        self._table = None if isinstance(table, Block) else table
+        self.block = table if isinstance(table, ScannedBlock) else None
+        self._table = None if isinstance(table, ScannedBlock) else table
         self.numbers = numbers
         self.data = data if self.block is None else self.block.data
         self._ends = ends
@@ -53,7 +53,7 @@ class Rows:
 
     @cached_property
     def table(self) -> pa.Table:
-        """The columns that were asked for, in the schema's types."""
+        """The requested columns, in the schema's types."""
         return self._table if self.block is None else self.block.table
 
     @cached_property
@@ -62,33 +62,33 @@ class Rows:
 
     @cached_property
     def toggles(self) -> Positions:
-        """The positions of the quotes that count; hardly anybody asks."""
-        return self._find_toggles() if self.block is None else self.block.toggles()
+        """The positions of quotes that open or close fields, found on demand."""
+        return self._find_toggles() if self.block is None else self.block.quote_positions()
 
     def plain(self, name: str) -> npt.NDArray[np.generic]:
-        """Return the values of a column of int64 without a gap, or of float64, NaN where missing."""
+        """Return a column as int64, if it has no missing value, or as float64, NaN where missing."""
         column = self.block.columns[name] if self.block else None
-        return column.values if isinstance(column, Numbers) else self.table.column(name).to_numpy()
+        return column.values if isinstance(column, NumericColumn) else self.table.column(name).to_numpy()
 
     def __len__(self) -> int:
         return len(self.numbers)
 
 
-def tail(before: Rows | None, rows: Rows, count: int) -> Rows:
-    """Return the last `count` rows of `rows`, and of those before them."""
-    if before is None or len(rows) >= count:
-        return sliced(rows, max(0, len(rows) - count), len(rows))
-    both = joined([before, rows])
-    return sliced(both, max(0, len(both) - count), len(both))
+def tail(previous: Rows | None, rows: Rows, count: int) -> Rows:
+    """Return the last `count` rows of `previous` followed by `rows`."""
+    if previous is None or len(rows) >= count:
+        return slice_rows(rows, max(0, len(rows) - count), len(rows))
+    both = concat_rows([previous, rows])
+    return slice_rows(both, max(0, len(both) - count), len(both))
 
 
-def joined(parts: list[Rows]) -> Rows:
-    """Return rows that follow each other as one, without their raw records."""
+def concat_rows(parts: list[Rows]) -> Rows:
+    """Concatenate rows, without their raw records."""
     return Rows(pa.concat_tables([part.table for part in parts]), np.concatenate([part.numbers for part in parts]))
 
 
-def sliced(rows: Rows, start: int, stop: int) -> Rows:
-    """Return the rows from place `start` up to `stop`."""
+def slice_rows(rows: Rows, start: int, stop: int) -> Rows:
+    """Return the rows `start` to `stop`, the latter excluded."""
     table = rows.table.slice(start, stop - start)
     if not rows.data:
         return Rows(table, rows.numbers[start:stop])
@@ -101,16 +101,16 @@ def sliced(rows: Rows, start: int, stop: int) -> Rows:
     return Rows(table, rows.numbers[start:stop], rows.data[base:end], rows.ends[start:stop] - base, toggles)
 
 
-def without(rows: Rows, places: Sequence[int]) -> Rows:
-    """Return all rows but those at `places`."""
+def drop_rows(rows: Rows, indexes: Sequence[int]) -> Rows:
+    """Return all rows but those with these indexes."""
     keep = np.ones(len(rows), dtype=bool)
-    keep[list(places)] = False
+    keep[list(indexes)] = False
     table, numbers = rows.table.filter(pa.array(keep)), rows.numbers[keep]
     if not rows.data:
         return Rows(table, numbers)
-    starts, sizes = starts_of(rows.ends), np.diff(rows.ends, prepend=-1)
+    starts, sizes = record_starts(rows.ends), np.diff(rows.ends, prepend=-1)
     data = b"".join([rows.data[start : end + 1] for start, end in zip(starts[keep], rows.ends[keep], strict=True)])
-    moved = np.cumsum(np.where(keep, 0, sizes))  # how far what is kept moves to the front
+    moved = np.cumsum(np.where(keep, 0, sizes))  # how far each kept record moves forward
 
     def toggles() -> Positions:
         of = np.searchsorted(rows.ends, rows.toggles)
@@ -120,8 +120,8 @@ def without(rows: Rows, places: Sequence[int]) -> Rows:
     return Rows(table, numbers, data, np.cumsum(sizes[keep]) - 1, toggles)
 
 
-def text_of(rows: Rows) -> str:
-    """Return the text of one record: as it stands in the file where that is known, else of the columns read."""
+def record_text(rows: Rows) -> str:
+    """Return the text of one record: the raw record if available, else the values read."""
     if rows.data:
         return rows.data.decode("utf-8", errors="replace").rstrip("\n")
     return ",".join("" if value is None else str(value) for value in next(iter(rows.table.to_pylist()), {}).values())

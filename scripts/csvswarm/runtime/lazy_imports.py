@@ -1,11 +1,11 @@
-"""Keep pandas, pyarrow and numpy out of processes that do not need them: their import takes longer than a small chunk.
+"""Import pandas, pyarrow and numpy only where needed: their import takes longer than processing a small chunk.
 
-`np`, `pa`, `pc` and `pacsv` stand for numpy and for pyarrow, its compute functions and its CSV module, imported when
-first used. Modules that compute whenever they are used import numpy as usual.
+`np`, `pa`, `pc` and `pacsv` are lazy proxies of numpy, pyarrow, its compute functions and its CSV module, imported on
+first use. Modules that always compute import numpy as usual.
 
-pyarrow imports pandas the first time it is given any Python value, to know whether the value is a pandas object. Here
-that first attempt is made to find nothing, and `with_pandas` makes pyarrow look again, where frames are really used.
-Without this everything works the same, half a second later.
+pyarrow imports pandas when it first converts a Python value, to check whether that is a pandas object. Here that first
+import is blocked, and `enable_pandas` makes pyarrow retry it where DataFrames are used. Without this, everything works
+the same but starts half a second later.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     import pyarrow.compute as pc
     import pyarrow.csv as pacsv
 
-__all__ = ["np", "pa", "pacsv", "pc", "with_pandas", "without_pandas"]
+__all__ = ["enable_pandas", "np", "pa", "pacsv", "pc", "suppress_pandas"]
 
 
-class _NoPandas:
-    """Says that there is no pandas."""
+class _PandasImportBlocker:
+    """Finder that reports pandas as not installed."""
 
     def find_spec(self, fullname: str, *_: Sequence[str] | ModuleType | None) -> ModuleSpec | None:
         if fullname == "pandas":
@@ -37,8 +37,8 @@ class _NoPandas:
         return None
 
 
-class _Later:
-    """Stands for a module until it is asked for something."""
+class _LazyModule:
+    """Lazy proxy: imports the module on first attribute access."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -47,28 +47,33 @@ class _Later:
         if attribute.startswith("__"):
             raise AttributeError(attribute)
         if self._name != "numpy":
-            _without_pandas_once()
+            _suppress_pandas_once()
         value = getattr(importlib.import_module(self._name), attribute)
         setattr(self, attribute, value)
         return value
 
 
 @cache
-def _without_pandas_once() -> None:
-    without_pandas()
+def _suppress_pandas_once() -> None:
+    suppress_pandas()
 
 
 if not TYPE_CHECKING:
-    np, pa, pc, pacsv = _Later("numpy"), _Later("pyarrow"), _Later("pyarrow.compute"), _Later("pyarrow.csv")
+    np, pa, pc, pacsv = (
+        _LazyModule("numpy"),
+        _LazyModule("pyarrow"),
+        _LazyModule("pyarrow.compute"),
+        _LazyModule("pyarrow.csv"),
+    )
 
 
-def without_pandas() -> None:
-    """Let pyarrow go without pandas until `with_pandas`; nothing happens when pandas is imported already."""
+def suppress_pandas() -> None:
+    """Keep pyarrow from importing pandas until `enable_pandas`. Does nothing if pandas is already imported."""
     import pyarrow as pa
 
     if "pandas" in sys.modules:
         return
-    finder: Any = _NoPandas()
+    finder: Any = _PandasImportBlocker()
     sys.meta_path.insert(0, finder)
     try:
         pa.array([0])
@@ -76,6 +81,6 @@ def without_pandas() -> None:
         sys.meta_path.remove(finder)
 
 
-def with_pandas() -> None:
-    """Let pyarrow know pandas: it looks again when a conversion to pandas needs it."""
+def enable_pandas() -> None:
+    """Let pyarrow import pandas: a conversion to pandas triggers the import."""
     pa.nulls(0).to_pandas()

@@ -1,4 +1,4 @@
-"""How much this machine can take: cores, memory, and the numbers of chunks and workers that follow."""
+"""Cores and memory of this machine, and the numbers of chunks and workers they allow."""
 
 from __future__ import annotations
 
@@ -9,35 +9,34 @@ from pathlib import Path
 
 from csvswarm.errors import OptionError
 
-#: What one worker may need: its imports, one block in several forms, and some to spare.
+#: Memory of one worker: its imports, one block in several forms, and a reserve.
 WORKER_BYTES = 300 << 20
 MIN_CHUNK_BYTES, MAX_CHUNK_BYTES = 512 << 10, 256 << 20
-#: Where outputs follow each other: few partials wait to be merged then, and so little memory is written to.
+#: For concatenated outputs: few partials wait for the merge, so little memory is touched.
 MAX_ROWS_CHUNK_BYTES = 24 << 20
 CHUNKS_PER_WORKER = 3
-#: From malloc.h, and more than is ever freed at once.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, KEPT_BYTES = -1, -3, 1 << 30
+#: From malloc.h; the threshold is larger than any single free.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, NEVER_TRIM_BYTES = -1, -3, 1 << 30
 
 
-def keep_freed_memory() -> None:
-    """Let this process keep what it frees for its next block, which is of the same size.
+def disable_malloc_trim() -> None:
+    """Keep freed memory in this process for its next block, which has the same size.
 
-    The kernel clears every page it gives out, which takes as long as reading the block does. Memory is bounded by the
-    peak as before.
+    The kernel clears every page it hands out, which takes as long as reading the block. The peak is unchanged.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
-        libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(M_MMAP_THRESHOLD, NEVER_TRIM_BYTES)
+        libc.mallopt(M_TRIM_THRESHOLD, NEVER_TRIM_BYTES)
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that can be used, by the kernel's estimate and the container's limit."""
+    """Return the bytes of memory available, by the kernel's estimate and the container's limit."""
     free = 1 << 62
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
@@ -51,8 +50,8 @@ def free_memory() -> int:
     return free
 
 
-def number(name: str, value: str) -> int | None:
-    """Return the number an option gives, None for "auto". Raises OptionError."""
+def parse_count(name: str, value: str) -> int | None:
+    """Return the number given by an option, None for "auto". Raises OptionError."""
     if value == "auto":
         return None
     if not value.isdigit() or not 1 <= int(value) <= 100_000:
@@ -60,7 +59,7 @@ def number(name: str, value: str) -> int | None:
     return int(value)
 
 
-def limit(value: str) -> int | None:
+def parse_limit(value: str) -> int | None:
     """Return how many records at most an option allows, None for "none". Raises OptionError."""
     if value == "none":
         return None
@@ -69,17 +68,17 @@ def limit(value: str) -> int | None:
     return int(value)
 
 
-def workers_for(wanted: int | None, chunks: int) -> int:
-    """Return the number of worker processes: as wanted, or what cores and memory allow; never more than chunks."""
-    if wanted is None:
-        wanted = max(1, min(cores(), free_memory() // WORKER_BYTES))
-    return max(1, min(wanted, chunks))
+def workers_for(requested: int | None, chunks: int) -> int:
+    """Return the number of workers: as requested, or what cores and memory allow; at most one per chunk."""
+    if requested is None:
+        requested = max(1, min(cores(), free_memory() // WORKER_BYTES))
+    return max(1, min(requested, chunks))
 
 
-def chunk_bytes_for(size: int, workers: int | None, most: int = MAX_CHUNK_BYTES) -> int:
-    """Return how large chunks should be for an input of `size` bytes: several per worker, of a size worth a start.
+def chunk_bytes_for(size: int, workers: int | None, max_bytes: int = MAX_CHUNK_BYTES) -> int:
+    """Return the size of chunks for an input of `size` bytes: several per worker, none too small to be worth a start.
 
-    most: how large they may be.
+    max_bytes: upper limit of the size.
     """
     share = -(-size // (CHUNKS_PER_WORKER * (workers or cores())))
-    return min(max(share, MIN_CHUNK_BYTES), most)
+    return min(max(share, MIN_CHUNK_BYTES), max_bytes)

@@ -1,7 +1,7 @@
-"""What the scripts do before anything else is imported: a third of a short run is its imports.
+"""Runs before all other imports, which take a third of a short run.
 
-Garbage is not collected until `cli.run`: everything that is imported stays anyway. OpenBLAS starts no threads, which
-would wait in a loop for work that hardly any processor has; workers are processes, one for each core.
+Disables garbage collection until `cli.run`, because imported objects are never freed. Keeps OpenBLAS from starting
+threads: they would spin idly, and csvswarm runs one worker process per core anyway.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Stage 1: cut the input into chunks and blocks, and infer one schema for it."""
+"""Stage 1: cuts the input into chunks and blocks, and infers one schema."""

@@ -1,4 +1,4 @@
-"""Check a job without running it: all that can be known before its input is split, and nothing is written.
+"""Checks a job without running it: everything known before the split, without writing anything.
 
     python -m csvswarm.split.check < request.json
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from csvswarm import cli
 from csvswarm.errors import InputError
-from csvswarm.input.header import Head
+from csvswarm.input.header import InputHeader
 from csvswarm.input.source import Source
 from csvswarm.job.directory import Job
 from csvswarm.job.output_directory import check_output
@@ -25,52 +25,52 @@ from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import resources
 from csvswarm.split.run import plan_split, require_same
 
-#: What text usually becomes when it is unpacked.
-UNPACKED = 5
+#: Usual ratio of unpacked to compressed size.
+USUAL_UNPACK_RATIO = 5
 
 
 def check(job: Job, request: Request, output: Path) -> dict[str, Any]:
     """Check a request against its processor, the head of its input and the disk.
 
-    Returns bytes (of the input), chunks (about how many it will be split into), needed and free (bytes of disk).
-    Raises what `split` raises, and InputError when the disk has too little space.
+    Returns bytes (of the input), chunks (about how many there will be), needed and free (bytes of disk).
+    Raises what `split` raises, and InputError if the disk has too little space.
     """
     check_output(output, job.job_id)
     plan = plan_split(request, output)
     if (manifest := job.manifest()) is not None:
-        require_same(job, manifest, plan.source, plan.processor, plan.wish)
-    head, _ = plan.inspect_input()
-    needed = _needed(plan.processor, plan.source, plan.mode)
+        require_same(job, manifest, plan.source, plan.processor, plan.canonical_request)
+    header, _ = plan.inspect_input()
+    needed = _needed_bytes(plan.processor, plan.source, plan.mode)
     return {
         "bytes": plan.source.size,
-        "chunks": _chunks(plan.processor, plan.source, head, request),
+        "chunks": _expected_chunks(plan.processor, plan.source, header, request),
         "needed": needed,
-        "free": _enough(output, job.directory, needed),
+        "free": _check_free_space(output, job.directory, needed),
     }
 
 
-def _chunks(processor: Processor, source: Source, head: Head, request: Request) -> int:
-    """Return about how many chunks there will be, by the rules of `cut_input`."""
+def _expected_chunks(processor: Processor, source: Source, header: InputHeader, request: Request) -> int:
+    """Return the approximate number of chunks, by the rules of `cut_input`."""
     if request.chunks or request.limit:
         return request.chunks or 1
-    size = source.size * UNPACKED if source.compression else source.size - head.data_offset
-    most = resources.MAX_CHUNK_BYTES if processor.combines else resources.MAX_ROWS_CHUNK_BYTES
-    return -(-size // resources.chunk_bytes_for(size, request.workers, most)) or 1
+    size = source.size * USUAL_UNPACK_RATIO if source.compression else source.size - header.data_offset
+    max_bytes = resources.MAX_CHUNK_BYTES if processor.combines else resources.MAX_ROWS_CHUNK_BYTES
+    return -(-size // resources.chunk_bytes_for(size, request.workers, max_bytes)) or 1
 
 
-def _needed(processor: Processor, source: Source, mode: str) -> int:
-    """Return how many bytes of disk the job may need: for chunk files, and for rows that it writes as it reads them."""
-    size = source.size * (UNPACKED if source.compression else 1)
+def _needed_bytes(processor: Processor, source: Source, mode: str) -> int:
+    """Return the bytes of disk the job may need: for chunk files, and for rows copied to the result."""
+    size = source.size * (USUAL_UNPACK_RATIO if source.compression else 1)
     return size * ((mode == "files") + (not processor.combines))
 
 
-def _enough(output: Path, directory: Path, needed: int) -> int:
-    """Return the free bytes of the fuller of the two disks. Raises InputError when they are too few."""
-    places = [next(path for path in [place, *place.parents] if path.is_dir()) for place in (output, directory)]
-    free, place = min((shutil.disk_usage(place).free, place) for place in places)
+def _check_free_space(output: Path, directory: Path, needed: int) -> int:
+    """Return the free bytes of the fuller of the two disks. Raises InputError if they are too few."""
+    disks = [next(path for path in [disk, *disk.parents] if path.is_dir()) for disk in (output, directory)]
+    free, disk = min((shutil.disk_usage(disk).free, disk) for disk in disks)
     if free < needed:
         raise InputError(
-            f"the disk of {place} has {free / 1e6:,.0f} MB free, but the job may need about {needed / 1e6:,.0f} MB: "
+            f"the disk of {disk} has {free / 1e6:,.0f} MB free, but the job may need about {needed / 1e6:,.0f} MB: "
             "free some, or name another output directory."
         )
     return free
@@ -80,8 +80,8 @@ def request_of(data: dict[str, Any]) -> tuple[Job, Request, Path]:
     """Return (job, request, output directory) of a request in JSON. Raises OptionError."""
     job, output = Job(Path(data.pop("job"))), Path(data.pop("output"))
     for name in ("chunks", "workers"):
-        data[name] = resources.number(name, str(data[name]))
-    data["limit"] = resources.limit(str(data["limit"]))
+        data[name] = resources.parse_count(name, str(data[name]))
+    data["limit"] = resources.parse_limit(str(data["limit"]))
     return job, Request(**{**data, "input": Path(data["input"])}), output
 
 
@@ -96,4 +96,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    cli.leave(main())
+    cli.exit_immediately(main())

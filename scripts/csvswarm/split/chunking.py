@@ -1,4 +1,4 @@
-"""Cut an input into chunks: ranges of it in parallel, or chunk files in one stream."""
+"""Cuts an input into chunks: ranges of it in parallel, or chunk files in one stream."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any, BinaryIO
 
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES, Grammar
-from csvswarm.errors import InputError, naming
-from csvswarm.input.header import Head, named
+from csvswarm.errors import InputError, filename_in_errors
+from csvswarm.input.header import InputHeader, with_source_name
 from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import write_durably
-from csvswarm.job.free_space import Room
+from csvswarm.job.free_space import FreeSpaceGuard
 from csvswarm.job.request import Request
 from csvswarm.native.library import kernel
 from csvswarm.runtime import resources
 from csvswarm.split.cutter import (
     PIECE_BYTES,
+    ChunkSink,
     Cutter,
-    Irregular,
-    Sink,
+    UnreliableQuoteParity,
     even_targets,
     no_targets,
     renumbered,
@@ -37,42 +37,47 @@ HEADER_FILE = "000000-header.csv"
 
 
 def cut_input(
-    job: Job, source: Source, head: Head, request: Request, mode: str, most: int = resources.MAX_CHUNK_BYTES
+    job: Job,
+    source: Source,
+    header: InputHeader,
+    request: Request,
+    mode: str,
+    max_bytes: int = resources.MAX_CHUNK_BYTES,
 ) -> list[Chunk]:
-    """Cut the input into chunks, in the mode "ranges" or "files". Raises InputError when a quote is never closed.
+    """Cut the input into chunks, in the mode "ranges" or "files". Raises InputError if a quote is never closed.
 
-    most: bytes of a chunk at most, about, when the request does not say how many chunks there shall be.
+    max_bytes: approximate maximum size of a chunk, if the request does not set the number of chunks.
     """
-    resources.keep_freed_memory()
+    resources.disable_malloc_trim()
     job.remove_chunks()  # of a split that was killed
-    open_sink, room = None, Room(job.chunks_directory)
-    end = _end_of_record(source, head, request.limit) if request.limit else None
+    open_sink, free_space = None, FreeSpaceGuard(job.chunks_directory)
+    end = _end_of_record(source, header, request.limit) if request.limit else None
     if mode == "files":
-        write_durably(job.chunks_directory / HEADER_FILE, head.preamble)
-        open_sink = _ChunkFiles(job.chunks_directory, room)
+        write_durably(job.chunks_directory / HEADER_FILE, header.preamble)
+        open_sink = _ChunkFiles(job.chunks_directory, free_space)
     try:
         if source.is_plain:
             last = source.size if end is None else end
-            size = last - head.data_offset
-            count = request.chunks or -(-size // resources.chunk_bytes_for(size, request.workers, most)) or 1
+            size = last - header.data_offset
+            count = request.chunks or -(-size // resources.chunk_bytes_for(size, request.workers, max_bytes)) or 1
             if mode == "ranges":
                 try:
-                    return _cut_ranges(source, head, count, request, last)
-                except Irregular:
+                    return _cut_ranges(source, header, count, request, last)
+                except UnreliableQuoteParity:
                     pass
-            targets = even_targets(head.data_offset, last, count)
+            targets = even_targets(header.data_offset, last, count)
         elif request.chunks:
-            last = _unpacked_size(source, room) if end is None else end
-            targets = even_targets(head.data_offset, last, request.chunks)
+            last = _unpacked_size(source, free_space) if end is None else end
+            targets = even_targets(header.data_offset, last, request.chunks)
         else:
-            # The size is not known before the end: a usual ratio of compression decides how many chunks it becomes.
+            # The size is unknown: a typical compression ratio determines the size of chunks.
             likely = source.size * (5 if source.compression else 1)
-            targets = sized_targets(resources.chunk_bytes_for(likely, request.workers, most))
-        return _cut_stream(source, head, targets, request, open_sink, end)
+            targets = sized_targets(resources.chunk_bytes_for(likely, request.workers, max_bytes))
+        return _cut_stream(source, header, targets, request, open_sink, end)
     except InputError as error:
-        for useless in job.chunks_directory.iterdir():
-            useless.unlink()
-        raise named(source, error) from error
+        for leftover in job.chunks_directory.iterdir():
+            leftover.unlink()
+        raise with_source_name(source, error) from error
     finally:
         if open_sink:
             open_sink.abandon()
@@ -81,62 +86,62 @@ def cut_input(
 class _ChunkFiles:
     """Opens a file for each chunk, one after the other."""
 
-    def __init__(self, directory: Path, room: Room) -> None:
+    def __init__(self, directory: Path, room: FreeSpaceGuard) -> None:
         self._directory, self._room = directory, room
         self._last: _ChunkFile | None = None
 
-    def __call__(self, number: int) -> tuple[str, Sink]:
+    def __call__(self, number: int) -> tuple[str, ChunkSink]:
         name = f"{number:06d}.csv"
         self._last = _ChunkFile(self._directory / name, self._room)
         return name, self._last
 
     def abandon(self) -> None:
-        """Close the file that a failed split was writing."""
+        """Close the file of a failed split."""
         if self._last:
             self._last.abandon()
 
 
 class _ChunkFile:
-    """A chunk file, on disk when it is closed."""
+    """A chunk file, durable once closed."""
 
-    def __init__(self, path: Path, room: Room) -> None:
+    def __init__(self, path: Path, room: FreeSpaceGuard) -> None:
         self._path, self._room = path, room
         self._file = path.open("wb")
 
     def write(self, data: bytes | memoryview) -> None:
-        self._room.write(len(data))
-        with naming(self._path):
+        self._room.before_write(len(data))
+        with filename_in_errors(self._path):
             self._file.write(data)
 
     def close(self) -> None:
-        with naming(self._path):
+        with filename_in_errors(self._path):
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
 
     def abandon(self) -> None:
-        with suppress(OSError):  # what failed before is what counts
+        with suppress(OSError):  # the earlier error counts
             self._file.close()
 
 
 def _cut_stream(
     source: Source,
-    head: Head,
+    header: InputHeader,
     targets: Callable[[int], int | None],
     request: Request,
     open_sink: Any,
     end: int | None,
 ) -> list[Chunk]:
     cutter = Cutter(
-        head.dialect,
-        offset=head.data_offset,
+        header.dialect,
+        offset=header.data_offset,
         next_target=targets,
         block_bytes=request.block_bytes,
         open_sink=open_sink,
     )
-    grammar = Grammar(head.dialect)
+    grammar = Grammar(header.dialect)
     with source.open() as file:
-        position = _skip(file, head.data_offset)
+        position = _skip(file, header.data_offset)
         while piece := grammar.read_piece(file, min(PIECE_BYTES, request.block_bytes)):
             cutter.feed(piece if end is None else piece[: end - position])
             position += len(piece)
@@ -152,48 +157,48 @@ def _skip(file: BinaryIO, count: int) -> int:
     return count
 
 
-def _end_of_record(source: Source, head: Head, number: int) -> int | None:
+def _end_of_record(source: Source, header: InputHeader, number: int) -> int | None:
     """Return where record `number` ends, in the unpacked input; None when there are fewer. Raises InputError."""
     try:
         with source.open() as file:
-            return Cutter.end_of_record(file, head.dialect, _skip(file, head.data_offset), number)
+            return Cutter.end_of_record(file, header.dialect, _skip(file, header.data_offset), number)
     except InputError as error:
-        raise named(source, error) from error
+        raise with_source_name(source, error) from error
 
 
-def _unpacked_size(source: Source, room: Room) -> int:
+def _unpacked_size(source: Source, room: FreeSpaceGuard) -> int:
     size = 0
     with source.open() as file:
         while data := file.read(PIECE_BYTES):
             size += len(data)
-            room.count(len(data))
+            room.add_expected(len(data))
     return size
 
 
-def _cut_ranges(source: Source, head: Head, count: int, request: Request, end: int) -> list[Chunk]:
+def _cut_ranges(source: Source, header: InputHeader, count: int, request: Request, end: int) -> list[Chunk]:
     """Cut a plain file up to `end` into ranges, in parallel, reading it once.
 
-    Where a range starts is told from the bytes around it, and proven by the scan of the range before: the first range
-    starts outside quotes, and one that ends outside of them hands that on to the next.
+    The start of a range is guessed from the bytes around it, and proven by the scan of the previous range: the first
+    range starts outside quotes, and each range must end outside quotes where the next one starts.
 
-    Raises Irregular when that fails, or quotes stand where parity cannot be trusted.
+    Raises UnreliableQuoteParity if a guess fails, or quote parity is unreliable.
     """
-    start = head.data_offset
+    start = header.data_offset
     cuts = sorted({start + (end - start) * place // count for place in range(count)})
     with source.path.open("rb") as file:
-        found = {start, *(_next_record(file, cut, end, head.dialect) for cut in cuts[1:])} - {end}
-    begins = sorted(found or {start})
+        boundaries = {start, *(_next_record(file, cut, end, header.dialect) for cut in cuts[1:])} - {end}
+    starts = sorted(boundaries or {start})
     arguments = [
-        (source.path, low, high, head.dialect, request.block_bytes)
-        for low, high in zip(begins, [*begins[1:], end], strict=True)
+        (source.path, low, high, header.dialect, request.block_bytes)
+        for low, high in zip(starts, [*starts[1:], end], strict=True)
     ]
-    workers = resources.workers_for(request.workers, min(len(begins), (end - start) // (4 << 20) + 1))
-    with _Workers(workers, head.dialect) as run:
+    workers = resources.workers_for(request.workers, min(len(starts), (end - start) // (4 << 20) + 1))
+    with _Workers(workers, header.dialect) as run:
         return list(renumbered(run(_cut_range, arguments)))
 
 
-def _pool_of(count: int, dialect: Dialect) -> Executor:
-    """Return so many threads where the native kernel does the work, which lets others run meanwhile; else processes."""
+def _new_pool(count: int, dialect: Dialect) -> Executor:
+    """Return a pool of threads if the native kernel does the work, because it releases the GIL; else of processes."""
     if kernel() is not None and dialect.lineterminator == "\n":
         from concurrent.futures import ThreadPoolExecutor
 
@@ -205,10 +210,10 @@ def _pool_of(count: int, dialect: Dialect) -> Executor:
 
 
 class _Workers:
-    """Maps a function over arguments by so many workers; here when one is enough."""
+    """Maps a function over arguments with `count` workers, or in this process if one is enough."""
 
     def __init__(self, count: int, dialect: Dialect) -> None:
-        self._pool = _pool_of(count, dialect) if count > 1 else None
+        self._pool = _new_pool(count, dialect) if count > 1 else None
 
     def __enter__(self) -> Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], list[Any]]:
         def run(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -224,11 +229,11 @@ class _Workers:
 
 
 def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int:
-    """Return where the first record seems to start that begins after `offset`; `end` when there is none.
+    """Return the likely start of the first record after `offset`; `end` if there is none.
 
-    Of the two assumptions, that `offset` is within quotes or not, the wrong one soon puts quotes where none may stand.
+    Either `offset` is inside quotes or not; under the wrong assumption, a quote soon appears where none is allowed.
 
-    Raises Irregular when both do.
+    Raises UnreliableQuoteParity if both assumptions fail.
     """
     grammar = Grammar(dialect)
     size = GUESS_BYTES
@@ -236,17 +241,17 @@ def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int
         file.seek(offset - 1)
         before = file.read(1)[0]
         data = grammar.read_piece(file, min(size, end - offset))
-        scans = [grammar.scan(data, before=before, inside=inside) for inside in (False, True)]
-        likely = next((scan for scan in scans if scan.regular), None)
+        scans = [grammar.scan(data, previous_byte=before, inside_quotes=inside) for inside in (False, True)]
+        likely = next((scan for scan in scans if scan.is_regular), None)
         if likely is None:
-            raise Irregular
+            raise UnreliableQuoteParity
         if likely.ends.size:
             return offset + int(likely.ends[0]) + 1
         if offset + len(data) >= end:
             return end
         size *= 4
         if size > MAX_RECORD_BYTES:
-            raise Irregular  # the scan from the start says which record is so long
+            raise UnreliableQuoteParity  # the scan from the start reports which record is too long
 
 
 def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: int) -> list[Chunk]:

@@ -1,4 +1,4 @@
-"""Cut a stream of bytes into chunks and blocks of whole records, counting and checksumming on the way."""
+"""Cuts a stream of bytes into chunks and blocks of whole records; counts and checksums them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,28 @@ import xxhash
 
 from csvswarm.csv_format.bitmask_scan import count_records
 from csvswarm.csv_format.dialect import Dialect
-from csvswarm.csv_format.record_scan import LF, MAX_RECORD_BYTES, Bytes, Grammar, Positions, Structure, blank, starts_of
+from csvswarm.csv_format.record_scan import (
+    LF,
+    MAX_RECORD_BYTES,
+    Bytes,
+    Grammar,
+    Positions,
+    Structure,
+    blank_records,
+    record_starts,
+)
 from csvswarm.errors import InputError
 from csvswarm.job.chunk import BLOCK_BYTES, Block, Chunk
 
 PIECE_BYTES = 1 << 20
 
 
-class Irregular(Exception):
-    """Quotes stand inside fields: parity cannot be trusted, the scan must carry its exact state from the start."""
+class UnreliableQuoteParity(Exception):
+    """Quotes inside fields make parity unreliable: the scan must carry its exact state from the first byte."""
 
 
-class Sink(Protocol):
-    """Where the bytes of a chunk go when chunks are files."""
+class ChunkSink(Protocol):
+    """Receives the bytes of a chunk when chunks are files."""
 
     def write(self, data: bytes | memoryview) -> object: ...
     def close(self) -> None: ...
@@ -31,10 +40,10 @@ class Sink(Protocol):
 class Cutter:
     """Feed it pieces in order; it cuts a chunk at the first record end at or after each target.
 
-    offset: where in its file the first piece starts. next_target(chunk start) gives the offset to cut at next,
-    None for never. open_sink(chunk number) gives a sink per chunk, for chunk files; then offsets count within the
-    chunk's own file. adaptive: an irregular piece is scanned exactly, instead of raising Irregular; right only when
-    the state at the start is known, as when a file is cut from its first byte.
+    offset: where in its file the first piece starts. next_target(chunk start) gives the offset to cut at next, None for
+    never. open_sink(chunk number) gives a sink per chunk, for chunk files; then offsets count within the chunk's own
+    file. adaptive: an irregular piece is scanned exactly, instead of raising UnreliableQuoteParity; right only when the
+    state at the start is known, as when a file is cut from its first byte.
     """
 
     def __init__(
@@ -45,7 +54,7 @@ class Cutter:
         next_target: Callable[[int], int | None],
         block_bytes: int = BLOCK_BYTES,
         adaptive: bool = True,
-        open_sink: Callable[[int], tuple[str, Sink]] | None = None,
+        open_sink: Callable[[int], tuple[str, ChunkSink]] | None = None,
     ) -> None:
         self._grammar = Grammar(dialect)
         self._next_target = next_target
@@ -66,15 +75,15 @@ class Cutter:
         self._blocks: list[Block] = []
         self._hash = xxhash.xxh3_128()
         self._file: str | None = None
-        self._sink: Sink | None = None  # opened with the first byte, so that no empty file is left
+        self._sink: ChunkSink | None = None  # opened at the first byte, so that no empty file is left
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece, cut as `Grammar.read_piece` cuts it. Raises InputError when a record is too long."""
+        """Take the next piece from `Grammar.read_piece`. Raises InputError if a record is too long."""
         if piece:
-            self._take(piece)
+            self._cut_piece(piece)
         if self._position - self._record_start > MAX_RECORD_BYTES:
             if not self._adaptive:
-                raise Irregular  # where its number is not known
+                raise UnreliableQuoteParity  # its number is unknown here
             raise InputError(
                 f"record {self._next_record} is longer than {MAX_RECORD_BYTES >> 20} MB. "
                 "If it opens a quote that is never closed, close it, or say -e quotechar= when quotes mean nothing in "
@@ -85,33 +94,37 @@ class Cutter:
     def _next_record(self) -> int:
         return self._records + self._chunk_rows + self._block_rows + 1
 
-    def _take(self, piece: bytes) -> None:
+    def _cut_piece(self, piece: bytes) -> None:
         base, view = self._position, memoryview(piece)
         if self._target is None or self._target > base + len(piece):
             tally = count_records(
-                piece, self._grammar, before=self._before, inside=self._inside, fresh=self._record_start == base
+                piece,
+                self._grammar,
+                previous_byte=self._before,
+                inside_quotes=self._inside,
+                at_record_start=self._record_start == base,
             )
             if tally is not None:
                 self._position += len(piece)
-                self._before, self._inside = piece[-1], tally.inside
-                self._end_records(tally.records, base + tally.last + 1 if tally.last >= 0 else None)
-                self._absorb(view)
+                self._before, self._inside = piece[-1], tally.ends_inside_quotes
+                self._end_records(tally.records, base + tally.last_line_end + 1 if tally.last_line_end >= 0 else None)
+                self._add_bytes(view)
                 return
         structure = self._scan(piece)
         self._position += len(piece)
         self._before = piece[-1]
-        self._inside = structure.inside
+        self._inside = structure.ends_inside_quotes
         array = np.frombuffer(piece, dtype=np.uint8)
         ends = structure.ends
-        kept = self._not_blank(array, ends, self._record_start - base)
-        done = 0  # bytes of this piece that belong to chunks already closed
+        kept = self._ends_of_records(array, ends, self._record_start - base)
+        done = 0  # bytes of this piece in chunks already closed
         while self._target is not None and ends.size:
-            place = int(np.searchsorted(ends, self._target - base - 1))
-            if place >= ends.size:
+            index = int(np.searchsorted(ends, self._target - base - 1))
+            if index >= ends.size:
                 break
-            cut = int(ends[place]) + 1
+            cut = int(ends[index]) + 1
             self._count(int(np.searchsorted(kept, cut)) - int(np.searchsorted(kept, done)))
-            self._absorb(view[done:cut])
+            self._add_bytes(view[done:cut])
             self._record_start = base + cut
             self._end_block(base + cut)
             self._end_chunk()
@@ -119,15 +132,15 @@ class Cutter:
             done = cut
         if ends.size and ends[-1] + 1 > done:
             self._end_records(kept.size - int(np.searchsorted(kept, done)), base + int(ends[-1]) + 1)
-        self._absorb(view[done:])
+        self._add_bytes(view[done:])
 
-    def _end_records(self, count: int, place: int | None) -> None:
-        """Count records, the last of which ends before `place`; None when none does."""
+    def _end_records(self, count: int, record_end: int | None) -> None:
+        """Count records, the last of which ends before `record_end`; None if none ends."""
         self._count(count)
-        if place is not None:
-            self._record_start = place
-            if place - self._block_start >= self._block_bytes:
-                self._end_block(place)
+        if record_end is not None:
+            self._record_start = record_end
+            if record_end - self._block_start >= self._block_bytes:
+                self._end_block(record_end)
 
     @classmethod
     def end_of_record(cls, file: BinaryIO, dialect: Dialect, offset: int, number: int) -> int | None:
@@ -135,31 +148,31 @@ class Cutter:
         grammar = Grammar(dialect)
         before, inside, start = LF, False, offset
         while piece := grammar.read_piece(file, PIECE_BYTES):
-            structure = grammar.scan(piece, before=before, inside=inside)
-            kept = cls._not_blank(np.frombuffer(piece, np.uint8), structure.ends, start - offset)
+            structure = grammar.scan(piece, previous_byte=before, inside_quotes=inside)
+            kept = cls._ends_of_records(np.frombuffer(piece, np.uint8), structure.ends, start - offset)
             if kept.size >= number:
                 return offset + int(kept[number - 1]) + 1
             number -= kept.size
             if structure.ends.size:
                 start = offset + int(structure.ends[-1]) + 1
             offset += len(piece)
-            before, inside = piece[-1], structure.inside
+            before, inside = piece[-1], structure.ends_inside_quotes
         return None
 
     def _scan(self, piece: bytes) -> Structure:
-        structure = self._grammar.scan(piece, before=self._before, inside=self._inside)
-        if not structure.regular and not self._adaptive:
-            raise Irregular
+        structure = self._grammar.scan(piece, previous_byte=self._before, inside_quotes=self._inside)
+        if not structure.is_regular and not self._adaptive:
+            raise UnreliableQuoteParity
         return structure
 
     @staticmethod
-    def _not_blank(array: Bytes, ends: Positions, first: int) -> Positions:
-        """Return the ends of the records that are not blank; the first starts at `first`, maybe before the piece."""
+    def _ends_of_records(array: Bytes, ends: Positions, first: int) -> Positions:
+        """Return the ends of records that are not blank; the first starts at `first`, possibly before the piece."""
         if not ends.size:
             return ends
-        starts = starts_of(ends)
+        starts = record_starts(ends)
         starts[0] = max(first, 0)
-        is_blank = blank(array, starts, ends)
+        is_blank = blank_records(array, starts, ends)
         if first < 0:
             is_blank[0] = False
         return ends[~is_blank] if is_blank.any() else ends
@@ -167,7 +180,7 @@ class Cutter:
     def _count(self, rows: int) -> None:
         self._block_rows += rows
 
-    def _absorb(self, data: memoryview) -> None:
+    def _add_bytes(self, data: memoryview) -> None:
         self._hash.update(data)
         if self._open_sink and data:
             if not self._sink:
@@ -203,10 +216,10 @@ class Cutter:
     def finish(self) -> list[Chunk]:
         """Close the last chunk and return them all; at least one, which may be empty.
 
-        Raises InputError when the input ends inside a quoted field.
+        Raises InputError if the input ends inside a quoted field.
         """
         if self._inside and not self._adaptive:
-            raise Irregular
+            raise UnreliableQuoteParity
         if self._inside:
             raise InputError(
                 f"record {self._next_record} opens a quote that is never closed: the file ends inside it. "
@@ -221,7 +234,7 @@ class Cutter:
 
 
 def even_targets(start: int, end: int, count: int) -> Callable[[int], int | None]:
-    """Targets that cut the bytes [start, end) into `count` chunks of equal size, as near as records allow."""
+    """Return targets that cut the bytes [start, end) into `count` chunks of about equal size."""
     targets = iter([start + (end - start) * i // count for i in range(1, count)])
 
     def next_target(chunk_start: int) -> int | None:
@@ -231,17 +244,17 @@ def even_targets(start: int, end: int, count: int) -> Callable[[int], int | None
 
 
 def sized_targets(chunk_bytes: int) -> Callable[[int], int | None]:
-    """Targets for an input of unknown length: every chunk about `chunk_bytes`."""
+    """Return targets for an input of unknown length: each chunk has about `chunk_bytes`."""
     return lambda chunk_start: chunk_start + chunk_bytes
 
 
 def no_targets(_: int) -> int | None:
-    """One chunk only."""
+    """Return no target: one chunk only."""
     return None
 
 
 def renumbered(parts: Iterable[list[Chunk]]) -> Iterator[Chunk]:
-    """Chunks cut independently, as the chunks of one input: numbered and counted from its start."""
+    """Renumber chunks that were cut independently as the chunks of one input."""
     number, record = 0, 1
     for chunks in parts:
         for chunk in chunks:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import InputError, JobError, OptionError
-from csvswarm.input.header import Head, named, read_head
+from csvswarm.input.header import InputHeader, read_header, with_source_name
 from csvswarm.input.source import Source, find_source
 from csvswarm.job.directory import Job
-from csvswarm.job.durable_files import new_token, replace, written_aside
+from csvswarm.job.durable_files import new_token, replace_durably, temporary_file
 from csvswarm.job.fingerprint import check_versions, versions
 from csvswarm.job.manifest import Manifest
-from csvswarm.job.output_directory import standing_result
+from csvswarm.job.output_directory import committed_result
 from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
 from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
@@ -37,7 +37,7 @@ class SplitPlan:
     """What a split works on, once the request is known to fit the input."""
 
     request: Request
-    wish: dict[str, Any]
+    canonical_request: dict[str, Any]
     source: Source
     processor_path: Path
     processor: Processor
@@ -60,52 +60,52 @@ class SplitPlan:
 
     def new_manifest(self, job: Job) -> Manifest:
         """Split the input. Only the request and the input decide whether this fails, until the job is claimed."""
-        head, sampler = self.inspect_input()
+        header, sampler = self.inspect_input()
         job.claim()
         with job.locked(), no_wider_than(self.permissions):
             if job.manifest() is not None:  # another run was faster
-                return _resumed(job, self)
-            return self._split(job, head, sampler)
+                return _resume(job, self)
+            return self._split(job, header, sampler)
 
-    def again(self, job: Job) -> Manifest:
+    def split_again(self, job: Job) -> Manifest:
         """Split the input of a job anew. Its lock is held."""
-        head, sampler = self.inspect_input()
-        job.forget_all()
+        header, sampler = self.inspect_input()
+        job.reset()
         with no_wider_than(self.permissions):
-            return self._split(job, head, sampler)
+            return self._split(job, header, sampler)
 
-    def inspect_input(self) -> tuple[Head, Sampler]:
-        """Read the head of the input, and check the options against it. Raises InputError and OptionError."""
+    def inspect_input(self) -> tuple[InputHeader, Sampler]:
+        """Read the header of the input, and check the options against it. Raises InputError and OptionError."""
         request, source = self.request, self.source
         try:
-            head = read_head(source, delimiter=request.delimiter, quotechar=request.quotechar)
+            header = read_header(source, delimiter=request.delimiter, quotechar=request.quotechar)
         except InputError as error:
-            raise named(source, error) from error
-        fixed = check_types(request.column_types, head.names)
-        sampler = Sampler(head, fixed, self.wish["null_values"], str(source.path))
-        self._check_options(head, sampler.schema_of_head(source))
-        return head, sampler
+            raise with_source_name(source, error) from error
+        declared = check_types(request.column_types, header.names)
+        sampler = Sampler(header, declared, self.canonical_request["null_values"], str(source.path))
+        self._check_options(header, sampler.schema_of_first_records(source))
+        return header, sampler
 
-    def _split(self, job: Job, head: Head, sampler: Sampler) -> Manifest:
+    def _split(self, job: Job, header: InputHeader, sampler: Sampler) -> Manifest:
         request, source = self.request, self.source
         job.create()
-        with written_aside(job.processor_path) as (aside, file):
+        with temporary_file(job.processor_path) as (temporary, file):
             file.write(self.processor_path.read_bytes())
-        replace(aside, job.processor_path)
+        replace_durably(temporary, job.processor_path)
         mode = self.mode
         most = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
-        chunks = chunks_of(request.split_of, job, source, self.wish, mode) if request.split_of else None
+        chunks = chunks_of(request.split_of, job, source, self.canonical_request, mode) if request.split_of else None
         if chunks is None:
-            chunks = cut_input(job, source, head, request, mode, most)
+            chunks = cut_input(job, source, header, request, mode, most)
         schema = sampler.schema(sample_blocks(job, source, chunks))
-        self._check_options(head, schema)
+        self._check_options(header, schema)
         job.save_schema(1, schema.to_json())
         _check_unchanged(source)
         manifest = Manifest(
             job_id=job.job_id,
             split=new_token(),
             input=source.to_json(),
-            request=self.wish,
+            request=self.canonical_request,
             processor={
                 "name": self.processor.name,
                 "sha256": self.processor.sha256,
@@ -113,10 +113,10 @@ class SplitPlan:
             },
             versions=versions(),
             permissions=self.permissions,
-            dialect=head.dialect,
-            bom=head.bom,
-            header=head.header.decode("utf-8"),
-            names=head.names,
+            dialect=header.dialect,
+            bom=header.bom,
+            header=header.record.decode("utf-8"),
+            names=header.names,
             mode=mode,
             chunks=chunks,
             split_seconds=time.monotonic() - self.started,
@@ -126,14 +126,14 @@ class SplitPlan:
         job.save_manifest(manifest)
         return manifest
 
-    def _check_options(self, head: Head, schema: Schema) -> None:
+    def _check_options(self, header: InputHeader, schema: Schema) -> None:
         """Let the processor look at the columns, so that a wrong option is reported before the work and not after."""
         context = Context(
-            options=dict(self.wish["options"]),
-            names=head.names,
+            options=dict(self.canonical_request["options"]),
+            names=header.names,
             schema=schema,
-            dialect=head.dialect,
-            null_values=self.wish["null_values"],
+            dialect=header.dialect,
+            null_values=self.canonical_request["null_values"],
         )
         self.processor.columns(context)
         self.processor.overlap(context)
@@ -145,8 +145,8 @@ def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     processor_path = find_processor(request.processor)
     processor = load_processor(processor_path)
     source = find_source(request.input.expanduser().absolute(), request.encoding)
-    wish = _wish(request, processor.check(request.options))
-    return SplitPlan(request, wish, source, processor_path, processor, output, started)
+    canonical_request = _canonical_request(request, processor.check(request.options))
+    return SplitPlan(request, canonical_request, source, processor_path, processor, output, started)
 
 
 def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
@@ -161,31 +161,31 @@ def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
     if job.manifest() is None:
         return plan.new_manifest(job)
     with job.locked():
-        return _resumed(job, plan)
+        return _resume(job, plan)
 
 
-def _resumed(job: Job, plan: SplitPlan) -> Manifest:
+def _resume(job: Job, plan: SplitPlan) -> Manifest:
     """Return the manifest of a job that was split already, as this request asks for it. Its lock is held."""
     manifest = job.require_manifest()
-    wish = plan.wish
-    require_same(job, manifest, plan.source, plan.processor, wish)
-    rejects = wish["on_error"] != "fail"
+    canonical_request = plan.canonical_request
+    require_same(job, manifest, plan.source, plan.processor, canonical_request)
+    rejects = canonical_request["on_error"] != "fail"
     if job.done_path.exists():
         # Its data was removed: what is not there as it is wanted now is made from the start.
-        gone = plan.output is not None and standing_result(plan.output, job.job_id, rejects=rejects) is None
+        gone = plan.output is not None and committed_result(plan.output, job.job_id, rejects=rejects) is None
         unwanted = not rejects and any(receipt.rejected for receipt in job.receipts())
         if gone or unwanted:
-            return plan.again(job)
+            return plan.split_again(job)
     else:
         check_versions(job.job_id, manifest.versions)
-    if any(manifest.request[name] != wish[name] for name in MAY_CHANGE):
+    if any(manifest.request[name] != canonical_request[name] for name in MAY_CHANGE):
         # A chunk that set records aside does not stand any more where these fail the job (state.py); others do.
-        manifest.request.update({name: wish[name] for name in MAY_CHANGE})
+        manifest.request.update({name: canonical_request[name] for name in MAY_CHANGE})
         job.save_manifest(manifest)
     return manifest
 
 
-def _wish(request: Request, options: dict[str, Any]) -> dict[str, Any]:
+def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, Any]:
     """Return what of the request decides about the result, as the manifest keeps it."""
     if request.on_error not in ("fail", "quarantine"):
         raise OptionError(f"on_error is {request.on_error!r}, but must be fail or quarantine.")
@@ -201,7 +201,9 @@ def _wish(request: Request, options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def require_same(job: Job, manifest: Manifest, source: Source, processor: Processor, wish: dict[str, Any]) -> None:
+def require_same(
+    job: Job, manifest: Manifest, source: Source, processor: Processor, canonical_request: dict[str, Any]
+) -> None:
     """Raise JobError when a job that is to be resumed was made for another input, processor or request."""
     same = source.to_json()
     if manifest.input["path"] != same["path"]:
@@ -213,7 +215,7 @@ def require_same(job: Job, manifest: Manifest, source: Source, processor: Proces
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
     elif changed := [
-        name for name, value in wish.items() if name not in MAY_CHANGE and manifest.request[name] != value
+        name for name, value in canonical_request.items() if name not in MAY_CHANGE and manifest.request[name] != value
     ]:
         what = f"with another value of {', '.join(changed)}"
     else:

@@ -1,54 +1,54 @@
-"""Infer a first schema from samples; the workers check that everything else fits it."""
+"""Infers the first schema from samples; workers verify that all other values fit it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from csvswarm.csv_format.record_scan import Grammar
-from csvswarm.input.header import HEAD_BYTES, Head
+from csvswarm.input.header import HEAD_BYTES, InputHeader
 from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import read_range
 from csvswarm.job.directory import Job
 from csvswarm.reading.block_reader import Reader
-from csvswarm.types.conversion import Values
+from csvswarm.types.conversion import TextConverter
 from csvswarm.types.schema import Schema
 
 SAMPLES, SAMPLE_BYTES = 64, 16 << 10
 
 
 class Sampler:
-    """Infers a first schema from samples; the workers check that everything else fits it."""
+    """Infers the first schema from samples."""
 
-    def __init__(self, head: Head, fixed: dict[str, str], null_values: list[str], source: str) -> None:
-        self._head, self._fixed = head, fixed
-        self._grammar = Grammar(head.dialect)
-        nothing = Schema({name: frozenset() for name in head.names}, fixed)
-        self._nothing = nothing
+    def __init__(self, header: InputHeader, declared: dict[str, str], null_values: list[str], source: str) -> None:
+        self._header, self._declared = header, declared
+        self._grammar = Grammar(header.dialect)
+        empty_schema = Schema({name: frozenset() for name in header.names}, declared)
+        self._empty_schema = empty_schema
         self._reader = Reader(
-            dialect=head.dialect,
-            names=head.names,
-            schema=Schema(nothing.kinds, {}),
-            columns=head.names,
+            dialect=header.dialect,
+            names=header.names,
+            schema=Schema(empty_schema.kinds, {}),
+            columns=header.names,
             null_values=null_values,
             source=source,
             quarantine=True,
         )
-        self._values = Values(null_values)
+        self._converter = TextConverter(null_values)
 
     def schema(self, samples: Sequence[tuple[bytes, bool]]) -> Schema:
-        """Return the schema that fits samples; each is (bytes from a record's start on, whether it ends with one)."""
-        whole = (data if complete else self._whole(data) for data, complete in samples)
-        return self._nothing.widened(self._reader.observe(data, 1) for data in whole)
+        """Return the schema of samples; each is (bytes from the start of a record, whether they end with a record)."""
+        samples_of_records = (data if complete else self._whole_records(data) for data, complete in samples)
+        return self._empty_schema.widen(self._reader.observe(data, 1) for data in samples_of_records)
 
-    def schema_of_head(self, source: Source) -> Schema:
-        """Return a schema of the first records, good enough to check options with."""
+    def schema_of_first_records(self, source: Source) -> Schema:
+        """Return a schema of the first records, for checking options."""
         with source.open() as file:
             data = file.read(HEAD_BYTES)
-        return self.schema([(data[self._head.data_offset :], len(data) < HEAD_BYTES)])
+        return self.schema([(data[self._header.data_offset :], len(data) < HEAD_BYTES)])
 
-    def _whole(self, data: bytes) -> bytes:
-        while data and data[-1] in self._grammar.open_ended:
+    def _whole_records(self, data: bytes) -> bytes:
+        while data and data[-1] in self._grammar.undecided_bytes:
             data = data[:-1]
         ends = self._grammar.scan(data).ends
         return data[: int(ends[-1]) + 1] if ends.size else b""

@@ -1,1 +1,1 @@
-"""The types of columns, and text converted to values of them."""
+"""Column types, and the conversion of text to them."""

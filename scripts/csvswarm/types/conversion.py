@@ -1,4 +1,4 @@
-"""Text to values of the schema's types, and the kinds of values in text."""
+"""Converts text to the schema's types, and finds the kinds of values in text."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from csvswarm.runtime.lazy_imports import np, pa, pc
 from csvswarm.types.schema import ARROW, FALSE, NULL_VALUES, TRUE
 
 
-class Values:
-    """Turns columns of text into values of the schema's types, and says what kinds of values a column holds.
+class TextConverter:
+    """Converts columns of text to the schema's types, and finds the kinds of values in a column.
 
-    null_values: what stands for a missing value, the user's or `NULL_VALUES`.
+    null_values: texts that mean a missing value, the user's or `NULL_VALUES`.
     """
 
     def __init__(self, null_values: Sequence[str] = NULL_VALUES) -> None:
@@ -20,7 +20,7 @@ class Values:
         self._readable: dict[tuple[str, bool], pa.Array] = {}
 
     @cached_property
-    def _nulls(self) -> pa.Array:
+    def _null_array(self) -> pa.Array:
         return pa.array(self.null_values, pa.string())
 
     @cached_property
@@ -31,39 +31,41 @@ class Values:
     def _bools(self) -> pa.Array:
         return pa.array(TRUE + FALSE)
 
-    def convert(self, text: pa.Array, kind: str, *, fixed: bool = False) -> pa.Array | None:
-        """Return `text` as values of the type `kind`, None when a value does not fit.
+    def convert(self, text: pa.Array, kind: str, *, declared: bool = False) -> pa.Array | None:
+        """Return `text` as values of the type `kind`, None if a value does not fit.
 
-        fixed: the user asked for the type, so "007" is a number. A missing value fits every type, and so does a
-        quoted "" or "NA" every type but text, where it is text.
+        declared: the user declared the type, so "007" is a number. A missing value fits every type; a quoted "" or
+        "NA" is missing for every type except text, where it is text.
         """
         if kind == "text":
             return text
         if kind == "null":
             return pa.nulls(len(text), pa.float64()) if text.null_count == len(text) else None
         if kind == "quoted":
-            return text if _all(pc.is_in(text, value_set=self._nulls, skip_nulls=True), text) else None
+            return text if _all_true(pc.is_in(text, value_set=self._null_array, skip_nulls=True), text) else None
         for plain in (True, False):
             if not plain:
                 text = self._normalised(text)
-            elif self._has_readable_null(text, kind, fixed):
+            elif self._has_readable_null(text, kind, declared):
                 continue
-            if (values := self._cast(text, kind, fixed)) is not None:
+            if (values := self._try_cast(text, kind, declared)) is not None:
                 return values
         return None
 
-    def readable_nulls(self, kind: str, fixed: bool) -> pa.Array:
-        """Return what stands for a missing value and could be read as a value of a type as well, like "-1"."""
-        if (kind, fixed) not in self._readable:
+    def readable_nulls(self, kind: str, declared: bool) -> pa.Array:
+        """Return the null values that are also valid values of a type, like "-1"."""
+        if (kind, declared) not in self._readable:
             found = [
-                null for null in self.null_values if self._cast(pa.array([null], pa.string()), kind, fixed) is not None
+                null
+                for null in self.null_values
+                if self._try_cast(pa.array([null], pa.string()), kind, declared) is not None
             ]
-            self._readable[kind, fixed] = pa.array(found, pa.string())
-        return self._readable[kind, fixed]
+            self._readable[kind, declared] = pa.array(found, pa.string())
+        return self._readable[kind, declared]
 
-    def _has_readable_null(self, text: pa.Array, kind: str, fixed: bool) -> bool:
-        """Whether a value, which was quoted then, is missing among numbers and would be read as one."""
-        nulls = self.readable_nulls(kind, fixed)
+    def _has_readable_null(self, text: pa.Array, kind: str, declared: bool) -> bool:
+        """Whether text contains a (quoted) null value that would be read as a number."""
+        nulls = self.readable_nulls(kind, declared)
         return bool(len(nulls)) and bool(pc.any(pc.is_in(text, value_set=nulls, skip_nulls=True)).as_py())
 
     def kinds(self, text: pa.Array) -> frozenset[str]:
@@ -71,62 +73,62 @@ class Values:
         values = text.drop_null()
         if not len(values):
             return frozenset()
-        is_null = pc.is_in(values, value_set=self._nulls)
+        is_null = pc.is_in(values, value_set=self._null_array)
         quoted = frozenset({"quoted"}) if pc.any(is_null).as_py() else frozenset()
         values = self._trimmed(values.filter(pc.invert(is_null)))
         if not len(values):
             return quoted
-        if _all(pc.is_in(values, value_set=self._bools), values):
+        if _all_true(pc.is_in(values, value_set=self._bools), values):
             return quoted | {"bool"}
-        if self._cast(values, "int", False) is not None:
+        if self._try_cast(values, "int", False) is not None:
             return quoted | {"int"}
-        if self._cast(values, "float", False) is None:
+        if self._try_cast(values, "float", False) is None:
             return quoted | {"text"}
         return quoted | {"float"}
 
-    def _cast(self, text: pa.Array, kind: str, fixed: bool) -> pa.Array | None:
+    def _try_cast(self, text: pa.Array, kind: str, declared: bool) -> pa.Array | None:
         if kind == "bool":
-            if not _all(pc.is_in(text, value_set=self._bools, skip_nulls=True), text):
+            if not _all_true(pc.is_in(text, value_set=self._bools, skip_nulls=True), text):
                 return None
             is_true = pc.is_in(text, value_set=self._true)
             return pc.if_else(pc.is_valid(text), is_true, pa.scalar(None, pa.bool_())) if text.null_count else is_true
-        if kind in ("int", "float") and _is_code(text, whole=kind == "int", zeros=not fixed):
+        if kind in ("int", "float") and _loses_digits(text, whole=kind == "int", zeros=not declared):
             return None
-        if kind == "float" and not fixed and self._has_long_integer(text):
+        if kind == "float" and not declared and self._has_long_integer(text):
             return None
         try:
             values = text.cast(ARROW[kind])
         except pa.ArrowInvalid:
             return None
-        # "Nan" is a word, which a number would lose; what means a missing value is missing already
+        # "Nan" would lose its spelling as a number; null values are already missing here
         return None if kind == "float" and pc.any(pc.is_nan(values)).as_py() else values
 
     def _has_long_integer(self, text: pa.Array) -> bool:
-        """Whether a value is an integer beyond 64 bits: as a float it would lose digits of what may be an id."""
+        """Whether a value is an integer beyond 64 bits: as a float, it would lose digits of what may be an id."""
         if (pc.max(pc.binary_length(text)).as_py() or 0) < 19:
             return False
         integers = text.filter(pc.match_substring_regex(text, "^-?[0-9]{19,}$"))
-        return len(integers) > integers.null_count and self._cast(integers, "int", False) is None
+        return len(integers) > integers.null_count and self._try_cast(integers, "int", False) is None
 
     def _normalised(self, text: pa.Array) -> pa.Array:
-        """Return text without blanks around values, and with quoted null values missing, as numbers are read."""
+        """Return text as it is read for numbers: without surrounding blanks, quoted null values missing."""
         text = self._trimmed(text)
-        return pc.if_else(pc.is_in(text, value_set=self._nulls), pa.scalar(None, pa.string()), text)
+        return pc.if_else(pc.is_in(text, value_set=self._null_array), pa.scalar(None, pa.string()), text)
 
     @staticmethod
     def _trimmed(text: pa.Array) -> pa.Array:
         return pc.ascii_trim(text, " \t")
 
 
-def _all(mask: pa.Array, text: pa.Array) -> bool:
-    """Whether the mask holds for every value that is not missing."""
+def _all_true(mask: pa.Array, text: pa.Array) -> bool:
+    """Whether the mask is true for every value that is not missing."""
     return int(pc.sum(mask).as_py() or 0) == len(text) - int(text.null_count)
 
 
-def _is_code(text: pa.Array, *, whole: bool, zeros: bool) -> bool:
-    """Whether a value has digits a number would lose: a leading zero ("007", not "0.7"), a plus sign, or 0x.
+def _loses_digits(text: pa.Array, *, whole: bool, zeros: bool) -> bool:
+    """Whether a value would lose characters as a number: a leading zero ("007", not "0.7"), a plus sign, or 0x.
 
-    whole: for integers, whose reader takes 0x1F for 31. zeros: whether "007" counts; never for types the user gave.
+    whole: for integers, whose parser reads 0x1F as 31. zeros: whether "007" counts; never for declared types.
     """
     count = len(text)
     if not count:

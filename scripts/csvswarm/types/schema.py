@@ -1,8 +1,8 @@
-"""One schema for the whole file: what kinds of values a column holds, and the type they come to together.
+"""One schema for the whole file: the kinds of values in each column, and the type that follows from them.
 
-Kinds are collected as sets, so the order in which values are seen does not matter; the type of a set only ever moves
-up the chain null < quoted < bool or int < float < text as kinds are added. That is what makes sampling safe: a value
-that changes the type is one that does not fit the type so far, and every reader checks that its values fit.
+Kinds are collected as sets, so the order of values does not matter; as kinds are added, the type of a set only moves up
+the chain null < quoted < bool or int < float < text. This makes sampling safe: a value that would change the type does
+not fit the current one, and every reader verifies that its values fit.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from csvswarm.errors import OptionError, listed
+from csvswarm.errors import OptionError, format_names
 from csvswarm.runtime.lazy_imports import pa
 
-#: What pandas takes for a missing value; only unquoted ones are, in a column of text.
+#: Texts that pandas reads as missing; in a text column, only unquoted ones.
 NULL_VALUES = (
     "",
     "#N/A",
@@ -58,8 +58,8 @@ ALIASES = {
 NUMERIC = ("null", "int", "float")
 
 
-class _ArrowTypes(dict[str, Any]):
-    """Arrow's types of ours, made when asked for: that takes the import of pyarrow."""
+class _LazyArrowTypes(dict[str, Any]):
+    """Arrow's type for each of ours, created on first use, because that imports pyarrow."""
 
     def __missing__(self, kind: str) -> Any:
         types = {"int": pa.int64, "bool": pa.bool_, "text": pa.string, "quoted": pa.string}
@@ -67,47 +67,47 @@ class _ArrowTypes(dict[str, Any]):
         return self[kind]
 
 
-ARROW = _ArrowTypes()
+ARROW = _LazyArrowTypes()
 
 
 @dataclass(frozen=True)
 class Schema:
-    """kinds: what was seen per column. fixed: types the user gave. missing: columns with missing values.
+    """kinds: kinds of values found per column. declared_types: types given by the user. missing: columns with gaps.
 
-    output: kinds of the columns the processor writes, in order, once they are known to differ between blocks.
+    output: kinds of the columns that the processor writes, in order, once they are known to differ between blocks.
     """
 
     kinds: dict[str, frozenset[str]]
-    fixed: dict[str, str] = field(default_factory=dict)
+    declared_types: dict[str, str] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     output: tuple[str | None, ...] = ()
 
     def type_of(self, column: str) -> str:
-        """Return the type of a column: one of `TYPES`, "null" (nothing in it) or "quoted" (only "", "NA", ...)."""
-        return self.fixed.get(column) or resolve(self.kinds[column])
+        """Return the type of a column: one of `TYPES`, "null" (no value) or "quoted" (only "", "NA", ...)."""
+        return self.declared_types.get(column) or resolve(self.kinds[column])
 
     def read_as(self, columns: Iterable[str]) -> dict[str, str]:
-        """Return how columns are read: their types, with "?" where values are missing."""
+        """Return how columns are read: their types, followed by "?" where values are missing."""
         return {column: self.type_of(column) + "?" * (column in self.missing) for column in columns}
 
     @property
     def types(self) -> dict[str, str]:
         return {column: self.type_of(column) for column in self.kinds}
 
-    def widened(self, observed: Iterable[tuple[dict[str, str], Iterable[str]]]) -> Schema:
-        """Return the schema that fits what was observed as well; observed kinds are joined by "+"."""
+    def widen(self, observed: Iterable[tuple[dict[str, str], Iterable[str]]]) -> Schema:
+        """Return a schema that also fits the observed kinds, which are joined by "+"."""
         kinds, missing = dict(self.kinds), set(self.missing)
         for columns, gaps in observed:
             missing |= set(gaps)
             for column, seen in columns.items():
                 kinds[column] = kinds[column] | set(seen.split("+") if seen else ())
-        return Schema(kinds, self.fixed, frozenset(missing), self.output)
+        return Schema(kinds, self.declared_types, frozenset(missing), self.output)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "types": self.types,
             "kinds": {column: sorted(kinds) for column, kinds in self.kinds.items()},
-            "fixed": self.fixed,
+            "fixed": self.declared_types,
             "missing": sorted(self.missing),
             "output": list(self.output),
         }
@@ -119,7 +119,7 @@ class Schema:
 
 
 def resolve(kinds: Iterable[str]) -> str:
-    """Return the type that a set of kinds comes to.
+    """Return the type that follows from a set of kinds.
 
     >>> resolve({"int"}), resolve({"int", "float"}), resolve({"int", "bool"}), resolve({"quoted"}), resolve(())
     ('int', 'float', 'text', 'quoted', 'null')
@@ -136,13 +136,13 @@ def resolve(kinds: Iterable[str]) -> str:
 
 
 def check_types(column_types: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
-    """Return the user's column types under our names. Raises OptionError for an unknown column or type."""
-    fixed = {}
+    """Return the user's column types by csvswarm's names. Raises OptionError for an unknown column or type."""
+    declared = {}
     for column, given in column_types.items():
         if column not in names:
-            raise OptionError(f"column_types names a column {column!r}, but the file has {listed(names)}.")
+            raise OptionError(f"column_types names a column {column!r}, but the file has {format_names(names)}.")
         name = ALIASES.get(str(given), str(given))
         if name not in TYPES:
             raise OptionError(f"column_types gives {column!r} the type {given!r}: use one of {', '.join(TYPES)}.")
-        fixed[column] = name
-    return fixed
+        declared[column] = name
+    return declared

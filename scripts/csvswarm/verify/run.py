@@ -128,4 +128,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    cli.leave(main())
+    cli.exit_immediately(main())

@@ -24,7 +24,7 @@ def total(levels: exact_sum.Levels, group: int = 0) -> Fraction | float:
 @given(floats | integers)
 @example(np.array([2.0**1023, -(2.0**1023), 5e-324]))
 @example(np.array([np.iinfo(np.int64).min] * 3))
-def test_a_sum_is_the_sum_of_the_fractions(values: np.ndarray) -> None:
+def test_sum_equals_the_sum_of_fractions(values: np.ndarray) -> None:
     assert total(exact_sum.add_up(values)) == sum(map(Fraction, values.tolist()), Fraction(0))
     assert total(exact_sum.add_up_squares(values)) == sum(
         (Fraction(value) ** 2 for value in values.tolist()), Fraction(0)
@@ -39,14 +39,14 @@ def test_parts_merge_in_any_grouping(values: np.ndarray, cut: int) -> None:
 
 
 @given(floats, st.data())
-def test_groups_add_up_for_themselves(values: np.ndarray, data: st.DataObject) -> None:
+def test_groups_are_summed_separately(values: np.ndarray, data: st.DataObject) -> None:
     groups = data.draw(arrays.arrays(np.int64, len(values), elements=st.integers(0, 3)))
     levels = exact_sum.add_up(values, groups, 4)
     for group in range(4):
         assert total(levels, group) == total(exact_sum.add_up(values[groups == group]))
 
 
-def test_infinities_are_told() -> None:
+def test_infinities_in_sums() -> None:
     assert total(exact_sum.add_up(np.array([1.0, math.inf]))) == math.inf
     assert total(exact_sum.add_up(np.array([-math.inf, 1.0]))) == -math.inf
     assert math.isnan(total(exact_sum.add_up(np.array([-math.inf, math.inf]))))
@@ -54,13 +54,13 @@ def test_infinities_are_told() -> None:
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32) | st.just(math.nan), max_size=40), st.integers(1, 9), st.integers(0, 8))
-def test_a_rolling_variance_depends_on_its_window_alone(numbers: list[float], window: int, skip: int) -> None:
+def test_rolling_variance_depends_only_on_its_window(numbers: list[float], window: int, skip: int) -> None:
     values = np.array(numbers)
     whole = rolling_variances(values, window)
     assert len(whole) == max(0, len(values) - window + 1)
     np.testing.assert_array_equal(rolling_variances(values[skip:], window), whole[skip:])
-    for place, variance in enumerate(whole.tolist()):
-        part = values[place : place + window]
+    for index, variance in enumerate(whole.tolist()):
+        part = values[index : index + window]
         if np.isnan(part).any():
             assert math.isnan(variance)
         else:
@@ -71,7 +71,7 @@ def test_a_rolling_variance_depends_on_its_window_alone(numbers: list[float], wi
 
 
 @given(floats | integers)
-def test_keys_sort_as_their_values(values: np.ndarray) -> None:
+def test_sort_keys_order_as_values(values: np.ndarray) -> None:
     keys = keys_of(values)
     assert values[np.argsort(keys, kind="stable")].tolist() == sorted(values.tolist())
     assert values_of(keys, values.dtype == np.int64).tolist() == values.tolist()

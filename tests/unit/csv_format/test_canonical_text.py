@@ -10,10 +10,10 @@ from decimal import Decimal
 import pandas as pd
 import pyarrow as pa
 import pytest
-from csvswarm.csv_format.canonical_text import as_arrow, canonical, join_kinds, kind_of
+from csvswarm.csv_format.canonical_text import as_arrow, common_type, output_type, to_canonical_text
 from csvswarm.csv_format.dialect import CANONICAL, Dialect, header_names
-from csvswarm.csv_format.row_writer import header_of, rows_of
-from csvswarm.types.conversion import Values
+from csvswarm.csv_format.row_writer import encode_header, encode_rows
+from csvswarm.types.conversion import TextConverter
 from csvswarm.types.schema import resolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 
 
-def told(values: object) -> list[str | None]:
+def texts_of(values: object) -> list[str | None]:
     array = as_arrow(pd.Series(values))
-    result: list[str | None] = canonical(array, kind_of(array)).to_pylist()
+    result: list[str | None] = to_canonical_text(array, output_type(array)).to_pylist()
     return result
 
 
@@ -37,9 +37,9 @@ some_floats = st.one_of(
 
 @settings(max_examples=300)
 @given(st.lists(some_floats, max_size=30))
-def test_floats_are_written_as_python_writes_them(values: list[float]) -> None:
+def test_float_text_equals_python_repr(values: list[float]) -> None:
     expected = [None if math.isnan(value) else repr(value) for value in values]
-    assert told(pd.Series(values, dtype="float64")) == expected
+    assert texts_of(pd.Series(values, dtype="float64")) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,35 +67,35 @@ def test_floats_are_written_as_python_writes_them(values: list[float]) -> None:
     ],
 )
 def test_canonical_text(values: object, expected: list[str | None]) -> None:
-    assert told(values) == expected
+    assert texts_of(values) == expected
 
 
 @given(st.lists(st.tuples(texts | st.none(), texts | st.none()), min_size=1, max_size=10))
-def test_what_is_written_reads_back(rows: list[tuple[str | None, str | None]]) -> None:
-    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(2)]
-    data = bytes(rows_of(columns, CANONICAL)).decode()
+def test_rows_round_trip(rows: list[tuple[str | None, str | None]]) -> None:
+    columns = [pa.array([row[column] for row in rows], pa.string()) for column in range(2)]
+    data = bytes(encode_rows(columns, CANONICAL)).decode()
     assert [tuple(row) for row in csv.reader(io.StringIO(data, newline=""))] == [
         tuple(field or "" for field in row) for row in rows
     ]
 
 
-def test_a_text_that_looks_missing_is_quoted_and_a_missing_one_is_not() -> None:
+def test_null_like_text_is_quoted_and_missing_values_are_not() -> None:
     column = pa.array(["NA", "", None, "a,b", 'say "hi"', "plain"], pa.string())
-    assert bytes(rows_of([column, column], CANONICAL)).decode().splitlines() == [
+    assert bytes(encode_rows([column, column], CANONICAL)).decode().splitlines() == [
         '"NA","NA"', '"",""', ",", '"a,b","a,b"', '"say ""hi""","say ""hi"""', "plain,plain"
     ]  # fmt: skip
 
 
-def test_other_dialects() -> None:
+def test_rows_in_other_dialects() -> None:
     dialect = Dialect(";", "'", "\r\n")
     columns = [pa.array(["a;b", "it's"], pa.string()), pa.array(["1,5", None], pa.string())]
-    assert rows_of(columns, dialect) == b"'a;b';1,5\r\n'it''s';\r\n"
-    assert header_of(["a", "b;c"], dialect) == b"a;'b;c'\r\n"
+    assert encode_rows(columns, dialect) == b"'a;b';1,5\r\n'it''s';\r\n"
+    assert encode_header(["a", "b;c"], dialect) == b"a;'b;c'\r\n"
 
 
 @given(st.lists(texts.map(lambda text: text.replace("\r", "").replace("\n", "")), min_size=1, max_size=6))
 def test_column_names_are_unique_as_in_pandas(names: list[str]) -> None:
-    header = header_of(names, CANONICAL)
+    header = encode_header(names, CANONICAL)
     if not header.strip():
         return
     found = header_names(header.rstrip(b"\n"), CANONICAL)
@@ -109,7 +109,7 @@ KINDS = ["int", "float", "bool", "text", "quoted"]
 
 
 @given(st.frozensets(st.sampled_from(KINDS)), st.frozensets(st.sampled_from(KINDS)))
-def test_a_type_only_moves_up_as_kinds_are_added(some: frozenset[str], more: frozenset[str]) -> None:
+def test_types_only_widen_as_kinds_are_added(some: frozenset[str], more: frozenset[str]) -> None:
     rank = {"null": 0, "quoted": 1, "bool": 2, "int": 2, "float": 3, "text": 4}
     assert rank[resolve(some | more)] >= max(rank[resolve(some)], rank[resolve(more)])
 
@@ -117,8 +117,8 @@ def test_a_type_only_moves_up_as_kinds_are_added(some: frozenset[str], more: fro
 @given(st.lists(st.sampled_from(["1", "0", "-5", "007", "1.5", "1e5", "true", "", "NA", None, " 3", "x", "+1", "0x1F",
                                  "9" * 19, "9" * 25, "inf", "-0"]), max_size=8),
        st.lists(st.sampled_from(["2", "2.5", "y", "False", None, "NA", "010", "8" * 22]), max_size=4))  # fmt: skip
-def test_data_fits_a_type_just_when_it_does_not_change_it(first: list[str | None], later: list[str | None]) -> None:
-    values = Values()
+def test_data_fits_a_type_exactly_when_it_does_not_change_it(first: list[str | None], later: list[str | None]) -> None:
+    values = TextConverter()
     kinds = [values.kinds(pa.array(column, pa.string())) for column in (first, later)]
     kind = resolve(kinds[0])
     assert values.convert(pa.array(first, pa.string()), kind) is not None
@@ -126,7 +126,7 @@ def test_data_fits_a_type_just_when_it_does_not_change_it(first: list[str | None
     assert fits == (resolve(kinds[0] | kinds[1]) == kind)
 
 
-def test_kinds_of_output_join() -> None:
-    assert join_kinds("int", "float") == "float"
-    assert join_kinds(None, "int") == "int"
-    assert join_kinds("bool", "int") == "text"
+def test_common_output_type() -> None:
+    assert common_type("int", "float") == "float"
+    assert common_type(None, "int") == "int"
+    assert common_type("bool", "int") == "text"

@@ -21,26 +21,26 @@ def scan_in_pieces(data: bytes, size: int) -> tuple[list[int], bool]:
     grammar, file = Grammar(Dialect()), io.BytesIO(data)
     ends, inside, before, base = [], False, 10, 0
     while piece := grammar.read_piece(file, size):
-        structure = grammar.scan(piece, before=before, inside=inside)
+        structure = grammar.scan(piece, previous_byte=before, inside_quotes=inside)
         ends += [base + int(end) for end in structure.ends]
-        inside, before, base = structure.inside, piece[-1], base + len(piece)
+        inside, before, base = structure.ends_inside_quotes, piece[-1], base + len(piece)
     return ends, inside
 
 
 @given(wild_csv, st.integers(1, 30))
 @example(b'a,"b""c\n",d\r\n"', 3)
 @example(b'"a\r"\r\rb', 2)
-def test_records_end_where_the_grammar_says_however_the_bytes_arrive(data: bytes, size: int) -> None:
+def test_record_ends_are_independent_of_pieces(data: bytes, size: int) -> None:
     ends, inside = scan_in_pieces(data, size)
     texts = record_texts(data)
-    expected = [sum(map(len, texts[: place + 1])) - 1 for place in range(len(texts))]
+    expected = [sum(map(len, texts[: offset + 1])) - 1 for offset in range(len(texts))]
     if texts and (inside or not data.endswith((b"\n", b"\r"))):
         expected.pop()
     assert ends == expected
 
 
 @given(wild_csv)
-def test_arrow_reads_as_many_records_as_the_scan_counts(data: bytes) -> None:
+def test_record_count_equals_arrow(data: bytes) -> None:
     cutter = Cutter(Dialect(), offset=0, next_target=no_targets)
     cutter.feed(data)
     try:
@@ -64,7 +64,7 @@ def test_arrow_reads_as_many_records_as_the_scan_counts(data: bytes) -> None:
 
 
 @given(wild_csv, st.integers(1, 12), st.integers(1, 40), st.integers(1, 40))
-def test_chunks_and_blocks_follow_each_other_without_a_gap(data: bytes, count: int, piece: int, block: int) -> None:
+def test_chunks_and_blocks_are_contiguous(data: bytes, count: int, piece: int, block: int) -> None:
     cutter = Cutter(Dialect(), offset=0, next_target=even_targets(0, len(data), count), block_bytes=block)
     grammar, file = Grammar(Dialect()), io.BytesIO(data)
     while read := grammar.read_piece(file, piece):
@@ -82,17 +82,17 @@ def test_chunks_and_blocks_follow_each_other_without_a_gap(data: bytes, count: i
         assert chunk.rows == count_records(text)
         assert chunk.first_record == record
         record += chunk.rows
-        place = chunk.offset
+        offset = chunk.offset
         for part in chunk.blocks:
-            assert part.offset == place
-            assert part.rows == count_records(data[place : place + part.length])
-            place += part.length
-        assert place == chunk.offset + chunk.length
+            assert part.offset == offset
+            assert part.rows == count_records(data[offset : offset + part.length])
+            offset += part.length
+        assert offset == chunk.offset + chunk.length
     assert record - 1 == count_records(data)
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
-def test_chunks_of_a_given_size_are_cut_at_the_next_record(size: int) -> None:
+def test_sized_chunks_end_at_the_next_record(size: int) -> None:
     data = b"".join(b"%d,x\n" % number for number in range(50))
     cutter = Cutter(Dialect(), offset=0, next_target=sized_targets(size))
     cutter.feed(data)

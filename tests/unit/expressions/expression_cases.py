@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from csvswarm.csv_format.canonical_text import as_arrow, canonical, kind_of
+from csvswarm.csv_format.canonical_text import as_arrow, output_type, to_canonical_text
 from csvswarm.errors import OptionError
 from csvswarm.expressions.rowwise import Expression
 from hypothesis import strategies as st
@@ -144,7 +144,7 @@ def outcome(text: str, parts: list[pd.DataFrame]) -> tuple[set[str], list[Any]] 
         return None
     arrays = [as_arrow(value) for value in values]
     return {str(value.dtype) for value in values}, [
-        text for array in arrays for text in canonical(array, kind_of(array)).to_pylist()
+        text for array in arrays for text in to_canonical_text(array, output_type(array)).to_pylist()
     ]
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from csvswarm.csv_format.canonical_text import as_arrow, canonical, kind_of
+from csvswarm.csv_format.canonical_text import as_arrow, output_type, to_canonical_text
 from csvswarm.errors import OptionError
 from csvswarm.expressions.members import MEMBERS
 from csvswarm.expressions.rowwise import Expression
 from csvswarm.expressions.tree import Apply, Node, parse
 
-from tests.support.jobs import run_every_way
+from tests.support.jobs import run_with_all_cuts
 from tests.unit.expressions.expression_cases import (
     COLUMNS,
     EVERY_EXPRESSION,
@@ -30,18 +30,18 @@ def names_of(node: Node) -> set[str]:
     return {node.name}.union(*map(names_of, node.nodes)) if isinstance(node, Apply) else set()
 
 
-def test_there_is_an_example_of_every_member() -> None:
+def test_every_member_has_an_example() -> None:
     assert set(MEMBERS) <= set().union(*(names_of(parse(text)) for text in MEMBER_CALLS))
 
 
 @pytest.mark.parametrize("text", EVERY_EXPRESSION)
-def test_no_block_changes_a_dtype_or_a_value(text: str) -> None:
+def test_blocks_change_no_dtype_or_value(text: str) -> None:
     expression = Expression(text, COLUMNS, "it")
     assert len(expression.value(FRAME)) == len(FRAME)  # it is not refused
     assert_same_in_any_blocks(text)
 
 
-def test_lists_of_texts_are_no_result() -> None:
+def test_lists_of_texts_are_rejected() -> None:
     with pytest.raises(OptionError, match=r"gives lists: choose an element with \.str\.get\(\)"):
         Expression("s.str.split('-')", COLUMNS, "it").value(FRAME)
 
@@ -80,7 +80,7 @@ def without(texts: list[str], words: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize("text", without(MEMBER_CALLS, OTHERWISE + NOT_IN_PANDAS))
-def test_values_are_those_of_one_pandas_pass(text: str) -> None:
+def test_values_match_one_pandas_pass(text: str) -> None:
     expected = of_pandas(text)
     if expected.dtype == object:
         expected = expected.astype("str")
@@ -96,7 +96,7 @@ NOT_IN_EVAL = ("at", "//", "%", "none", "'-'", "c * 2", "b + k", ".clip")
 
 
 @pytest.mark.parametrize("text", without(OPERATORS, NOT_IN_EVAL))
-def test_operators_are_those_of_pandas_eval(text: str) -> None:
+def test_operators_match_pandas_eval(text: str) -> None:
     expected = FRAME.eval(text, engine="python")
     if not isinstance(expected, pd.Series):
         expected = pd.Series(expected, index=FRAME.index)
@@ -125,7 +125,7 @@ def test_operators_are_those_of_pandas_eval(text: str) -> None:
         ("(i + 9007199254740993) / 1 == i + 9007199254740993", [True] * 6),
     ],
 )  # fmt: skip
-def test_what_is_decided_otherwise_than_in_pandas(text: str, values: list[Any]) -> None:
+def test_documented_differences_from_pandas(text: str, values: list[Any]) -> None:
     found = Expression(text, COLUMNS, "it").value(FRAME)
 
     assert [None if pd.isna(value) else value for value in found] == values
@@ -139,7 +139,7 @@ def test_every_expression_in_one_job(tmp_path: Path) -> None:
     types = {name: kinds[FRAME[name].dtype.kind] for name in COLUMNS}
     assigned = {f"new {index}": text for index, text in enumerate(EVERY_EXPRESSION)}
 
-    result = run_every_way(
+    result = run_with_all_cuts(
         tmp_path,
         source,
         cuts=((1, 1 << 20), (1, 1), (2, 1 << 20), (5, 1 << 20)),
@@ -151,5 +151,5 @@ def test_every_expression_in_one_job(tmp_path: Path) -> None:
     frame = FRAME.assign(s=FRAME["s"].replace("", None))  # pandas writes an empty text as a missing one
     for index, text in enumerate(EVERY_EXPRESSION):
         array = as_arrow(Expression(text, COLUMNS, "it").value(frame))
-        written = ["" if value is None else value for value in canonical(array, kind_of(array)).to_pylist()]
+        written = ["" if value is None else value for value in to_canonical_text(array, output_type(array)).to_pylist()]
         assert [row[index] for row in result.rows] == written, text

@@ -15,7 +15,7 @@ from tests.support.jobs import native
 def built() -> Iterator[None]:
     if not compiler():
         pytest.skip("there is no C compiler")
-    said, _ = build()
+    output, _ = build()
     with native(True):
-        assert kernel() is not None, said
+        assert kernel() is not None, output
         yield

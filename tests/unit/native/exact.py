@@ -17,7 +17,7 @@ from unittest import mock
 
 from csvswarm.native import library
 from csvswarm.native.build import compile_library, compiler
-from csvswarm.native.library import FLAGS, declared, kernel
+from csvswarm.native.library import FLAGS, declare_signatures, kernel
 
 from tests.unit.native.sanitizer_driver import Memory
 
@@ -49,13 +49,15 @@ def _runtime(name: str) -> str:
 def sanitized_kernel() -> Iterator[None]:
     """Build and use the kernel with sanitizers, in a process that was started with `environment`."""
     with tempfile.TemporaryDirectory(prefix="csvswarm-sanitized-") as name:
-        place = Path(name)
-        said = compile_library(compiler(), place / library.library_name(), (*FLAGS, *SANITIZERS))
-        if said:
-            raise RuntimeError(said)
+        directory = Path(name)
+        output = compile_library(compiler(), directory / library.library_name(), (*FLAGS, *SANITIZERS))
+        if output:
+            raise RuntimeError(output)
         with (
-            mock.patch("csvswarm.native.library.places", return_value=[place]),
-            mock.patch("csvswarm.native.library.declared", lambda found: Exact(declared(found))),
+            mock.patch("csvswarm.native.library.search_directories", return_value=[directory]),
+            mock.patch(
+                "csvswarm.native.library.declare_signatures", lambda found: ExactBuffers(declare_signatures(found))
+            ),
         ):
             kernel.cache_clear()
             if kernel() is None:
@@ -66,7 +68,7 @@ def sanitized_kernel() -> Iterator[None]:
                 kernel.cache_clear()
 
 
-class Exact:
+class ExactBuffers:
     """A kernel whose inputs are copied to memory of exactly their size, so that a byte too far ends the process."""
 
     def __init__(self, found: ctypes.CDLL) -> None:

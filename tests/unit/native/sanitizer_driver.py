@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
 
-from csvswarm.native.library import declared
+from csvswarm.native.library import declare_signatures
 
 LIBC = ctypes.CDLL(None)
 LIBC.malloc.restype = ctypes.c_void_p
@@ -43,12 +43,12 @@ class Memory:
     """Pieces of memory, each of exactly the size that was asked for."""
 
     def __init__(self) -> None:
-        self._held: list[int] = []
+        self._allocated: list[int] = []
 
     def room(self, size: int) -> int:
         """Return the address of `size` bytes."""
         address = LIBC.malloc(size)
-        self._held.append(address)
+        self._allocated.append(address)
         return int(address)
 
     def copy(self, data: bytes) -> int:
@@ -57,8 +57,8 @@ class Memory:
         return address
 
     def free(self) -> None:
-        while self._held:
-            LIBC.free(self._held.pop())
+        while self._allocated:
+            LIBC.free(self._allocated.pop())
 
 
 def _int32s(memory: Memory, *values: int) -> int:
@@ -75,14 +75,14 @@ def run(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Memory
     size, out = len(data), memory.room(24)
     library.csvswarm_count(text, size, 44, source.choice([34, -1]), 10, source.random() < 0.5, 1, out)
     library.csvswarm_is_utf8(text, size)
-    most = source.choice([data.count(b"\n"), 1])
-    ends, fields, seen = memory.room(4 * most), memory.room(4 * most), memory.room(most)
-    library.csvswarm_records(text, size, 44, source.choice([34, -1]), most, ends, fields, seen)
+    max_records = source.choice([data.count(b"\n"), 1])
+    ends, fields, seen = memory.room(4 * max_records), memory.room(4 * max_records), memory.room(max_records)
+    library.csvswarm_records(text, size, 44, source.choice([34, -1]), max_records, ends, fields, seen)
     width, quote = source.randrange(1, 4), source.choice([34, -1])
     capacity = source.choice([size // width + 1, 2])
     ends, starts, stops = (memory.room(4 * capacity * wide) for wide in (1, width, width))
-    places = _int32s(memory, *range(width))
-    given = (text, size, 44, quote, width, places, width, capacity, ends, starts, stops, out)
+    columns = _int32s(memory, *range(width))
+    given = (text, size, 44, quote, width, columns, width, capacity, ends, starts, stops, out)
     if not library.csvswarm_fields(*given):
         rows = int(ctypes.c_int64.from_address(out).value)
         for column in range(width):
@@ -152,13 +152,13 @@ def _rows(
 
 def _table(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Memory) -> None:
     """Write columns of every kind, of which values, bits and offsets are random."""
-    rows, shift, quote, most = source.randrange(12), source.randrange(9), 34, 0
+    rows, shift, quote, max_bytes = source.randrange(12), source.randrange(9), 34, 0
     described = b""
     for kind in source.choices(range(6), k=source.randrange(1, 5)):
         bits, valid = (memory.copy(source.randbytes((shift + rows + 7) // 8)) for _ in range(2))
         per_second = source.choice([1, 10**3, 10**6, 10**9])
         values, offsets, width = memory.copy(source.randbytes(8 * rows)), 0, 4 if kind == 3 else 8
-        most += 33 * rows
+        max_bytes += 33 * rows
         if kind == 2:
             values = bits
         elif kind in (3, 4):
@@ -167,19 +167,19 @@ def _table(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Mem
                 memory.copy(data),
                 memory.copy(b"".join(bound.to_bytes(width, "little") for bound in bounds)),
             )
-            most += bounds[-1] - bounds[0] + data[bounds[0] : bounds[-1]].count(b'"')
+            max_bytes += bounds[-1] - bounds[0] + data[bounds[0] : bounds[-1]].count(b'"')
         fields = kind, shift, per_second, values, source.choice([0, valid]), offsets
         described += b"".join(field.to_bytes(8, "little") for field in fields)
     nulls = ctypes.cast(memory.copy(NULLS), ctypes.c_char_p), _int32s(memory, 0, 2, 6), 3
     library.csvswarm_table(
-        rows, len(described) // 48, memory.copy(described), 44, quote, *nulls, memory.room(most + 2 * rows)
+        rows, len(described) // 48, memory.copy(described), 44, quote, *nulls, memory.room(max_bytes + 2 * rows)
     )
 
 
 def main() -> None:
     """Run the cases."""
     path, seed, cases = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    library, memory = declared(ctypes.CDLL(path)), Memory()
+    library, memory = declare_signatures(ctypes.CDLL(path)), Memory()
     source = random.Random(seed)  # noqa: S311  # no secrets here
     for _ in range(cases):
         width = source.choice([3, 10, 60])

@@ -8,10 +8,10 @@ import pytest
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.native import field_values
-from csvswarm.native.field_values import Span, Spellings
+from csvswarm.native.field_values import EncodedNullValues, Span
 from csvswarm.reading.arrow_parser import parse
-from csvswarm.reading.native_block import Finder, Found
-from csvswarm.types.conversion import Values
+from csvswarm.reading.native_block import FieldFinder, LocatedFields
+from csvswarm.types.conversion import TextConverter
 from csvswarm.types.schema import NULL_VALUES
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -80,10 +80,10 @@ columns = st.lists(
 plain = st.lists(st.one_of(numbers, st.sampled_from(["", "NA", '"1"', '"2.5"', '""'])), min_size=1, max_size=8)
 
 
-def span_of(column: list[str], nulls: tuple[str, ...]) -> tuple[Finder, Found, pa.Array]:
+def span_of(column: list[str], nulls: tuple[str, ...]) -> tuple[FieldFinder, LocatedFields, pa.Array]:
     """Return the fields of a column as the kernel finds them, and as the parser reads them."""
     data = "".join(f"{value},x\n" for value in column).encode()
-    finder = Finder(Grammar(Dialect()), 2, [0], nulls)
+    finder = FieldFinder(Grammar(Dialect()), 2, [0], nulls)
     found = finder.find(data)
     parsed = parse(data, Dialect(), 2, [0], nulls)
     assert found is not None
@@ -96,12 +96,12 @@ def span_of(column: list[str], nulls: tuple[str, ...]) -> tuple[Finder, Found, p
 )
 @example(["9007199254740993.0", "1"], NULL_VALUES, "float", False)
 @example(['"-1"', " 7"], ("", "0", "-1", "999"), "int", False)
-def test_a_column(column: list[str], nulls: tuple[str, ...], kind: str, fixed: bool) -> None:
+def test_column_values_match_the_reference(column: list[str], nulls: tuple[str, ...], kind: str, fixed: bool) -> None:
     finder, found, text = span_of(column, nulls)
     got = finder.column(found, 0, kind)
     if got is None:
         return
-    expected = Values(nulls).convert(text, kind, fixed=fixed)
+    expected = TextConverter(nulls).convert(text, kind, declared=fixed)
     assert expected is not None
     array = got.arrow()
     array.validate(full=True)
@@ -111,7 +111,7 @@ def test_a_column(column: list[str], nulls: tuple[str, ...], kind: str, fixed: b
 
 @pytest.mark.parametrize("column", [["1", "", "-5"], ["1", "NA", "0"], ['"1"', '""']])
 @pytest.mark.parametrize("kind", ["int", "float"])
-def test_plain_numbers_are_not_left_to_others(column: list[str], kind: str) -> None:
+def test_plain_numbers_are_not_declined(column: list[str], kind: str) -> None:
     finder, found, _ = span_of(column, NULL_VALUES)
     assert finder.column(found, 0, kind) is not None
 
@@ -119,24 +119,24 @@ def test_plain_numbers_are_not_left_to_others(column: list[str], kind: str) -> N
 @given(columns, st.sampled_from(NULLS))
 def test_kinds(column: list[str], nulls: tuple[str, ...]) -> None:
     finder, found, text = span_of(column, nulls)
-    told = finder.kinds(found, 0)
-    if told is not None:
-        assert told == (Values(nulls).kinds(text), bool(text.null_count))
+    bits = finder.kinds(found, 0)
+    if bits is not None:
+        assert bits == (TextConverter(nulls).kinds(text), bool(text.null_count))
 
 
 @pytest.mark.parametrize(
     "column", [["n.a. yet", "info", "in"], ["2020-01-01"], ["C-1"], ["1", "2.5", ""], ["True"], ["007"]]
 )
-def test_usual_kinds_are_told(column: list[str]) -> None:
+def test_common_kinds_are_not_declined(column: list[str]) -> None:
     finder, found, _ = span_of(column, NULL_VALUES)
     assert finder.kinds(found, 0) is not None
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=50))
-def test_every_float_is_read_as_python_reads_it(floats: list[float]) -> None:
+def test_floats_are_read_as_in_python(floats: list[float]) -> None:
     texts = [repr(value).encode() for value in floats]
     stops = np.cumsum([len(text) for text in texts]).astype(np.int32)
     starts = np.concatenate([[0], stops[:-1]]).astype(np.int32)
-    got = field_values.floats(Span(b"".join(texts), starts, stops, -1), Spellings([""]))
+    got = field_values.floats(Span(b"".join(texts), starts, stops, -1), EncodedNullValues([""]))
     if got is not None:
         assert got.view(np.int64).tolist() == np.array(floats).view(np.int64).tolist()

@@ -8,7 +8,7 @@ from csvswarm.arithmetic.sort_keys import keys_of
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.native.grouping import codes_of, extremes_of, sums_of
-from csvswarm.reading.native_block import Finder
+from csvswarm.reading.native_block import FieldFinder
 from csvswarm.types.schema import NULL_VALUES
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -24,10 +24,10 @@ values = st.lists(st.tuples(st.floats(allow_infinity=False), st.integers(-1, 3))
 @example([middle.join(["x" * before, "y" * after]) for before in range(10) for after in range(10) for middle in "ab"])
 def test_codes(column: list[str]) -> None:
     data = "".join(f"{text},1\n" for text in column).encode()
-    finder = Finder(Grammar(Dialect()), 2, [0], NULL_VALUES)
+    finder = FieldFinder(Grammar(Dialect()), 2, [0], NULL_VALUES)
     found = finder.find(data)
     assert found is not None
-    coded = codes_of(found.span(0), finder.nulls)
+    coded = codes_of(found.span(0), finder.null_values)
     assert coded is not None
     codes, firsts = coded
     names = [found.span(0).text(row) for row in firsts.tolist()]
@@ -36,11 +36,11 @@ def test_codes(column: list[str]) -> None:
     assert [None if code < 0 else names[code] for code in codes.tolist()] == expected
 
 
-def test_doubled_quotes_are_left_to_others() -> None:
-    finder = Finder(Grammar(Dialect()), 2, [0], NULL_VALUES)
+def test_doubled_quotes_are_declined() -> None:
+    finder = FieldFinder(Grammar(Dialect()), 2, [0], NULL_VALUES)
     found = finder.find(b'"a""b",1\n')
     assert found is not None
-    assert codes_of(found.span(0), finder.nulls) is None
+    assert codes_of(found.span(0), finder.null_values) is None
 
 
 @given(values)
@@ -71,5 +71,5 @@ def test_extremes_of_integers(rows: list[tuple[int, int]]) -> None:
         assert not own or (extremes[1][group], extremes[2][group]) == (min(own), max(own))
 
 
-def test_infinities_are_left_to_others() -> None:
+def test_infinities_are_declined() -> None:
     assert sums_of(np.array([1.0, np.inf]), np.zeros(2, np.int32), 1) is None

@@ -7,13 +7,13 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from csvswarm.csv_format.bitmask_scan import Tally, count_records
+from csvswarm.csv_format.bitmask_scan import RecordCount, count_records
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.raw_records import raw_records
 from csvswarm.csv_format.record_scan import LF, Grammar
 from csvswarm.native import record_scan
 from csvswarm.native.build import compile_library, compiler
-from csvswarm.native.library import FLAGS, declared
+from csvswarm.native.library import FLAGS, declare_signatures
 from csvswarm.reading.field_scan import find_fields
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -33,18 +33,18 @@ long_csv = st.lists(
 @example(b"a" * 63 + b"\n" + b"\n" + b"b" * 62 + b"\n\n", LF, False, True)
 @example(b'"' + b"a" * 62 + b'"' + b"b\n", LF, False, True)
 @example(b'"' + b"a" * 62 + b'"' + b",b\n", LF, False, True)
-def test_records_are_counted_alike(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
+def test_record_counts_match_python(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
     counted = record_scan.count(piece, COMMA.delimiter, COMMA.quote, before, inside, fresh)
     with native(False):
-        tally = count_records(piece, COMMA, before=before, inside=inside, fresh=fresh)
-    assert (None if counted is None else Tally(*counted)) == tally
+        tally = count_records(piece, COMMA, previous_byte=before, inside_quotes=inside, at_record_start=fresh)
+    assert (None if counted is None else RecordCount(*counted)) == tally
 
 
 @given(st.one_of(wild_csv, long_csv, table()), st.integers(2, 4))
 @example(b"a,b\n" * 40, 2)
 @example((b'"a",' + b"b" * 60 + b"\n") * 20, 2)
 @example(b'a,"b\n"\n', 2)
-def test_fields_are_found_alike(text: bytes, width: int) -> None:
+def test_fields_match_python(text: bytes, width: int) -> None:
     text = text if text.endswith(b"\n") else text + b"\n"
     found = record_scan.scan(text, COMMA.delimiter, COMMA.quote, width, range(width))
     expected = None if b"\0" in text else find_fields(text, COMMA, width)
@@ -52,14 +52,14 @@ def test_fields_are_found_alike(text: bytes, width: int) -> None:
     if found is None or expected is None:
         return
     assert found.ends.tolist() == expected.ends.tolist()
-    assert found.quoted == (expected.quote is not None)
-    assert found.ascii == text.isascii()
-    for place, (starts, stops) in enumerate(expected.spans(range(width))):
-        assert found.starts[place].tolist() == starts.tolist()
-        assert found.stops[place].tolist() == stops.tolist()
+    assert found.has_quotes == (expected.quote is not None)
+    assert found.is_ascii == text.isascii()
+    for column, (starts, stops) in enumerate(expected.spans(range(width))):
+        assert found.starts[column].tolist() == starts.tolist()
+        assert found.stops[column].tolist() == stops.tolist()
 
 
-def test_more_fields_than_are_noted_in_one_go() -> None:
+def test_more_fields_than_one_batch() -> None:
     text = (b"1," * 4000 + b"2\n") * 5
     found = record_scan.scan(text, COMMA.delimiter, COMMA.quote, 4001, [0, 4000])
     assert found is not None
@@ -71,7 +71,7 @@ def test_more_fields_than_are_noted_in_one_go() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_another_number_of_records_is_none(rows: int) -> None:
+def test_unexpected_record_count_is_declined(rows: int) -> None:
     assert record_scan.scan(b"1,2\n3,4\n", COMMA.delimiter, COMMA.quote, 2, [0], rows) is None
 
 
@@ -80,7 +80,7 @@ def test_another_number_of_records_is_none(rows: int) -> None:
         st.sampled_from([b"a" * 9, b"\x80", b"\xc3", b"\xe0", b"\xa0", b"\xed", b"\xf4", b"\x8f", b"\xf0\x9f", b"\xff"])
     )
 )
-def test_utf8_is_what_python_takes_for_it(parts: list[bytes]) -> None:
+def test_utf8_check_matches_python(parts: list[bytes]) -> None:
     data = b"".join(parts)
     try:
         data.decode("utf-8")
@@ -90,7 +90,7 @@ def test_utf8_is_what_python_takes_for_it(parts: list[bytes]) -> None:
     assert record_scan.is_utf8(data) == is_text
 
 
-def test_all_of_unicode_is_utf8_but_surrogates() -> None:
+def test_utf8_check_accepts_all_but_surrogates() -> None:
     text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
     assert record_scan.is_utf8(text.encode())
     assert not any(record_scan.is_utf8(chr(code).encode("utf-8", "surrogatepass")) for code in range(0xD800, 0xE000))
@@ -102,11 +102,11 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The kernel as it is on machines whose vectors it does not know."""
     path = tmp_path_factory.mktemp("plain") / "kernel.so"
     assert compile_library(compiler(), path, (*FLAGS, "-DCSVSWARM_PLAIN")) == ""
-    return declared(ctypes.CDLL(str(path)))
+    return declare_signatures(ctypes.CDLL(str(path)))
 
 
 @given(st.one_of(wild_csv, long_csv, table()), st.integers(2, 4))
-def test_plain_c_finds_the_same(plain: ctypes.CDLL, text: bytes, width: int) -> None:
+def test_plain_c_matches_simd(plain: ctypes.CDLL, text: bytes, width: int) -> None:
     text += b"\n"
     found, counted = (
         record_scan.scan(text, COMMA.delimiter, COMMA.quote, width, range(width)),
@@ -118,7 +118,11 @@ def test_plain_c_finds_the_same(plain: ctypes.CDLL, text: bytes, width: int) -> 
     assert (found is None) == (other is None)
     if found is not None and other is not None:
         assert (found.ends.tolist(), found.starts.tolist()) == (other.ends.tolist(), other.starts.tolist())
-        assert (found.stops.tolist(), found.quoted, found.ascii) == (other.stops.tolist(), other.quoted, other.ascii)
+        assert (found.stops.tolist(), found.has_quotes, found.is_ascii) == (
+            other.stops.tolist(),
+            other.has_quotes,
+            other.is_ascii,
+        )
 
 
 @given(
@@ -128,13 +132,13 @@ def test_plain_c_finds_the_same(plain: ctypes.CDLL, text: bytes, width: int) -> 
 )
 @example(b"a" * 63 + b"\n" + b"\0" * 63 + b"\n")
 @example(b"a\n" * 32 + b"\xff,\n")
-def test_records_are_described_alike(text: bytes) -> None:
+def test_record_classes_match_python(text: bytes) -> None:
     text += b"\n"
     found = record_scan.records(text, COMMA.delimiter, COMMA.quote)
     if found is None:
         structure = COMMA.scan(text)
         is_blank = text.startswith(b"\n") or b"\n\n" in text
-        assert b"\r" in text or is_blank or structure.inside or not structure.regular
+        assert b"\r" in text or is_blank or structure.ends_inside_quotes or not structure.is_regular
         return
     ends, fields, seen = found
     data, expected, toggles = raw_records(text, COMMA)

@@ -32,7 +32,7 @@ def canonical(value: float) -> str:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_edges_and_powers(sign: int) -> None:
+def test_edge_values_and_powers(sign: int) -> None:
     for near in (0, 1, -1):
         numbers = [sign * value for value in EDGES + POWERS]
         with np.errstate(over="ignore"):
@@ -69,6 +69,6 @@ def test_rows(rows: list[tuple[int, bool, bool]]) -> None:
     assert bytes(written).decode() == "".join(expected)
 
 
-def test_columns_of_another_length_are_an_error() -> None:
+def test_columns_of_wrong_length_are_rejected() -> None:
     with pytest.raises(ValueError, match="a value for each record"):
         write_rows(b"1\n", np.array([1], np.int32), None, [np.zeros(2)], ",")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from csvswarm.csv_format.canonical_text import canonical, kind_of
+from csvswarm.csv_format.canonical_text import output_type, to_canonical_text
 from csvswarm.csv_format.dialect import CANONICAL, Dialect
-from csvswarm.csv_format.row_writer import rows_of
-from csvswarm.csv_format.table_writer import written
+from csvswarm.csv_format.row_writer import encode_rows
+from csvswarm.csv_format.table_writer import encode_table
 from csvswarm.native import library, row_writing
 from csvswarm.types.schema import NULL_VALUES
 from hypothesis import example, given
@@ -47,10 +47,10 @@ TYPES: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
 
 
 @st.composite
-def columns(draw: st.DrawFn, most: int = 5) -> list[pa.Array]:
+def columns(draw: st.DrawFn, max_size: int = 5) -> list[pa.Array]:
     rows, before, after = draw(st.integers(1, 20)), draw(st.integers(0, 9)), draw(st.integers(0, 3))
     found = []
-    for kind, values in draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=most)):
+    for kind, values in draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=max_size)):
         all_rows = rows + before + after
         gaps = draw(st.booleans())
         column = draw(st.lists(values | st.none() if gaps else values, min_size=all_rows, max_size=all_rows))
@@ -59,7 +59,9 @@ def columns(draw: st.DrawFn, most: int = 5) -> list[pa.Array]:
 
 
 def as_without(arrays: list[pa.Array], kinds: list[str | None], dialect: Dialect) -> bytes:
-    return bytes(rows_of([canonical(array, kind) for array, kind in zip(arrays, kinds, strict=True)], dialect, kinds))
+    return bytes(
+        encode_rows([to_canonical_text(array, kind) for array, kind in zip(arrays, kinds, strict=True)], dialect, kinds)
+    )
 
 
 @given(
@@ -68,22 +70,22 @@ def as_without(arrays: list[pa.Array], kinds: list[str | None], dialect: Dialect
 @example([pa.array(["", None, "NA"])], CANONICAL)
 @example([pa.array([True, None, False] * 9).slice(5, 17), pa.array([1.5, None, 2.0] * 9).slice(5, 17)], CANONICAL)
 @example([pa.array([0, -1, 2**53 + 1])], CANONICAL)
-def test_a_table(arrays: list[pa.Array], dialect: Dialect) -> None:
-    kinds = [kind_of(array) for array in arrays]
+def test_table_matches_python(arrays: list[pa.Array], dialect: Dialect) -> None:
+    kinds = [output_type(array) for array in arrays]
     for wanted in (kinds, ["float" if kind == "int" else kind for kind in kinds]):
-        assert bytes(written(arrays, wanted, dialect)) == as_without(arrays, wanted, dialect)
+        assert bytes(encode_table(arrays, wanted, dialect)) == as_without(arrays, wanted, dialect)
 
 
 @pytest.mark.parametrize("second", [-62_135_596_800, YEARS, 951_782_400, 951_868_799, -1, 0, 4_107_542_400])
 def test_days_at_the_edges(second: int) -> None:
     array = pa.array([second, second + 1 if second < YEARS else 0], pa.timestamp("s"))
-    assert bytes(written([array, array], ["timestamp"] * 2, CANONICAL)) == as_without(
+    assert bytes(encode_table([array, array], ["timestamp"] * 2, CANONICAL)) == as_without(
         [array, array], [None] * 2, CANONICAL
     )
 
 
 @pytest.mark.parametrize("second", [YEARS + 1, -62_135_596_801, 2**62, -(2**62)])
-def test_years_that_have_not_four_digits_are_left_to_arrow(second: int) -> None:
+def test_years_without_four_digits_are_declined(second: int) -> None:
     array = pa.array([0, second], pa.timestamp("s"))
     assert row_writing.write_table([array], ",", '"') is None
 
@@ -98,7 +100,7 @@ def without() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("without")
-def test_without_a_kernel_the_rows_are_the_same() -> None:
+def test_rows_are_the_same_without_a_kernel() -> None:
     arrays = [pa.array([1, 2]), pa.array(["a", "b,c"])]
     assert row_writing.write_table(arrays, ",", '"') is None
-    assert bytes(written(arrays, ["int", "text"], CANONICAL)) == b'1,a\n2,"b,c"\n'
+    assert bytes(encode_table(arrays, ["int", "text"], CANONICAL)) == b'1,a\n2,"b,c"\n'

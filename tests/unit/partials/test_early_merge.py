@@ -11,11 +11,11 @@ import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import CsvswarmError, JobError
 from csvswarm.job.directory import Job
-from csvswarm.partials.merged_file import FIRST, OTHER, Held
+from csvswarm.partials.merged_file import PRIMARY, SECONDARY, MergedFile
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
 
-from tests.support.jobs import SAMPLE, partials_as_files
+from tests.support.jobs import SAMPLE, unmerge_partials
 
 
 @pytest.fixture
@@ -34,12 +34,12 @@ def partials(job: Job) -> list[int]:
     return sorted(int(path.name[:6]) for path in job.attempts_directory.glob("*.partial.csv"))
 
 
-def take_back(job: Job, chunk: int) -> None:
+def revoke(job: Job, chunk: int) -> None:
     (job.receipts_directory / f"{chunk:06d}-0001.json").unlink()
 
 
 def test_the_merged_file_becomes_the_result(job: Job, tmp_path: Path) -> None:
-    merged = Held(job.directory, FIRST).data.stat()
+    merged = MergedFile(job.directory, PRIMARY).data.stat()
     collected = collect(job, tmp_path / "out")
     assert Path(collected.result).read_bytes() == SAMPLE.read_bytes()
     assert Path(collected.result).stat().st_ino == merged.st_ino
@@ -47,18 +47,18 @@ def test_the_merged_file_becomes_the_result(job: Job, tmp_path: Path) -> None:
     assert collected.rows_out == 27_004
 
 
-def test_a_partial_is_removed_once_the_merged_file_holds_it(job: Job) -> None:
-    parts, whole = Held(job.directory, FIRST).read()
+def test_partial_is_removed_once_it_is_merged(job: Job) -> None:
+    parts, whole = MergedFile(job.directory, PRIMARY).read()
     assert partials(job) == []
     assert whole is not None
     for part, receipt in zip(parts, job.receipts(), strict=True):
         assert part.is_of(receipt)
 
 
-def test_partials_of_a_durable_job_stay(tmp_path: Path) -> None:
+def test_partials_of_a_durable_job_are_kept(tmp_path: Path) -> None:
     job = processed(tmp_path, durable=True)
     assert partials(job) == [1, 2, 3, 4, 5]
-    Held(job.directory, FIRST).data.write_bytes(b"not this")
+    MergedFile(job.directory, PRIMARY).data.write_bytes(b"not this")
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
 
@@ -66,22 +66,22 @@ def test_partials_of_a_durable_job_stay(tmp_path: Path) -> None:
     ("harm", "lost"),
     [("no log", [1, 2, 3, 4, 5]), ("no data", [1, 2, 3, 4, 5]), ("cut off", [5]), ("a byte", [3]), ("a line", [2])],
 )
-def test_what_a_damaged_merged_file_held_is_made_again_and_nothing_else(
+def test_only_partials_lost_with_a_damaged_merged_file_are_reprocessed(
     job: Job, tmp_path: Path, harm: str, lost: list[int]
 ) -> None:
-    held = Held(job.directory, FIRST)
+    merged = MergedFile(job.directory, PRIMARY)
     if harm == "no log":
-        held.log.unlink()
+        merged.log.unlink()
     elif harm == "no data":
-        held.data.unlink()
+        merged.data.unlink()
     elif harm == "cut off":
-        held.data.write_bytes(held.data.read_bytes()[:-1])
+        merged.data.write_bytes(merged.data.read_bytes()[:-1])
     elif harm == "a byte":
-        data = bytearray(held.data.read_bytes())
-        data[held.read()[0][2].offset + 7] ^= 1
-        held.data.write_bytes(data)
+        data = bytearray(merged.data.read_bytes())
+        data[merged.read()[0][2].offset + 7] ^= 1
+        merged.data.write_bytes(data)
     else:
-        held.log.write_bytes(held.log.read_bytes().replace(b'"chunk": 2', b'"chunk": 7'))
+        merged.log.write_bytes(merged.log.read_bytes().replace(b'"chunk": 2', b'"chunk": 7'))
 
     with pytest.raises(JobError, match="lost or damaged") as raised:
         collect(job, tmp_path / "out")
@@ -92,29 +92,29 @@ def test_what_a_damaged_merged_file_held_is_made_again_and_nothing_else(
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
 
-def test_a_log_whose_last_line_is_cut_off_still_says_where_the_partials_are(job: Job, tmp_path: Path) -> None:
-    held = Held(job.directory, FIRST)
-    held.log.write_bytes(held.log.read_bytes()[:-3])
-    assert held.read()[1] is None
+def test_truncated_log_line_does_not_hide_earlier_partials(job: Job, tmp_path: Path) -> None:
+    merged = MergedFile(job.directory, PRIMARY)
+    merged.log.write_bytes(merged.log.read_bytes()[:-3])
+    assert merged.read()[1] is None
     result = Path(collect(job, tmp_path / "out").result)
     assert result.read_bytes() == SAMPLE.read_bytes()
 
 
-def test_what_a_growing_merged_file_holds_is_found(job: Job) -> None:
-    held = Held(job.directory, FIRST)
-    whole = held.log.read_bytes()
+def test_partials_in_a_growing_merged_file_are_found(job: Job) -> None:
+    merged = MergedFile(job.directory, PRIMARY)
+    whole = merged.log.read_bytes()
     first = whole.splitlines(keepends=True)[0]
-    held.log.write_bytes(first)
-    assert [part.chunk for part in held.parts_of(1)] == [1]
-    assert held.parts_of(2) == []
-    held.log.write_bytes(whole)
-    assert [part.chunk for part in held.parts_of(2)] == [2]
+    merged.log.write_bytes(first)
+    assert [part.chunk for part in merged.parts_of(1)] == [1]
+    assert merged.parts_of(2) == []
+    merged.log.write_bytes(whole)
+    assert [part.chunk for part in merged.parts_of(2)] == [2]
 
 
-def test_a_chunk_that_is_made_again_is_not_taken_from_the_merged_file(job: Job, tmp_path: Path) -> None:
-    take_back(job, 2)
+def test_reprocessed_chunk_is_not_read_from_the_merged_file(job: Job, tmp_path: Path) -> None:
+    revoke(job, 2)
     assert process_all(job, 1).chunks_run == 1
-    first, other = Held(job.directory, FIRST), Held(job.directory, OTHER)
+    first, other = MergedFile(job.directory, PRIMARY), MergedFile(job.directory, SECONDARY)
     assert [part.chunk for part in other.read()[0]] == [1, 2, 3, 4, 5]
     assert [part.attempt for part in other.read()[0]] != [part.attempt for part in first.read()[0]]
     assert partials(job) == [2]  # only the first merged file may be all that holds a partial
@@ -122,10 +122,10 @@ def test_a_chunk_that_is_made_again_is_not_taken_from_the_merged_file(job: Job, 
     assert not list(job.directory.glob("merged*"))
 
 
-def test_two_runs_at_once_do_not_write_to_one_merged_file(tmp_path: Path) -> None:
+def test_concurrent_runs_use_separate_merged_files(tmp_path: Path) -> None:
     job = Job(tmp_path / "job")
     split(job, Request(input=SAMPLE, processor="transform", chunks=4, workers=1))
-    first = Held(job.directory, FIRST)
+    first = MergedFile(job.directory, PRIMARY)
     first.log.write_bytes(b"")  # another run has just begun with it
     first.data.write_bytes(b"its bytes")
     process_all(job, 1)
@@ -134,7 +134,7 @@ def test_two_runs_at_once_do_not_write_to_one_merged_file(tmp_path: Path) -> Non
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
 
-def test_a_run_that_fails_keeps_what_the_merged_file_holds(tmp_path: Path) -> None:
+def test_failed_run_keeps_the_merged_partials(tmp_path: Path) -> None:
     processor, mark = tmp_path / "fails.py", tmp_path / "mark"
     processor.write_text(
         "import pathlib\n\n"
@@ -148,22 +148,22 @@ def test_a_run_that_fails_keeps_what_the_merged_file_holds(tmp_path: Path) -> No
     split(job, Request(input=SAMPLE, processor=str(processor), chunks=4, workers=1))
     with pytest.raises(CsvswarmError, match="NameError"):
         process_all(job, 1)
-    held = Held(job.directory, FIRST)
-    parts, whole = held.read()
+    merged = MergedFile(job.directory, PRIMARY)
+    parts, whole = merged.read()
     assert [part.chunk for part in parts] == [1, 2]
     assert whole is None
-    assert held.data.stat().st_size == parts[-1].offset + parts[-1].bytes
+    assert merged.data.stat().st_size == parts[-1].offset + parts[-1].bytes
 
     mark.unlink()
     assert process_all(job, 1).chunks_run == 2
     result = collect(job, tmp_path / "out").result
-    again = Job(tmp_path / "again")
-    split(again, Request(input=SAMPLE, processor=str(processor), chunks=1))
-    process_all(again, 1)
-    assert Path(result).read_bytes() == Path(collect(again, tmp_path / "other").result).read_bytes()
+    rerun = Job(tmp_path / "again")
+    split(rerun, Request(input=SAMPLE, processor=str(processor), chunks=1))
+    process_all(rerun, 1)
+    assert Path(result).read_bytes() == Path(collect(rerun, tmp_path / "other").result).read_bytes()
 
 
-def test_a_merged_file_that_holds_nothing_is_not_left_behind(tmp_path: Path) -> None:
+def test_empty_merged_file_is_removed(tmp_path: Path) -> None:
     processor = tmp_path / "fails.py"
     processor.write_text("def process(block, context):\n    undefined_name\n")
     job = Job(tmp_path / "job")
@@ -174,7 +174,7 @@ def test_a_merged_file_that_holds_nothing_is_not_left_behind(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("code", [errno.EXDEV, errno.EPERM])
-def test_a_merged_file_that_no_link_leads_to_is_copied(
+def test_merged_file_is_copied_where_links_fail(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def refused(*_: object) -> None:
@@ -185,36 +185,34 @@ def test_a_merged_file_that_no_link_leads_to_is_copied(
     assert result.read_bytes() == SAMPLE.read_bytes()
 
 
-def test_a_damaged_result_is_made_again(job: Job, tmp_path: Path) -> None:
+def test_damaged_result_is_written_again(job: Job, tmp_path: Path) -> None:
     output = tmp_path / "out"
     collect(job, output)
     (output / "result.csv").write_bytes(b"damaged")
-    again = split(job, Request(input=SAMPLE, processor="transform", chunks=5, workers=2), output)
+    rerun = split(job, Request(input=SAMPLE, processor="transform", chunks=5, workers=2), output)
     process_all(job, 2)
     assert Path(collect(job, output).result).read_bytes() == SAMPLE.read_bytes()
-    assert again.rows == 27_004
+    assert rerun.rows == 27_004
 
 
-def test_what_was_done_before_a_resume_is_merged_as_well(job: Job, tmp_path: Path) -> None:
-    partials_as_files(job)
-    take_back(job, 2)
+def test_partials_from_before_a_resume_are_merged(job: Job, tmp_path: Path) -> None:
+    unmerge_partials(job)
+    revoke(job, 2)
     assert process_all(job, 1).chunks_run == 1
-    assert Held(job.directory, FIRST).read()[1] is not None
+    assert MergedFile(job.directory, PRIMARY).read()[1] is not None
     assert partials(job) == [2]  # the one that does not count any more
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
 
-@pytest.mark.parametrize("left", ["half", "the result"])
-def test_a_collector_that_was_killed_half_way_leaves_an_output_it_may_go_on_with(
-    job: Job, tmp_path: Path, left: str
-) -> None:
+@pytest.mark.parametrize("remaining", ["half", "the result"])
+def test_killed_collector_leaves_a_resumable_output(job: Job, tmp_path: Path, remaining: str) -> None:
     output = tmp_path / "out"
     output.mkdir()
     (output / "job.json").write_text(json.dumps({"format": 2, "job_id": job.job_id, "status": "collecting"}))
-    if left == "half":
+    if remaining == "half":
         (output / "result.csv").write_bytes(b"half")
     else:
-        os.link(Held(job.directory, FIRST).data, output / "result.csv")
-        os.link(Held(job.directory, FIRST).data, output / f".result.csv.{job.job_id}.0123456789ab")
+        os.link(MergedFile(job.directory, PRIMARY).data, output / "result.csv")
+        os.link(MergedFile(job.directory, PRIMARY).data, output / f".result.csv.{job.job_id}.0123456789ab")
     assert Path(collect(job, output).result).read_bytes() == SAMPLE.read_bytes()
     assert sorted(path.name for path in output.iterdir()) == ["_SUCCESS", "job.json", "result.csv"]

@@ -11,7 +11,7 @@ import pytest
 from csvswarm.process.attempt_log import attempt_log
 
 
-class ToldAtTheClose(io.FileIO):
+class FullAtClose(io.FileIO):
     """A file on a full disk, over NFS."""
 
     def close(self) -> None:
@@ -21,11 +21,11 @@ class ToldAtTheClose(io.FileIO):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_disk_that_is_found_full_when_the_log_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_full_at_close_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = Path.open
 
     def open_file(path: Path, mode: str = "r", buffering: int = -1) -> object:
-        return ToldAtTheClose(path, mode) if mode == "wb" else usual(path, mode, buffering)
+        return FullAtClose(path, mode) if mode == "wb" else usual(path, mode, buffering)
 
     monkeypatch.setattr(Path, "open", open_file)
 

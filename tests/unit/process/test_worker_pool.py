@@ -9,19 +9,19 @@ from tests.support.jobs import ROOT
 
 PROGRAM = """
 import os, signal
-from csvswarm.process.worker_pool import Pool
+from csvswarm.process.worker_pool import WorkerPool
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGINT))
 ended = []
-pool = Pool(2, lambda chunk: "done")
+pool = WorkerPool(2, lambda chunk: "done")
 pool.map([1, 2, 3], lambda chunk, status: ended.append((chunk, status)) or False)
 pool.close()
 print(sorted(ended), signal.pthread_sigmask(signal.SIG_BLOCK, ()))
 """
 
 
-def test_an_interrupt_right_after_the_fork_ends_no_worker() -> None:
+def test_interrupt_right_after_the_fork_kills_no_worker() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=ROOT / "scripts", check=False, text=True, capture_output=True, timeout=60
     )

@@ -10,13 +10,13 @@ from csvswarm.processor_api.dataframe import to_frame
 from csvswarm.reading.block_reader import Reader
 from csvswarm.types.schema import NULL_VALUES, Schema
 
-from tests.support.jobs import native, run_every_way
+from tests.support.jobs import native, run_with_all_cuts
 
 NAMES = ["i", "k", "x", "b", "c", "t", "at", "nothing", "quoted"]
 KINDS = [{"int"}, {"int"}, {"float"}, {"bool"}, {"bool"}, {"text"}, {"text"}, set(), {"quoted"}]
 SCHEMA = Schema(
     {name: frozenset(kinds) for name, kinds in zip(NAMES, KINDS, strict=True)},
-    fixed={"at": "timestamp"},
+    declared_types={"at": "timestamp"},
     missing=frozenset(NAMES) - {"i", "b"},
 )
 DTYPES = ["int64", "Int64", "float64", "bool", "boolean", "str", "datetime64[us]", "float64", "str"]
@@ -33,7 +33,7 @@ BLOCKS = {
 
 @pytest.mark.parametrize("kernel", [True, False])
 @pytest.mark.parametrize("block", BLOCKS)
-def test_dtypes_are_those_of_the_schema(block: str, kernel: bool) -> None:
+def test_dtypes_follow_the_schema(block: str, kernel: bool) -> None:
     with native(kernel):
         reader = Reader(
             dialect=Dialect(),
@@ -62,6 +62,6 @@ def test_dtypes_are_the_same_in_every_block_of_a_job(tmp_path: Path) -> None:
         "def combine(partials, context):\n    return pd.concat(partials).drop_duplicates()\n"
     )
 
-    result = run_every_way(tmp_path, source, processor=str(processor), on_error="quarantine")
+    result = run_with_all_cuts(tmp_path, source, processor=str(processor), on_error="quarantine")
 
     assert result.rows == [["int64 Int64 float64 bool boolean str"]]

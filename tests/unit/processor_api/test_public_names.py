@@ -23,14 +23,14 @@ def test_old_and_new_names_are_the_same_objects() -> None:
         assert getattr(exact, name) is getattr(exact_sum, name), name
 
 
-def test_all_that_is_offered_is_there() -> None:
+def test_public_names_exist() -> None:
     for name in processor_api.__all__:
         assert getattr(processor_api, name) is not None
     with pytest.raises(AttributeError, match="Nothing"):
         _ = processor_api.Nothing
 
 
-def test_the_package_alone_imports_nothing_large() -> None:
+def test_package_import_is_light() -> None:
     code = "import sys, csvswarm.processor_api; print(sorted({'numpy', 'pandas', 'pyarrow'} & set(sys.modules)))"
 
     done = subprocess.run(

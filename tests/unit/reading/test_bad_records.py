@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.reading.bad_records import Triage
-from csvswarm.reading.misfit_values import misfits
-from csvswarm.types.conversion import Values
+from csvswarm.reading.mismatched_values import mismatched_values
+from csvswarm.types.conversion import TextConverter
 from csvswarm.types.schema import TYPES
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,23 +36,23 @@ PARTS += [b"2024-01-31", b"1,2\n", b"\xef\xbb\xbf"]
 
 
 def _triage(kind: str = "int") -> Triage:
-    return Triage(Dialect(), 2, [("one", 0, kind)], Values())
+    return Triage(Dialect(), 2, [("one", 0, kind)], TextConverter())
 
 
 @given(
     st.lists(st.sampled_from(PARTS), max_size=40).map(b"".join), st.sampled_from(["int", "float", "timestamp", "bool"])
 )
-def test_a_record_is_as_bad_alone_as_among_others(data: bytes, kind: str) -> None:
-    kept, numbers, bad = _triage(kind).sort_out(data, 1)
+def test_bad_records_are_independent_of_their_block(data: bytes, kind: str) -> None:
+    kept, numbers, bad = _triage(kind).split_bad(data, 1)
 
     assert sorted([*numbers.tolist(), *(one.record for one in bad)]) == list(range(1, len(numbers) + len(bad) + 1))
     assert [one.record for one in bad] == sorted({one.record for one in bad})
-    assert _triage(kind).sort_out(kept, 1)[0] == kept
-    assert not _triage(kind).sort_out(kept, 1)[2]
+    assert _triage(kind).split_bad(kept, 1)[0] == kept
+    assert not _triage(kind).split_bad(kept, 1)[2]
     for one in bad:
         if "\N{REPLACEMENT CHARACTER}" in one.text or one.reason == "a quote that is never closed":
             continue  # its bytes are not known any more
-        (alone,) = _triage(kind).sort_out(one.text.encode(), one.record)[2]
+        (alone,) = _triage(kind).split_bad(one.text.encode(), one.record)[2]
         assert alone == one
 
 
@@ -69,16 +69,16 @@ def test_a_record_is_as_bad_alone_as_among_others(data: bytes, kind: str) -> Non
         (b'a,1\nb,"\r', {1: "'a' is not of the type int", 2: "a quote that is never closed"}),
     ],
 )
-def test_the_last_record_may_end_anyhow(data: bytes, reasons: dict[int, str]) -> None:
-    _, _, bad = _triage().sort_out(data, 1)
+def test_last_record_may_lack_a_terminator(data: bytes, reasons: dict[int, str]) -> None:
+    _, _, bad = _triage().split_bad(data, 1)
 
     assert [one.record for one in bad] == list(reasons)
     for one, reason in zip(bad, reasons.values(), strict=True):
         assert one.reason.startswith(reason)
 
 
-def test_a_long_value_is_shown_by_its_start() -> None:
-    (bad,) = _triage().sort_out(b"x" * 1_000_000 + b",2\n", 1)[2]
+def test_long_values_are_truncated_in_messages() -> None:
+    (bad,) = _triage().split_bad(b"x" * 1_000_000 + b",2\n", 1)[2]
 
     assert len(bad.reason) < 200
     assert len(bad.text) == 1_000_002
@@ -97,12 +97,12 @@ made: Callable[[str], st.SearchStrategy[str]] = lambda alphabet: st.text(alphabe
     st.sampled_from([kind for kind in TYPES if kind != "text"]),
     st.sampled_from([None, ["-1", "inf", "x"]]),
 )
-def test_values_that_do_not_fit_are_those_that_do_not_fit_alone(
+def test_mismatches_equal_those_of_single_values(
     column: list[str | None], kind: str, spellings: list[str] | None
 ) -> None:
-    rules = Values() if spellings is None else Values(spellings)
+    rules = TextConverter() if spellings is None else TextConverter(spellings)
     text = pa.array(column, pa.string())
 
-    expected = [rules.convert(text.slice(row, 1), kind, fixed=True) is None for row in range(len(column))]
+    expected = [rules.convert(text.slice(row, 1), kind, declared=True) is None for row in range(len(column))]
 
-    assert misfits(rules, text, kind).tolist() == expected
+    assert mismatched_values(rules, text, kind).tolist() == expected

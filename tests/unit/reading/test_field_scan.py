@@ -10,10 +10,10 @@ from csvswarm.csv_format import bitmask_scan
 from csvswarm.csv_format.bitmask_scan import count_records
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.raw_records import raw_records
-from csvswarm.csv_format.record_scan import LF, Grammar, blank, starts_of
+from csvswarm.csv_format.record_scan import LF, Grammar, blank_records, record_starts
 from csvswarm.reading import field_scan
 from csvswarm.reading.arrow_parser import parse
-from csvswarm.reading.field_scan import Nulls, find_fields
+from csvswarm.reading.field_scan import NullValues, find_fields
 from csvswarm.types.schema import NULL_VALUES
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -49,7 +49,7 @@ def blocks(draw: st.DrawFn) -> tuple[bytes, int]:
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let blocks of a few bytes be of several parts. What the native kernel does is shown in tests/unit/native."""
     monkeypatch.setattr(bitmask_scan, "PART_BYTES", 64)
-    monkeypatch.setattr(field_scan, "WALKED", 3)
+    monkeypatch.setattr(field_scan, "ROWS_PER_BATCH", 3)
     with native(False):
         yield
 
@@ -58,21 +58,21 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @example((b"a,b\n" * 40, 2), NULL_VALUES, None)
 @example((b'1,"x\n"\n', 2), NULL_VALUES, None)
 @example((b"1,2,3\n4\n", 2), NULL_VALUES, None)
-def test_text_is_what_the_parser_reads(
+def test_field_scan_matches_the_parser(
     block: tuple[bytes, int], null_values: tuple[str, ...], data: st.DataObject | None
 ) -> None:
     text, width = block
     found = find_fields(text, Grammar(Dialect()), width)
     if found is None:
         return
-    places = sorted(data.draw(st.sets(st.integers(0, width - 1), min_size=1))) if data else [0, width - 1]
+    columns = sorted(data.draw(st.sets(st.integers(0, width - 1), min_size=1))) if data else [0, width - 1]
 
-    parsed = parse(text, Dialect(), width, places, null_values)
+    parsed = parse(text, Dialect(), width, columns, null_values)
     assert parsed is not None
     assert found.ends.size == parsed.num_rows
-    for place, column in zip(places, found.texts(places, Nulls(null_values)), strict=True):
+    for index, column in zip(columns, found.texts(columns, NullValues(null_values)), strict=True):
         column.validate(full=True)
-        assert column.to_pylist() == parsed.column(str(place)).to_pylist()
+        assert column.to_pylist() == parsed.column(str(index)).to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -90,25 +90,25 @@ def test_plain_blocks_are_scanned(text: str, width: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["a,b\n1\n", "a,b\n1,2,3\n4\n", "a,b\r\n", '5" pipe,1\n', "\na,b\n", 'a,"b\n', ""])
-def test_other_blocks_are_left_to_the_parser(text: str) -> None:
+def test_other_blocks_are_declined(text: str) -> None:
     assert find_fields(text.encode(), Grammar(Dialect()), 2) is None
 
 
-def test_a_gap_at_the_end_of_the_file_is_missing_after_a_quoted_field() -> None:
+def test_empty_field_at_the_end_of_the_file_is_missing() -> None:
     parsed = parse(b'a,b\n"x",', Dialect(), 2, [1], NULL_VALUES)
     assert parsed is not None
     assert parsed.column("1").to_pylist() == ["b", None]
 
 
 @given(blocks())
-def test_raw_records_are_those_of_the_exact_scan(block: tuple[bytes, int]) -> None:
+def test_raw_records_match_the_exact_scan(block: tuple[bytes, int]) -> None:
     text, width = block
     found = find_fields(text, Grammar(Dialect()), width)
     if found is not None:
         data, ends, toggles = raw_records(text, Grammar(Dialect()))
         assert found.data == data
         assert found.ends.tolist() == ends.tolist()
-        assert found.toggles().tolist() == toggles.tolist()
+        assert found.quote_positions().tolist() == toggles.tolist()
 
 
 @given(
@@ -119,30 +119,30 @@ def test_raw_records_are_those_of_the_exact_scan(block: tuple[bytes, int]) -> No
 )
 @example(b"\n\na\n\n", LF, False, True)
 @example(b"a" * 63 + b"\n" + b"\n" + b"b" * 62 + b"\n\n", LF, False, True)
-def test_records_are_counted_as_the_exact_scan_does(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
+def test_record_count_matches_the_exact_scan(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
     grammar = Grammar(Dialect())
-    tally = count_records(piece, grammar, before=before, inside=inside, fresh=fresh)
+    tally = count_records(piece, grammar, previous_byte=before, inside_quotes=inside, at_record_start=fresh)
     if tally is None:
-        structure = grammar.scan(piece, before=before, inside=inside)
-        assert not structure.regular or b"\r" in piece
+        structure = grammar.scan(piece, previous_byte=before, inside_quotes=inside)
+        assert not structure.is_regular or b"\r" in piece
         return
-    structure = grammar.scan(piece, before=before, inside=inside)
-    assert structure.regular
-    starts = starts_of(structure.ends)
-    empty = blank(np.frombuffer(piece, np.uint8), starts, structure.ends)
+    structure = grammar.scan(piece, previous_byte=before, inside_quotes=inside)
+    assert structure.is_regular
+    starts = record_starts(structure.ends)
+    empty = blank_records(np.frombuffer(piece, np.uint8), starts, structure.ends)
     if empty.size and not fresh:
         empty[0] = False
     assert tally.records == structure.ends.size - np.count_nonzero(empty)
-    assert tally.last == (structure.ends[-1] if structure.ends.size else -1)
-    assert tally.inside == structure.inside
+    assert tally.last_line_end == (structure.ends[-1] if structure.ends.size else -1)
+    assert tally.ends_inside_quotes == structure.ends_inside_quotes
 
 
 @given(st.lists(st.integers(0, 300), unique=True).map(sorted))
-def test_places_and_counts_of_bits(places: list[int]) -> None:
+def test_bit_positions_and_counts(positions: list[int]) -> None:
     mask = np.zeros(320, dtype=bool)
-    mask[places] = True
+    mask[positions] = True
     words = np.packbits(mask, bitorder="little").view(np.uint64)
 
-    assert bitmask_scan.places_of(words).tolist() == places
+    assert bitmask_scan.bit_positions(words).tolist() == positions
     everywhere = np.arange(320)
     assert bitmask_scan.counts_up_to(words, everywhere).tolist() == np.cumsum(mask).tolist()

@@ -37,13 +37,13 @@ GROUPS = {"group_by": ["carrier"], "metrics": {"dep_delay": ["mean", "min", "nun
         ("transform", {"where": "dest.str.len() == 3"}, True),
     ],
 )
-def test_pandas_is_imported_only_for_frames(tmp_path: Path, processor: str, options: object, needed: bool) -> None:
+def test_pandas_is_imported_only_for_dataframes(tmp_path: Path, processor: str, options: object, needed: bool) -> None:
     command = [sys.executable, "-c", STEPS, ROOT / "scripts", SAMPLE, tmp_path, processor, repr(options)]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(needed)
 
 
-def test_the_collection_starts_without_numpy() -> None:
+def test_collection_starts_without_numpy() -> None:
     command = [sys.executable, "-c", "import sys, collect_results; print('numpy' in sys.modules)"]
     done = subprocess.run(command, cwd=ROOT / "scripts", capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -60,7 +60,7 @@ def test_chunks_concatenate_to_the_input(tmp_path: Path, data: bytes, chunks: in
 @many
 @given(wild_csv, st.integers(1, 6), st.integers(1, 30))
 @example(b'x"\n"a\n', 3, 1)
-def test_quotes_inside_fields_are_never_cut_wrongly(tmp_path: Path, body: bytes, chunks: int, block: int) -> None:
+def test_quotes_inside_fields_never_break_cuts(tmp_path: Path, body: bytes, chunks: int, block: int) -> None:
     data = b"a,b\n" + body
     try:
         job, manifest = split_bytes(tmp_path, data, chunks=chunks, mode="ranges", block_bytes=block)
@@ -72,7 +72,7 @@ def test_quotes_inside_fields_are_never_cut_wrongly(tmp_path: Path, body: bytes,
     assert [record for text in texts for record in record_texts(text)] == record_texts(body)
 
 
-def test_ranges_are_cut_the_same_by_several_processes(tmp_path: Path) -> None:
+def test_ranges_are_independent_of_the_number_of_processes(tmp_path: Path) -> None:
     rows = b"".join(b'%d,"note, %d\nwith a line break"\n' % (number, number) for number in range(400_000))
     source = tmp_path / "large.csv"
     source.write_bytes(b"id,note\n" + rows)
@@ -87,7 +87,7 @@ def test_ranges_are_cut_the_same_by_several_processes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("chunks", [None, 3])
 @pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
-def test_compressed_input_is_cut_as_its_text_would_be(tmp_path: Path, kind: str, chunks: int | None) -> None:
+def test_compressed_input_is_cut_like_its_text(tmp_path: Path, kind: str, chunks: int | None) -> None:
     data = b"a,b\n" + b"".join(b'%d,"x\n%d"\n' % (number, number) for number in range(5000))
     packers: dict[str, Callable[[bytes], bytes]] = {
         "gz": gzip.compress,
@@ -106,7 +106,7 @@ def test_compressed_input_is_cut_as_its_text_would_be(tmp_path: Path, kind: str,
     assert chunks is None or len(manifest.chunks) == chunks
 
 
-def test_another_encoding_becomes_utf_8(tmp_path: Path) -> None:
+def test_other_encodings_become_utf8(tmp_path: Path) -> None:
     assume_text = "näme,b\nzoë,1\n"
     for encoding in ("latin-1", "utf-16", "cp1252"):
         source = tmp_path / f"{encoding}.csv"
@@ -119,11 +119,11 @@ def test_another_encoding_becomes_utf_8(tmp_path: Path) -> None:
 
 @many
 @given(table(min_rows=1))
-def test_a_split_is_made_once(tmp_path: Path, data: bytes) -> None:
+def test_split_runs_once(tmp_path: Path, data: bytes) -> None:
     assume(count_records(data) > 1)
     job, manifest = split_bytes(tmp_path, data, chunks=2)
-    again = split(
+    rerun = split(
         job, Request(input=Path(manifest.input["path"]), processor="transform", workers=1, delimiter=",", chunks=5)
     )
-    assert again.chunks == manifest.chunks
-    assert again.created == manifest.created
+    assert rerun.chunks == manifest.chunks
+    assert rerun.created == manifest.created

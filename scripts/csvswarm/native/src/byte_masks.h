@@ -1,6 +1,6 @@
-/* 64 bytes looked at in one step: a bit for each, the first one the lowest.
+/* Scan 64 bytes per step, into one bit per byte; the first byte is the lowest bit.
 
-   SSE2 is there on every x86-64 and NEON on every aarch64, so nothing has to be chosen at run time. */
+   Every x86-64 has SSE2 and every aarch64 has NEON, so nothing is selected at run time. */
 #ifndef CSVSWARM_MASKS_H
 #define CSVSWARM_MASKS_H
 
@@ -18,7 +18,7 @@ static inline Bytes64 load64(const uint8_t *data)
     return bytes;
 }
 
-static inline uint64_t gathered(const __m128i part[4])
+static inline uint64_t gather(const __m128i part[4])
 {
     uint64_t bits = 0;
     for (int i = 0; i < 4; i++) bits |= (uint64_t)(uint32_t)_mm_movemask_epi8(part[i]) << (16 * i);
@@ -29,10 +29,10 @@ static inline uint64_t equal_bits(const Bytes64 *bytes, uint8_t value)
 {
     __m128i found[4], wanted = _mm_set1_epi8((char)value);
     for (int i = 0; i < 4; i++) found[i] = _mm_cmpeq_epi8(bytes->part[i], wanted);
-    return gathered(found);
+    return gather(found);
 }
 
-static inline uint64_t high_bits(const Bytes64 *bytes) { return gathered(bytes->part); }
+static inline uint64_t high_bits(const Bytes64 *bytes) { return gather(bytes->part); }
 
 #elif defined(__ARM_NEON) && defined(__aarch64__) && !defined(CSVSWARM_PLAIN)
 #include <arm_neon.h>
@@ -46,7 +46,7 @@ static inline Bytes64 load64(const uint8_t *data)
     return bytes;
 }
 
-static inline uint64_t gathered(const uint8x16_t part[4])
+static inline uint64_t gather(const uint8x16_t part[4])
 {
     const uint8x16_t weights = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
     uint8x16_t low = vpaddq_u8(vandq_u8(part[0], weights), vandq_u8(part[1], weights));
@@ -59,14 +59,14 @@ static inline uint64_t equal_bits(const Bytes64 *bytes, uint8_t value)
 {
     uint8x16_t found[4];
     for (int i = 0; i < 4; i++) found[i] = vceqq_u8(bytes->part[i], vdupq_n_u8(value));
-    return gathered(found);
+    return gather(found);
 }
 
 static inline uint64_t high_bits(const Bytes64 *bytes)
 {
     uint8x16_t found[4];
     for (int i = 0; i < 4; i++) found[i] = vcgeq_u8(bytes->part[i], vdupq_n_u8(128));
-    return gathered(found);
+    return gather(found);
 }
 
 #else /* eight bytes at a time in plain C, for a little-endian machine */
@@ -80,7 +80,7 @@ static inline Bytes64 load64(const uint8_t *data)
     return bytes;
 }
 
-static inline uint64_t gathered_top(uint64_t tops) /* the top bit of each byte, as eight bits */
+static inline uint64_t gather_top_bits(uint64_t tops) /* the top bit of each byte, as eight bits */
 {
     return ((tops >> 7) * 0x0102040810204080ULL) >> 56;
 }
@@ -91,7 +91,7 @@ static inline uint64_t equal_bits(const Bytes64 *bytes, uint8_t value)
     uint64_t bits = 0;
     for (int i = 0; i < 8; i++) {
         uint64_t differs = bytes->part[i] ^ pattern;
-        bits |= gathered_top(~(((differs & low) + low) | differs | low)) << (8 * i);
+        bits |= gather_top_bits(~(((differs & low) + low) | differs | low)) << (8 * i);
     }
     return bits;
 }
@@ -99,12 +99,12 @@ static inline uint64_t equal_bits(const Bytes64 *bytes, uint8_t value)
 static inline uint64_t high_bits(const Bytes64 *bytes)
 {
     uint64_t bits = 0;
-    for (int i = 0; i < 8; i++) bits |= gathered_top(bytes->part[i] & 0x8080808080808080ULL) << (8 * i);
+    for (int i = 0; i < 8; i++) bits |= gather_top_bits(bytes->part[i] & 0x8080808080808080ULL) << (8 * i);
     return bits;
 }
 #endif
 
-/* The last bytes of the data, fewer than 64: nothing behind them is read. valid gets their bits. */
+/* Load the last bytes of the data, fewer than 64, without reading beyond them. valid gets their bits. */
 static inline Bytes64 load_rest(const uint8_t *data, size_t size, uint64_t *valid)
 {
     uint8_t padded[64] = {0};
@@ -113,7 +113,7 @@ static inline Bytes64 load_rest(const uint8_t *data, size_t size, uint64_t *vali
     return load64(padded);
 }
 
-/* How many bits are set; the processor's own instruction is not on every machine, and a call would take longer. */
+/* Count the bits that are set. Not every machine has an instruction for that, and a call would take longer. */
 static inline int bits_in(uint64_t bits)
 {
     bits -= bits >> 1 & 0x5555555555555555ULL;
@@ -121,31 +121,32 @@ static inline int bits_in(uint64_t bits)
     return (int)(((bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0FULL) * 0x0101010101010101ULL >> 56);
 }
 
-/* For each bit whether those up to and including it are odd in number. */
-static inline uint64_t odd_so_far(uint64_t bits)
+/* Set each bit to the parity of the bits up to and including it. */
+static inline uint64_t prefix_parity(uint64_t bits)
 {
     for (int shift = 1; shift < 64; shift <<= 1) bits ^= bits << shift;
     return bits;
 }
 
-/* What the quotes of a word say, when each of them stands at the edge of a field or is doubled. */
+/* State of the quote scan between words. It is valid while each quote is at the edge of a field or doubled. */
 typedef struct {
-    uint64_t inside;    /* all bits when the word before ended within quotes, else none */
-    uint64_t fitted;    /* 1 when the last byte was an edge or a quote */
-    uint64_t closing;   /* 1 when the last byte was a quote that closes: an edge or a quote must follow */
+    uint64_t inside_quotes;     /* all bits when the word before ended within quotes, else none */
+    uint64_t after_field_end;   /* 1 when the last byte ended a field, or was a quote */
+    uint64_t closing;           /* 1 when the last byte closed a quote: a field end or a quote must follow */
 } Quoting;
 
-/* Return the bits within quotes; sets *regular to 0 when parity cannot be trusted. edges: of all delimiters and line ends. */
-static inline uint64_t quoted_bits(Quoting *state, uint64_t quotes, uint64_t edges, int *regular)
+/* Return the bits inside quotes; set *regular to 0 when quote parity is unreliable. field_ends: bits of all delimiters
+   and line ends. */
+static inline uint64_t quoted_bits(Quoting *state, uint64_t quotes, uint64_t field_ends, int *regular)
 {
-    uint64_t fitting = edges | quotes;
-    uint64_t quoted = odd_so_far(quotes) ^ state->inside;
+    uint64_t fitting = field_ends | quotes;
+    uint64_t quoted = prefix_parity(quotes) ^ state->inside_quotes;
     uint64_t opens = quotes & quoted, closes = quotes & ~quoted;
-    if (UNLIKELY((opens & ~(fitting << 1 | state->fitted)) || (closes & ~(fitting >> 1 | (uint64_t)1 << 63)) ||
+    if (UNLIKELY((opens & ~(fitting << 1 | state->after_field_end)) || (closes & ~(fitting >> 1 | (uint64_t)1 << 63)) ||
                  (state->closing & ~fitting)))
         *regular = 0;
-    state->inside = (uint64_t)((int64_t)quoted >> 63);
-    state->fitted = fitting >> 63;
+    state->inside_quotes = (uint64_t)((int64_t)quoted >> 63);
+    state->after_field_end = fitting >> 63;
     state->closing = closes >> 63;
     return quoted;
 }

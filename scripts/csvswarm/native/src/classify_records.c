@@ -1,13 +1,13 @@
-/* Which records of a block have how many fields, and which hold a NUL or bytes beyond ASCII: what bad_records.py sorts by. */
+/* Count the fields of every record of a block, and flag NULs and bytes beyond ASCII, for bad_records.py. */
 #include "byte_masks.h"
 
 enum { NUL = 1, BEYOND_ASCII = 2 };
 
-/* data: whole records, the last one ended by LF. ends, fields and seen: room for `capacity` records.
+/* data: whole records, the last one ended by LF. ends, fields and flags: room for `capacity` records.
 
-   Returns how many there are; DECLINED for blocks with a CR, a blank line, or a quote where parity cannot be trusted. */
+   Returns their number; DECLINED for blocks with a CR, a blank line, or unreliable quote parity. */
 EXPORT int64_t csvswarm_records(const uint8_t *data, int64_t size, int delimiter, int quote, int64_t capacity,
-                                int32_t *ends, int32_t *fields, uint8_t *seen)
+                                int32_t *ends, int32_t *fields, uint8_t *flags)
 {
     if (size <= 0 || size > INT32_MAX - 64 || data[size - 1] != LF) return DECLINED;
     Quoting state = {0, 1, 0};
@@ -18,19 +18,19 @@ EXPORT int64_t csvswarm_records(const uint8_t *data, int64_t size, int delimiter
         uint64_t valid = ~(uint64_t)0;
         Bytes64 bytes = size - base >= 64 ? load64(data + base) : load_rest(data + base, (size_t)(size - base), &valid);
         uint64_t lines = equal_bits(&bytes, LF) & valid;
-        uint64_t edges = (equal_bits(&bytes, (uint8_t)delimiter) & valid) | lines;
+        uint64_t field_ends = (equal_bits(&bytes, (uint8_t)delimiter) & valid) | lines;
         uint64_t zeros = equal_bits(&bytes, 0) & valid, high = high_bits(&bytes) & valid;
         if (UNLIKELY(equal_bits(&bytes, CR) & valid)) return DECLINED;
         if (quote >= 0) {
             uint64_t quotes = equal_bits(&bytes, (uint8_t)quote) & valid;
-            if (quotes | state.inside | state.closing) {
+            if (quotes | state.inside_quotes | state.closing) {
                 int regular = 1;
-                uint64_t quoted = quoted_bits(&state, quotes, edges | ~valid, &regular);
+                uint64_t quoted = quoted_bits(&state, quotes, field_ends | ~valid, &regular);
                 if (UNLIKELY(!regular)) return DECLINED;
-                edges &= ~quoted;
+                field_ends &= ~quoted;
                 lines &= ~quoted;
             } else {
-                state.fitted = edges >> 63;
+                state.after_field_end = field_ends >> 63;
             }
         }
         while (lines) {
@@ -38,18 +38,19 @@ EXPORT int64_t csvswarm_records(const uint8_t *data, int64_t size, int delimiter
             int32_t end = (int32_t)(base + __builtin_ctzll(line));
             if (UNLIKELY(records >= capacity || end == last + 1)) return DECLINED;
             ends[records] = last = end;
-            fields[records] = count + bits_in(edges & up_to);
-            seen[records] = (uint8_t)((nul || (zeros & up_to) ? NUL : 0) | (beyond || (high & up_to) ? BEYOND_ASCII : 0));
+            fields[records] = count + bits_in(field_ends & up_to);
+            flags[records] = (uint8_t)(nul || (zeros & up_to) ? NUL : 0);
+            if (beyond || (high & up_to)) flags[records] |= BEYOND_ASCII;
             records++;
             count = nul = beyond = 0;
-            edges &= ~up_to;
+            field_ends &= ~up_to;
             zeros &= ~up_to;
             high &= ~up_to;
             lines &= lines - 1;
         }
-        count += bits_in(edges);
+        count += bits_in(field_ends);
         nul |= zeros != 0;
         beyond |= high != 0;
     }
-    return state.inside || last != size - 1 ? DECLINED : records;
+    return state.inside_quotes || last != size - 1 ? DECLINED : records;
 }

@@ -1,15 +1,15 @@
-/* The fields of a column as text: quotes taken off, doubled ones halved, one value after the other. */
+/* Copy the fields of a column as text, one after the other, without quotes and with doubled quotes halved. */
 #include "parse_numbers.h"
 
-/* out: room for all bytes of the fields. offsets: count + 1, as Arrow has them. missing[i] says where an unquoted text
-   stands for a missing value. Returns how many do. */
+/* out: room for all bytes of the fields. offsets: count + 1, as Arrow has them. missing[i] is set where an unquoted text
+   means a missing value. Returns the number of these. */
 EXPORT int64_t csvswarm_texts(const uint8_t *data, const int32_t *starts, const int32_t *stops, int64_t count, int quote,
                               const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count, uint8_t *out,
                               int32_t *offsets, uint8_t *missing)
 {
-    Nulls nulls = nulls_of(null_bytes, null_ends, null_count);
+    NullValues nulls = null_values_of(null_bytes, null_ends, null_count);
     int64_t gaps = 0;
-    int32_t place = 0;
+    int32_t cursor = 0;
     offsets[0] = 0;
     for (int64_t i = 0; i < count; i++) {
         const uint8_t *text, *end;
@@ -22,14 +22,14 @@ EXPORT int64_t csvswarm_texts(const uint8_t *data, const int32_t *starts, const 
             const uint8_t *doubled;
             while (quoted && (doubled = memchr(text, quote, (size_t)(end - text)))) {
                 size_t size = (size_t)(doubled - text) + 1; /* with the first of the two */
-                memcpy(out + place, text, size);
-                place += (int32_t)size;
+                memcpy(out + cursor, text, size);
+                cursor += (int32_t)size;
                 text = doubled + 2 < end ? doubled + 2 : end;
             }
-            memcpy(out + place, text, (size_t)(end - text));
-            place += (int32_t)(end - text);
+            memcpy(out + cursor, text, (size_t)(end - text));
+            cursor += (int32_t)(end - text);
         }
-        offsets[i + 1] = place;
+        offsets[i + 1] = cursor;
     }
     return gaps;
 }

@@ -1,17 +1,18 @@
-/* How many records end in a piece: `count_records` of bitmask_scan.py. */
+/* Count the records that end in a piece: `count_records` of bitmask_scan.py. */
 #include "byte_masks.h"
 
-/* before: the byte before the piece. inside: whether it starts within quotes. fresh: whether a record starts with it.
-   out: records, the place where the last line ends or -1, whether the piece ends within quotes.
+/* previous_byte: the byte before the piece. inside_quotes: whether the piece starts inside quotes. at_record_start:
+   whether a record starts with it. out: records, offset of the last line end or -1, whether the piece ends inside quotes.
 
    The piece must not end in a quote whose meaning the next byte decides, except at the end of the file. */
-EXPORT int csvswarm_count(const uint8_t *data, int64_t size, int delimiter, int quote, int before, int inside, int fresh,
-                          int64_t *out)
+EXPORT int csvswarm_count(const uint8_t *data, int64_t size, int delimiter, int quote, int previous_byte,
+                          int inside_quotes, int at_record_start, int64_t *out)
 {
-    Quoting state = {inside ? ~(uint64_t)0 : 0, 0, 0};
-    state.fitted = before == LF || before == CR || before == delimiter || (quote >= 0 && before == quote);
+    Quoting state = {inside_quotes ? ~(uint64_t)0 : 0, 0, 0};
+    state.after_field_end = previous_byte == LF || previous_byte == CR || previous_byte == delimiter ||
+                            (quote >= 0 && previous_byte == quote);
     int64_t records = 0, last = -1;
-    uint64_t blank = fresh != 0;
+    uint64_t blank = at_record_start != 0;
     for (int64_t base = 0; base < size; base += 64) {
         uint64_t valid = ~(uint64_t)0;
         Bytes64 bytes = size - base >= 64 ? load64(data + base) : load_rest(data + base, (size_t)(size - base), &valid);
@@ -19,15 +20,15 @@ EXPORT int csvswarm_count(const uint8_t *data, int64_t size, int delimiter, int 
         if (UNLIKELY(equal_bits(&bytes, CR) & valid)) return DECLINED;
         if (quote >= 0) {
             uint64_t quotes = equal_bits(&bytes, (uint8_t)quote) & valid;
-            if (quotes | state.inside | state.closing) {
+            if (quotes | state.inside_quotes | state.closing) {
                 int regular = 1;
-                uint64_t edges = (equal_bits(&bytes, (uint8_t)delimiter) & valid) | lines;
-                /* Behind the last byte of all there is the end of a field. */
-                lines &= ~quoted_bits(&state, quotes, edges | ~valid, &regular);
+                uint64_t field_ends = (equal_bits(&bytes, (uint8_t)delimiter) & valid) | lines;
+                /* The end of the data ends a field as well. */
+                lines &= ~quoted_bits(&state, quotes, field_ends | ~valid, &regular);
                 if (UNLIKELY(!regular)) return DECLINED;
             } else {
                 uint8_t end = data[(base + 63 < size ? base + 63 : size - 1)];
-                state.fitted = end == LF || end == delimiter;
+                state.after_field_end = end == LF || end == delimiter;
             }
         }
         records += bits_in(lines & ~(lines << 1 | blank));
@@ -36,6 +37,6 @@ EXPORT int csvswarm_count(const uint8_t *data, int64_t size, int delimiter, int 
     }
     out[0] = records;
     out[1] = last;
-    out[2] = state.inside != 0;
+    out[2] = state.inside_quotes != 0;
     return 0;
 }

@@ -158,13 +158,13 @@ size_t write_double(double value, char *out)
     return (size_t)(out + count + 1 - start);
 }
 
-/* Write numbers one after the other; offsets[i] is where the text of number i ends. out: MOST_DOUBLE bytes for each. */
+/* Write numbers one after the other; offsets[i] is the end of number i. out: MAX_DOUBLE_CHARS bytes for each. */
 EXPORT int64_t csvswarm_write_doubles(const double *values, int64_t count, char *out, int32_t *offsets)
 {
-    int64_t place = 0;
+    int64_t size = 0;
     for (int64_t i = 0; i < count; i++) {
-        place += (int64_t)write_double(values[i], out + place);
-        offsets[i] = (int32_t)place;
+        size += (int64_t)write_double(values[i], out + size);
+        offsets[i] = (int32_t)size;
     }
-    return place;
+    return size;
 }

@@ -1,15 +1,15 @@
 /* Groups of rows: the texts of a column as dense codes, and exact sums and extremes of each group. */
 #include "parse_numbers.h"
 
-static inline uint64_t eight(const uint8_t *text)
+static inline uint64_t load_word(const uint8_t *text)
 {
     uint64_t word;
     memcpy(&word, text, 8);
     return word;
 }
 
-/* A word that tells texts of one size below eight bytes apart. */
-static inline uint64_t few(const uint8_t *text, size_t size)
+/* Return a word that distinguishes texts of one size below eight bytes. */
+static inline uint64_t load_short(const uint8_t *text, size_t size)
 {
     if (size >= 4) {
         uint32_t first, last;
@@ -20,7 +20,7 @@ static inline uint64_t few(const uint8_t *text, size_t size)
     return size ? text[0] | (uint64_t)text[size / 2] << 8 | (uint64_t)text[size - 1] << 16 : 0;
 }
 
-static inline uint64_t mixed(uint64_t hash, uint64_t word)
+static inline uint64_t mix(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * 0x9E3779B97F4A7C15ULL;
     return hash ^ hash >> 32;
@@ -28,16 +28,16 @@ static inline uint64_t mixed(uint64_t hash, uint64_t word)
 
 static inline uint64_t hash_of(const uint8_t *text, size_t size)
 {
-    uint64_t hash = mixed(size, size < 8 ? few(text, size) : eight(text + size - 8));
-    for (; size > 8; text += 8, size -= 8) hash = mixed(hash, eight(text));
+    uint64_t hash = mix(size, size < 8 ? load_short(text, size) : load_word(text + size - 8));
+    for (; size > 8; text += 8, size -= 8) hash = mix(hash, load_word(text));
     return hash ^ hash >> 17;
 }
 
 static inline int is_same(const uint8_t *text, const uint8_t *other, size_t size)
 {
-    if (size < 8) return few(text, size) == few(other, size);
+    if (size < 8) return load_short(text, size) == load_short(other, size);
     if (size > 16) return !memcmp(text, other, size);
-    return eight(text) == eight(other) && eight(text + size - 8) == eight(other + size - 8);
+    return load_word(text) == load_word(other) && load_word(text + size - 8) == load_word(other + size - 8);
 }
 
 /* codes[i] gets the group of row i, in the order in which groups appear, -1 where the text is missing; firsts the first
@@ -47,7 +47,7 @@ EXPORT int64_t csvswarm_groups(const uint8_t *data, const int32_t *starts, const
                                const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count, int32_t *table,
                                int64_t slots, int32_t *codes, int32_t *firsts)
 {
-    Nulls nulls = nulls_of(null_bytes, null_ends, null_count);
+    NullValues nulls = null_values_of(null_bytes, null_ends, null_count);
     int32_t groups = 0;
     if (slots < 2 * count || (slots & (slots - 1))) return DECLINED;
     for (int64_t i = 0; i < count; i++) {
@@ -98,7 +98,7 @@ static inline int level_of(int exponent)
     return exponent >= 0 ? exponent / LEVEL_BITS : -((-exponent + LEVEL_BITS - 1) / LEVEL_BITS);
 }
 
-/* Levels (exact_sum.py) that sums of the values need: out gets the lowest and the highest. Values that are NaN or zero need
+/* Find the levels (exact_sum.py) that sums of the values need: out gets the lowest and the highest. NaN and zero need
    none. Returns 0, DECLINED for an infinite value, 1 when none is needed. */
 EXPORT int csvswarm_levels(const double *values, int64_t count, int32_t *out)
 {
@@ -122,7 +122,7 @@ EXPORT int csvswarm_levels(const double *values, int64_t count, int32_t *out)
 }
 
 /* Add the values to the sums of their groups: sums[group * levels + level - lowest]. codes: NULL for one group; values
-   of groups below 0 and NaN are passed over. Returns 0, DECLINED for a level or group out of range. */
+   of groups below 0 and NaN are skipped. Returns 0, DECLINED for a level or group out of range. */
 EXPORT int csvswarm_sums(const double *values, const int32_t *codes, int64_t count, int32_t groups, int32_t lowest,
                          int32_t levels, int64_t *sums)
 {
@@ -133,9 +133,9 @@ EXPORT int csvswarm_sums(const double *values, const int32_t *codes, int64_t cou
         memcpy(&bits, values + i, 8);
         if (group < 0 || !(bits << 1) || values[i] != values[i]) continue;
         int exponent = exponent_of(values[i], &mantissa);
-        int level = level_of(exponent), shift = exponent - level * LEVEL_BITS, place = level - lowest;
-        if (UNLIKELY(place < 0 || place + 2 >= levels || group >= groups)) return DECLINED;
-        int64_t *sum = sums + (int64_t)group * levels + place, sign = -(int64_t)(bits >> 63);
+        int level = level_of(exponent), shift = exponent - level * LEVEL_BITS, index = level - lowest;
+        if (UNLIKELY(index < 0 || index + 2 >= levels || group >= groups)) return DECLINED;
+        int64_t *sum = sums + (int64_t)group * levels + index, sign = -(int64_t)(bits >> 63);
         uint64_t rest = mantissa >> (LEVEL_BITS - shift);
         sum[0] += ((int64_t)(mantissa << shift & all) ^ sign) - sign;
         sum[1] += ((int64_t)(rest & all) ^ sign) - sign;
@@ -144,7 +144,7 @@ EXPORT int csvswarm_sums(const double *values, const int32_t *codes, int64_t cou
     return 0;
 }
 
-/* An integer that sorts as the double does (sortable.py), -0.0 being 0.0. */
+/* An integer that sorts as the double does (sort_keys.py), -0.0 being 0.0. */
 static inline int64_t sorted_key(double value)
 {
     int64_t bits;
@@ -153,18 +153,18 @@ static inline int64_t sorted_key(double value)
     return bits < 0 ? bits ^ INT64_MAX : bits;
 }
 
-/* counts, least and most get the number of values of each group and the smallest and largest of their keys. whole: the
-   values are int64, their own keys; else they are doubles, of which NaN is passed over, as groups below 0 are. Returns
-   0, DECLINED for a group out of range. */
+/* counts, smallest and largest get the number of values of each group and their smallest and largest key. whole: the
+   values are int64 and their own keys; otherwise they are doubles. NaN and groups below 0 are skipped. Returns 0,
+   DECLINED for a group out of range. */
 EXPORT int csvswarm_extremes(const void *values, int whole, const int32_t *codes, int64_t count, int32_t groups,
-                             int64_t *counts, int64_t *least, int64_t *most)
+                             int64_t *counts, int64_t *smallest, int64_t *largest)
 {
     const int64_t *integers = values;
     const double *doubles = values;
     for (int32_t group = 0; group < groups; group++) {
         counts[group] = 0;
-        least[group] = INT64_MAX;
-        most[group] = INT64_MIN;
+        smallest[group] = INT64_MAX;
+        largest[group] = INT64_MIN;
     }
     for (int64_t i = 0; i < count; i++) {
         int32_t group = codes[i];
@@ -172,8 +172,8 @@ EXPORT int csvswarm_extremes(const void *values, int whole, const int32_t *codes
         if (UNLIKELY(group >= groups)) return DECLINED;
         int64_t key = whole ? integers[i] : sorted_key(doubles[i]);
         counts[group]++;
-        if (key < least[group]) least[group] = key;
-        if (key > most[group]) most[group] = key;
+        if (key < smallest[group]) smallest[group] = key;
+        if (key > largest[group]) largest[group] = key;
     }
     return 0;
 }

@@ -1,4 +1,4 @@
-/* Which kinds of values a column holds: `Values.kinds` of conversion.py. */
+/* Find the kinds of values in a column: `TextConverter.kinds` of conversion.py. */
 #include "parse_numbers.h"
 
 enum { GAP = 1, QUOTED_NULL = 2, BOOL = 4, INTEGER = 8, FLOAT = 16, TEXT = 32, UNSURE = 64 };
@@ -32,8 +32,8 @@ static int kind_of(const uint8_t *text, const uint8_t *end)
     int64_t integer;
     double number;
     if (read_integer(text, end, &integer) == PLAIN) return INTEGER;
-    int told = read_float(text, end, &number);
-    if (told != NOT_PLAIN) return told == PLAIN ? FLOAT : UNSURE;
+    int status = read_float(text, end, &number);
+    if (status != NOT_PLAIN) return status == PLAIN ? FLOAT : UNSURE;
     /* What is left is text, unless it is a number that was too much for the above, or a word for one. */
     text += text < end && *text == '-';
     int64_t size = end - text;
@@ -62,7 +62,7 @@ static int kind_of(const uint8_t *text, const uint8_t *end)
 EXPORT int csvswarm_kinds(const uint8_t *data, const int32_t *starts, const int32_t *stops, int64_t count, int quote,
                           const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count)
 {
-    Nulls nulls = nulls_of(null_bytes, null_ends, null_count);
+    NullValues nulls = null_values_of(null_bytes, null_ends, null_count);
     int kinds = 0;
     for (int64_t i = 0; i < count; i++) {
         const uint8_t *text, *end;

@@ -1,6 +1,7 @@
-/* What Python calls. Everything is bounds-checked by the lengths that come with a pointer; nothing is kept between calls.
+/* The functions that Python calls. All access is bounds-checked by the lengths passed with each pointer; no state is kept
+   between calls.
 
-   Every function may decline (DECLINED): then the caller asks the code it stands in for, which can read anything. */
+   Any function may return DECLINED; the caller then falls back to the Python implementation. */
 #ifndef CSVSWARM_KERNEL_H
 #define CSVSWARM_KERNEL_H
 
@@ -15,18 +16,18 @@
 #define CR 13
 #define DECLINED (-1)
 
-/* Spellings of missing values: number n is bytes[ends[n - 1]] to bytes[ends[n]], the first from 0 on. */
+/* Texts that mean a missing value: number n is bytes[ends[n - 1]] to bytes[ends[n]], the first starts at 0. */
 typedef struct {
     const uint8_t *bytes;
     const int32_t *ends;
     int32_t count;
     size_t longest;
-    uint8_t last[256]; /* whether one of them ends in this byte; hardly any text has to be compared */
-} Nulls;
+    uint8_t last[256]; /* whether one of them ends in this byte: few texts need a comparison */
+} NullValues;
 
-static inline Nulls nulls_of(const uint8_t *bytes, const int32_t *ends, int32_t count)
+static inline NullValues null_values_of(const uint8_t *bytes, const int32_t *ends, int32_t count)
 {
-    Nulls nulls = {bytes, ends, count, 0, {0}};
+    NullValues nulls = {bytes, ends, count, 0, {0}};
     for (int32_t k = 0, start = 0; k < count; start = ends[k++]) {
         size_t size = (size_t)(ends[k] - start);
         if (size) nulls.last[bytes[ends[k] - 1]] = 1;
@@ -35,11 +36,12 @@ static inline Nulls nulls_of(const uint8_t *bytes, const int32_t *ends, int32_t 
     return nulls;
 }
 
-int is_spelled(const Nulls *nulls, const uint8_t *text, size_t size);
+int matches_null_value(const NullValues *nulls, const uint8_t *text, size_t size);
 
-static inline int is_null(const Nulls *nulls, const uint8_t *text, size_t size)
+static inline int is_null(const NullValues *nulls, const uint8_t *text, size_t size)
 {
-    return UNLIKELY(size <= nulls->longest && (!size || nulls->last[text[size - 1]])) && is_spelled(nulls, text, size);
+    return UNLIKELY(size <= nulls->longest && (!size || nulls->last[text[size - 1]])) &&
+           matches_null_value(nulls, text, size);
 }
 
 /* The upper 128 bits of 10**n, rounded down, the highest bit set; tens[2 * (n - TENS_FROM)] is the higher half. */
@@ -50,8 +52,8 @@ extern const uint64_t csvswarm_tens[2 * (TENS_TO - TENS_FROM + 1)];
 /* The exponent of two that goes with it: floor(log2(10**n)). Exact for the table's range. */
 static inline int floor_log2_of_ten(int n) { return (n * 1741647) >> 19; }
 
-#define MOST_DOUBLE 25 /* characters of a double's text: -1.2345678901234567e-308 and one to spare */
-#define MOST_INTEGER 20
+#define MAX_DOUBLE_CHARS 25 /* characters of a double's text: -1.2345678901234567e-308 and one to spare */
+#define MAX_INTEGER_CHARS 20
 
 size_t write_double(double value, char *out);
 size_t write_integer(int64_t value, char *out);

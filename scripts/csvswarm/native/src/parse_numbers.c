@@ -1,10 +1,10 @@
-/* Text of fields to int64 and float64, and which kinds of values a column holds.
+/* Parse fields to int64 and float64.
 
    Only plain numbers are read here, and correctly rounded or not at all: -?(0|[1-9][0-9]*), with a fraction and an
    exponent for floats. Any other text makes the whole column one for conversion.py. */
 #include "parse_numbers.h"
 
-int is_spelled(const Nulls *nulls, const uint8_t *text, size_t size)
+int matches_null_value(const NullValues *nulls, const uint8_t *text, size_t size)
 {
     int32_t start = 0;
     for (int32_t k = 0; k < nulls->count; k++) {
@@ -33,9 +33,9 @@ int read_integer(const uint8_t *text, const uint8_t *stop, int64_t *value)
 static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                               1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
-/* digits * 10**exponent for up to 19 digits, correctly rounded; LEFT where 128 bits of the power cannot tell, for
+/* digits * 10**exponent for up to 19 digits, correctly rounded; UNDECIDED where 128 bits of the power cannot tell, for
    results that are subnormal, and beyond the range. After D. Lemire: Number Parsing at a Gigabyte per Second (2021). */
-static int scaled(uint64_t digits, int exponent, double *value)
+static int scale_decimal(uint64_t digits, int exponent, double *value)
 {
     if (LIKELY(digits <= (uint64_t)1 << 53 && exponent >= -22 && exponent <= 22)) {
         double exact = (double)digits; /* both are exact, so the one operation rounds correctly */
@@ -46,16 +46,16 @@ static int scaled(uint64_t digits, int exponent, double *value)
         *value = 0.0;
         return PLAIN;
     }
-    if (exponent < -330 || exponent > 308) return LEFT;
+    if (exponent < -330 || exponent > 308) return UNDECIDED;
     int zeros = __builtin_clzll(digits);
     uint64_t normal = digits << zeros;
     const uint64_t *ten = csvswarm_tens + 2 * (exponent - TENS_FROM);
     unsigned __int128 low = (unsigned __int128)normal * ten[1];
     unsigned __int128 top = (unsigned __int128)normal * ten[0] + (uint64_t)(low >> 64);
     /* The true product lies from top to top + 2, in units of its last bit. */
-    int shift = (int)(top >> 127) + 74; /* what is left is 53 bits */
+    int shift = (int)(top >> 127) + 74; /* what remains is 53 bits */
     unsigned __int128 half = (unsigned __int128)1 << (shift - 1), rest = top & (2 * half - 1);
-    if ((rest >= half - 2 && rest <= half) || rest >= 2 * half - 2) return LEFT;
+    if ((rest >= half - 2 && rest <= half) || rest >= 2 * half - 2) return UNDECIDED;
     uint64_t mantissa = (uint64_t)(top >> shift) + (rest > half);
     /* top stands for top * 2**(floor_log2(10**exponent) - 127 + 64 - zeros), 64 bits of the product being cut off */
     int power = floor_log2_of_ten(exponent) - 127 + 64 - zeros + shift;
@@ -64,7 +64,7 @@ static int scaled(uint64_t digits, int exponent, double *value)
         power++;
     }
     int biased = power + 52 + 1023;
-    if (biased < 1 || biased > 2046) return LEFT;
+    if (biased < 1 || biased > 2046) return UNDECIDED;
     uint64_t bits = (mantissa & (((uint64_t)1 << 52) - 1)) | (uint64_t)biased << 52;
     memcpy(value, &bits, 8);
     return PLAIN;
@@ -97,14 +97,14 @@ int read_float(const uint8_t *text, const uint8_t *stop, double *value)
         exponent += minus ? -given : given;
     }
     if (text != stop) return NOT_PLAIN;
-    if (whole + fraction > 19) return LEFT;
-    int told = scaled(digits, (int)(exponent < -9999 ? -9999 : exponent), value);
+    if (whole + fraction > 19) return UNDECIDED;
+    int status = scale_decimal(digits, (int)(exponent < -9999 ? -9999 : exponent), value);
     if (negative) *value = -*value;
-    return told;
+    return status;
 }
 
 /* What a field that is no plain number is to a column of numbers: missing, or nothing for it. */
-static inline int is_missing(const Nulls *nulls, const uint8_t *text, const uint8_t *end, int quoted)
+static inline int is_missing(const NullValues *nulls, const uint8_t *text, const uint8_t *end, int quoted)
 {
     return is_null(nulls, text, (size_t)(end - text)) && !(quoted && text != end);
 }
@@ -116,7 +116,7 @@ EXPORT int64_t csvswarm_integers(const uint8_t *data, const int32_t *starts, con
                                  int quote, const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count,
                                  int32_t numeric, int64_t *values, uint8_t *missing)
 {
-    Nulls nulls = nulls_of(null_bytes, null_ends, null_count);
+    NullValues nulls = null_values_of(null_bytes, null_ends, null_count);
     int64_t gaps = 0;
     for (int64_t i = 0; i < count; i++) {
         const uint8_t *text, *end;
@@ -138,28 +138,28 @@ EXPORT int64_t csvswarm_integers(const uint8_t *data, const int32_t *starts, con
     return gaps;
 }
 
-/* Fields to floats, NaN where there is none. left gets the rows whose rounding is left to the caller, *lefts their
-   number. Returns how many are missing, or DECLINED. */
+/* Fields to floats, NaN where missing. undecided_rows gets the rows whose rounding the caller must decide, and
+   *undecided_count their number. Returns how many are missing, or DECLINED. */
 EXPORT int64_t csvswarm_floats(const uint8_t *data, const int32_t *starts, const int32_t *stops, int64_t count, int quote,
                                const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count,
-                               int32_t numeric, double *values, int32_t *left, int64_t *lefts)
+                               int32_t numeric, double *values, int32_t *undecided_rows, int64_t *undecided_count)
 {
-    Nulls nulls = nulls_of(null_bytes, null_ends, null_count);
+    NullValues nulls = null_values_of(null_bytes, null_ends, null_count);
     int64_t gaps = 0;
-    *lefts = 0;
+    *undecided_count = 0;
     for (int64_t i = 0; i < count; i++) {
         const uint8_t *text, *end;
-        int quoted, told = NOT_PLAIN;
+        int quoted, status = NOT_PLAIN;
         unquote(data, starts[i], stops[i], quote, &text, &end, &quoted);
         if (UNLIKELY(numeric)) {
             if (quoted) return DECLINED;
-            if (!is_null(&nulls, text, (size_t)(end - text))) told = read_float(text, end, values + i);
+            if (!is_null(&nulls, text, (size_t)(end - text))) status = read_float(text, end, values + i);
         } else if (text != end) {
-            told = read_float(text, end, values + i);
+            status = read_float(text, end, values + i);
         }
-        if (LIKELY(told == PLAIN)) continue;
-        if (told == LEFT) {
-            left[(*lefts)++] = (int32_t)i;
+        if (LIKELY(status == PLAIN)) continue;
+        if (status == UNDECIDED) {
+            undecided_rows[(*undecided_count)++] = (int32_t)i;
             continue;
         }
         if (!is_missing(&nulls, text, end, quoted)) return DECLINED;

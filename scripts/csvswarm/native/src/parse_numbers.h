@@ -1,4 +1,4 @@
-/* How a field's text is read: shared by what makes numbers of it and what tells kinds. */
+/* Parsing of one field, shared by number parsing and kind inference. */
 #ifndef CSVSWARM_NUMBERS_H
 #define CSVSWARM_NUMBERS_H
 
@@ -6,7 +6,7 @@
 
 #define NOT_PLAIN 0
 #define PLAIN 1
-#define LEFT 2 /* a plain number whose rounding is left to the caller */
+#define UNDECIDED 2 /* a plain number whose rounding the caller must decide */
 
 static inline int is_digit(uint8_t byte) { return (uint8_t)(byte - '0') < 10; }
 

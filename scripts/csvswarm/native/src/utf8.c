@@ -1,4 +1,4 @@
-/* Whether bytes are UTF-8, as Python's strict decoder says: no surrogates, nothing overlong, nothing beyond U+10FFFF. */
+/* Validate UTF-8 like Python's strict decoder: no surrogates, no overlong forms, nothing beyond U+10FFFF. */
 #include "kernel.h"
 
 EXPORT int csvswarm_is_utf8(const uint8_t *data, int64_t size)

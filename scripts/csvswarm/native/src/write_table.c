@@ -1,10 +1,10 @@
-/* Columns as Arrow has them in memory, as the rows of a CSV file in canonical text (canonical_text.py), in one pass. */
+/* Write Arrow columns as CSV rows of canonical text (canonical_text.py), in one pass. */
 #include "kernel.h"
 
 enum { INTEGERS, FLOATS, BOOLEANS, TEXTS, LARGE_TEXTS, TIMESTAMPS };
 
-/* As writing.py lays it out. values and offsets point at the first row; bits (of booleans, and of what is valid) begin in
-   the middle of a byte, shift bits after their pointer. */
+/* Filled in by row_writing.py. values and offsets point to the first row; the bits of booleans and of valid begin shift
+   bits after their pointer. */
 typedef struct {
     int64_t kind, shift, per_second; /* per_second: units of a timestamp */
     const void *values;
@@ -12,9 +12,10 @@ typedef struct {
     const void *offsets;
 } Column;
 
-static inline int bit_of(const uint8_t *bits, int64_t place) { return bits[place >> 3] >> (place & 7) & 1; }
+static inline int bit_of(const uint8_t *bits, int64_t index) { return bits[index >> 3] >> (index & 7) & 1; }
 
-static inline int needs_quotes(const uint8_t *text, size_t size, uint8_t delimiter, uint8_t quote, const Nulls *nulls)
+static inline int needs_quotes(const uint8_t *text, size_t size, uint8_t delimiter, uint8_t quote,
+                               const NullValues *nulls)
 {
     int found = 0;
     for (size_t i = 0; i < size; i++)
@@ -22,37 +23,37 @@ static inline int needs_quotes(const uint8_t *text, size_t size, uint8_t delimit
     return found || is_null(nulls, text, size);
 }
 
-static inline char *write_text(const uint8_t *text, size_t size, uint8_t delimiter, uint8_t quote, const Nulls *nulls,
-                               char *place)
+static inline char *write_text(const uint8_t *text, size_t size, uint8_t delimiter, uint8_t quote,
+                               const NullValues *nulls, char *cursor)
 {
     if (LIKELY(!needs_quotes(text, size, delimiter, quote, nulls))) {
-        memcpy(place, text, size);
-        return place + size;
+        memcpy(cursor, text, size);
+        return cursor + size;
     }
     const uint8_t *end = text + size, *inner;
-    *place++ = (char)quote;
+    *cursor++ = (char)quote;
     while (text < end && (inner = memchr(text, quote, (size_t)(end - text)))) {
         size_t until = (size_t)(inner - text) + 1;
-        memcpy(place, text, until);
-        place += until;
-        *place++ = (char)quote;
+        memcpy(cursor, text, until);
+        cursor += until;
+        *cursor++ = (char)quote;
         text = inner + 1;
     }
-    memcpy(place, text, (size_t)(end - text));
-    place += end - text;
-    *place++ = (char)quote;
-    return place;
+    memcpy(cursor, text, (size_t)(end - text));
+    cursor += end - text;
+    *cursor++ = (char)quote;
+    return cursor;
 }
 
-static inline void write_two(char *place, int value)
+static inline void write_two(char *cursor, int value)
 {
-    place[0] = (char)('0' + value / 10);
-    place[1] = (char)('0' + value % 10);
+    cursor[0] = (char)('0' + value / 10);
+    cursor[1] = (char)('0' + value % 10);
 }
 
 /* YYYY-MM-DD HH:MM:SS, and a fraction where there is one, without zeros at its end; NULL for years not of four digits.
    The calendar is that of H. Hinnant: chrono-compatible low-level date algorithms (2013). */
-static char *write_timestamp(int64_t value, int64_t per_second, char *place)
+static char *write_timestamp(int64_t value, int64_t per_second, char *cursor)
 {
     int64_t second = value / per_second, fraction = value % per_second;
     if (fraction < 0) fraction += per_second, second--;
@@ -66,74 +67,73 @@ static char *write_timestamp(int64_t value, int64_t per_second, char *place)
     month += month < 10 ? 3 : -9;
     int64_t year = year_of_era + era * 400 + (month <= 2);
     if (year < 1 || year > 9999) return NULL;
-    write_two(place, (int)year / 100);
-    write_two(place + 2, (int)year % 100);
-    place[4] = place[7] = '-';
-    write_two(place + 5, month);
-    write_two(place + 8, of_month);
-    place[10] = ' ';
-    write_two(place + 11, (int)rest / 3600);
-    write_two(place + 14, (int)rest / 60 % 60);
-    write_two(place + 17, (int)rest % 60);
-    place[13] = place[16] = ':';
-    place += 19;
+    write_two(cursor, (int)year / 100);
+    write_two(cursor + 2, (int)year % 100);
+    cursor[4] = cursor[7] = '-';
+    write_two(cursor + 5, month);
+    write_two(cursor + 8, of_month);
+    cursor[10] = ' ';
+    write_two(cursor + 11, (int)rest / 3600);
+    write_two(cursor + 14, (int)rest / 60 % 60);
+    write_two(cursor + 17, (int)rest % 60);
+    cursor[13] = cursor[16] = ':';
+    cursor += 19;
     if (fraction) {
-        *place++ = '.';
+        *cursor++ = '.';
         for (int64_t unit = per_second / 10; fraction; unit /= 10) {
-            *place++ = (char)('0' + fraction / unit);
+            *cursor++ = (char)('0' + fraction / unit);
             fraction %= unit;
         }
     }
-    return place;
+    return cursor;
 }
 
-static inline char *write_value(const Column *column, int64_t row, uint8_t delimiter, uint8_t quote, const Nulls *nulls,
-                                char *place)
+static inline char *write_value(const Column *column, int64_t row, uint8_t delimiter, uint8_t quote,
+                                const NullValues *nulls, char *cursor)
 {
     switch (column->kind) {
-    case INTEGERS: return place + write_integer(((const int64_t *)column->values)[row], place);
-    case FLOATS: return place + write_double(((const double *)column->values)[row], place);
+    case INTEGERS: return cursor + write_integer(((const int64_t *)column->values)[row], cursor);
+    case FLOATS: return cursor + write_double(((const double *)column->values)[row], cursor);
     case BOOLEANS: {
         int is_true = bit_of(column->values, column->shift + row);
-        memcpy(place, is_true ? "True" : "False", is_true ? 4 : 5);
-        return place + (is_true ? 4 : 5);
+        memcpy(cursor, is_true ? "True" : "False", is_true ? 4 : 5);
+        return cursor + (is_true ? 4 : 5);
     }
     case TEXTS: {
         const int32_t *offsets = (const int32_t *)column->offsets + row;
         return write_text((const uint8_t *)column->values + offsets[0], (size_t)(offsets[1] - offsets[0]), delimiter,
-                          quote, nulls, place);
+                          quote, nulls, cursor);
     }
     case LARGE_TEXTS: {
         const int64_t *offsets = (const int64_t *)column->offsets + row;
         return write_text((const uint8_t *)column->values + offsets[0], (size_t)(offsets[1] - offsets[0]), delimiter,
-                          quote, nulls, place);
+                          quote, nulls, cursor);
     }
-    default: return write_timestamp(((const int64_t *)column->values)[row], column->per_second, place);
+    default: return write_timestamp(((const int64_t *)column->values)[row], column->per_second, cursor);
     }
 }
 
-/* out has room for all: MOST_DOUBLE bytes and one more for a number, 30 for a timestamp, and for a text its bytes, one
-   more for each quote in it, and three. Returns how much was written; DECLINED when there is a year that has not four
-   digits. */
+/* out must have room: MAX_DOUBLE_CHARS bytes and one more per number, 30 per timestamp, and per text its bytes, one more
+   for each quote in it, and three. Returns the number of bytes written; DECLINED for a year without four digits. */
 EXPORT int64_t csvswarm_table(int64_t rows, int32_t count, const Column *columns, int delimiter, int quote,
                               const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count, char *out)
 {
-    Nulls nulls = nulls_of(null_bytes, null_ends, null_count);
-    char *place = out;
+    NullValues nulls = null_values_of(null_bytes, null_ends, null_count);
+    char *cursor = out;
     for (int64_t row = 0; row < rows; row++) {
         for (int32_t k = 0; k < count; k++) {
             const Column *column = columns + k;
-            char *start = place;
+            char *start = cursor;
             if (!column->valid || bit_of(column->valid, column->shift + row)) {
-                place = write_value(column, row, (uint8_t)delimiter, (uint8_t)quote, &nulls, place);
-                if (!place) return DECLINED;
+                cursor = write_value(column, row, (uint8_t)delimiter, (uint8_t)quote, &nulls, cursor);
+                if (!cursor) return DECLINED;
             }
-            if (count == 1 && place == start) { /* a blank line is no record */
-                *place++ = (char)quote;
-                *place++ = (char)quote;
+            if (count == 1 && cursor == start) { /* a blank line is no record */
+                *cursor++ = (char)quote;
+                *cursor++ = (char)quote;
             }
-            *place++ = (char)(k + 1 < count ? delimiter : LF);
+            *cursor++ = (char)(k + 1 < count ? delimiter : LF);
         }
     }
-    return place - out;
+    return cursor - out;
 }

@@ -1,4 +1,4 @@
-"""Which values of a column do not fit the type the user gave it."""
+"""Finds the values of a column that do not fit its declared type."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from csvswarm.runtime.lazy_imports import pa, pc
-from csvswarm.types.conversion import Values
+from csvswarm.types.conversion import TextConverter
 
 _DATE = "(1[6-9]|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
-#: What surely is a value of a type, without blanks around it; and what all of its values are like.
+#: Patterns that only match values of a type, without surrounding blanks; and patterns that match all of them.
 _SURE = {
     "int": "^-?[0-9]{1,18}$",
     "float": r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$",
@@ -26,19 +26,19 @@ _LIKELY = {
 }
 
 
-def misfits(values: Values, text: pa.Array, kind: str) -> npt.NDArray[np.bool_]:
-    """Return a mask of the values of a column of text, missing ones among them, that do not fit the type `kind`."""
-    if values.convert(text, kind, fixed=True) is not None:
+def mismatched_values(converter: TextConverter, text: pa.Array, kind: str) -> npt.NDArray[np.bool_]:
+    """Return a mask of the values of a text column that do not fit the type `kind`."""
+    if converter.convert(text, kind, declared=True) is not None:
         return np.zeros(len(text), dtype=bool)
     bare = pc.ascii_trim(text, " \t")
-    missing = pc.or_(pc.is_null(text), pc.is_in(bare, value_set=pa.array(values.null_values, pa.string())))
+    missing = pc.or_(pc.is_null(text), pc.is_in(bare, value_set=pa.array(converter.null_values, pa.string())))
     fitting = pc.or_(missing, pc.fill_null(pc.match_substring_regex(bare, _SURE[kind]), False))
     likely = pc.fill_null(pc.match_substring_regex(bare, _LIKELY[kind]), False)
     doubtful = bare.filter(pc.and_not(likely, fitting)).unique()
-    found = [value for value in doubtful if _fits(values, value, kind)]  # each text is tried once
+    found = [value for value in doubtful if _fits(converter, value, kind)]  # each distinct text is tried once
     fitting = pc.or_(fitting, pc.is_in(bare, value_set=pa.array(found, pa.string()), skip_nulls=True))
     return ~np.asarray(fitting.to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _fits(values: Values, value: Any, kind: str) -> bool:
-    return values.convert(pa.array([value.as_py()], pa.string()), kind, fixed=True) is not None
+def _fits(converter: TextConverter, value: Any, kind: str) -> bool:
+    return converter.convert(pa.array([value.as_py()], pa.string()), kind, declared=True) is not None

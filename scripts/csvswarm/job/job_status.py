@@ -14,7 +14,7 @@ UNFINISHED, NOT_SPLIT, DAMAGED = "unfinished", "not split", "damaged"
 
 
 @dataclass(frozen=True)
-class JobState:
+class JobStatus:
     """name: one of the states above. reason: why a job failed. finished: number of chunks that are done."""
 
     name: str
@@ -22,14 +22,14 @@ class JobState:
     finished: int = 0
 
 
-def job_state(
+def job_status(
     chunk_rows: Sequence[int] | None,
     receipts: Iterable[Mapping[str, Any]],
     *,
     is_done: bool,
     is_running: bool | None,
     max_rejected: str = "",
-) -> JobState:
+) -> JobStatus:
     """Return the state of a job.
 
     chunk_rows: number of records of every chunk, None before the split is complete. receipts: chunk, generation,
@@ -41,15 +41,15 @@ def job_state(
         newest[receipt["chunk"]] = receipt
     finished = sum(receipt["status"] == "done" for receipt in newest.values())
     if is_done:
-        return JobState(DONE, finished=finished)
+        return JobStatus(DONE, finished=finished)
     if is_running:
-        return JobState(RUNNING, finished=finished)
+        return JobStatus(RUNNING, finished=finished)
     if chunk_rows is None:
-        return JobState(NOT_SPLIT)
+        return JobStatus(NOT_SPLIT)
     reason = failure(newest, len(chunk_rows)) or _rejects_too_many(newest, sum(chunk_rows), max_rejected)
     if reason:
-        return JobState(FAILED, reason, finished)
-    return JobState(UNFINISHED if is_running is None else INTERRUPTED, finished=finished)
+        return JobStatus(FAILED, reason, finished)
+    return JobStatus(UNFINISHED if is_running is None else INTERRUPTED, finished=finished)
 
 
 def failure(newest: Mapping[int, Mapping[str, Any]], chunks: int) -> str:

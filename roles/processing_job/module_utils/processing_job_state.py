@@ -1,1 +1,0 @@
-../../../scripts/csvswarm/job/job_state.py
