@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from csvswarm.errors import CsvswarmError
@@ -227,3 +228,19 @@ def test_max_rejected_is_a_number_or_a_share(scripts: Scripts, limit: str) -> No
     assert line == (
         f"max_rejected is {limit!r}, but must be a number of records, or a share from 0% to 100%."
     )  # fmt: skip
+
+
+def test_records_that_only_the_first_schema_rejects_do_not_count(tmp_path: Path) -> None:
+    """The samples miss the one word that makes n a text column; until then the processor fails on all records."""
+    code = 'def process(block, context):\n    return block.assign(n=block["n"].str.upper())\n'
+    records = [f"{number},{number},x" for number in range(3000)]
+    records[2001] = "2001,abc,x"
+    source = written(tmp_path, *records)
+
+    with mock.patch.multiple("csvswarm.split.schema_sample", SAMPLES=1, SAMPLE_BYTES=64):
+        result = run_in_process(
+            tmp_path, source, chunks=1, block_bytes=1 << 12, processor=mine(tmp_path, code), on_error="quarantine"
+        )
+
+    assert len(result.rows) == 3000
+    assert result.rejected is None

@@ -22,7 +22,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "uniform": bool,
     **dict.fromkeys(("missing", "reasons"), list),
 }
-_REASON_KINDS = {"reason": str, "records": int, "record": int, "example": str}
+_REASON_KINDS = {"reason": str, "records": int, "record": int, "example": str, "provisional": bool}
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,16 @@ class Reasons:
         self._kinds: dict[str, dict[str, Any]] = {}
 
     def add(self, record: int, column: str, reason: str, details: str) -> None:
-        """Count a record. details: the whole message, kept for the first record of a kind."""
+        """Count a record. details: the whole message of a processor that failed, kept for the first record of a kind.
+
+        Such a rejection is provisional: under a wider schema the processor may not fail.
+        """
         if (exception := _EXCEPTION.match(reason)) is not None:
             kind = exception[1] + (exception[2] or "")
         else:
             kind = (f"column {shown(column)!r}: " if column else "") + _VALUES.sub("…", reason)
-        self._count({"reason": kind, "records": 1, "record": record, "example": details or reason})
+        example = details or reason
+        self._count({"reason": kind, "records": 1, "record": record, "example": example, "provisional": bool(details)})
 
     def merge(self, counted: Iterable[dict[str, Any]]) -> None:
         """Add what `to_json` returned of other records."""
@@ -53,11 +57,15 @@ class Reasons:
             self._kinds[new["reason"]] = new
             return
         known["records"] += new["records"]
+        known["provisional"] |= new["provisional"]
         if new["record"] < known["record"]:
             known["record"], known["example"] = new["record"], new["example"]
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return the kinds, the most common first: reason, records (how many), record (the first one), example."""
+        """Return the kinds, the most common first.
+
+        Each has reason, records (how many), record (number of the first), example and provisional.
+        """
         return sorted(self._kinds.values(), key=lambda kind: (-kind["records"], kind["record"]))
 
 
@@ -75,24 +83,32 @@ def allowed(manifest: Manifest) -> int:
     return allowed_rejections(manifest.request["max_rejected"], manifest.rows)
 
 
-def check_rejected(manifest: Manifest, receipts: Iterable[Receipt]) -> None:
-    """Raise CsvswarmError when chunks have rejected more records than the job allows."""
+def count_rejected(receipt: Receipt, *, is_final: bool) -> int:
+    """Return how many records a chunk has rejected. is_final: also those that a wider schema may accept."""
+    return sum(kind["records"] for kind in receipt.reasons if is_final or not kind["provisional"])
+
+
+def check_rejected(manifest: Manifest, receipts: Iterable[Receipt], *, is_final: bool) -> None:
+    """Raise CsvswarmError when chunks have rejected more records than the job allows.
+
+    is_final: whether the schema will not be widened any more.
+    """
     rejecting = [receipt for receipt in receipts if receipt.rejected]
-    rejected = sum(receipt.rejected for receipt in rejecting)
+    rejected = sum(count_rejected(receipt, is_final=is_final) for receipt in rejecting)
     if rejected > allowed(manifest):
         reasons = Reasons()
         for receipt in rejecting:
             reasons.merge(receipt.reasons)
-        raise too_many(manifest, rejected, reasons)
+        raise CsvswarmError(too_many(manifest, rejected, reasons))
 
 
-def too_many(manifest: Manifest, rejected: int, reasons: Reasons) -> CsvswarmError:
-    """Return the error of a job that rejects too many records, with the most common reasons."""
+def too_many(manifest: Manifest, rejected: int, reasons: Reasons) -> str:
+    """Return the message of a job that rejects too many records, with the most common reasons."""
     kinds = "".join(
         f"  {kind['records']:,} x {shown(kind['reason'])} (first: record {kind['record']})\n"
         for kind in reasons.to_json()[:MOST_COMMON]
     )
-    return CsvswarmError(
+    return (
         f"{rejected:,} of {manifest.rows:,} records are rejected so far, more than max_rejected "
         f"({manifest.request['max_rejected']}) allows. The most common reasons:\n{kinds}"
         "Check the processor, delimiter, quotechar, encoding and column_types."

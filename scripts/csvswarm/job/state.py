@@ -99,7 +99,8 @@ def reconcile(job: Job, manifest: Manifest) -> JobState:
             job.revoke(state.void)
             continue
         raise_first(state.errors)
-        check_rejected(manifest, state.done.values())
+        is_final = not (state.pending or state.mismatches or state.provisional_errors)
+        check_rejected(manifest, state.done.values(), is_final=is_final)
         if state.pending:
             return state
         if state.mismatches or state.provisional_errors:

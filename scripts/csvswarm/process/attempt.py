@@ -204,10 +204,10 @@ class Attempt:
             for result in self._results(rows, before):
                 output.add(result)
         except ProcessorError as error:
-            told = f"{error}\n  in chunk {self._chunk.number}, records {records[0]} to {records[1]}"
+            message = f"{error}\n  in chunk {self._chunk.number}, records {records[0]} to {records[1]}"
             if self._quarantine and self._overlap:
-                told += "\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"
-            raise ProcessorError(told, final=error.final) from error
+                message += "\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"
+            raise ProcessorError(message, final=error.final) from error
 
     def _results(self, rows: Rows, before: Rows | None) -> Iterable[Any]:
         try:
@@ -259,10 +259,14 @@ class Attempt:
         return self._reader.empty()
 
     def _check_rejected(self) -> None:
-        """Raise CsvswarmError when this chunk alone has more bad records than the job may have."""
-        rejected = len(self._rejected) + len(self._reader.rejected)
-        if rejected > allowed(self._manifest):
-            raise too_many(self._manifest, rejected, self._reasons(self._reader.rejected))
+        """Raise an error when this chunk alone has more bad records than the job may have."""
+        bad = len(self._reader.rejected)
+        rejected = bad + len(self._rejected)
+        limit = allowed(self._manifest)
+        if rejected > limit:
+            message = too_many(self._manifest, rejected, self._reasons(self._reader.rejected))
+            # Under a wider schema the processor may not fail.
+            raise CsvswarmError(message) if bad > limit else ProcessorError(message, final=False)
 
     def _reasons(self, more: Sequence[Rejected] = ()) -> Reasons:
         reasons = Reasons()

@@ -14,7 +14,7 @@ from csvswarm.job.fingerprint import check_versions
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.permissions import no_wider_than
 from csvswarm.job.receipt import Receipt
-from csvswarm.job.rejections import allowed
+from csvswarm.job.rejections import allowed, count_rejected
 from csvswarm.job.state import JobState, current_receipt, reconcile
 from csvswarm.partials.early_merge import EarlyMerger
 from csvswarm.process.attempt import Attempt
@@ -88,7 +88,7 @@ def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: JobS
     """Run the chunks pending under one schema, and merge concatenated partials early."""
     merger = None if processor.combines else EarlyMerger(job, manifest, processor, state)
     pool = WorkerPool(count, lambda number: run_chunk(job, manifest, processor, number).status)
-    rejected = sum(receipt.rejected for receipt in state.done.values())
+    rejected = sum(count_rejected(receipt, is_final=False) for receipt in state.done.values())
 
     def on_result(chunk: int, status: str) -> bool:
         nonlocal rejected
@@ -96,7 +96,7 @@ def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: JobS
             if merger:
                 merger.notify_committed(chunk)
             if not manifest.fails_on_bad_records:
-                rejected += job.receipt(chunk, state.generation).rejected
+                rejected += count_rejected(job.receipt(chunk, state.generation), is_final=False)
         return status == "error" or rejected > allowed(manifest)
 
     try:
