@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,11 +143,17 @@ class SplitPlan:
 def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     """Load the processor, find the input, and check the options. Raises InputError, OptionError and ProcessorError."""
     started = time.monotonic()
-    processor_path = find_processor(request.processor)
+    processor_path = _plain(find_processor(request.processor))
     processor = load_processor(processor_path)
-    source = find_source(request.input.expanduser().absolute(), request.encoding)
+    source = find_source(_plain(request.input), request.encoding)
     canonical_request = _canonical_request(request, processor.check(request.options))
     return SplitPlan(request, canonical_request, source, processor_path, processor, output, started)
+
+
+def _plain(path: Path) -> Path:
+    """Return an absolute path without . and .., which names the same file. Symbolic links keep their names."""
+    path = path.expanduser()
+    return path.resolve() if ".." in path.parts else Path(os.path.normpath(path.absolute()))
 
 
 def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
