@@ -75,7 +75,7 @@ lab: setup-dev  ## make virtual boards in Docker and the cluster on them
 lab-down: setup-dev  ## remove the virtual boards
 	@tools/lab down
 
-molecule: setup-dev  ## prove site.yml on virtual boards (S=separate_roles, S=fault_injection: another scenario)
+molecule: setup-dev  ## prove site.yml on virtual boards (S=separate_roles, S=fault_injection, S=life: another scenario)
 	@tools/molecule_test.sh $(S)
 
 ##### checks and tests
@@ -100,8 +100,9 @@ quick: setup-dev  ## lint changed Python files, run one test file (T=tests/unit/
 .PHONY: lint
 lint: lint-python lint-ansible  ## run the checks only
 
-# What there is of it.
-PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins playbooks/*_plugins playbooks/library roles/*/library roles/*/module_utils roles/*/files/*.py molecule \
+# What there is of it. plugins/, and most folders beside the playbooks, have links to these files.
+PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins playbooks/callback_plugins \
+    playbooks/lookup_plugins/unknown_variables.py playbooks/library roles/*/library roles/*/module_utils roles/*/files/*.py molecule \
     tests tools bench)
 
 .PHONY: lint-python
@@ -121,6 +122,11 @@ lint-ansible: setup-dev
 unit: setup-dev  ## run the tests (T=... chooses: make unit T=tests/ansible)
 	@tools/fault_tools.sh || true  # it has said what is missing; the tests that need it skip, and in CI fail
 	python -m pytest $(T)
+
+.PHONY: arm64
+arm64: setup-dev  ## run the kernel's tests and sample jobs on an emulated arm64 (QEMU; about 3 minutes)
+	@python tools/arm64.py >/dev/null
+	CSVSWARM_ARM64=1 python -m pytest -q --numprocesses=2 tests/arm64
 
 SEED := 1-1000
 CASES := 1000000

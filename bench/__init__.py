@@ -1,1 +1,1 @@
-"""`make bench`: csvswarm beside the tools people use for the same work, in one run, with checked answers."""
+"""`make bench`: compare csvswarm with other tools for the same work, in one run, with verified answers."""

@@ -1,4 +1,4 @@
-"""`make bench`: all tools on the same files in one run, answers checked, and a table of it."""
+"""`make bench`: run all tools on the same files, verify their answers and print tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.works import AGGREGATE, HOSTILE_AGGREGATE, HOSTILE_MAP, MAP, Work
 HOSTILE_SIZE = 50 * 10**6
 BAD_SIZE = 30 * 10**6
 REFERENCE_SIZE = 100 * 10**6
-MEMORY_CHECK_DIVISOR = 10  # memory is also looked at with a file of a tenth of the size
+MEMORY_CHECK_DIVISOR = 10  # memory is also measured with a file of a tenth of the size
 
 
 class Bench:
@@ -33,12 +33,12 @@ class Bench:
         self._directory = WORK / "run"
 
     def run(self) -> dict[str, Any]:
-        """Do all of it and return the figures."""
+        """Run the benchmark and return its figures."""
         began = time.monotonic()
         about = {"date": machine.today(), "machine": machine.machine(), "versions": machine.versions()}
         for tool in self._tools:
             if tool.missing:
-                print(f"bench: {tool.name} is left out: {tool.missing}")
+                print(f"bench: {tool.name} is skipped: {tool.missing}")
         self._warm_up()
         source = data_file("main", self._size)
         small = data_file("main", self._size // MEMORY_CHECK_DIVISOR)
@@ -60,14 +60,14 @@ class Bench:
         }
 
     def _warm_up(self) -> None:
-        """Let every tool run once, so that nobody pays for compiling its modules or for a cold disk."""
+        """Run every tool once, so that no measured run compiles modules or reads a cold disk."""
         source = data_file("main", 1000)
         for tool in self._tools:
             if not tool.missing:
                 one_run(tool, Task(MAP, source, self._directory), Judge(MAP), Row(tool.name))
 
     def _reference(self, work: Work, source: Path) -> Path | None:
-        """Return the right answer, made another way. A map's is not made for a large file: it needs its memory."""
+        """Return the answer of an independent implementation; None for maps of large files, for lack of memory."""
         if work is MAP and source.stat().st_size > REFERENCE_SIZE * 1.1:
             return None
         truth = WORK / f"truth-{work.name}.csv"
@@ -81,7 +81,7 @@ class Bench:
         return [*rows, *self._second_chance(work, [row for row in rows if row.verdict in ("wrong", "failed")])]
 
     def _second_chance(self, work: Work, bad: list[Row]) -> list[Row]:
-        """Run tools that went wrong on a file without line ends inside fields: there is a time to compare then."""
+        """Rerun tools with wrong answers on a file without line ends inside fields, for a time to compare."""
         retried = [tool for tool in self._tools if tool.name in {row.tool for row in bad} and not tool.ours]
         if not retried:
             return []
@@ -107,7 +107,7 @@ class Bench:
 
 
 def main() -> int:
-    """Read the arguments, run, write and print the table."""
+    """Read the arguments, run the benchmark, write and print the tables."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--size", type=size_of, default=size_of("1GB"), help="size of the file, like 100MB (1GB)")
     parser.add_argument("--keep", action="store_true", help="keep the data for the next run")
@@ -122,7 +122,7 @@ def main() -> int:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "bench.json").write_text(json.dumps(figures, indent=1) + "\n")
     (RESULTS / "bench.md").write_text(table)
-    print(f"\n{table}\nbench: this is in bench/results/bench.md, and all figures are in bench.json beside it")
+    print(f"\n{table}\nbench: written to bench/results/bench.md, with all figures in bench.json")
     return 0
 
 

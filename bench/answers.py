@@ -1,9 +1,9 @@
-"""Digests of answers, and whether two of them are the same: `python -m bench.answers digest WORK FILE`.
+"""Compute digests of answers and compare them: `python -m bench.answers digest WORK FILE`.
 
-Tools write the same answer in different texts: 1.50 or 1.5, "a" or a, a T or a blank in a timestamp. So numbers are
-compared as decimals, timestamps as points in time, the rest as text; and all of it in the order of the rows. A map's
-answer may be larger than memory, so it is read in pieces and what is kept is a digest per column. An aggregate's is
-kept as it is, and its numbers may differ by 1e-9 of their size, because sums of floats do.
+Tools format the same answer differently: 1.50 or 1.5, "a" or a, a T or a blank in a timestamp. So numbers are compared
+as decimals, timestamps as points in time, and the rest as text, all in the order of the rows. The answer of a map may
+be larger than memory, so it is read in pieces into a digest per column. The answer of an aggregate is kept in full, and
+its numbers may differ by a relative 1e-9, because sums of floats do.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def digest(work: Work, path: Path) -> Answer:
     columns = {name: _Column(work, name) for name in work.columns}
     rows = 0
     try:
-        # The names of an aggregate's figures are a tool's own affair.
+        # Each tool may name the columns of an aggregate differently.
         own = None if work.is_map else list(work.columns)
         reading = csv.ReadOptions(block_size=8 << 20, column_names=own, skip_rows=0 if work.is_map else 1)
         names = own or csv.open_csv(path, reading, csv.ParseOptions(newlines_in_values=True)).schema.names
@@ -42,7 +42,7 @@ def digest(work: Work, path: Path) -> Answer:
             for name in names:
                 columns[name].add(batch.column(name))
     except (pa.ArrowInvalid, OSError) as error:
-        return {"error": f"is no table of the right form: {str(error)[:100]}"}
+        return {"error": f"is not a table of the right form: {str(error)[:100]}"}
     return {
         "rows": rows,
         "columns": {name: column.value() for name, column in columns.items()},
@@ -51,7 +51,7 @@ def digest(work: Work, path: Path) -> Answer:
 
 
 class _Column:
-    """The digest of one column, or its values when it is one of an aggregate."""
+    """The digest of one column, or its values for an aggregate."""
 
     def __init__(self, work: Work, name: str) -> None:
         import xxhash
@@ -97,7 +97,7 @@ class _Column:
 
 
 def difference(expected: Answer, got: Answer) -> str:
-    """Say how an answer is wrong; nothing when it is right."""
+    """Return how an answer is wrong; empty if it is right."""
     if "error" in expected:
         return f"there is nothing to compare with: the first answer {expected['error']}"
     if "error" in got:
@@ -118,7 +118,7 @@ def _same(expected: Any, got: Any) -> bool:
 
 
 def right_rows(work: Work, expected: Path, got: Path) -> tuple[int, int]:
-    """Return how many of the expected rows an answer has, wherever they stand in it, and how many there should be."""
+    """Return the number of expected rows that an answer contains, in any order, and the number of expected rows."""
     wanted, there = _rows(work, expected), _rows(work, got)
     return (wanted & there).total(), wanted.total()
 
@@ -141,7 +141,7 @@ def _rows(work: Work, path: Path) -> Counter[int]:
 
 
 def main() -> None:
-    """Print the digest of a file, or how many rows of the first file are in the second one, as JSON."""
+    """Print as JSON the digest of a file, or the number of rows of the first file that the second one contains."""
     what, name, *files = sys.argv[1:]
     work, paths = WORKS[name], [Path(file) for file in files]
     if what == "rows":

@@ -1,9 +1,8 @@
-"""The files the benchmark runs on: what shops, sensors and forms write, and one made to be hard to read.
+"""Generate the input files of the benchmark: usual data, and a file that is hard to parse.
 
     python -m bench.data {main,hostile,flat} SIZE FILE
 
-Polars writes them, so that no file is made by the code that is measured here to read it best. They are the same
-bytes on every machine.
+Polars writes them, so that csvswarm does not read its own format. They have the same bytes on every machine.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ import pyarrow as pa
 
 SEED = 20_240_229
 BATCH_ROWS = 100_000
-#: About how many bytes a row takes, header and gaps included; the files come out within a few per cent of their size.
+#: Approximate number of bytes per row; sizes of files are accurate to a few per cent.
 ROW_BYTES, HOSTILE_ROW_BYTES = 99, 37
-LATE_FROM = 0.95  # where the first gap of the column `late` comes
+LATE_FROM = 0.95  # position of the first missing value of the column `late`
 
 NOTES = (
     ("plain text here", "all is well", "see below", "n.a. yet", "checked twice", "to be seen"),
@@ -32,7 +31,7 @@ HOSTILE_NOTES = ('a "quoted" word', "first\nsecond\nthird", 'comma, quote " and\
 def write_data(path: Path, size: int, *, flat: bool = False) -> int:
     """Write a CSV of about `size` bytes with every kind of column; return its number of rows.
 
-    flat: a blank stands in place of every line end inside a field, for tools that take it for the end of a record.
+    flat: replace line ends inside fields by blanks, for tools that read them as ends of records.
     """
     import polars as pl
 
@@ -74,9 +73,9 @@ def _batches(rows: int) -> Iterator[pa.Table]:
 
 
 def write_hostile(path: Path, size: int) -> int:
-    """Write a CSV where 40 % of the records span lines and quotes stand inside unquoted fields; return its rows.
+    """Write a CSV where 40 % of the records span lines and unquoted fields contain quotes; return its number of rows.
 
-    The bare quotes (5" pipe) are legal for every CSV reader, and deadly for one that tells records by quote parity.
+    Every CSV reader accepts the bare quotes (5" pipe), but they break readers that find records by quote parity.
     """
     random = np.random.default_rng(SEED)
     rows = max(1000, size // HOSTILE_ROW_BYTES)
@@ -94,7 +93,7 @@ def write_hostile(path: Path, size: int) -> int:
 
 
 def main() -> None:
-    """Write one file. It appears under its name when it is complete; one that is there already stays."""
+    """Write one file atomically, unless it exists."""
     kind, size, name = sys.argv[1:]
     path, part = Path(name), Path(f"{name}.part")
     if path.exists():

@@ -1,4 +1,4 @@
-"""Draws what bench.plots measured: `python -m bench.draw {by-size,by-chunks} CSV SVG`."""
+"""Plot the figures of bench.plots: `python -m bench.draw {by-size,by-chunks} CSV SVG`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Points = list[dict[str, str]]
 
 
 def draw(name: str, points: Points) -> Any:
-    """Return the figure: time above, memory below, a column of panels for each work."""
+    """Return the figure: time above memory, with a column of panels per work."""
     figure, panels = plt.subplots(2, 2, figsize=(9, 6.4), sharex=True, sharey="row", layout="constrained")
     across, label = ("bytes", "size of the input") if name == "by-size" else ("chunks", "number of chunks")
     for (work, title), (time, memory) in zip(WORKS.items(), panels.T, strict=True):
@@ -70,7 +70,7 @@ def _label(panels: Any, name: str) -> None:
 
 
 def main() -> None:
-    """Draw one picture."""
+    """Write one plot."""
     name, source, output = sys.argv[1:]
     mpl.use("svg")
     mpl.rcParams.update({"svg.hashsalt": "csvswarm", "svg.fonttype": "none", "font.size": 9})

@@ -1,4 +1,4 @@
-"""Where the benchmark keeps its files, and how large they are."""
+"""Paths and sizes of the benchmark's files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def size_of(text: str) -> int:
     """Return the number of bytes of a size like 100MB."""
     number, unit = text[:-2], text[-2:].upper()
     if unit not in UNITS or not number.isdigit() or not int(number):
-        raise argparse.ArgumentTypeError(f"SIZE={text} is no size: write one like 100MB or 1GB")
+        raise argparse.ArgumentTypeError(f"SIZE={text} is not a size: use a value like 100MB or 1GB")
     return int(number) * UNITS[unit]
 
 
 def data_file(kind: str, size: int) -> Path:
-    """Return a file of the benchmark's, made when it is not there, and read once so that it is in memory."""
+    """Return an input file, created if it is missing, and read once so that it is in the page cache."""
     path = DATA / f"{kind}-{size}.csv"
     DATA.mkdir(parents=True, exist_ok=True)
     if not path.exists():

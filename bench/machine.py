@@ -1,4 +1,4 @@
-"""What a run was made on and with: the machine, the versions, the date, the revision of this repository."""
+"""Describe the environment of a run: machine, versions, date and revision of this repository."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return what runs in which version."""
+    """Return the versions of the tools."""
     ansible = _output_of([str(OURS / "python"), "-c", "import ansible.release as r; print(r.__version__)"])
     parallel = parallel_version().rpartition(" ")[2]
     return {
@@ -42,7 +42,7 @@ def versions() -> dict[str, str]:
 
 
 def revision() -> str:
-    """Return the revision of this repository, and whether the code that is measured differs from it."""
+    """Return the revision of this repository, marked if the measured code differs from it."""
     changed = _output_of(["git", "status", "--porcelain", "--", "scripts", "files/processors", "roles"])
     return (_output_of(["git", "rev-parse", "--short", "HEAD"]) or "unknown") + (", changed" if changed else "")
 

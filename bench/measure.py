@@ -1,10 +1,10 @@
 """Runs a command and measures it with all its descendants: wall time, CPU time, and memory.
 
-- CPU is user and system time of the process and of all its descendants, as wait4 tells it. Orphans are adopted.
-- The peak of one process is the largest ru_maxrss among them. A process inherits this figure from the one that
-  starts it, so this process must stay small: nothing that imports pandas or the like may be imported here.
-- The peak of the tree is sampled: every 20 ms the resident sets of all its processes are added up. Where they reach a
-  new high the sum of PSS is taken, which counts a page that several processes share only once. Its maximum is told.
+- CPU is the user and system time of the process and all its descendants, from wait4. Orphans are adopted.
+- The peak of one process is the largest ru_maxrss among them. A process inherits this figure from its parent, so this
+  process must stay small: it must not import pandas or other large modules.
+- The peak of the tree is sampled: every 20 ms, the resident set sizes of all its processes are summed. At each new
+  maximum, the sum of PSS is recorded, which counts shared pages only once. Its maximum is reported.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ INTERVAL = 0.02
 NEW_HIGH = 1.03
 PAGE = os.sysconf("SC_PAGE_SIZE")
 PR_SET_CHILD_SUBREAPER = 36
-MESSAGE = 20_000  # bytes of what it said last that are kept
+MESSAGE = 20_000  # bytes of the last output to keep
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What commands cost that ran one after the other, and how the last one ended."""
+    """The cost of commands run in sequence, and the outcome of the last one."""
 
     seconds: float
     cpu_seconds: float
@@ -44,7 +44,7 @@ class Measured:
 
 
 def run(commands: Sequence[Sequence[str]], environment: dict[str, str], seconds: float) -> Measured:
-    """Run commands, one after the other until one fails; `seconds` is how long each of them may take."""
+    """Run commands in sequence until one fails. seconds: time limit of each."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     began = time.perf_counter()
     done: list[Measured] = []
@@ -89,7 +89,7 @@ def _run(command: Sequence[str], environment: dict[str, str], seconds: float) ->
             took = time.perf_counter() - began
             late.cancel()
             memory.stop()
-        process.returncode = os.waitstatus_to_exitcode(status)  # Popen need not wait any more
+        process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for it
         _kill(process.pid)
         orphans = list(_orphans(others))
         size = output.seek(0, os.SEEK_END)
@@ -115,7 +115,7 @@ def _kill(session: int) -> None:
 
 
 def _orphans(others: set[int]) -> Iterator[resource.struct_rusage]:
-    """End what a command has left running, and yield what it has cost. others: children that are not the command's."""
+    """End processes that a command left running, and yield their cost. others: children of other commands."""
     while orphans := set(_children(os.getpid())) - others:
         for pid in orphans:
             try:
@@ -126,7 +126,7 @@ def _orphans(others: set[int]) -> Iterator[resource.struct_rusage]:
 
 
 class _Memory(threading.Thread):
-    """Samples the memory of a process and its descendants until it is told to stop."""
+    """Samples the memory of a process and its descendants until stopped."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -149,7 +149,7 @@ class _Memory(threading.Thread):
 
 
 def _read(path: str) -> str:
-    """Return a file of /proc; nothing when its process has ended."""
+    """Return the content of a file in /proc; empty if its process has ended."""
     try:
         return Path(path).read_text()
     except OSError:

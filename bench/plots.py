@@ -1,7 +1,7 @@
-"""`make bench-plots`: time and memory against the size of the input and against the number of chunks, drawn.
+"""`make bench-plots`: plot time and memory against the size of the input and the number of chunks.
 
-The figures are written as CSV, and bench.draw makes pictures of them: it is called as another process, because what
-measures must stay small (see measure.py).
+The figures are written as CSV, which bench.draw plots in another process, because the measuring process must stay small
+(see measure.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Point = dict[str, Any]
 
 
 def by_size(sizes: list[int]) -> Iterator[Point]:
-    """Measure the quick tools on files of these sizes."""
+    """Measure the fast tools on files of these sizes."""
     tools = [tool for tool in all_tools() if tool.quick and not tool.door]
     for size in sizes:
         source = data_file("main", size)
@@ -37,7 +37,7 @@ def by_size(sizes: list[int]) -> Iterator[Point]:
 
 
 def by_chunks(size: int, chunks: list[int]) -> Iterator[Point]:
-    """Measure csvswarm on one file, cut into these numbers of chunks."""
+    """Measure csvswarm on one file with these numbers of chunks."""
     source = data_file("main", size)
     ours = next(tool for tool in all_tools() if tool.name == SCRIPTS)
     for work in (MAP, AGGREGATE):
@@ -75,11 +75,11 @@ def _write(name: str, points: Iterator[Point]) -> None:
 
 
 def main() -> int:
-    """Read the arguments, measure, draw."""
+    """Read the arguments, measure and plot."""
     parser = argparse.ArgumentParser(prog="make bench-plots", description=__doc__.partition("\n")[0])
-    parser.add_argument("--sizes", default=SIZES, help=f"sizes of the first picture ({SIZES})")
-    parser.add_argument("--chunks", default=CHUNKS, help=f"numbers of chunks of the second picture ({CHUNKS})")
-    parser.add_argument("--size", type=size_of, default=size_of("1GB"), help="size of the file that is cut (1GB)")
+    parser.add_argument("--sizes", default=SIZES, help=f"sizes of the first plot ({SIZES})")
+    parser.add_argument("--chunks", default=CHUNKS, help=f"numbers of chunks of the second plot ({CHUNKS})")
+    parser.add_argument("--size", type=size_of, default=size_of("1GB"), help="size of its input file (1GB)")
     parser.add_argument("--keep", action="store_true", help="keep the data for the next run")
     arguments = parser.parse_args()
     try:

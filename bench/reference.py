@@ -1,6 +1,6 @@
-"""The truth that answers are measured by: `python -m bench.reference WORK INPUT OUTPUT`.
+"""Compute the correct answers: `python -m bench.reference WORK INPUT OUTPUT`.
 
-Plain and slow: one pass of pandas' C engine over the whole file, and Python's own csv module for the hostile one.
+Simple and slow: one pass of pandas' C engine over the whole file, and Python's csv module for the hostile one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bench.peers.arguments import arguments, pandas_code
 
 
 def main() -> None:
-    """Write the right answer."""
+    """Write the correct answer."""
     work, source, output = arguments()
     if work.startswith("hostile"):
         rows = _hostile_map(source) if work == "hostile_map" else _hostile_aggregate(source)

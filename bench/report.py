@@ -1,4 +1,4 @@
-"""The figures of a run as Markdown, ready to be pasted into docs/performance.md."""
+"""Format the figures of a run as Markdown for docs/performance.md."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bench.works import JOBS, WORKS
 
 FLAT = " (file without line ends in fields)"
 MEMORY_LIMIT = 200e6
-FLATNESS = 1.15  # how many times the memory for the small file the one for the large file may be
-BLOCKS_BYTES = 50e6  # a smaller file does not have enough blocks to show what a worker needs
+FLATNESS = 1.15  # maximum ratio of the memory for the large file to that for the small one
+BLOCKS_BYTES = 50e6  # smaller files have too few blocks to show a worker's peak
 MB = 1e6
 
 Row = dict[str, Any]
@@ -64,11 +64,11 @@ def _in_words(rows: list[Row]) -> str:
         text.append(f"csvswarm takes {ratio:.2f} times as long as the fastest peer, {fastest['tool']}.")
     door = [row for row in rows if row["tool"] == DOOR and row["verdict"] == "right"]
     if ours and door:
-        text.append(f"The Ansible door adds {_median(door[0], 'seconds') - ours:.1f} s to the scripts.")
+        text.append(f"Ansible adds {_median(door[0], 'seconds') - ours:.1f} s to the scripts.")
     steps = list(zip(*(run["steps"] for run in rows[0]["runs"]), strict=False))
     if len(steps) == 3:
         split, process, collect = (statistics.median(step) for step in steps)
-        text.append(f"Of csvswarm's time split takes {split:.2f} s, process {process:.2f} s, collect {collect:.2f} s.")
+        text.append(f"Of csvswarm's time, split takes {split:.2f} s, process {process:.2f} s, collect {collect:.2f} s.")
     return " ".join(text)
 
 
@@ -78,7 +78,7 @@ def _memory(figures: dict[str, Any]) -> str:
     for name, row in figures["small"].items():
         main = figures["works"][name][0]
         if {row["verdict"], main["verdict"]} != {"right"}:
-            lines.append([name, "", "", "", "no figure without a right answer"])
+            lines.append([name, "", "", "", "no figure without a correct answer"])
             continue
         few, many = _peak(row, "peak_process"), _peak(main, "peak_process")
         flat = _mark(many <= few * FLATNESS) if small >= BLOCKS_BYTES else "too small to tell"
@@ -96,13 +96,13 @@ def _hostile(figures: dict[str, Any]) -> str:
     ]
     size = figures["hostile_bytes"] / MB
     return (
-        f"### Right answers on the hostile file\n\n{size:,.0f} MB; 40 % of its records span lines, and quotes stand "
-        f"inside unquoted fields.\n\n{_lines(['', 'map', 'aggregate'], lines)}"
+        f"### Correct answers on the hostile file\n\n{size:,.0f} MB; 40 % of its records span lines, and "
+        f"unquoted fields contain quotes.\n\n{_lines(['', 'map', 'aggregate'], lines)}"
     )
 
 
 def _right(row: Row, expected: int, what: str) -> str:
-    if row["verdict"] == "left out":
+    if row["verdict"] == "skipped":
         return _answer(row)
     count = f"{row['right'] or 0:,} of {expected:,} {what}"
     return count if row["verdict"] == "right" else f"**{count}**: {_answer(row)}"

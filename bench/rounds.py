@@ -1,4 +1,4 @@
-"""Runs tools on a file and judges their answers."""
+"""Runs tools on a file and verifies their answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ERROR = re.compile(r"[\w.]+(Error|Exception): ")
 
 @dataclass
 class Row:
-    """What a tool did with a work: its runs, and whether the answer was right, wrong, or missing."""
+    """The outcome of a tool for a work: its runs, and whether the answer was right, wrong or missing."""
 
     tool: str
     verdict: str = ""
@@ -41,13 +41,13 @@ class Row:
         return statistics.median(figures)
 
     def set_verdict(self, verdict: str, detail: str = "") -> None:
-        """Note a verdict; a bad one stays, whatever later rounds come to."""
+        """Record a verdict; a bad one is not replaced by later rounds."""
         if self.verdict in ("", "right"):
             self.verdict, self.detail = verdict, detail
 
 
 class Judge:
-    """Knows the right answer to a work on a file, and compares."""
+    """Compares answers to a work on a file with the correct one."""
 
     def __init__(self, work: Work, truth: Path | None = None) -> None:
         self._work = work
@@ -56,7 +56,7 @@ class Judge:
         self._expected = self._digest(truth) if truth else None
 
     def verdict(self, answer: Path) -> tuple[str, str]:
-        """Return right, or wrong and how it is wrong. Without a truth the first answer is taken for it."""
+        """Return "right", or "wrong" and the difference. Without a known answer, the first one counts as correct."""
         key = file_hash(answer)
         if key not in self._seen:
             got = self._digest(answer)
@@ -68,7 +68,7 @@ class Judge:
         return self._seen[key]
 
     def right_rows(self, answer: Path) -> tuple[int, int]:
-        """Return how many rows of the truth an answer has, and how many there are."""
+        """Return the number of correct rows in an answer, and their total number."""
         right, expected = _json("bench.answers", "rows", self._work.name, str(self._truth), str(answer))
         return right, expected
 
@@ -84,23 +84,23 @@ def file_hash(path: Path) -> str:
 
 
 def run_tools(work: Work, source: Path, tools: Sequence[Tool], judge: Judge, directory: Path) -> list[Row]:
-    """Run the tools: the quick ones several times and taking turns, the others once. The first one sets the answer."""
+    """Run the tools: fast ones in several rounds, the others once. The first one determines the answer."""
     rows = {tool.name: Row(tool.name) for tool in tools}
     quick = [tool for tool in tools if tool.quick and not tool.missing]
     for number in range(QUICK_ROUNDS):
-        turn = quick[number:] + quick[:number]  # nobody always runs after the same one
+        turn = quick[number:] + quick[:number]  # a different order in each round
         for tool in turn:
             one_run(tool, Task(work, source, directory), judge, rows[tool.name])
     for tool in tools:
         if tool.missing:
-            rows[tool.name].set_verdict("left out", tool.missing)
+            rows[tool.name].set_verdict("skipped", tool.missing)
         elif not tool.quick:
             one_run(tool, Task(work, source, directory), judge, rows[tool.name])
     return list(rows.values())
 
 
 def one_run(tool: Tool, task: Task, judge: Judge, row: Row) -> None:
-    """Run a tool once, judge its answer and note both; nothing it wrote is left."""
+    """Run a tool once, verify its answer, record both and remove its files."""
     shutil.rmtree(task.directory, ignore_errors=True)
     task.directory.mkdir(parents=True)
     try:
@@ -120,11 +120,11 @@ def one_run(tool: Tool, task: Task, judge: Judge, row: Row) -> None:
 def _last_line(message: str) -> str:
     lines = [line.strip() for line in message.replace(str(ROOT), ".").splitlines() if line.strip()]
     errors = [line for line in lines if ERROR.match(line) and "CalledProcessError" not in line]
-    return (errors or lines or ["no answer, and no word about it"])[-1][:MAX_MESSAGE_CHARS]
+    return (errors or lines or ["no answer and no error message"])[-1][:MAX_MESSAGE_CHARS]
 
 
 def _json(*arguments: str) -> Any:
-    """Return what a module of this package prints. Its memory stays out of this process, see measure.py."""
+    """Return the output of a module of this package, run in another process because of its memory, see measure.py."""
     done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 

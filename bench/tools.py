@@ -1,4 +1,4 @@
-"""The tools that are measured, and the commands that do a work with them."""
+"""The measured tools and their commands for each work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Commands = list[list[str]]
 
 @dataclass(frozen=True)
 class Task:
-    """One run: what to do with which file, in a directory of its own that is removed afterwards."""
+    """One run: the work, the input file and a temporary directory, which is removed afterwards."""
 
     work: Work
     source: Path
@@ -39,13 +39,13 @@ class Task:
 
     @property
     def result(self) -> Path:
-        """The answer: a peer writes it to `output`, csvswarm into a directory of that name."""
+        """The answer: peers write it to `output`, csvswarm to a directory of that name."""
         return self.output / "result.csv" if self.output.is_dir() else self.output
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A row of the table. missing: why it cannot run here; its row then says so."""
+    """A row of the table. missing: why the tool cannot run, shown in its row."""
 
     name: str
     command: Callable[[Task], Commands]
@@ -61,7 +61,7 @@ class Tool:
 
 
 def all_tools() -> list[Tool]:
-    """Return the tools in the order of the table, the first one being what the others are compared with."""
+    """Return the tools in the order of the table; the others are compared with the first one."""
     return [
         Tool(SCRIPTS, scripts, quick=True),
         Tool(DOOR, run_with_playbook, quick=True, door=True, hostile=False, environment=_playbook_environment()),
@@ -75,12 +75,12 @@ def all_tools() -> list[Tool]:
 
 
 def scripts(task: Task) -> Commands:
-    """Return the three scripts with the shipped processor."""
+    """Return the commands of the three scripts with the shipped processor."""
     return _three(task, task.work.processor, task.work.options)
 
 
 def pandas_code(task: Task) -> Commands:
-    """Return the three scripts with pandas code as a user's own processor."""
+    """Return the commands of the three scripts with pandas code as a user's processor."""
     return _three(task, f"bench/processors/{task.work.name}.py", {})
 
 
@@ -96,7 +96,7 @@ def _three(task: Task, processor: str, options: dict[str, object]) -> Commands:
 
 
 def run_with_playbook(task: Task) -> Commands:
-    """Return the playbook."""
+    """Return the command of the playbook."""
     variables = {
         "input": str(task.source),
         "output": str(task.output),
@@ -124,7 +124,7 @@ def _peer(name: str) -> Callable[[Task], Commands]:
 
 
 def _without_parallel() -> str:
-    """Get GNU parallel where that is possible; return why it is not there, or nothing when it is."""
+    """Install GNU parallel if possible; return why it is missing, empty if it is installed."""
     if _has_parallel():
         return ""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
@@ -141,7 +141,7 @@ def _has_parallel() -> bool:
 
 
 def parallel_version() -> str:
-    """Return the first line of what `parallel --version` says; moreutils has another command of that name."""
+    """Return the first line of `parallel --version`, as moreutils has another command of that name."""
     if not shutil.which("parallel"):
         return ""
     done = subprocess.run(["parallel", "--version"], check=False, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""What is done with the files: two works on the main file, and the same two on the hostile one."""
+"""The works of the benchmark: two on the main file, and two similar ones on the hostile file."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 JOBS = 2
-"""How many processes or threads every tool may use."""
+"""Number of processes or threads of every tool."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """One thing to do, as csvswarm's own processor is told it, and what its answer looks like.
+    """A work: the options of csvswarm's processor, and the columns of the answer.
 
-    decimals: how many digits after the point the numbers of a column have, by which answers are compared. A product
-    of decimals is a decimal, so that says all there is, and a last binary digit that differs does not matter.
+    decimals: number of fractional digits by which the numbers of a column are compared. Products of decimals are
+    decimals, so this is exact, and rounding errors in the last binary digit do not matter.
     """
 
     name: str

@@ -24,16 +24,16 @@ def main() -> int:
         "--output", type=Path, required=True, metavar="DIR", help="directory for result.csv and job.json"
     )
     cli.add_plan_argument(parser)
-    parser.add_argument("--check", action="store_true", help="only say whether a result may be written to --output")
+    parser.add_argument("--check", action="store_true", help="only check whether a result can be written to --output")
     parser.add_argument(
-        "--fetched", type=Path, metavar="DIR", help="put the result that boards have collected to DIR into --output"
+        "--fetched", type=Path, metavar="DIR", help="move the result that boards collected in DIR to --output"
     )
     parser.add_argument(
         "--input",
         type=Path,
         metavar="FILE",
-        help="with --fetched: the input, whose permissions for group and others the result does not exceed "
-        "(without it they get none)",
+        help="with --fetched: the input; group and others get no more permissions on the result than on the input "
+        "(default: none)",
     )
     arguments = parser.parse_args()
     return cli.run(lambda: _collect(cli.job_from(arguments), arguments), as_json=arguments.json)
@@ -55,7 +55,9 @@ def _collect(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object]
             if planned["round"] is not None:
                 return planned, "chunks have to run first"
         collected = collect(job, output)
-    return collected.to_json() | planned, f"wrote {collected.rows_out} rows to {collected.result}"
+    return collected.to_json() | planned, "\n".join(
+        [f"wrote {collected.rows_out} rows to {collected.result}", *map("warning: {}".format, collected.warnings)]
+    )
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ from csvswarm.job.directory import Job
 from csvswarm.job.output_directory import check_output
 from csvswarm.job.rejections import MAX_REJECTED
 from csvswarm.runtime import resources
+from csvswarm.split.layout_options import count_option, date_format_option, header_option, yes_or_no
 from csvswarm.split.run import Request, split
 
 EPILOG = """\
 example:
   split_dataframe.py --job jobs/demo --input flights.csv --processor statistics --chunks 6
 
-A job directory that holds the same split already is left as it is.
+A job directory that already contains the same split is not changed.
 """
 
 
@@ -24,7 +25,7 @@ def main() -> int:
     parser = cli.parser(__doc__, EPILOG)
     add = parser.add_argument
     add("--input", type=Path, required=True, metavar="FILE", help="CSV or TSV file, plain, .gz, .bz2, .xz or .zst")
-    add("--output", type=Path, metavar="DIR", help="where the result will go, to be checked before the work")
+    add("--output", type=Path, metavar="DIR", help="output directory, checked before the split")
     add("--processor", default="statistics", help="statistics, aggregate, transform or a Python file (statistics)")
     add("--options", metavar="JSON", help="the processor's options, as a JSON object")
     add("--chunks", default="auto", metavar="N", help="number of chunks, or auto (auto)")
@@ -41,12 +42,25 @@ def main() -> int:
     add(
         "--mode", default="auto", choices=("auto", "ranges", "files"), help="ranges of the input, or chunk files (auto)"
     )
-    add("--delimiter", help="what separates fields (detected)")
+    add("--delimiter", help="what separates fields: a character, tab, or whitespace for runs of blanks (detected)")
     add("--quotechar", help='what quotes fields; empty for none (")')
+    add("--header", metavar="WHAT", help="true, false, or the names of the columns as a JSON list (detected)")
+    add("--skip-lines", metavar="N", help="lines before the header or the first record (detected)")
+    add("--comment", help="what lines start with that are no records; empty for nothing (detected)")
+    add("--escape", help="what escapes the next character; empty for nothing (detected)")
+    add("--trailing-delimiter", metavar="WHAT", help="true or false: whether records end with a delimiter (detected)")
+    add("--decimal", help="the character before the fraction of numbers (detected)")
+    add("--thousands", help="the character between thousands; empty for none (detected)")
+    add("--date-format", metavar="FORMAT", help="of timestamps, like %%d.%%m.%%Y, or a JSON object by column")
     add("--encoding", default="utf-8", help="text encoding of the input (utf-8)")
     add("--column-types", metavar="JSON", help='types of columns, like {"zip": "text"}')
-    add("--null-values", metavar="JSON", help='what stands for a missing value, like ["-"]')
-    add("--durable", action="store_true", help="partials are on disk before they count: for boards that lose power")
+    add("--null-values", metavar="JSON", help='spellings of missing values, like ["-"]')
+    add(
+        "--durable",
+        action="store_true",
+        help="sync partials to disk before committing them, for boards that may lose power",
+    )
+    add("--strict", action="store_true", help="warnings are errors")
     cli.add_plan_argument(parser)
     arguments = parser.parse_args()
     return cli.run(lambda: _split(cli.job_from(arguments), arguments), as_json=arguments.json)
@@ -69,10 +83,19 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         mode=arguments.mode,
         delimiter=arguments.delimiter or None,
         quotechar=arguments.quotechar,
+        header=header_option(arguments.header),
+        skip_lines=count_option("skip_lines", arguments.skip_lines),
+        comment=arguments.comment,
+        escape=arguments.escape,
+        trailing_delimiter=yes_or_no("trailing_delimiter", arguments.trailing_delimiter),
+        decimal=arguments.decimal,
+        thousands=arguments.thousands,
+        date_format=date_format_option(arguments.date_format),
         encoding=arguments.encoding,
         column_types=cli.json_value("column_types", arguments.column_types, dict),
         null_values=cli.json_value("null_values", arguments.null_values, list) if arguments.null_values else None,
         durable=arguments.durable,
+        strict=arguments.strict,
     )
     manifest = split(job, request, output)
     done = {
@@ -82,6 +105,7 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         "limit": manifest.request["limit"],
         "mode": manifest.mode,
         "seconds": round(manifest.split_seconds, 3),
+        "decisions": manifest.decisions,
     }
     if arguments.plan:
         with job.locked():

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Process the chunks of a job: all that have no partial yet, or one of them."""
+"""Process the chunks of a job: all without a partial, or a given one."""
 
 import argparse
 import os
@@ -21,8 +21,9 @@ examples:
   split_processing.py --job jobs/demo --chunk 3      one attempt at one chunk
 
 A container makes one attempt at the chunk of its slot: --round 1 --slot 3 --attempt NAME --limit 3600
-Swarm says slot and attempt in CSVSWARM_SLOT and CSVSWARM_ATTEMPT: it fills in variables, but no arguments. Such an
-attempt that fails on a system's error (no space left) ends with its number: on a full share no log can tell it.
+Swarm passes slot and attempt in CSVSWARM_SLOT and CSVSWARM_ATTEMPT: it has templates for variables, but not for
+arguments. An attempt in a container that fails with a system error (no space left) exits with its errno, because a
+full share has no room for a log.
 """
 
 
@@ -31,16 +32,18 @@ def main() -> int:
     parser = cli.parser(__doc__, EPILOG)
     parser.add_argument("--workers", default="auto", metavar="N", help="local processes, or auto (auto)")
     parser.add_argument("--chunk", type=int, metavar="N", help="process this chunk only")
-    parser.add_argument("--attempt", metavar="ID", help="name of the attempt, with --chunk (made up)")
+    parser.add_argument("--attempt", metavar="ID", help="name of the attempt, with --chunk (generated)")
     parser.add_argument("--round", type=int, metavar="N", help="process a chunk of this round only, with --slot")
-    parser.add_argument("--slot", type=int, metavar="N", help="which chunk of the round, counted from 1")
+    parser.add_argument("--slot", type=int, metavar="N", help="number of the chunk within the round, from 1")
     if "CSVSWARM_SLOT" in os.environ:
         parser.set_defaults(slot=int(os.environ["CSVSWARM_SLOT"]), attempt=os.environ["CSVSWARM_ATTEMPT"])
-    parser.add_argument("--limit", type=int, default=0, metavar="SECONDS", help="give up after so long (0: never)")
+    parser.add_argument(
+        "--limit", type=int, default=0, metavar="SECONDS", help="exit after this many seconds (0: never)"
+    )
     arguments = parser.parse_args()
     if (arguments.round is None) != (arguments.slot is None) or (arguments.slot and arguments.chunk):
-        parser.error("--round and --slot go together, and not with --chunk")
-    # The signal's own action ends the process at once, in the middle of whatever library it is in.
+        parser.error("--round and --slot require each other and exclude --chunk")
+    # The default action of the signal ends the process at once, even inside a library.
     signal.alarm(arguments.limit)
     if arguments.slot is None:
         return cli.run(lambda: _process(cli.job_from(arguments), arguments, arguments.chunk), as_json=arguments.json)
@@ -48,7 +51,7 @@ def main() -> int:
 
 
 def _in_container(job: Job, arguments: argparse.Namespace) -> int:
-    """Make the attempt of one slot, with a log that is kept if it fails."""
+    """Run the attempt of one slot; its log is kept if it fails."""
     arguments.attempt = arguments.attempt or new_token()
     name = f"{arguments.round:04d}-{arguments.slot:06d}-{arguments.attempt}.log"
     numbers: list[int] = []
@@ -62,7 +65,7 @@ def _in_container(job: Job, arguments: argparse.Namespace) -> int:
 
     with attempt_log(job.logs_directory / name) as codes:
         codes.append(cli.run(work, as_json=arguments.json))
-    # 125 and more are Docker's and the signals'.
+    # Docker and signals use codes from 125.
     return numbers[0] if codes == [cli.REPORTED] and numbers and numbers[0] < 125 else codes[0]
 
 
@@ -73,7 +76,7 @@ def _process(job: Job, arguments: argparse.Namespace, chunk: int | None) -> tupl
     receipt = process_one(job, chunk, arguments.attempt)
     message = f"chunk {receipt.chunk}: {receipt.status} {receipt.message}".rstrip()
     if receipt.status == "error":
-        # The receipt tells the collector; trying again would come to the same, so this is no failure of the attempt.
+        # The collector reads the receipt; a retry would fail in the same way, so the attempt itself succeeds.
         print(printable(message), file=sys.stderr)
     return {"chunk": receipt.chunk, "status": receipt.status, "message": receipt.message}, message
 

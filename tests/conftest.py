@@ -1,4 +1,4 @@
-"""How hypothesis runs here: no deadline, because timing is asserted nowhere, and the same cases every time in CI."""
+"""Hypothesis profiles: no deadline, because no test asserts timing, and the same cases every time in CI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ settings.register_profile(
     "csvswarm",
     deadline=None,
     derandomize=bool(os.environ.get("CI")),
-    # tests that take tmp_path make a new name in it for every example
+    # tests with tmp_path create a new name in it for every example
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("csvswarm")

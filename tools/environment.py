@@ -83,6 +83,8 @@ def build(venv: Path, name: str) -> None:
     # Nothing is built here: a lock that needs a compiler on someone's machine is a mistake in the lock.
     if subprocess.run([*pip, "--only-binary=:all:", "--require-hashes", "-r", lock], check=False).returncode:
         sys.exit(f"pip could not install requirements/{lock.name} (see above). Is a package index reachable?")
+    if name in ("runtime", "dev") and shutil.which("rsync") is None:
+        print("setup: rsync is missing, which jobs on boards need. On Debian and Ubuntu: sudo apt-get install rsync")
     for installed in INCLUDES[name]:
         (venv / f".{installed}").write_text(digest(venv, LOCKS / f"{installed}.txt"))
 

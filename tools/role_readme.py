@@ -72,9 +72,11 @@ ROOT = Path(__file__).resolve().parents[1]
 JOB_VARIABLES = ROOT / "docs/job-variables.md"
 #: Around the table in docs/job-variables.md.
 BEGIN, END = "<!-- made by tools/role_readme.py -->\n", "<!-- end -->\n"
+#: What a split detects.
+DETECTED = ("delimiter", "header", "skip_lines", "comment", "escape", "trailing_delimiter", "decimal", "thousands")
 #: Defaults that a user would not read as YAML.
 DEFAULTS = {"input": "required", "output": "`results/JOB_ID`", "job_id": "from the time", "quotechar": '`"`',
-            "delimiter": "detected", "null_values": "the usual"}  # fmt: skip
+            "null_values": "the usual", **dict.fromkeys(DETECTED, "detected")}  # fmt: skip
 
 
 def job_variables(role: Path) -> str:

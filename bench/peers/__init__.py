@@ -1,1 +1,1 @@
-"""The same work in other tools: one file each, run as `python -m bench.peers.<tool> WORK INPUT OUTPUT`."""
+"""The works in other tools, one module each: `python -m bench.peers.<tool> WORK INPUT OUTPUT`."""

@@ -17,10 +17,10 @@ def arguments() -> tuple[str, Path, Path]:
 
 
 def pandas_code(work: str) -> Any:
-    """Return the module with the pandas code of a work: the file that csvswarm runs as a processor."""
+    """Return the module with the pandas code of a work, which csvswarm runs as a processor."""
     return importlib.import_module(f"bench.processors.{work}")
 
 
 def piece_bytes(source: Path) -> int:
-    """Return how large the pieces are into which a peer cuts the file: 64 MB, and at least eight of them."""
+    """Return the size of the pieces of the file: 64 MB, or an eighth of the file if that is less."""
     return min(PIECE_BYTES, source.stat().st_size // PIECES + 1)

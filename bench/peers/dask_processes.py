@@ -1,8 +1,8 @@
 """Dask with a pool of processes.
 
-Every partition is written to a file of its own and the files are put together at the end: Dask's `single_file=True`
-writes them one after the other, and takes longer. `assume_missing` reads integers as floats: Dask infers types from
-the first rows, and without it stops at the first gap in a column of integers.
+Every partition is written to its own file and the files are concatenated: `single_file=True` writes them sequentially,
+which is slower. `assume_missing` reads integers as floats: Dask infers types from the first rows, and would otherwise
+fail at the first missing value in a column of integers.
 """
 
 from __future__ import annotations

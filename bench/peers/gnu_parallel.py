@@ -1,4 +1,4 @@
-"""GNU parallel, which cuts the file at line ends and gives the pieces to a pandas script: this file, called again."""
+"""GNU parallel, which splits the file at line ends and passes the pieces to a pandas script: this file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.works import JOBS
 
 
 def job(work: str) -> None:
-    """Do the work for the piece of the file on standard input."""
+    """Process the piece of the file on standard input."""
     code = pandas_code(work)
     block = code.process(pd.read_csv(sys.stdin.buffer, usecols=getattr(code, "columns", None)), None)
     block.to_csv(sys.stdout, header=os.environ["PARALLEL_SEQ"] == "1", index=False)

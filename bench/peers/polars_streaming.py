@@ -1,4 +1,4 @@
-"""Polars, lazy, with its streaming engine. POLARS_MAX_THREADS says how many threads it has."""
+"""Polars, lazy, with its streaming engine. POLARS_MAX_THREADS sets its number of threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sum and count of the quantity of every category, in the hostile file."""
+"""Sum and count of the quantity by category, in the hostile file."""
 
 import pandas as pd
 
@@ -6,15 +6,15 @@ columns = ["category", "quantity"]
 
 
 def process(block: pd.DataFrame, _: object) -> pd.DataFrame:
-    """Return the figures of a block."""
+    """Return the metrics of a block."""
     return block.groupby("category")["quantity"].agg(["count", "sum"]).reset_index()
 
 
 def combine(partials: list[pd.DataFrame], _: object) -> pd.DataFrame:
-    """Return the figures of several blocks."""
+    """Return the combined metrics of several blocks."""
     return pd.concat(partials).groupby("category", as_index=False).sum()
 
 
 def finish(result: pd.DataFrame, _: object) -> pd.DataFrame:
-    """Return the table asked for."""
+    """Return the final table."""
     return result

@@ -4,6 +4,6 @@ import pandas as pd
 
 
 def process(block: pd.DataFrame, _: object) -> pd.DataFrame:
-    """Return the rows kept, with the new column."""
+    """Return the kept rows with the new column."""
     kept = block[block["quantity"] >= 50]
     return kept.assign(twice=kept["quantity"] * 2)

@@ -4,6 +4,6 @@ import pandas as pd
 
 
 def process(block: pd.DataFrame, _: object) -> pd.DataFrame:
-    """Return the rows kept, with the new columns."""
+    """Return the kept rows with the new columns."""
     kept = block[block["quantity"] >= 500]
     return kept.assign(total=kept["price"] * kept["quantity"], km=kept["latitude"] * 111.2)

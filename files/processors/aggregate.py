@@ -1,8 +1,8 @@
-"""aggregate: groups of rows and figures of each, as pandas' groupby gives them for the whole file.
+"""aggregate: metrics of groups of rows, with the results of pandas' groupby on the whole file.
 
-The state is a table of rows (group, slot, key, ...) of three sorts: counts and exact sums, which add; picks (smallest,
-largest, first, last), of which one stays; and, for medians and numbers of distinct values, every value with its count.
-Missing groups are dropped and groups are sorted, as groupby does by default.
+The state is a table of rows (group, slot, key, ...) of three kinds: counts and exact sums, which are added; selections
+(smallest, largest, first, last), of which one is kept; and, for medians and numbers of distinct values, every value
+with its count. Missing groups are dropped and groups are sorted, the defaults of groupby.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from csvswarm.errors import OptionError
+from csvswarm.errors import OptionError, format_names
 from csvswarm.groupby.group_metrics import GroupMetrics, StateRows
 from csvswarm.groupby.group_table import (
     COUNT,
@@ -41,7 +41,7 @@ OPTIONS = {
         "type": "list",
         "elements": "str",
         "required": True,
-        "description": "columns whose values make a group",
+        "description": "columns to group by",
     },
     "metrics": {
         "type": "dict",
@@ -72,7 +72,7 @@ NEEDS = {
     "last": {LAST},
 }
 FOR_NUMBERS = {"sum", "mean", "std", "var", "median"}
-#: What is kept without a table.
+#: Metrics that need no table.
 SIMPLE = {COUNT, SUM, SMALLEST, LARGEST}
 BATCH_GROUPS = 8192
 
@@ -90,19 +90,19 @@ def metrics_of(context: Context) -> dict[str, list[str]]:
     for column, names in wanted.items():
         if names in ([], [None]):
             raise OptionError(
-                f"option 'metrics' of aggregate asks for nothing of {column!r}: use one of {', '.join(NEEDS)}."
+                f"option 'metrics' of aggregate requests no metric of {column!r}: use one of {', '.join(NEEDS)}."
             )
         for name in names:
             if not isinstance(name, str) or name not in NEEDS:
                 raise OptionError(
-                    f"option 'metrics' of aggregate asks for {name!r} of {column!r}: use one of {', '.join(NEEDS)}."
+                    f"option 'metrics' of aggregate requests {name!r} of {column!r}: use one of {', '.join(NEEDS)}."
                 )
             if names.count(name) > 1:
-                raise OptionError(f"option 'metrics' of aggregate asks for {name!r} of {column!r} twice.")
+                raise OptionError(f"option 'metrics' of aggregate requests {name!r} of {column!r} twice.")
             if name in FOR_NUMBERS and context.type_of(column) in ("text", "timestamp"):
                 raise OptionError(
-                    f"option 'metrics' of aggregate asks for the {name} of {column!r}, "
-                    f"which is {context.type_of(column)} and no number; "
+                    f"option 'metrics' of aggregate requests the {name} of {column!r}, "
+                    f"which is {context.type_of(column)}, not a number; "
                     "if only a few values are not, name them in -e null_values."
                 )
     if not group_by or not wanted:
@@ -111,12 +111,25 @@ def metrics_of(context: Context) -> dict[str, list[str]]:
 
 
 def columns(context: Context) -> list[str]:
-    """Return the columns that group and that are measured."""
+    """Return the grouping and the measured columns."""
     return list(dict.fromkeys([*context.options["group_by"], *metrics_of(context)]))
 
 
+def numeric_columns(context: Context) -> list[str]:
+    """Return the columns whose order depends on whether they are numbers; other metrics refuse text."""
+    return [name for name, metrics in metrics_of(context).items() if {"min", "max"} & set(metrics)]
+
+
+def why_empty(context: Context, rows: int) -> str:
+    """Return why the result has no rows: records without a group are left out."""
+    return (
+        f"The result has no rows: each of the {rows:,} records lacks a value in one of the columns of group_by "
+        f"({format_names(context.options['group_by'])})."
+    )
+
+
 def keys(context: Context) -> list[str]:
-    """Return what identifies a row of state."""
+    """Return the columns that identify a row of state."""
     return key_names(len(context.options["group_by"]))
 
 
@@ -146,7 +159,7 @@ def process(rows: Rows, context: Context) -> pa.Table | TotalsByGroup:
 
 
 def _needs(context: Context) -> dict[str, set[int]]:
-    """Return column -> the sorts of state it needs. The first one always counts: that tells which groups there are."""
+    """Return column -> the kinds of state that it needs. The first column always has counts, which list the groups."""
     return {
         column: set().union(*(NEEDS[name] for name in names)) | ({COUNT} if index == 0 else set())
         for index, (column, names) in enumerate(metrics_of(context).items())
@@ -154,7 +167,7 @@ def _needs(context: Context) -> dict[str, set[int]]:
 
 
 def _is_simple(context: Context) -> bool:
-    """Whether groups of one text and figures of numbers that need no table are all that is asked for."""
+    """Whether the options need only one grouping text column and metrics of numbers without a table."""
     group_by = context.options["group_by"]
     if len(group_by) != 1 or context.type_of(group_by[0]) != "text":
         return False
@@ -164,7 +177,7 @@ def _is_simple(context: Context) -> bool:
 
 
 def table_of(groups: TotalsByGroup, context: Context) -> pa.Table:
-    """Return groups as the table that `process` gives of others."""
+    """Return groups as the table that `process` returns for other blocks."""
     state = StateBuilder([pa.array(list(groups), pa.string())])
     for index, needs in enumerate(_needs(context).values()):
         state.add_totals(index * STATE_KINDS, needs, [figures[index] for figures in groups.values()])
@@ -172,7 +185,7 @@ def table_of(groups: TotalsByGroup, context: Context) -> pa.Table:
 
 
 def finish_groups(groups: TotalsByGroup, context: Context) -> tuple[list[str], list[list[str | None]]]:
-    """Return (names, rows of text) of the result: what `finish` yields, of groups that are no table."""
+    """Return (names, rows of text) of the result, like `finish`, for groups without a table."""
     metrics = metrics_of(context)
     rows = []
     for name in sorted(groups):
@@ -191,18 +204,18 @@ def _names(context: Context) -> list[str]:
 
 
 def _type_for_metrics(context: Context, column: str, names: list[str]) -> str:
-    """Return the type of a column for its metrics: asked for numbers, quoted "" and "NA" alone are missing ones."""
+    """Return the type of a column for its metrics: for numeric metrics, quoted "" and "NA" count as missing."""
     kind = context.type_of(column)
     return "null" if kind == "quoted" and FOR_NUMBERS.intersection(names) else kind
 
 
 def combine(partials: list[pa.Table], context: Context) -> pa.Table:
-    """Return one state, sorted by its keys, every key once."""
+    """Return one state, sorted by its keys, which are unique."""
     return combine_states(partials, len(context.options["group_by"]))
 
 
 def finish(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
-    """Yield the groups, sorted, with their figures as text."""
+    """Yield the groups, sorted, with their metrics as text."""
     metrics = metrics_of(context)
     names = _names(context)
     group_types = [ARROW[context.type_of(name)] for name in context.options["group_by"]]

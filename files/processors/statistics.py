@@ -1,8 +1,8 @@
-"""statistics: figures of every numeric column, exactly as one pass over the whole file would give them.
+"""statistics: statistics of every numeric column, equal to those of one pass over the whole file.
 
-The state is a table of additive rows (slot, key, n), so blocks and chunks combine in any grouping: per column how many
-values there are and how many are missing, the exact sums of the values and of the rolling variances, and every distinct
-value with its count. The figures are read off the merged table in order of value, in little memory.
+The state is a table of additive rows (slot, key, n), so blocks and chunks combine in any order: per column, the numbers
+of values and of missing values, the exact sums of the values and of the rolling variances, and every distinct value
+with its count. The statistics are computed from the merged table in order of value, in little memory.
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ from csvswarm.reading.rows import Rows
 from csvswarm.runtime.lazy_imports import pa
 
 OPTIONS = {
-    "columns": {"type": "list", "elements": "str", "description": "numeric columns to look at; all when left out"},
-    "window": {"type": "int", "default": 500, "min": 1, "description": "consecutive rows of a rolling variance"},
+    "columns": {"type": "list", "elements": "str", "description": "numeric columns to analyze; default: all"},
+    "window": {
+        "type": "int",
+        "default": 500,
+        "min": 1,
+        "description": "number of consecutive rows of a rolling variance",
+    },
     "ddof": {
         "type": "int",
         "default": 1,
@@ -34,7 +39,7 @@ OPTIONS = {
 }
 BLOCK = "rows"
 
-#: A column that holds nothing but quoted "" or "NA" is one without a number, not one of text: a number may come yet.
+#: A column of only quoted "" or "NA" counts as numeric without values, because numbers may follow in later blocks.
 NUMERIC = ("null", "quoted", "int", "float")
 PERCENTILES = (10, 25, 50, 75, 90)
 METRICS = [
@@ -59,7 +64,7 @@ METRICS = [
     "population_std",
     "population_rolling_variance_sum",
 ]
-#: What the rows of a slot are; a column's slots are its place times SLOTS plus one of these, read in this order.
+#: Kinds of rows; a column's slots are its index times SLOTS plus one of these, read in this order.
 COUNTS, SUM, ROLLING, VALUES = range(4)
 SLOTS = 4
 PRESENT, MISSING = 0, 1
@@ -68,7 +73,7 @@ Array = np.ndarray[Any, Any]
 
 
 def columns(context: Context) -> list[str]:
-    """Return the numeric columns to look at. Raises OptionError when the user names one that is not numeric."""
+    """Return the numeric columns to analyze. Raises OptionError if the user names one that is not numeric."""
     if context.options["columns"] is None:
         return [name for name in context.names if context.type_of(name) in NUMERIC]
     if not context.options["columns"]:
@@ -80,18 +85,28 @@ def columns(context: Context) -> list[str]:
         if context.type_of(name) not in NUMERIC:
             raise OptionError(
                 f"option 'columns' of statistics names {name!r}, which is not numeric but {context.type_of(name)}: "
-                "leave it out, or say what is missing in it with -e null_values or what it is with -e column_types."
+                "leave it out, or pass its missing values as -e null_values or its type as -e column_types."
             )
     return list(context.options["columns"])
 
 
+def numeric_columns(context: Context) -> list[str]:
+    """Return the columns that would have statistics if they were numeric."""
+    return list(context.names) if context.options["columns"] is None else columns(context)
+
+
+def why_empty(context: Context, _: int) -> str:
+    """Return why the result has no rows: only a numeric column gives one."""
+    return f"The result has no rows: none of the {len(context.names):,} columns is numeric."
+
+
 def overlap(context: Context) -> int:
-    """Return how many rows before a block its first windows reach back."""
+    """Return the number of rows before a block that its first windows include."""
     return int(context.options["window"]) - 1
 
 
 def keys(_: Context) -> list[str]:
-    """Return what identifies a row of state."""
+    """Return the columns that identify a row of state."""
     return ["slot", "key"]
 
 
@@ -117,7 +132,7 @@ def process(rows: Rows, context: Context) -> pa.Table:
 
 
 def combine(partials: list[pa.Table], _: Context) -> pa.Table:
-    """Return one state, sorted by slot and key: the counts of equal keys are added."""
+    """Return one state, sorted by slot and key; counts of equal keys are added."""
     slot, key, n = (_concat([p.column(c).to_numpy() for p in partials]) for c in ("slot", "key", "n"))
     if not len(slot):
         return _table(slot.astype(np.int32), key, n)
@@ -128,7 +143,7 @@ def combine(partials: list[pa.Table], _: Context) -> pa.Table:
 
 
 def finish(pieces: Iterator[pa.Table], context: Context) -> pa.Table:
-    """Return the figures, a row per column."""
+    """Return the statistics, a row per column."""
     names = columns(context)
     wanted = set(names)
     order = [name for name in context.names if name in wanted]
@@ -145,7 +160,7 @@ def finish(pieces: Iterator[pa.Table], context: Context) -> pa.Table:
 
 
 class ColumnStatistics:
-    """The figures of one column, from its state in order of slot and key."""
+    """The statistics of one column, from its state in order of slot and key."""
 
     def __init__(self, is_integer: bool, ddof: int, window: int) -> None:
         self._is_integer, self._ddof, self._window = is_integer, ddof, window
@@ -161,7 +176,7 @@ class ColumnStatistics:
         self._moments: list[exact_sum.Levels] = [{}, {}, {}]
 
     def add(self, kind: int, keys: Array, n: Array) -> None:
-        """Take rows of one slot, in order."""
+        """Add rows of one slot, in order."""
         if kind == COUNTS:
             for key, count in zip(keys.tolist(), n.tolist(), strict=True):
                 if key == PRESENT:
@@ -197,14 +212,14 @@ class ColumnStatistics:
                 exact_sum.merge(levels, exact_sum.add_up(terms[~np.isnan(terms)]))
 
     def _origin(self, mean: Fraction) -> Fraction:
-        """Return what distances are taken from: the mean as far as floats can tell it."""
+        """Return the origin of distances: the mean rounded to a float."""
         if not self._is_integer:
             return Fraction(exact_sum.to_double(mean))
         whole = math.floor(mean)
         return whole + Fraction(float(mean - whole))
 
     def _distance(self, keys: Array, mean: Fraction) -> Array:
-        """Return value - mean, rounded once or twice; value by value, so that no grouping shows."""
+        """Return value - mean, rounded once or twice; per value, so independent of blocks."""
         if not self._is_integer:
             with np.errstate(over="ignore"):
                 return values_of(keys, False) - exact_sum.to_double(mean)
@@ -224,12 +239,12 @@ class ColumnStatistics:
         share = Fraction(last * percent, 100) - rank
         low, high = (value_of(self._ranked[min(r, last)], self._is_integer) for r in (rank, rank + 1))
         if math.isinf(low) or math.isinf(high):
-            # as numpy, which starts from the nearer one: undefined where infinities meet
+            # like numpy, which starts from the nearer one; undefined between opposite infinities
             return high - (high - low) * float(1 - share) if share >= 0.5 else low + (high - low) * float(share)
         return exact_sum.to_double(Fraction(low) + (Fraction(high) - Fraction(low)) * share)
 
     def texts(self) -> list[str | None]:
-        """Return the figures as text, None where one is undefined."""
+        """Return the statistics as text, None where undefined."""
         total = exact_sum.total(self._rolling)
         rolling, population_rolling = self._scaled(total, self._window), _text(exact_sum.to_double(total))
         if not self._count or self._first is None or self._last is None or self._mean is None:
@@ -271,13 +286,13 @@ class ColumnStatistics:
         moments = [total / self._count for total in totals]
         variance, third, fourth = moments
         if isinstance(variance, Fraction) and isinstance(third, Fraction) and isinstance(fourth, Fraction):
-            # the distances were taken from a rounded mean, which is off by this much: move them to the mean itself
+            # the distances are relative to a rounded mean with this error: shift them to the exact mean
             off = self._mean - self._origin(self._mean)
             fourth += -4 * off * third + 6 * off**2 * variance - 3 * off**4
             third += -3 * off * variance + 2 * off**3
             variance -= off**2
         second, third, fourth = (exact_sum.to_double(moment) for moment in (variance, third, fourth))
-        # scipy's rule: a column whose spread is lost in the rounding of its mean has no shape
+        # scipy's rule: undefined if the spread is within the rounding error of the mean
         lost = math.ulp(1.0) * mean
         if not math.isfinite(second) or second <= lost * lost:
             return variance, math.nan, math.nan

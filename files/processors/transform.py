@@ -1,8 +1,8 @@
-"""transform: keep some rows, add columns, choose columns. With no options the result is the input.
+"""transform: filter rows, add columns, select columns. Without options, the result is the input.
 
-Rows whose text is not changed are copied as they stand in the file; only the columns that the expressions name are
-read as values. Equal to `frame.query(where).assign(...)[columns]` in pandas on the whole file, but for what
-files/processors/README.md lists.
+Unchanged text is copied from the file byte for byte; only the columns named in expressions are parsed. Equivalent to
+`frame.query(where).assign(...)[columns]` in pandas on the whole file, with the differences listed in
+files/processors/README.md.
 """
 
 from __future__ import annotations
@@ -24,26 +24,29 @@ from csvswarm.reading.rows import Rows
 from csvswarm.runtime.lazy_imports import pa, pc
 
 OPTIONS = {
-    "where": {"type": "str", "description": "keep the rows for which this pandas expression holds, as in frame.query"},
+    "where": {
+        "type": "str",
+        "description": "keep the rows for which this pandas expression is true, as in frame.query",
+    },
     "assign": {"type": "dict", "description": "new columns: name -> pandas expression, as in frame.eval"},
     "columns": {"type": "list", "elements": "str", "description": "the columns of the result, in this order"},
 }
 BLOCK = "rows"
-RAW = True  # records are written as they stand in the file
-GAPS = True  # expressions see Int64 where an integer is missing anywhere in the file
+RAW = True  # records are copied from the file
+GAPS = True  # expressions see Int64 if an integer is missing anywhere in the file
 
 
-#: Columns whose values are plain numbers.
+#: Types of columns of plain numbers.
 KINDS = {"int": np.int64, "float": np.float64, "null": np.float64}
 
-#: Kinds of new columns by what their values are.
+#: Kinds of new columns by the kind of their values.
 NAMES = {"l": "int", "d": "float", "?": "bool"}
 
 Array = np.ndarray[Any, Any]
 
 
 def columns(context: Context) -> list[str]:
-    """Return the columns that the expressions name, and check everything that can be checked before the work."""
+    """Return the columns named in expressions, after validating all options as far as possible before the work."""
     known = list(context.names)
     needed: set[str] = set()
     if context.options["where"]:
@@ -60,8 +63,18 @@ def columns(context: Context) -> list[str]:
     return [name for name in context.names if name in needed]
 
 
+def numeric_columns(_: Context) -> list[str]:
+    """Return no column: an expression that needs numbers fails on text, and other columns are copied."""
+    return []
+
+
+def why_empty(context: Context, rows: int) -> str:
+    """Return why the result has no rows: only `where` drops records."""
+    return f"The result has no rows: where ({context.options['where']}) keeps none of the {rows:,} records."
+
+
 def process(rows: Rows, context: Context) -> EncodedRows:
-    """Return the rows that are kept, written in the input's own dialect."""
+    """Return the kept rows, encoded in the input's dialect."""
     if (written := _process_native(rows, context)) is not None:
         return written
     mask, derived = compute(rows, context) if context.options["where"] or context.options["assign"] else (None, {})
@@ -79,7 +92,7 @@ def process(rows: Rows, context: Context) -> EncodedRows:
 
 
 def _process_native(rows: Rows, context: Context) -> EncodedRows | None:
-    """Return what `process` does, straight from bytes to bytes; None when that takes more than plain numbers."""
+    """Return the result of `process` directly from bytes; None if it needs more than plain numbers."""
     dialect, own, block = context.dialect, context.names, rows.block
     wanted = result_columns(context)
     if block is None or wanted[: len(own)] != own or dialect.lineterminator != "\n" or dialect.delimiter in "+-.":
@@ -106,13 +119,13 @@ def _is_all_missing(values: Array) -> bool:
 
 
 def needs_pandas(context: Context) -> bool:
-    """Whether it takes pandas to compute the expressions."""
+    """Whether the expressions need pandas."""
     none = {name: np.empty(0, KINDS[context.type_of(name)]) for name in columns(context) if _is_plain(name, context)}
     return bool(context.options["where"] or context.options["assign"]) and _compute_with_numpy(none, context) is None
 
 
 def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Array]]:
-    """Return (which rows are kept, None for all; the new columns of the rows that are)."""
+    """Return (mask of the kept rows, None for all; new columns of the kept rows)."""
     if (computed := _compute_with_numpy(_plain_columns(rows, context), context)) is not None:
         mask, values = computed
         return mask, {name: pa.array(array, from_pandas=True) for name, array in values.items()}
@@ -141,7 +154,7 @@ def _is_plain(name: str, context: Context) -> bool:
 
 
 def _compute_with_numpy(plain: dict[str, Array], context: Context) -> tuple[Array | None, dict[str, Array]] | None:
-    """Return what `compute` does, on columns of plain numbers; None when that is not enough to tell."""
+    """Return the result of `compute` on columns of plain numbers; None if it needs pandas."""
     mask = None
     if context.options["where"]:
         mask = Expression(context.options["where"], context.names, "where").evaluate_with_numpy(plain)
@@ -158,7 +171,7 @@ def _compute_with_numpy(plain: dict[str, Array], context: Context) -> tuple[Arra
 
 
 def _assigned(context: Context) -> Iterator[tuple[str, Expression]]:
-    """Yield the new columns, each of which may name those before it."""
+    """Yield the new columns; each may use the previous ones."""
     known = list(context.names)
     for name, text in (context.options["assign"] or {}).items():
         yield name, Expression(str(text), known, f"assign {name!r}")
@@ -166,7 +179,7 @@ def _assigned(context: Context) -> Iterator[tuple[str, Expression]]:
 
 
 def header(context: Context, record: bytes) -> bytes:
-    """Return the header of the result, names as they stand in the input's own header `record`."""
+    """Return the header of the result, with names copied from the input's header `record`."""
     wanted = result_columns(context)
     grammar = Grammar(context.dialect)
     structure = grammar.scan(record)
@@ -188,7 +201,7 @@ def result_columns(context: Context) -> list[str]:
 
 
 def write(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
-    """Return the kept rows: raw fields as they stand in the file, derived ones as their text."""
+    """Return the kept rows: raw fields copied from the file, derived ones as canonical text."""
     if not len(kept):
         return b""
     dialect, own = context.dialect, context.names
@@ -209,9 +222,9 @@ def write(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array],
 
 
 def _append_fields(rows: Rows, kept: Array, new: list[pa.Array], dialect: Dialect) -> Data:
-    """Return the kept rows with new fields at their ends.
+    """Return the kept rows with new fields appended.
 
-    The LF is taken from before a record, not from behind it: what is new then follows the record at once.
+    Each record is copied with the LF before it instead of the one after it, so that new fields directly follow it.
     """
     offsets = np.zeros(len(rows) + 1, np.int32)
     offsets[1:] = rows.ends
@@ -225,7 +238,7 @@ def _append_fields(rows: Rows, kept: Array, new: list[pa.Array], dialect: Dialec
 
 
 def _write_fields(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
-    """Return the kept rows with columns left out, moved or replaced."""
+    """Return the kept rows with columns dropped, moved or replaced."""
     dialect, own = context.dialect, len(context.names)
     fields = _split_at(rows.data, _field_ends(rows, context))
     index_of = {name: index for index, name in enumerate(context.names)}
@@ -236,7 +249,9 @@ def _write_fields(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa
             else pc.binary_slice(fields.take(pa.array(kept * own + index_of[name])), 0, -1)
             for name in wanted
         ]
-        if len(wanted) == 1:  # a blank line is no record: a lone missing value is written as quotes around nothing
+        if (
+            len(wanted) == 1
+        ):  # a blank line is not a record, so a lone missing value is written as an empty pair of quotes
             missing = pc.fill_null(pc.equal(pc.binary_length(columns[0]), 0), True)
             columns = [pc.if_else(missing, pa.scalar(dialect.quotechar.encode() * 2, pa.binary()), columns[0])]
         return join_fields(columns, dialect)
@@ -250,14 +265,14 @@ def _write_fields(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa
 
 
 def _split_at(data: Data, ends: Array) -> pa.Array:
-    """Return the bytes between ends, each piece with the byte that ends it."""
+    """Return the bytes between ends, each piece with its final byte."""
     offsets = np.zeros(len(ends) + 1, np.int32)
     offsets[1:] = ends + 1
     return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
 def _ends_in(pieces: pa.Array) -> Array:
-    """Return where in `content(pieces)` each piece ends."""
+    """Return the end of each piece in `content(pieces)`."""
     offsets = np.frombuffer(pieces.buffers()[1], np.int32)[pieces.offset : pieces.offset + len(pieces) + 1]
     ends: Array = offsets[1:] - offsets[0] - 1
     return ends

@@ -1,4 +1,4 @@
-"""The last line of a job's run that was interrupted: what is done, how to resume, how to give up."""
+"""The last line of a run that was interrupted: what is done, and how to resume, watch or give up the job."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
 name: interrupted
 type: aggregate
-short_description: Print how to resume a job that was interrupted
+short_description: Print how to continue after an interruption
 description:
-  - After Ctrl-C Ansible ends without a task that could say anything. This prints one line then.
+  - After Ctrl-C Ansible ends without a task that could print anything. This prints one line then.
+  - A job on boards continues without this machine. A job on this machine has stopped.
 """
 
 CLONE = Path(__file__).resolve().parents[2]
 #: Facts of the role processing_job: the job's name, and the parent of its directory (empty for a job on boards).
-JOB, PLACE = "__processing_job_id", "__processing_job_place"
+JOB, PLACE = "__processing_job_id", "__processing_job_local_parent"
+
+
+#: The task that begins once a job is deployed.
+WATCH = "processing_job_watch"
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no types
@@ -35,6 +40,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
     def __init__(self) -> None:
         super().__init__()
         self._job = self._place = ""
+        self._deployed = False
         self._process = os.getpid()
         atexit.register(self._at_exit)
 
@@ -44,24 +50,35 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
         if PLACE in facts:  # not when jobs.yml only looks at a job
             self._job, self._place = str(facts[JOB]), str(facts[PLACE])
 
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:  # noqa: ARG002 - Ansible's signature
+        """Note that the job runs on the boards."""
+        self._deployed |= task.action == WATCH
+
     def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002 - Ansible's signature
         """Note that the run came to its end."""
         self._job = ""
 
     def _at_exit(self) -> None:
         if self._job and os.getpid() == self._process:
-            line = last_line(self._job, Path(self._place, self._job) if self._place else None)
+            place = Path(self._place, self._job) if self._place else None
+            line = last_line(self._job, place, deployed=self._deployed)
             self._display.display(line, color=constants.COLOR_ERROR, stderr=True)
 
 
-def last_line(job: str, place: Path | None) -> str:
-    """Return the line. place: the job's directory on this machine, None for a job on boards."""
-    ways = (
-        f"Resume: {command('run_job.yml')} -e job_id={job}   "
-        f"Give up: {command('playbooks/jobs.yml')} -e action=remove -e job_id={job}"
-    )
+def last_line(job: str, place: Path | None, *, deployed: bool = False) -> str:
+    """Return the line. place: the job's directory on this machine, None for a job on boards.
+
+    deployed: whether a job on boards was deployed, and so continues.
+    """
+    manage = command("playbooks/jobs.yml")
+    if place is None and deployed:
+        ways = "   ".join(
+            f"{name}: {manage} -e action={name.lower()} -e job_id={job}" for name in ("Watch", "Fetch", "Stop")
+        )
+        return f"Only the watching has ended: job {job} continues on the boards. {ways}"
     if place is None:
-        return f"Stopped. What the boards have done of job {job} is kept, and containers that run go on. {ways}"
+        return f"Stopped before job {job} was deployed: nothing runs on the boards. Run the same command again."
+    ways = f"Resume: {command('run_job.yml')} -e job_id={job}   Give up: {manage} -e action=remove -e job_id={job}"
     try:
         chunks = len(json.loads((place / "manifest.json").read_text())["chunks"])
     except (OSError, ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""What the three scripts share: arguments with the same names, and errors told the same way."""
+"""Common to the three scripts: arguments and error reporting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-# First of all: it stops the garbage collector before there is anything to collect.
+# First, so that garbage collection is off while modules are imported.
 from csvswarm.runtime import startup
 
 # isort: split
@@ -37,35 +37,35 @@ REPORTED = 1
 
 
 def parser(description: str, epilog: str) -> argparse.ArgumentParser:
-    """Return a parser with the arguments every script has."""
+    """Return a parser with the arguments of every script."""
     result = argparse.ArgumentParser(
         description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     result.add_argument("--job", type=Path, required=True, metavar="DIR", help="job directory; its name is the job id")
-    result.add_argument("--json", action="store_true", help="print what was done as one JSON object on standard output")
+    result.add_argument("--json", action="store_true", help="print a summary as one JSON object on standard output")
     return result
 
 
 def job_from(arguments: argparse.Namespace) -> Job:
-    """Return the job the arguments name."""
+    """Return the job that the arguments name."""
     return Job(arguments.job.expanduser().absolute())
 
 
 def add_plan_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the argument of scripts that say what a cluster has to run next."""
+    """Add the argument of scripts that plan the next round of a cluster."""
     parser.add_argument(
-        "--plan", action="store_true", help="write down which chunks have to run next, as a round (see --round)"
+        "--plan", action="store_true", help="plan the chunks that must run next as a round (see --round)"
     )
 
 
 def plan_next_round(job: Job, manifest: Manifest) -> dict[str, Any]:
-    """Plan a round, and return it as a part of a script's answer; its "round" is None when nothing has to run."""
+    """Plan a round and return it as part of a script's summary; "round" is None if no chunk must run."""
     planned = plan_round(job, manifest)
     return {"round": planned.to_json() if planned else None}
 
 
 def json_value(name: str, text: str | None, kind: type) -> Any:
-    """Return the JSON value of an argument, an empty one when it is not given. Raises OptionError."""
+    """Return the JSON value of an argument, an empty one if it is not given. Raises OptionError."""
     if not text:
         return kind()
     try:
@@ -76,21 +76,21 @@ def json_value(name: str, text: str | None, kind: type) -> Any:
         what = 'an object like {"window": 100}' if kind is dict else 'a list like ["-", "n/a"]'
         raise OptionError(f"{name} is {text}, but must be {what}.")
     if isinstance(value, list) and (other := [item for item in value if not isinstance(item, str)]):
-        raise OptionError(f'{name} holds {other[0]!r}, but must be a list of texts like ["-", "n/a"].')
+        raise OptionError(f'{name} contains {other[0]!r}, but must be a list of strings like ["-", "n/a"].')
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise OptionError(f"{name} holds half of a surrogate pair, which no UTF-8 file does: {text}") from error
+        raise OptionError(f"{name} contains half of a surrogate pair, which UTF-8 cannot encode: {text}") from error
     return value
 
 
 def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int:
-    """Run a script's work. Return its exit code: 0, or 1 after the one message that says what is wrong.
+    """Run a script's main function and return the exit code: 0, or 1 after one error message on standard error.
 
-    main returns (what was done, the same as a sentence). What a processor prints goes to standard error: the answer
-    stands alone on standard output.
+    main returns the summary as (JSON object, sentence). It is the only output on standard output: what a processor
+    prints goes to standard error.
     """
-    gc.freeze()  # workers share what is imported as long as nothing looks at it
+    gc.freeze()  # forked workers share the imported modules until the collector writes to them
     gc.enable()
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -101,16 +101,14 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _fail(
                 f"no space left on the disk of {error.filename or 'the job or output directory'}: "
-                "free some and run again with the same job_id; what is done is kept."
+                "free some and rerun with the same job_id; finished work is kept."
             )
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return _fail(f"{error.filename}: {error.strerror}. Check its permissions, or name another directory.")
         file = f"{error.filename}: " if error.filename else ""
-        return _fail(
-            f"{file}{error.strerror or error}. Run again with the same job_id when that is fixed; what is done is kept."
-        )
+        return _fail(f"{file}{error.strerror or error}. Fix it and rerun with the same job_id; finished work is kept.")
     except KeyboardInterrupt:
-        print("stopped; run again with the same job_id to go on.", file=sys.stderr)
+        print("Interrupted. Rerun with the same job_id to resume.", file=sys.stderr)
         return 130
     if as_json:
         print(json.dumps(done))
@@ -120,8 +118,8 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
 
 
 def exit_immediately(code: int) -> NoReturn:
-    """End the process at once: taking apart what was imported takes as long as a small chunk."""
-    with contextlib.suppress(OSError):  # nobody may be listening any more
+    """End the process at once: unloading the imported modules takes as long as a small chunk."""
+    with contextlib.suppress(OSError):  # the reader of a pipe may be gone
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)

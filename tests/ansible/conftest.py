@@ -1,4 +1,4 @@
-"""A fresh clone for a test to work in, and a hand on the real ansible-playbook."""
+"""Fixtures: a fresh clone for each test, and the real ansible-playbook."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE_PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
-# What a run of a playbook reads: all that git keeps of these.
+# The tracked files that a playbook run reads.
 PARTS = ("ansible.cfg", "run_job.yml", "playbooks", "inventory", "roles", "scripts", "files")
 
 
 @dataclass(frozen=True)
 class PlaybookResult:
-    """How a run of ansible-playbook ended."""
+    """The exit code and the output of ansible-playbook."""
 
     code: int
     output: str
 
     @property
     def message(self) -> str:
-        """The message at the end of a run that failed. Fails when there are several, or it stands elsewhere as well."""
+        """The message at the end of a failed run. Asserts that it is the only one and is not repeated."""
         assert self.code, self.output
         before, *messages = re.split(r"^ERROR(?: on [^:\n]+)?: ", self.output, flags=re.MULTILINE)
         assert len(messages) == 1, self.output
@@ -37,7 +37,7 @@ class PlaybookResult:
 
     @property
     def summary(self) -> str:
-        """What the last task reports about the job."""
+        """The job information from the last task."""
         assert self.code == 0, self.output
         found = re.search(r"^TASK \[processing_job : Report .*\n((?s:.*?))\nPLAY RECAP", self.output, re.MULTILINE)
         assert found, self.output
@@ -46,14 +46,14 @@ class PlaybookResult:
 
 @dataclass(frozen=True)
 class Clone:
-    """A clone of the repository that a test may write into."""
+    """A writable clone of the repository."""
 
     root: Path
 
     def run_job(self, *arguments: str, stand: Path | None = None, config: bool = True) -> PlaybookResult:
-        """Run run_job.yml as a user who stands in `stand` (the clone's root) would."""
+        """Run run_job.yml in the directory `stand` (the clone's root by default)."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        # A caller that is no shell leaves PWD as it was: it must not matter.
+        # A caller other than a shell leaves PWD unchanged, which must not matter.
         env |= {"ANSIBLE_NOCOLOR": "1", "PWD": "/"}
         if config:
             env["ANSIBLE_CONFIG"] = str(self.root / "ansible.cfg")
@@ -69,7 +69,7 @@ class Clone:
         return PlaybookResult(done.returncode, done.stdout)
 
     def files(self) -> set[Path]:
-        """Every file and directory in the clone, but for what Python compiles."""
+        """Return all files and directories in the clone except compiled Python."""
         return {path for path in self.root.rglob("*") if "__pycache__" not in path.parts}
 
 

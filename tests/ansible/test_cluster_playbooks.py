@@ -1,4 +1,4 @@
-"""What the playbooks answer before they have seen a board."""
+"""The messages of the playbooks before they connect to a board."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Addresses of documentation, which lead nowhere: nothing here may get as far as to use them.
+# Documentation addresses, which are not reachable; no test may connect to them.
 BOARDS = """
 all:
   children:
@@ -58,7 +58,7 @@ def test_reset_asks_for_confirmation_first(inventory: Path) -> None:
 
 def test_unreachable_boards_are_reported_with_a_fix(tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.yml"
-    # Nothing listens on port 1 of this machine.
+    # No process listens on port 1 of this machine.
     inventory.write_text(
         BOARDS.replace("192.0.2.11", "127.0.0.1, ansible_port: 1").replace("192.0.2.12", "127.0.0.2, ansible_port: 1")
     )
@@ -73,7 +73,7 @@ def test_unreachable_boards_are_reported_with_a_fix(tmp_path: Path) -> None:
 
 
 def test_connection_to_a_dead_board_times_out() -> None:
-    """A kept connection to it would otherwise hang every playbook for as long as TCP tries (seen in the lab)."""
+    """A persistent connection to it would otherwise block every playbook until TCP gives up (seen in the lab)."""
     settings = configparser.ConfigParser()
     settings.read(ROOT / "ansible.cfg")
 

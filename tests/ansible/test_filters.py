@@ -59,7 +59,7 @@ def test_size_is_formatted_with_two_or_three_digits(size: int, text: str) -> Non
     "message",
     [
         "collect_results.py is working on job j on b1 (pid 7): wait until it ends, or end it; nothing was changed.",
-        "no space left on the disk: free some and run again with the same job_id; what is done is kept.",
+        "no space left on the disk: free some and rerun with the same job_id; finished work is kept.",
     ],
 )
 def test_recoverable_collector_failures_are_resumed(message: str) -> None:
@@ -79,7 +79,7 @@ def test_recoverable_collector_failures_are_resumed(message: str) -> None:
         ("no column x", {"on_error": "quarantine"}, "run a new job (without job_id)."),
         ("was killed", {"chunk": False}, "Resume when the cause is gone: ansible-playbook run_job.yml -e job_id=j"),
         ("the input is empty", {"begun": False}, ""),
-        ("no space left: run again with the same job_id", {"begun": False}, "The job_id is j."),
+        ("no space left: rerun with the same job_id", {"begun": False}, "The job_id is j."),
         ("was made for another input: leave out job_id to start a new job.", {"chunk": False}, ""),
         ("is damaged. Remove the job, and run it anew.", {"chunk": False}, ""),
         ("manifest.json is damaged: remove the job's directory and start the job again.", {}, ""),

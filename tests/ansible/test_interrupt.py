@@ -66,4 +66,10 @@ def test_interrupt_line_before_the_split_and_on_boards(tmp_path: Path) -> None:
     assert last_line("j", tmp_path / "jobs/j").startswith(
         "Stopped before the input of job j was split: nothing is done."
     )
-    assert "What the boards have done of job j is kept, and containers that run go on. Resume: " in last_line("j", None)
+    assert last_line("j", None) == (
+        "Stopped before job j was deployed: nothing runs on the boards. Run the same command again."
+    )
+    deployed = last_line("j", None, deployed=True)
+    assert deployed.startswith("Only the watching has ended: job j continues on the boards. Watch: ansible-playbook ")
+    for action in ("watch", "fetch", "stop"):
+        assert f"playbooks/jobs.yml -e action={action} -e job_id=j" in deployed

@@ -41,7 +41,7 @@ def jobs(clone: Clone, *arguments: str) -> PlaybookResult:
 
 def printed_lines(run: PlaybookResult) -> str:
     assert run.code == 0, run.output
-    return run.output.split("[processing_job : Print the answer]")[1]
+    return run.output.split("[processing_job : Report the jobs]")[1]
 
 
 def test_jobs_are_listed_shown_stopped_and_removed(clone: Clone) -> None:
@@ -54,10 +54,21 @@ def test_jobs_are_listed_shown_stopped_and_removed(clone: Clone) -> None:
     assert [name in listed for name in ("one", "two", "2 of 2", "1 of 1", "statistics")] == [True] * 5
     assert f"output     {clone.root}/here" in printed_lines(jobs(clone, "-e", "action=show", "-e", "job_id=one"))
 
+    assert printed_lines(jobs(clone, "-e", "html=pages.html"))
+    page = (clone.root / "pages.html").read_text()
+    assert '<a href="here/report.html">one</a>' in page
+    assert '<a href="results/two/report.html">two</a>' in page
+
+    verified = printed_lines(jobs(clone, "-e", "action=verify", "-e", "job_id=one"))
+    assert "verified   result.csv and job.json are as the job wrote them\n" in verified
+    assert f"the input is the one that ran, {SAMPLE.stat().st_size:,} bytes" in verified
+
     # The result is gone: resuming makes it again, from what the job remembers of its request.
     result = clone.root / "here/result.csv"
     first = result.read_bytes()
     result.unlink()
+    gone = jobs(clone, "-e", "action=verify", "-e", "job_id=one").message
+    assert gone == f"job one is not what its record says:\n{result} is missing, or differs from what the job wrote."
     resumed = jobs(clone, "-e", "action=resume", "-e", "job_id=one")
     assert resumed.code == 0, resumed.output
     assert result.read_bytes() == first
@@ -69,13 +80,32 @@ def test_jobs_are_listed_shown_stopped_and_removed(clone: Clone) -> None:
     assert not list((clone.root / "jobs").iterdir())
 
 
+def test_markup_in_a_job_is_text_on_the_page(clone: Clone) -> None:
+    directory = clone.root / "jobs/evil"
+    directory.mkdir(parents=True)
+    manifest = {"chunks": [], "input": {"path": "<script>alert(1)</script>"}, "processor": {"name": "<i>"}}
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+
+    assert jobs(clone, "-e", "html=pages.html").code == 0
+
+    page = (clone.root / "pages.html").read_text()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "&lt;i&gt;" in page
+    assert "<script" not in page
+
+
 def test_impossible_actions_are_rejected_with_a_reason(clone: Clone) -> None:
     assert jobs(clone, "-e", "action=show").message.startswith("job_id is missing: say which job")
     assert (
-        jobs(clone, "-e", "action=burn").message == "action: burn is none of list, show, resume, retry, remove, prune."
+        jobs(clone, "-e", "action=burn").message
+        == "action: burn is none of list, show, verify, resume, retry, watch, fetch, stop, remove, prune."
     )
     assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
     assert jobs(clone, "-e", "jobid=x").message == "jobid: there is no such variable. Did you mean job_id?"
+    clone.run_job("-e", f"input={SAMPLE}", "-e", "job_id=here", "-e", "chunks=1")
+    for action in ("watch", "fetch", "stop"):
+        refused = jobs(clone, "-e", f"action={action}", "-e", "job_id=here").message
+        assert refused.startswith("job_id: job here runs on this machine, not on boards")
     unfit = jobs(clone, "-e", json.dumps({"action": "show", "job_id": "a\x1b[2J"})).message
     assert unfit == r"job_id: 'a\x1b[2J' has a line break or another control character in it. Leave it out."
     missing = jobs(clone, "-e", "action=resume", "-e", "job_id=nobody").message

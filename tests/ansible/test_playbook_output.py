@@ -1,4 +1,4 @@
-"""What ansible-playbook prints, and when."""
+"""The output of ansible-playbook and its timing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLAY = [
 
 
 def test_output_to_a_file_is_line_buffered(tmp_path: Path) -> None:
-    """A task goes on only when its first words have come through a pipe: it would not, if they waited for more."""
+    """A task continues only after its first output has come through a pipe, which fails if output is buffered."""
     (tmp_path / "play.yml").write_text(yaml.safe_dump(PLAY))
     heard = tmp_path / "heard"
     env = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
@@ -101,11 +101,11 @@ def test_every_error_is_printed_once_at_the_end(tmp_path: Path) -> None:
         "on a, b: two lines\nof text\n",
         f"on c: {COMMAND}in the task: Run a command (add -v for all that it returned)\n",
     ]
-    # No message stands among the tasks as well, and no excerpt of the playbook; where a task failed is seen.
+    # Neither messages nor excerpts of the playbook appear among the tasks; failed tasks are visible.
     for text in ("two lines", "what it wrote", "not shown", "Origin:", "ansible.builtin"):
         assert text not in output
     assert "failed: [a]\n" in output
-    # A text is printed as it is.
+    # A text is printed unchanged.
     assert "\nline 1\nline 2\n" in output
 
 

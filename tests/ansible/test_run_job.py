@@ -54,6 +54,8 @@ def test_sample_job_writes_a_result(clone: Clone) -> None:
     assert float(times[1]) > sum(map(float, times.groups()[1:]))
     assert result.read_text().startswith("column,count,missing,mean,")
     assert (clone.root / "jobs" / found[1]).is_dir()
+    assert figures.endswith(f"report    {result.with_name('report.html')}\n")
+    assert result.with_name("report.html").is_file()
 
 
 @pytest.mark.parametrize("config", [True, False], ids=["with ansible.cfg", "without ansible.cfg"])
@@ -152,7 +154,7 @@ def test_output_of_another_job_is_rejected_before_the_split(clone: Clone, tmp_pa
     run = clone.run_job("-e", f"input={SAMPLE}", "-e", "output=out", "-e", "job_id=mine", stand=tmp_path)
 
     assert run.code != 0
-    assert "already holds the result of job another" in run.message
+    assert "already contains the result of job another" in run.message
     assert not (clone.root / "jobs").exists()
 
 
@@ -187,6 +189,9 @@ def test_killed_job_resumes_from_its_job_id_alone(clone: Clone, tmp_path: Path) 
 
     resume = f"ansible-playbook {clone.root}/run_job.yml -e job_id=killed"
     assert run.message.endswith(f"What is done is kept. Resume when the cause is gone: {resume}")
+    page = clone.root / "jobs/killed/report.html"
+    assert f"\nReport: {page}\n" in run.message
+    assert page.read_text().count("<td>lost</td>") == 3
     assert "new job" not in run.message
     mark.touch()
     resumed = clone.run_job("-e", "job_id=killed")

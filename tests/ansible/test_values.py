@@ -93,6 +93,11 @@ def test_values_are_passed_through_unchanged(clone: Clone, monkeypatch: pytest.M
         "null_values": list(HOSTILE),
         "delimiter": "$",
         "quotechar": "~",
+        "header": list(HOSTILE),
+        "date_format": dict.fromkeys(HOSTILE, "%d {{ 1 }} $HOME"),
+        "comment": "{{ 1 }}$HOME",
+        "escape": "\\",
+        "thousands": " ",
     }
 
     found = given(clone, monkeypatch, values)
@@ -100,9 +105,10 @@ def test_values_are_passed_through_unchanged(clone: Clone, monkeypatch: pytest.M
     assert found["input"] == f"{folder}/{NAME}"
     assert found["processor"] == f"{folder}/{NAME}.py"
     assert found["output"] == f"{folder}/out {NAME}"
-    for name in "options", "column_types", "null_values":
+    for name in "options", "column_types", "null_values", "header", "date_format":
         assert json.loads(found[name.replace("_", "-")]) == values[name]
     assert (found["delimiter"], found["quotechar"]) == ("$", "~")
+    assert (found["comment"], found["escape"], found["thousands"]) == ("{{ 1 }}$HOME", "\\", " ")
 
 
 def test_json_text_is_read_literally(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Defaults, specifications, the playbook and the README say the same."""
+"""Defaults, specifications, the playbook and the README agree."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def test_argument_specs_equal_defaults(role: Path) -> None:
     defaults_file = role / "defaults/main.yml"
     defaults = load(defaults_file) or {} if defaults_file.exists() else {}
 
-    # A required option has no default, in neither place.
+    # A required option has no default in either place.
     assert {name: option.get("default") for name, option in options.items() if not option.get("required")} == defaults
     assert all(name.startswith(f"{role.name}_") for name in options)
     assert all(option.get("description") for option in options.values())
 
 
 def playbook_variables() -> dict[str, tuple[str, object]]:
-    """What playbooks/run_job.yml hands to the role: user's name -> (role's name, default)."""
+    """Return what playbooks/run_job.yml passes to the role: user's name -> (role's name, default)."""
     [play] = load(ROOT / "playbooks/run_job.yml")
     [task] = play["tasks"]
     variables = {}
@@ -47,7 +47,7 @@ def test_playbook_defaults_equal_role_defaults() -> None:
     variables = playbook_variables()
 
     assert all(defaults[name] == default for name, default in variables.values())
-    # Where jobs are kept is for the engines and for tests: no user has to know.
+    # The directory of jobs is internal to engines and tests.
     assert defaults.keys() - {name for name, _ in variables.values()} == {"processing_job_directory"}
 
 

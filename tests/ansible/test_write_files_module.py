@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# What is written belongs to root.
+# Written files belong to root.
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to root")
 
 
 def write(*files: dict[str, Any], check: bool = False, code: int = 0, note: Path | None = None) -> dict[str, Any]:
-    """Run the module as Ansible does on a board, without Ansible around it."""
+    """Run the module like Ansible on a board, but without Ansible."""
     arguments: dict[str, Any] = {"files": files, "_ansible_check_mode": check, "_ansible_diff": True}
     if note:
         arguments["note"] = str(note)
@@ -117,7 +117,7 @@ def test_unwritable_path_is_named_in_the_error(tmp_path: Path) -> None:
 
 
 def test_pending_change_is_reported_until_its_marker_is_removed(tmp_path: Path) -> None:
-    """A run that fails before its handlers loses them; the next one must find that out."""
+    """A run that fails before its handlers loses them; the next run must detect this."""
     note = tmp_path / "run/csvswarm/role.note"
     one, two = ({"path": str(tmp_path / name), "content": name} for name in ("one", "two"))
 

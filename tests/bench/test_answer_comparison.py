@@ -1,4 +1,4 @@
-"""Answers in other words are the same; answers that differ are not."""
+"""Answers with the same values in other formats are equal; different values are not."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def test_equivalent_answers_match(answer: Write, one: str, other: str) -> None:
         (HEADER + ROW + OTHER.replace("z", "Z"), "in note"),
         (HEADER + ROW.replace("900.0", "900.01") + OTHER, "in total"),
         (HEADER + ROW.replace("900.0", "") + OTHER, "in total"),
-        (HEADER + ROW.replace("a,1.5", "a,x") + OTHER, "no table of the right form"),
-        (HEADER + "1,2\n" + OTHER, "no table of the right form"),
+        (HEADER + ROW.replace("a,1.5", "a,x") + OTHER, "not a table of the right form"),
+        (HEADER + "1,2\n" + OTHER, "not a table of the right form"),
         (HEADER.replace("km", "miles") + ROW + OTHER, "has the columns"),
-        ("", "no table of the right form"),
+        ("", "not a table of the right form"),
     ],
 )
 def test_wrong_answer_is_reported(answer: Write, text: str, message: str) -> None:

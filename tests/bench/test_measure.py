@@ -1,4 +1,4 @@
-"""What is measured, as far as it can be told without a clock."""
+"""Measurements, without asserting times."""
 
 from __future__ import annotations
 

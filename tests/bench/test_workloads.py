@@ -1,4 +1,4 @@
-"""The shipped processors and the pandas code of the benchmark give the same answers, and the right ones."""
+"""The shipped processors and the pandas code of the benchmark return the same, correct answers."""
 
 from __future__ import annotations
 

@@ -80,6 +80,7 @@ def test_report_fields_are_documented(done: Path) -> None:
 
     assert sorted(report) == fields("report")
     assert sorted(report["attempts"][0]) == fields("attempt")
+    assert sorted(report["columns"][0]) == fields("column")
 
 
 def test_remaining_files_are_documented(done: Path) -> None:

@@ -59,6 +59,6 @@ def test_documented_messages_are_those_of_role_and_swarm(row: list[str]) -> None
     text = "\n".join(path.read_text() for path in paths if path.suffix in {".py", ".yml", ".json"})
     # As a message is read: on one line.
     text = re.sub(r"\s+", " ", re.sub(r'"\s*\n\s*f?"', "", text))
-    parts = re.split(r"last because|\.\.\.|\bboard\d\b|\b\d+\b|[()]|[,:]", row[0].strip("`"))
+    parts = re.split(r"last time because|\.\.\.|\bboard\d\b|\b\d+\b|[()]|[,:]", row[0].strip("`"))
 
     assert max(parts, key=len).strip() in text

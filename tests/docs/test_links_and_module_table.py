@@ -1,4 +1,4 @@
-"""The pages of docs/ name what there is, and lead to what there is."""
+"""The links and the names in docs/ exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The roles' READMEs are the ones that tools/role_readme.py makes."""
+"""The roles' READMEs match the output of tools/role_readme.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What schedules share: the tools that put faults into processes, and the jobs made ready."""
+"""Fixtures for schedules: the fault injectors and the prepared jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.jobs import ROOT
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory that all processes of this test run share."""
+    """A directory shared by all processes of this test run."""
     base = tmp_path_factory.getbasetemp()
     path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "faults"
     path.mkdir(exist_ok=True)
@@ -23,7 +23,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def injectors(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """strace and libfiu. Where they cannot be had the tests are skipped, but never in CI."""
+    """strace and libfiu. Tests are skipped if they are not available, but never in CI."""
     missing = missing_tools(tmp_path_factory.mktemp("probe"))
     if missing and os.environ.get("CI"):
         pytest.fail(missing)
@@ -34,5 +34,5 @@ def injectors(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def mounts(tmp_path_factory: pytest.TempPathFactory) -> bool:
-    """Whether a small disk can be mounted; without one, other faults take the place of a full disk."""
+    """Whether a small disk can be mounted; if not, other faults replace a full disk."""
     return can_mount(tmp_path_factory.mktemp("mount"))

@@ -1,4 +1,4 @@
-"""Which fault a run gets: all of it follows from the schedule's random numbers."""
+"""Choose the fault of a run from the schedule's random numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.faults.fault_injection import ERRORS, Failing, Fault, Flaky, Killed, 
 from tests.faults.job_scenarios import Prepared
 from tests.faults.script_runs import JobDirectories
 
-#: The calls a step makes on files of the job alone, and about how many in one process.
+#: System calls that a step makes only on the job's files, and their approximate number per process.
 CALLS_OF = {
     "split": {"mkdir": 3, "fsync": 9, "rename": 2, "write": 9},
     "process": {"fsync": 7, "link": 3, "rename": 1, "write": 14},
@@ -26,7 +26,7 @@ class FaultChoice:
         self._random, self._prepared, self._directories = numbers, prepared, directories
 
     def any_fault(self, step: str) -> Fault:
-        """Return a fault for the run of a step that takes any number of processes."""
+        """Return a fault for the run of a step with any number of processes."""
         number = self._random.random()
         if number < 0.12:
             return Short(self._random.choice((0.05, 0.3, 0.8)), self._random.randrange(1 << 30))
@@ -45,22 +45,22 @@ class FaultChoice:
         return self._at_call(step, self._known_paths(step))
 
     def for_whole_run(self) -> dict[str, Fault]:
-        """Return the faults of one of several whole runs that are made at once, by step: one at most."""
+        """Return the faults of one of several concurrent whole runs, by step: at most one."""
         step = self._random.choice(("split", "process", "process", "collect", "collect"))
         number = self._random.random()
         if number < 0.35:
             return {}
         if number < 0.75:
-            # From the start of the step: another run may have made what would tell how far this one is.
+            # Timed from the start of the step: files of another run do not show the progress of this one.
             return {step: KilledLater(self._directories.root, self._random.uniform(0, 1.5))}
         return {step: self._at_call(step, self._known_paths(step))}
 
     def pause(self) -> float:
-        """Return how many seconds after the first run another one starts."""
+        """Return the number of seconds between the start of the first run and that of another."""
         return self._random.choice((0.0, 0.0, self._random.uniform(0, 0.5), self._random.uniform(0, 2.5)))
 
     def for_attempt(self, chunk: int, attempt: str) -> Fault:
-        """Return a fault for one attempt at one chunk, as a container makes it."""
+        """Return a fault for one attempt of a container at one chunk."""
         own = [
             str(self._directories.job / "attempts" / f"{chunk:06d}-{attempt}.{name}")
             for name in ("partial.csv", "partial.arrow", "partial.small", "rejected.csv", "1.json", "2.json")
@@ -80,14 +80,14 @@ class FaultChoice:
         return fault
 
     def _at_call(self, step: str, known: list[str]) -> Fault:
-        """Return a fault at a system call: on any file where all such calls are the job's, else on the known ones."""
+        """Return a fault at a system call: on any file if only job files get such calls, else on known files."""
         error = self._random.choice(list(ERRORS))
         lasting = self._random.random() < 0.4
         if self._random.random() < 0.5:
             call, highest = self._random.choice(list(CALLS_OF[step].items()))
             number = self._random.randint(1, highest)
             if call == "write" or self._random.random() < 0.5:
-                return Killed(call, number)  # a write of a message must not fail: nobody could tell of it
+                return Killed(call, number)  # the write of a message must not fail, or the error would be lost
             return Failing(call, number, (), error, lasting)
         call = self._random.choice(("open", "open", "open", "read", "read", "write", "stat", "close", "fsync"))
         number = self._random.choice((1, 1, 1, 2, 2, 3, 4))
@@ -96,7 +96,7 @@ class FaultChoice:
         return Failing(call, number, tuple(known), "EIO" if call in ("read", "stat") else error, lasting)
 
     def _known_paths(self, step: str) -> list[str]:
-        """Return the files whose names are known before a step."""
+        """Return the files with predictable names."""
         chunks = range(1, self._prepared.scenario.chunks + 1)
         job, output = self._directories.job, self._directories.output
         of_step = {

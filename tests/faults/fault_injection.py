@@ -1,4 +1,4 @@
-"""Faults put into real processes: by strace at a chosen system call, by libfiu at random, by limits of the kernel."""
+"""Inject faults into real processes: with strace at a given system call, with libfiu at random, with kernel limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-#: What strace calls them; `?`: not every architecture has both of a pair.
+#: Names for strace; `?`: not every architecture has both of a pair.
 CALLS = {
     "write": "write,pwrite64,?writev",
     "fsync": "fsync,fdatasync",
@@ -31,10 +31,10 @@ FLAKY = ("sync/fsync", "sync/fdatasync", "dir/rename", "dir/unlink", "rw/ftrunca
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault in one run of a script, and in every process of it.
+    """A fault in one run of a script, in each of its processes.
 
-    Subclasses say in `before` which command is put in front of the script's, and in `environment` what is added to its
-    environment; `hit` tells from the injector's log whether it came to anything, where that can be told.
+    Subclasses define the command before the script's as `before` and additional environment variables as `environment`;
+    `hit` returns whether the fault occurred according to the injector's log, if known.
     """
 
     def before(self, log: Path) -> list[str]:
@@ -51,9 +51,9 @@ class Fault:
 
 @dataclass(frozen=True)
 class _AtCall(Fault):
-    """At the n-th of some system calls. paths: only calls that name one of these files, or a descriptor of it.
+    """A fault at the n-th of some system calls. paths: only calls on one of these files.
 
-    Counted in every process of its own.
+    Calls are counted per process.
     """
 
     call: str
@@ -65,7 +65,7 @@ class _AtCall(Fault):
         calls = CALLS[self.call]
         inject = f"inject={calls}:{self._effect()}"
         quiet = "--quiet=attach,personality,path-resolution,thread-execve,superseded"
-        # not with --seccomp-bpf: strace 6.1 sends no signals then
+        # not with --seccomp-bpf, with which strace 6.1 sends no signals
         return ["strace", "-f", quiet, "-o", str(log), *named, "-e", f"trace={calls}", "-e", inject]
 
     def _effect(self) -> str:
@@ -74,7 +74,7 @@ class _AtCall(Fault):
 
 @dataclass(frozen=True)
 class Killed(_AtCall):
-    """SIGKILL for the process that makes the call, in place of the call."""
+    """Kill the calling process with SIGKILL instead of the call."""
 
     def _effect(self) -> str:
         return f"signal=SIGKILL:when={self.number}"
@@ -85,7 +85,7 @@ class Killed(_AtCall):
 
 @dataclass(frozen=True)
 class Stopped(_AtCall):
-    """The process stands still at the call, until it is told to go on: a board that was cut off."""
+    """Pause the process at the call until it is resumed, like a board that loses its network."""
 
     def _effect(self) -> str:
         return f"signal=SIGSTOP:when={self.number}"
@@ -96,7 +96,7 @@ class Stopped(_AtCall):
 
 @dataclass(frozen=True)
 class Failing(_AtCall):
-    """The call fails. lasting: so do all that follow."""
+    """Make the call fail. lasting: all later calls fail as well."""
 
     error: str = "EIO"
     lasting: bool = False
@@ -110,7 +110,7 @@ class Failing(_AtCall):
 
 @dataclass(frozen=True)
 class _Preloaded(Fault):
-    """Calls of the C library go through libfiu, which decides at random. seed: of its random numbers."""
+    """Run the C library's calls through libfiu, which fails them at random. seed: of its random numbers."""
 
     probability: float
     seed: int
@@ -121,7 +121,7 @@ class _Preloaded(Fault):
         return ["fiu-run", "-f", "", "-x", *points]
 
     def environment(self) -> Mapping[str, str]:
-        # libfiu stands in for malloc as well, and locks itself up with threads that libraries start while they load
+        # libfiu also wraps malloc, and deadlocks with threads that libraries start while they load
         quiet = {"JE_ARROW_MALLOC_CONF": "background_thread:false", "OPENBLAS_NUM_THREADS": "1"}
         return {"FIU_PRNG_SEED": str(self.seed), **quiet}
 
@@ -131,7 +131,7 @@ class _Preloaded(Fault):
 
 @dataclass(frozen=True)
 class Short(_Preloaded):
-    """Reads and writes move fewer bytes than asked for, as they may on pipes, over a network and when signals come."""
+    """Make reads and writes short, as on pipes, over a network and when signals arrive."""
 
     def _points(self) -> list[str]:
         return [f"enable_random name=posix/io/rw/{name}/reduce,probability={self.probability}" for name in SHORT]
@@ -139,7 +139,7 @@ class Short(_Preloaded):
 
 @dataclass(frozen=True)
 class Flaky(_Preloaded):
-    """What makes data durable, moves and removes it fails now and then."""
+    """Make syncs, renames and removals fail at random."""
 
     error: str = "EIO"
 
@@ -150,7 +150,7 @@ class Flaky(_Preloaded):
 
 @dataclass(frozen=True)
 class Limited(Fault):
-    """No file may grow beyond `size` bytes: the kernel writes what fits, and fails after it."""
+    """Limit every file to `size` bytes: the kernel writes up to the limit, then fails."""
 
     size: int
 
@@ -161,7 +161,7 @@ class Limited(Fault):
 
 @dataclass(frozen=True)
 class KilledLater(Fault):
-    """SIGKILL for all processes of the run at once, `seconds` after the file `sign` is there: a plug is pulled."""
+    """Kill all processes of the run at once, `seconds` after the file `sign` appears, like a power loss."""
 
     sign: Path
     seconds: float
@@ -169,7 +169,7 @@ class KilledLater(Fault):
 
 @contextmanager
 def small_disk(path: Path, size: int) -> Iterator[None]:
-    """A small file system that really fills up: a tmpfs."""
+    """A small file system that fills up: a tmpfs."""
     path.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], check=True, capture_output=True)
     try:
@@ -179,7 +179,7 @@ def small_disk(path: Path, size: int) -> Iterator[None]:
 
 
 def missing_tools(directory: Path) -> str:
-    """Return why faults cannot be put into processes here, nothing when they can."""
+    """Return the reason why faults cannot be injected on this machine; empty if they can."""
     probes: Sequence[tuple[str, list[str]]] = (
         ("strace", Failing("fsync", 1).before(directory / "probe.log")),
         ("fiu-utils", Short(0.1, 1).before(directory / "probe.log")),
@@ -195,7 +195,7 @@ def missing_tools(directory: Path) -> str:
 
 
 def can_mount(directory: Path) -> bool:
-    """Whether a file system can be mounted, which needs root and CAP_SYS_ADMIN."""
+    """Whether file systems can be mounted, which needs root and CAP_SYS_ADMIN."""
     if os.geteuid():
         return False
     try:

@@ -1,4 +1,4 @@
-"""The promise of docs/fault-model.md, checked after every run of a schedule and at its end."""
+"""The invariants of docs/fault-model.md, checked after every run of a schedule and at its end."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tests.faults.job_scenarios import Prepared
 from tests.faults.script_runs import FaultRun, JobDirectories
 
 KILLED = -signal.SIGKILL
-#: What no message may hold: that of a bug.
+#: Signs of a bug, which no message may contain.
 BUGS = ("Traceback", "Exception ignored", "please report this", "Error in sys.excepthook", "terminate called")
-#: Nor that of an injector that does not work.
+#: Signs of a broken injector.
 INJECTORS = ("strace:", "libfiu", "fiu_", "prlimit:")
 MESSAGE_LINES = 3
 OUTPUT = {"result.csv", "job.json", "_SUCCESS"}
 
 
 class Invariants:
-    """What is known of one schedule's job, and must hold from then on."""
+    """The recorded state of one schedule's job, which must not change later."""
 
     def __init__(self, prepared: Prepared, directories: JobDirectories) -> None:
         self._prepared, self._directories = prepared, directories
@@ -33,23 +33,23 @@ class Invariants:
 
     @staticmethod
     def check_message(run: FaultRun) -> None:
-        """A run ends well and says what it did, or fails with one message, or was killed by us."""
+        """Check that a run succeeds with a summary, fails with one message, or was killed by the schedule."""
         for word in (*BUGS, *INJECTORS):
             assert word not in run.error, f"{run.name}: {word!r} in its message"
         if run.code == 0:
-            assert isinstance(json.loads(run.out), dict), f"{run.name}: no answer"
+            assert isinstance(json.loads(run.out), dict), f"{run.name}: no summary"
             return
-        if run.code == KILLED:  # maybe after its answer
+        if run.code == KILLED:  # possibly after its summary
             ours = isinstance(run.fault, KilledLater) or (isinstance(run.fault, Killed) and run.fault.hit(run.injected))
-            assert ours, f"{run.name}: killed by somebody else"
+            assert ours, f"{run.name}: killed, but not by the schedule"
             return
         assert run.code == 1, f"{run.name}: exit code {run.code}"
-        assert not run.out, f"{run.name}: an answer of a run that failed"
+        assert not run.out, f"{run.name}: output of a failed run"
         lines = run.error.strip().splitlines()
-        assert 0 < len(lines) <= MESSAGE_LINES, f"{run.name}: {len(lines)} lines of message"
+        assert 0 < len(lines) <= MESSAGE_LINES, f"{run.name}: {len(lines)} lines in its message"
 
     def check_run(self, run: FaultRun, step: str) -> None:
-        """What a run says it did is done."""
+        """Check the summary of a run against the files."""
         if run.code:
             return
         if step == "split":
@@ -63,12 +63,14 @@ class Invariants:
             self._check_result()
 
     def observe(self, run: FaultRun) -> None:
-        """Look at all receipts: whole, true, and never another one where one was."""
+        """Check all receipts: complete, correct, and never replaced."""
         found = {}
         directory = self._directories.job / "receipts"
         for path in sorted(directory.iterdir()) if directory.exists() else []:
-            entry = json.loads(path.read_bytes())  # a receipt is never there in part
-            assert path.name == f"{entry['chunk']:06d}-{entry['generation']:04d}.json", f"{path.name} speaks of another"
+            entry = json.loads(path.read_bytes())  # a receipt is never partial
+            assert path.name == f"{entry['chunk']:06d}-{entry['generation']:04d}.json", (
+                f"{path.name} describes another chunk"
+            )
             found[path.name] = entry
         for name, entry in found.items():
             before = self._receipts.get(name)
@@ -76,7 +78,7 @@ class Invariants:
                 assert before == entry, f"after {run.name}: receipt {name} was replaced"
         for name, before in self._receipts.items():
             if before["status"] == "done":
-                assert name in found, f"after {run.name}: receipt {name} is gone"
+                assert name in found, f"after {run.name}: receipt {name} is missing"
         self._receipts = found
         self._check_whole(run)
         if not (self._directories.job / "done.json").exists():
@@ -90,7 +92,7 @@ class Invariants:
                         self._check_file(path, file, origin)
 
     def _is_stored(self, receipt: dict[str, Any], file: dict[str, Any]) -> bool:
-        """Whether a merged file holds what a receipt names, byte for byte, where its log says."""
+        """Whether a merged file contains the partial of a receipt, byte for byte, at the logged offset."""
         for log in self._directories.job.glob("merged*.log"):
             data = log.with_suffix(".csv")
             for line in log.read_bytes().split(b"\n")[:-1]:
@@ -101,22 +103,22 @@ class Invariants:
         return False
 
     def check_end(self) -> None:
-        """The job is finished; nothing is left that takes space, and nothing has changed since the last look."""
+        """Check that the job is finished, uses no more space, and has not changed since the last check."""
         if self._prepared.scenario.fails:
             remaining = {path.name for path in self._directories.output.glob("*")}
-            assert not remaining & {"result.csv", "rejected.csv", "_SUCCESS"}, f"a job that failed left {remaining}"
+            assert not remaining & {"result.csv", "rejected.csv", "_SUCCESS"}, f"a failed job left {remaining}"
             return
         self._check_result()
         expected = OUTPUT | ({"rejected.csv"} if self._prepared.rejected else set())
         remaining = {path.name for path in self._directories.output.iterdir()}
-        assert remaining == expected, f"the output holds {sorted(remaining)}"
+        assert remaining == expected, f"the output contains {sorted(remaining)}"
         for path in self._directories.output.iterdir():
             seen = path.stat()
             now = (seen.st_ino, seen.st_size, seen.st_mtime_ns)
-            assert self._seen.setdefault(path.name, now) == now, f"{path.name} was touched after the end"
+            assert self._seen.setdefault(path.name, now) == now, f"{path.name} was changed after the end"
 
     def check_now(self) -> None:
-        """What has its final name is complete, also while others work on the job."""
+        """Check that files with final names are complete, even while others work on the job."""
         output = self._directories.output
         names = ["result.csv", "job.json"] if (output / "_SUCCESS").exists() else []
         for name, expected in (("result.csv", self._prepared.result), ("rejected.csv", self._prepared.rejected)):
@@ -125,19 +127,19 @@ class Invariants:
             except FileNotFoundError:
                 assert name not in names, f"a success marker, but no {name}"
                 continue
-            assert found == expected, f"{name} is there in part while others work"
+            assert found == expected, f"{name} is incomplete while others work"
 
     def _check_whole(self, run: FaultRun) -> None:
-        """What has its final name is complete, at any time; the marker is the last of all."""
+        """Check that files with final names are complete at any time, and that the marker comes last."""
         there = {path.name: path for path in self._directories.output.glob("*")}
         for name, expected in (("result.csv", self._prepared.result), ("rejected.csv", self._prepared.rejected)):
             if name in there:
-                assert there[name].read_bytes() == expected, f"after {run.name}: {name} is there in part"
+                assert there[name].read_bytes() == expected, f"after {run.name}: {name} is incomplete"
         if "_SUCCESS" in there:
             assert {"result.csv", "job.json"} <= set(there), f"after {run.name}: a success marker, but no result"
 
     def _check_result(self) -> None:
-        """The result is that of a run without faults, byte for byte, and nothing was written after the marker."""
+        """Check that the result equals that of a run without faults, and that nothing was written after the marker."""
         assert not self._prepared.scenario.fails, "a result of a job that must fail"
         output = self._directories.output
         marker = json.loads((output / "_SUCCESS").read_bytes())
@@ -145,7 +147,7 @@ class Invariants:
         for name, expected in (("result.csv", self._prepared.result), ("rejected.csv", self._prepared.rejected)):
             path = output / name
             data = path.read_bytes() if path.exists() else None
-            assert data == expected, f"{name} is not that of a run without faults"
+            assert data == expected, f"{name} differs from that of a run without faults"
         files = {file["name"]: file for file in marker["files"]}
         assert set(files) | {"_SUCCESS"} == {path.name for path in output.iterdir() if path.name != LOCK}
         for name, file in files.items():
@@ -156,14 +158,14 @@ class Invariants:
         assert [attempt["chunk"] for attempt in counting] == list(range(1, self._prepared.scenario.chunks + 1))
         for attempt in counting:
             names = [name for name, receipt in self._receipts.items() if receipt["attempt"] == attempt["attempt"]]
-            assert names, f"job.json names the attempt {attempt['attempt']}, which no receipt does"
+            assert names, f"job.json names the attempt {attempt['attempt']}, which no receipt names"
         finished = (output / "_SUCCESS").stat().st_mtime_ns
         for path in (output / name for name in files):
             assert path.stat().st_mtime_ns <= finished, f"{path.name} was written after the success marker"
 
     @staticmethod
     def _check_file(path: Path, entry: dict[str, Any], origin: str) -> None:
-        assert path.is_file(), f"{origin}: {path.name} is gone"
+        assert path.is_file(), f"{origin}: {path.name} is missing"
         data = path.read_bytes()
         assert len(data) == entry["bytes"], f"{origin}: {path.name} has another size"
         assert xxhash.xxh3_128(data).hexdigest() == entry["checksum"], f"{origin}: {path.name} has another checksum"

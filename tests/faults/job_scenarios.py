@@ -1,4 +1,4 @@
-"""The jobs that schedules of faults are run on: small inputs that reach every way data takes through csvswarm."""
+"""The jobs for schedules of faults: small inputs that cover every data path in csvswarm."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def overlap(context):
 def process(block, context):
     return block.assign(recent=block["x"].rolling(4, min_periods=1).max())[["id", "recent"]].iloc[context.overlap :]
 """
-#: Integers for all chunks but the last: the kind of the column is settled over the whole result.
+#: Integers in all chunks but the last, so the kind of the column depends on the whole result.
 KINDS = """
 def process(block, context):
     late = block["id"] > 2_000
     return block[["id"]].assign(value=block["id"] + late * 0.5 if late.any() else block["id"])
 """
-#: Gives another result for numbers than for text.
+#: Has different results for numbers and text.
 TWICE = """
 def process(block, context):
     return block.assign(twice=block["x"] + block["x"])[["id", "x", "twice"]]
 """
-#: Fails on the records of one carrier, which quarantine sets aside.
+#: Fails on the records of one carrier, which quarantine rejects.
 PICKY = """
 def process(block, context):
     if (block["x"] == 13).any():
@@ -64,8 +64,8 @@ GROUPS = '{"group_by": ["carrier", "note"], "metrics": {"x": ["sum", "median"], 
 
 
 def rows(count: int, bad: Callable[[int], str | None] = lambda _: None, first_x: int = 0) -> bytes:
-    """Return a CSV of `count` records; bad(number) gives a record in place of a usual one."""
-    random_of = random.Random(count)  # noqa: S311  # data, no secret
+    """Return a CSV of `count` records; bad(number) returns a replacement for a usual record."""
+    random_of = random.Random(count)  # noqa: S311  # not for secrets
     lines = ["id,carrier,x,y,note"]
     for number in range(1, count + 1):
         usual = (
@@ -92,17 +92,17 @@ def _word(number: int) -> str | None:
     return f"{number},AA,many,1.5,a word" if number == LATE else None
 
 
-#: Far from the start of a block, where no sample is taken: the schema has to be widened when this record is read.
+#: Far from the start of a block, outside of all samples: reading this record widens the schema.
 LATE_ROWS = 40_000
 LATE = 39_900
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A job: its input, what is asked of it, and into how many chunks it is cut.
+    """A job: its input, its options, and its number of chunks.
 
-    own: the source of a processor of the user's own, in place of the shipped one `processor`. fails: whether the data
-    is such that the job has to fail, with one message.
+    own: the source of a user's processor, instead of the shipped one `processor`. fails: whether the data must make the
+    job fail with one message.
     """
 
     name: str
@@ -153,9 +153,9 @@ SCENARIOS = (
 
 @dataclass(frozen=True)
 class Prepared:
-    """A scenario with its input on disk, the job after each of its steps, and what a run without faults comes to.
+    """A scenario with its input on disk, the job after each step, and the outcome of a run without faults.
 
-    result and rejected: the bytes of the files, None where there shall be none. message: that of a job that fails.
+    result and rejected: the bytes of the files, None where there must be none. message: that of a failing job.
     """
 
     scenario: Scenario
@@ -187,12 +187,12 @@ class Prepared:
         return [part for name, value in given.items() if value for part in (name, value)]
 
     def job_after(self, step: str) -> Path:
-        """Return a job directory as the step "split" or "process" left it."""
+        """Return the job directory after the step "split" or "process"."""
         return self.directory / step / "job"
 
 
 def prepare(scenario: Scenario, shared: Path) -> Prepared:
-    """Return a scenario made ready below `shared`, made only once by all processes of a test run."""
+    """Return a scenario prepared below `shared`, once for all processes of a test run."""
     directory = shared / scenario.name.replace(",", "").replace(" ", "-")
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as turn:
@@ -224,7 +224,7 @@ def _make(scenario: Scenario, directory: Path) -> None:
 
 
 def _reference(prepared: Prepared) -> None:
-    """Run the job in one chunk, without faults, and keep what comes of it."""
+    """Run the job in one chunk, without faults, and keep the outcome."""
     job, output = Job(prepared.directory / "whole"), prepared.directory / "reference"
     output.mkdir()
     split(job, _request(prepared, 1, "files" if prepared.scenario.packed else "ranges"))

@@ -1,4 +1,4 @@
-"""One random schedule of faults over one job, made of its seed alone, and the promise that is checked after it."""
+"""A random schedule of faults over one job, determined by its seed, and the invariants checked after each run."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from tests.faults.script_runs import STEPS, FaultRun, FaultRuns, JobDirectories
 from tests.faults.whole_run import WholeRun
 from tests.support.jobs import unmerge_partials
 
-#: Where the faults fall, and how often. "full", "attempts" and "runs" are run in their own way.
+#: The step that the faults hit, and its weight. "full", "attempts" and "runs" have methods of their own.
 ATTACKS = {"split": 15, "process": 30, "attempts": 30, "collect": 15, "full": 10, "runs": 20}
 STOPPED = re.compile(r"^(\d+) .*stopped by SIGSTOP", re.MULTILINE)
 
 
 @dataclass
 class Schedule:
-    """A schedule: `perform` it. seed: all of it follows from it. disk: whether a small disk can be mounted.
+    """A schedule. seed: determines all of it. disk: whether a small disk can be mounted.
 
-    attack: one of ATTACKS, chosen by the seed when empty.
+    attack: one of ATTACKS; chosen by the seed if empty.
     """
 
     seed: int
@@ -43,7 +43,7 @@ class Schedule:
     attack: str = ""
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311  # faults are no secret
+        self._random = random.Random(self.seed)  # noqa: S311  # not for secrets
         self._directories = JobDirectories(self.directory / "place")
         self._choice = FaultChoice(self._random, self.prepared, self._directories)
         self._promise = Invariants(self.prepared, self._directories)
@@ -52,7 +52,7 @@ class Schedule:
         self._released: list[FaultRun] = []
 
     def perform(self) -> None:
-        """Run the job under faults, then without, and check the promise all the way. Raises AssertionError."""
+        """Run the job under faults, then without, and check the invariants after each run. Raises AssertionError."""
         try:
             drawn = self._random.choices(list(ATTACKS), list(ATTACKS.values()))[0]
             self.attack = self.attack or drawn
@@ -74,7 +74,7 @@ class Schedule:
         )
 
     def ends(self) -> list[dict[str, Any]]:
-        """Return how every run ended, for a summary."""
+        """Return the outcome of every run, for a summary."""
         return [
             {
                 "fault": type(run.fault).__name__,
@@ -95,7 +95,7 @@ class Schedule:
         self._wait_for_late()
         self._promise.check_end()
         if self._random.random() < 0.1:
-            self._recover()  # once more: there is nothing to do, and nothing changes
+            self._recover()  # a rerun does nothing and changes nothing
             self._promise.check_end()
 
     # -- what is attacked ------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ class Schedule:
             self._run("collect", self._choice.any_fault("collect"))
 
     def _attack_attempts(self) -> None:
-        """Attempts at chunks as containers make them, several at one chunk at once, some of which stand still."""
+        """Run attempts at chunks like containers, several at one chunk concurrently, some of them paused."""
         self._start_after("split")
         scenario = self.prepared.scenario
         for number in range(self._random.choice((1, 1, 2))):
@@ -135,7 +135,7 @@ class Schedule:
         self._release("before")
 
     def _attack_runs(self) -> None:
-        """Two or three whole runs of the job at once, some of which are killed or fail."""
+        """Run the job two or three times concurrently; some runs are killed or fail."""
         if self._random.random() < 0.5:
             self._start_after(self._random.choice(("split", "process")))
         runs = [
@@ -157,14 +157,14 @@ class Schedule:
                 self._promise.check_run(made, "collect")
 
     def _attack_full(self) -> None:
-        """Everything on a disk that is too small at first, and then is not any more."""
+        """Run everything on a disk that is too small at first and then grows."""
         for step in STEPS:
             self._run(step, Fault())
         subprocess.run(["mount", "-o", "remount,size=64m", self._directories.root], check=True)
 
     @contextmanager
     def _on_a_disk(self) -> Iterator[None]:
-        """Put the job, which may have come to some step, on a disk with little room left."""
+        """Move the job, possibly after some step, to a disk with little free space."""
         step = self._random.choice(("", "split", "process"))
         used = sum(path.stat().st_size + 8192 for path in self.prepared.job_after(step).rglob("*")) if step else 8192
         room = self._random.randrange(self._random.choice((20_000, 60_000, 120_000, 250_000, 500_000)))
@@ -191,7 +191,7 @@ class Schedule:
         return run
 
     def _wait(self, run: FaultRun, *, stopped: bool = False) -> None:
-        """Wait until a run has ended, or stands still where it shall; that one is released later."""
+        """Wait until a run ends or pauses as planned; a paused one is resumed later."""
         if stopped and self._runs.is_blocked(run):
             self._late.append(run)
             return
@@ -200,7 +200,7 @@ class Schedule:
         self._promise.observe(run)
 
     def _release(self, moment: str) -> None:
-        """Let some of the attempts that stand still go on, all of them at the last moment."""
+        """Resume some of the paused attempts; at the end, all of them."""
         for run in list(self._late):
             if moment != "after" and self._random.random() < 0.6:
                 continue
@@ -215,16 +215,16 @@ class Schedule:
             self._wait(self._released.pop())
 
     def _recover(self) -> None:
-        """Run the same commands again, now that nothing fails: the job is finished, or told why it cannot be."""
+        """Rerun the same commands without faults: the job is finished, or fails with the reason."""
         scenario = self.prepared.scenario
         for step in STEPS:
             if step == "split" and self._random.random() < 0.7 and (self._directories.job / "manifest.json").exists():
-                continue  # it would only say that the split is there
+                continue  # it would only report that the split exists
             if step != "split":
-                self._release(step)  # a late attempt may go on in the middle of it
+                self._release(step)  # a late attempt may resume during the step
             run = self._run(step, Fault())
             if scenario.fails and step != "split":
-                assert run.code == 1, f"{run.name}: a job that must fail did not"
+                assert run.code == 1, f"{run.name}: a job that must fail succeeded"
                 if step == "process":
                     assert run.error.strip() == self.prepared.message, (
                         f"{run.name}: another message than without faults"
@@ -235,6 +235,6 @@ class Schedule:
 
 @contextmanager
 def removed_if_good(directory: Path) -> Iterator[None]:
-    """Remove what a schedule left, unless it failed."""
+    """Remove the files of a schedule, unless it failed."""
     yield
     shutil.rmtree(directory)

@@ -1,4 +1,4 @@
-"""Runs of the three scripts under faults: started, waited for, killed."""
+"""Run the three scripts under faults: start, wait, kill."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.faults.fault_injection import Fault, KilledLater
 from tests.faults.job_scenarios import Prepared
 from tests.support.jobs import ROOT
 
-LIMIT = 120  # seconds after which a run hangs
+LIMIT = 120  # seconds after which a run counts as hanging
 SPLIT, PROCESS, COLLECT = "split_dataframe.py", "split_processing.py", "collect_results.py"
 STEPS = {"split": SPLIT, "process": PROCESS, "collect": COLLECT}
 
 
 @dataclass(frozen=True)
 class JobDirectories:
-    """Where a schedule's job and its result lie: in one directory, which may be a small disk."""
+    """The paths of a schedule's job and result: in one directory, which may be a small disk."""
 
     root: Path
 
@@ -38,7 +38,7 @@ class JobDirectories:
 
 @dataclass
 class FaultRun:
-    """One run of a script, under a fault or not."""
+    """One run of a script, possibly under a fault."""
 
     name: str
     script: str
@@ -52,7 +52,7 @@ class FaultRun:
 
     @property
     def injected(self) -> str:
-        """What the injector wrote."""
+        """Return the log of the injector."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def __str__(self) -> str:
@@ -115,7 +115,7 @@ class FaultRuns:
 
     @staticmethod
     def finish(run: FaultRun) -> None:
-        """Wait until a run has ended. Raises AssertionError when it does not."""
+        """Wait until a run ends. Raises AssertionError on a timeout."""
         assert run.process
         try:
             run.out, run.error = run.process.communicate(timeout=LIMIT)
@@ -126,7 +126,7 @@ class FaultRuns:
         run.code = run.process.returncode
 
     def end(self) -> None:
-        """Kill what still runs."""
+        """Kill all running runs."""
         for run in self.all:
             if run.process and run.process.poll() is None:
                 kill(run.process)

@@ -1,4 +1,4 @@
-"""Sum up how the runs of schedules ended: python -m tests.faults.summarize LOG."""
+"""Summarize the outcomes of schedules: python -m tests.faults.summarize LOG."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = {
 
 
 def summary(log: Path) -> str:
-    """Return a table: fault, runs, how many were surely hit, and how they ended."""
+    """Return a table: fault, runs, number of runs that were certainly hit, and outcomes."""
     schedules = [json.loads(line) for line in log.read_text().splitlines()]
     runs = [run for schedule in schedules for run in schedule["runs"]]
     failed = [schedule["seed"] for schedule in schedules if schedule["failed"]]

@@ -1,4 +1,4 @@
-"""Random faults in the three scripts: whatever fails on the way, the bytes of the result are the same.
+"""Random faults in the three scripts: whatever fails, the bytes of the result are the same.
 
 `make test` runs the first schedules, `make chaos` a thousand of them and `make chaos SEED=n` one.
 """
@@ -36,7 +36,7 @@ def test_result_equals_that_of_a_run_without_faults(seed: int, tmp_path: Path, s
 
 
 def note(schedule: Schedule, failed: str) -> None:
-    """Append how the runs of a schedule ended to the log that `make chaos` sums up."""
+    """Append the outcomes of a schedule's runs to the log that `make chaos` summarizes."""
     if LOG:
         record = {"seed": schedule.seed, "attack": schedule.attack, "scenario": schedule.prepared.scenario.name}
         with Path(LOG).open("a") as log:

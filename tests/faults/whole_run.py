@@ -1,4 +1,4 @@
-"""A whole run of a job, all three scripts one after the other, beside others that do the same."""
+"""A whole run of a job: all three scripts in sequence, concurrently with other runs."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class WholeRun(threading.Thread):
                 self._runs.finish(run)
                 if run.code:
                     return
-        except BaseException as error:  # noqa: BLE001  # raised where the test sees it
+        except BaseException as error:  # noqa: BLE001  # raised later in the test
             self._error = error
 
     def ended(self) -> list[FaultRun]:
-        """Return the runs that were made. Raises what went wrong meanwhile."""
+        """Return the completed runs. Raises the error of the thread, if any."""
         if self._error is not None:
             raise self._error
         return self._made

@@ -2,9 +2,8 @@
 
     python -m tests.fuzz --cases 1000000 --seed 1
 
-Each target runs in a process of its own under atheris, which looks for bytes that reach new code. What it needs from
-hypothesis is only the vocabulary of cases.py. A case that fails is kept in .fuzz/ and its target ends; the exit code
-is 1 then.
+Each target runs in its own process under atheris, which searches for bytes that reach new code; only the vocabulary of
+cases.py comes from hypothesis. A failing case is saved in .fuzz/ and ends its target; the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = ROOT / ".fuzz"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
-#: A process of its own for every so many cases: atheris lets go of no memory.
+#: Maximum number of cases per process, because atheris does not free memory.
 PART = 50_000
-#: Targets, and their share of the cases: the dearer one is, the fewer.
+#: Targets and their share of the cases: expensive ones have fewer.
 SHARES = {"scan": 45, "cut": 30, "ranges": 10, "read": 10, "like_pandas": 3, "expression": 1, "paths": 1}
 
 
@@ -53,9 +52,9 @@ def main() -> int:
 
 
 def run(target: str, count: int, seed: int) -> tuple[int, str]:
-    """Run a target in a process of its own. Return (cases that ran, what is wrong)."""
+    """Run a target in its own process. Return (number of cases, error)."""
     command = [sys.executable, "-m", "tests.fuzz", "--target", target, "--cases", str(count), "--seed", str(seed)]
-    if target == "paths":  # which needs no guidance: whole inputs are random enough
+    if target == "paths":  # without coverage guidance: whole inputs are random enough
         command = [sys.executable, "-m", "tests.fuzz.paths", "--cases", str(count), "--seed", str(seed * PART)]
     log = FOUND / f"{target}.log"
     with log.open("w") as file:
@@ -78,14 +77,14 @@ def fuzz(target: str, count: int, seed: int) -> None:
     provider = atheris.FuzzedDataProvider
 
     def wild(data: atheris.FuzzedDataProvider) -> bytes:
-        """Bytes as they come, or pieces of CSV."""
+        """Return random bytes or pieces of CSV."""
         if data.ConsumeBool():
             return bytes(data.ConsumeBytes(data.ConsumeIntInRange(0, 120)))
         columns = data.ConsumeIntListInRange(data.ConsumeIntInRange(0, 60), 0, len(STRUCTURE) - 1)
         return "".join(STRUCTURE[column] for column in columns).encode()
 
     def table(data: atheris.FuzzedDataProvider) -> tuple[bytes, int]:
-        """Rows of a few values, or anything."""
+        """Return rows of a few values, or arbitrary bytes."""
         width = data.ConsumeIntInRange(1, 3)
         if data.ConsumeIntInRange(0, 3) == 0:
             return wild(data), width
@@ -110,14 +109,14 @@ def fuzz(target: str, count: int, seed: int) -> None:
         cases[target](provider(data))
 
     options = [f"-runs={count}", f"-seed={seed}", "-max_len=512", "-print_final_stats=0", "-rss_limit_mb=0"]
-    if target == "expression":  # the dear ones are few: let them be long from the start
+    if target == "expression":  # expensive cases are few, so make them long from the start
         options.append("-len_control=0")
     atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={FOUND}/{target}-"], one)
     atheris.Fuzz()
 
 
 def random_expression(data: Any, depth: int = 0) -> str:
-    """Return columns, operators and calls, or pieces of them in any order. data: a FuzzedDataProvider."""
+    """Return columns, operators and calls, or parts of them in any order. data: a FuzzedDataProvider."""
     from tests.unit.expressions.expression_cases import CALLS, LEAVES, PIECES, SIGNS
 
     def any_of(words: list[str]) -> str:

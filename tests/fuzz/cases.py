@@ -1,12 +1,12 @@
-"""Where cases come from: pieces of CSV in an order no writer would choose, for hypothesis and for atheris."""
+"""Generate cases for hypothesis and atheris: pieces of CSV in unusual orders."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
-#: What decides about records and fields.
+#: Bytes that delimit records and fields.
 STRUCTURE = ('"', '""', ",", "\n", "\r\n", "\r", "a", "bc", " ", "é", "1", '"a,b"', '"x\ny"', '5" pipe', '"a""b"', ",,")
-#: What decides about values.
+#: Texts near the boundaries between types.
 VALUES = (
     "", "0", "1", "-1", "12", "007", "-0", "+4", "1.5", "-.5", "1.", "00.5", "1e5", "1E-3", "1e400", ".", "-", "e5",
     "inf", "-Infinity", "nan", "NAN", "-nan", "NA", "null", "N/A", "None", "True", "false", "TRUE", "tRuE", "yes",
@@ -20,7 +20,7 @@ wild = st.lists(st.sampled_from(STRUCTURE), max_size=60).map(lambda parts: "".jo
 
 @st.composite
 def rows(draw: st.DrawFn) -> tuple[bytes, int]:
-    """Return (a CSV without a header, its width), some of whose records may be bad."""
+    """Return (a CSV without a header, its width); some records may be bad."""
     width = draw(st.integers(1, 3))
     words = draw(st.lists(st.sampled_from(VALUES), min_size=1, max_size=4))
     value = st.one_of(st.sampled_from(words), st.sampled_from(words), st.sampled_from(VALUES), st.text(max_size=3))

@@ -1,4 +1,4 @@
-"""Whole inputs, from random numbers: files of any dialect, good and bad, and what a user says of them."""
+"""Random whole inputs: valid and invalid files of any dialect, with the options of a user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from random import Random
 from csvswarm.types.schema import NULL_VALUES, TYPES
 
 BOM = "\ufeff"
-#: Values; a double quote stands for the quote of the dialect, a comma for its delimiter.
+#: Values; a double quote is replaced by the quote of the dialect, a comma by its delimiter.
 VALUES = (
     "", "0", "1", "-1", "12", "007", "-0", "+4", "1.5", "-.5", "1.", "1e5", "1e400", ".", "-", "inf", "nan", "NAN",
     "NA", "null", "None", "True", "false", "9223372036854775807", "9223372036854775808", "12345678901234567890.5",
@@ -37,7 +37,7 @@ QUOTES = ('"', '"', '"', "'", "", "|", " ", "-", "\t", "\x01")
 
 @dataclass(frozen=True)
 class Cut:
-    """How an input is cut. guess: bytes that are looked at to find where a range begins."""
+    """The division of an input. guess: number of bytes read to find the start of a range."""
 
     chunks: int
     block_bytes: int
@@ -47,10 +47,10 @@ class Cut:
 
 @dataclass(frozen=True)
 class Input:
-    """A file and what is said of it.
+    """A file and its options.
 
-    spellings: of missing values, None for the usual ones. types: by column. sampled: whether samples give a first
-    schema, as in a job; else nothing is known of any column at first.
+    spellings: of missing values, None for the default ones. types: by column. sampled: whether the initial schema comes
+    from samples, as in a job; otherwise it is empty.
     """
 
     data: bytes
@@ -107,7 +107,7 @@ def _cut(source: Random, size: int) -> Cut:
 
 
 def _body(source: Random, delimiter: str, quote: str, width: int) -> bytes:
-    """Return records, of few kinds of values each, some of them bad."""
+    """Return records with few kinds of values each, some of them bad."""
     pools = [_pool(source) for _ in range(width)]
     ends = source.choice(((b"\n",), (b"\n",), (b"\r\n",), (b"\r",), (b"\n", b"\r\n", b"\r")))
     is_wild, bad_in = not source.randrange(4), source.choice((0, 0, 2, 10, 40))

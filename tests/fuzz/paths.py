@@ -1,11 +1,11 @@
-"""Whole inputs through the native kernel and through Python, cut in several ways: all of it must come out the same.
+"""Read whole inputs with the native kernel and with Python, divided in several ways: all outcomes must be the same.
 
     python -m tests.fuzz.paths --cases 100000 --seed 1
     python -m tests.fuzz.paths --seconds 3600 --sanitize
 
-The same are the bytes of all rows, the raw records, the records set aside with their reasons, the types, and the
-message where there is an error. --sanitize builds the kernel with ASan and UBSan, and gives it every input in memory of
-exactly its size. A case that fails is printed with the seed that makes it again.
+Compared are the bytes of all rows, the raw records, the rejected records with their reasons, the types, and error
+messages. --sanitize builds the kernel with ASan and UBSan, and passes it every input in memory of exactly its size. A
+failing case is printed with the seed that reproduces it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from tests.unit.native.exact import environment, sanitized_kernel
 
 @dataclass
 class Outcome:
-    """What became of an input."""
+    """The outcome of reading an input."""
 
     message: str = ""
     types: tuple[str, ...] = ()
@@ -57,12 +57,12 @@ class Outcome:
     rejected: tuple[Rejected, ...] = ()
 
     def beside(self, other: Outcome) -> str:
-        """Return what is not the same."""
+        """Return the fields that differ."""
         return ", ".join(f"{name}={value}" for name, value in vars(self).items() if value != vars(other)[name])
 
 
 def same_every_way(case: Input) -> None:
-    """Raise AssertionError when kernel and Python, or two ways to cut the input, come to different things."""
+    """Raise AssertionError if kernel and Python, or two divisions of the input, have different outcomes."""
     first, second = case.cuts
     with native(True):
         expected = outcome(case, first)
@@ -89,7 +89,7 @@ def outcome(case: Input, cut: Cut) -> Outcome:
 
 
 class _Run:
-    """The reading of one input that is cut."""
+    """Reads one divided input."""
 
     def __init__(self, case: Input, job: Job, source: Source, header: InputHeader, chunks: list[Chunk]) -> None:
         self._case, self._job, self._source, self._header, self._chunks = case, job, source, header, chunks
@@ -107,7 +107,7 @@ class _Run:
         return Outcome("", types, found.rows, found.numbers, found.raw, found.rejected)
 
     def _read(self) -> Outcome | None:
-        """Return what the chunks hold; None when the schema had to be widened for it."""
+        """Return the content of the chunks; None if the schema had to be widened."""
         found, observed = Outcome(), []
         for chunk in self._chunks:
             reader = self._reader(self._schema)
@@ -156,7 +156,7 @@ def _take(found: Outcome, rows: Rows, keep_raw: bool) -> None:
 
 @cache
 def _work_directory() -> Path:
-    memory = Path("/dev/shm")  # noqa: S108  # where files cost nothing
+    memory = Path("/dev/shm")  # noqa: S108  # in memory
     directory = tempfile.TemporaryDirectory(prefix="csvswarm-fuzz-", dir=memory if memory.is_dir() else None)
     _KEPT.append(directory)
     Job(Path(directory.name) / "job").create()
@@ -177,7 +177,7 @@ def _rerun_with_sanitizers() -> int:
 
 
 def main() -> int:
-    """Run cases until there were so many, or for so long; return the exit code."""
+    """Run a number of cases, or run for a time; return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--cases", type=int, default=0, help="how many (0: no end)")
     parser.add_argument("--seconds", type=int, default=0, help="for how long (0: no end)")
@@ -192,7 +192,7 @@ def main() -> int:
             (arguments.cases and done >= arguments.cases)
             or (arguments.seconds and time.monotonic() - began >= arguments.seconds)
         ):
-            case = random_input(Random(arguments.seed + done))  # noqa: S311  # no secrets here
+            case = random_input(Random(arguments.seed + done))  # noqa: S311  # not for secrets
             try:
                 same_every_way(case)
             except BaseException:

@@ -1,4 +1,4 @@
-"""docs/format.md in plain Python, one value after the other: what the reader must come to."""
+"""A reference implementation of docs/format.md in plain Python, one value at a time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FLOAT = re.compile(r"-?(?!0[0-9])([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|
 LONG_INTEGER = re.compile(r"-?[0-9]+")
 BOOLS = {text: text.lower() == "true" for text in ("True", "TRUE", "true", "False", "FALSE", "false")}
 
-#: A field: its text, and whether it is quoted.
+#: A field: its text and whether it is quoted.
 Field = tuple[str, bool]
 
 
 def records(data: bytes) -> list[bytes]:
-    """Return the records without their terminators, blank lines left out."""
+    """Return the records without their terminators and without blank lines."""
     texts = (_without_terminator(text) for text in record_texts(data))
     return [text for text in texts if text]
 
@@ -62,12 +62,12 @@ def fields(record: bytes) -> list[Field]:
 
 
 def csv_rows(data: bytes) -> list[list[str]]:
-    """Return what Python's csv module reads."""
+    """Return the rows read by Python's csv module."""
     return [row for row in csv.reader(io.StringIO(data.decode(), newline="")) if row]
 
 
 def is_bad(record: bytes, width: int) -> bool:
-    """Whether a record is bad whatever the types."""
+    """Whether a record is bad for any types."""
     try:
         return b"\0" in record or len(fields(record)) != width
     except UnicodeDecodeError:
@@ -75,7 +75,7 @@ def is_bad(record: bytes, width: int) -> bool:
 
 
 def text_of(field: Field) -> str | None:
-    """Return a field as a value of a column of text, None for a missing one."""
+    """Return a field as a value of a text column; None if it is missing."""
     text, quoted = field
     return None if not quoted and text in NULL_VALUES else text
 
@@ -107,7 +107,7 @@ def _kind(value: str) -> str:
 
 
 def value_of(text: str | None, kind: str) -> object:
-    """Return a text as a value of a type it fits."""
+    """Return a text converted to a value of a type that it fits."""
     if text is None or kind == "null":
         return None
     if kind in ("text", "quoted"):

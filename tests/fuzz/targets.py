@@ -1,4 +1,4 @@
-"""What is fuzzed: each target takes any bytes and numbers, and raises AssertionError when something is wrong."""
+"""Fuzz targets: each accepts any bytes and numbers, and raises AssertionError on a bug."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COMMA = Dialect()
 
 
 def scan(data: bytes, size: int) -> None:
-    """Records end where the grammar says, however the bytes arrive; and Python's csv module sees the same fields."""
+    """Records end according to the grammar, however the bytes arrive; Python's csv module reads the same fields."""
     grammar, file = Grammar(COMMA), io.BytesIO(data)
     ends, inside, before, base = [], False, 10, 0
     while piece := grammar.read_piece(file, size):
@@ -68,7 +68,7 @@ def _like_csv(data: bytes, inside: bool) -> None:
 
 
 def cut(data: bytes, count: int, piece: int, block: int) -> None:
-    """Chunks and blocks follow each other without a gap, and know their records."""
+    """Chunks and blocks are contiguous and have the right record numbers."""
     cutter, grammar, file = (
         Cutter(COMMA, offset=0, next_target=even_targets(0, len(data), count), block_bytes=block),
         Grammar(COMMA),
@@ -114,7 +114,7 @@ _KEPT: list[Any] = []
 
 
 def ranges(data: bytes, count: int, guess: int, block: int) -> None:
-    """Ranges whose starts are guessed are cut as well as if the file had been read from its start."""
+    """Ranges with guessed starts have the same boundaries as in a scan from the start of the file."""
     directory = _work_directory()
     path = directory / "data.csv"
     path.write_bytes(data)
@@ -134,7 +134,7 @@ def ranges(data: bytes, count: int, guess: int, block: int) -> None:
 
 
 def read(data: bytes, width: int, block: int) -> None:
-    """Fields, missing values, bad records, types and values are those of docs/format.md, in blocks as in one piece."""
+    """Fields, missing values, bad records, types and values follow docs/format.md, in blocks and in one piece."""
     if is_unclosed(data):
         return
     names = [f"c{index}" for index in range(width)]
@@ -172,7 +172,7 @@ def read(data: bytes, width: int, block: int) -> None:
 
 
 def texts_free(names: list[str]) -> Schema:
-    """Return a schema in which nothing was seen yet."""
+    """Return a schema without any observed types."""
     return Schema({name: frozenset() for name in names})
 
 
@@ -206,12 +206,12 @@ def _exact(value: object) -> object:
     return (type(value).__name__, repr(value)) if isinstance(value, float) else value
 
 
-#: After an empty line that a lone carriage return ends, pandas takes no notice of an empty first field.
+#: After an empty line ended by a lone carriage return, pandas ignores an empty first field.
 PANDAS_LOSES_A_FIELD = re.compile(rb"(^|[\r\n])\r,")
 
 
 def like_pandas(data: bytes, width: int) -> None:
-    """Where pandas, in a single pass, comes to numbers as well, they are the same; texts are as well."""
+    """If pandas also reads numbers in a single pass, they are the same; so are texts."""
     if is_unclosed(data) or not data.isascii() or PANDAS_LOSES_A_FIELD.search(data):
         return
     records = reference_reader.records(data)
@@ -226,7 +226,7 @@ def like_pandas(data: bytes, width: int) -> None:
     typed = pd.read_csv(io.BytesIO(header + data), **options)
     plain = pd.read_csv(io.BytesIO(header + data), dtype=str, keep_default_na=False, na_filter=False, **options)
     if len(plain) != len(records):
-        return  # pandas takes a line of blanks for none
+        return  # pandas skips a line of blanks
     for name in names:
         ours = table.column(name).to_pylist()
         kind = schema.type_of(name)
@@ -236,7 +236,7 @@ def like_pandas(data: bytes, width: int) -> None:
         elif kind in ("int", "float") and pd.api.types.is_numeric_dtype(typed[name]):
             theirs = [None if pd.isna(value) else value for value in typed[name].tolist()]
             if kind == "int" and any(value is None for value in theirs):
-                continue  # pandas made floats of them, and may have lost digits
+                continue  # pandas converted them to floats, and may have lost digits
             assert all(_equal(a, b) for a, b in zip(ours, theirs, strict=True)), (name, ours, theirs)
 
 
@@ -246,23 +246,23 @@ def _equal(ours: Any, theirs: Any) -> bool:
     return bool(ours == theirs) and math.copysign(1, ours) == math.copysign(1, theirs)
 
 
-#: What running code, or reaching out of the process, raises as an event of Python's own audit.
+#: Python's audit events of running code or of access outside of the process.
 EVENTS = ("exec", "import", "open", "os.", "subprocess.", "socket.", "shutil.", "ctypes.", "pty.", "marshal.")
 _SEEN: list[str] = []
 
 
 @cache
 def _watch() -> None:
-    """Take note of events from now on. Everything that is imported when first used is imported before."""
+    """Record audit events from now on, after importing all lazily imported modules."""
     for text in EVERY_EXPRESSION:
         Expression(text, COLUMNS, "it").value(FRAME)
     sys.addaudithook(lambda event, _: _SEEN.append(event) if event.startswith(EVENTS) else None)
 
 
 def expression(text: str) -> None:
-    """An expression is refused with a message of its own or is the same in any blocks, and runs no code."""
+    """An expression is refused with a message or has the same result in any blocks, and runs no code."""
     _watch()
     _SEEN.clear()
     assert_same_in_any_blocks(text)
-    in_zones = "tz_" in text  # the data of a time zone is read from a file
+    in_zones = "tz_" in text  # time zone data is read from a file
     assert not _SEEN or in_zones, (text, _SEEN)

@@ -1,4 +1,4 @@
-"""Kernel and Python, and any way to cut an input, come to the same: `tests.fuzz.paths`, a few hundred cases of it."""
+"""Kernel and Python read the same from any division of an input: a few hundred cases of `tests.fuzz.paths`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.fuzz.inputs import random_input
 from tests.fuzz.paths import same_every_way
 
 
-# A source of random numbers is as large as what is drawn from it.
+# Enough random bytes for a whole input.
 @settings(max_examples=300, suppress_health_check=[HealthCheck.large_base_example, HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False))
 def test_all_reading_paths_agree(source: Random) -> None:

@@ -1,4 +1,4 @@
-"""What fuzzing found once, and shall not find again."""
+"""Regression tests for bugs found by fuzzing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_found_cases(data: bytes, width: int) -> None:
 
 
 def test_empty_field_after_a_blank_cr_line_is_kept(tmp_path: Path) -> None:
-    """pandas loses it."""
+    """pandas loses the value."""
     source = tmp_path / "mac.csv"
     source.write_bytes(b"a,b\r\r,x\r\r,y\r")
     processor = tmp_path / "same.py"

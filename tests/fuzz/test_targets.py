@@ -1,4 +1,4 @@
-"""The targets of `make fuzz`, a few thousand cases of each; in CI the same ones every time."""
+"""The targets of `make fuzz` with a few thousand cases each; in CI always the same ones."""
 
 from __future__ import annotations
 

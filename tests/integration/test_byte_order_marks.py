@@ -1,4 +1,4 @@
-"""A byte order mark is one at the start of the file alone; anywhere else it is text, wherever a block begins."""
+"""A byte order mark counts only at the start of the file; anywhere else, even at the start of a block, it is text."""
 
 from __future__ import annotations
 

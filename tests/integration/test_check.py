@@ -1,4 +1,4 @@
-"""A check without a run refuses what a split would, and a disk that is too small; it writes nothing."""
+"""A check refuses what a split would refuse, and a disk that is too small, without writing anything."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_check_predicts_the_number_of_chunks(tmp_path: Path) -> None:
 )
 def test_check_reports_the_errors_of_a_split(tmp_path: Path, wrong: dict[str, object]) -> None:
     job, path, output = job_and_output(tmp_path)
-    request = Request(input=path, **wrong)  # type: ignore[arg-type]  # one wrong argument each
+    request = Request(input=path, **wrong)  # type: ignore[arg-type]  # one invalid argument each
 
     with pytest.raises(CsvswarmError) as checked:
         check(job, request, output)
@@ -71,5 +71,5 @@ def test_check_rejects_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(InputError, match=r"has 1 MB free, but the job may need about 1 MB: free some, or name another"):
         check(job, Request(input=path, processor="transform"), output)
 
-    # Groups are few: what statistics writes does not grow with the input.
+    # There are few groups: the output of statistics does not grow with the input.
     assert check(job, Request(input=path), output)["needed"] == 0

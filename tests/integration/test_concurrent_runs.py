@@ -1,4 +1,4 @@
-"""Several runs of one job at once: one works, the others are refused and say who does; nothing is lost."""
+"""Concurrent runs of one job: one works, the others are refused with its name; nothing is lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from csvswarm.split.run import Request, split
 from tests.support.jobs import ROOT, SAMPLE, Scripts
 
 LIMIT = 60
-#: Its `finish` leaves a mark and waits until it may end: the test decides who ends first.
+#: Its `finish` creates a file and waits until the test lets it end.
 WAITING = """
 import os, pathlib, time
 import pandas as pd
@@ -48,7 +48,7 @@ def finish(result, context):
     deadline = time.monotonic() + {limit}
     while not (HERE / f"go-{{os.getpid()}}").exists():
         if time.monotonic() > deadline:
-            raise TimeoutError("nobody let this run end")
+            raise TimeoutError("the test did not let this run end")
         time.sleep(0.01)
     return result
 """
@@ -67,7 +67,7 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
 def wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + LIMIT
     while not condition():
-        assert time.monotonic() < deadline, "what the test waits for did not come"
+        assert time.monotonic() < deadline, "the awaited condition did not occur"
         time.sleep(0.01)
 
 
@@ -78,7 +78,7 @@ def done(name: str, *arguments: object) -> None:
 
 @pytest.fixture
 def job(tmp_path: Path) -> Path:
-    """A job of three chunks that is processed, and whose processor waits in `finish`."""
+    """A processed job of three chunks whose processor waits in `finish`."""
     processor, job = tmp_path / "waiting.py", tmp_path / "job"
     processor.write_text(WAITING.format(here=str(tmp_path), limit=LIMIT))
     done("split_dataframe.py", "--job", job, "--input", SAMPLE, "--processor", processor, "--chunks", 3)
@@ -193,7 +193,7 @@ def test_one_of_two_jobs_claims_the_output_and_the_other_keeps_its_work(job: Pat
     code, message = end(start("collect_results.py", "--job", other, "--output", output))
 
     assert code == 1
-    assert message.startswith(f"output {output} already holds the result of job job: name another directory")
+    assert message.startswith(f"output {output} already contains the result of job job: name another directory")
     (tmp_path / f"go-{first.pid}").touch()
     assert end(first)[0] == 0
     done("collect_results.py", "--job", other, "--output", tmp_path / "elsewhere")
@@ -219,7 +219,7 @@ def test_second_job_of_the_same_name_and_output_is_rejected(job: Path, tmp_path:
 
 
 def holder_of(directory: Path) -> subprocess.Popen[str]:
-    """Start a process that holds a lock until its standard input ends."""
+    """Start a process that locks a directory until its standard input ends."""
     code = (
         "import pathlib, sys\nfrom csvswarm.job.lock import locked\n"
         f"with locked(pathlib.Path({str(directory)!r}), 'it'):\n"
@@ -282,7 +282,7 @@ def test_lock_file_removed_by_its_holder_is_recreated(tmp_path: Path, monkeypatc
         usual(descriptor, *arguments)
         names.append((tmp_path / LOCK).exists())
         if len(names) == 1:
-            (tmp_path / LOCK).unlink()  # as who had it before does when it ends
+            (tmp_path / LOCK).unlink()  # like its previous owner at exit
 
     monkeypatch.setattr("fcntl.lockf", removed_meanwhile)
     with locked(tmp_path, "it", removes=True):
@@ -330,7 +330,7 @@ def test_lock_of_another_machine_is_awaited_longer(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("csvswarm.job.lock.WAIT_ELSEWHERE", float(LIMIT))
     process = holder_of(tmp_path)
     (tmp_path / LOCK).write_text('{"host": "board2", "pid": 7, "since": 0, "step": "x.py", "boot": "another"}')
-    timer = threading.Timer(0.2, process.kill)  # as the server does when the lease of a board has expired
+    timer = threading.Timer(0.2, process.kill)  # as the server does when the lease of a board expires
     timer.start()
     with locked(tmp_path, "it"):
         pass
@@ -354,10 +354,10 @@ def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr("fcntl.lockf", lockf)
 
     refused(job.directory)
-    with pytest.raises(JobError, match=f"the file system of {job.directory} offers no locks"):
+    with pytest.raises(JobError, match=f"the file system of {job.directory} does not support locks"):
         process_all(job, 1)
 
-    refused(output)  # there the report says whose it is
+    refused(output)  # there the report identifies the owner
     collect(job, output)
     assert (output / "result.csv").read_bytes() == SAMPLE.read_bytes()
     assert not list(output.glob(".*"))

@@ -1,4 +1,4 @@
-"""The signature property: the result is the same bytes for any file, processor, chunks, blocks, kills and resumes."""
+"""The result has the same bytes for any file, processor, chunks, blocks, kills and resumes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ numbers = st.sampled_from(["", "1", "2", "-7", "2.5", "0.1", "1e16", "-0.0", "3"
 
 @st.composite
 def typed_table(draw: st.DrawFn, cells: st.SearchStrategy[str] = values) -> bytes:
-    """Return a CSV whose columns are of one kind for a while and then, maybe, of another."""
+    """Return a CSV whose columns have one kind at first and possibly another later."""
     width = draw(st.integers(2, 4))
     rows = draw(st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=12))
     plain = draw(st.integers(0, 30))
@@ -122,7 +122,7 @@ def test_transform_with_expressions(tmp_path: Path, data: bytes, cuts: list[tupl
 
 @pytest.mark.parametrize("late", ["", "x", "1.5", "true", "007", "99999999999999999999", '"NA"'])
 def test_schema_change_in_the_last_chunk(tmp_path: Path, late: str) -> None:
-    """An integer column whose first gap, text or float comes last reads as pandas reads the whole file."""
+    """An integer column whose only missing value, text or float comes last is read as pandas reads the whole file."""
     source = tmp_path / "late.csv"
     rows = "".join(f"{number},{number % 7}\n" for number in range(60_000))
     source.write_text(f"a,b\n{rows}{late},1\n")

@@ -1,4 +1,4 @@
-"""Rows that a processor fails on: all of them are found, and no other, in few calls."""
+"""All rows on which a processor fails are found, and no others, in few calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kill -9 at any moment, run again with the same job id: the same bytes."""
+"""Kill -9 at any moment, then a rerun with the same job id: the result is the same."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Pull the plug on a script and its workers."""
+    """Kill a script and its workers."""
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=LIMIT)
 
@@ -57,11 +57,11 @@ def test_result_is_the_same_after_kills_in_every_stage(tmp_path: Path) -> None:
         ("split_processing.py", "--job", job.directory, "--workers", 2),
         ("collect_results.py", "--job", job.directory, "--output", output),
     ]
-    moments = random.Random(7)  # noqa: S311  # when to kill is no secret
+    moments = random.Random(7)  # noqa: S311  # not for secrets
     for step in steps:
         for _ in range(3):
             process = script(*step)
-            # the longer a script may live, the later in its work the kill falls; some end before it
+            # from early kills to late ones; some scripts end first
             try:
                 process.communicate(timeout=moments.uniform(0.05, 1.2))
             except subprocess.TimeoutExpired:

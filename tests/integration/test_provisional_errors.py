@@ -1,4 +1,4 @@
-"""An error that comes of types drawn from samples waits for the whole file; one that does not is told at once."""
+"""An error caused by sampled types is provisional until the whole file is read; any other is reported at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from csvswarm.split.run import Request, split
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A column of integers, with one text near the end that no sample shows."""
+    """A column of integers with one text near the end, which no sample contains."""
     monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLES", 1)
     monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLE_BYTES", 64)
     source = tmp_path / "data.csv"
@@ -58,4 +58,4 @@ def test_option_disproved_by_the_whole_file_is_one_message(tmp_path: Path, sourc
     job, message = run(tmp_path, source, "return block", processor="statistics", options=options)
     assert "names 'a', which is not numeric but text" in message
     with pytest.raises(CsvswarmError, match="not numeric but text"):
-        process_all(job, 1)  # the same again, and no other message
+        process_all(job, 1)  # the same message and no other

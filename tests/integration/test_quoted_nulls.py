@@ -1,4 +1,4 @@
-"""A quoted text that stands for a missing value, and reads as a value as well: it is missing in every block alike."""
+"""A quoted null value that could also be parsed as a value is missing in every block."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_quoted_null_stays_text_in_a_text_column(tmp_path: Path) -> None:
 
 
 def test_default_null_values_are_missing() -> None:
-    """So nothing has to be looked for in the columns of most jobs."""
+    """So the columns of most jobs need no search."""
     values = TextConverter()
     for kind in ("int", "float", "bool"):
         for fixed in (True, False):

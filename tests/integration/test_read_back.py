@@ -1,4 +1,4 @@
-"""Nothing is removed before the result that replaces it was read back under its final name."""
+"""Nothing is removed before the result has been read back under its final name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DATA = "id,x\n" + "".join(f"{number},{number % 7}\n" for number in range(300)) +
 
 @pytest.fixture
 def job(tmp_path: Path, request: pytest.FixtureRequest) -> Job:
-    """A job that is processed, with one record set aside. Its processor is the parameter."""
+    """A processed job with one quarantined record; the parameter is its processor."""
     source = tmp_path / "data.csv"
     source.write_text(DATA)
     job = Job(tmp_path / "job")
@@ -45,18 +45,18 @@ def test_result_that_reads_back_differently_fails_and_keeps_the_work(
     usual = Path.replace
 
     def damaged(path: Path, target: Path) -> Path:
-        """Rename, and let the disk lose what was written."""
+        """Rename the file, then simulate a disk that lost its content."""
         result = usual(path, target)
         if target == output / name:
             data = bytearray(target.read_bytes())
-            target.unlink()  # a merged file has the name as well, and stays whole
+            target.unlink()  # a merged file has the same name and stays intact
             data[len(data) // 2] ^= 1
             if damage != "gone":
                 target.write_bytes(data if damage == "a byte" else data[:-1])
         return result
 
     monkeypatch.setattr(Path, "replace", damaged)
-    with pytest.raises(JobError, match=f"{name} was read back and is not what was written"):
+    with pytest.raises(JobError, match=f"{name} differs from what was written to it"):
         collect(job, output)
     monkeypatch.undo()
 
@@ -70,7 +70,7 @@ def test_result_that_reads_back_differently_fails_and_keeps_the_work(
 def test_merged_file_that_reads_back_differently_is_not_used(job: Job, tmp_path: Path) -> None:
     merged = MergedFile(job.directory, PRIMARY)
     data = bytearray(merged.data.read_bytes())
-    data[0] ^= 1  # of the header: the partials in it are whole, and the result is made of them
+    data[0] ^= 1  # damage the header: its partials are intact and become the result
     merged.data.write_bytes(data)
 
     collected = collect(job, tmp_path / "out")

@@ -1,4 +1,4 @@
-"""A job that is done, run once more: nothing to do, or all of it again when its result is gone."""
+"""Rerun of a finished job: it does nothing, or everything if the result is gone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_finished_job_reruns_when_its_result_is_gone(tmp_path: Path, mode: str) 
     assert run(job, output, mode) == SAMPLE.read_bytes()
     written = (output / "result.csv").stat()
     assert run(job, output, mode) == SAMPLE.read_bytes()
-    assert (output / "result.csv").stat().st_mtime_ns == written.st_mtime_ns  # there was nothing to do
+    assert (output / "result.csv").stat().st_mtime_ns == written.st_mtime_ns  # no chunk ran
     shutil.rmtree(output)
     assert run(job, output, mode) == SAMPLE.read_bytes()
     assert run(job, tmp_path / "elsewhere", mode) == SAMPLE.read_bytes()
@@ -39,7 +39,7 @@ def test_finished_job_reruns_when_its_result_is_gone(tmp_path: Path, mode: str) 
 def test_collecting_a_finished_job_names_its_result(tmp_path: Path) -> None:
     job = Job(tmp_path / "job")
     run(job, tmp_path / "out", "ranges")
-    with pytest.raises(JobError, match=r"is done: its result went to .*out"):
+    with pytest.raises(JobError, match=r"is done: its result is in .*out"):
         collect(job, tmp_path / "elsewhere")
 
 
@@ -53,7 +53,7 @@ def test_finished_job_keeps_only_small_files(tmp_path: Path) -> None:
 
 
 def test_late_attempt_under_an_older_schema_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLES", 1)  # so that the text in the middle is not in a sample
+    monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLES", 1)  # so that no sample contains the text in the middle
     monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLE_BYTES", 64)
     source = tmp_path / "late.csv"
     rows = "".join(f"{number},2\n" for number in range(40_000))

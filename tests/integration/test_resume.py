@@ -1,4 +1,4 @@
-"""A job that is run once more in another way: with other versions, or with bad records that fail it now."""
+"""Resuming a job with changes: with other versions, or with bad records that now fail it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fresh_message(source: Path, tmp_path: Path) -> str:
-    """What a job says that fails on bad records from the start."""
+    """Return the message of a job that fails on bad records from the start."""
     job = Job(tmp_path / "fresh")
     split(job, request(source))
     with pytest.raises(CsvswarmError, match=MESSAGE) as raised:
@@ -70,7 +70,7 @@ def test_resume_with_fail_equals_a_job_with_fail(
     assert str(raised.value) == fresh_message
     assert not output.exists()
 
-    # Chunks without a bad record stand, and the way back is open.
+    # Chunks without a bad record are kept, and the change can be reverted.
     assert {receipt.chunk for receipt in job.receipts() if receipt.status == "done"} == {1, 4}
     split(job, request(source, "quarantine"), output)
     process_all(job, workers)
@@ -188,8 +188,8 @@ def test_job_of_other_versions_is_not_resumed(source: Path, tmp_path: Path, name
     process_one(job, 1, None)
     recorded = _with_version(job, name, "1.2.3")
     message = (
-        f"job job was begun with {name} 1.2.3 (now {versions()[name]}): partial results of different versions must not "
-        "be mixed. Finish it with the versions it was begun with, or leave out job_id to start a new job."
+        f"job job was started with {name} 1.2.3 (now {versions()[name]}): partial results of different versions must "
+        "not be mixed. Finish it with the versions it was started with, or leave out job_id to start a new job."
     )
 
     for attempt in (
@@ -227,7 +227,7 @@ def test_finished_job_is_valid_with_any_versions_and_reruns_without_its_result(s
 
 
 def _with_version(job: Job, name: str, version: str) -> Manifest:
-    """Change what the manifest says of a version; return the manifest as it was."""
+    """Change a version in the manifest; return the original manifest."""
     path = job.directory / "manifest.json"
     recorded = job.require_manifest()
     data = json.loads(path.read_text())
@@ -262,7 +262,7 @@ def test_result_is_no_more_readable_than_the_input(
         split(job, request(source, "quarantine", processor=processor), output)
         process_all(job, 2)
         collect(job, output)
-        assert os.umask(umask) == umask  # it is as it was
+        assert os.umask(umask) == umask  # it is unchanged
     finally:
         os.umask(before)
 
@@ -272,7 +272,7 @@ def test_result_is_no_more_readable_than_the_input(
     assert permissions_of(job.directory) == 0o700 & ~umask
     for path in [job.directory, *job.directory.rglob("*")]:
         assert not permissions_of(path) & 0o077 & ~(mode | (mode & 0o044) >> 2), path
-    assert permissions_of(job.directory.parent) == 0o777 & ~umask  # other jobs are here, too
+    assert permissions_of(job.directory.parent) == 0o777 & ~umask  # with other jobs beside it
 
 
 def test_a_job_records_plain_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

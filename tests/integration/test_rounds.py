@@ -1,4 +1,4 @@
-"""The way a cluster runs a job: a round of slots, one container for each, then the next round or the result."""
+"""A job as a cluster runs it: a round of slots with one container each, then the next round or the result."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def collect(scripts: Scripts) -> dict[str, Any]:
 
 
 def test_rounds_give_the_result_of_one_machine(tmp_path: Path) -> None:
-    # One value where no sample is taken: the schema has to be widened, and that takes another round.
+    # A value that no sample contains, so the schema must be widened, which takes another round.
     rows = [f"{n},some text\n" for n in range(400_000)]
     rows[250_007] = "1.5,some text\n"
     scripts, source = ready(tmp_path, text="a,b\n" + "".join(rows))
@@ -59,7 +59,7 @@ def test_rounds_give_the_result_of_one_machine(tmp_path: Path) -> None:
     while answer["round"] is not None:
         rounds += 1
         for slot in range(1, len(answer["round"]["chunks"]) + 1):
-            assert container(scripts, answer["round"]["number"], slot).done["status"] in ("done", "misfit")
+            assert container(scripts, answer["round"]["number"], slot).answer["status"] in ("done", "misfit")
         answer = collect(scripts)
 
     alone = run_in_process(tmp_path, source, processor=str(tmp_path / "mine.py"))
@@ -76,7 +76,7 @@ def test_second_round_has_only_missing_chunks(tmp_path: Path) -> None:
     answer = split(scripts, source)
 
     assert answer["round"] == {"number": 2, "generation": 1, "chunks": [1, 3]}
-    assert container(scripts, 2, 2).done["chunk"] == 3
+    assert container(scripts, 2, 2).answer["chunk"] == 3
 
 
 def test_two_containers_of_a_slot_commit_one_partial(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_two_containers_of_a_slot_commit_one_partial(tmp_path: Path) -> None:
 
     for name in ("first", "second"):
         for slot in (1, 2, 3):
-            assert container(scripts, 1, slot, name).done["status"] == "done"
+            assert container(scripts, 1, slot, name).answer["status"] == "done"
     collect(scripts)
 
     attempts = json.loads((scripts.output / "job.json").read_text())["attempts"]
@@ -137,7 +137,7 @@ def test_log_of_a_failed_attempt_is_kept(tmp_path: Path) -> None:
 
 
 def test_attempt_exits_with_the_errno(tmp_path: Path) -> None:
-    """On a full share it is all that an attempt can leave."""
+    """On a full share, an attempt can leave nothing else."""
     scripts, source = ready(tmp_path)
     split(scripts, source)
     small = Scripts(tmp_path, ("prlimit", "--fsize=0"))
@@ -146,7 +146,7 @@ def test_attempt_exits_with_the_errno(tmp_path: Path) -> None:
     assert container(scripts, 1, 3).code == errno.ENOENT
     source_moved.rename(source)
     assert container(small, 1, 3).code == errno.EFBIG
-    # A fault of the job's own is none of the system's.
+    # An error of the job is not a system error.
     assert container(scripts, 1, 4).code == 1
 
 
@@ -166,7 +166,7 @@ def process(block, context):
 
 
 def test_attempt_after_the_job_is_done_succeeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The data of a job that is done is removed, also the chunk file that this attempt was about to read."""
+    """The data of a finished job is removed, including the chunk file that this attempt was about to read."""
     scripts, source = ready(tmp_path, OTHERS_FIRST, "a\n" + "1\n" * 100)
     packed = tmp_path / "data.csv.gz"
     packed.write_bytes(gzip.compress(source.read_bytes()))
@@ -179,7 +179,7 @@ def test_attempt_after_the_job_is_done_succeeds(tmp_path: Path, monkeypatch: pyt
 
     assert (scripts.output / "_SUCCESS").exists()
     assert not list((scripts.job / "chunks").iterdir())
-    assert ended.done["status"] == "done"
+    assert ended.answer["status"] == "done"
     assert not ended.error
     assert not [path for path in (scripts.job / "attempts").iterdir() if path.suffix != ".json"]
 

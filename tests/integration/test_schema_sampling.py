@@ -1,4 +1,4 @@
-"""The schema is inferred from samples: what they miss must not show in the result."""
+"""The schema is inferred from samples, but the result does not depend on which values they contain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.jobs import Result, run_in_process
 
 ROWS = 80
 FILES = {
-    # column x, then text t: what almost every record holds, and what one record late in the file does
+    # values of columns x and t: in almost every record, and in one record late in the file
     "a quoted gap and a number": ('"",', "5,late"),
     "a gap and a text": (",", "five,late"),
     "an integer and a code": ("{row},", "A80,late"),
@@ -39,7 +39,7 @@ def written(directory: Path, often: str, once: str) -> Path:
 
 
 def run_with_poor_samples(directory: Path, source: Path, **request: Any) -> Result:
-    """Run a job whose schema is inferred from a record at the start and one at the end."""
+    """Run a job whose schema is inferred from one record at the start and one at the end."""
     directory.mkdir()
     samples = mock.patch.multiple("csvswarm.split.schema_sample", SAMPLES=1, SAMPLE_BYTES=16, HEAD_BYTES=32)
     with samples, mock.patch("csvswarm.input.header.HEAD_BYTES", 32):

@@ -1,4 +1,4 @@
-"""What is used of a file is what was verified: bytes that change between two reads get in nowhere."""
+"""Only verified bytes of a file are used: bytes that change between two reads have no effect."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_bad_record_is_reported_only_for_verified_bytes(tmp_path: Path, source: 
     with (
         mock.patch.object(ChunkReader, "blocks", before(ChunkReader.blocks, lambda: source.write_bytes(damaged))),
         mock.patch.object(Reader, "read", before(Reader.read, lambda: source.write_bytes(DATA))),
-        pytest.raises(CsvswarmError, match="is not the file that was split: the bytes of chunk 1 differ"),
+        pytest.raises(CsvswarmError, match="has changed since the split: the bytes of chunk 1 differ"),
     ):
         run_in_process(tmp_path, source, processor="transform")
 
@@ -90,7 +90,7 @@ def test_bad_record_is_reported_only_for_verified_bytes(tmp_path: Path, source: 
 def test_overlap_rows_skip_quarantined_records(tmp_path: Path) -> None:
     (tmp_path / "skipping.py").write_text(SKIPPING)
     lines = DATA.splitlines(keepends=True)
-    lines[20:95] = [line.rstrip() + b",\n" for line in lines[20:95]]  # hardly a row before the second half is good
+    lines[20:95] = [line.rstrip() + b",\n" for line in lines[20:95]]  # almost all rows before the second half are bad
     path = tmp_path / "bad.csv"
     path.write_bytes(b"".join(lines))
     request: dict[str, Any] = {"processor": str(tmp_path / "skipping.py"), "on_error": "quarantine"}

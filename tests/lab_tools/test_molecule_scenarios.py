@@ -1,4 +1,4 @@
-"""The scenarios run what they list: Molecule passes over a playbook it does not find, with no more than a warning."""
+"""All listed playbooks exist: Molecule skips a missing playbook with only a warning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_playbook_is_there(file: Path) -> None:
 
 @pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.parent.name)
 def test_the_output_of_ansible_cfg_is_found(file: Path) -> None:
-    """A scenario's list of callback plugins replaces that of ansible.cfg, whose stdout callback must be in it too."""
+    """A scenario's list of callback plugins replaces that of ansible.cfg, so it must include its stdout callback."""
     settings = configparser.ConfigParser()
     settings.read(ROOT / "ansible.cfg")
     folders = yaml.safe_load(file.read_text())["ansible"]["env"]["ANSIBLE_CALLBACK_PLUGINS"].split(":")

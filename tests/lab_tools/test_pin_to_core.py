@@ -1,4 +1,4 @@
-"""What keeps a virtual board's processes on one core of the host, run in a process namespace of its own."""
+"""The tool that pins a virtual board's processes to one core of the host, in its own process namespace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "molecule/shared/board_image/pin_to_core.c"
 
-# Its /proc has this script, its children and the program, and nobody else.
+# Its /proc contains only this script, its children and the program.
 BOARD = """
 import os, subprocess, sys, time
 
@@ -31,11 +31,11 @@ def all_on_one_core(processes):
 everywhere = os.sched_getaffinity(0)
 processes = [os.getpid(), sleeper(), sleeper()]
 program = subprocess.Popen([sys.argv[1]])
-assert all_on_one_core(processes), "those that were there"
+assert all_on_one_core(processes), "existing processes are not pinned"
 stray = sleeper()
 os.sched_setaffinity(stray, everywhere)
-assert all_on_one_core([*processes, stray]), "one that was born elsewhere"
-assert program.poll() is None, "it has ended"
+assert all_on_one_core([*processes, stray]), "a process on other cores is not pinned"
+assert program.poll() is None, "the program has ended"
 """
 
 

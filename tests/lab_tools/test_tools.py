@@ -1,4 +1,4 @@
-"""The tools around Molecule, with stand-ins for the programs that they call."""
+"""The tools around Molecule, with fakes of the programs that they call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone's tools and a folder for stand-ins, first on PATH."""
+    """A clone's tools and a folder for fakes, first on PATH."""
     (tmp_path / "tools").mkdir()
     for tool in ("molecule_test.sh", "docker_engine.sh"):
         shutil.copy(ROOT / "tools" / tool, tmp_path / "tools" / tool)
@@ -93,7 +93,7 @@ def test_an_engine_elsewhere_is_not_replaced_by_one_here(clone: Path) -> None:
 
 
 def test_the_engine_comes_with_its_client_where_that_is_a_package_of_its_own(clone: Path) -> None:
-    # A machine without Docker: nothing on PATH but these.
+    # A machine without Docker: only these on PATH.
     for name in ("sh", "dirname", "cat", "touch", "chmod", "rm", "sleep", "tail", "setsid"):
         (clone / "bin" / name).symlink_to(shutil.which(name) or "missing")
     stand_in(clone, "id", "echo 0")
@@ -101,7 +101,7 @@ def test_the_engine_comes_with_its_client_where_that_is_a_package_of_its_own(clo
     stand_in(clone, "apt-cache", "echo docker-cli - Linux container runtime")
     made = f"touch {clone}/bin/docker {clone}/bin/dockerd; chmod +x {clone}/bin/docker {clone}/bin/dockerd"
     stand_in(clone, "apt-get", f'echo "$@" >>{clone}/asked; {made}')
-    # Not the log of this machine's own engine.
+    # Not the log of this machine's engine.
     script = clone / "tools/docker_engine.sh"
     script.write_text(script.read_text().replace("LOG=/var/log/", f"LOG={clone}/").replace("/var/run/", f"{clone}/"))
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +13,7 @@ from typing import Any
 import yaml
 from ansible.module_utils.basic import AnsibleModule  # noqa: F401  # the modules need it: fail here when it is missing
 
-from tests.processing_job.plugin_loader import ROLE, load
+from tests.processing_job.plugin_loader import load, run_module
 from tests.support.jobs import ROOT
 
 OWNER, SENDER, STRANGER = 8765, 4321, 5432
@@ -79,57 +76,42 @@ class Place:
 
     # -- what a job runs -------------------------------------------------------------------------------------------
 
-    def ask(self, action: str, **told: Any) -> subprocess.CompletedProcess[str]:
-        """Run the program as a job runs it on the server of the share, for a user who has called sudo."""
-        arguments = {
+    def ask(self, module: str, *, check: bool = False, **asked: Any) -> dict[str, Any]:
+        """Run a module as a job runs it on the server of the share, for a user who has called sudo."""
+        given: dict[str, Any] = {
             "share": str(self.share),
             "owner": OWNER,
             "job": "one",
-            "built": False,
-            "what": "the input",
             "state": str(self.base / "state"),
-            "lock": str(self.base / "lock"),
-            "input": None,
-            "sent": None,
-            "images": {},
-            **told,
+            **asked,
         }
-        return subprocess.run(
-            [sys.executable, "-", action, json.dumps(arguments)],
-            input=(ROLE / "files/share.py").read_text(),
-            env={**os.environ, "SUDO_USER": "you", "SUDO_UID": str(SENDER), "SUDO_GID": str(SENDER)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        if module == "processing_job_receive":
+            given = {"what": "the input", "lock": str(self.base / "lock"), **given}
+        sender = {"SUDO_USER": "you", "SUDO_UID": str(SENDER), "SUDO_GID": str(SENDER)}
+        return run_module(module, given, check=check, environment=sender)
 
-    def open(self) -> subprocess.CompletedProcess[str]:
+    def open(self) -> dict[str, Any]:
         """Let the sender read the result of the job "one", as a job does on the server of the share."""
-        return subprocess.run(
-            ["setpriv", f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups",
-             "python3", "-", self.share / "results/one"],
-            input=(ROLE / "files/share_open.py").read_text(),
-            env={"PATH": os.defpath, "SUDO_UID": str(SENDER)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )  # fmt: skip
+        arguments = {"path": str(self.share / "results/one"), "owner": OWNER}
+        return run_module("processing_job_open_result", arguments, environment={"SUDO_UID": str(SENDER)})
 
-    def answer(self, action: str, **told: Any) -> dict[str, Any]:
-        """Return the answer of a run that must succeed."""
-        done = self.ask(action, **told)
-        assert (done.returncode, done.stderr) == (0, "")
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
+    def answer(self, module: str, **asked: Any) -> dict[str, Any]:
+        """Return the answer of a run that must succeed, without what Ansible adds."""
+        answer = self.ask(module, **asked)
+        assert not answer.get("failed"), answer
+        return {name: value for name, value in answer.items() if name not in ("changed", "invocation")}
 
-    def refusal(self, action: str, **told: Any) -> str:
+    def look(self, **asked: Any) -> dict[str, Any]:
+        """Return whether a file was taken over, without taking it."""
+        return self.answer("processing_job_receive", check=True, **asked)
+
+    def refusal(self, module: str, **asked: Any) -> str:
         """Return the one line of a run that must fail."""
-        done = self.ask(action, **told)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.count("\n") == 1, done.stderr
-        return done.stderr.strip()
+        answer = self.ask(module, **asked)
+        assert answer.get("failed"), answer
+        message = str(answer["msg"])
+        assert "\n" not in message
+        return message
 
 
 def checksum(content: bytes) -> str:

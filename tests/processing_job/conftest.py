@@ -25,24 +25,29 @@ class RecordedEngine:
     path: str
     answers: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    after: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    posted: list[tuple[str, Any]] = field(default_factory=list)
 
-    def show(self, name: str, *later: str) -> None:
-        """Answer with a recording; with each later one from the next question after the tasks on."""
-        self.answers = recorded(name)
-        self.after = list(later)
+    def show(self, name: str, **more: Any) -> None:
+        """Answer with a recording, and with more by the path that is asked for."""
+        self.answers = recorded(name) | more
 
     def answer(self, path: str) -> tuple[int, Any]:
         url = urllib.parse.urlsplit(path)
-        filters = json.loads(urllib.parse.parse_qs(url.query)["filters"][0])
-        name = url.path.rpartition("/")[2]
+        filters = json.loads(urllib.parse.parse_qs(url.query).get("filters", ["{}"])[0])
         self.asked.append((url.path, filters))
-        if name == "tasks" and "answer" in self.answers:
-            return 404, self.answers["answer"]
-        said = self.answers.get(name, [])
-        if name == "tasks" and self.after:
-            self.show(*self.after)
-        return 200, said
+        said = self.answers.get(url.path.strip("/"), [])
+        return (404 if isinstance(said, dict) and "message" in said else 200), said
+
+    def remove(self, path: str) -> tuple[int, Any]:
+        """Remove what has this path. Networks are refused while a service is there, as Swarm refuses them."""
+        kind, _, name = path.strip("/").partition("/")
+        if kind == "networks" and self.answers.get("services"):
+            return 400, {"message": "network is in use"}
+        before = self.answers.get(kind, [])
+        self.answers[kind] = [one for one in before if name not in (one.get("ID"), one.get("Id"))]
+        self.removed.append(path)
+        return (200, None) if len(self.answers[kind]) < len(before) else (404, {"message": "not found"})
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -55,8 +60,18 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        status, answer = self.server.engine.answer(self.path)
-        body = json.dumps(answer).encode()
+        self._say(*self.server.engine.answer(self.path))
+
+    def do_DELETE(self) -> None:
+        self._say(*self.server.engine.remove(self.path))
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.engine.posted.append((self.path, body))
+        self._say(200, {})
+
+    def _say(self, status: int, answer: Any) -> None:
+        body = b"" if answer is None else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.processing_job.plugin_loader import ROLE, load
+from tests.processing_job.plugin_loader import shared
 
-archive = load(ROLE / "files/build_image_archive.py")
+archive = shared("image_archive")
 
 LAYERS = ["sha256:" + "a" * 64, "sha256:" + "b" * 64]
 CONFIG = json.dumps({"architecture": "arm64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": LAYERS}})
@@ -36,9 +37,14 @@ def test_the_layers_are_told_as_docker_tells_them(tmp_path: Path, config: str, m
     texts: list[tuple[str, str | int]] = [("manifest.json", manifest), (config, CONFIG)]
     write(tmp_path / "image.tar.gz", dict([*texts[:: 1 if manifest_first else -1], ("one/layer.tar", 3 << 20)]))
 
-    told = archive.layers(tmp_path / "image.tar.gz")
+    found = archive.described(tmp_path / "image.tar.gz")
 
-    assert told == f'["{LAYERS[0]}","{LAYERS[1]}"] arm64'
+    assert found == {
+        "layers": f'["{LAYERS[0]}","{LAYERS[1]}"] arm64',
+        "id": f"sha256:{hashlib.sha256(CONFIG.encode()).hexdigest()}",
+        "sha256": hashlib.sha256((tmp_path / "image.tar.gz").read_bytes()).hexdigest(),
+        "size": (tmp_path / "image.tar.gz").stat().st_size,
+    }
 
 
 def test_an_archive_that_ends_early_is_none(tmp_path: Path) -> None:
@@ -46,7 +52,7 @@ def test_an_archive_that_ends_early_is_none(tmp_path: Path) -> None:
     (tmp_path / "part.tar.gz").write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:-20])
 
     with pytest.raises((EOFError, tarfile.TarError)):
-        archive.layers(tmp_path / "part.tar.gz")
+        archive.described(tmp_path / "part.tar.gz")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another user")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.processing_job.plugin_loader import ROLE
+from tests.processing_job.plugin_loader import run_module
 
 KEPT = "csvswarm-job-0123-x86_64.tar.gz"
 CONTENT = bytes(range(256)) * 16
-TOLD = json.dumps({"sha256": hashlib.sha256(CONTENT).hexdigest(), "layers": "[] amd64"})
+FOUND = {"sha256": hashlib.sha256(CONTENT).hexdigest(), "layers": "[] amd64", "id": "sha256:4567", "size": len(CONTENT)}
+TOLD = json.dumps(FOUND)
+#: Stands for an engine that has the base image and nothing else.
+DOCKER = "#!/bin/sh\n[ \"$1 $2\" = 'image inspect' ]\n"
 
 
 @pytest.fixture
@@ -27,46 +30,60 @@ def cache(tmp_path: Path) -> Path:
     return cache
 
 
-def have(cache: Path, tag: str) -> subprocess.CompletedProcess[str]:
-    """Ask for an image on a machine without an engine, from a clone that has nothing to make one of."""
+def build(cache: Path, tag: str, *, base: bool = True, check: bool = False) -> dict[str, Any]:
+    """Ask for an image, from a clone that has nothing to build one of. base: whether the engine has the base image."""
     (cache.parent / "requirements").mkdir(exist_ok=True)
     (cache.parent / "requirements/image.txt").write_text("nothing @ file:///nowhere/nothing-1-py3-none-any.whl\n")
-    script = ROLE / "files/build_image_locally.py"
-    command: list[str | Path] = [
-        sys.executable,
-        script,
-        f"csvswarm-job:{tag}",
-        "debian:13",
-        cache.parent,
-        cache / "job",
-        "x86_64",
-        "3.13",
-    ]
-    return subprocess.run(command, check=False, capture_output=True, text=True, env={"PATH": "/nowhere"})
+    (cache.parent / "bin").mkdir(exist_ok=True)
+    docker = cache.parent / "bin/docker"
+    docker.write_text(DOCKER if base else "#!/bin/sh\necho nobody has it >&2\nexit 1\n")
+    docker.chmod(0o755)
+    asked = {
+        "name": f"csvswarm-job:{tag}",
+        "base": "debian:13",
+        "root": str(cache.parent),
+        "context": str(cache / "job"),
+        "machine": "x86_64",
+        "python": "3.13",
+    }
+    return run_module(
+        "processing_job_image_build", asked, check=check, environment={"PATH": f"{docker.parent}:{os.environ['PATH']}"}
+    )
 
 
 def test_what_is_kept_is_taken(cache: Path) -> None:
     (cache / "job").mkdir()
     (cache / "job/left").write_text("of an earlier run")
 
-    done = have(cache, "0123")
+    assert not build(cache, "0123", check=True)["changed"]
+    assert (cache / "job/left").exists()
+    assert build(cache, "0123")["image"] == FOUND
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{TOLD}\n", "")
     assert [path.name for path in (cache / "job").iterdir()] == ["image.tar.gz"]
     assert (cache / "job/image.tar.gz").read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("harm", ["cut off", "changed", "told of no more", "another image's"])
+@pytest.mark.parametrize(
+    "harm", ["cut off", "changed", "described no more", "of an earlier release", "another image's"]
+)
 def test_what_is_not_as_it_was_is_made_anew(cache: Path, harm: str) -> None:
     if harm == "cut off":
         (cache / KEPT).write_bytes(CONTENT[:-20])
     elif harm == "changed":
         (cache / KEPT).write_bytes(CONTENT[::-1])
-    elif harm == "told of no more":
+    elif harm == "described no more":
         (cache / f"{KEPT}.json").write_text(TOLD[:20])
+    elif harm == "of an earlier release":
+        (cache / f"{KEPT}.json").write_text(json.dumps({"sha256": FOUND["sha256"], "layers": "[] amd64"}))
 
-    done = have(cache, "4567" if harm == "another image's" else "0123")
+    answer = build(cache, "4567" if harm == "another image's" else "0123")
 
-    assert done.returncode == 1
-    assert done.stderr.endswith("The packages of the image could not be fetched: does this machine reach its index?\n")
-    assert done.stdout == ""
+    assert answer["msg"].endswith("The packages of the image could not be fetched: does this machine reach its index?")
+    assert not (cache / "job").exists()
+
+
+def test_a_base_that_nobody_has_is_reported_before_anything_is_fetched(cache: Path) -> None:
+    answer = build(cache, "4567", base=False)
+
+    assert answer["msg"] == "nobody has it"
+    assert not (cache / "job").exists()

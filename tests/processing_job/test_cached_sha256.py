@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.processing_job.plugin_loader import ROLE, digest
+from tests.processing_job.plugin_loader import digest
 
 
 @pytest.fixture
@@ -90,16 +88,3 @@ def test_files_of_one_name_are_kept_apart(source: Path, tmp_path: Path) -> None:
 
     for _ in range(2):
         assert [digest.digest(path, cache) for path in (source, other)] == [true(source), true(other)]
-
-
-def test_what_it_prints(source: Path, tmp_path: Path) -> None:
-    odd = source.rename(tmp_path / "d\u00e4ta 'of' \"mine\".csv")
-
-    printed = subprocess.run(
-        [sys.executable, ROLE / "files/cached_sha256.py", odd, tmp_path / "cache"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-
-    assert printed.splitlines() == [true(odd), "8"]

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.processing_job.acting import checksum
-from tests.processing_job.plugin_loader import ROLE, load
+from tests.processing_job.plugin_loader import run_module
 
-load_image = load(ROLE / "files/image_load.py")
 CONTENT = b"what docker save says" * 100
-KIND = load_image.KINDS.get(platform.machine(), platform.machine())
+KIND = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+ID = f"sha256:{'c' * 64}"
 LAYERS = f'["sha256:{"a" * 64}"] {KIND}'
 NAME = f"csvswarm-job-0123-{KIND}.tar.gz"
 #: Stands for the engine: it writes down what it is given to load, and answers with the layers in a file.
 DOCKER = """#!/bin/sh
 case "$1" in
     load) cat >"$PLACE/loaded"; cp "$PLACE/makes" "$PLACE/layers" ;;
-    image) cat "$PLACE/layers" ;;
+    image) case "$*" in *Id*) echo sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc ;;
+           *) cat "$PLACE/layers" ;; esac ;;
     info) echo node ;;
 esac
 """
@@ -40,27 +39,29 @@ def board(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def have(board: Path, kind: str = KIND) -> subprocess.CompletedProcess[str]:
-    expected = {kind: {"name": NAME, "sha256": checksum(CONTENT), "layers": LAYERS}}
-    script = (ROLE / "files/image_load.py").read_text().replace("/run/csvswarm-image.lock", str(board / "lock"))
-    return subprocess.run(
-        [sys.executable, "-", "csvswarm-job:0123", str(board / "images"), json.dumps(expected)],
-        input=script,
-        env={"PATH": f"{board}:{os.environ['PATH']}", "PLACE": str(board)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+def load(board: Path, architecture: str = KIND, *, check: bool = False) -> dict[str, Any]:
+    archives = {architecture: {"name": NAME, "sha256": checksum(CONTENT), "layers": LAYERS, "id": ID}}
+    asked = {
+        "name": "csvswarm-job:0123",
+        "folder": str(board / "images"),
+        "archives": archives,
+        "lock": str(board / "lock"),
+    }
+    environment = {"PATH": f"{board}:{os.environ['PATH']}", "PLACE": str(board)}
+    return run_module("processing_job_image", asked, check=check, environment=environment)
 
 
 def test_the_image_is_loaded_once(board: Path) -> None:
-    assert (have(board).stdout, (board / "loaded").read_bytes()) == ("loaded\nnode\n", CONTENT)
+    assert load(board, check=True)["changed"]
+    assert not (board / "loaded").exists()
+
+    answer = load(board)
+
+    assert (answer["changed"], answer["node"], answer["id"]) == (True, "node", ID)
+    assert (board / "loaded").read_bytes() == CONTENT
     (board / "loaded").unlink()
-
-    done = have(board)
-
-    assert (done.returncode, done.stdout) == (0, "node\n")
+    again = load(board)
+    assert (again["changed"], again["node"]) == (False, "node")
     assert not (board / "loaded").exists()
 
 
@@ -90,25 +91,20 @@ def test_docker_reads_nothing_but_the_archive_that_was_sent(board: Path, harm: s
         elif harm == "folder":
             archive.mkdir()
 
-    done = have(board)
+    answer = load(board)
 
-    assert (done.returncode, done.stdout) == (1, "")
-    assert str(archive) in done.stderr
-    assert told in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert answer["failed"]
+    assert str(archive) in answer["msg"]
+    assert told in answer["msg"]
+    assert "\n" not in answer["msg"]
     assert not (board / "loaded").exists()
 
 
 def test_another_image_in_the_archive(board: Path) -> None:
     (board / "makes").write_text("[] amd64\n")
 
-    done = have(board)
-
-    assert done.returncode == 1
-    assert done.stderr.endswith(f"{NAME} holds another image: remove that file\n")
+    assert load(board)["msg"].endswith(f"{NAME} holds another image: remove that file")
 
 
 def test_no_image_for_a_board(board: Path) -> None:
-    done = have(board, "riscv64")
-
-    assert (done.returncode, done.stderr) == (1, f"there is no image for {KIND} on the share: run the job again\n")
+    assert load(board, "riscv64")["msg"] == f"there is no image for {KIND} on the share: run the job again"

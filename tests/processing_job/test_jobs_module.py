@@ -62,21 +62,21 @@ def test_the_request_of_a_job_is_not_what_its_directory_says(share: Path) -> Non
     (share / "jobs/one/manifest.json").write_text(json.dumps(forged))
     (share / "jobs/two/manifest.json").write_text(json.dumps(forged))
 
-    assert (show(share, "one")["wish"], show(share, "one")["manifest"]) == (WISH, {})
-    assert (show(share, "two")["wish"], show(share, "two")["manifest"]) == ({}, {})
+    assert (show(share, "one")["request"], show(share, "one")["manifest"]) == (WISH, {})
+    assert (show(share, "two")["request"], show(share, "two")["manifest"]) == ({}, {})
 
 
 def test_a_request_that_is_not_roots_own_does_not_count(share: Path) -> None:
     (share / "mine.json").write_text(json.dumps(WISH))
     (share / "requests/one.json").unlink()
     (share / "requests/one.json").symlink_to(share / "mine.json")
-    assert show(share, "one")["wish"] == {}
+    assert show(share, "one")["request"] == {}
 
     if os.geteuid() == 0:
         (share / "requests/one.json").unlink()
         (share / "requests/one.json").write_text(json.dumps(WISH))
         os.chown(share / "requests/one.json", 8765, 8765)
-        assert show(share, "one")["wish"] == {}
+        assert show(share, "one")["request"] == {}
 
 
 def test_a_job_of_this_machine_remembers_its_request_itself(share: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_job_of_this_machine_remembers_its_request_itself(share: Path) -> None
 
     job = show(share, "one", owner=None)
     wanted = ("input", "processor", "request", "output")
-    assert (job["wish"], job["manifest"]) == ({}, {name: manifest[name] for name in wanted})
+    assert (job["request"], job["manifest"]) == ({}, {name: manifest[name] for name in wanted})
     assert job["options"] == '{"columns": ["a"]}'
 
 

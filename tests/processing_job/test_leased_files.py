@@ -10,13 +10,10 @@ import pytest
 from csvswarm.job.durable_files import open_nonblocking, read_regular
 from csvswarm.job.lock import locked
 
-from tests.processing_job.plugin_loader import ROLE, files, load
+from tests.processing_job.plugin_loader import files, load
 from tests.support.jobs import ROOT
 from tests.support.leases import leased
 
-share = load(ROLE / "files/share.py")
-share_open = load(ROLE / "files/share_open.py")
-image_load = load(ROLE / "files/image_load.py")
 share_folder = load(ROOT / "roles/nfs_server/library/share_folder.py")
 
 
@@ -34,9 +31,7 @@ def module_read(path: Path) -> bytes:
 READERS: dict[str, Callable[[Path], bytes]] = {
     "scripts": read_regular,
     "modules": module_read,
-    "share.py": lambda path: descriptor_bytes(share.open_file(str(path))),
-    "share_open.py": lambda path: descriptor_bytes(share_open.open_file(str(path))),
-    "image_load.py": lambda path: descriptor_bytes(image_load.open_file(str(path))),
+    "modules' descriptors": lambda path: descriptor_bytes(files.open_file(str(path))),
     "share_folder": lambda path: descriptor_bytes(share_folder.open_file(str(path))),
 }
 

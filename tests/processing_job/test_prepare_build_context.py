@@ -14,10 +14,11 @@ import pytest
 from csvswarm.native.library import library_name
 
 from tests.lab.kit.polling import until
-from tests.processing_job.plugin_loader import ROLE, image, load
+from tests.processing_job.plugin_loader import image, shared
 from tests.support.jobs import ROOT
 
-image_context = load(ROLE / "files/prepare_build_context.py")
+image_context = shared("build_context")
+BuildError = shared("image_archive").BuildError
 HERE = f"cp{sys.version_info.major}{sys.version_info.minor}"
 
 
@@ -124,7 +125,7 @@ ZIG = """#!/bin/sh
 echo "$@" >"$(echo "$@" | sed 's/.* -o \\([^ ]*\\) .*/\\1/')"
 """
 
-# -- prepare_build_context.py ------------------------------------------------------------------------------------------
+# -- module_utils/processing_job_build_context.py ----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -151,11 +152,10 @@ def require(root: Path, path: Path, checksum: str) -> None:
     (root / "requirements/image.txt").write_text(f"one @ {path.as_uri()} --hash=sha256:{checksum}\n")
 
 
-def context(root: Path, directory: Path) -> subprocess.CompletedProcess[str]:
-    script = ROLE / "files/prepare_build_context.py"
-    return subprocess.run(
-        [sys.executable, script, root, directory, "aarch64", "3.13"], check=False, capture_output=True, text=True
-    )
+def context(root: Path, directory: Path) -> list[str]:
+    """Make the context and return the warnings."""
+    warnings: list[str] = image_context.prepare(root, directory, "aarch64", "3.13")
+    return warnings
 
 
 def inside(directory: Path) -> set[str]:
@@ -167,13 +167,13 @@ def test_the_context_holds_what_the_image_takes_and_nothing_else(clone: Path, tm
     (made / "wheels").mkdir(parents=True)
     (made / "wheels/old-1-py3-none-any.whl").write_text("of an earlier time")
 
-    done = context(clone, made)
+    assert context(clone, made) == []
 
-    assert (done.returncode, done.stderr) == (0, "")
+    reports = {ROOT / "scripts/report_job.py", *(ROOT / "scripts/csvswarm/report").iterdir()}
     sources = {
         *(path.name for path in (ROOT / "files/docker").iterdir() if path.is_file()),
         *(f"processors/{path.name}" for path in (ROOT / "files/processors").glob("*.py")),
-        *(str(path.relative_to(ROOT)) for path in (ROOT / "scripts").rglob("*.py")),
+        *(str(path.relative_to(ROOT)) for path in (ROOT / "scripts").rglob("*.py") if path not in reports),
         *(str(path.relative_to(ROOT)) for path in (ROOT / "scripts/csvswarm/native/src").glob("*.[ch]")),
     }
     kernel = f"scripts/csvswarm/native/built/{library_name('aarch64')}"
@@ -184,10 +184,9 @@ def test_the_context_holds_what_the_image_takes_and_nothing_else(clone: Path, tm
 def test_without_the_compiler_there_is_an_image_without_the_kernel(clone: Path, tmp_path: Path) -> None:
     (clone / "requirements/kernel.txt").write_text("ziglang @ file:///nowhere/ziglang-1.0-py3-none-any.whl\n")
 
-    done = context(clone, tmp_path / "context")
+    (warning,) = context(clone, tmp_path / "context")
 
-    assert done.returncode == 0
-    assert done.stdout.endswith("The compiler could not be fetched: the image has no native kernel.\n")
+    assert warning.endswith("The compiler could not be fetched: the image has no native kernel.")
     assert not (tmp_path / "context/scripts/csvswarm/native/built").exists()
 
 
@@ -225,7 +224,7 @@ def test_no_compiler_shares_its_cache(tmp_path: Path) -> None:
 
 def test_all_that_goes_in_counts_for_the_name(clone: Path, tmp_path: Path) -> None:
     made = tmp_path / "context"
-    assert context(clone, made).returncode == 0
+    assert context(clone, made) == []
     places = {"processors": "files/processors", "scripts": "scripts"}
     names = {image.processing_job_image(str(clone))}
 
@@ -242,20 +241,19 @@ def test_all_that_goes_in_counts_for_the_name(clone: Path, tmp_path: Path) -> No
 def test_a_package_that_is_not_the_one_that_was_locked(clone: Path, tmp_path: Path) -> None:
     require(clone, tmp_path / "index/one-1.0-py3-none-any.whl", "0" * 64)
 
-    done = context(clone, tmp_path / "context")
+    with pytest.raises(BuildError, match="DO NOT MATCH THE HASHES") as refused:
+        context(clone, tmp_path / "context")
 
-    assert done.returncode == 1
-    assert "DO NOT MATCH THE HASHES" in done.stderr
-    assert done.stderr.endswith("could not be fetched: does this machine reach its index?\n")
-    assert "Traceback" not in done.stderr
+    assert str(refused.value).endswith("could not be fetched: does this machine reach its index?")
 
 
-@pytest.mark.parametrize(("machine", "code"), [("aarch64", 0), ("x86_64", 1)])
-def test_wheels_are_those_of_the_boards(clone: Path, tmp_path: Path, machine: str, code: int) -> None:
+@pytest.mark.parametrize("machine", ["aarch64", "x86_64"])
+def test_wheels_are_those_of_the_boards(clone: Path, tmp_path: Path, machine: str) -> None:
     path = wheel(tmp_path / "index", f"one-1.0-cp313-cp313-manylinux_2_28_{machine}.whl", ["one.py"])
     require(clone, path, hashlib.sha256(path.read_bytes()).hexdigest())
 
-    done = context(clone, tmp_path / "context")
-
-    assert done.returncode == code, done.stderr
-    assert ("is not a supported wheel on this platform" in done.stderr) == bool(code)
+    if machine == "aarch64":
+        assert context(clone, tmp_path / "context") == []
+    else:
+        with pytest.raises(BuildError, match="is not a supported wheel on this platform"):
+            context(clone, tmp_path / "context")

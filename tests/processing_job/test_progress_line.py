@@ -1,130 +1,159 @@
-"""The line that tells how far a round is, on a terminal and in a log."""
+"""What is shown of a job on boards while it is watched, on a terminal and in a log; and when a manager is asked."""
 
 from __future__ import annotations
 
 import os
 import pty
-import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.processing_job.fake_clock import Clock
-from tests.processing_job.plugin_loader import ROLE, recorded, watch
+from tests.processing_job.plugin_loader import ROLE, watch
+
+CHUNKS = {"total": 24, "done": 6, "running": 3, "waiting": 15, "failed_attempts": 1}
+STATUS: dict[str, Any] = {
+    "stage": "processing", "started": 1.0, "updated": 1.0, "chunks": CHUNKS, "rows_per_second": 10_000.4,
+    "seconds_left": 270.2, "notes": [],
+}  # fmt: skip
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
-    said: list[tuple[str, dict[str, Any]]] = []
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+
+    class Display:
+        def display(self, text: str, **_: Any) -> None:
+            lines.append(text)
+
+    monkeypatch.setattr(watch, "display", Display())
+    monkeypatch.setattr(watch, "on_terminal", lambda: False)
+    return lines
+
+
+def test_a_line() -> None:
+    assert watch.line(STATUS) == (
+        "chunks 6/24 done, 3 running, 15 waiting, 1 failed attempt, 10,000 rows/s, about 4:30 left"
+    )
+    begun = STATUS | {"chunks": CHUNKS | {"done": 0, "waiting": 0, "failed_attempts": 2}}
+    assert watch.line(begun | {"rows_per_second": 0.0, "seconds_left": None}, "a remark") == (
+        "chunks 0/24 done, 3 running, 2 failed attempts (a remark)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        ({}, "starting"),
+        ({"stage": "splitting"}, "splitting the input"),
+        ({"stage": "collecting"}, "collecting the partial results"),
+    ],
+)
+def test_a_line_of_another_stage(status: dict[str, Any], shown: str) -> None:
+    assert watch.line(STATUS | status if status else {}) == shown
+
+
+@given(seconds=st.floats(0, 1e6))
+def test_seconds_are_fewer_than_sixty(seconds: float) -> None:
+    left = watch.line(STATUS | {"seconds_left": seconds}).rpartition("about ")[2]
+
+    minutes, _, rest = left.removesuffix(" left").partition(":")
+    assert int(rest) < 60
+    assert int(minutes) * 60 + int(rest) == round(seconds)
+
+
+def test_a_log_has_a_line_now_and_then(clock: Clock, shown: list[str]) -> None:
+    progress = watch.Progress([])
+    for second in range(21):
+        progress.show(f"line {second}")
+        clock.now += 1
+    progress.show("the end", last=True)
+    progress.show("the end", last=True)
+
+    assert shown == ["line 0", "line 10", "line 20", "the end"]
+
+
+def test_a_terminal_has_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[tuple[str, dict[str, Any]]] = []
 
     class Display:
         def display(self, text: str, **how: Any) -> None:
-            said.append((text, how))
+            lines.append((text, how))
 
     monkeypatch.setattr(watch, "display", Display())
-    return said
-
-
-def test_a_line(clock: Clock) -> None:
-    progress = watch.Progress(24)
-    assert progress.line(3, 21) == "chunks 0/24 done, 3 running, 21 waiting"
-
-    clock.now += 90
-    progress.done, progress.rows, progress.failed = 6, 900_000, 1
-    assert progress.line(3, 15) == (
-        "chunks 6/24 done, 3 running, 15 waiting, 1 failed attempt, 10,000 rows/s, about 4:30 left"
-    )
-    progress.failed = 2
-    assert "2 failed attempts" in progress.line(3, 15)
-
-    progress.done = 24
-    assert progress.line(0, 0, "a remark") == (
-        "chunks 24/24 done, 0 running, 2 failed attempts, 10,000 rows/s (a remark)"
-    )
-
-
-@example(passed=59.7, done=50)
-@given(passed=st.floats(0, 1e6), done=st.integers(1, 99))
-def test_seconds_are_fewer_than_sixty(passed: float, done: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        clock = Clock()
-        patch.setattr(watch.time, "monotonic", clock)
-        progress = watch.Progress(100)
-        progress.done = done
-        clock.now += passed
-
-        left = re.search(r"about (\d+):(\d\d) left", progress.line(1, 0))
-
-    assert left
-    assert int(left[2]) < 60
-    assert abs(int(left[1]) * 60 + int(left[2]) - passed / done * (100 - done)) <= 0.6
-
-
-def test_a_log_has_a_line_now_and_then(
-    clock: Clock, shown: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watch, "on_terminal", lambda: False)
-    progress = watch.Progress(24)
-
-    for second in range(25):
-        clock.now = 1000 + second
-        progress.show(f"line {second}")
-    progress.show("the last", last=True)
-
-    assert shown == [("line 10", {}), ("line 20", {}), ("the last", {})]
-
-
-def test_a_terminal_has_one_line(
-    clock: Clock,  # noqa: ARG001
-    shown: list[tuple[str, dict[str, Any]]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
     monkeypatch.setattr(watch, "on_terminal", lambda: True)
-    progress = watch.Progress(24)
+    progress = watch.Progress([])
 
     progress.show("a long line")
     progress.show("short")
     progress.show("the last", last=True)
 
-    # Back to the start of the line, and away with what stands there; a new line only after the last.
-    assert [text for text, _ in shown] == ["\r\x1b[Ka long line", "\r\x1b[Kshort", "\r\x1b[Kthe last"]
-    assert [how["newline"] for _, how in shown] == [False, False, True]
-    assert all(how["screen_only"] for _, how in shown)
+    # Back to the start of the line, and over what is there; a new line only after the last.
+    assert [text for text, _ in lines] == ["\r\x1b[Ka long line", "\r\x1b[Kshort", "\r\x1b[Kthe last"]
+    assert [how["newline"] for _, how in lines] == [False, False, True]
 
 
-ASK = f"""
-import subprocess, sys
-sys.path.insert(0, {str(ROLE / "action_plugins")!r})
-asked = "import sys; sys.path[:0] = [{str(ROLE / "action_plugins")!r}]; import processing_job_wait_for_round as watch;"
-asked += "print(watch.on_terminal())"
-said = subprocess.run([sys.executable, "-c", asked], stdout=subprocess.PIPE, text=True).stdout
-open(sys.argv[1], "w").write(said)
-"""
+def test_every_note_is_printed_once(shown: list[str]) -> None:
+    progress = watch.Progress(["known"])
+    progress.add_notes(["known", "new"])
+    progress.add_notes(["new", "newer"])
+    progress.add_notes(["newer"])
+
+    assert shown == ["new", "newer"]
 
 
-@pytest.mark.parametrize("terminal", [True, False])
-def test_whether_the_run_is_watched_is_known_from_its_parent(tmp_path: Path, terminal: bool) -> None:
-    """Ansible runs a task in a process of its own, whose standard output is not the run's."""
-    ours, theirs = pty.openpty()
-    try:
-        subprocess.run(
-            [sys.executable, "-c", ASK, tmp_path / "said"],
-            check=True,
-            stdout=theirs if terminal else subprocess.DEVNULL,
-        )
-    finally:
-        os.close(ours)
-        os.close(theirs)
+def test_a_driver_that_is_silent_is_asked_for_after_a_while(clock: Clock) -> None:
+    seen = watch.Watch()
+    assert not seen.is_silent()
+    clock.now += watch.SILENT_FOR
+    assert seen.is_silent()
 
-    assert (tmp_path / "said").read_text() == f"{terminal}\n"
+    # In the next watch it is waited for once more, and the silence goes on.
+    after = watch.Watch(seen.heard)
+    assert not after.is_silent()
+    clock.now += 1
+    assert after.silent() == watch.SILENT_FOR + 1
+
+    after.add(STATUS)
+    assert (after.silent(), after.away()) == (0, 0)
+    clock.now += watch.SILENT_FOR
+    after.add(STATUS)  # the same: no news, but the server answers
+    assert (after.silent(), after.away()) == (watch.SILENT_FOR, 0)
+    after.add(STATUS | {"updated": 2.0})
+    assert not after.is_silent()
 
 
-def test_a_service_that_was_removed_is_no_manager_that_is_away() -> None:
-    said = recorded("removed")["answer"]["message"].replace("rec24-1", "csvswarm-job-1_chunks")
+def test_a_terminal_is_recognised(tmp_path: Path) -> None:
+    """Asked in a child whose own output is a pipe, as Ansible's tasks have it."""
+    ask = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import subprocess\n"
+        "child = 'import sys; sys.path.insert(0, sys.argv[1]); import processing_job_watch; "
+        "print(processing_job_watch.on_terminal())'\n"
+        "found = subprocess.run([sys.executable, '-c', child, sys.argv[1]], capture_output=True, text=True)\n"
+        "open(sys.argv[2], 'w').write(found.stdout + found.stderr)\n"
+    )
+    for name in ("terminal", "file"):
+        command = [sys.executable, "-c", ask, str(ROLE / "action_plugins"), str(tmp_path / f"{name}.answer")]
+        if name == "terminal":
+            parent, child = pty.openpty()
+            subprocess.run(command, stdout=child, check=True, timeout=120)
+            os.close(parent)
+            os.close(child)
+        else:
+            with (tmp_path / name).open("w") as file:
+                subprocess.run(command, stdout=file, check=True, timeout=120)
 
-    assert watch.REMOVED in said
+    answers = [(tmp_path / f"{name}.answer").read_text().strip() for name in ("terminal", "file")]
+    assert answers == ["True", "False"]
+
+
+def test_the_folder_of_a_result_is_closed(tmp_path: Path) -> None:
+    watch.make_closed(tmp_path / "a/b")
+
+    assert (tmp_path / "a/b").stat().st_mode & 0o777 == 0o700

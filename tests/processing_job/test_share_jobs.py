@@ -8,6 +8,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +17,12 @@ from tests.processing_job.acting import OWNER, SECRET, SENDER, STRANGER, Place, 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another user")
 CONTENT = b"a,b\n1,2\n" * 1000
 SUM = checksum(CONTENT)
-INPUT = {"arrives": SUM, "target": f"inputs/{SUM}", "sha256": SUM}
+SHARE, RECEIVE = "processing_job_share", "processing_job_receive"
+INPUT = {"staging_name": SUM, "target": f"inputs/{SUM}", "sha256": SUM}
 NAME = "csvswarm-job-0123-amd64.tar.gz"
-IMAGE = {"what": "the image", "arrives": f".{NAME}", "target": f"images/{NAME}", "sha256": SUM, "size": len(CONTENT),
-         "layers": "[] amd64", "built": True}  # fmt: skip
-RECORD = {"sha256": SUM, "layers": "[] amd64"}
+IMAGE: dict[str, Any] = {"what": "the image", "staging_name": f".{NAME}", "target": f"images/{NAME}", "sha256": SUM,
+         "size": len(CONTENT), "layers": "[] amd64", "id": "sha256:4567", "built": True}  # fmt: skip
+RECORD = {"sha256": SUM, "layers": "[] amd64", "id": "sha256:4567"}
 #: How many takeovers a race is run against.
 ROUNDS = 20
 
@@ -33,7 +35,7 @@ def place() -> Iterator[Place]:
         place = Place(Path(directory))
         place.make()
         place.settle()
-        place.answer("places")
+        place.answer(SHARE)
         yield place
         assert place.untouched()
 
@@ -67,19 +69,26 @@ def test_the_places_of_a_job(place: Place) -> None:
     assert facts(place.share / "results/one")[:3] == (OWNER, OWNER, 0o700)
     assert facts(place.share / "exchange/you")[:3] == (SENDER, SENDER, 0o700)
 
-    new = place.answer("places", job="two", sent=SUM, images={"amd64": NAME})
-    again = place.answer("places", job="two", sent=SUM, images={"amd64": NAME})
+    new = place.answer(SHARE, job="two", digest=SUM, images={"amd64": NAME})
+    again = place.answer(SHARE, job="two", digest=SUM, images={"amd64": NAME})
 
     exchange = f"{place.share}/exchange/you"
-    assert new == {"exchange": exchange, "resumed": False, "sent": False, "size": None, "images": {}}
+    assert new == {
+        "exchange": exchange,
+        "resumed": False,
+        "input_present": False,
+        "size": None,
+        "images": {},
+        "status": {},
+    }
     assert again == new | {"resumed": True}
 
 
 def test_a_share_of_an_earlier_release_is_refused(place: Place) -> None:
     os.chown(place.share, OWNER, OWNER)
 
-    for action, told in (("places", {}), ("look", INPUT), ("take", INPUT)):
-        refusal = place.refusal(action, **told)
+    for module, asked in ((SHARE, {}), (RECEIVE, INPUT)):
+        refusal = place.refusal(module, **asked)
         assert refusal == f"{place.share} does not belong to root alone, as an earlier release left it: run site.yml"
 
 
@@ -88,7 +97,7 @@ def test_a_folder_that_is_not_roots_is_refused(place: Place, name: str) -> None:
     place.share.joinpath(name).rename(place.base / "away")
     (place.share / name).symlink_to(place.canary.parent)
 
-    assert place.refusal("places", job="two").endswith(": run site.yml")
+    assert place.refusal(SHARE, job="two").endswith(": run site.yml")
 
 
 @pytest.mark.parametrize("folder", ["jobs", "results"])
@@ -103,20 +112,20 @@ def test_a_place_of_a_job_that_is_none(place: Place, folder: str, trap: str) -> 
         path.mkdir()
         os.chown(path, STRANGER, STRANGER)
 
-    assert place.refusal("places", job="two").startswith("the folder two on the share ")
+    assert place.refusal(SHARE, job="two").startswith("the folder two on the share ")
 
 
 def test_an_input_that_is_on_the_share(place: Place) -> None:
     folder = place.share / "sets"
     folder.mkdir()
     (folder / "data.csv").write_bytes(CONTENT)
-    assert place.answer("places", input=f"{folder}/data.csv")["size"] == len(CONTENT)
-    assert place.answer("places", input=f"{folder}/nothing.csv")["size"] is None
-    assert place.answer("places", input=str(folder))["size"] is None
+    assert place.answer(SHARE, input=f"{folder}/data.csv")["size"] == len(CONTENT)
+    assert place.answer(SHARE, input=f"{folder}/nothing.csv")["size"] is None
+    assert place.answer(SHARE, input=str(folder))["size"] is None
 
     (folder / "data.csv").chmod(0o600)
 
-    refusal = place.refusal("places", input=f"{folder}/data.csv")
+    refusal = place.refusal(SHARE, input=f"{folder}/data.csv")
     assert refusal == (f"input: user id {OWNER} may not read {folder}/data.csv: jobs run as that user, so give it the "
                        "file")  # fmt: skip
 
@@ -126,10 +135,10 @@ def test_an_input_that_is_on_the_share(place: Place) -> None:
 
 def test_a_file_that_was_sent(place: Place) -> None:
     path = send(place)
-    assert place.answer("look", **INPUT) == {"there": False, "record": {}}
+    assert place.look(**INPUT) == {"present": False, "record": {}}
 
     for _ in range(2):
-        assert place.answer("take", **INPUT) == {"there": True, "record": {}}
+        assert place.answer(RECEIVE, **INPUT) == {"present": True, "record": {}}
 
     taken = place.share / "inputs" / SUM
     assert taken.read_bytes() == CONTENT
@@ -139,17 +148,17 @@ def test_a_file_that_was_sent(place: Place) -> None:
     assert not list((place.share / "exchange/.taken").iterdir())
     assert acting(OWNER, f"cat {taken}", cwd=place.share).stdout == CONTENT
     assert acting(STRANGER, f"cat {taken}", cwd=place.share).returncode
-    assert place.answer("look", **INPUT)["there"]
-    assert place.answer("places", sent=SUM)["sent"]
+    assert place.look(**INPUT)["present"]
+    assert place.answer(SHARE, digest=SUM)["input_present"]
 
 
 def test_what_another_run_has_brought_stays(place: Place) -> None:
     send(place)
-    place.answer("take", **INPUT)
+    place.answer(RECEIVE, **INPUT)
     before = (place.share / "inputs" / SUM).stat()
     path = send(place)
 
-    place.answer("take", **INPUT)
+    place.answer(RECEIVE, **INPUT)
 
     assert (place.share / "inputs" / SUM).stat().st_ino == before.st_ino
     assert not path.exists()
@@ -171,20 +180,20 @@ def test_what_is_not_the_file_that_was_sent(place: Place, arrival: str) -> None:
     path = place.share / "exchange/you" / SUM
     assert not acting(SENDER, script.format(path=path, canary=place.canary), cwd=place.share).returncode
 
-    refusal = place.refusal("take", **INPUT)
+    refusal = place.refusal(RECEIVE, **INPUT)
 
     assert refusal == f"the input {told}: run the same again" if arrival == "nothing" else told in refusal
     assert not list((place.share / "inputs").iterdir())
     assert not list((place.share / "exchange/.taken").iterdir())
     # Nothing of it is in the way of the next try.
     send(place)
-    place.answer("take", **INPUT)
+    place.answer(RECEIVE, **INPUT)
 
 
 def test_an_image_that_a_board_has_built(place: Place) -> None:
     build(place)
 
-    assert place.answer("take", **IMAGE) == {"there": True, "record": RECORD}
+    assert place.answer(RECEIVE, **IMAGE) == {"present": True, "record": RECORD}
 
     archive = place.share / "images" / NAME
     assert archive.read_bytes() == CONTENT
@@ -192,17 +201,17 @@ def test_an_image_that_a_board_has_built(place: Place) -> None:
     assert not (place.share / "jobs/one" / f".{NAME}").exists()
     assert json.loads((place.base / f"state/images/{NAME}.json").read_text()) == RECORD
     assert acting(STRANGER, "ls state/images", cwd=place.base).returncode
-    assert place.answer("places", images={"amd64": NAME})["images"] == {"amd64": RECORD}
+    assert place.answer(SHARE, images={"amd64": NAME})["images"] == {"amd64": RECORD}
 
 
 def test_an_archive_that_nobody_knows_is_replaced(place: Place) -> None:
     """One of an earlier release, or of another server."""
     (place.share / "images" / NAME).write_text("of another time")
-    assert place.answer("places", images={"amd64": NAME})["images"] == {}
-    assert not place.answer("look", **IMAGE)["there"]
+    assert place.answer(SHARE, images={"amd64": NAME})["images"] == {}
+    assert not place.look(**IMAGE)["present"]
     build(place)
 
-    assert place.answer("take", **IMAGE)["there"]
+    assert place.answer(RECEIVE, **IMAGE)["present"]
 
     assert (place.share / "images" / NAME).read_bytes() == CONTENT
 
@@ -225,7 +234,7 @@ def test_what_is_not_the_image_that_was_built(place: Place, arrival: str) -> Non
     words = script.format(path=place.share / "jobs/one" / f".{NAME}", canary=place.canary, size=len(CONTENT))
     assert not acting(OWNER, words, cwd=place.share).returncode
 
-    assert told in place.refusal("take", **IMAGE)
+    assert told in place.refusal(RECEIVE, **IMAGE)
 
     for folder in ("images", "exchange/.taken"):
         assert not list((place.share / folder).iterdir())
@@ -248,16 +257,16 @@ def test_a_race_for_the_image_that_a_board_has_built(place: Place) -> None:
 
     with going_on("; ".join(swaps), place.share / "jobs/one"):
         for _ in range(ROUNDS):
-            done = place.ask("take", **IMAGE)
+            done = place.ask(RECEIVE, **IMAGE)
             archive = place.share / "images" / NAME
-            if done.returncode == 0:
+            if not done.get("failed"):
                 assert archive.read_bytes() == CONTENT
                 assert facts(archive) == (0, 0, 0o444, 1)
                 archive.unlink()
             else:
-                assert done.stderr.count("\n") == 1, done.stderr
+                assert "\n" not in done["msg"], done
                 assert not archive.exists()
-            assert SECRET.decode() not in done.stdout + done.stderr
+            assert SECRET.decode().strip() not in str(done)
             assert place.untouched()
 
 
@@ -275,8 +284,7 @@ def test_a_result_is_open_to_who_fetches_it_and_to_nobody_else(place: Place) -> 
     folder = result(place)
     assert acting(SENDER, "cat result.csv", cwd=folder).returncode
 
-    done = place.open()
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{SENDER}\n", "")
+    assert place.open()["user"] == SENDER
 
     script = f"cat {folder}/result.csv {folder}/parts/b; ls {folder}"
     assert acting(SENDER, script, cwd=place.share).stdout == b"a\nb\nlink\nparts\npipe\nresult.csv\n"
@@ -284,7 +292,7 @@ def test_a_result_is_open_to_who_fetches_it_and_to_nobody_else(place: Place) -> 
     for file in (folder / "result.csv", folder / "parts/b"):
         assert acting(STRANGER, f"cat {file}", cwd=place.share).returncode
     # And closed when the job runs once more.
-    place.answer("places")
+    place.answer(SHARE)
     assert acting(SENDER, f"cat {folder}/result.csv", cwd=place.share).returncode
 
 
@@ -300,7 +308,7 @@ def test_site_yml_leaves_an_opened_result_open(place: Place) -> None:
 def test_an_image_that_nobody_took_over_is_no_file_of_the_job(place: Place) -> None:
     archive = build(place)
 
-    assert place.answer("places")["resumed"]
+    assert place.answer(SHARE)["resumed"]
 
     assert not archive.exists()
 
@@ -313,6 +321,6 @@ def test_a_race_while_a_result_is_opened(place: Place) -> None:
     with going_on(swaps, folder):
         for _ in range(ROUNDS):
             done = place.open()
-            assert done.returncode == 0 or done.stderr.count("\n") == 1, done.stderr
+            assert not done.get("failed") or "\n" not in done["msg"], done
             assert place.untouched()
             assert acting(SENDER, f"cat {place.canary}", cwd=place.share).returncode

@@ -1,8 +1,7 @@
-"""What Docker is told: the stack of a round and the containers of split and result, as Ansible renders them."""
+"""The stack and the request that a job is deployed with, as Ansible renders them."""
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -19,19 +18,18 @@ from tests.support.jobs import ROOT
 
 ANSIBLE_PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 ODD = "/home/me/d\u00e4ta, 'of' \"mine\": #1 \U0001f600 $HOME ${x} & more.csv"
+ID = f"sha256:{'a' * 64}"
+MINE = str(ROOT / "files/processors/transform.py")
 CASES: dict[str, dict[str, Any]] = {
     "plain": {"processing_job_input": "/home/me/data.csv"},
     "odd": {
         "processing_job_input": ODD,
         "processing_job_output": ODD.removesuffix(".csv"),
-        "processing_job_processor": str(ROOT / "files/processors/transform.py"),
+        "processing_job_processor": MINE,
         "processing_job_chunks": "4",
+        "processing_job_speculate": "true",
     },
     "shared": {"processing_job_input": "share:sets/data.csv"},
-    "again": {
-        "processing_job_input": "/home/me/data.csv",
-        "__processing_job_round": {"number": 3, "generation": 1, "chunks": [5], "avoid": ["board1", "board2"]},
-    },
 }
 INVENTORY = {
     "swarm_manager": {"hosts": {"board1": {}}},
@@ -40,6 +38,19 @@ INVENTORY = {
 }
 LAYOUT = {"limit": 384_000_000, "reservation": 512_000_001, "cpus": 0.5, "slots": {"board1": 1}, "chunks": 7}
 LAYOUT["rooms"] = {"board1": 850_000_000, "board2": 1}
+NODES = [
+    {
+        "ID": f"n{number}",
+        "Spec": {"Role": role, "Availability": "active"},
+        "Description": {
+            "Hostname": f"board{number}",
+            "Platform": {"Architecture": "x86_64"},
+            "Resources": {"NanoCPUs": 4_000_000_000, "MemoryBytes": 1_000_000_000},
+        },
+        "Status": {"State": "ready"},
+    }
+    for number, role in ((1, "manager"), (2, "worker"))
+]
 
 
 @pytest.fixture(scope="module")
@@ -49,24 +60,24 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     found = yaml.safe_load((ROLE / "defaults/main.yml").read_text()) | {
         "__processing_job_id": "demo.1",
         "__processing_job_layout": LAYOUT,
-        "__processing_job_round": {"number": 2, "generation": 1, "chunks": [3, 5, 9]},
-        "__processing_job_digest": {"stdout_lines": ["0123abcd", "99"]},
+        "__processing_job_input_info": {"digest": "0123abcd", "bytes": 99},
+        "__processing_job_swarm": {"nodes": NODES},
+        "__processing_job_share_info": {"images": {"amd64": {"sha256": "0", "layers": "[] amd64", "id": ID}}},
         "role_path": str(ROLE),
     }
     play = {
         "hosts": "localhost",
         "gather_facts": False,
-        "vars_files": [str(ROLE / f"{name}.yml") for name in ("vars/main/main", "vars/main/swarm")],
+        "vars_files": [str(path) for path in sorted((ROLE / "vars/main").glob("*.yml"))],
     }
     plays = []
     for name, asked in CASES.items():
-        written = "{'split': __processing_job_container_split, 'result': __processing_job_container_collect} | to_json"
         tasks = [
-            # As look.yml does.
+            # As swarm/prepare.yml does.
             {
                 "ansible.builtin.set_fact": {
-                    "__processing_job_named": "{{ __processing_job_image_now }}",
-                    "__processing_job_chosen": "board1",
+                    "__processing_job_image_tag": "{{ __processing_job_image_tag_now }}",
+                    "__processing_job_share_info": "{{ __processing_job_share_info }}",
                 }
             },
             {
@@ -78,7 +89,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
             },
             {
                 "ansible.builtin.copy": {
-                    "content": "{{ " + written + " }}",
+                    "content": "{{ __processing_job_driver_request | to_json }}",
                     "dest": str(directory / f"{name}.json"),
                     "mode": "0600",
                 }
@@ -100,7 +111,10 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     )
     assert done.returncode == 0, done.stdout
     return {
-        name: {"stack": (directory / f"{name}.yml").read_text()} | json.loads((directory / f"{name}.json").read_text())
+        name: {
+            "stack": (directory / f"{name}.yml").read_text(),
+            "request": json.loads((directory / f"{name}.json").read_text()),
+        }
         for name in CASES
     }
 
@@ -117,87 +131,59 @@ def undollared(value: Any) -> Any:
     return value
 
 
-def chunks(rendered: dict[str, dict[str, Any]], case: str) -> dict[str, Any]:
+def driver(rendered: dict[str, dict[str, Any]], case: str) -> dict[str, Any]:
     stack = undollared(yaml.safe_load(rendered[case]["stack"]))
-    assert stack["services"].keys() == {"chunks"}
-    service: dict[str, Any] = stack["services"]["chunks"]
+    assert stack["services"].keys() == {"driver"}
+    service: dict[str, Any] = stack["services"]["driver"]
     return service
-
-
-def mounts(command: list[str]) -> list[dict[str, str]]:
-    """The mounts of a docker run as docker reads them, each a record of CSV."""
-    records = [word.removeprefix("--mount=") for word in command if word.startswith("--mount=")]
-    return [dict(field.partition("=")[::2] for field in next(csv.reader([record], strict=True))) for record in records]
 
 
 # -- the stack ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_container_may_do_nothing_but_its_work(rendered: dict[str, dict[str, Any]], case: str) -> None:
-    service = chunks(rendered, case)
+def test_a_driver_may_do_nothing_but_its_work(rendered: dict[str, dict[str, Any]], case: str) -> None:
+    service = driver(rendered, case)
 
-    assert service["user"] == "4711:4711"
+    # To become the owner of the jobs, for good.
+    assert (service["user"], service["cap_drop"], service["cap_add"]) == ("0:0", ["ALL"], ["SETUID", "SETGID"])
     assert service["read_only"] is True
-    assert service["cap_drop"] == ["ALL"]
     assert service["init"] is True
-    assert service["deploy"]["resources"]["limits"]["pids"] == 256
+    # What the smallest manager can give: the driver may start on any.
+    assert service["deploy"]["resources"] == {"limits": {"memory": "850000000b", "pids": 256}}
     assert service["networks"] == ["inside"]
-    assert not service.keys() & {"ports", "privileged", "cap_add", "devices", "secrets", "configs", "extra_hosts"}
+    assert not service.keys() & {"ports", "privileged", "devices", "secrets", "extra_hosts", "environment"}
 
 
-def test_its_network_leads_nowhere(rendered: dict[str, dict[str, Any]]) -> None:
+def test_one_driver_runs_on_any_manager_and_after_any_failure(rendered: dict[str, dict[str, Any]]) -> None:
+    deploy = driver(rendered, "plain")["deploy"]
+
+    assert (deploy["replicas"], deploy["placement"]) == (1, {"constraints": ["node.role == manager"]})
+    assert deploy["restart_policy"] == {"condition": "on-failure", "delay": "5s"}
+    assert deploy["labels"] == {"csvswarm.job": "demo.1"}
+
+
+def test_all_of_a_job_has_its_label(rendered: dict[str, dict[str, Any]]) -> None:
     stack = yaml.safe_load(rendered["plain"]["stack"])
+    label = {"csvswarm.job": "demo.1"}
 
     assert stack["version"] == "3.9"
-    assert stack["networks"] == {
-        "inside": {"driver": "overlay", "internal": True, "labels": {"csvswarm.job": "demo.1"}}
-    }
-    assert stack.keys() == {"version", "services", "networks"}
+    assert stack["networks"] == {"inside": {"driver": "overlay", "internal": True, "labels": label}}
+    assert stack["configs"] == {"request": {"file": "./request.json", "labels": label}}
+    assert stack.keys() == {"version", "services", "configs", "networks"}
 
 
-def test_a_replica_for_each_chunk(rendered: dict[str, dict[str, Any]]) -> None:
-    service = chunks(rendered, "plain")
-    deploy = service["deploy"]
-
-    assert deploy["replicas"] == 3
-    assert deploy["endpoint_mode"] == "dnsrr"
-    assert deploy["labels"] == {"csvswarm.job": "demo.1", "csvswarm.round": "2"}
-    assert deploy["restart_policy"] == {"condition": "on-failure", "delay": "2s", "max_attempts": 2}
-    assert "mode" not in deploy
-    assert not deploy.get("placement")
-    assert service["command"] == [
-        "split_processing.py",
-        "--json",
-        "--job=/srv/my share/jobs/demo.1",
-        "--round=2",
-        "--limit=3600",
-    ]
-    assert re.fullmatch("csvswarm-job:[0-9a-f]{12}", service["image"])
-
-
-def test_second_attempts_run_elsewhere(rendered: dict[str, dict[str, Any]]) -> None:
-    deploy = chunks(rendered, "again")["deploy"]
-
-    assert deploy["replicas"] == 1
-    assert deploy["labels"]["csvswarm.round"] == "3"
-    assert deploy["placement"] == {"constraints": ["node.hostname != board1", "node.hostname != board2"]}
-
-
-def test_what_swarm_goes_by(rendered: dict[str, dict[str, Any]]) -> None:
-    resources = chunks(rendered, "plain")["deploy"]["resources"]
-
-    assert resources["reservations"] == {"cpus": "0.5", "memory": "512000001b"}
-    assert resources["limits"] == {"cpus": "0.5", "memory": "384000000b", "pids": 256}
+def test_an_image_runs_by_its_id(rendered: dict[str, dict[str, Any]]) -> None:
+    """Another image under the same tag can never run."""
+    assert driver(rendered, "plain")["image"] == ID
+    assert rendered["plain"]["request"]["image"] == ID
+    assert rendered["plain"]["request"]["image_ids"] == {"amd64": ID}
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_swarm_fills_in_nothing_but_name_slot_and_attempt(rendered: dict[str, dict[str, Any]], case: str) -> None:
-    service = chunks(rendered, case)
-
-    assert service["hostname"] == "{{.Node.Hostname}}"
-    assert service["environment"] == {"CSVSWARM_SLOT": "{{.Task.Slot}}", "CSVSWARM_ATTEMPT": "{{.Task.ID}}"}
-    assert rendered[case]["stack"].count("{{") == 3
+def test_swarm_fills_in_nothing_but_the_board(rendered: dict[str, dict[str, Any]], case: str) -> None:
+    assert driver(rendered, case)["hostname"] == "{{.Node.Hostname}}"
+    assert rendered[case]["stack"].count("{{") == 1
 
 
 @pytest.mark.parametrize(
@@ -208,15 +194,27 @@ def test_swarm_fills_in_nothing_but_name_slot_and_attempt(rendered: dict[str, di
         ("shared", "/srv/my share/sets/data.csv", "/srv/my share/sets/data.csv"),
     ],
 )
-def test_what_a_container_sees(rendered: dict[str, dict[str, Any]], case: str, source: str, target: str) -> None:
-    job = "/srv/my share/jobs/demo.1"
+def test_what_a_driver_sees(rendered: dict[str, dict[str, Any]], case: str, source: str, target: str) -> None:
+    job, results = "/srv/my share/jobs/demo.1", "/srv/my share/results/demo.1"
+    output = ODD.removesuffix(".csv") if case == "odd" else str(ROOT / "results/demo.1")
+    *mounts, memory = driver(rendered, case)["volumes"]
 
-    assert chunks(rendered, case)["volumes"] == [
+    assert mounts[:4] == [
+        {"type": "bind", "source": "/var/run/docker.sock", "target": "/var/run/docker.sock"},
         {"type": "bind", "source": job, "target": job},
+        {"type": "bind", "source": results, "target": output},
         {"type": "bind", "source": source, "target": target, "read_only": True},
-        # In the long form: the short one is dropped without a word.
-        {"type": "tmpfs", "target": "/tmp"},  # noqa: S108 - the container's own
     ]
+    # In the long form: the short one is dropped without a word.
+    assert memory == {"type": "tmpfs", "target": "/tmp"}  # noqa: S108 - the container's own
+    processors = mounts[4:]
+    if case == "odd":
+        (processor,) = processors
+        assert (processor["target"], processor["read_only"]) == (MINE, True)
+        assert re.fullmatch("/srv/my share/processors/[0-9a-f]{64}[.]py", processor["source"])
+        assert rendered[case]["request"]["processor_source"] == processor["source"]
+    else:
+        assert processors == []
 
 
 def test_no_character_is_written_in_halves(rendered: dict[str, dict[str, Any]]) -> None:
@@ -224,65 +222,43 @@ def test_no_character_is_written_in_halves(rendered: dict[str, dict[str, Any]]) 
     assert not re.search(r"\\u[dD][89abAB]", rendered["odd"]["stack"])
 
 
-# -- split and result --------------------------------------------------------------------------------------------------
+# -- the request -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("part", ["split", "result"])
-def test_split_and_result_may_do_no_more(rendered: dict[str, dict[str, Any]], case: str, part: str) -> None:
-    command = rendered[case][part]
+def test_the_request_of_the_driver(rendered: dict[str, dict[str, Any]]) -> None:
+    request = rendered["plain"]["request"]
 
-    assert command[:2] == ["docker", "run"]
-    assert {
-        "--rm",
-        "--init",
-        "--read-only",
-        "--cap-drop=ALL",
-        "--network=none",
-        "--pids-limit=256",
-        "--memory=850000000",
-        "--tmpfs=/tmp",
-        "--user=4711:4711",
-        "--label=csvswarm.job=demo.1",
-    } < set(command)
-    assert not [word for word in command if word.startswith(("--privileged", "--cap-add", "--publish", "--volume"))]
-
-
-def test_what_the_split_is_told(rendered: dict[str, dict[str, Any]]) -> None:
-    command = rendered["plain"]["split"]
-    image = next(number for number, word in enumerate(command) if word.startswith("csvswarm-job:"))
-
-    assert command[image + 1 : image + 4] == ["split_dataframe.py", "--durable", "--plan"]
-    assert {"--json", "--input=/home/me/data.csv", "--processor=statistics", "--chunks=7"} < set(command[image:])
+    assert {name: request[name] for name in ("format", "job", "owner", "restarts", "chunk_limit", "deadline")} == {
+        "format": 1,
+        "job": "demo.1",
+        "owner": 4711,
+        "restarts": 2,
+        "chunk_limit": 3600,
+        "deadline": 0,
+    }
+    assert re.fullmatch("csvswarm-demo-1_[0-9a-f]{8}", request["stack"])
+    assert request["layout"] == LAYOUT
+    assert request["job_directory"] == "/srv/my share/jobs/demo.1"
+    assert (request["input"], request["input_source"]) == ("/home/me/data.csv", "/srv/my share/inputs/0123abcd")
+    assert (request["processor"], request["processor_source"]) == ("statistics", None)
+    assert (request["speculate"], rendered["odd"]["request"]["speculate"]) == (False, True)
+    split = request["split_arguments"]
+    assert {"--durable", "--plan", "--json", "--input=/home/me/data.csv", "--chunks=7"} < set(split)
+    assert "--output=" + request["output"] in request["collect_arguments"]
 
 
 def test_what_the_user_says_goes_before_the_layout(rendered: dict[str, dict[str, Any]]) -> None:
-    assert [word for word in rendered["odd"]["split"] if word.startswith("--chunks")] == ["--chunks=4"]
+    words = rendered["odd"]["request"]["split_arguments"]
+
+    assert [word for word in words if word.startswith("--chunks")] == ["--chunks=4"]
+    assert f"--input={ODD}" in words
 
 
-def test_odd_paths_reach_split_and_result(rendered: dict[str, dict[str, Any]]) -> None:
-    job, output = "/srv/my share/jobs/demo.1", "/srv/my share/results/demo.1"
-    inputs = {"type": "bind", "source": "/srv/my share/inputs/0123abcd", "target": ODD, "readonly": ""}
-    everywhere = [
-        {"type": "bind", "source": job, "target": job},
-        inputs,
-        {"type": "bind", "source": output, "target": ODD.removesuffix(".csv")},
-    ]
+def test_what_decides_the_result_is_asked_for(rendered: dict[str, dict[str, Any]]) -> None:
+    """A run that finds the job deployed compares this: a changed input or processor is another request."""
+    asked = rendered["odd"]["request"]["asked"]
 
-    assert mounts(rendered["odd"]["result"]) == everywhere
-    *others, processor = mounts(rendered["odd"]["split"])
-    assert others == everywhere
-    assert processor["target"] == str(ROOT / "files/processors/transform.py")
-    assert re.fullmatch("/srv/my share/processors/[0-9a-f]{64}[.]py", processor["source"])
-    assert f"--input={ODD}" in rendered["odd"]["split"]
-
-
-def test_a_shipped_processor_is_in_the_image(rendered: dict[str, dict[str, Any]]) -> None:
-    assert len(mounts(rendered["plain"]["split"])) == 3
-
-
-def test_names_of_split_and_result(rendered: dict[str, dict[str, Any]]) -> None:
-    names = [word for part in ("split", "result") for word in rendered["plain"][part] if word.startswith("--name=")]
-
-    assert len(set(names)) == 2
-    assert all(re.fullmatch("--name=csvswarm-demo-1_[0-9a-f]{8}-0-(split|result)", name) for name in names)
+    assert asked["input_source"] == "/srv/my share/inputs/0123abcd"
+    assert re.fullmatch("[0-9a-f]{64}", asked["processor_digest"])
+    assert asked.keys() >= {"input", "processor", "options", "output", "on_error", "column_types", "null_values"}
+    assert not asked.keys() & {"chunks", "memory", "cpus", "workers"}

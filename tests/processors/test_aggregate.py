@@ -1,4 +1,4 @@
-"""aggregate, beside pandas' groupby on the whole file."""
+"""aggregate, compared with pandas' groupby on the whole file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SAMPLE_CUTS = ((1, 1 << 20), (2, 1 << 18), (7, 1 << 16))
 
 
 def by_pandas(frame: pd.DataFrame, group_by: list[str], metrics: dict[str, list[str]]) -> pd.DataFrame:
-    """The same figures by pandas, under the same names."""
+    """Return the metrics from pandas, with the same names."""
     groups = frame.groupby(group_by)
     wanted = [
         groups[column].agg(name).rename(f"{column}_{name}") for column, names in metrics.items() for name in names
@@ -35,7 +35,7 @@ def by_pandas(frame: pd.DataFrame, group_by: list[str], metrics: dict[str, list[
 
 
 def check(result: Result, expected: pd.DataFrame) -> None:
-    """Show that the result is what pandas gives: floats to 1e-9, everything else as it is written."""
+    """Assert that the result is that of pandas: floats to 1e-9, everything else literally."""
     assert result.header == [str(name) for name in expected.columns]
     assert len(result.rows) == len(expected)
     ours = pd.DataFrame(result.rows, columns=result.header, dtype=str)
@@ -55,7 +55,7 @@ def check(result: Result, expected: pd.DataFrame) -> None:
 
 @pytest.fixture(scope="module")
 def flights() -> pd.DataFrame:
-    """The sample as it is: integers stay integers where some are missing."""
+    """The sample, where integers with missing values stay integers."""
     frame = pd.read_csv(SAMPLE, parse_dates=["time_hour"])
     return frame.astype(dict.fromkeys(frame.select_dtypes("number"), "Int64"))
 
@@ -96,7 +96,7 @@ flags = st.booleans()
 
 
 def exactly(values: list[Any], metric: str) -> Any:
-    """A metric of the present values of one group, by exact arithmetic; None where it is undefined."""
+    """Return a metric of the present values of one group, in exact arithmetic; None where undefined."""
     present = [value for value in values if value is not None]
     if metric in ("count", "nunique"):
         return len(present if metric == "count" else set(present))
@@ -118,7 +118,7 @@ def exactly(values: list[Any], metric: str) -> Any:
 
 @st.composite
 def tables(draw: st.DrawFn) -> list[list[Any]]:
-    """Rows of two group columns and one column of each kind, with gaps."""
+    """Return rows of two group columns and one column of each kind, with missing values."""
     row = st.tuples(texts | gap, st.integers(-2, 2) | gap, numbers | gap, reals | gap, texts | gap, flags | gap)
     return [[column, *values] for column, values in enumerate(draw(st.lists(row, min_size=1, max_size=25)))]
 
@@ -334,16 +334,16 @@ def options_and_messages() -> Iterable[tuple[dict[str, Any], str]]:
     yield {"group_by": "x", "metrics": count}, f"{GROUP_BY} names a column 'x', but the file has: g, n, t, at."
     yield {"group_by": ["g", "g"], "metrics": count}, f"{GROUP_BY} names 'g' twice"
     yield {"group_by": "g", "metrics": {"x": "sum"}}, f"{METRICS} names a column 'x', but the file has: g, n, t, at."
-    yield {"group_by": "g", "metrics": {"n": "men"}}, f"{METRICS} asks for 'men' of 'n': use one of count, sum,"
-    yield {"group_by": "g", "metrics": {"n": 5}}, f"{METRICS} asks for 5 of 'n': use one of count,"
-    yield {"group_by": "g", "metrics": {"n": None}}, f"{METRICS} asks for nothing of 'n': use one of count,"
-    yield {"group_by": "g", "metrics": {"n": []}}, f"{METRICS} asks for nothing of 'n': use one of count,"
-    yield {"group_by": "g", "metrics": {"n": [["sum"]]}}, f"{METRICS} asks for ['sum'] of 'n': use one of count,"
-    yield {"group_by": "g", "metrics": {"n": ["sum", "sum"]}}, f"{METRICS} asks for 'sum' of 'n' twice"
+    yield {"group_by": "g", "metrics": {"n": "men"}}, f"{METRICS} requests 'men' of 'n': use one of count, sum,"
+    yield {"group_by": "g", "metrics": {"n": 5}}, f"{METRICS} requests 5 of 'n': use one of count,"
+    yield {"group_by": "g", "metrics": {"n": None}}, f"{METRICS} requests no metric of 'n': use one of count,"
+    yield {"group_by": "g", "metrics": {"n": []}}, f"{METRICS} requests no metric of 'n': use one of count,"
+    yield {"group_by": "g", "metrics": {"n": [["sum"]]}}, f"{METRICS} requests ['sum'] of 'n': use one of count,"
+    yield {"group_by": "g", "metrics": {"n": ["sum", "sum"]}}, f"{METRICS} requests 'sum' of 'n' twice"
     yield {"group_by": [], "metrics": count}, "options 'group_by' and 'metrics' of aggregate must each name"
     yield {"group_by": "g", "metrics": {}}, "options 'group_by' and 'metrics' of aggregate must each name"
     for metric, (column, kind) in itertools.product(FOR_NUMBERS_ONLY, [("t", "text"), ("at", "timestamp")]):
-        message = f"{METRICS} asks for the {metric} of {column!r}, which is {kind} and no number"
+        message = f"{METRICS} requests the {metric} of {column!r}, which is {kind}, not a number"
         yield {"group_by": "g", "metrics": {column: metric}}, message
 
 

@@ -1,4 +1,4 @@
-"""statistics, beside one pass of numpy, scipy and pandas over the whole file."""
+"""statistics, compared with one pass of numpy, scipy and pandas over the whole file."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_sample_statistics_match_one_pass(of_the_sample: Result, flights: pd.Dat
         expected |= {"kurtosis": scipy.stats.kurtosis(values), "skewness": scipy.stats.skew(values)}
     else:
         expected |= {"kurtosis": math.nan, "skewness": math.nan}
-    # pandas adds up its windows while they slide; what cancels leaves an absolute error behind
+    # pandas updates sums of sliding windows, so cancellation leaves an absolute error
     assert {name: ours[name] for name in expected} == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
 
 
@@ -137,7 +137,7 @@ def exact_metrics(values: list[int] | list[float], ddof: int) -> dict[str, float
 
 
 def exact_windows(values: list[float | None], window: int) -> tuple[float, float]:
-    """The sum of the variances of all windows without a gap, and how far off plain doubles may be."""
+    """Return the sum of the variances of all windows without a missing value, and its error bound in doubles."""
     total, several = Fraction(0), 0
     for start in range(len(values) - window + 1):
         part = [Fraction(value) for value in values[start : start + window] if value is not None]
@@ -146,12 +146,12 @@ def exact_windows(values: list[float | None], window: int) -> tuple[float, float
             total += Fraction(sum((value - mean) ** 2 for value in part)) / window
             several += 1
     largest = max((abs(value) for value in values if value is not None), default=0.0)
-    # the rounding of the values themselves, to about 16 digits, is all that doubles can see of a spread
+    # the values themselves are rounded to about 16 digits, which limits the precision of a spread
     return float(total), several * (1e-10 * float(largest)) ** 2
 
 
 whole = st.integers(-(2**63), 2**63 - 1) | st.integers(-9, 9) | st.integers(2**53 - 3, 2**53 + 3)
-# Their fourth powers are doubles, too: beyond, numpy's figures are lost to overflow.
+# Fourth powers must be doubles as well, or numpy's figures overflow.
 real = st.floats(-(2**20), 2**20, width=32) | st.floats(1e-60, 1e60) | st.sampled_from([0.0, -0.0, 0.1, 1e16])
 
 

@@ -1,4 +1,4 @@
-"""transform, beside the same pandas code on the whole file; and what it does not touch, byte for byte."""
+"""transform, compared with the same pandas code on the whole file; untouched text stays the same byte for byte."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def written(directory: Path, text: str) -> Path:
 
 @pytest.fixture(scope="module")
 def flights() -> pd.DataFrame:
-    """The sample as a processor sees it: integers stay integers where some are missing."""
+    """The sample as a processor sees it, where integers with missing values stay integers."""
     frame = pd.read_csv(SAMPLE)
     gaps = [name for name in frame.select_dtypes("number") if frame[name].isna().any()]
     return frame.astype(dict.fromkeys(gaps, "Int64"))
@@ -92,7 +92,7 @@ fields = st.text(st.sampled_from('ab0.,;\t"\n\r é\N{CAT FACE}'), max_size=6) | 
 
 @st.composite
 def files(draw: st.DrawFn) -> tuple[bytes, list[list[str]], str]:
-    """A CSV of three columns in any dialect, its rows as a reader sees them, and the delimiter."""
+    """Return a CSV of three columns in any dialect, its parsed rows, and the delimiter."""
     delimiter = draw(st.sampled_from(",;\t|"))
     ending = draw(st.sampled_from(["\n", "\r\n"]))
     rows = draw(st.lists(st.lists(fields, min_size=2, max_size=2), max_size=15))
@@ -303,7 +303,7 @@ def test_lone_missing_value_is_a_record(tmp_path: Path, options: dict[str, Any])
 
     result = transform(tmp_path, source, **options)
 
-    # a blank line is none: every CSV reader skips it
+    # every CSV reader skips a blank line
     assert [row[0] for row in result.rows][1] == ""
     assert result.data.count(b"\r\n") == 4
     assert b"\r\n\r\n" not in result.data
@@ -312,7 +312,7 @@ def test_lone_missing_value_is_a_record(tmp_path: Path, options: dict[str, Any])
 def test_text_that_needs_quotes_is_rejected_without_a_quotechar(tmp_path: Path) -> None:
     source = written(tmp_path, "a,b\nx-y,2\n")
 
-    with pytest.raises(CsvswarmError, match=r"'x,y' cannot be written: .* empty quotechar"):
+    with pytest.raises(CsvswarmError, match=r"'x,y' cannot be written: .* quotechar is empty"):
         run_in_process(
             tmp_path, source, processor="transform", quotechar="", options={"assign": {"c": "a.str.replace('-', ',')"}}
         )
@@ -331,7 +331,7 @@ def test_strings_never_run_code(tmp_path: Path) -> None:
     source, trace = written(tmp_path, "a\nx\n"), tmp_path / "trace"
     attack = f"'`' == @ast.sys.modules['os'].system('touch {trace}') or '`' == ''"
 
-    with pytest.raises(OptionError, match="an expression has columns and no variables"):
+    with pytest.raises(OptionError, match="expressions have columns, but no variables"):
         run_in_process(tmp_path, source, processor="transform", options={"where": attack})
 
     assert not trace.exists()
@@ -351,7 +351,7 @@ def test_timestamps_in_expressions_do_not_depend_on_the_clock(tmp_path: Path, te
     source = written(tmp_path, "at\n2024-02-29\n")
     request: dict[str, Any] = {"column_types": {"at": "timestamp"}, "options": {"where": f"at > '{text}'"}}
 
-    with pytest.raises(CsvswarmError, match=f"'{text}' is no timestamp: write 2024-02-29"):
+    with pytest.raises(CsvswarmError, match=f"'{text}' is not a timestamp: write 2024-02-29"):
         run_in_process(tmp_path, source, processor="transform", **request)
 
 
@@ -363,48 +363,48 @@ WRONG = [
     ({"assign": "n + 1"}, "option 'assign' of processor transform is 'n + 1', but must be of type dict."),
     ({"columns": []}, "option 'columns' of transform is an empty list"),
     ({"columns": ["n", "x"]}, "option 'columns' of transform names a column 'x', but the file has: n, price, t."),
-    ({"where": "x > 1"}, "where names a column 'x', but there is: n, price, t."),
-    ({"where": "`a b` > 1"}, "where names a column 'a b', but there is: n, price, t."),
-    ({"assign": {"y": "z + 1"}}, "assign 'y' names a column 'z', but there is: n, price, t."),
-    ({"assign": {"y": "z + 1", "z": "n"}}, "assign 'y' names a column 'z', but there is: n, price, t."),
+    ({"where": "x > 1"}, "where names a column 'x', but the columns are: n, price, t."),
+    ({"where": "`a b` > 1"}, "where names a column 'a b', but the columns are: n, price, t."),
+    ({"assign": {"y": "z + 1"}}, "assign 'y' names a column 'z', but the columns are: n, price, t."),
+    ({"assign": {"y": "z + 1", "z": "n"}}, "assign 'y' names a column 'z', but the columns are: n, price, t."),
     ({"where": "n >"}, "where cannot be read: invalid syntax, in 'n >'."),
     ({"where": "n = 1"}, "where cannot be read: "),
-    ({"where": "price > price.mean()"}, "where uses .mean, which is not decided row by row"),
-    ({"assign": {"y": "n.cumsum()"}}, "assign 'y' uses .cumsum, which is not decided row by row"),
-    ({"assign": {"y": "t.str.cat()"}}, "assign 'y' uses .str.cat, which is not decided row by row"),
-    ({"where": "n.values > 1"}, "where uses .values, which is not decided row by row"),
-    ({"where": "n.__class__ == 1"}, "where uses .__class__, which is not decided row by row"),
-    ({"where": "max(n) > 1"}, "where calls max(), but knows only abs, arccos,"),
+    ({"where": "price > price.mean()"}, "where uses .mean, which does not work row by row"),
+    ({"assign": {"y": "n.cumsum()"}}, "assign 'y' uses .cumsum, which does not work row by row"),
+    ({"assign": {"y": "t.str.cat()"}}, "assign 'y' uses .str.cat, which does not work row by row"),
+    ({"where": "n.values > 1"}, "where uses .values, which does not work row by row"),
+    ({"where": "n.__class__ == 1"}, "where uses .__class__, which does not work row by row"),
+    ({"where": "max(n) > 1"}, "where calls max(), but the functions are abs, arccos,"),
     ({"where": "n[0] == 1"}, "where may only compute with columns and values: 'n[0] == 1'."),
     ({"where": "(lambda: n)()"}, "where may only compute with columns and values"),
-    ({"where": "@n > 1"}, "where cannot be read: '@': an expression has columns and no variables, in '@n > 1'."),
+    ({"where": "@n > 1"}, "where cannot be read: '@': expressions have columns, but no variables, in '@n > 1'."),
     ({"where": "'`' == @ast.sys.modules['os'].system('true') or '`' == ''"}, "where cannot be read: '@'"),
-    ({"assign": {"y": "n - 0*n.isin(['`']) - n.mean() - 0*n.isin(['`'])"}}, "assign 'y' uses .mean, which is not"),
-    ({"where": "n in price"}, "where may look for a column's values only in a list like [1, 2]"),
-    ({"where": "n not in n"}, "where may look for a column's values only in a list like [1, 2]"),
-    ({"where": "n == [price]"}, "where has a list of other things than numbers and texts, in 'n == [price]'."),
-    ({"where": "n.isin(price)"}, "where gives .isin() an argument values that is not a literal list."),
-    ({"where": "[1, 2]"}, "where has a list where a column or a value must be, in '[1, 2]'."),
-    ({"where": "price == None"}, "where has None, which nothing equals: write x.isna(), in 'price == None'."),
-    ({"where": "`n"}, "where cannot be read: a backtick that is not closed, in '`n'."),
-    ({"where": "t == 'it"}, "where cannot be read: a quote that is not closed"),
-    ({"where": "t == ''" + "'a'"}, "where cannot be read: a text right behind another"),
-    ({"where": "t.str.contains(n)"}, "where gives .str.contains() an argument pat that is not a literal text of"),
-    ({"where": "t.str.len > 1"}, "where has to call .str.len(), with parentheses, in 't.str.len > 1'."),
+    ({"assign": {"y": "n - 0*n.isin(['`']) - n.mean() - 0*n.isin(['`'])"}}, "assign 'y' uses .mean, which does not"),
+    ({"where": "n in price"}, "where may test membership only in a list like [1, 2]"),
+    ({"where": "n not in n"}, "where may test membership only in a list like [1, 2]"),
+    ({"where": "n == [price]"}, "where has a list with elements other than numbers and strings, in 'n == [price]'."),
+    ({"where": "n.isin(price)"}, "where passes .isin() an argument values that is not a literal list."),
+    ({"where": "[1, 2]"}, "where has a list where a column or a value is required, in '[1, 2]'."),
+    ({"where": "price == None"}, "where has None, which equals no value: write x.isna(), in 'price == None'."),
+    ({"where": "`n"}, "where cannot be read: an unclosed backtick, in '`n'."),
+    ({"where": "t == 'it"}, "where cannot be read: an unclosed quote"),
+    ({"where": "t == ''" + "'a'"}, "where cannot be read: a string directly after another"),
+    ({"where": "t.str.contains(n)"}, "where passes .str.contains() an argument pat that is not a literal text of"),
+    ({"where": "t.str.len > 1"}, "where must call .str.len() with parentheses, in 't.str.len > 1'."),
     ({"where": "t.dt.year() > 1"}, "where calls .dt.year: leave out the parentheses, in 't.dt.year() > 1'."),
-    ({"assign": {"y": "t.str.split('-', expand=True)"}}, "assign 'y' gives .str.split() an argument expand that is"),
-    ({"assign": {"y": "t.dt.tz_localize('UTC', ambiguous='infer')"}}, "assign 'y' gives .dt.tz_localize() an arg"),
-    ({"assign": {"y": "n.fillna(method='ffill')"}}, "assign 'y' gives .fillna() the argument method, but it"),
-    ({"assign": {"y": "n.fillna(1, n)"}}, "assign 'y' gives .fillna() 2 arguments, but it takes value."),
-    ({"assign": {"y": "t.str.repeat(10**9)"}}, "assign 'y' gives .str.repeat() an argument repeats that"),
-    ({"assign": {"y": "t.str.repeat(1000000)"}}, "assign 'y' gives .str.repeat() an argument repeats that"),
-    ({"assign": {"y": "t.str.zfill(1000000)"}}, "assign 'y' gives .str.zfill() an argument width that is not"),
-    ({"assign": {"y": "t.str.extract('(a)')"}}, "assign 'y' has to give .str.extract() the argument expand=False."),
+    ({"assign": {"y": "t.str.split('-', expand=True)"}}, "assign 'y' passes .str.split() an argument expand that is"),
+    ({"assign": {"y": "t.dt.tz_localize('UTC', ambiguous='infer')"}}, "assign 'y' passes .dt.tz_localize() an arg"),
+    ({"assign": {"y": "n.fillna(method='ffill')"}}, "assign 'y' passes .fillna() the argument method, but it"),
+    ({"assign": {"y": "n.fillna(1, n)"}}, "assign 'y' passes .fillna() 2 arguments, but it takes value."),
+    ({"assign": {"y": "t.str.repeat(10**9)"}}, "assign 'y' passes .str.repeat() an argument repeats that"),
+    ({"assign": {"y": "t.str.repeat(1000000)"}}, "assign 'y' passes .str.repeat() an argument repeats that"),
+    ({"assign": {"y": "t.str.zfill(1000000)"}}, "assign 'y' passes .str.zfill() an argument width that is not"),
+    ({"assign": {"y": "t.str.extract('(a)')"}}, "assign 'y' must pass .str.extract() the argument expand=False."),
     ({"assign": {"y": "9" * 20}}, "assign 'y' has an integer beyond 64 bits"),
     ({"assign": {"y": "9" * 5000}}, "assign 'y' cannot be read: Exceeds the limit"),
-    ({"assign": {"y": "-" * 5000 + "n"}}, "assign 'y' is nested too deeply: at most 100 operations inside each other."),
+    ({"assign": {"y": "-" * 5000 + "n"}}, "assign 'y' is nested too deeply: at most 100 nested operations."),
     ({"assign": {"y": "(" * 5000 + "n" + ")" * 5000}}, "assign 'y' cannot be read: too many nested parentheses"),
-    ({"assign": {"y": "n + " * 5000 + "n"}}, "assign 'y' is nested too deeply: at most 100 operations"),
+    ({"assign": {"y": "n + " * 5000 + "n"}}, "assign 'y' is nested too deeply: at most 100 nested operations"),
     ({"assign": {"y": "n + " * 50000 + "n"}}, "assign 'y' has 200001 characters, but may have 50000 at most."),
     ({"assign": {"y": "n\0"}}, "assign 'y' cannot be read: "),
     ({"assign": {"y": "\ud800"}}, "assign 'y' cannot be read: "),
@@ -426,29 +426,29 @@ def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dic
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"where": "n + 1"}, "where: 'n + 1' gives int64, but must give true or false for every row."),
-        ({"where": "'yes'"}, "where: \"'yes'\" gives str, but must give true or false for every row."),
-        ({"where": "t > 1"}, "where: 't > 1' fails: text cannot be compared with int; column_types says how"),
-        ({"assign": {"y": "t / 2"}}, "assign 'y': 't / 2' fails: / has no meaning for text and int."),
-        ({"assign": {"y": "t * 1000000000"}}, "assign 'y': 't * 1000000000' fails: * has no meaning for text and int."),
-        ({"assign": {"y": "'a' * 10**9"}}, "assign 'y': \"'a' * 10**9\" fails: * has no meaning for text and int."),
+        ({"where": "n + 1"}, "where: 'n + 1' returns int64, but must return true or false for every row."),
+        ({"where": "'yes'"}, "where: \"'yes'\" returns str, but must return true or false for every row."),
+        ({"where": "t > 1"}, "where: 't > 1' fails: text cannot be compared with int; set the type"),
+        ({"assign": {"y": "t / 2"}}, "assign 'y': 't / 2' fails: / is not defined for text and int."),
+        ({"assign": {"y": "t * 1000000000"}}, "assign 'y': 't * 1000000000' fails: * is not defined for text and int."),
+        ({"assign": {"y": "'a' * 10**9"}}, "assign 'y': \"'a' * 10**9\" fails: * is not defined for text and int."),
         ({"assign": {"y": "2**10**9"}}, "assign 'y': '2**10**9' fails: 1000000000 is too large an exponent."),
         ({"assign": {"y": "2**100"}}, "assign 'y': '2**100' fails: a constant grows beyond 64 bits."),
         ({"assign": {"y": "1 / 0"}}, "assign 'y': '1 / 0' fails: ZeroDivisionError: division by zero."),
-        ({"assign": {"y": "log(-1)"}}, "assign 'y': 'log(-1)' fails: a constant is no number."),
+        ({"assign": {"y": "log(-1)"}}, "assign 'y': 'log(-1)' fails: a constant is not a number."),
         (
             {"assign": {"y": "1 + n.str.len()"}},
-            "assign 'y': '1 + n.str.len()' fails: .str.len takes text, and not int.",
+            "assign 'y': '1 + n.str.len()' fails: .str.len takes text, not int.",
         ),
-        ({"assign": {"y": "t.dt.year"}}, "assign 'y': 't.dt.year' fails: .dt.year takes timestamp, and not text."),
+        ({"assign": {"y": "t.dt.year"}}, "assign 'y': 't.dt.year' fails: .dt.year takes timestamp, not text."),
         (
             {"where": "t.str.contains('(?<!o)ne')"},
-            "where: \"t.str.contains('(?<!o)ne')\" fails: '(?<!o)ne' is no pattern",
+            "where: \"t.str.contains('(?<!o)ne')\" fails: '(?<!o)ne' is not a pattern",
         ),
         ({"assign": {"y": "t.astype('int')"}}, "assign 'y': \"t.astype('int')\" fails: 'one' cannot be read as int."),
         (
             {"assign": {"y": "price.fillna('x')"}},
-            "assign 'y': \"price.fillna('x')\" fails: .fillna() cannot put text into",
+            "assign 'y': \"price.fillna('x')\" fails: .fillna() cannot store text in",
         ),
         (
             {"assign": {"y": "t" + ".str.repeat(100)" * 9}},

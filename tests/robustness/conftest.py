@@ -1,4 +1,4 @@
-"""The three scripts in a directory of their own, and ways to make a machine worse than it is."""
+"""The three scripts in their own directory, and ways to restrict the machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def scripts(tmp_path: Path) -> Scripts:
 
 @pytest.fixture
 def unprivileged(tmp_path: Path) -> Scripts:
-    """The scripts as they run for a user to whom permissions apply: root has to give its capabilities up."""
+    """The scripts run by a user subject to permissions; root drops its capabilities."""
     if os.geteuid():
         return Scripts(tmp_path)
     before = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")

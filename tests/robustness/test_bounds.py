@@ -1,4 +1,4 @@
-"""Inputs that are too much of something: one message, soon, and a disk and a memory that are not full."""
+"""Oversized inputs: one early message, without filling disk or memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_record_over_the_limit_is_rejected(scripts: Scripts, mode: str, quote: b
 
     assert refused(scripts, source, "--chunks", "3", "--mode", mode) == (
         f"{source}: record 2 is longer than 64 MB. If it opens a quote that is never closed, close it, "
-        "or say -e quotechar= when quotes mean nothing in this file; else shorten the record."
+        "or pass -e quotechar= if quotes have no meaning in this file; else shorten the record."
     )
 
 
@@ -63,7 +63,7 @@ def test_column_name_over_the_limit_is_rejected(scripts: Scripts) -> None:
     source = written(scripts, b"a," + b"b" * 200_000 + b"\n1,2\n")
 
     assert scripts.split(source).line == (
-        f"{source}: the header holds a name of more than 131,072 characters: is it a CSV?"
+        f"{source}: the header contains a name of more than 131,072 characters: is it a CSV?"
     )
 
 
@@ -88,9 +88,9 @@ def test_compressed_file_larger_than_the_disk(middling_disk: Path, chunks: str) 
 
     line = refused(scripts, source, "--chunks", chunks)
 
-    assert line.startswith(f"{source}: the input takes more than ")
-    assert f"MB when it is unpacked, and {scripts.job}/chunks has " in line
-    assert line.endswith("or unpack the file where there is room for it and give that one.")
+    assert line.startswith(f"{source}: the input needs more than ")
+    assert f"MB unpacked, but {scripts.job}/chunks has " in line
+    assert line.endswith("or unpack the file elsewhere and pass the unpacked one.")
 
 
 def test_twenty_thousand_columns(scripts: Scripts) -> None:

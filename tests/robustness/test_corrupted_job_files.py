@@ -1,4 +1,4 @@
-"""Files that change or break between the steps: it is noticed, told, and mended where it can be."""
+"""Files that change or are damaged between the steps: this is detected, reported, and repaired where possible."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def split(scripts: Scripts, *arguments: str) -> Path:
 
 
 def change(path: Path, data: bytes) -> None:
-    """Change a file in a way that its size and its times do not tell."""
+    """Change a file without changing its size and times."""
     times = path.stat()
     path.write_bytes(data)
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -53,8 +53,8 @@ def test_input_changed_after_the_split(scripts: Scripts, changed: str) -> None:
 
     line = scripts.process().line
 
-    assert line.startswith(f"{source} is not the file that was split: the bytes of chunk ")
-    assert line.endswith(" differ. Start a new job on the file as it is now.")
+    assert line.startswith(f"{source} has changed since the split: the bytes of chunk ")
+    assert line.endswith(" differ. Start a new job on the current file.")
     assert scripts.shows_no_result()
 
 
@@ -93,7 +93,7 @@ def test_damaged_chunk_file(scripts: Scripts, damage: object) -> None:
 
     line = scripts.process().line
 
-    assert line.startswith(f"{chunk} is not the file that was split: the bytes of chunk 2 differ.")
+    assert line.startswith(f"{chunk} has changed since the split: the bytes of chunk 2 differ.")
     assert scripts.shows_no_result()
 
 
@@ -108,7 +108,7 @@ def test_missing_chunk_file(scripts: Scripts, attempt: tuple[str, ...]) -> None:
 
     assert str(chunk) in line
     assert "No such file or directory" in line
-    assert "gain with the same job_id when" in line
+    assert "rerun with the same job_id" in line
 
     chunk.write_bytes(data)
     assert scripts.process().code == 0
@@ -120,10 +120,10 @@ def test_collection_reports_a_chunk_damaged_in_a_container(scripts: Scripts) -> 
     chunk = scripts.job / "chunks" / "000002.csv"
     data = chunk.read_bytes()
     change(chunk, data.replace(b"500", b"501"))
-    message = f"{chunk} is not the file that was split: the bytes of chunk 2 differ."
+    message = f"{chunk} has changed since the split: the bytes of chunk 2 differ."
 
     for number in ("1", "2", "3"):
-        assert scripts.process("--chunk", number).code == 0  # trying again would come to the same
+        assert scripts.process("--chunk", number).code == 0  # a retry would fail in the same way
     assert scripts.collect().line.startswith(message)
     assert scripts.shows_no_result()
 
@@ -146,7 +146,7 @@ def test_chunk_damaged_before_the_next_reads_its_overlap(scripts: Scripts) -> No
     lines = chunk.read_bytes().splitlines(keepends=True)
     change(chunk, b"".join([*lines[:-1], lines[-1].replace(b",", b",9")[:-2] + b"\n"]))
 
-    assert scripts.process().line.startswith(f"{chunk} is not the file that was split: the bytes of chunk 1 differ.")
+    assert scripts.process().line.startswith(f"{chunk} has changed since the split: the bytes of chunk 1 differ.")
     assert scripts.shows_no_result()
 
 
@@ -168,7 +168,7 @@ def test_only_a_lost_partial_is_reprocessed(
 ) -> None:
     split(scripts, *processor, "--mode", mode)
     assert scripts.process().answer["chunks_run"] == 3
-    unmerge_partials(Job(scripts.job))  # what becomes of those in the merged file, test_merge.py shows
+    unmerge_partials(Job(scripts.job))  # for partials in the merged file, see tests/unit/partials/test_early_merge.py
     before = receipts(scripts)
     (partial,) = (scripts.job / "attempts").glob("000002-*.partial.*")
     if gone:
@@ -181,8 +181,8 @@ def test_only_a_lost_partial_is_reprocessed(
     line = scripts.collect().line
 
     assert line == (
-        f"the partial of chunk 2 in {scripts.job / 'attempts'} is lost or damaged: its receipt was taken back; "
-        "run job job again and only this chunk is processed again."
+        f"the partial of chunk 2 in {scripts.job / 'attempts'} is lost or damaged: its receipt was revoked; "
+        "run job job again: only this chunk is processed again."
     )
     assert scripts.shows_no_result()
     assert [name for name in before if name not in receipts(scripts)] == ["000002-0001.json"]
@@ -268,7 +268,7 @@ def test_changed_processor_copy_is_rejected(scripts: Scripts) -> None:
 
     line = scripts.process().line
 
-    assert line == f"{scripts.job / 'processor.py'} has been changed since the job was made; start a new job."
+    assert line == f"{scripts.job / 'processor.py'} has changed since the job was created; start a new job."
 
 
 # -- the result --------------------------------------------------------------------------------------------------------
@@ -292,8 +292,8 @@ def test_damaged_marker_is_ignored(scripts: Scripts, damage: str) -> None:
     (scripts.output / "_SUCCESS").write_bytes({**SHAPES, **FIELDS}[damage])
 
     assert scripts.collect().line == (
-        f"job job is done: its result went to {scripts.output} and its data was removed. "
-        "To have it once more, run the job from its split on again."
+        f"job job is done: its result is in {scripts.output} and its data was removed. "
+        "To process it again, rerun the job from the split."
     )
 
     assert scripts.all(source, "--chunks", "3", "--processor", "transform").data == DATA.encode()

@@ -1,4 +1,4 @@
-"""A processor may replace the files of its own job by anything: no script hangs, fills the memory or follows a link."""
+"""A processor may replace the files of its own job: no script hangs, exhausts memory or follows a link."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ REPLACEMENTS = {of.__name__: of for of in (fifo, link_to_zeros, huge, deep, dire
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A job that is processed, for tests to copy."""
+    """A processed job, for tests to copy."""
     scripts = Scripts(tmp_path_factory.mktemp("made"))
     source = scripts.directory / "data.csv"
     source.write_text(DATA)
@@ -58,7 +58,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def scripts(tmp_path: Path, made: Path) -> Scripts:
-    """The scripts, on a job that is processed."""
+    """The scripts on a processed job."""
     scripts = Scripts(tmp_path)
     shutil.copytree(made, scripts.job)
     return scripts
@@ -75,7 +75,7 @@ def test_job_file_that_is_not_regular(scripts: Scripts, name: str, replace: Call
         assert run.line.startswith(f"{path} is damaged (")
     assert scripts.shows_no_result()
     if name.startswith("receipts") and replace is fifo:
-        assert scripts.process().answer["chunks_run"] == 1  # it is as empty as what a power cut leaves
+        assert scripts.process().answer["chunks_run"] == 1  # empty, as after a power loss
     else:
         assert scripts.process().line.startswith(f"{path} is damaged (")
 

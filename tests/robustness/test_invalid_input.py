@@ -1,4 +1,4 @@
-"""Input files that are not what they should be: one message that says what, where and what to do."""
+"""Invalid input files: one message with the error, its place and the fix."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def written(scripts: Scripts, data: bytes | str, name: str = "data.csv") -> Path
 
 
 def refused(scripts: Scripts, source: Path, *arguments: str) -> str:
-    """The line with which the split refuses an input. Nothing is left behind, and there is nothing to go on with."""
+    """Return the message with which the split refuses an input, which leaves no files and no job to resume."""
     line = scripts.split(source, *arguments).line
     assert not (scripts.job / "manifest.json").exists()
     assert scripts.shows_no_result()
@@ -38,7 +38,7 @@ def refused(scripts: Scripts, source: Path, *arguments: str) -> str:
 
 
 def fails(scripts: Scripts, source: Path, *arguments: str) -> str:
-    """The line with which a job ends whose input can be split, but not processed."""
+    """Return the message of a job whose input can be split, but not processed."""
     assert scripts.split(source, *arguments).code == 0
     line = scripts.process().line
     assert scripts.shows_no_result()
@@ -101,7 +101,7 @@ def a_zip() -> bytes:
         (NOISE, "the header is not UTF-8 (byte 0x"),
         ("a,b\n1,2\n".encode("utf-16-le"), "is not a text file (byte 1 is NUL). If it is UTF-16 text,"),
         ("a,b\n1,2\n".encode("utf-16"), "is UTF-16 text: add -e encoding=utf-16."),
-        ("naïve,b\n1,2\n".encode("latin-1"), "the header is not UTF-8 (byte 0xef at position 2): say what it is"),
+        ("naïve,b\n1,2\n".encode("latin-1"), "the header is not UTF-8 (byte 0xef at position 2): pass its encoding"),
         (b'"a,b\n1,2\n', "the header opens a quote that is never closed."),
     ],
     ids=["zip", "png", "parquet", "records of some program", "noise", "UTF-16 bare", "UTF-16", "Latin-1", "open quote"],
@@ -175,7 +175,7 @@ def test_ragged_record(scripts: Scripts, row: int, record: str, fields: str) -> 
 
     assert fails(scripts, source, "--chunks", "3") == (
         f"{source}: record {row}: {fields} where the header has 3: {record!r}. Fix the record, "
-        "or add -e on_error=quarantine to set such records aside in rejected.csv."
+        "or add -e on_error=quarantine to write such records to rejected.csv."
     )
 
 
@@ -185,7 +185,7 @@ def test_unclosed_quote(scripts: Scripts, mode: str) -> None:
 
     assert refused(scripts, source, "--chunks", "2", "--mode", mode) == (
         f"{source}: record 3 opens a quote that is never closed: the file ends inside it. "
-        "Close the quote, or say -e quotechar= when quotes mean nothing in this file."
+        "Close the quote, or pass -e quotechar= if quotes have no meaning in this file."
     )
 
 
@@ -262,7 +262,7 @@ NAMES = {"gz": "gzip", "bz2": "bzip2", "xz": "xz", "zst": "zstd"}
 
 
 def plenty() -> bytes:
-    """A CSV that does not compress well: half a megabyte stays of one."""
+    """A CSV that compresses to only half of its size."""
     numbers = np.random.default_rng(3).integers(0, 1 << 60, (25_000, 2)).tolist()
     return b"a,b\n" + b"".join(b"%d,%d\n" % (a, b) for a, b in numbers)
 
@@ -311,5 +311,6 @@ def test_ranges_of_a_compressed_file_are_rejected(scripts: Scripts) -> None:
     source = written(scripts, gzip.compress(GOOD.encode()), "data.csv.gz")
 
     assert refused(scripts, source, "--mode", "ranges") == (
-        f"{source} is compressed or not UTF-8: ranges of it cannot be read; use mode files."
+        f"{source} is compressed, not UTF-8 or of a dialect that must be rewritten: ranges of it cannot be read; use "
+        "mode files."
     )

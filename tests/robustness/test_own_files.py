@@ -1,4 +1,4 @@
-"""Only files that a job made are removed or replaced; everybody else's stay as they are."""
+"""Only files created by the job are removed or replaced; all others stay unchanged."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def test_non_empty_directory_is_not_claimed(scripts: Scripts, name: str) -> None
     line = scripts.split(written(scripts)).line
 
     assert line == (
-        f"{scripts.job} is not the directory of a job, and not empty (it holds {name.split('/', maxsplit=1)[0]}): "
-        "name another directory, or one that does not exist yet."
+        f"{scripts.job} is neither a job directory nor empty (it contains {name.split('/', maxsplit=1)[0]}): "
+        "use another directory, or one that does not exist yet."
     )
     assert files(scripts.job) == {name: b"precious"}
 
@@ -55,7 +55,7 @@ def test_user_files_in_a_job_are_kept(scripts: Scripts) -> None:
     mine = [scripts.job / name for name in ("chunks/mine.csv", "attempts/notes", "receipts/mine", "mine.json")]
     for path in mine:
         path.write_text("precious")
-    (scripts.output / "result.csv").unlink()  # so that all of the job runs once more
+    (scripts.output / "result.csv").unlink()  # so that the whole job runs again
 
     assert scripts.all(source, *arguments).data == DATA.encode()
     assert [path.read_text() for path in mine] == ["precious"] * 4
@@ -76,7 +76,9 @@ def test_foreign_file_with_a_reserved_name_is_rejected(scripts: Scripts, name: s
 
     line = (scripts.split(source) if step == "split" else scripts.collect()).line
 
-    assert line.startswith(f"output {scripts.output} already holds a {name} of something else: name another directory")
+    assert line.startswith(
+        f"output {scripts.output} already contains a {name} of something else: name another directory"
+    )
     assert files(scripts.output) == {name: b"{}"}
 
 
@@ -99,7 +101,7 @@ def test_rejected_csv_beside_a_result_without_rejects_belongs_to_the_user(script
     mine.write_text("precious")
 
     for run in (scripts.split(source), scripts.collect()):
-        assert run.line.startswith(f"output {scripts.output} already holds a rejected.csv of something else")
+        assert run.line.startswith(f"output {scripts.output} already contains a rejected.csv of something else")
     assert mine.read_text() == "precious"
 
 
@@ -128,7 +130,7 @@ def test_result_with_a_damaged_file_is_invalid(scripts: Scripts, name: str, dama
         elsewhere.write_bytes(whole)
         path.symlink_to(elsewhere)
 
-    assert scripts.collect().line.startswith("job job is done: its result went to ")
+    assert scripts.collect().line.startswith("job job is done: its result is in ")
 
     if damage == "a directory":
         path.rmdir()

@@ -1,4 +1,4 @@
-"""A user's processor that does not work: the message names chunk and records, and the lines in the user's file."""
+"""Failing user processors: the message names the chunk, the records, and the lines in the user's file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DATA = "id,x\n" + "".join(f"{number},{number}\n" for number in range(1, 101))
 
 
 def given(scripts: Scripts, code: str) -> tuple[Path, Path]:
-    """The input and the user's file."""
+    """The input and the user's processor."""
     source, mine = scripts.directory / "data.csv", scripts.directory / "mine.py"
     source.write_text(DATA)
     mine.write_text(code)
@@ -22,7 +22,7 @@ def given(scripts: Scripts, code: str) -> tuple[Path, Path]:
 
 
 def refused(scripts: Scripts, code: str, *arguments: str) -> str:
-    """The line with which the split refuses a processor."""
+    """Return the message with which the split refuses a processor."""
     source, mine = given(scripts, code)
     line = scripts.split(source, "--processor", mine, *arguments).line
     assert not scripts.job.exists()
@@ -31,7 +31,7 @@ def refused(scripts: Scripts, code: str, *arguments: str) -> str:
 
 
 def fails(scripts: Scripts, code: str, *arguments: str) -> list[str]:
-    """The lines of the message with which processing ends."""
+    """Return the lines of the message with which processing fails."""
     source, mine = given(scripts, code)
     assert scripts.split(source, "--processor", mine, *arguments).code == 0
     message = scripts.process().message
@@ -43,7 +43,7 @@ def test_missing_file(scripts: Scripts) -> None:
     source, _ = given(scripts, "")
 
     assert scripts.split(source, "--processor", "nowhere/mine.py").line == (
-        "processor 'nowhere/mine.py' is neither one that ships (aggregate, statistics, transform) "
+        "processor 'nowhere/mine.py' is neither a shipped one (aggregate, statistics, transform) "
         "nor the path of a Python file."
     )
 
@@ -141,7 +141,7 @@ def test_processor_that_kills_its_process(scripts: Scripts) -> None:
 
     line = scripts.process().line
 
-    assert line.startswith("chunk 1 failed 3 times, last because its worker process exited with 3.")
+    assert line.startswith("chunk 1 failed 3 times, the last time because its worker process exited with 3.")
     assert scripts.shows_no_result()
 
 

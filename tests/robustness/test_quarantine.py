@@ -1,4 +1,4 @@
-"""on_error=quarantine: bad records are set aside with number and reason, the rest is processed."""
+"""on_error=quarantine: bad records are written to rejected.csv with number and reason, the rest is processed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def mine(directory: Path, code: str = POISON) -> str:
 
 
 def written(directory: Path, *records: str | bytes) -> Path:
-    """A CSV of these records, and of good ones around them, so that no cut has only bad ones."""
+    """Return a CSV of these records between good ones, so that no chunk has only bad ones."""
     path = directory / "data.csv"
     lines = [record.encode() if isinstance(record, str) else record for record in records]
     path.write_bytes(HEADER.encode() + b"\n".join(lines) + b"\n")
@@ -35,7 +35,7 @@ def written(directory: Path, *records: str | bytes) -> Path:
 
 
 def set_aside(directory: Path, source: Path, processor: str, **request: Any) -> Result:
-    """The result of a job in quarantine, the same for every cut and for ranges and chunk files."""
+    """Return the result of a job with quarantine, asserted to be the same for all divisions, ranges and chunk files."""
     request["max_rejected"] = "100%"
     result = run_with_all_cuts(directory, source, processor=processor, on_error="quarantine", **request)
     files = directory / "files"

@@ -1,4 +1,4 @@
-"""Nothing that a file, its name or a processor holds acts on the terminal that a message is shown on, or fills it."""
+"""Messages never pass control characters or long texts of a file, its name or a processor to the terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ESCAPED = r"\x1b[2J\x07\x9b31m\u202e\u2066"
 
 
 def acts(text: str) -> bool:
-    """Whether a text holds anything that a terminal acts on."""
+    """Whether a text contains terminal control characters."""
     return any(
         ord(char) < 32 or 127 <= ord(char) < 160 or char in "\u202e\u2066" for char in text if char not in "\n\t"
     )
@@ -101,8 +101,8 @@ def test_attempt_log_is_escaped(tmp_path: Path, capfd: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        ('["a", 1]', 'null_values holds 1, but must be a list of texts like ["-", "n/a"].'),
-        ('["\\ud800"]', r'null_values holds half of a surrogate pair, which no UTF-8 file does: ["\ud800"]'),
+        ('["a", 1]', 'null_values contains 1, but must be a list of strings like ["-", "n/a"].'),
+        ('["\\ud800"]', r'null_values contains half of a surrogate pair, which UTF-8 cannot encode: ["\ud800"]'),
     ],
 )
 def test_surrogates_are_rejected(scripts: Scripts, given: str, line: str) -> None:

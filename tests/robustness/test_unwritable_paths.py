@@ -1,4 +1,4 @@
-"""Places where nothing can be written, or where something else is already."""
+"""Paths that are not writable, or occupied by other files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_unwritable_output(unprivileged: Scripts) -> None:
     source = written(unprivileged)
     unprivileged.output.mkdir()
     unprivileged.output.chmod(0o555)
-    message = f"output {unprivileged.output} cannot be written: you lack the permission on {unprivileged.output}."
+    message = f"output {unprivileged.output} is not writable: you lack the permission on {unprivileged.output}."
 
     assert unprivileged.split(source).line == message
     assert not unprivileged.job.exists()
@@ -60,7 +60,7 @@ def test_output_below_a_file(tmp_path: Path) -> None:
 
     line = scripts.split(source, "--output", output).line
 
-    assert line == f"output {output} cannot be made: {tmp_path / 'in the way'} is a file."
+    assert line == f"output {output} cannot be created: {tmp_path / 'in the way'} is a file."
 
 
 def test_output_with_the_result_of_another_job(scripts: Scripts) -> None:
@@ -69,7 +69,7 @@ def test_output_with_the_result_of_another_job(scripts: Scripts) -> None:
     before = {path: path.read_bytes() for path in scripts.output.iterdir()}
     other = scripts.directory / "other"
     message = (
-        f"output {scripts.output} already holds the result of job job: "
+        f"output {scripts.output} already contains the result of job job: "
         "name another directory, or remove that one first."
     )
 
@@ -83,7 +83,7 @@ def test_output_with_a_foreign_result(scripts: Scripts) -> None:
     (scripts.output / "result.csv").write_text("precious")
 
     assert scripts.split(written(scripts)).line == (
-        f"output {scripts.output} already holds a result.csv of something else: name another directory."
+        f"output {scripts.output} already contains a result.csv of something else: name another directory."
     )
     assert (scripts.output / "result.csv").read_text() == "precious"
 
@@ -159,7 +159,7 @@ def test_unwritable_job(unprivileged: Scripts) -> None:
 
 
 def test_missing_job(scripts: Scripts) -> None:
-    message = f"{scripts.job} holds no complete split: run split_dataframe.py with this --job first."
+    message = f"{scripts.job} contains no complete split: run split_dataframe.py with this --job first."
 
     assert scripts.process().line == message
     assert scripts.collect().line == message
@@ -201,7 +201,7 @@ def test_disk_full_during_the_split(scripts: Scripts, small_disk: Path) -> None:
     line = full.split(source, *arguments).line
 
     assert line.startswith("no space left on the disk of ")
-    assert line.endswith(": free some and run again with the same job_id; what is done is kept.")
+    assert line.endswith(": free some and rerun with the same job_id; finished work is kept.")
     assert not (job / "manifest.json").exists()
 
     grow(small_disk)
@@ -217,7 +217,7 @@ def test_disk_full_during_processing(scripts: Scripts, small_disk: Path) -> None
     line = scripts.process("--job", str(job), "--workers", "1").line
 
     assert "No space left on device" in line
-    assert line.endswith("What is done is kept: run again with the same job_id when the cause is gone.")
+    assert line.endswith("Finished chunks are kept: rerun with the same job_id when the cause is fixed.")
     done = len(list((job / "receipts").iterdir()))
     assert 0 < done < 4
 
@@ -248,17 +248,17 @@ def test_file_size_limit(scripts: Scripts) -> None:
     assert scripts.split(source, "--processor", "transform").code == 0
     limited = Scripts(scripts.directory, ("prlimit", f"--fsize={100 << 10}"))
 
-    assert "last because of File too large" in limited.process().line
+    assert "the last time because of File too large" in limited.process().line
     assert scripts.process().code == 0
     assert scripts.collect().answer["rows_out"] == ROWS
 
 
-#: The processor, its options, and which of an attempt's files is too large; all others fit.
+#: The processor, its options, and the one file of an attempt that exceeds the limit.
 WRITTEN = {
     "rows": ("transform", {}, "partial.csv", 1000),
     "groups": ("aggregate", {"group_by": ["id"], "metrics": {"id": "count"}}, "partial.arrow", 1000),
     "figures": ("statistics", {}, "partial.arrow", 1000),
-    "records set aside": ("transform", {"where": "id < 0"}, "rejected.csv", 3000),
+    "rejected records": ("transform", {"where": "id < 0"}, "rejected.csv", 3000),
 }
 
 

@@ -1,4 +1,4 @@
-"""The units that order a boot, as the systems that boards run have them: who starts before whom, and nothing else."""
+"""The ordering of the boot units on the boards' operating systems, without their other settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 EARLY = "DefaultDependencies=no\nConflicts=shutdown.target\nBefore=shutdown.target\n"
 
-# What is the same everywhere (systemd's own).
+# Common to all systems (from systemd).
 BASE = {
     "local-fs.target": EARLY + "Conflicts=shutdown.target",
     "sysinit.target": EARLY + "Wants=local-fs.target\nAfter=local-fs.target",
@@ -61,7 +61,7 @@ CLOUD_INIT = {
     "cloud-config.target": "Wants=cloud-init.service\nAfter=cloud-init-local.service cloud-init.service",
     **CLOUD_INIT_END,
 }
-# Debian 13 (25.1) and Raspberry Pi OS of its age.
+# Debian 13 (25.1) and the matching Raspberry Pi OS.
 CLOUD_INIT_25 = {
     "cloud-init-main.service": EARLY + "After=systemd-remount-fs.service\nBefore=cloud-init-local.service",
     "cloud-init-local.service": LOCAL,
@@ -96,7 +96,7 @@ def write_units(folder: Path, system: dict[str, str]) -> None:
 
 
 def want(folder: Path, name: str, target: str = "multi-user.target") -> None:
-    """Enable a unit, as its [Install] section asks."""
+    """Enable a unit according to its [Install] section."""
     wants = folder / f"{target}.wants"
     wants.mkdir(exist_ok=True)
     (wants / name).symlink_to(folder / name)

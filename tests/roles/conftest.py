@@ -48,3 +48,18 @@ def leading() -> ModuleType:
 @pytest.fixture(scope="session")
 def member() -> ModuleType:
     return load("swarm_worker", "member")
+
+
+@pytest.fixture(scope="session")
+def server_found() -> ModuleType:
+    return load("nfs_server", "server_found")
+
+
+@pytest.fixture(scope="session")
+def client_found() -> ModuleType:
+    return load("nfs_client", "client_found")
+
+
+@pytest.fixture(scope="session")
+def recovery() -> ModuleType:
+    return load("swarm_manager", "recovery")

@@ -25,5 +25,5 @@ def play(*arguments: str | Path, **environment: str) -> subprocess.CompletedProc
 
 
 def words(done: subprocess.CompletedProcess[str]) -> str:
-    """Return what was printed as one line with single blanks, since Ansible wraps its messages."""
+    """Return output as one line with single blanks, because Ansible wraps its messages."""
     return " ".join(done.stdout.split())

@@ -1,6 +1,6 @@
-"""What a board's engine answers about its swarm (``docker info``), recorded from engines of 20.10.24.
+"""Output of ``docker info`` about the swarm, recorded from engines of version 20.10.24.
 
-The certificates that had expired were made with the swarm's own CA; managers were ended to lose the quorum.
+Expired certificates were issued by the swarm's own CA; managers were stopped to lose the quorum.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MANAGERS = [
 
 
 def answer(**changes: Any) -> dict[str, Any]:
-    """Return the answer of a manager of a swarm with the label of the share "id-1", with these changes."""
+    """Return the output of a manager of a swarm labelled with the share "id-1", with these changes."""
     return {
         "NodeID": "x1jcx9lb1305a27adufhyrj13",
         "NodeAddr": "10.99.0.1",
@@ -44,7 +44,7 @@ NONE = answer(
 WORKER = answer(NodeID="jvyxh4kt3udb0dpexua20bkvk", NodeAddr="10.99.0.3", ControlAvailable=False, Cluster=None)
 STOPPED = {"NodeID": "", "LocalNodeState": "error", "ControlAvailable": False, "RemoteManagers": None, "Cluster": None}
 EXPIRED_MANAGER = answer(**STOPPED, Error=EXPIRED)
-# More than half of the managers had ended a moment ago; the engine was restarted since; it had been demoted before.
+# More than half of the managers had just stopped; the engine was restarted since; it had been demoted before.
 QUORUM_LOST = answer(Error="rpc error: code = DeadlineExceeded desc = context deadline exceeded", Cluster=NO_CLUSTER)
 QUORUM_LOST_BOOTED = answer(LocalNodeState="pending", Error=LEADERLESS, Cluster=NO_CLUSTER)
 QUORUM_LOST_DEMOTED = answer(**STOPPED, Error=f"manager stopped: can't initialize raft node: {LEADERLESS}")

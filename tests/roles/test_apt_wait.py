@@ -1,4 +1,4 @@
-"""A board that installs packages by itself is waited for, and named when it takes too long."""
+"""The role waits for a board that installs packages on its own, and names it on a timeout."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def var(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def upgrade(var: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that holds the lock as apt does, until its input ends."""
+    """A program that locks like apt until its input ends."""
     holding = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", holding, var / LOCK, "unattended-upgrades"],
@@ -36,13 +36,13 @@ def upgrade(var: Path) -> Iterator[subprocess.Popen[bytes]]:
         stderr=subprocess.DEVNULL,
     ) as process:
         assert process.stdout
-        process.stdout.readline()  # it holds the lock now
+        process.stdout.readline()  # it has the lock now
         yield process
         process.kill()
 
 
 def wait(var: Path, seconds: str) -> subprocess.CompletedProcess[str]:
-    """Run the script as the role does: from its text."""
+    """Run the script like the role, from its text."""
     return subprocess.run(
         [sys.executable, "-c", SCRIPT.read_text(), seconds, var],
         capture_output=True,
@@ -75,7 +75,7 @@ def test_it_waits_until_the_lock_is_free(var: Path, upgrade: subprocess.Popen[by
 
 
 def test_the_kernel_sees_the_same_lock(var: Path, upgrade: subprocess.Popen[bytes]) -> None:
-    """That the stand-in holds what apt's own lock would be refused."""
+    """The fake lock conflicts with apt's own lock."""
     assert upgrade.poll() is None
     with (var / LOCK).open("r+") as file, pytest.raises(OSError, match="unavailable"):
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

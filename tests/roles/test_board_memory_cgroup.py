@@ -17,7 +17,7 @@ FACTORY = "console=serial0,115200 console=tty1 root=PARTUUID=4e639091-02 rootfst
 
 
 def edit() -> dict[str, Any]:
-    """The arguments of the role's task."""
+    """Return the arguments of the role's task."""
     tasks = yaml.safe_load((ROOT / "roles/board/tasks/memory_cgroup.yml").read_text())
     [block] = [task["block"] for task in tasks if "block" in task]
     [arguments] = [task["ansible.builtin.lineinfile"] for task in block if "ansible.builtin.lineinfile" in task]
@@ -25,7 +25,7 @@ def edit() -> dict[str, Any]:
 
 
 def apply(file: Path) -> bool:
-    """Run the task on a file; tells whether it changed something."""
+    """Run the task on a file and return whether it changed the file."""
     arguments = edit() | {"path": str(file)}
     command = [
         str(Path(sys.executable).parent / "ansible"), "localhost", "--module-name", "ansible.builtin.lineinfile",

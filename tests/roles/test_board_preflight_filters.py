@@ -1,4 +1,4 @@
-"""What keeps a machine from being a board, and boards from being a cluster."""
+"""Problems that prevent a machine from being a board, or boards from being a cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 WANTS = {"network": "", "disk_free_min_mb": 2000, "memory_min_mb": 400}
 
-# As ansible's setup module reports a Raspberry Pi 4 with Raspberry Pi OS (64-bit) 13, shortened.
+# Ansible's facts of a Raspberry Pi 4 with Raspberry Pi OS (64-bit) 13, shortened.
 FACTS: dict[str, Any] = {
     "distribution": "Debian",
     "distribution_version": "13.1",
@@ -36,13 +36,15 @@ def test_a_good_board_has_no_problem(board: ModuleType) -> None:
     ("change", "words"),
     [
         ({"architecture": "armv7l", "userspace_bits": "32"}, "only 64-bit amd64 and arm64"),
-        # A 64-bit kernel under a 32-bit system, as older Raspberry Pi OS has it.
+        # A 64-bit kernel under a 32-bit system, as in older Raspberry Pi OS.
         ({"userspace_bits": "32"}, "Write a 64-bit image"),
         ({"distribution_version": "11.9"}, "install Debian 12"),
         ({"distribution": "Alpine", "distribution_version": "3.20"}, "install Debian 12"),
         ({"distribution": "Ubuntu", "distribution_version": "22.04"}, "Ubuntu 24.04"),
         ({"service_mgr": "sysvinit"}, "systemd is needed"),
         ({"mounts": [{"mount": "/", "size_available": 500 * 2**20}]}, "has 500 MB free on /"),
+        ({"mounts": []}, "switch the overlay file system off"),
+        ({"mounts": [{"mount": "/", "size_available": 2**40, "fstype": "overlay"}]}, "nothing survives a reboot"),
         ({"memtotal_mb": 220}, "has 220 MB of memory"),
         ({"default_ipv4": {}, "all_ipv4_addresses": []}, "has no address"),
     ],
@@ -67,6 +69,8 @@ def test_the_address_is_the_one_of_the_default_route_or_of_the_network(board: Mo
     assert board.board_address(FACTS, "") == "192.168.1.11"
     assert board.board_address(FACTS, "10.7.0.0/24") == "10.7.0.2"
     assert board.board_address(FACTS, "172.20.0.0/16") == ""
+    assert board.board_address(FACTS, "10.7.0.9/24") == "10.7.0.2"
+    assert board.board_address(FACTS, "10.7.0.0/33") == ""
 
 
 def test_labels(board: ModuleType) -> None:

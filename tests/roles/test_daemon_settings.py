@@ -1,4 +1,4 @@
-"""The role's settings go into a daemon.json that is there, and come out of it again."""
+"""The role merges its settings into an existing daemon.json, and removes them on reset."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ THEIRS = {
     "log-opts": {"max-size": "1g", "tag": "{{.Name}}"},
 }
 
-# Some keys are those of the role, with and without its values.
+# Some keys are the role's, with and without its values.
 VALUES = st.one_of(
     st.booleans(), st.sampled_from(["json-file", "journald", "/mnt"]), st.lists(st.integers(), max_size=2)
 )
@@ -35,7 +35,7 @@ SETTINGS = st.dictionaries(
 
 
 def write(daemon: ModuleType, text: str, record: dict[str, Any], ours: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return daemon.json and the record as the role leaves them."""
+    """Return daemon.json and the record as written by the role."""
     noted = json.loads(daemon.daemon_record(text, ours, record, "docker-ce 28.0"))
     return daemon.daemon_merged(text, ours, record), noted
 
@@ -108,6 +108,6 @@ def test_writing_twice_changes_nothing_and_a_reset_restores_the_settings(
 
     changed, record = write(daemon, again, record, later)
     assert write(daemon, changed, record, later)[0] == changed
-    if {"log-driver"}.isdisjoint(theirs):  # else the options of a driver may have gone with it
+    if {"log-driver"}.isdisjoint(theirs):  # otherwise, a driver's options may have been removed with it
         restored = daemon.daemon_restored(changed, record)
         assert restored == ("" if own else text)

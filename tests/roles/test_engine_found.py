@@ -1,4 +1,4 @@
-"""What a board has of Docker already: found, used as it is, or refused by its name."""
+"""An existing Docker on a board is detected, and used unchanged or refused by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEB_LINE = (
 
 
 def file(name: str, text: str) -> str:
-    """Return a line of the script's about a file in /etc/docker."""
+    """Return a line of the script's output about a file in /etc/docker."""
     return f"file {name} {base64.b64encode(text.encode()).decode()}\n"
 
 
@@ -70,7 +70,7 @@ def test_what_no_variable_allows(engine: ModuleType, answer: str, merged: str, e
         ("package config-files docker-ce 5:28.0.1-1\npackage not-installed docker-engine \n", False),
         (CE, True),
         ("package installed docker-ce 5:20.10.24~3-0~debian-bookworm\n", True),
-        # Containers are no problem where Docker has no reason to restart.
+        # Running containers are allowed if Docker need not restart.
         (CE + "container web\n" + file("daemon", OURS), True),
         (CE + file("daemon", '{"hosts": ["unix:///var/run/docker.sock", "tcp://127.0.0.1:2375"]}'), True),
     ],
@@ -104,7 +104,7 @@ def test_a_record_that_a_power_cut_left_half_written_is_none(engine: ModuleType)
 
 
 def test_the_script_finds_what_is_there(engine: ModuleType, tmp_path: Path) -> None:
-    """The role's own script, on a folder that stands for the board's root, with stand-ins for its programs."""
+    """The role's script on a folder as the board's root, with fake programs."""
     for path, text in {
         "etc/apt/sources.list.d/docker.list": DEB_LINE.partition(":")[2],
         "etc/apt/sources.list.d/debian.sources": "URIs: http://mirror.example/debian\n",
@@ -115,7 +115,7 @@ def test_the_script_finds_what_is_there(engine: ModuleType, tmp_path: Path) -> N
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     programs = {
-        # As dpkg-query answers: it fails, since most packages are unknown, and prints those that it knows.
+        # Like dpkg-query: it fails, because most packages are unknown, and prints the known ones.
         "dpkg-query": "echo 'package installed docker-ce 5:28.0.1'; exit 1",
         "docker": 'case "$*" in "ps --format container {{.Names}}") echo container web;; *) exit 9;; esac',
         "systemctl": '[ "$*" = "--quiet is-active docker.service" ]',
@@ -165,7 +165,7 @@ PLAY = """
 
 
 def preflight(tmp_path: Path, answer: str) -> str:
-    """Return what the role's preflight prints for a board that gave this answer; it runs nothing on a board."""
+    """Return the output of the role's preflight for a recorded answer, without a board."""
     inventory = tmp_path / "hosts.yml"
     inventory.write_text("all: {hosts: {b1: {ansible_connection: local, ansible_python_interpreter: /bin/false}}}\n")
     playbook = tmp_path / "look.yml"

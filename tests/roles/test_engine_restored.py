@@ -1,4 +1,4 @@
-"""A reset gives a board its own Docker back: the role's tasks, with a stand-in for systemctl that notes its calls."""
+"""A reset restores a board's own Docker: the role's tasks, with a fake systemctl that records its calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a 
 THEIRS = '{ "data-root": "/mnt/ssd" }\n'
 OURS = {"live-restore": False, "log-driver": "json-file"}
 
-# It remembers what was stopped and disabled.
+# It records which units were stopped and disabled.
 SYSTEMCTL = """#!/bin/sh
 cd FOLDER
 echo "$@" >>calls
@@ -35,7 +35,7 @@ esac
 
 
 class Board:
-    """What the role finds, as files in a folder."""
+    """The state that the role finds, as files in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -113,7 +113,7 @@ def test_an_engine_of_the_role_s_own_stays_off(board: Board) -> None:
 
 
 def test_a_board_that_got_no_engine_is_reset_too(board: Board) -> None:
-    """site.yml failed before it came to this board."""
+    """site.yml failed before it reached this board."""
     assert "failed=0" in board.reset()
 
 

@@ -1,4 +1,4 @@
-"""What a role wrote comes into force, also when the run that wrote it failed before its handlers."""
+"""Files written by a role take effect even if the run fails before its handlers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 
 from tests.roles.playing import ROOT, play
 
-# These have handlers that a failed run would lose. The note is checked in both: where it is written and removed.
+# Roles with handlers that a failed run would lose. Both the tasks and the handlers must use the note.
 NOTED = ["board", "docker_engine"]
 
 PLAY = """
@@ -75,7 +75,7 @@ def test_a_role_notes_what_its_handlers_apply(role: str) -> None:
         if handler.get("ansible.builtin.file") == {"path": note, "state": "absent"} and "when" not in handler
     }
     assert removers & set(task["notify"])
-    # Handlers run in the order of their file: the note is removed when the others have run.
+    # Handlers run in file order, so the note is removed after the others have run.
     applying = [handler["name"] for handler in tasks_of(role, "handlers") if handler["name"] in task["notify"]]
     assert applying[-1] in removers
     variables = yaml.safe_load((ROOT / "roles" / role / "vars/main.yml").read_text())

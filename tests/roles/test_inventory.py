@@ -1,4 +1,4 @@
-"""What the repository's own inventory sets for boards."""
+"""The variables that the repository's inventory sets for boards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GROUPS = sorted(yaml.safe_load((ROOT / "inventory/hosts.yml").read_text())["all"
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_board_uses_the_python_of_its_packages(tmp_path: Path, group: str) -> None:
-    """The modules import Debian's python3-docker, which the Python of pyenv that a search may find first lacks."""
+    """The modules import Debian's python3-docker, which a pyenv Python earlier in PATH lacks."""
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": {group: {"hosts": {"b1": None}}}}}))
     (tmp_path / "group_vars").symlink_to(ROOT / "inventory/group_vars")
 

@@ -1,4 +1,4 @@
-"""--limit and --tags switch no guard off, and no role writes a rule for an address that is empty."""
+"""--limit and --tags do not disable checks, and no role writes a rule for an empty address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.roles.playing import ROOT, play, words
 
-# The interpreter fails at once: a task that passed a guard by mistake would change nothing here, and be seen.
+# The interpreter fails at once, so a task that wrongly passes a check is visible and changes nothing.
 BOARDS = """
 all:
   vars: {ansible_connection: local, ansible_python_interpreter: /bin/false, ansible_become: false}
@@ -19,7 +19,7 @@ all:
     nfs_server: {hosts: {b1: }}
 """
 
-# These two work on this machine too, and choose their boards themselves.
+# These two also run on this machine, and select their boards themselves.
 JOBS = {"run_job.yml", "jobs.yml"}
 PLAYBOOKS = sorted(f"playbooks/{path.name}" for path in (ROOT / "playbooks").glob("*.yml") if path.name not in JOBS)
 PARTS = [["--limit", "b2"], ["--limit", "b2", "--tags", "firewall"], ["--limit", "b2,localhost", "--tags", "untagged"]]
@@ -44,7 +44,7 @@ def test_a_part_of_the_cluster_is_refused(inventory: Path, playbook: str, part: 
     confirm = ["-e", "confirm=reset"] if playbook == "playbooks/reset.yml" else []
     done = play(playbook, "-i", inventory, *confirm, *part)
 
-    # Tags that leave the guard out leave all else out too. Ansible checks the arguments of roles whatever is chosen.
+    # Tags that skip the check skip all other tasks too. Ansible validates the arguments of roles with any tags.
     tasks = [name for name in re.findall(r"TASK \[(.+?)\] \*", done.stdout) if "Validating arguments" not in name]
     if tasks or "--tags" not in part:
         assert done.returncode != 0

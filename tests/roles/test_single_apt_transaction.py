@@ -1,4 +1,4 @@
-"""All packages of a board come in one transaction, which is much faster than one for each role."""
+"""All packages of a board are installed in one transaction, which is much faster than one per role."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-# Its repository has to be there first.
+# Its repository must exist first.
 LATER = {"python3-debian"}
 
 
@@ -18,7 +18,7 @@ def load(path: str) -> Any:
 
 
 def installed() -> list[tuple[str, str]]:
-    """Return (role, package) of every package that a role installs by its name."""
+    """Return (role, package) of every package that a role installs by name."""
     found = []
     for file in sorted(ROOT.glob("roles/*/tasks/*.yml")):
         for task in yaml.safe_load(file.read_text()):
@@ -41,5 +41,5 @@ def test_the_engine_s_packages_come_from_its_role() -> None:
     [play] = [play for play in load("playbooks/site.yml") if play["name"] == "Set the boards up"]
 
     assert "../roles/docker_engine/vars/main.yml" in play["vars_files"]
-    # reset.yml has the role board take its things away without knowing them (seen in the lab: it failed there).
+    # reset.yml runs the role board without the variables of other roles (it failed like this in the lab).
     assert "__docker_engine_packages | default([])" in load("playbooks/vars/cluster.yml")["board_packages"]

@@ -109,7 +109,7 @@ def test_no_manager(status: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (EXPIRED_MANAGER, "which prints what to do"),
+        (EXPIRED_MANAGER, "run playbooks/recover.yml"),
         (QUORUM_LOST, "without a quorum"),
         (QUORUM_LOST_BOOTED, "without a quorum"),
     ],

@@ -27,9 +27,9 @@ def test_a_bare_board_and_the_manager_of_this_cluster_may_lead(leading: ModuleTy
         (
             answers.EXPIRED_MANAGER,
             "b1",
-            ["expired on Sun, 30 Aug 2026 00:00:00 UTC", "docker swarm leave --force", "swarm_worker_leave_other=true"],
+            ["expired on Sun, 30 Aug 2026 00:00:00 UTC", "playbooks/recover.yml"],
         ),
-        (answers.QUORUM_LOST, "b1", ["without a quorum", "b2 (10.99.0.2)", "--force-new-cluster", "10.99.0.1"]),
+        (answers.QUORUM_LOST, "b1", ["without a quorum", "b2 (10.99.0.2)", "playbooks/recover.yml"]),
         (answers.QUORUM_LOST_BOOTED, "b1", ["without a quorum", "b2 (10.99.0.2)"]),
         (answers.QUORUM_LOST_DEMOTED, "b1", ["without a quorum", "unknown addresses"]),
         (

@@ -1,4 +1,4 @@
-"""What tests share: a job run in this process from split to result, and the scripts run as a user runs them."""
+"""Helpers: run a job in this process from split to result, or run the scripts as a user does."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from csvswarm.collect.run import collect
 from csvswarm.job.directory import SUCCESS, Job
+from csvswarm.job.output_directory import RECORD_FORMAT
 from csvswarm.job.state import reconcile
 from csvswarm.native.library import kernel
 from csvswarm.partials.merged_file import merged_files
 from csvswarm.process.run import run_chunk
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.split.run import Request, split
+from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "files/samples/flights.csv"
@@ -32,7 +35,7 @@ CUTS = ((1, 1 << 20), (2, 64), (7, 16))
 
 @contextmanager
 def native(on: bool) -> Iterator[None]:
-    """Use the native kernel within, or do without."""
+    """Enable or disable the native kernel within the context."""
     with mock.patch.dict("os.environ", {"CSVSWARM_NATIVE": "1" if on else "0"}):
         kernel.cache_clear()
         try:
@@ -43,7 +46,7 @@ def native(on: bool) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Result:
-    """What a job left behind: the bytes of result.csv, and of rejected.csv when there is one."""
+    """The outcome of a job: the bytes of result.csv, and of rejected.csv if there is one."""
 
     data: bytes
     rejected: bytes | None = None
@@ -71,7 +74,7 @@ class Result:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
-    """Write a CSV as Python's csv module does; None is a missing value."""
+    """Write a CSV with Python's csv module; None is a missing value."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
@@ -82,7 +85,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 def run_in_process(
     directory: Path, source: Path, *, chunks: int = 1, block_bytes: int = 1 << 20, **request: Any
 ) -> Result:
-    """Run a job in this process, in blocks of as few bytes as wanted."""
+    """Run a job in this process, in blocks of the given number of bytes."""
     name = f"job-{chunks}-{block_bytes}"
     job, output = Job(directory / name), directory / f"{name}-out"
     with mock.patch("os.fsync"):
@@ -93,14 +96,32 @@ def run_in_process(
             for number in state.pending:
                 run_chunk(job, manifest, processor, number)
         collected = collect(job, output)
+    check_record(output)
     rejected = Path(collected.rejected_file).read_bytes() if collected.rejected_file else None
     return Result(Path(collected.result).read_bytes(), rejected)
+
+
+@cache
+def record_validator() -> Draft202012Validator:
+    schema = json.loads((ROOT / "docs/job.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def check_record(directory: Path) -> None:
+    """Check the record of a job in a directory, if there is one of this version, against its schema."""
+    try:
+        record = json.loads((directory / "job.json").read_text())
+    except (OSError, ValueError):  # what a test has damaged or forbidden to read
+        return
+    if isinstance(record, dict) and record.get("format") == RECORD_FORMAT:
+        record_validator().validate(record)
 
 
 def run_with_all_cuts(
     directory: Path, source: Path, *, cuts: Iterable[tuple[int, int]] = CUTS, **request: Any
 ) -> Result:
-    """Run a job cut in several ways, and show that the bytes of its result are the same for all of them."""
+    """Run a job with several divisions into chunks and blocks, and assert that the results are the same."""
     (first, *others) = [
         run_in_process(directory, source, chunks=chunks, block_bytes=size, **request) for chunks, size in cuts
     ]
@@ -110,7 +131,7 @@ def run_with_all_cuts(
 
 
 def unmerge_partials(job: Job) -> None:
-    """Make every partial that a merged file holds a file again, as attempts in containers leave them."""
+    """Extract every partial in a merged file to a file of its own, as attempts in containers leave them."""
     receipts = list(job.receipts())
     for merged in merged_files(job):
         for part in merged.read()[0]:
@@ -126,7 +147,7 @@ def unmerge_partials(job: Job) -> None:
 
 @dataclass(frozen=True)
 class ScriptResult:
-    """How a script ended."""
+    """The exit code and the output of a script."""
 
     code: int
     out: str
@@ -134,14 +155,14 @@ class ScriptResult:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """What a run that went well says it did."""
+        """The summary of a successful run."""
         assert self.code == 0, self.error
         answer: dict[str, Any] = json.loads(self.out)
         return answer
 
     @property
     def message(self) -> str:
-        """The message of a run that failed: nothing else is said, and no traceback."""
+        """The message of a failed run: its only output, without a traceback."""
         assert self.code == 1, (self.code, self.out, self.error)
         assert not self.out
         assert "Traceback" not in self.error
@@ -150,7 +171,7 @@ class ScriptResult:
 
     @property
     def line(self) -> str:
-        """The message, which is one line."""
+        """The message, asserted to be one line."""
         assert "\n" not in self.message, self.message
         return self.message
 
@@ -177,17 +198,22 @@ class Scripts:
         return self._run("split_processing.py", *(arguments or ("--workers", "1")))
 
     def collect(self, *arguments: str | Path) -> ScriptResult:
-        return self._run("collect_results.py", "--output", self.output, *arguments)
+        run = self._run("collect_results.py", "--output", self.output, *arguments)
+        check_record(self.output)
+        return run
+
+    def report(self, *arguments: str | Path) -> ScriptResult:
+        return self._run("report_job.py", *arguments)
 
     def all(self, source: Path, *arguments: str | Path) -> Result:
-        """Run all three; every one of them must do well."""
+        """Run all three and assert that they succeed."""
         for run in (self.split(source, *arguments), self.process(), self.collect()):
             assert run.code == 0, run.error
         rejected = self.output / "rejected.csv"
         return Result((self.output / "result.csv").read_bytes(), rejected.read_bytes() if rejected.exists() else None)
 
     def shows_no_result(self, output: Path | None = None) -> bool:
-        """Whether nothing is left that could be taken for a result, beside a report that says there is none yet."""
+        """Whether there is nothing that could be mistaken for a result, except the report of an unfinished job."""
         remaining = {path.name for path in (output or self.output).glob("*")}
         if "job.json" in remaining:
             report = json.loads(((output or self.output) / "job.json").read_text())

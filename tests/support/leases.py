@@ -1,4 +1,4 @@
-"""A file that somebody else has a lease on, as an NFS server has for a client with a write delegation."""
+"""A file with a lease of another process, as an NFS server has one for a client with a write delegation."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 
 @contextmanager
 def leased(path: Path) -> Iterator[None]:
-    """Have another process hold a write lease on a file; it gives the lease back when the kernel asks for it."""
+    """Lease a file for writing in another process, which returns the lease when the kernel requests it."""
     ready, report = os.pipe()
     child = os.fork()
     if not child:
         try:
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
-            # A lease is granted only while nobody else has the file open.
+            # A lease is granted only if no other process has the file open.
             file = os.open(path, os.O_RDONLY)
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
             os.write(report, b"1")

@@ -1,4 +1,4 @@
-"""An oracle for where records end: the grammar of docs/format.md, one character after the other."""
+"""A reference implementation of record ends: the grammar of docs/format.md, one character at a time."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def record_texts(data: bytes, delimiter: bytes = b",", quote: bytes = b'"') -> l
 
 
 def is_unclosed(data: bytes) -> bool:
-    """Whether the data ends inside a quoted field: a line end that follows does not end the record."""
+    """Whether the data ends inside a quoted field, where a line end does not end the record."""
     return len(record_texts(data + b"\n;\n")) == len(record_texts(data + b"\n"))
 
 
 def count_records(data: bytes) -> int:
-    """Return how many records there are, blank lines not counted."""
+    """Return the number of records without blank lines."""
     return sum(bool(record.strip(b"\r\n")) for record in record_texts(data))
 
 
-#: Anything a CSV is made of, in an order no writer would choose: bare quotes, lone CRs, blank lines.
+#: Parts of a CSV, including unusual ones: bare quotes, lone CRs, blank lines.
 wild_csv = st.lists(
     st.sampled_from(['"', '""', ",", "\n", "\r\n", "\r", "a", "bc", " ", "é", "1", '"a,b"', '"x\ny"', '5" pipe']),
     max_size=60,

@@ -31,8 +31,15 @@ def board_addresses(facts: Facts) -> list[str]:
 
 
 def board_address(facts: Facts, network: str) -> str:
-    """Return the board's address in the cluster's network (any when network is empty), or ''."""
-    inside = [a for a in board_addresses(facts) if not network or ip_address(a) in ip_network(network)]
+    """Return the board's address in the cluster's network (any when network is empty), or ''.
+
+    A network may be given by an address in it (192.168.1.5/24). No address is in one that cannot be read.
+    """
+    try:
+        within = ip_network(network, strict=False) if network else None
+    except ValueError:
+        return ""
+    inside = [a for a in board_addresses(facts) if within is None or ip_address(a) in within]
     return inside[0] if inside else ""
 
 
@@ -77,7 +84,13 @@ def board_problems(facts: Facts, wants: dict[str, Any]) -> list[str]:
         )
     root = next((mount for mount in facts.get("mounts", []) if mount["mount"] == "/"), None)
     free_mb = root["size_available"] // 2**20 if root else 0
-    if free_mb < wants["disk_free_min_mb"]:
+    # The facts leave out file systems that are on no disk.
+    if root is None or root.get("fstype") == "overlay":
+        problems.append(
+            "has no disk at /, so nothing survives a reboot: switch the overlay file system off (on Raspberry Pi OS: "
+            "sudo raspi-config, Performance Options) and reboot the board"
+        )
+    elif free_mb < wants["disk_free_min_mb"]:
         problems.append(
             f"has {free_mb} MB free on /, {wants['disk_free_min_mb']} are needed: free some, use a larger card, or "
             "lower board_disk_free_min_mb"

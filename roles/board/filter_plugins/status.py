@@ -46,11 +46,13 @@ def _swarm_problem(report: Report, manages: bool, listed: list[dict[str, str]]) 
     node, days = report.get("node", {}), report.get("certificate_days")
     error = node.get("Error") or ""
     if "certificate has expired" in error or (days is not None and days < 0):
-        return "has a certificate for the swarm that expired, since it was off for too long: run site.yml" + (
-            ", which prints what to do" if manages else ", and it joins anew"
+        return "has a certificate for the swarm that expired, since it was off for too long: run " + (
+            "playbooks/recover.yml" if manages else "site.yml, and it joins anew"
         )
     if "does not have a leader" in error or "DeadlineExceeded" in error:
-        return "manages a swarm without a quorum: more than half of the managers must be on. site.yml prints what to do"
+        return (
+            "manages a swarm without a quorum: more than half of the managers must be on, or run playbooks/recover.yml"
+        )
     if not _state(report, listed).startswith("ready"):
         return f"is {_state(report, listed)} in the swarm: run site.yml" + (f" ({error})" if error else "")
     if days is not None and days < CERTIFICATE_LOW_DAYS:

@@ -1,46 +1,108 @@
-"""Run one of the job's scripts on this machine, without the second Python that a module costs."""
+"""Run a script of a job on this machine, without the second Python that a module costs, and show its progress."""
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import os
 import subprocess
+import tempfile
 from pathlib import Path
 from signal import Signals
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+# Ansible puts no directory of a role on Python's path for plugins.
+_spec = importlib.util.spec_from_file_location(
+    "processing_job_progress", Path(__file__).parents[1] / "plugin_utils/processing_job_progress.py"
+)
+assert _spec  # noqa: S101 - for a path there is a spec, and for a spec of a file a loader
+assert _spec.loader  # noqa: S101
+_progress = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_progress)
+
+display = Display()
 
 #: The script reports an error itself with this exit code.
 REPORTED = 1
+#: The scripts write their status to the file that this variable names.
+STATUS = "CSVSWARM_STATUS"
+#: Seconds between two reads of the status, and until the first line: a stage that is shorter needs none.
+POLL_EVERY, FIRST = 0.25, 1.5
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     """Runs a command as a child of Ansible's own process, also with --check.
 
     Arguments: argv, the command, passed as it is: nothing is expanded; stdin, text for its standard input; chdir, the
-    directory it starts in. Returns rc, stdout and stderr. Any exit code but 0 and 1 is a failure of the task.
+    directory it starts in; must_succeed, whether an error that the script reports itself (exit code 1) fails the task,
+    with the script's own message. Returns rc, stdout and stderr. Any other exit code but 0 is a failure of the task.
     """
 
-    _VALID_ARGS = frozenset(("argv", "stdin", "chdir"))
+    _VALID_ARGS = frozenset(("argv", "stdin", "chdir", "must_succeed"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the command and wait for its end."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         argv = [str(word) for word in self._task.args["argv"]]
-        # Ctrl-C reaches the whole process group of Ansible's worker, and so the script and its processes.
-        done = subprocess.run(
-            argv,
-            check=False,
-            cwd=self._task.args.get("chdir"),
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            input=self._task.args.get("stdin", ""),
-        )
-        result |= {"rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr.rstrip("\n"), "changed": True}
-        if done.returncode not in (0, REPORTED):
+        with tempfile.TemporaryDirectory(prefix="csvswarm-", ignore_cleanup_errors=True) as directory:
+            code, output, errors = run_shown(
+                argv, self._task.args.get("stdin", ""), self._task.args.get("chdir"), Path(directory, "status.json")
+            )
+        result |= {"rc": code, "stdout": output, "stderr": errors.rstrip("\n"), "changed": True}
+        if code not in (0, REPORTED):
             script = Path(argv[min(1, len(argv) - 1)]).name
-            result |= {"failed": True, "msg": f"{script} {ending(done.returncode)}.\n{done.stderr.strip()}".rstrip()}
+            result |= {"failed": True, "msg": f"{script} {ending(code)}.\n{errors.strip()}".rstrip()}
+        if code == REPORTED and self._task.args.get("must_succeed"):
+            result |= {"failed": True, "msg": printable(str(result["stderr"])), "is_written": True}
         return result
+
+
+def printable(text: str) -> str:
+    r"""Return a text with its control characters as escapes like \x1b, as module_utils/processing_job_text.py does."""
+    return "".join(one if one.isprintable() or one in "\n\t" else ascii(one)[1:-1] for one in text)
+
+
+def run_shown(argv: list[str], stdin: str, directory: str | None, status: Path) -> tuple[int, str, str]:
+    """Run a command, and show the status that it writes to a file. Return its exit code, output and error output."""
+    # Ctrl-C reaches the whole process group of Ansible's worker, and so the script and its processes.
+    with subprocess.Popen(
+        argv,
+        cwd=directory,
+        env=os.environ | {STATUS: str(status)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        progress = _progress.Progress(display, first=FIRST)
+        given: str | None = stdin
+        try:
+            while True:
+                try:
+                    output, errors = process.communicate(given, timeout=POLL_EVERY)
+                except subprocess.TimeoutExpired:
+                    given = None  # communicate has taken it
+                    progress.show(_progress.status_line(read_status(status)))
+                else:
+                    return process.returncode, output, errors
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            progress.clear()
+
+
+def read_status(path: Path) -> dict[str, Any]:
+    """Return the status that a script wrote, an empty status before it has written one."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def ending(code: int) -> str:

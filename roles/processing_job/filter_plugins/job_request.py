@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def processing_job_parsed(value: object) -> object:
+def processing_job_from_yaml_or_text(value: object) -> object:
     """Return what a text says in YAML or JSON; anything else, and a text that says neither, as it is.
 
     Ansible's own from_yaml raises on such a text. Here it stays a text, which the role's preflight can then refuse
@@ -37,24 +37,39 @@ def processing_job_path(path: str) -> str:
     return os.path.normpath(path)
 
 
-def processing_job_wish(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
+#: Of the layout of a file and its values: None where it is detected.
+LAYOUT = (
+    "header",
+    "skip_lines",
+    "comment",
+    "escape",
+    "trailing_delimiter",
+    "decimal",
+    "thousands",
+    "date_format",
+)
+
+
+def processing_job_request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
     """Return the request of a job of this machine, from its manifest: the role's variables by name.
 
     Raises ValueError for a manifest that somebody has changed.
     """
     try:
-        return _wish(job, shipped)
+        return _request(job, shipped)
     except (KeyError, TypeError):
         raise ValueError("the job's manifest.json is damaged: remove the job with -e action=remove") from None
 
 
-def _wish(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
+def _request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
     processor, request = job["processor"], job["request"]
     is_shipped = processor["name"] in shipped and "/files/processors/" in processor["source"]
     names = "options", "on_error", "max_rejected", "delimiter", "quotechar", "column_types"
     return {
         **{name: request[name] for name in names},
+        **{name: request.get(name) for name in LAYOUT},
         "limit": request["limit"] or "none",
+        "strict": request.get("strict", False),
         "input": job["input"]["path"],
         "encoding": job["input"]["encoding"],
         "output": job["output"],
@@ -91,7 +106,7 @@ def processing_job_size(size: int) -> str:
 #: Words of messages that name their remedy themselves.
 SAYS_TO_START_OVER = "start a new job", "run it anew", "start the job again"
 REJECTS_TOO_MANY = "records are rejected so far"
-SAYS_TO_RESUME = "same job_id", "run again with job_id", "wait until it ends"
+SAYS_TO_RESUME = "same job_id", "rerun with job_id", "wait until it ends"
 
 
 def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
@@ -140,35 +155,17 @@ def _chunk_errors(place: Path) -> list[str]:
     return [receipt["message"] for receipt in receipts if receipt["status"] in ("error", "suspect")]
 
 
-def processing_job_waited(_: object) -> float:
-    """Return for how many seconds the user has waited: since ansible-playbook was started.
-
-    A task runs in a fork of that process, which has the same command line. Raises OSError where there is no /proc.
-    """
-    process = Path("/proc/self").resolve()
-    command = (process / "cmdline").read_bytes()
-    while True:
-        fields = (process / "stat").read_text().rpartition(")")[2].split()
-        parent = Path("/proc") / fields[1]
-        if not parent.exists() or (parent / "cmdline").read_bytes() != command:
-            break
-        process = parent
-    up = float(Path("/proc/uptime").read_text().split()[0])
-    return up - int(fields[19]) / os.sysconf("SC_CLK_TCK")
-
-
 class FilterModule:
     """What Ansible looks for."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""
         return {
-            "processing_job_parsed": processing_job_parsed,
             "processing_job_failure": processing_job_failure,
+            "processing_job_from_yaml_or_text": processing_job_from_yaml_or_text,
             "processing_job_names_boards": processing_job_names_boards,
             "processing_job_path": processing_job_path,
             "processing_job_remedy": processing_job_remedy,
             "processing_job_size": processing_job_size,
-            "processing_job_waited": processing_job_waited,
-            "processing_job_wish": processing_job_wish,
+            "processing_job_request": processing_job_request,
         }

@@ -35,8 +35,9 @@ def processing_job_bytes(text: object) -> int:
 def processing_job_boards(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the nodes of a swarm, as `docker node inspect` tells them, as boards.
 
-    Each has id, name, architecture (amd64 or arm64), cores, memory in bytes, takes (whether Swarm would give it a
-    task) and why (the reason when it would not).
+    Each has id, name, architecture (amd64 or arm64), cores, memory in bytes, manager (whether it is one), image (the id
+    of the job image that was verified on it last), takes (whether Swarm would give it a task) and why (the reason when
+    it would not).
     """
     # One that never said who it is: a join that failed half way leaves such a node behind.
     named = (node for node in nodes if node.get("Description", {}).get("Hostname"))
@@ -53,6 +54,8 @@ def _board(node: dict[str, Any]) -> dict[str, Any]:
         "architecture": ARCHITECTURES.get(machine, machine),
         "cores": description["Resources"]["NanoCPUs"] / 1e9,
         "memory": description["Resources"]["MemoryBytes"],
+        "manager": node["Spec"].get("Role") == "manager",
+        "image": (node["Spec"].get("Labels") or {}).get("csvswarm.image", ""),
         "takes": state == "ready" and availability == "active",
         "why": f"is {state}" if state != "ready" else f"is set to {availability}" if availability != "active" else "",
     }
@@ -64,7 +67,7 @@ def processing_job_layout(
     """Return what a container may take, and how many chunks an input of `size` bytes shall have.
 
     limit, reservation: bytes of memory. slots: board -> how many containers run on it at a time. chunks: a number.
-    rooms: board -> bytes that split and result may have there; of all boards, as a manager may take no chunks.
+    rooms: board -> bytes that split and collect may have there.
     Swarm knows a board's whole memory only. So the reservation is raised above the limit where boards would get more
     containers than their memory less what they keep can hold. Raises AnsibleFilterError when no board can take one.
     """
@@ -83,6 +86,11 @@ def processing_job_layout(
         "chunks": _chunks(size, count),
         "rooms": {board["name"]: max(_room(board), LEAST_ROOM) for board in boards},
     }
+
+
+def processing_job_driver_memory(layout: dict[str, Any], boards: list[dict[str, Any]]) -> int:
+    """Return the bytes that a job's driver may have: what the smallest manager can give."""
+    return min(int(layout["rooms"][board["name"]]) for board in boards if board["manager"])
 
 
 def _room(board: dict[str, Any]) -> int:
@@ -122,5 +130,6 @@ class FilterModule:
         return {
             "processing_job_bytes": processing_job_bytes,
             "processing_job_boards": processing_job_boards,
+            "processing_job_driver_memory": processing_job_driver_memory,
             "processing_job_layout": processing_job_layout,
         }

@@ -19,7 +19,8 @@ from ansible.module_utils.processing_job_files import (
     read_json,
     remove_folder,
 )
-from ansible.module_utils.processing_job_status import DAMAGED, DONE, RUNNING, UNFINISHED
+from ansible.module_utils.processing_job_job_state import DAMAGED, DONE, RUNNING, UNFINISHED
+from ansible.module_utils.processing_job_status import FINAL, STALE_AFTER, read_status
 from ansible.module_utils.processing_job_text import printable_line
 
 DOCUMENTATION = """
@@ -113,22 +114,41 @@ class Jobs:
         """Return what is known of a job. full: with its errors, its logs and what it was asked for."""
         shared = self._owner is not None
         found: dict[str, Any] = nothing(name)
-        found |= {"shared": shared, "wish": self._wish(name) if full and shared else {}}
+        found |= {"shared": shared, "request": self._request(name) if full and shared else {}}
         if self._left < JOB_BYTES:
             why = f"not read: the jobs before it have too many files. Look at it alone: -e action=show -e job_id={name}"
             return found | {"state": DAMAGED, "damage": printable_line(why)}
-        budget = Budget(JOB_BYTES)
+        budget, driver = Budget(JOB_BYTES), self._driver(name) if shared else {}
         try:
             with acting_as(self._owner), self._folder("jobs") as jobs:
-                running = is_running(name, jobs)
+                running = is_running(name, jobs) or driver.get("running", None if shared else False)
+                error = driver.get("error", "")
                 with folder(name, jobs) as job:
-                    found |= facts(job, budget, full=full, shared=shared, running=running)
+                    found |= facts(job, budget, full=full, shared=shared, running=running, error=error)
         except Damaged as error:
             found |= {"state": DAMAGED, "damage": str(error)}
         except OSError as error:
             found |= {"state": DAMAGED, "damage": f"cannot be read: {error.strerror}"}
         self._left -= JOB_BYTES - budget.left
-        return found
+        return found | {"progress": driver.get("progress", "")}
+
+    def _driver(self, name: str) -> dict[str, Any]:
+        """Return what a job's driver on boards last wrote: whether it is running, its progress or error, if known."""
+        try:
+            with folder("results", self._place) as results:
+                status = read_status(name, results, self._owner)
+        except (Damaged, OSError):
+            return {}
+        if status is None:
+            return {}
+        if status["stage"] in FINAL:
+            return {"running": False, "error": status["error"] or ""}
+        if status["age"] > STALE_AFTER:
+            return {"progress": f"nothing from {status['board']} for {status['age']:.0f} s"}
+        chunks, left = status["chunks"], status["seconds_left"]
+        about = "" if left is None else f", about {left // 60:.0f}:{left % 60:02.0f} left"
+        where = f"{status['stage']} on {status['board']}"
+        return {"running": True, "progress": f"{where}, {chunks['running']} chunks run{about}"}
 
     def remove(self, name: str) -> None:
         """Remove a job and what it came to. The manifest goes first: what is left of a removal is no job any more."""
@@ -172,7 +192,7 @@ class Jobs:
                     removed.append(f"{kind}/{entry.name}")
         return removed
 
-    def _wish(self, name: str) -> dict[str, Any]:
+    def _request(self, name: str) -> dict[str, Any]:
         """Return the request of a job on a share. Only a file of root's own counts: a processor may write others."""
         try:
             with folder("requests", self._place) as requests:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from ansible.module_utils.processing_job_files import BYTES, Damaged, entries, folder, read_json
-from ansible.module_utils.processing_job_status import job_status
+from ansible.module_utils.processing_job_job_state import job_status
 from ansible.module_utils.processing_job_text import printable, printable_line
 
 #: Entries of a job directory and of its logs: csvswarm makes a few for each round and attempt.
@@ -50,16 +50,18 @@ def nothing(job: str) -> dict[str, Any]:
         "reason": "",
         "manifest": {},
         **dict.fromkeys(("chunks", "finished", "rows", "changed"), 0),
-        **dict.fromkeys(("input", "processor", "options", "output"), ""),
+        **dict.fromkeys(("input", "processor", "options", "output", "progress"), ""),
         **{name: [] for name in ("errors", "logs")},
     }
 
 
-def facts(job: int, budget: Budget, *, full: bool, shared: bool, running: bool) -> dict[str, Any]:
+def facts(
+    job: int, budget: Budget, *, full: bool, shared: bool, running: bool | None, error: str = ""
+) -> dict[str, Any]:
     """Return what an open job directory says. full: errors and logs too, and on this machine the manifest's request.
 
-    running: whether a process has the job's lock. On boards, containers work on a job without it. Raises Damaged and
-    OSError.
+    running: whether the job runs, None when nobody can tell. error: the one that ended it, as its driver reported it.
+    Raises Damaged and OSError.
     """
     manifest, done = budget.read("manifest.json", job), budget.read("done.json", job)
     newest = receipts(job, budget)
@@ -70,8 +72,9 @@ def facts(job: int, budget: Budget, *, full: bool, shared: bool, running: bool) 
         chunks if manifest else None,
         newest.values(),
         is_done=bool(done),
-        is_running=running or (None if shared else False),
+        is_running=running,
         max_rejected=value(request, "max_rejected", str),
+        error=error,
     )
     found: dict[str, Any] = {
         "state": state.name,

@@ -8,6 +8,7 @@ from typing import Any
 Swarm = dict[str, Any]
 
 EXPIRED = re.compile(r"not valid after ([^,]+, [^,]+),.*certificate has expired")
+RECOVER = "ansible-playbook playbooks/recover.yml"
 START_AGAIN = (
     "The swarm keeps only running jobs, no files. To make a new one, on the board: sudo docker swarm leave --force; "
     "then here: ansible-playbook site.yml -e swarm_worker_leave_other=true"
@@ -31,7 +32,7 @@ def _stopped(board: str, swarm: Swarm, boards: dict[str, str]) -> str:
     if expired := EXPIRED.search(error):
         return (
             f"{board} has a certificate for its swarm that expired on {expired[1]}, since the board was off for too "
-            f"long: it cannot manage the swarm any more. {START_AGAIN}"
+            f"long, so it cannot manage the swarm. To recover: {RECOVER}"
         )
     if swarm["LocalNodeState"] == "locked":
         return f"{board} manages a swarm that is locked. On the board: sudo docker swarm unlock"
@@ -39,8 +40,7 @@ def _stopped(board: str, swarm: Swarm, boards: dict[str, str]) -> str:
         return (
             f"{board} manages a swarm without a quorum: more than half of its managers must be on. The others are "
             f"{_listed(_remote(swarm, boards))}: switch them on, or connect them, and run this again. If they are lost "
-            f"for good, on {board}: sudo docker swarm init --force-new-cluster --advertise-addr "
-            f"{boards.get(board) or swarm.get('NodeAddr') or 'ADDRESS'}; then run this again"
+            f"for good: {RECOVER}"
         )
     if swarm["LocalNodeState"] == "error":
         return f"{board}: its engine cannot take part in its swarm ({error}). On the board: journalctl -u docker"

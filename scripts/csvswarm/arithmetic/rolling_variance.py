@@ -15,7 +15,7 @@ def rolling_variances(values: Array, window: int) -> Array:
     values: float64, shape (n,), NaN where missing. Returns shape (max(0, n - window + 1),), NaN for windows with a
     missing or infinite value. Windows are combined from runs of 1, 2, 4, ... values with the pairwise update of
     T. F. Chan, G. H. Golub, R. J. LeVeque (Algorithms for computing the sample variance, 1983) in a fixed pattern.
-    Unlike with running sums, the value of a window depends on nothing outside of it.
+    Unlike with running sums, the result of a window depends only on its own values.
     """
     count = len(values) - window + 1
     if count < 1:

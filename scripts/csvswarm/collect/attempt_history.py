@@ -13,16 +13,20 @@ from csvswarm.job.receipt import Receipt, try_receipt
 def attempt_history(job: Job, manifest: Manifest, counting: list[Receipt]) -> list[dict[str, Any]]:
     """Return all attempts in order of chunk and time: board, times, what each read and wrote, and how it ended.
 
-    counting: the receipts that the result consists of. exit: exit code of the process, None if unknown.
+    counting: the receipts that the result consists of. launched: when an engine started its container, None for a local
+    process. exit: exit code of the process, None if unknown.
     """
     counts = {(receipt.chunk, receipt.attempt, receipt.generation) for receipt in counting}
+    tasks = _engine_tasks(job)
+    launched = {task["attempt"]: task["started"] for task in tasks}
     entries = [
         _receipt_entry(receipt, manifest, (receipt.chunk, receipt.attempt, receipt.generation) in counts)
+        | {"launched": launched.get(receipt.attempt)}
         for receipt in _receipts(job)
         if receipt.split == manifest.split and 1 <= receipt.chunk <= len(manifest.chunks)
     ]
     named = {attempt["attempt"] for attempt in entries}
-    entries += [_lost_entry(task) for task in _engine_tasks(job) if task["attempt"] not in named]
+    entries += [_lost_entry(task) for task in tasks if task["attempt"] not in named]
     return sorted(entries, key=lambda attempt: (attempt["chunk"], attempt["started"]))
 
 
@@ -33,7 +37,10 @@ def _receipts(job: Job) -> list[Receipt]:
 
 
 def _receipt_entry(receipt: Receipt, manifest: Manifest, counts: bool) -> dict[str, Any]:
-    names = "chunk", "attempt", "board", "status", "started", "ended", "rows_in", "rows_out", "rejected", "peak_bytes"
+    names = (
+        *("chunk", "attempt", "board", "status", "started", "ended", "rows_in", "rows_out", "rejected"),
+        *("peak_bytes", "limit_bytes", "cpu_seconds"),
+    )
     return {
         **{name: getattr(receipt, name) for name in names},
         "counts": counts,
@@ -52,5 +59,6 @@ def _engine_tasks(job: Job) -> list[dict[str, Any]]:
 
 def _lost_entry(task: dict[str, Any]) -> dict[str, Any]:
     names = "chunk", "attempt", "board", "started", "ended", "exit", "message"
-    nothing = dict.fromkeys(("rows_in", "rows_out", "rejected", "peak_bytes", "bytes_in", "bytes_out"), 0)
+    counters = "rows_in", "rows_out", "rejected", "peak_bytes", "limit_bytes", "cpu_seconds", "bytes_in", "bytes_out"
+    nothing = {"launched": task["started"], **dict.fromkeys(counters, 0)}
     return {**nothing, **{name: task[name] for name in names}, "status": "lost", "counts": False}

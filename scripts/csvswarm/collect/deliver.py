@@ -55,13 +55,11 @@ def _replace_files(job: Job, fetched: Path, output: Path, permissions: int) -> N
     remove_leftovers(output, job.job_id)
     if REJECTED not in [file["name"] for file in files]:
         (output / REJECTED).unlink(missing_ok=True)
-    # The report follows the files that it lists: the one there already says that they belong to this job.
+    # The report follows the files that it lists: the existing one already claims them for this job.
     for file in sorted(files, key=lambda file: file["name"] == REPORT):
         _link_or_copy(fetched / file["name"], output / file["name"], job.job_id, permissions)
         if not is_intact(output, file):
-            raise JobError(
-                f"{output / file['name']} is not what was written there: run again with job_id={job.job_id}."
-            )
+            raise JobError(f"{output / file['name']} differs from what was written: rerun with job_id={job.job_id}.")
     _link_or_copy(fetched / SUCCESS, output / SUCCESS, job.job_id, permissions)
 
 
@@ -69,10 +67,10 @@ def _check_fetched(job: Job, fetched: Path) -> list[dict[str, Any]]:
     """Return name, bytes and checksum of the fetched files. Raises JobError unless all of them are intact."""
     found = read_marker(fetched, job.job_id)
     if found is None:
-        raise JobError(f"{fetched} holds no complete result of job {job.job_id}: run again with this job_id.")
+        raise JobError(f"{fetched} contains no complete result of job {job.job_id}: rerun with this job_id.")
     for file in found[0]:
         if not is_intact(fetched, file):
-            raise JobError(f"{fetched / file['name']} was damaged on its way here: run again with job_id={job.job_id}.")
+            raise JobError(f"{fetched / file['name']} was damaged in transfer: rerun with job_id={job.job_id}.")
     return found[0]
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
-from csvswarm.collect.attempt_history import attempt_history
+from csvswarm.collect.record import record_of_done
 from csvswarm.errors import JobError
 from csvswarm.job.checksums import file_entry
 from csvswarm.job.directory import SUCCESS, Job
@@ -28,11 +27,12 @@ from csvswarm.job.output_directory import (
 )
 from csvswarm.job.permissions import no_wider_than
 from csvswarm.job.receipt import Receipt
-from csvswarm.job.rejections import Reasons
 from csvswarm.job.state import JobState, reconcile
 from csvswarm.partials.assemble import write_rejected, write_result
 from csvswarm.partials.early_merge import adopt_merged_file
 from csvswarm.partials.merged_file import merged_files
+from csvswarm.runtime import progress
+from csvswarm.split.findings import Findings, refuse
 
 
 def collect(job: Job, output: Path) -> Collected:
@@ -53,6 +53,8 @@ def collect(job: Job, output: Path) -> Collected:
             with locked_output(output):
                 finished = committed_result(output, job.job_id, rejects=not manifest.fails_on_bad_records)
                 if finished is not None:
+                    if manifest.request["strict"]:
+                        refuse(finished.warnings)
                     remove_leftovers(output, job.job_id)
                     _finish_job(job, output)  # repeated in case of a kill in between
                     return finished
@@ -69,8 +71,8 @@ def _complete(job: Job, manifest: Manifest) -> JobState:
     """Return the state of a job if all its chunks are done. Raises JobError otherwise."""
     if (done := read_json(job.done_path)) is not None:
         raise JobError(
-            f"job {job.job_id} is done: its result went to {done.get('output', 'another place')} and its data was "
-            "removed. To have it once more, run the job from its split on again."
+            f"job {job.job_id} is done: its result is in {done.get('output', 'another directory')} and its data was "
+            "removed. To process it again, rerun the job from the split."
         )
     check_versions(job.job_id, manifest.versions)
     state = reconcile(job, manifest)
@@ -84,15 +86,22 @@ def _complete(job: Job, manifest: Manifest) -> JobState:
 
 
 def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started: float) -> Collected:
-    """Write the files of the result, the success marker last. The caller holds the locks."""
+    """Write the files of the result, the success marker last. The caller must own the locks."""
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
+    findings = Findings(job, manifest, state.schema)
+    warnings = [*manifest.warnings, *findings.of_columns()]
     (output / SUCCESS).unlink(missing_ok=True)  # the result it marked is no longer valid
+    progress.begin("collecting", [sum(file["bytes"] for one in receipts for file in one.files.values())])
     claim_output(output, job.job_id)
     remove_leftovers(output, job.job_id)
     merged = adopt_merged_file(job, output / RESULT, receipts, lambda named: is_intact(output, named))
     rows_out, result = merged or commit_file(
         output / RESULT, job.job_id, lambda file: write_result(file, job, manifest, state.schema, receipts)
     )
+    warnings += findings.of_empty_result(sum(receipt.rows_in for receipt in receipts), rows_out)
+    if manifest.request["strict"] and warnings:
+        (output / RESULT).unlink()
+        refuse(warnings)
     rejected = sum(receipt.rejected for receipt in receipts)
     rejects = None
     if rejected:
@@ -107,12 +116,13 @@ def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started:
         result=str(output / RESULT),
         rejected_file=str(output / REJECTED) if rejected else None,
         seconds=time.monotonic() - started,
+        warnings=warnings,
     )
-    history = attempt_history(job, manifest, receipts)
-    report = _report(manifest, state, history, collected) | {"result": result, "rejected_file": rejects}
-    write_json(output / REPORT, report, owner=job.job_id)
+    record = record_of_done(job, manifest, state, collected, {"result": result, "rejected_file": rejects})
+    write_json(output / REPORT, record, owner=job.job_id)
     files = [result, *([rejects] if rejects else []), file_entry(output / REPORT)]
     write_json(output / SUCCESS, {"job_id": job.job_id, "files": files, **collected.to_json()}, owner=job.job_id)
+    progress.finish()
     return collected
 
 
@@ -120,45 +130,12 @@ def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
     for chunk, receipt in zip(manifest.chunks, receipts, strict=True):
         if receipt.rows_in + receipt.rejected != chunk.rows:
             raise JobError(
-                f"job {job.job_id}: chunk {chunk.number} has {chunk.rows} records, but its receipt speaks of "
+                f"job {job.job_id}: chunk {chunk.number} has {chunk.rows} records, but its receipt records "
                 f"{receipt.rows_in} read and {receipt.rejected} rejected; please report this."
             )
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------
-
-
-def _report(
-    manifest: Manifest, state: JobState, attempts: list[dict[str, Any]], collected: Collected
-) -> dict[str, Any]:
-    return {
-        "format": manifest.format,
-        "job_id": manifest.job_id,
-        "status": "done",
-        "created": manifest.created,
-        "ended": time.time(),
-        "input": manifest.input,
-        "processor": manifest.processor,
-        "request": manifest.request,
-        "versions": manifest.versions,
-        "schema": state.schema.types,
-        "generation": state.generation,
-        "mode": manifest.mode,
-        "chunks": collected.chunks,
-        "rows_in": collected.rows_in,
-        "rows_out": collected.rows_out,
-        "rejected": collected.rejected,
-        "rejected_reasons": _reasons(state).to_json(),
-        "seconds": {"split": manifest.split_seconds, "collect": collected.seconds},
-        "attempts": attempts,
-    }
-
-
-def _reasons(state: JobState) -> Reasons:
-    reasons = Reasons()
-    for receipt in state.done.values():
-        reasons.merge(receipt.reasons)
-    return reasons
 
 
 def _finish_job(job: Job, output: Path) -> None:
@@ -168,3 +145,4 @@ def _finish_job(job: Job, output: Path) -> None:
     for merged in merged_files(job):
         merged.remove()
     job.remove_data()
+    job.remove_report()

@@ -10,7 +10,6 @@ from typing import Any
 from csvswarm.errors import InputError, OptionError
 
 CANDIDATES = ",\t;|"
-SNIFFED_RECORDS = 50
 BOM = b"\xef\xbb\xbf"
 #: Maximum length of a column name: the csv module's own limit.
 MAX_NAME_CHARS = 131_072
@@ -56,48 +55,28 @@ def check_character(name: str, value: str, *, may_be_empty: bool = False) -> str
         return value
     if len(value) != 1 or not value.isascii() or value in "\r\n\0" or value.isalnum():
         raise OptionError(
-            f"{name} is {value!r}, but must be one ASCII character that is no letter or digit, like ',', ';' or '\\t'."
+            f"{name} is {value!r}, but must be one ASCII character that is not a letter or digit, "
+            "like ',', ';' or '\\t'."
         )
     return value
 
 
-def sniff(sample: bytes, *, delimiter: str | None, quotechar: str | None, tabs_first: bool) -> Dialect:
-    """Return the dialect of a file that starts with `sample` (UTF-8, without byte order mark).
+def records_of(data: bytes, dialect: Dialect, *, complete: bool, most: int = 1000) -> list[list[str]]:
+    """Return the first records of some data as Python's csv module reads them, blank lines left out.
 
-    Values given by the user are kept. The delimiter is the candidate that gives most records of the sample the same
-    number of fields, and of these the one with most fields; a comma if none does.
+    complete: whether the data ends with a record; else the last one is left out. At most `most` records.
     """
-    quote = '"' if quotechar is None else check_character("quotechar", quotechar, may_be_empty=True)
-    text = sample.decode("utf-8", errors="replace")
-    if delimiter is None:
-        order = "\t,;|" if tabs_first else CANDIDATES
-        scored = [(_score(text, candidate, quote), candidate) for candidate in order]
-        best = max(score for score, _ in scored)
-        delimiter = next(candidate for score, candidate in scored if score == best) if best > (0.0, 0) else order[0]
-    else:
-        delimiter = check_character("delimiter", delimiter)
-    if delimiter == quote:
-        raise OptionError(f"delimiter and quotechar are both {delimiter!r}; they must differ.")
-    return Dialect(delimiter, quote, "\n")
-
-
-def _score(text: str, delimiter: str, quotechar: str) -> tuple[float, int]:
-    """Return (share of records with as many fields as the header, number of fields)."""
-    options = Dialect(delimiter, quotechar).reader_options()
-    widths = []
+    text = io.StringIO(data.decode("utf-8", errors="replace"), newline="")
+    rows: list[list[str]] = []
     try:
-        for record in csv.reader(io.StringIO(text, newline=""), **options):
-            if record:
-                widths.append(len(record))
-            if len(widths) > SNIFFED_RECORDS:
-                break
+        for row in csv.reader(text, **dialect.reader_options()):
+            if row:
+                rows.append(row)
+            if len(rows) > most:
+                return rows[:most]
     except csv.Error:
-        return (0.0, 0)
-    if len(widths) > 1 and len(widths) <= SNIFFED_RECORDS:
-        widths.pop()  # the sample may end inside its last record
-    if not widths or widths[0] < 2:
-        return (0.0, 0)
-    return (sum(width == widths[0] for width in widths) / len(widths), widths[0])
+        return rows  # a field is too long: what was read before it is whole
+    return rows if complete else rows[:-1]
 
 
 def header_names(record: bytes, dialect: Dialect) -> list[str]:
@@ -107,7 +86,7 @@ def header_names(record: bytes, dialect: Dialect) -> list[str]:
     except UnicodeDecodeError as error:
         raise InputError(
             f"the header is not UTF-8 (byte {record[error.start]:#04x} at position {error.start}): "
-            "say what it is written in, for example -e encoding=latin-1."
+            "pass its encoding, for example -e encoding=latin-1."
         ) from error
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), **dialect.reader_options()))
@@ -115,7 +94,7 @@ def header_names(record: bytes, dialect: Dialect) -> list[str]:
         rows = []
     # A library imported by a processor may raise the csv module's limit, as scipy.io does.
     if not rows or any(len(name) > MAX_NAME_CHARS for name in rows[0]):
-        raise InputError(f"the header holds a name of more than {MAX_NAME_CHARS:,} characters: is it a CSV?")
+        raise InputError(f"the header contains a name of more than {MAX_NAME_CHARS:,} characters: is it a CSV?")
     names = [name or f"Unnamed: {index}" for index, name in enumerate(rows[0])]
     taken = set(names)
     seen: dict[str, int] = {}

@@ -2,7 +2,7 @@
 
 A quote is special only at a field's edge, as in Python's csv module, pandas and Arrow: it opens at the start of a
 field, `""` inside a quoted field is one quote, and text after the closing quote is literal. If all quotes of a piece
-are at edges ("regular"), quote parity tells what is quoted, and numpy decides for the whole piece at once; otherwise a
+are at edges ("regular"), quote parity shows what is quoted, and numpy decides for the whole piece at once; otherwise a
 loop over the quotes gives the exact answer.
 """
 
@@ -110,7 +110,7 @@ class Grammar:
         return byte == self.quote or bool(self.is_field_end[byte])
 
     def _is_regular(self, array: Bytes, quotes: Positions, previous_byte: int, inside_quotes: bool) -> bool:
-        """Whether every quote is at a field's edge or doubled, so that parity tells what is quoted."""
+        """Whether every quote is at a field's edge or doubled, so that parity shows what is quoted."""
         opens, closes = quotes[int(inside_quotes) :: 2], quotes[1 - int(inside_quotes) :: 2]
         before_opening = array[opens - 1]
         if opens.size and opens[0] == 0:

@@ -54,8 +54,8 @@ def quote_field(value: str, dialect: Dialect) -> str:
 
 def _quotes_required(value: str) -> OptionError:
     return OptionError(
-        f"{value!r} cannot be written: it needs quotes, and with an empty quotechar there are none. "
-        "Leave quotechar out, or name another delimiter."
+        f"{value!r} cannot be written: it needs quotes, but quotechar is empty. "
+        "Omit quotechar, or pass another delimiter."
     )
 
 
@@ -84,7 +84,8 @@ def encode_rows(columns: Sequence[pa.Array], dialect: Dialect, kinds: Sequence[s
         special |= is_quoted
     if not columns or not len(columns[0]):
         return b""
-    if not special and dialect.lineterminator == "\n" and len(columns) > 1:
+    # Arrow refuses values with a double quote, whatever the dialect's quote is.
+    if not special and dialect.quotechar == '"' and dialect.lineterminator == "\n" and len(columns) > 1:
         table = pa.table(fields, names=[str(index) for index in range(len(fields))])
         sink = pa.BufferOutputStream()
         options = pacsv.WriteOptions(include_header=False, delimiter=dialect.delimiter, quoting_style="none")

@@ -1,1 +1,1 @@
-"""Row-wise expressions of `transform`: checked, and evaluated on columns."""
+"""Validate and evaluate the row-wise expressions of `transform`."""

@@ -1,8 +1,7 @@
-"""What an expression may call: functions of numpy, methods of a column, members of `.str` and `.dt`.
+"""The allowlist of expressions: numpy functions, column methods, members of `.str` and `.dt`.
 
-A name that is not in `MEMBERS` does not exist for an expression, and neither does a parameter that is not listed
-there. A parameter is a value (a column or a constant) or a literal within bounds: whatever could look at other rows,
-depend on the machine or grow without limit has no place here.
+An expression can use only the names and parameters in `MEMBERS`. A parameter is a value (a column or a constant) or a
+bounded literal. Nothing that reads other rows, depends on the machine or grows without limit is listed.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-#: Bounds of literals: what one call may make of one text.
+#: Bounds of literals, which limit how much one call can lengthen a text.
 MAX_WIDTH, MAX_REPEATS, MAX_PATTERN = 1000, 100, 1000
-#: Names of types that `astype` takes, and the kind and dtype each stands for.
+#: Type names accepted by `astype`, and the dtype of each.
 DTYPES = {
     **dict.fromkeys(("int", "int64"), "int64"),
     **dict.fromkeys(("float", "float64"), "float64"),
@@ -26,8 +25,8 @@ DTYPES = {
 class Parameter:
     """One parameter of a member.
 
-    kind: "value", which may be a column, or what the literal has to be: "list", "text", "int", "bool". low and high
-    bound an integer, high the length of a text. choices: the only literals there are.
+    kind: "value", which may be a column, or the type of the literal: "list", "text", "int", "bool". low and high bound
+    an integer, high the length of a text. choices: the permitted literals.
     """
 
     name: str
@@ -39,7 +38,7 @@ class Parameter:
     default: Any = None
 
     def takes(self, value: Any) -> bool:
-        """Whether a literal fits."""
+        """Whether a literal is valid."""
         if self.choices:
             return value in self.choices
         if self.kind == "text":
@@ -49,7 +48,7 @@ class Parameter:
         return isinstance(value, bool if self.kind == "bool" else tuple)
 
     def wanted(self) -> str:
-        """Return what a literal has to be, for messages."""
+        """Return a description of valid literals, for messages."""
         if self.choices:
             return " or ".join(map(repr, self.choices))
         bounds = f" of {max(self.low, 0)} to {self.high} characters" if self.kind == "text" else ""
@@ -58,7 +57,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Member:
-    """A function, a method or a property. called: whether it is written with parentheses."""
+    """A function, a method or a property. called: whether it is used with parentheses."""
 
     parameters: tuple[Parameter, ...] = ()
     called: bool = True
@@ -174,7 +173,7 @@ _DT = {
     "tz_convert": Member((_ZONE,)),
 }
 
-#: Everything there is to call, by how it is written without its arguments: `sin`, `.isna`, `.str.lower`, `.dt.year`.
+#: The allowlist, by name without arguments: `sin`, `.isna`, `.str.lower`, `.dt.year`.
 MEMBERS = {
     **{name: Member((_value("x"),)) for name in FUNCTIONS},
     "arctan2": Member((_value("y"), _value("x"))),

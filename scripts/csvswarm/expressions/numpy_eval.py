@@ -1,9 +1,9 @@
-"""Evaluates the tree of an expression on columns of one length: numpy arrays or pandas Series.
+"""Evaluates the tree of an expression on columns of equal length: numpy arrays or pandas Series.
 
-Columns of plain numbers need no pandas, whose import takes longer than most evaluations. For what numpy and pandas
-compute alike, numpy arrays are enough; for everything else `NeedsPandas` asks for Series.
+Columns of plain numbers do not need pandas, whose import takes longer than most evaluations: numpy arrays suffice for
+operations where numpy and pandas agree. For all others, `NeedsPandas` requests Series.
 
-The dtype of every result follows from the dtypes of its operands, never from their values, so it is the same in every
+The dtype of a result depends only on the dtypes of its operands, never on their values, so it is the same in every
 block of a file.
 """
 
@@ -32,7 +32,7 @@ class NeedsPandas(Exception):
 
 
 def evaluate(node: Node, columns: Mapping[str, Any]) -> Any:
-    """Return the value of a tree: an array or a Series like the columns, or a constant.
+    """Return the value of a tree: an array or a Series, as the columns are, or a constant.
 
     Raises OptionError if an operation does not accept the kinds of its operands.
     """
@@ -54,7 +54,7 @@ def apply(name: str, values: list[Any], literals: dict[str, Any]) -> Any:
     if any(isinstance(value, np.ndarray) for value in values):
         raise NeedsPandas
     if is_constant(values[0]):
-        raise OptionError(f"{name} takes a column, and not the constant {values[0]!r:.200}")
+        raise OptionError(f"{name} takes a column, not the constant {values[0]!r:.200}")
     from csvswarm.expressions.series_methods import call  # imports pandas
 
     return call(name, values, literals)
@@ -75,20 +75,20 @@ def kind_of(value: Any) -> str:
 
 def _number(name: str, value: Any) -> Any:
     if kind_of(value) not in NUMBERS:
-        raise OptionError(f"{name} takes numbers, and not {kind_of(value)}")
+        raise OptionError(f"{name} takes numbers, not {kind_of(value)}")
     return value
 
 
 def _truth(name: str, value: Any) -> Any:
     if kind_of(value) != "bool":
-        raise OptionError(f"{name} takes what is true or false, and not {kind_of(value)}")
+        raise OptionError(f"{name} takes booleans, not {kind_of(value)}")
     return value
 
 
 def _arithmetic(name: str, left: Any, right: Any) -> Any:
     kinds = kind_of(left), kind_of(right)
     if kinds == ("bool", "bool"):
-        raise OptionError(f"{name} takes numbers, and not bool: use 'and' and 'or', or .astype('int')")
+        raise OptionError(f"{name} takes numbers, not bool: use 'and' and 'or', or .astype('int')")
     if all(kind in (*NUMBERS, "bool") for kind in kinds):
         left, right = _as_number(left), _as_number(right)
         if is_constant(left) and is_constant(right):
@@ -100,12 +100,12 @@ def _arithmetic(name: str, left: Any, right: Any) -> Any:
 
             return raised(left, right)
     elif (name, *kinds) not in _OTHER:
-        raise OptionError(f"{name} has no meaning for {kinds[0]} and {kinds[1]}")
+        raise OptionError(f"{name} is not defined for {kinds[0]} and {kinds[1]}")
     value = _ARITHMETIC[name](left, right)
     return bounded(value) if kinds[0] == "text" else value
 
 
-#: What is computed beside numbers.
+#: Kinds of values that are computed besides numbers.
 _OTHER = {
     ("+", "text", "text"),
     ("-", "timestamp", "timestamp"),
@@ -119,7 +119,7 @@ _OTHER = {
 
 
 def bounded(value: Any) -> Any:
-    """Return texts, none of which has outgrown what a row may hold."""
+    """Return texts unchanged. Raises OptionError if one is longer than `MAX_TEXT`."""
     if is_constant(value):
         if len(value) > MAX_TEXT:
             raise OptionError(f"a text grows beyond {MAX_TEXT} characters")
@@ -147,22 +147,22 @@ def _of_constants(name: str, left: Any, right: Any) -> Any:
 
 
 def _constant(value: Any) -> Any:
-    """Return a constant as Python has it, whatever numpy made of it; anything else as it is."""
+    """Return a constant as a Python object instead of a numpy scalar; other values unchanged."""
     if getattr(value, "ndim", 0):
         return value
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise OptionError("a constant grows beyond 64 bits")
     if not isinstance(value, (int, float)) or not np.isfinite(value):
-        raise OptionError("a constant is no number")
+        raise OptionError("a constant is not a number")
     return value
 
 
 def _divided(name: str, left: Any, right: Any) -> Any:
     """Return `//` or `%`.
 
-    pandas returns floats for integers when there is a zero among the divisors of a block. Here the result of a division
-    by zero is missing, and the column is Int64 in every block.
+    pandas returns floats for integers if a block contains a zero divisor. Here the result of a division by zero is
+    missing, and the column is Int64 in every block.
     """
     if is_constant(right) and right != 0:
         return _ARITHMETIC[name](left, right)
@@ -176,7 +176,7 @@ def _divided(name: str, left: Any, right: Any) -> Any:
 
 
 def _chain(_: str, *values: Any, operators: tuple[str, ...]) -> Any:
-    """Return whether each value compares to the next one."""
+    """Return whether each value compares as requested to the next one."""
     pairs = zip(operators, values, values[1:], strict=False)
     return reduce(operator.and_, [compare(sign, left, right) for sign, left, right in pairs])
 
@@ -194,7 +194,7 @@ def _signed(name: str, value: Any) -> Any:
 
 
 def compare(sign: str, left: Any, right: Any) -> Any:
-    """Return a comparison, row by row; what is missing compares as in pandas."""
+    """Return a comparison, row by row; missing values compare as in pandas."""
     kinds = kind_of(left), kind_of(right)
     if not all(kind in (*NUMBERS, "bool") for kind in kinds):
         left, right = _comparable(left, right, *kinds)
@@ -202,7 +202,7 @@ def compare(sign: str, left: Any, right: Any) -> Any:
 
 
 def _comparable(left: Any, right: Any, *kinds: str) -> tuple[Any, Any]:
-    """Return operands of one kind, a text beside a timestamp or a duration being one itself."""
+    """Return operands of one kind: a text compared with a timestamp or a duration is converted to one."""
     if kinds in (("text", "text"), ("timestamp", "timestamp"), ("duration", "duration")):
         return left, right
     for one, other in ((0, 1), (1, 0)):
@@ -212,7 +212,7 @@ def _comparable(left: Any, right: Any, *kinds: str) -> tuple[Any, Any]:
 
             pair[other] = moment(pair[other], pair[one])
             return pair[0], pair[1]
-    raise OptionError(f"{kinds[0]} cannot be compared with {kinds[1]}; column_types says how a column is read")
+    raise OptionError(f"{kinds[0]} cannot be compared with {kinds[1]}; set the type of a column with column_types")
 
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {

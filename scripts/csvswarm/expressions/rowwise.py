@@ -1,7 +1,7 @@
-"""Expressions over columns, as pandas' query and eval take them: read once, checked, and computed by csvswarm itself.
+"""Expressions over columns in the syntax of pandas' query and eval, parsed, validated and evaluated by csvswarm.
 
-An expression sees one block at a time, so it may only use what is decided row by row: operators, element-wise
-functions and methods. `price.mean()` would differ from block to block and is refused.
+An expression sees one block at a time, so it may use only row-wise operations: operators, element-wise functions and
+methods. `price.mean()` would differ from block to block and is refused.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from csvswarm.expressions.tree import names_in, parse, shown
 
 
 class Expression:
-    """One expression over columns named `known`. `where` says in messages where it comes from.
+    """One expression over columns named `known`. where: its origin, for messages.
 
-    Raises OptionError when it cannot be read, names no column of the file, or looks at more than one row.
+    Raises OptionError if it cannot be parsed, names an unknown column, or is not row-wise.
     """
 
     def __init__(self, text: str, known: Sequence[str], where: str) -> None:
@@ -31,10 +31,10 @@ class Expression:
             raise OptionError(f"{where} {error}") from error
         self.columns = set(names_in(self._tree))
         for name in sorted(self.columns - set(known)):
-            raise OptionError(f"{where} names a column {name!r}, but there is: {format_names(list(known))}.")
+            raise OptionError(f"{where} names a column {name!r}, but the columns are: {format_names(list(known))}.")
 
     def evaluate_with_numpy(self, columns: Mapping[str, Array]) -> Array | None:
-        """Return the expression's values on columns of plain numbers, None if it needs pandas."""
+        """Return the expression's values on columns of plain numbers; None if it needs pandas."""
         try:
             with np.errstate(all="ignore"):
                 value = evaluate(self._tree, columns)
@@ -43,7 +43,7 @@ class Expression:
         return value if isinstance(value, np.ndarray) else None
 
     def value(self, columns: Any, index: Any = None) -> Any:
-        """Return the expression's value: a Series. columns: a DataFrame, or Series by name with their `index`."""
+        """Return the expression's value as a Series. columns: a DataFrame, or Series by name with their `index`."""
         try:
             with np.errstate(all="ignore"):
                 value = evaluate(self._tree, columns)
@@ -53,19 +53,20 @@ class Expression:
             kind = "" if isinstance(error, OptionError) else f"{type(error).__name__}: "
             raise OptionError(f"{self._where}: {shown(self._text)} fails: {kind}{error}.") from error
         if is_constant(value):
-            import pandas as pd  # only here: the split checks expressions, and need not wait for pandas
+            import pandas as pd  # imported late: the split checks expressions without pandas
 
             dtype = {"int": "int64", "float": "float64", "bool": "bool", "text": "str"}[kind_of(value)]
             return pd.Series(value, index=columns.index if index is None else index, dtype=dtype)
         if kind_of(value) == "list":
-            raise OptionError(f"{self._where}: {shown(self._text)} gives lists: choose an element with .str.get().")
+            raise OptionError(f"{self._where}: {shown(self._text)} returns lists: choose an element with .str.get().")
         return value
 
     def mask(self, frame: Any) -> npt.NDArray[np.bool_]:
-        """Return which rows the expression holds for; where its value is missing, it does not hold."""
+        """Return a mask of the rows for which the expression is true; a missing value is false."""
         value = self.value(frame)
         if kind_of(value) != "bool":
             raise OptionError(
-                f"{self._where}: {shown(self._text)} gives {value.dtype}, but must give true or false for every row."
+                f"{self._where}: {shown(self._text)} returns {value.dtype}, "
+                "but must return true or false for every row."
             )
         return np.asarray(value.fillna(False), dtype=bool)

@@ -1,7 +1,7 @@
-"""The methods of columns and the members of `.dt`, on Series of pandas, with dtypes that are the same in every block.
+"""The methods of columns and the members of `.dt`, on pandas Series, with the same dtypes in every block.
 
-pandas returns another dtype for a block with missing values: float64 for the int32 of `.dt.year`. Here integers are
-Int64, truths bool and texts str, whatever is missing. Nothing depends on the machine or its clock.
+pandas returns a different dtype for a block with missing values, such as float64 instead of int32 for `.dt.year`. Here
+integers are Int64, booleans bool and texts str in all blocks. Nothing depends on the machine or its clock.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from csvswarm.expressions.string_methods import (
 from csvswarm.reading.mismatched_values import mismatched_values
 from csvswarm.types.conversion import TextConverter
 
-#: Timestamps, time zones, frequencies and directives that mean the same on every machine at any time.
+#: Timestamps, time zones, frequencies and directives with the same meaning on every machine at any time.
 _MOMENT = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
 _ZONE = re.compile(r"UTC|[A-Z][A-Za-z_]*(/[A-Z][A-Za-z0-9_+-]*){1,2}")
 _FREQUENCY = re.compile(r"\d{0,9}(D|h|min|s|ms|us)")
@@ -55,10 +55,10 @@ def call(name: str, values: list[Any], literals: dict[str, Any]) -> Series:
         function = call_on_lists if wanted == "list" else call_on_texts
     else:
         if kind == "list":
-            raise OptionError(f"{name} takes no list: choose an element with .str.get()")
+            raise OptionError(f"{name} does not take lists: choose an element with .str.get()")
         return _METHODS[member](series, *others, **literals)
     if kind != wanted:
-        raise OptionError(f"{name} takes {wanted}, and not {kind}")
+        raise OptionError(f"{name} takes {wanted}, not {kind}")
     return function(member, series, literals)
 
 
@@ -69,26 +69,26 @@ def integers_divided(op: Callable[[Any, Any], Any], left: Any, right: Any) -> Se
     """Return integers divided by integers, missing where the divisor is zero."""
     divisor = right if hasattr(right, "index") else pd.Series(right, index=left.index)
     undefined = divisor.isna() | (divisor == 0).fillna(value=False).astype(bool)
-    # pandas also divides by the values under the gaps: a zero there would make the result float
+    # pandas also divides by the values under the mask: a zero there would make the result float
     quotient = op(left, divisor.astype("Int64").mask(undefined, 1).astype("int64"))
     return quotient.astype("Int64").mask(undefined)
 
 
 def raised(left: Any, right: Series) -> Series:
-    """Return integers to the power of integers that may be missing; 1 is 1 whatever the power."""
+    """Return integers to the power of integers, either possibly missing; 1 to any power is 1."""
     power = left ** right.fillna(1).astype("int64")
     return power.astype("Int64").mask(right.isna() & (power != 1).fillna(value=True).astype(bool))
 
 
 def moment(text: str, like: Series) -> Any:
-    """Return the timestamp or duration that a text means beside a column of them."""
+    """Return a text as a timestamp or duration, to match a column of that kind."""
     if kind_of(like) == "duration":
         duration = pd.Timedelta(text)
         if pd.isna(duration):
-            raise OptionError(f"{text!r} is no duration")
+            raise OptionError(f"{text!r} is not a duration")
         return duration
     if not _MOMENT.fullmatch(text):
-        raise OptionError(f"{text!r} is no timestamp: write 2024-02-29 or 2024-02-29 10:00:00")
+        raise OptionError(f"{text!r} is not a timestamp: write 2024-02-29 or 2024-02-29 10:00:00")
     date = text[:10] + "-01-01"[max(len(text) - 4, 0) :]
     timestamp = pd.Timestamp(dt.datetime.fromisoformat(date + text[10:]))
     zone = like.dt.tz
@@ -123,16 +123,16 @@ def _fillna(series: Series, value: Any) -> Series:
     if kind in ("timestamp", "duration") and isinstance(value, str):
         filling = moment(value, series)
         if kind == "timestamp" and (filling.tz is None) != (series.dt.tz is None):
-            raise OptionError(f".fillna() cannot put {value!r} into a column of {series.dtype}")
+            raise OptionError(f".fillna() cannot store {value!r} in a column of {series.dtype}")
         return series.where(series.notna(), filling)
     if kind_of(value) != kind and (kind, kind_of(value)) != ("float", "int"):
-        raise OptionError(f".fillna() cannot put {kind_of(value)} into a column of {kind}: use .astype() first")
+        raise OptionError(f".fillna() cannot store {kind_of(value)} in a column of {kind}: use .astype() first")
     if kind in ("int", "bool") and is_plain(series):
-        return series  # such a column has no gap in the whole file
+        return series  # such a column has no missing value in the whole file
     if is_constant(value):
         return series.where(series.notna(), float(value) if kind == "float" else value)
     if kind == "timestamp" and value.dtype != series.dtype:
-        raise OptionError(f".fillna() cannot put {value.dtype} into a column of {series.dtype}")
+        raise OptionError(f".fillna() cannot store {value.dtype} in a column of {series.dtype}")
     return series.where(series.notna(), value.astype(series.dtype))
 
 
@@ -140,7 +140,7 @@ def _clip(series: Series, lower: Any, upper: Any) -> Series:
     given = [bound for bound in (lower, upper) if bound is not None]
     kinds = {kind_of(value) for value in (series, *given)}
     if not kinds <= set(NUMBERS):
-        raise OptionError(f".clip() takes numbers, and not {', '.join(sorted(kinds))}")
+        raise OptionError(f".clip() takes numbers, not {', '.join(sorted(kinds))}")
     nullable = any(not is_constant(value) and not is_plain(value) for value in (series, *given))
     dtype = ("Float64" if nullable else "float64") if "float" in kinds else ("Int64" if nullable else "int64")
     if len(given) == 2 and all(map(is_constant, given)):
@@ -157,13 +157,13 @@ def _clip(series: Series, lower: Any, upper: Any) -> Series:
 
 def _round(series: Series, decimals: int) -> Series:
     if kind_of(series) not in NUMBERS:
-        raise OptionError(f".round() takes numbers, and not {kind_of(series)}")
+        raise OptionError(f".round() takes numbers, not {kind_of(series)}")
     return series.round(decimals)
 
 
 def _abs(series: Series) -> Series:
     if kind_of(series) not in (*NUMBERS, "duration"):
-        raise OptionError(f".abs() takes numbers, and not {kind_of(series)}")
+        raise OptionError(f".abs() takes numbers, not {kind_of(series)}")
     return series.abs()
 
 
@@ -176,14 +176,14 @@ def _astype(series: Series, dtype: str) -> Series:
     if wanted == "timestamp" and kind == "timestamp":
         return series
     if kind not in (*NUMBERS, "bool") or wanted == "timestamp":
-        raise OptionError(f".astype({dtype!r}) has no meaning for a column of {kind}")
+        raise OptionError(f".astype({dtype!r}) is not defined for a column of {kind}")
     if kind == "float" and wanted in ("int64", "Int64") and ((series >= 2.0**63) | (series < -(2.0**63))).any():
-        raise OptionError("a number is beyond 64 bits")  # C leaves open what becomes of it
+        raise OptionError("a number is beyond 64 bits")  # undefined behaviour in C
     return series.astype(wanted)
 
 
 def _read(series: Series, wanted: str) -> Series:
-    """Return texts as values, read as column_types would have them."""
+    """Return texts converted to values, as column_types does."""
     kind = {"int64": "int", "Int64": "int", "float64": "float", "Float64": "float"}.get(wanted, wanted)
     text = to_arrow(series).cast(pa.string())
     reader = TextConverter()
@@ -224,10 +224,10 @@ def _call_on_dates(name: str, series: Series, given: dict[str, Any]) -> Series:
         text = to_canonical_text(as_arrow(dates.tz_localize(None)), "timestamp")
         return texts(pc.utf8_slice_codeunits(text, *((0, 10) if name == "date" else (11, 100))), series)
     if name == "strftime" and not _DIRECTIVES.fullmatch(given["date_format"]):
-        raise OptionError(f"{given['date_format']!r} has a directive that is not the same on every machine")
+        raise OptionError(f"{given['date_format']!r} has a directive that depends on the machine")
     if name in ("floor", "ceil", "round") and not _FREQUENCY.fullmatch(given["freq"]):
-        raise OptionError(f".dt.{name}() takes a number of D, h, min, s, ms or us, and not {given['freq']!r}")
+        raise OptionError(f".dt.{name}() takes a number of D, h, min, s, ms or us, not {given['freq']!r}")
     if given.get("tz") and not _ZONE.fullmatch(given["tz"]):
-        raise OptionError(f"{given['tz']!r} is no time zone: write UTC or Europe/Berlin")
+        raise OptionError(f"{given['tz']!r} is not a time zone: write UTC or Europe/Berlin")
     result = getattr(dates, name)(**given)
     return result.astype("str") if name in ("strftime", "day_name", "month_name") else result

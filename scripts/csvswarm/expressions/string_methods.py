@@ -1,7 +1,7 @@
-"""The members of `.str`, on texts of pandas, with dtypes that are the same in every block.
+"""The members of `.str`, on pandas Series of texts, with the same dtypes in every block.
 
-pandas returns other dtypes for a block with missing values, or with nothing else: float64 for int64, object for str.
-Here integers are Int64, truths bool (False for a missing text) and texts str. RE2 matches regular expressions, in time
+pandas returns different dtypes for a block where some or all values are missing: float64 for int64, object for str.
+Here integers are Int64, booleans bool (False for a missing text) and texts str. RE2 matches regular expressions in time
 linear in the text.
 """
 
@@ -22,14 +22,14 @@ from csvswarm.runtime.lazy_imports import enable_pandas
 
 Series = Any  # pd.Series of any dtype
 
-#: Bytes of one text: longer ones are a mistake, or meant to fill the memory.
+#: Maximum bytes of a text; longer ones are mistakes or attempts to exhaust memory.
 MAX_BYTES = 2**20
-#: Parts of a regular expression, of which "(" opens a group without a name and "(?P<" one with a name.
+#: Tokens of a regular expression: "(" opens an unnamed group, "(?P<" a named one.
 _PARTS = re.compile(r"\\.|\[\^?\]?(?:[^\]\\]|\\.)*\]|\(\?P<|\(\?|.", re.DOTALL)
 
 
 def bounded_texts(series: Series) -> Series:
-    """Return texts, none of which is longer than `MAX_BYTES`."""
+    """Return texts unchanged. Raises OptionError if one is longer than `MAX_BYTES`."""
     if (pc.max(pc.binary_length(to_arrow(series))).as_py() or 0) > MAX_BYTES:
         raise OptionError(f"a text grows beyond {MAX_BYTES} bytes")
     return series
@@ -43,35 +43,35 @@ def to_arrow(series: Series) -> pa.Array:
 
 
 def from_arrow(array: pa.Array, like: Series, dtype: Any) -> Series:
-    """Return an Arrow array as a column beside another one."""
+    """Return an Arrow array as a column with the index of another one."""
     if isinstance(dtype, np.dtype):
         return pd.Series(array.to_numpy(zero_copy_only=False).astype(dtype), index=like.index)
     return pd.Series(dtype.__from_arrow__(array), index=like.index)
 
 
 def texts(array: pa.Array, like: Series) -> Series:
-    """Return texts as a column beside another one, of dtype str."""
+    """Return texts as a column of dtype str with the index of another one."""
     return from_arrow(array.cast(pa.large_string()), like, pd.StringDtype(na_value=np.nan))
 
 
 def integers(array: pa.Array, like: Series) -> Series:
-    """Return integers as a column beside another one, of dtype Int64."""
+    """Return integers as a column of dtype Int64 with the index of another one."""
     return from_arrow(array.cast(pa.int64()), like, pd.Int64Dtype())
 
 
 def truths(array: pa.Array, like: Series, na: bool | None = None) -> Series:
-    """Return truths as a column beside another one, of dtype bool. na: what a missing one becomes, False if None."""
+    """Return booleans as a column of dtype bool with the index of another one. na: the value for missing ones."""
     return from_arrow(pc.fill_null(array, bool(na)), like, np.dtype(bool))
 
 
 def lists(array: pa.Array, like: Series) -> Series:
-    """Return lists of texts as a column beside another one."""
+    """Return lists of texts as a column with the index of another one."""
     array = array.cast(pa.large_list(pa.large_string()))
     return pd.Series(pd.array(array, dtype=pd.ArrowDtype(array.type)), index=like.index)
 
 
 def from_rows(rows: Series, like: Series) -> Series:
-    """Return lists of texts, or NaN, as pandas makes them."""
+    """Return lists of texts, or NaN, like pandas."""
     return lists(pa.array([None if isinstance(row, float) else row for row in rows], pa.list_(pa.string())), like)
 
 
@@ -89,13 +89,13 @@ def call_on_texts(name: str, series: Series, given: dict[str, Any]) -> Series:
 
 
 def _pattern(pat: str, case: bool = True) -> str:
-    """Return a pattern that RE2 takes. Raises OptionError for others."""
+    """Return a pattern for RE2. Raises OptionError for patterns that RE2 does not support."""
     pattern = pat if case else f"(?i){pat}"
     try:
         pc.match_substring_regex(pa.array([""]), pattern)
     except pa.ArrowInvalid as error:
         raise OptionError(
-            f"{pat!r} is no pattern of RE2, which has no lookaround and no references: {error}"
+            f"{pat!r} is not a pattern of RE2, which supports neither lookaround nor references: {error}"
         ) from error
     return pattern
 
@@ -148,7 +148,7 @@ def _extract(series: Series, pat: str, flags: int, expand: bool) -> Series:
     del flags, expand
     parts = _PARTS.findall(pat)
     if sum(part in ("(", "(?P<") for part in parts) != 1:
-        raise OptionError(f".str.extract() takes a pattern with one group, and not {pat!r}")
+        raise OptionError(f".str.extract() takes a pattern with one group, not {pat!r}")
     named = "".join("(?P<it>" if part == "(" else part for part in parts)
     return texts(pc.struct_field(pc.extract_regex(to_arrow(series), _pattern(named)), [0]), series)
 
@@ -187,7 +187,7 @@ _PATTERNS: dict[str, Callable[..., Series]] = {
 
 
 def call_on_lists(name: str, series: Series, given: dict[str, Any]) -> Series:
-    """Return the length of lists, their elements joined, or the element with an index, missing where there is none."""
+    """Return the lengths of lists, their joined elements, or the element at an index, missing if out of range."""
     array = to_arrow(series)
     if name == "len":
         return integers(pc.list_value_length(array), series)

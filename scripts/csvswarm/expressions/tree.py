@@ -1,8 +1,8 @@
 """Parses the text of an expression into a tree of columns, constants and listed operations.
 
 The grammar is that of pandas' query and eval: Python's expressions, in which `&` and `|` bind like `and` and `or` and
-names may be in backticks. Python's parser builds a syntax tree, of which every node is translated or refused;
-`numpy_eval` evaluates the translation. What is checked is what is evaluated, and nothing else can run.
+names may be in backticks. Python's parser builds a syntax tree; every node is translated or refused, and `numpy_eval`
+evaluates the translation. So only checked operations can run.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 from csvswarm.errors import OptionError, format_names
 from csvswarm.expressions.members import ACCESSORS, MEMBERS, Parameter
 
-#: Characters of an expression; operations inside each other.
+#: Maximum number of characters in an expression, and of nested operations.
 MAX_TEXT, MAX_DEPTH = 50_000, 100
 
-_TOO_DEEP = f"is nested too deeply: at most {MAX_DEPTH} operations inside each other."
+_TOO_DEEP = f"is nested too deeply: at most {MAX_DEPTH} nested operations."
 _TOKEN = re.compile(
     r"""(?P<text>'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")|`(?P<name>[^`]*)`|(?P<link>[&|])|(?P<blank>\s)|(?P<odd>['"`#@])|.""",
     re.DOTALL,
@@ -35,17 +35,17 @@ _COMPARE = {
 }  # fmt: skip
 _UNARY = {ast.USub: "neg", ast.UAdd: "pos", ast.Not: "not", ast.Invert: "not"}
 _WHAT_IS_WRONG = {
-    "'": "a quote that is not closed",
-    '"': "a quote that is not closed",
-    "`": "a backtick that is not closed",
-    "#": "'#', which has no meaning here",
-    "@": "'@': an expression has columns and no variables",
+    "'": "an unclosed quote",
+    '"': "an unclosed quote",
+    "`": "an unclosed backtick",
+    "#": "'#', which is not allowed here",
+    "@": "'@': expressions have columns, but no variables",
 }
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A number, a text, True, False, or a tuple of those, which is a list. None: an argument that was left out."""
+    """A number, a text, True, False, or a tuple of these for a list. None: an omitted argument."""
 
     value: Any
 
@@ -59,7 +59,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Apply:
-    """An operator or one of `MEMBERS` with its operands. literals: the arguments that have to be literals."""
+    """An operator or one of `MEMBERS` with its operands. literals: the arguments that must be literals."""
 
     name: str
     nodes: tuple[Node, ...]
@@ -80,7 +80,7 @@ def parse(text: str) -> Node:
     quoted: dict[str, str] = {}
     plain = "".join(_plain_tokens(text, prefix, quoted)).strip()
     try:
-        with warnings.catch_warnings():  # "\d" in a text is a warning for Python, and a pattern for users
+        with warnings.catch_warnings():  # Python warns about "\d" in a string, but users write patterns
             warnings.simplefilter("ignore")
             tree = ast.parse(plain, mode="eval").body
         return _Translator(quoted, text).value(tree, 0)
@@ -88,7 +88,7 @@ def parse(text: str) -> Node:
         raise OptionError(f"cannot be read: {error.msg}, in {shown(text)}.") from error
     except (RecursionError, MemoryError) as error:
         raise OptionError(_TOO_DEEP) from error
-    except ValueError as error:  # a NUL, half of a surrogate pair, a number of thousands of digits
+    except ValueError as error:  # a NUL, half of a surrogate pair, a number with thousands of digits
         raise OptionError(f"cannot be read: {error}, in {shown(text)}.") from error
 
 
@@ -102,16 +102,16 @@ def names_in(node: Node) -> Iterator[str]:
 
 
 def shown(text: str) -> str:
-    """Return an expression as a message shows it."""
+    """Return an expression for a message, truncated if it is long."""
     return repr(text if len(text) <= 200 else f"{text[:200]}...")
 
 
 def _plain_tokens(text: str, prefix: str, quoted: dict[str, str]) -> Iterator[str]:
-    """Yield the text as Python reads it: an identifier for each name in backticks, `and` for `&`, `or` for `|`."""
+    """Yield the text in Python's syntax: an identifier for each name in backticks, `and` for `&`, `or` for `|`."""
     before_was_text = False
     for match in _TOKEN.finditer(text):
         if match["odd"] or (match["text"] and before_was_text):
-            wrong = _WHAT_IS_WRONG[match["odd"]] if match["odd"] else "a text right behind another"
+            wrong = _WHAT_IS_WRONG[match["odd"]] if match["odd"] else "a string directly after another"
             raise OptionError(f"cannot be read: {wrong}, in {shown(text)}.")
         before_was_text = bool(match["text"])
         if match["name"] is not None:
@@ -125,13 +125,13 @@ def _plain_tokens(text: str, prefix: str, quoted: dict[str, str]) -> Iterator[st
 
 
 class _Translator:
-    """Translates Python's tree of one expression. quoted: names that stand for those in backticks."""
+    """Translates Python's tree of one expression. quoted: identifier -> name in backticks."""
 
     def __init__(self, quoted: dict[str, str], text: str) -> None:
         self._quoted, self._text = quoted, text
 
     def node(self, tree: ast.expr, depth: int) -> Node:
-        """Return the node of a tree, `depth` operations below the whole expression."""
+        """Return the node of a tree that is nested `depth` operations deep."""
         if depth > MAX_DEPTH:
             raise OptionError(_TOO_DEEP)
         for kind, translate in _TRANSLATIONS:
@@ -141,10 +141,10 @@ class _Translator:
         raise self._refused()
 
     def value(self, tree: ast.expr, depth: int) -> Node:
-        """Return the node of a tree that must not be a list."""
+        """Return the node of a tree. Raises OptionError if it is a list."""
         node = self.node(tree, depth)
         if isinstance(node, Constant) and isinstance(node.value, tuple):
-            raise OptionError(f"has a list where a column or a value must be, in {shown(self._text)}.")
+            raise OptionError(f"has a list where a column or a value is required, in {shown(self._text)}.")
         return node
 
     def _values(self, trees: Iterable[ast.expr], depth: int) -> tuple[Node, ...]:
@@ -160,7 +160,7 @@ class _Translator:
         if isinstance(value, float) and abs(value) == float("inf"):
             raise OptionError(f"has a number beyond 64 bits, in {shown(self._text)}.")
         if value is None:
-            raise OptionError(f"has None, which nothing equals: write x.isna(), in {shown(self._text)}.")
+            raise OptionError(f"has None, which equals no value: write x.isna(), in {shown(self._text)}.")
         if not isinstance(value, (bool, int, float, str)):
             raise self._refused()
         return Constant(value)
@@ -186,7 +186,7 @@ class _Translator:
         nodes = [self.node(element, depth + 1) for element in tree.elts]
         values = tuple(node.value for node in nodes if isinstance(node, Constant))
         if len(values) < len(nodes) or any(isinstance(value, tuple) for value in values):
-            raise OptionError(f"has a list of other things than numbers and texts, in {shown(self._text)}.")
+            raise OptionError(f"has a list with elements other than numbers and strings, in {shown(self._text)}.")
         return Constant(values)
 
     def comparison(self, tree: ast.Compare, depth: int) -> Node:
@@ -197,15 +197,15 @@ class _Translator:
         lists = [isinstance(node, Constant) and isinstance(node.value, tuple) for node in nodes]
         if len(operators) == 1 and operators[0] in ("in", "not in", "==", "!=") and not lists[0]:
             values = nodes[1].value if isinstance(nodes[1], Constant) else None
-            if isinstance(values, str) and "in" in operators[0]:  # as in pandas: a text is a list of one
+            if isinstance(values, str) and "in" in operators[0]:  # as in pandas, a text is a list with one element
                 values = (values,)
             if isinstance(values, tuple):
                 found = Apply(".isin", (nodes[0],), (("values", values),))
                 return found if operators[0] in ("in", "==") else Apply("not", (found,))
         if any(lists) or "in" in operators or "not in" in operators:
             raise OptionError(
-                f"may look for a column's values only in a list like [1, 2], on the right of in, not in, == or !=: "
-                f"a column on the right would be another one in every block. In {shown(self._text)}."
+                f"may test membership only in a list like [1, 2], on the right of in, not in, == or !=: "
+                f"a column on the right would differ from block to block. In {shown(self._text)}."
             )
         return Apply("compare", tuple(nodes), (("operators", tuple(operators)),))
 
@@ -226,15 +226,15 @@ class _Translator:
     def attribute(self, tree: ast.Attribute, depth: int) -> Apply:
         name, nodes = self._callee(tree, depth)
         if MEMBERS[name].called:
-            raise OptionError(f"has to call {name}(), with parentheses, in {shown(self._text)}.")
+            raise OptionError(f"must call {name}() with parentheses, in {shown(self._text)}.")
         return Apply(name, nodes)
 
     def _callee(self, func: ast.expr, depth: int) -> tuple[str, tuple[Node, ...]]:
-        """Return (a name of `MEMBERS`, the column whose method it is, none for a function)."""
+        """Return (a name of `MEMBERS`, the column of a method; empty for a function)."""
         if isinstance(func, ast.Name) and func.id not in self._quoted:
             if func.id not in MEMBERS:
                 functions = sorted(name for name in MEMBERS if not name.startswith("."))
-                raise OptionError(f"calls {func.id}(), but knows only {', '.join(functions)}.")
+                raise OptionError(f"calls {func.id}(), but the functions are {', '.join(functions)}.")
             return func.id, ()
         if not isinstance(func, ast.Attribute):
             raise self._refused()
@@ -251,8 +251,8 @@ class _Translator:
         usable = sorted(m[len(start) :] for m in MEMBERS if m.startswith(start) and "." not in m[len(start) :])
         also = "" if accessor else ", .str and .dt"
         return OptionError(
-            f"uses {name}, which is not decided row by row: a block of rows is all that is seen at a time. "
-            f"Usable are {', '.join(usable)}{also}."
+            f"uses {name}, which does not work row by row: an expression sees only one block of rows at a time. "
+            f"Use {', '.join(usable)}{also}."
         )
 
     @staticmethod
@@ -261,18 +261,18 @@ class _Translator:
         names = [parameter.name for parameter in parameters]
         if len(call.args) > len(names):
             raise OptionError(
-                f"gives {name}() {len(call.args)} arguments, but it takes {format_names(names) or 'none'}."
+                f"passes {name}() {len(call.args)} arguments, but it takes {format_names(names) or 'none'}."
             )
         given = dict(zip(names, call.args, strict=False))
         for keyword in call.keywords:
             if keyword.arg not in names or keyword.arg in given:
                 twice = "twice" if keyword.arg in given else f"but it takes {format_names(names) or 'none'}"
-                raise OptionError(f"gives {name}() the argument {keyword.arg or '**'}, {twice}.")
+                raise OptionError(f"passes {name}() the argument {keyword.arg or '**'}, {twice}.")
             given[keyword.arg] = keyword.value
         for parameter in parameters:
             if parameter.required and parameter.name not in given:
                 hint = f"={parameter.choices[0]!r}" if len(parameter.choices) == 1 else ""
-                raise OptionError(f"has to give {name}() the argument {parameter.name}{hint}.")
+                raise OptionError(f"must pass {name}() the argument {parameter.name}{hint}.")
         return given
 
     def _literal(self, name: str, parameter: Parameter, tree: ast.expr | None, depth: int) -> Any:
@@ -281,7 +281,7 @@ class _Translator:
         node = self.node(tree, depth + 1)
         value = node.value if isinstance(node, Constant) else None
         if not parameter.takes(value):
-            raise OptionError(f"gives {name}() an argument {parameter.name} that is not {parameter.wanted()}.")
+            raise OptionError(f"passes {name}() an argument {parameter.name} that is not {parameter.wanted()}.")
         return value
 
 

@@ -1,7 +1,8 @@
-"""The state of groups: rows (group, slot, key, ...) that add up, or of which one is picked, in any grouping.
+"""The state of groups: rows (group, slot, key, ...) that are added or selected, in any order.
 
-A column's slots are its place times STATE_KINDS plus a sort. Counts and exact sums add; of the smallest, largest, first
-and last one row stays, told by its `order`; values keep a row per distinct value with its count.
+A column's slots are its index times STATE_KINDS plus a kind of state. Counts and exact sums are added. For smallest,
+largest, first and last, the row with the lowest or highest `order` is kept; values have a row per distinct value, with
+its count.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from csvswarm.runtime.lazy_imports import np, pa, pc
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
-#: The sorts of state, in the order in which they are read: counts come before what needs them.
+#: The kinds of state in the order in which they are read: counts first, as other metrics need them.
 COUNT, SUM, SQUARES, SMALLEST, LARGEST, FIRST, LAST, VALUES = range(8)
 STATE_KINDS = 8
 LAST_PICKED = (LARGEST, LAST)
@@ -44,7 +45,7 @@ class StateBuilder:
     def measure(self, slot: int, needs: set[int], values: pa.Array, codes: Array, numbers: Array) -> None:
         """Add the state of one column.
 
-        needs: the sorts of state that are wanted. codes: the group of every row; numbers: its record number.
+        needs: the kinds of state to compute. codes: the group of every row; numbers: its record number.
         """
         present_rows = present_mask(values)
         if not present_rows.all():
@@ -133,7 +134,7 @@ class StateBuilder:
 
 
 def combine_states(partials: list[pa.Table], groups: int) -> pa.Table:
-    """Return one state, sorted by its keys: rows of equal keys are added, or one of them is picked."""
+    """Return one state, sorted by its keys: rows with equal keys are added, or one of them is selected."""
     table = pa.concat_tables(partials).combine_chunks()
     if not table.num_rows:
         return table
@@ -150,7 +151,7 @@ def combine_states(partials: list[pa.Table], groups: int) -> pa.Table:
 
 
 def row_changes(table: pa.Table, names: Sequence[str]) -> Array:
-    """Return a mask of the rows that differ from the previous row in one of the columns; the first row does."""
+    """Return a mask of the rows that differ from the previous row in one of the columns; True for the first row."""
     new = np.zeros(table.num_rows, dtype=bool)
     new[:1] = True
     for name in names if table.num_rows else ():
@@ -195,7 +196,7 @@ def _as_numbers(values: pa.Array) -> Array:
 
 
 def _extreme_number(keys: Array, codes: Array, count: int, kind: int) -> Array:
-    """Return for every group that occurs the row of its smallest or largest key."""
+    """Return the row of the smallest or largest key of every group that occurs."""
     at = np.minimum if kind == SMALLEST else np.maximum
     limits = np.iinfo(np.int64)
     best = np.full(count, limits.max if kind == SMALLEST else limits.min)
@@ -205,13 +206,13 @@ def _extreme_number(keys: Array, codes: Array, count: int, kind: int) -> Array:
 
 
 def _extreme_text(values: pa.Array, codes: Array, kind: int) -> Array:
-    """Return for every group that occurs the row of its smallest or largest text."""
+    """Return the row of the smallest or largest text of every group that occurs."""
     order: Array = pc.array_sort_indices(values, order="ascending" if kind == SMALLEST else "descending").to_numpy()
     return order[np.unique(codes[order], return_index=True)[1]]
 
 
 def _first_or_last(codes: Array, kind: int) -> Array:
-    """Return for every group that occurs its first or last row."""
+    """Return the first or last row of every group that occurs."""
     if kind == FIRST:
         return np.unique(codes, return_index=True)[1]
     return len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]

@@ -1,7 +1,7 @@
-"""The state of few groups with simple figures, kept as plain numbers: counts, exact sums, smallest and largest.
+"""The state of few groups as plain numbers: counts, exact sums, smallest and largest values.
 
-What `group_table` keeps in tables, for any number of groups and figures of all kinds, this keeps for one text that
-groups and for numbers. It needs nothing but the native kernel, and becomes such a table wherever one is wanted.
+A faster form of `group_table` for one grouping text column and simple metrics of numeric columns. It needs only the
+native kernel, and is converted to a table where one is needed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from csvswarm.runtime.lazy_imports import np
 if TYPE_CHECKING:
     from csvswarm.reading.native_block import ScannedBlock
 
-#: Maximum number of groups; more are kept in tables.
+#: Maximum number of groups; tables handle more.
 MAX_GROUPS = 4096
 
 
@@ -55,7 +55,7 @@ class TotalsByGroup(dict[str, list[GroupTotals]]):
 def measure_groups(block: ScannedBlock, group: str, columns: Mapping[str, bool]) -> TotalsByGroup | None:
     """Return the totals of columns in every group of a block; None if the native kernel cannot compute them.
 
-    columns: the measured ones, and for each whether its sum is wanted.
+    columns: the measured columns, and whether each needs a sum.
     """
     from csvswarm.native.grouping import codes_of, extremes_of
     from csvswarm.reading.native_block import NumericColumn, TextColumn

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
 
-from csvswarm.csv_format.dialect import BOM, Dialect, header_names, sniff
+from csvswarm.csv_format.dialect import BOM, Dialect, header_names
 from csvswarm.csv_format.record_scan import Grammar, record_starts
-from csvswarm.errors import InputError
+from csvswarm.csv_format.row_writer import encode_header
+from csvswarm.errors import InputError, OptionError
+from csvswarm.input.layout import Given, Layout, find_layout
 from csvswarm.input.source import Source, check_text
 
 HEAD_BYTES = 256 << 10
 MAX_HEADER_BYTES = 64 << 20
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)")
 
 
 @dataclass(frozen=True)
 class InputHeader:
-    """The start of the CSV: dialect, whether there is a byte order mark, the header, where the records start."""
+    """The start of the CSV: dialect, whether there is a byte order mark, the header, where the records start.
+
+    record: what the result of `transform` begins with. preamble: all bytes before the records. decisions
+    and warnings: a sentence each, of what was detected.
+    """
 
     dialect: Dialect
     bom: bool
@@ -23,19 +32,51 @@ class InputHeader:
     names: list[str]
     data_offset: int
     preamble: bytes
+    decisions: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
-def read_header(source: Source, *, delimiter: str | None, quotechar: str | None) -> InputHeader:
-    """Return the head of an input; what the user says of its dialect is kept. Raises InputError, OptionError."""
+def open_layout(source: Source, given: Given, null_values: list[str]) -> tuple[Source, InputHeader]:
+    """Return the input as a source of plain CSV, and its header. Raises InputError, OptionError."""
     with source.open() as file:
-        prefix = file.read(HEAD_BYTES)
-        while len(prefix) < HEAD_BYTES and (more := file.read(HEAD_BYTES - len(prefix))):
-            prefix += more
-        check_text(prefix, source)
+        data = _read(file)
+    check_text(data, source, any_text=given.delimiter is not None)
+    text = data.removeprefix(BOM).decode("utf-8", errors="replace")
+    tabs_first = ".tsv" in source.path.suffixes or ".tab" in source.path.suffixes
+    layout = find_layout(text, len(data) < HEAD_BYTES, given, tabs_first=tabs_first)
+    rules = layout.rules()
+    if rules is None:
+        found = read_header(
+            source,
+            delimiter=layout.delimiter,
+            quotechar=layout.quotechar,
+            header=layout.header,
+            skip_lines=layout.skip_lines,
+        )
+    else:
+        source = replace(source, rules=rules, null_values=tuple(null_values))
+        found = read_header(source, delimiter=rules.out_delimiter, quotechar=rules.out_quote, header=layout.header)
+    return source, _described(found, layout)
+
+
+def _described(header: InputHeader, layout: Layout) -> InputHeader:
+    return replace(header, decisions=layout.decisions, warnings=layout.warnings)
+
+
+def read_header(
+    source: Source, *, delimiter: str, quotechar: str, header: bool | list[str] = True, skip_lines: int = 0
+) -> InputHeader:
+    """Return the header of an input in a known dialect. Raises InputError, OptionError.
+
+    header: whether the first record is the header; or the names of the columns, when there is none. skip_lines: lines
+    before the first record.
+    """
+    with source.open() as file:
+        prefix = _read(file)
+        check_text(prefix, source, any_text=True)
         bom = prefix.startswith(BOM)
-        skip = len(BOM) if bom else 0
-        tabs_first = ".tsv" in source.path.suffixes or ".tab" in source.path.suffixes
-        dialect = sniff(prefix[skip:], delimiter=delimiter, quotechar=quotechar, tabs_first=tabs_first)
+        prefix, skip = _skipped(prefix, len(BOM) if bom else 0, skip_lines, file)
+        dialect = Dialect(delimiter, quotechar)
         grammar = Grammar(dialect)
         while True:
             prefix = grammar.complete_piece(prefix, file)
@@ -44,9 +85,10 @@ def read_header(source: Source, *, delimiter: str | None, quotechar: str | None)
             for start, end in zip(record_starts(structure.ends).tolist(), structure.ends.tolist(), strict=True):
                 if record := text[start : end + 1].rstrip(b"\r\n"):
                     terminator = text[start + len(record) : end + 1].decode("ascii")
-                    data_offset = skip + end + 1
-                    return _input_header(prefix, dialect, terminator, bom, record, data_offset)
-            more = file.read(len(prefix))
+                    return _input_header(
+                        prefix, replace(dialect, lineterminator=terminator), bom, record, skip, end + 1, header
+                    )
+            more = file.read(max(len(prefix), HEAD_BYTES))
             if not more:
                 break
             prefix += more
@@ -56,14 +98,44 @@ def read_header(source: Source, *, delimiter: str | None, quotechar: str | None)
                 )
     if structure.ends_inside_quotes:
         raise InputError(f"{source.path}: the header opens a quote that is never closed.")
-    return _input_header(prefix, dialect, "\n", bom, text.strip(b"\r\n"), len(prefix))
+    if not (record := text.strip(b"\r\n")):
+        raise InputError(f"{source.path} has no record after the {skip_lines} lines that skip_lines skips.")
+    return _input_header(prefix, dialect, bom, record, skip, len(text), header)
+
+
+def _skipped(prefix: bytes, skip: int, lines: int, file: BinaryIO) -> tuple[bytes, int]:
+    """Return (the prefix, with as much more of the file as that takes, the offset behind so many lines)."""
+    while lines:
+        found = _LINE.match(prefix, skip)
+        if found is not None and (found.end() < len(prefix) or found[0].endswith(b"\n")):
+            skip, lines = found.end(), lines - 1
+        elif more := file.read(HEAD_BYTES):
+            prefix += more
+        else:
+            return prefix, len(prefix)
+    return prefix, skip
 
 
 def _input_header(
-    prefix: bytes, dialect: Dialect, terminator: str, bom: bool, record: bytes, data_offset: int
+    prefix: bytes, dialect: Dialect, bom: bool, record: bytes, skip: int, size: int, header: bool | list[str]
 ) -> InputHeader:
-    dialect = Dialect(dialect.delimiter, dialect.quotechar, terminator)
-    return InputHeader(dialect, bom, record, header_names(record, dialect), data_offset, prefix[:data_offset])
+    """Return the prefix of a file whose first record is `record`. size: bytes from `skip` to behind that record."""
+    if header is True:
+        return InputHeader(dialect, bom, record, header_names(record, dialect), skip + size, prefix[: skip + size])
+    fields = len(header_names(record, dialect))
+    names = header or [f"column_{number}" for number in range(1, fields + 1)]
+    if len(names) != fields:
+        raise OptionError(f"header has {len(names)} names, but the first record has {fields} fields.")
+    return InputHeader(
+        dialect, bom, encode_header(names, replace(dialect, lineterminator="")), names, skip, prefix[:skip]
+    )
+
+
+def _read(file: BinaryIO) -> bytes:
+    data = file.read(HEAD_BYTES)
+    while len(data) < HEAD_BYTES and (more := file.read(HEAD_BYTES - len(data))):
+        data += more
+    return data
 
 
 def with_source_name(source: Source, error: InputError) -> InputError:

@@ -15,46 +15,55 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from csvswarm.csv_format.dialect import BOM
+from csvswarm.csv_format.normalize import Normalizer, Rules
 from csvswarm.errors import InputError, OptionError
+from csvswarm.input.content_kind import binary_kind, text_kind
 
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
-NOT_CSV = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet (.xlsx, .ods): unpack it, or save the sheet as CSV",
-    b"PAR1": "a Parquet file: convert it to CSV first",
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"SQLite format 3": "an SQLite database: export the table as CSV first",
-    b"\x7fELF": "a program",
-    b"ARROW1": "an Arrow file: convert it to CSV first",
-}
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 READ_BYTES = 1 << 20
+#: How many bytes of a file show what kind of content it is.
+HEAD_BYTES = 512
+
+
+class OpenedSource(BinaryIO):
+    """An open input: its CSV as UTF-8. position: bytes read of the file itself."""
+
+    position: int
 
 
 @dataclass(frozen=True)
 class Source:
-    """An input file: its path, its size in bytes, its compression ("" for none), the encoding of its text."""
+    """An input file: its path, its size in bytes, its compression ("" for none), the encoding of its text.
+
+    rules: how its text is rewritten as plain CSV, None when it is one. null_values: words for a missing value.
+    """
 
     path: Path
     size: int
     mtime_ns: int
     compression: str
     encoding: str
+    rules: Rules | None = None
+    null_values: tuple[str, ...] = ()
 
     @property
     def is_plain(self) -> bool:
         """Whether the file's own bytes are the UTF-8 CSV, so that ranges of it can be read."""
-        return not self.compression and self.encoding == "utf-8"
+        return not self.compression and self.encoding == "utf-8" and self.rules is None
 
     @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
+    def open(self) -> Iterator[OpenedSource]:
         """Open the CSV as a stream of UTF-8 bytes. Reading raises InputError when the file is damaged."""
         with self.path.open("rb") as raw:
             stream = _decompressed(raw, self.compression)
             if self.encoding != "utf-8":
                 stream = cast(BinaryIO, io.BufferedReader(_Transcoded(stream, self.encoding, self.path)))
-            yield cast(BinaryIO, _ErrorReportingStream(stream, self.path, self.compression))
+            stream = cast(BinaryIO, _ErrorReportingStream(stream, self.path, self.compression))
+            if self.rules is not None:
+                rewritten = _Rewritten(stream, Normalizer(self.rules, self.null_values))
+                stream = cast(BinaryIO, io.BufferedReader(rewritten))
+            yield cast(OpenedSource, _Positioned(stream, raw))
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -75,7 +84,7 @@ def find_source(path: Path, encoding: str = "utf-8") -> Source:
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is not a regular file: save what it gives to one first.")
         with path.open("rb") as file:
-            prefix = file.read(64)
+            prefix = file.read(HEAD_BYTES)
         status = path.stat()
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: check the path given as input.") from None
@@ -85,9 +94,7 @@ def find_source(path: Path, encoding: str = "utf-8") -> Source:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     if not status.st_size:
         raise InputError(f"{path} is empty: a CSV needs at least a header record.")
-    for magic, what in NOT_CSV.items():
-        if prefix.startswith(magic):
-            raise InputError(f"{path} is not a CSV file but {what}.")
+    _refuse_binary(prefix, path)
     compression = next((name for magic, name in MAGIC.items() if prefix.startswith(magic)), "")
     return Source(path, status.st_size, status.st_mtime_ns, compression, encoding)
 
@@ -104,8 +111,19 @@ def check_encoding(encoding: str) -> str:
     return "utf-8" if name in ("utf-8", "utf-8-sig", "ascii") else name
 
 
-def check_text(prefix: bytes, source: Source) -> None:
-    """Raise InputError when the first bytes of the CSV show that it is none."""
+def _refuse_binary(prefix: bytes, path: Path) -> None:
+    if kind := binary_kind(prefix):
+        raise InputError(f"{path} is not a CSV file but {kind}.")
+
+
+def check_text(prefix: bytes, source: Source, *, any_text: bool = False) -> None:
+    """Raise InputError when the first bytes of the CSV show that it is none.
+
+    any_text: accept text of other kinds too, because the user passed the delimiter.
+    """
+    _refuse_binary(prefix[:HEAD_BYTES], source.path)  # what a compressed file contains
+    if not any_text and (kind := text_kind(prefix.decode("utf-8", errors="replace"))):
+        raise InputError(f"{source.path} is not a CSV file but {kind}. If it is a CSV, pass its delimiter.")
     if not prefix.removeprefix(BOM).strip(b"\r\n"):
         raise InputError(f"{source.path} is empty: a CSV needs at least a header record.")
     if prefix.startswith(UTF16):
@@ -178,6 +196,45 @@ class _Transcoded(io.RawIOBase):
         buffer[:size] = self._rest[:size]
         self._rest = self._rest[size:]
         return size
+
+
+class _Rewritten(io.RawIOBase):
+    """A stream of UTF-8 rewritten as plain CSV. Bytes that are not UTF-8 stay as they are."""
+
+    def __init__(self, stream: BinaryIO, normalizer: Normalizer) -> None:
+        self._stream, self._normalizer = stream, normalizer
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._rest = b""
+        self._begun = self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # io's stubs want every buffer type
+        while not self._rest and not self._ended:
+            data = self._stream.read(READ_BYTES)
+            self._ended = not data
+            text = self._decoder.decode(data, final=self._ended)
+            mark = "\ufeff" if not self._begun and text.startswith("\ufeff") else ""
+            self._begun = self._begun or bool(text)
+            records = self._normalizer.feed(text.removeprefix(mark), final=self._ended)
+            self._rest = (mark + records).encode("utf-8", errors="surrogateescape")
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+class _Positioned:
+    """A stream that knows how far the file itself was read."""
+
+    def __init__(self, stream: BinaryIO, raw: BinaryIO) -> None:
+        self.read = stream.read
+        self._raw = raw
+
+    @property
+    def position(self) -> int:
+        return self._raw.tell()
 
 
 class _ErrorReportingStream:

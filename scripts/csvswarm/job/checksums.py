@@ -29,6 +29,11 @@ class HashingWriter:
         return {"name": name, "bytes": self.size, "checksum": self._digest.hexdigest()}
 
 
+def checksum(data: Data) -> str:
+    """Return the xxh3_128 of some bytes, in hexadecimal."""
+    return xxhash.xxh3_128(data).hexdigest()
+
+
 #: Bytes per read, so that they stay in the CPU cache.
 READ_BYTES = 256 << 10
 

@@ -60,8 +60,8 @@ class ChunkReader:
 
     def _raise_changed(self) -> None:
         raise JobError(
-            f"{self._path} is not the file that was split: the bytes of chunk {self._chunk.number} differ. "
-            "Start a new job on the file as it is now."
+            f"{self._path} has changed since the split: the bytes of chunk {self._chunk.number} differ. "
+            "Start a new job on the current file."
         )
 
 

@@ -19,6 +19,8 @@ from csvswarm.types.schema import Schema
 
 JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 SUCCESS = "_SUCCESS"
+#: Record and report of a failed job, in its job directory.
+FAILURE_FILES = ("job.json", "report.html")
 #: Names of the files that a job creates in its directories. No other file there is ever removed.
 _CHUNK_FILE = re.compile(r"[0-9]{6}(-header)?\.csv")
 _ATTEMPT_FILE = re.compile(r"[0-9]{6}-.+\.(csv|arrow|small|json|run[0-9]+)")
@@ -80,8 +82,8 @@ class Job:
             if path.name == LOCK:
                 return  # another run has just claimed it
             raise JobError(
-                f"{self.directory} is not the directory of a job, and not empty (it holds {path.name}): "
-                "name another directory, or one that does not exist yet."
+                f"{self.directory} is neither a job directory nor empty (it contains {path.name}): "
+                "use another directory, or one that does not exist yet."
             )
 
     @contextmanager
@@ -114,7 +116,9 @@ class Job:
     def require_manifest(self) -> Manifest:
         manifest = self.manifest()
         if manifest is None:
-            raise JobError(f"{self.directory} holds no complete split: run split_dataframe.py with this --job first.")
+            raise JobError(
+                f"{self.directory} contains no complete split: run split_dataframe.py with this --job first."
+            )
         return manifest
 
     def save_manifest(self, manifest: Manifest) -> None:
@@ -125,7 +129,7 @@ class Job:
         paths = sorted(self.directory.glob("schema-*.json"))
         data = read_json(paths[-1]) if paths else None
         if data is None:
-            raise JobError(f"{self.directory} holds no schema: run split_dataframe.py with this --job again.")
+            raise JobError(f"{self.directory} contains no schema: rerun split_dataframe.py with this --job.")
         with checked_fields(paths[-1]):
             Schema.from_json(data)
             return int(paths[-1].stem.removeprefix("schema-")), data
@@ -167,7 +171,7 @@ class Job:
     def receipts(self, chunk: int | None = None) -> Iterator[Receipt]:
         """Yield all receipts, by chunk and generation, or those of one chunk."""
         prefix = "" if chunk is None else f"{chunk:06d}-"
-        for path in sorted(self.receipts_directory.iterdir()):  # a listing is fresh, a look-up may be cached
+        for path in sorted(self.receipts_directory.iterdir()):  # NFS clients cache lookups, but not listings
             wanted = path.suffix == ".json" and path.name.startswith(prefix)
             receipt = read_receipt(path) if wanted else None
             if receipt is not None:
@@ -182,7 +186,7 @@ class Job:
         """The marker that a chunk did not fit a schema: the others are then only inspected, not processed."""
         return self.directory / f"schema-{generation:04d}.misfit"
 
-    # -- removal; only with the lock held --------------------------------------------------------------------------
+    # -- removal; needs the lock -----------------------------------------------------------------------------------
 
     def reset(self) -> None:
         """Remove all progress, including the split, so that the job restarts from its beginning.
@@ -196,14 +200,21 @@ class Job:
         for path in [
             *self.directory.glob("schema-*"),
             *self.directory.glob("round-*"),
+            *self.directory.glob("tasks-*"),
             *self.directory.glob("merge*"),
             self.done_path,
         ]:
             path.unlink(missing_ok=True)
+        self.remove_report()
 
     def remove_chunks(self) -> None:
         """Remove the chunk files."""
         _remove_matching(self.chunks_directory, _CHUNK_FILE)
+
+    def remove_report(self) -> None:
+        """Remove the record and the report of a failure."""
+        for name in FAILURE_FILES:
+            (self.directory / name).unlink(missing_ok=True)
 
     def remove_data(self) -> None:
         """Remove the data that the result contains: chunk files, partials, merged files. Receipts stay."""

@@ -96,8 +96,10 @@ class NotRegular(OSError):
     """A symlink, FIFO, device or directory in place of a regular file."""
 
 
-def open_nonblocking(path: Path, flags: int, mode: int = 0o600) -> int:
+def open_nonblocking(path: Path | str, flags: int, mode: int = 0o600, at: int | None = None) -> int:
     """Open a file without following a link or waiting for a pipe, and return its descriptor.
+
+    at: an open directory that a relative path starts in.
 
     On the server of an NFS share, a file that a client has a delegation for cannot be opened at once: the kernel
     answers EAGAIN and recalls the delegation, so the open is retried.
@@ -105,7 +107,7 @@ def open_nonblocking(path: Path, flags: int, mode: int = 0o600) -> int:
     deadline = 0.0
     while True:
         try:
-            return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+            return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode, dir_fd=at)
         except BlockingIOError:
             deadline = deadline or time.monotonic() + RECALL_TIMEOUT
             if time.monotonic() > deadline:
@@ -160,7 +162,7 @@ def read_json(path: Path, remedy: str = START_OVER, max_bytes: int = MAX_JSON_BY
     except ValueError as error:
         raise _damaged(path, error, remedy) from error
     if not isinstance(data, dict):
-        raise _damaged(path, "no JSON object", remedy)
+        raise _damaged(path, "not a JSON object", remedy)
     return data
 
 

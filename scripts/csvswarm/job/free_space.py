@@ -39,7 +39,7 @@ class FreeSpaceGuard:
         reserved = min(MAX_RESERVED, int(usage.total * RESERVED_SHARE))
         if usage.free - coming < reserved:
             raise InputError(
-                f"the input takes more than {unpacked >> 20} MB when it is unpacked, and {self._directory} has "
-                f"{usage.free >> 20} MB left, of which {reserved >> 20} MB stay free: free some space, "
-                "or unpack the file where there is room for it and give that one."
+                f"the input needs more than {unpacked >> 20} MB unpacked, but {self._directory} has "
+                f"{usage.free >> 20} MB free, of which {reserved >> 20} MB are reserved: free some space, "
+                "or unpack the file elsewhere and pass the unpacked one."
             )

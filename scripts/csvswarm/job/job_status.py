@@ -29,12 +29,14 @@ def job_status(
     is_done: bool,
     is_running: bool | None,
     max_rejected: str = "",
+    error: str = "",
 ) -> JobStatus:
     """Return the state of a job.
 
     chunk_rows: number of records of every chunk, None before the split is complete. receipts: chunk, generation,
     status, message and rejected of each. is_running: None when nobody can tell, as for containers on boards.
-    max_rejected: how many records may be rejected, as a number or a share, "" for any number.
+    max_rejected: how many records may be rejected, as a number or a share, "" for any number. error: the one that ended
+    the job, as its driver reported it, "" for none.
     """
     newest: dict[int, Mapping[str, Any]] = {}
     for receipt in sorted(receipts, key=lambda receipt: (receipt["chunk"], receipt["generation"])):
@@ -44,6 +46,8 @@ def job_status(
         return JobStatus(DONE, finished=finished)
     if is_running:
         return JobStatus(RUNNING, finished=finished)
+    if error:
+        return JobStatus(FAILED, error, finished)
     if chunk_rows is None:
         return JobStatus(NOT_SPLIT)
     reason = failure(newest, len(chunk_rows)) or _rejects_too_many(newest, sum(chunk_rows), max_rejected)

@@ -1,14 +1,14 @@
-"""A lock of one process on a directory, released when the process ends, on NFS as well.
+"""An exclusive lock of one process on a directory, on local disks and NFS, released when the process ends.
 
-It is a POSIX record lock (fcntl), because that is what NFS clients and its server's own processes share: flock is
-emulated by such a lock on a client, but not on the server. What follows from it:
+It is a POSIX record lock (fcntl), the only kind that NFS clients and processes on the server share: clients emulate
+flock with it, the server does not. Consequences:
 
-- The kernel releases it when its holder ends, however that happens. A child does not inherit it: what a killed run
-  leaves behind (attempts, a merger) writes files of its own by name, and needs no lock.
-- A process loses it by closing any descriptor of the file. So a process opens the file once, and `_held` knows that.
-- A board that loses its power cannot release it. The server of the share does when the board's lease has expired
-  (15 s on a share made by the role nfs_server, 90 s elsewhere): a lock of another machine is waited for that long.
-- After a reboot of the server, clients reclaim their locks and requests for others wait, both in the kernel.
+- The kernel releases the lock when its owner ends, for any reason. Children do not inherit it: what a killed run leaves
+  running (attempts, a merger) writes only files with names of its own and needs no lock.
+- Closing any descriptor of the file releases the lock. So a process opens the file once, see `_held_locks`.
+- A board that loses power cannot release its lock. The NFS server does so when the board's lease expires (15 s with the
+  role nfs_server, 90 s by default): a lock of another machine is awaited that long.
+- After the server reboots, clients reclaim their locks before others are granted, all in the kernel.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from typing import Any
 from csvswarm.errors import JobError, filename_in_errors
 from csvswarm.job.durable_files import open_nonblocking
 
-#: The file that is locked. It is the first file of a job directory, and so marks the directory as one of ours.
+#: The locked file. It is the first file of a job directory and so marks the directory as one.
 LOCK = "csvswarm.lock"
-#: Seconds to wait for a holder on this machine, which the kernel may still be taking down, and on another machine.
+#: Seconds to wait for an owner on this machine, which may still be exiting, and on another machine.
 WAIT_HERE, WAIT_ELSEWHERE = 2.0, 120.0
-#: What file systems without locks answer.
+#: Errors of file systems without locks.
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 HOLDER_BYTES = 4096
 
 
 @dataclass
 class _HeldLock:
-    """A lock of this process. depth: how many times its thread has taken it."""
+    """A lock of this process. depth: number of times that its thread has acquired it."""
 
     descriptor: int
     thread: int
@@ -53,17 +53,17 @@ _held_locks: dict[Path, _HeldLock] = {}
 
 
 class NoLocks(JobError):
-    """The file system offers no locks."""
+    """The file system does not support locks."""
 
 
 @contextmanager
 def locked(directory: Path, what: str, *, removes: bool = False) -> Iterator[None]:
-    """Hold the lock of a directory, which exists. what: which work is locked out, like "job demo".
+    """Lock an existing directory. The lock is reentrant within a thread.
 
-    removes: whether the file is removed at the end. A thread may take a lock again that it holds.
-    Raises JobError that names the holder when another process has the lock, and NoLocks when nobody can have one.
+    what: the locked work for messages, like "job demo". removes: whether to remove the lock file at the end.
+    Raises JobError that names the owner if another process has the lock, and NoLocks if the file system has none.
     """
-    path = directory.resolve() / LOCK  # one name for one file: see above
+    path = directory.resolve() / LOCK  # one key per file: see above
     mine = _held_locks.get(path)
     if mine is not None and mine.thread == threading.get_ident():
         mine.depth += 1
@@ -87,7 +87,7 @@ def locked(directory: Path, what: str, *, removes: bool = False) -> Iterator[Non
 
 
 def _acquire(path: Path, what: str) -> int:
-    """Return a descriptor of the file with the lock on it."""
+    """Return a descriptor of the locked file."""
     started = time.monotonic()
     while True:
         descriptor = _open(path)
@@ -120,10 +120,10 @@ def _try_lock(descriptor: int, path: Path) -> bool:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EAGAIN, errno.ESTALE):
-            return False  # somebody has it; or another NFS client had, and has removed the file
+            return False  # locked by another process; or removed by another NFS client
         if error.errno in NO_LOCKS:
             raise NoLocks(
-                f"the file system of {path.parent} offers no locks ({error.strerror}): put it on one that does. "
+                f"the file system of {path.parent} does not support locks ({error.strerror}): use another one. "
                 "An NFS share must be mounted without nolock and local_lock."
             ) from error
         raise
@@ -131,7 +131,7 @@ def _try_lock(descriptor: int, path: Path) -> bool:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether the locked file still has its name: who had it before may have removed it."""
+    """Whether the locked file still has its name: the previous owner may have removed it."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:
@@ -139,7 +139,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _write_holder(descriptor: int) -> None:
-    """Write down who holds the lock."""
+    """Record the owner of the lock."""
     holder = {
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -147,11 +147,11 @@ def _write_holder(descriptor: int) -> None:
         "step": Path(sys.argv[0]).name if sys.argv[0] else "python",
         "boot": _boot_id(),
     }
-    with suppress(OSError):  # on a full disk the lock counts all the same
+    with suppress(OSError):  # the lock is valid on a full disk as well
         data = json.dumps(holder).encode()
         os.pwrite(descriptor, data, 0)
         os.ftruncate(descriptor, len(data))
-        # An NFS client sends what it has to write before it asks for a lock: now others can read who this is.
+        # An NFS client flushes its writes before it requests a lock: now other clients can read the owner.
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 1)
 
 

@@ -12,11 +12,11 @@ from csvswarm.job.chunk import Chunk
 #: Version of the files in a job directory and of job.json.
 FORMAT = 2
 _KINDS: dict[type | tuple[type, ...], tuple[str, ...]] = {
-    dict: ("input", "request", "processor", "versions"),
+    dict: ("input", "request", "processor", "versions", "preamble", "misfits", "formats"),
     str: ("job_id", "split", "header", "mode", "output"),
     int: ("permissions", "bom", "durable"),
     (int, float): ("created", "split_seconds"),
-    list: ("names",),
+    list: ("names", "numeric_columns", "decisions", "warnings"),
 }
 
 
@@ -27,8 +27,13 @@ class Manifest:
     split: id of this split; receipts of other splits do not count. input: {path, size, mtime_ns, compression}.
     request: the canonical request. processor: {name, sha256, source}. versions: of the code and the libraries.
     permissions: permission bits of the input, which no file of the job or result exceeds for group and others.
-    header: the raw header record, without byte order mark and terminator. names: the unique column names. durable:
-    whether partials are on disk before they count. output: requested output directory, "" if not given.
+    preamble: {bytes, checksum} of what precedes the first record. header: the raw header record, without byte order
+    mark and terminator. names: the unique column names. durable: whether partials are on disk before they count.
+    output: requested output directory, "" if not given.
+    formats: how numbers and dates are written, where not plainly.
+    decisions: what was detected about the file, a sentence each. warnings: what the user may not have meant. misfits:
+    as in a receipt, of the samples that gave the first schema. numeric_columns: those that the processor uses as
+    numbers when they are.
     """
 
     job_id: str
@@ -48,6 +53,12 @@ class Manifest:
     split_seconds: float = 0.0
     durable: bool = False
     output: str = ""
+    preamble: dict[str, Any] = field(default_factory=dict)
+    formats: dict[str, Any] = field(default_factory=dict)
+    decisions: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    misfits: dict[str, list[list[Any]]] = field(default_factory=dict)
+    numeric_columns: list[str] = field(default_factory=list)
     format: int = FORMAT
 
     @property

@@ -1,4 +1,4 @@
-"""The directory a result goes to: whose it is, which of its files are the job's, and whether they are whole."""
+"""The output directory: which job owns it, which of its files belong to the job, and whether they are intact."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +23,22 @@ from csvswarm.job.durable_files import (
     write_json,
 )
 from csvswarm.job.lock import NoLocks, locked
-from csvswarm.job.manifest import FORMAT
 
 RESULT, REJECTED, REPORT = "result.csv", "rejected.csv", "job.json"
-#: Names of our own, last the one that says the others are there.
+#: Version of job.json.
+RECORD_FORMAT = 3
+#: The files that csvswarm writes; the last one marks the others as complete.
 OWN_FILES = (REPORT, RESULT, REJECTED, SUCCESS)
-#: A marker is small. A report has a line for every attempt.
+#: A marker is small; a report has a line per attempt.
 MAX_MARKER_BYTES, MAX_REPORT_BYTES = 1 << 20, 128 << 20
 
 
 @dataclass
 class Collected:
-    """result: path of the result. rejected_file: path of the records set aside, None when there are none."""
+    """result: path of the result. rejected_file: path of the quarantined records, None if there are none.
+
+    warnings: what the user may not have meant, a text each.
+    """
 
     chunks: int
     rows_in: int
@@ -43,6 +47,7 @@ class Collected:
     result: str
     rejected_file: str | None
     seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return vars(self)
@@ -50,10 +55,9 @@ class Collected:
 
 @contextmanager
 def locked_output(output: Path) -> Iterator[None]:
-    """Keep others from writing to an output directory, which exists. Raises JobError, with who it is, when one does.
+    """Lock an existing output directory. Raises JobError that names the owner if another process writes to it.
 
-    A file system without locks is used all the same: `claim_output` keeps other jobs out, and the job's own lock other
-    runs of this job.
+    On a file system without locks it does nothing: `claim_output` excludes other jobs, the job's lock other runs of it.
     """
     with ExitStack() as stack:
         with suppress(NoLocks):
@@ -62,44 +66,44 @@ def locked_output(output: Path) -> Iterator[None]:
 
 
 def check_output(output: Path, job_id: str) -> None:
-    """Raise JobError when results cannot be written to `output`, or it holds something that is not this job's."""
+    """Raise JobError if results cannot be written to `output`, or it contains files of something else."""
     if output.exists() and not output.is_dir():
         raise JobError(f"output {output} is a file: name a directory.")
     if output.is_dir():
         _check_files(output, job_id)
     existing = next(path for path in [output, *output.parents] if path.exists())
     if not existing.is_dir():
-        raise JobError(f"output {output} cannot be made: {existing} is a file.")
+        raise JobError(f"output {output} cannot be created: {existing} is a file.")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise JobError(f"output {output} cannot be written: you lack the permission on {existing}.")
+        raise JobError(f"output {output} is not writable: you lack the permission on {existing}.")
 
 
 def _check_files(output: Path, job_id: str) -> None:
-    """Refuse files with names of ours that no report of this job explains."""
+    """Refuse files with csvswarm's names that are not in a report of this job."""
     remedy = "name another output directory, or remove that one first."
     report = read_json(output / REPORT, remedy, MAX_REPORT_BYTES)
     if report is not None and report.get("job_id") != job_id:
         whose = f"the result of job {report['job_id']}" if "job_id" in report else f"a {REPORT} of something else"
-        raise JobError(f"output {output} already holds {whose}: name another directory, or remove that one first.")
+        raise JobError(f"output {output} already contains {whose}: name another directory, or remove that one first.")
     explained = {REPORT, SUCCESS, *_files_in_report(report)} if report else set()
     for name in OWN_FILES:
         if name not in explained and os.path.lexists(output / name):
-            raise JobError(f"output {output} already holds a {name} of something else: name another directory.")
+            raise JobError(f"output {output} already contains a {name} of something else: name another directory.")
 
 
 def _files_in_report(report: dict[str, Any]) -> set[str]:
-    """Return which files the job may have made by this report."""
+    """Return the names of the files that the job may have written according to its report."""
     if report.get("status") != "done" or report.get("rejected"):
         return {RESULT, REJECTED}
     return {RESULT}
 
 
 def claim_output(output: Path, job_id: str) -> None:
-    """Make an output directory this job's: its report says so, before anything else is written there.
+    """Claim an output directory for a job by its report, which is written before any other file.
 
-    Of two jobs one gets it. Raises JobError when that is the other one.
+    Only one of several jobs succeeds. Raises JobError if the directory belongs to another job.
     """
-    report = {"format": FORMAT, "job_id": job_id, "status": "collecting"}
+    report = {"format": RECORD_FORMAT, "job_id": job_id, "status": "collecting"}
     if (output / REPORT).exists():
         check_output(output, job_id)
         write_json(output / REPORT, report, owner=job_id)
@@ -107,10 +111,10 @@ def claim_output(output: Path, job_id: str) -> None:
     with temporary_file(output / REPORT, job_id) as (temporary, file):
         file.write(json.dumps(report).encode())
     try:
-        os.link(temporary, output / REPORT)  # which replaces nothing
+        os.link(temporary, output / REPORT)  # fails if the name exists
     except FileExistsError:
         check_output(output, job_id)
-    except OSError:  # a file system without links
+    except OSError:  # a file system without hard links
         replace_durably(temporary, output / REPORT)
     with suppress(OSError):
         temporary.unlink(missing_ok=True)
@@ -118,7 +122,7 @@ def claim_output(output: Path, job_id: str) -> None:
 
 
 def remove_leftovers(output: Path, job_id: str) -> None:
-    """Remove files that a run of this job was writing beside their names when it was killed."""
+    """Remove the temporary files of killed runs of this job."""
     names = "|".join(re.escape(name) for name in OWN_FILES)
     ours = re.compile(rf"\.({names})\.{re.escape(job_id)}\.[0-9a-f]{{12}}")
     for path in output.iterdir():
@@ -127,7 +131,7 @@ def remove_leftovers(output: Path, job_id: str) -> None:
 
 
 def commit_file(path: Path, job_id: str, write: Callable[[HashingWriter], int]) -> tuple[int, dict[str, Any]]:
-    """Write a file beside its name, make it durable, rename it and read it back: it is there whole or not at all.
+    """Write a file atomically: to a temporary name, made durable, renamed, and read back.
 
     Returns (rows, name with bytes and checksum).
     """
@@ -138,14 +142,14 @@ def commit_file(path: Path, job_id: str, write: Callable[[HashingWriter], int]) 
     entry = hashing.file_entry(path.name)
     if not is_intact(path.parent, entry):
         raise JobError(
-            f"{path} was read back and is not what was written: the disk, or another program, has changed it. "
-            "What is done is kept: run again with the same job_id."
+            f"{path} differs from what was written to it: the disk or another program has changed it. "
+            "Rerun with the same job_id; finished work is kept."
         )
     return rows, entry
 
 
 def is_intact(output: Path, entry: dict[str, Any]) -> bool:
-    """Whether a file of an output directory has the size and the checksum it should have."""
+    """Whether a file of an output directory has the recorded size and checksum."""
     try:
         path = output / str(entry["name"])
         return path.lstat().st_size == entry["bytes"] and file_entry(path) == entry
@@ -154,9 +158,9 @@ def is_intact(output: Path, entry: dict[str, Any]) -> bool:
 
 
 def read_marker(directory: Path, job_id: str) -> tuple[list[dict[str, Any]], Collected] | None:
-    """Return (files, figures) of the success marker of this job, None when there is none or it is damaged.
+    """Return (files, summary) from this job's success marker; None if it is missing or damaged.
 
-    files: name, bytes and checksum of every file of the result, the marker not among them.
+    files: name, bytes and checksum of every file of the result except the marker.
     """
     try:
         marker = read_json(directory / SUCCESS, max_bytes=MAX_MARKER_BYTES)
@@ -166,15 +170,15 @@ def read_marker(directory: Path, job_id: str) -> tuple[list[dict[str, Any]], Col
         names = [file["name"] for file in files]
         collected = Collected(**marker)
     except (JobError, KeyError, TypeError, AttributeError):
-        return None  # a marker that is damaged marks nothing
+        return None  # a damaged marker counts as missing
     wanted = [RESULT, *([REJECTED] if collected.rejected_file else []), REPORT]
     return (files, collected) if names == wanted else None
 
 
 def committed_result(output: Path, job_id: str, *, rejects: bool = True) -> Collected | None:
-    """Return what an earlier call of this job committed to `output`, if all of its files still stand whole.
+    """Return the result that an earlier run of this job committed to `output`; None unless all files are intact.
 
-    rejects: whether a result may stand beside records that were set aside.
+    rejects: whether a result with quarantined records counts.
     """
     found = read_marker(output, job_id)
     if found is None:

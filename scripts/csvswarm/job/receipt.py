@@ -14,10 +14,12 @@ from csvswarm.job.manifest import FORMAT
 STATUSES = ("done", "misfit", "error", "suspect")
 #: Required type of every field. A processor on a board can write anything into its job's directory.
 _KINDS: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("chunk", "generation", "rows_in", "rows_out", "rejected", "peak_bytes", "format"), int),
+    **dict.fromkeys(
+        ("chunk", "generation", "rows_in", "rows_out", "rejected", "peak_bytes", "limit_bytes", "format"), int
+    ),
     **dict.fromkeys(("attempt", "status", "board", "processor", "message", "split"), str),
-    **dict.fromkeys(("started", "ended"), (int, float)),
-    **dict.fromkeys(("files", "types", "observed"), dict),
+    **dict.fromkeys(("started", "ended", "cpu_seconds"), (int, float)),
+    **dict.fromkeys(("files", "types", "observed", "misfits"), dict),
     **dict.fromkeys(("columns", "output"), (list, type(None))),
     "uniform": bool,
     **dict.fromkeys(("missing", "reasons"), list),
@@ -29,11 +31,13 @@ _REASON_KINDS = {"reason": str, "records": int, "record": int, "example": str, "
 class Receipt:
     """The outcome of one attempt at a chunk; the first receipt of a chunk in a generation counts.
 
-    status: "done" (files has the partial), "misfit" (observed and missing say how the schema must widen), "error"
+    status: "done" (files has the partial), "misfit" (observed and missing define how the schema must widen), "error"
     (message describes an error that would repeat) or "suspect" (an error that a wider schema may prevent; has observed,
     too). split: id of the split that created the chunk. files: name -> {"name", "bytes", "checksum"} of the attempt's
-    files. types: the schema it read with. output: type of every column it wrote, None if all values were missing.
-    reasons: of the rejected records, as `rejections.Reasons.to_json` returns them.
+    files. limit_bytes: memory limit of its container, 0 for none. cpu_seconds: of its process, during the attempt.
+    types: the schema it read with. output: type of every column it wrote, None if all values were missing.
+    misfits: numeric column -> [record number, value] of its first values that are not numbers. reasons: of the rejected
+    records, as `rejections.Reasons.to_json` returns them.
     """
 
     chunk: int
@@ -48,6 +52,8 @@ class Receipt:
     rows_out: int = 0
     rejected: int = 0
     peak_bytes: int = 0
+    limit_bytes: int = 0
+    cpu_seconds: float = 0.0
     processor: str = ""
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
@@ -56,6 +62,7 @@ class Receipt:
     uniform: bool = True
     observed: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    misfits: dict[str, list[list[Any]]] = field(default_factory=dict)
     message: str = ""
     reasons: list[dict[str, Any]] = field(default_factory=list)
     format: int = FORMAT

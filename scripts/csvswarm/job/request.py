@@ -26,6 +26,14 @@ class Request:
     mode: str = "auto"
     delimiter: str | None = None
     quotechar: str | None = None
+    header: bool | list[str] | None = None
+    skip_lines: int | None = None
+    comment: str | None = None
+    escape: str | None = None
+    trailing_delimiter: bool | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    date_format: str | dict[str, str] | None = None
     encoding: str = "utf-8"
     column_types: dict[str, Any] = field(default_factory=dict)
     null_values: list[str] | None = None
@@ -34,3 +42,4 @@ class Request:
     max_rejected: str = MAX_REJECTED
     limit: int | None = None
     split_of: Path | None = None
+    strict: bool = False

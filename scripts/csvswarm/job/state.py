@@ -17,7 +17,7 @@ from csvswarm.types.schema import Schema
 class JobState:
     """done: chunk -> the receipt that counts. pending: chunks to run under the newest schema.
 
-    mismatches: receipts of chunks that tell how the schema must widen. errors: of chunks that failed in a way that
+    mismatches: receipts of chunks that require a wider schema. errors: of chunks that failed in a way that
     would repeat. provisional_errors: of chunks that failed as well, but may not under a wider schema. void: receipts
     that must not count and keep others from doing so. generation: of the newest schema.
     """
@@ -90,7 +90,7 @@ def reconcile(job: Job, manifest: Manifest) -> JobState:
 
     Once all chunks have receipts, a schema that did not fit is widened by the observed kinds, and output columns with
     different types in different chunks get a common type; both start a new generation, whose pending chunks run.
-    Receipts that must not count are revoked. The caller holds the job's lock. Raises ProcessorError if chunks returned
+    Receipts that must not count are revoked. The caller must own the lock. Raises ProcessorError if chunks returned
     different columns, and CsvswarmError with the error of the first failed chunk, or if too many records are rejected.
     """
     while True:

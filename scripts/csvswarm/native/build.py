@@ -59,7 +59,7 @@ def build() -> tuple[str, bool]:
             return f"the native kernel is built ({name})", False
     command = compiler()
     if not command:
-        return "no C compiler: everything works without the native kernel, only slower (docs/native.md)", True
+        return "no C compiler found: everything works without the native kernel, only slower (docs/native.md)", True
     for directory in search_directories():
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def build() -> tuple[str, bool]:
             if old.name != name:
                 old.unlink(missing_ok=True)
         return f"built the native kernel ({name})", True
-    return "the native kernel could be put nowhere: everything works without it, only slower", True
+    return "no writable directory for the native kernel: everything works without it, only slower", True
 
 
 def build_for(machine: str, directory: Path, command: list[str]) -> str:

@@ -21,14 +21,14 @@ GAP, QUOTED_NULL, BOOL, INT, FLOAT, TEXT, UNSURE = (1 << bit for bit in range(7)
 
 
 class EncodedNullValues:
-    """The null values as the kernel takes them."""
+    """The null values in the format of the kernel."""
 
     def __init__(self, null_values: Sequence[str]) -> None:
         encoded = [value.encode() for value in null_values]
         self._bytes = b"".join(encoded)
         self._ends = np.cumsum([len(value) for value in encoded] or [0]).astype(np.int32)
         self._count = len(encoded)
-        #: Whether one may be parsed as a number; -nan and -1.#IND cannot.
+        #: Whether the kernel might parse one as a number, unlike -nan and -1.#IND.
         self.numeric = any(re.fullmatch(r"[ \t]*[-+]?[0-9.][0-9.eE+-]*[ \t]*", value) for value in null_values)
 
     @property

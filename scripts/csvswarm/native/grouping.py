@@ -31,7 +31,7 @@ def codes_of(span: Span, nulls: EncodedNullValues) -> tuple[Offsets, Offsets] | 
 
 
 def sums_of(values: npt.NDArray[np.float64], codes: Offsets, groups: int) -> dict[int, Integers] | None:
-    """Return level -> sum of every group, as `exact_sum.add_up` has them; NaN and rows without a group are skipped.
+    """Return level -> sum of every group, like `exact_sum.add_up`; NaN and rows without a group are skipped.
 
     None if the kernel declines, as for infinities.
     """

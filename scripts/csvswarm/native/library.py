@@ -27,8 +27,7 @@ def digest() -> str:
 def library_name(machine: str = "") -> str:
     """Return the file name of the library for a machine (x86_64, aarch64; this one).
 
-    The compiler is not part of the name: the library is loaded where there is none, and the bytes of a result do not
-    depend on it.
+    The compiler is not part of the name: machines without one load the library too, and results do not depend on it.
     """
     return f"kernel-{machine or platform.machine()}-{digest()}.so"
 
@@ -36,7 +35,7 @@ def library_name(machine: str = "") -> str:
 def search_directories() -> list[Path]:
     """Return the directories searched for a library; it is built in the first writable one."""
     found = [PACKAGE / "built"]
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  # without a home it stays
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  # accepts a missing home
     if cache.startswith("/"):
         found.append(Path(cache) / "csvswarm" / "native")
     return found
@@ -57,7 +56,7 @@ def kernel() -> ctypes.CDLL | None:
 
 
 def declare_signatures(library: ctypes.CDLL) -> ctypes.CDLL:
-    """Declare argument and return types: a letter each for pointer, bytes, 32 and 64 bits."""
+    """Declare argument and return types: p for pointer, b for bytes, i and l for integers of 32 and 64 bits."""
     kinds = {"p": ctypes.c_void_p, "b": ctypes.c_char_p, "i": ctypes.c_int32, "l": ctypes.c_int64}
     for name, takes, returns in (
         ("count", "bliiiiip", "i"),

@@ -55,7 +55,7 @@ def write_rows(
     return out[:size].data
 
 
-#: A column as write_table.c takes it.
+#: The struct Column of write_table.c.
 COLUMN_DTYPE = np.dtype([(name, np.int64) for name in ("kind", "shift", "per_second", "values", "valid", "offsets")])
 TABLE_KINDS = {"int64": 0, "double": 1, "bool": 2, "string": 3, "large_string": 4}
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

@@ -25,6 +25,7 @@ from csvswarm.partials.sorted_runs import FAN_IN, TOTALS_SUFFIX, load_all_totals
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.processor import Processor
+from csvswarm.runtime import progress
 from csvswarm.runtime.lazy_imports import pa
 from csvswarm.types.schema import Schema
 
@@ -41,6 +42,7 @@ def write_result(file: HashingWriter, job: Job, manifest: Manifest, schema: Sche
         return _concatenate(file, job, manifest, processor, context, receipts)
     for receipt in receipts:
         _verify(job, receipt, "partial")
+        progress.advance(0, receipt.files["partial"]["bytes"])
     paths = [_partial(job, receipt) for receipt in receipts]
     if processor.is_keyed:
         return _merge_keyed(file, job, processor, context, paths)
@@ -176,6 +178,7 @@ def try_append(file: HashingWriter | None, job: Job, receipt: Receipt, name: str
                     digest.update(buffer[:count])
                     if file:
                         file.write(buffer[:count])
+                        progress.advance(0, count)
                 is_longer = path.parent == job.attempts_directory and source.read(1)
         except (FileNotFoundError, NotRegular):
             continue
@@ -205,7 +208,7 @@ def _revoke_lost(job: Job, receipts: Sequence[Receipt]) -> NoReturn:
     """Revoke the receipts of lost or damaged partials, so that the next run reprocesses their chunks."""
     if job.done_path.exists():
         # Possible only if a lock was lost with the board or server that kept it.
-        raise JobError(f"job {job.job_id} was collected by another run in the meantime: run again with this job_id.")
+        raise JobError(f"job {job.job_id} was collected by another run in the meantime: rerun with this job_id.")
     job.revoke(receipts)
     numbers = ", ".join(str(receipt.chunk) for receipt in receipts)
     if len(receipts) == 1:
@@ -215,4 +218,4 @@ def _revoke_lost(job: Job, receipts: Sequence[Receipt]) -> NoReturn:
             f"the partials of chunks {numbers} in {job.attempts_directory} are lost or damaged: their receipts were"
         )
     only = "this chunk is" if len(receipts) == 1 else "these chunks are"
-    raise JobError(f"{message} taken back; run job {job.job_id} again and only {only} processed again.")
+    raise JobError(f"{message} revoked; run job {job.job_id} again: only {only} processed again.")

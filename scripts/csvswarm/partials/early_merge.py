@@ -36,6 +36,7 @@ from csvswarm.partials.merged_file import (
 )
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
+from csvswarm.runtime import progress
 from csvswarm.types.schema import Schema
 
 #: Bytes between background syncs, so that the final sync is short.
@@ -72,6 +73,7 @@ class EarlyMerger:
 
 def _merge(pipe: Any, other_end: Any, job: Job, manifest: Manifest, processor: Processor, state: JobState) -> None:
     other_end.close()
+    progress.stop()  # the attempts are what counts
     with suppress(OSError, CsvswarmError):
         _append_all(pipe, job, manifest, processor, state)
     os._exit(0)

@@ -98,7 +98,7 @@ class MergedFile:
         return _parts_by_chunk(self, (now.st_ino, now.st_size, now.st_mtime_ns)).get(chunk, [])
 
     def remove(self) -> None:
-        """Remove both files, which must not be needed any more."""
+        """Remove both files, which must no longer be needed."""
         self.data.unlink(missing_ok=True)
         self.log.unlink(missing_ok=True)  # last: while the log exists, no other process creates a file of that name
 

@@ -27,7 +27,13 @@ from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
 from csvswarm.reading.rows import Rejected, Rows, concat_rows, slice_rows, tail
+from csvswarm.runtime import progress
+from csvswarm.runtime.resources import memory_limit
+from csvswarm.types.formats import Formats
 from csvswarm.types.schema import Schema
+
+#: How many values that do not fit are kept of a column in a chunk.
+MAX_EXAMPLES = 3
 
 
 class Attempt:
@@ -72,6 +78,7 @@ class Attempt:
             quarantine=self._quarantine,
             watch_gaps=self._processor.watches_gaps,
             keep_raw=self._quarantine or self._processor.keeps_raw,
+            formats=Formats(**self._manifest.formats),
         )
 
     def run(self) -> Receipt:
@@ -80,7 +87,8 @@ class Attempt:
         Errors that would repeat become a receipt with the status "error"; errors that may pass (I/O, out of memory) are
         raised.
         """
-        started = time.time()
+        progress.restart(self._chunk.number - 1)
+        started, cpu = time.time(), time.process_time()
         fields: dict[str, Any]
         try:
             self._query_processor()
@@ -96,7 +104,7 @@ class Attempt:
             self._remove_files()
             fields = {"status": "error", "message": self._failure_message(error)}
             if isinstance(error, OptionError) or (isinstance(error, ProcessorError) and not error.final):
-                # It failed on types inferred from samples: only the whole file tells whether they were right.
+                # It failed on types inferred from samples, which only the whole file can confirm.
                 fields = {**self._observe(), **fields, "status": "suspect"}
                 self._job.mismatch_marker(self._generation).touch()
         receipt = Receipt(
@@ -109,6 +117,8 @@ class Attempt:
             processor=self._processor.sha256,
             types=self._schema.read_as(self._columns),
             peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            limit_bytes=memory_limit(),
+            cpu_seconds=round(time.process_time() - cpu, 6),
             **fields,
         )
         if not self._job.commit(receipt, durable=self._manifest.durable):
@@ -150,6 +160,7 @@ class Attempt:
                 rows_in += len(rows)
                 self._call(output, rows, before, (record, record + block.rows - 1))
                 self._check_rejected()
+                progress.advance(self._chunk.number - 1, block.length, block.rows)
                 if self._overlap:
                     before = tail(before, rows, self._overlap)
                 del data, rows  # before reading the next block
@@ -289,15 +300,23 @@ class Attempt:
         self._remove_files()
         kinds: dict[str, set[str]] = {column: set() for column in self._columns}
         missing: set[str] = set()
+        examples: dict[str, list[Any]] = {name: [] for name in self._columns if self._is_inferred_number(name)}
         try:
             chunk = self._input = self._open(self._chunk)
             for _, data, record in chunk.blocks():
                 observed_kinds, gaps = self._reader.observe(data, record)
                 missing |= gaps
+                odd = [name for name, found in examples.items() if not found and "text" in observed_kinds.get(name, "")]
+                if odd:
+                    examples |= self._reader.misfits(data, record, odd, MAX_EXAMPLES)
                 for column, names in observed_kinds.items():
                     kinds[column] |= set(names.split("+")) if names else set()
             chunk.verify()
         except CsvswarmError as error:
             return {"status": "error", "message": self._failure_message(error)}
         observed = {column: "+".join(sorted(names)) for column, names in kinds.items()}
-        return {"status": "misfit", "observed": observed, "missing": sorted(missing)}
+        misfits = {name: found for name, found in examples.items() if found}
+        return {"status": "misfit", "observed": observed, "missing": sorted(missing), "misfits": misfits}
+
+    def _is_inferred_number(self, column: str) -> bool:
+        return column not in self._schema.declared_types and self._schema.type_of(column) in ("int", "float")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,10 @@ from csvswarm.process.worker_pool import WorkerPool
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.processor import Processor
-from csvswarm.runtime import resources
+from csvswarm.runtime import progress, resources
+
+#: Where the ends of local attempts without a receipt are kept, in the form of `tasks-0001.json`, and how many.
+LOCAL_TASKS, MAX_LOST = "tasks-0000.json", 1000
 
 
 @dataclass
@@ -86,6 +90,8 @@ def _process_all(job: Job, manifest: Manifest, workers: int | None) -> Processed
 
 def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: JobState, count: int) -> WorkerPool:
     """Run the chunks pending under one schema, and merge concatenated partials early."""
+    sizes = [chunk.length for chunk in manifest.chunks]
+    progress.begin("processing", sizes, [number - 1 for number in state.done], of_chunks=True)
     merger = None if processor.combines else EarlyMerger(job, manifest, processor, state)
     pool = WorkerPool(count, lambda number: run_chunk(job, manifest, processor, number).status)
     rejected = sum(count_rejected(receipt, is_final=False) for receipt in state.done.values())
@@ -103,9 +109,20 @@ def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: JobS
         pool.map(state.pending, on_result)
     finally:
         pool.close()
+        if pool.lost:
+            _record_lost(job, pool.lost)
         if merger:
             merger.close()
+        progress.finish()
     return pool
+
+
+def _record_lost(job: Job, lost: list[dict[str, Any]]) -> None:
+    """Write down attempts without a receipt, with those of earlier runs, for the record of the job."""
+    path = job.directory / LOCAL_TASKS
+    earlier = (read_json(path) or {}).get("tasks", [])
+    with suppress(OSError):  # a full disk may be why they were lost
+        write_json(path, {"tasks": [*earlier, *lost][-MAX_LOST:]})
 
 
 def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
@@ -120,7 +137,7 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
         with no_wider_than(manifest.permissions):
             return run_chunk(job, manifest, load_job_processor(job, manifest), number, attempt)
     except (OSError, JobError):
-        # Another attempt may have finished the chunk and then the job, whose data is removed: this is no error.
+        # Another attempt may have finished the chunk and then the job, whose data is then removed; this is no error.
         if (done := current_receipt(job, manifest, number)) is not None:
             return done
         raise

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,6 +16,7 @@ from multiprocessing.context import ForkProcess
 from typing import Any
 
 from csvswarm.errors import CsvswarmError
+from csvswarm.runtime import progress
 
 MAX_ATTEMPTS = 3
 
@@ -26,6 +29,7 @@ class _Worker:
     process: ForkProcess
     pipe: Any
     chunk: int | None = None
+    since: float = 0.0
     done: int = 0
 
 
@@ -40,11 +44,13 @@ class WorkerPool:
         self._workers: list[_Worker] = []
         self._attempts: dict[int, int] = {}
         self.chunks_per_worker = [0] * count
+        #: attempts that ended without a receipt, in the form of job.json
+        self.lost: list[dict[str, Any]] = []
 
     def map(self, chunks: Sequence[int], on_result: Callable[[int, str], bool]) -> None:
-        """Run the chunks, telling `ended(chunk, status)` of each; give no new ones out once it says to stop.
+        """Run the chunks and call `on_result(chunk, status)` after each; assign no new ones once it returns true.
 
-        Raises CsvswarmError when a chunk was given up.
+        Raises CsvswarmError if a chunk failed MAX_ATTEMPTS times.
         """
         waiting = deque(chunks)
         is_stopped = False
@@ -59,7 +65,9 @@ class WorkerPool:
                     chunk, worker.chunk = worker.chunk, None
                     if chunk is None:
                         continue
+                    progress.end(chunk - 1, failed=status in ("failed", "error"))
                     if status == "failed":
+                        self.lost.append(_lost_attempt(worker, chunk, message))
                         self._record_failure(chunk, message)
                         waiting.appendleft(chunk)
                     else:
@@ -109,8 +117,8 @@ class WorkerPool:
 
     def _assign(self, worker: _Worker, waiting: deque[int]) -> None:
         if waiting:
-            worker.chunk = waiting.popleft()
-            with suppress(BrokenPipeError, ConnectionResetError):  # it died in between: the next receive tells
+            worker.chunk, worker.since = waiting.popleft(), time.time()
+            with suppress(BrokenPipeError, ConnectionResetError):  # it died in between, which the next receive reports
                 worker.pipe.send(worker.chunk)
 
     def _ready(self) -> list[_Worker]:
@@ -125,7 +133,7 @@ class WorkerPool:
         except (EOFError, ConnectionResetError):
             worker.process.join()
             code = worker.process.exitcode or 0
-            reason = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+            reason = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
             hint = "; is there too little memory for so many workers?" if code == -signal.SIGKILL else ""
             return "failed", f"its worker process {reason}{hint}"
 
@@ -133,9 +141,24 @@ class WorkerPool:
         self._attempts[chunk] = self._attempts.get(chunk, 0) + 1
         if self._attempts[chunk] >= MAX_ATTEMPTS or "No space left" in message:
             raise CsvswarmError(
-                f"chunk {chunk} failed {self._attempts[chunk]} time{'s' * (self._attempts[chunk] > 1)}, last because "
-                f"{message}. What is done is kept: run again with the same job_id when the cause is gone."
+                f"chunk {chunk} failed {self._attempts[chunk]} time{'s' * (self._attempts[chunk] > 1)}, "
+                f"the last time because {message}. "
+                "Finished chunks are kept: rerun with the same job_id when the cause is fixed."
             )
+
+
+def _lost_attempt(worker: _Worker, chunk: int, message: str) -> dict[str, Any]:
+    """Return the entry of an attempt whose process died or raised."""
+    now = time.time()
+    return {
+        "chunk": chunk,
+        "attempt": f"local-{worker.process.pid}-{now:.3f}",
+        "board": socket.gethostname(),
+        "started": worker.since,
+        "ended": now,
+        "exit": worker.process.exitcode,
+        "message": message,
+    }
 
 
 def _serve(pipe: Any, others: list[Any], run: ChunkRunner) -> None:

@@ -37,7 +37,7 @@ def _series(column: pa.ChunkedArray, name: str, schema: Schema) -> Any:
         dtype: Any = pd.Int64Dtype() if kind == "int" else pd.BooleanDtype()
         return column.to_pandas(types_mapper=lambda _: dtype).array
     if kind in ("int", "float", "null", "bool"):
-        return np.array(column.to_numpy())  # a copy: Arrow's memory is read-only, columns of processors are not
+        return np.array(column.to_numpy())  # a copy: Arrow's memory is read-only, but processors may modify columns
     return column.to_pandas().array
 
 

@@ -31,7 +31,7 @@ def find_processor(name: str) -> Path:
     if path.is_file():
         return path
     raise OptionError(
-        f"processor {name!r} is neither one that ships ({', '.join(shipped)}) nor the path of a Python file."
+        f"processor {name!r} is neither a shipped one ({', '.join(shipped)}) nor the path of a Python file."
     )
 
 
@@ -61,7 +61,7 @@ def load_processor(path: Path, *, name: str | None = None, shown: Path | None = 
 
 def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:
     try:
-        exec(code, module.__dict__)  # noqa: S102  # running the user's file is what a processor is
+        exec(code, module.__dict__)  # noqa: S102  # a processor is the user's own code
     except (Exception, SystemExit) as error:
         line = next(
             (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(shown)), 0
@@ -77,5 +77,5 @@ def load_job_processor(job: Job, manifest: Manifest) -> Processor:
         job.processor_path, name=manifest.processor["name"], shown=Path(manifest.processor["source"])
     )
     if processor.sha256 != manifest.processor["sha256"]:
-        raise ProcessorError(f"{job.processor_path} has been changed since the job was made; start a new job.")
+        raise ProcessorError(f"{job.processor_path} has changed since the job was created; start a new job.")
     return processor

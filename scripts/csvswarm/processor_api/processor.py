@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     pass
 
 SHOWN_FRAMES = 3
-#: Exceptions that other column types would not have prevented.
+#: Exceptions that do not depend on column types.
 NEVER_OF_TYPES = (NameError, ImportError, NotImplementedError, RecursionError, SystemExit)
 
 
@@ -68,6 +68,18 @@ class Processor:
         """Return whether `process` works on DataFrames: then pandas is imported before the workers are forked."""
         declared = getattr(self.module, "needs_pandas", None)
         return not self.wants_rows if declared is None else bool(self.call(declared, context))
+
+    def numeric_columns(self, context: Context) -> list[str]:
+        """Return the columns that the processor uses as numbers when they are; what it reads when it does not say."""
+        declared = getattr(self.module, "numeric_columns", None)
+        return self.columns(context) if declared is None else list(self.call(declared, context))
+
+    def why_empty(self, context: Context, rows: int) -> str:
+        """Return a sentence that explains a result without rows. rows: records that were processed."""
+        declared = getattr(self.module, "why_empty", None)
+        if declared is None:
+            return f"The result has no rows: processor {self.name} returned none for {rows:,} records."
+        return str(self.call(declared, context, rows))
 
     def keys(self, context: Context) -> list[str]:
         """Return the columns that identify the rows of a keyed partial."""

@@ -24,6 +24,7 @@ from csvswarm.reading.native_block import FieldFinder
 from csvswarm.reading.rows import Rejected
 from csvswarm.runtime.lazy_imports import pa
 from csvswarm.types.conversion import TextConverter
+from csvswarm.types.formats import Formats
 
 #: Name, index and declared type of a column.
 DeclaredColumn = tuple[str, int, str]
@@ -84,8 +85,14 @@ class Triage:
     """Separates bad records from blocks of records of `width` fields."""
 
     def __init__(
-        self, dialect: Dialect, width: int, declared: Sequence[DeclaredColumn], converter: TextConverter
+        self,
+        dialect: Dialect,
+        width: int,
+        declared: Sequence[DeclaredColumn],
+        converter: TextConverter,
+        formats: Formats | None = None,
     ) -> None:
+        self._formats = formats or Formats()
         self._dialect, self._width, self._declared, self._converter = dialect, width, list(declared), converter
         self._grammar = Grammar(dialect)
         self._column_indexes = [column_index for _, column_index, _ in self._declared]
@@ -124,7 +131,9 @@ class Triage:
             reasons[records.ends.size - 1] = "", "a quote that is never closed"
 
     def _all_fit(self, data: bytes) -> bool:
-        """Whether the kernel confirms that all values fit."""
+        """Whether the kernel sees that all converter fit."""
+        if any(self._formats.of(column, kind) for column, _, kind in self._declared):
+            return False
         found = self._finder.find(data)
         return found is not None and all(
             self._finder.column(found, column_index, kind) is not None for _, column_index, kind in self._declared
@@ -142,9 +151,11 @@ class Triage:
             return reasons
         for column, column_index, kind in self._declared:
             strings = text.column(str(column_index)).combine_chunks()
-            rows = np.flatnonzero(mismatched_values(self._converter, strings, kind))
+            written, name = self._formats.of(column, kind), self._formats.type_name(column, kind)
+            plain = strings if written is None else written.plain(strings, self._converter.null_array)
+            rows = np.flatnonzero(mismatched_values(self._converter, plain, kind))
             for row, value in zip(rows.tolist(), strings.take(rows).to_pylist(), strict=True):
-                reasons.setdefault(int(block_rows[row]), (column, f"{shown(value)!r} is not of the type {kind}"))
+                reasons.setdefault(int(block_rows[row]), (column, f"{shown(value)!r} is not of the type {name}"))
         return reasons
 
 
@@ -171,7 +182,7 @@ def _find_not_utf8(records: _Records, reasons: Reasons) -> None:
                 "",
                 (
                     f"byte {record[error.start]:#04x} at position {error.start} is not UTF-8 "
-                    "(is the file in another encoding, say -e encoding=latin-1?)"
+                    "(if the file has another encoding, pass it, for example -e encoding=latin-1)"
                 ),
             )
 

@@ -15,13 +15,17 @@ from csvswarm.native.library import kernel
 from csvswarm.reading.arrow_parser import parse
 from csvswarm.reading.bad_records import Triage
 from csvswarm.reading.field_scan import Fields, NullValues, find_fields
+from csvswarm.reading.mismatched_values import mismatched_values
 from csvswarm.reading.native_block import ArrowColumn, Column, FieldFinder, ScannedBlock, TextColumn
 from csvswarm.reading.rows import Rejected, Rows
 from csvswarm.runtime.lazy_imports import pa
 from csvswarm.types.conversion import TextConverter
+from csvswarm.types.formats import Formats
 from csvswarm.types.schema import ARROW, Schema
 
 Numbers = npt.NDArray[np.int64]
+#: Record numbers and values.
+Examples = list[tuple[int, str]]
 
 
 class Reader:
@@ -45,6 +49,7 @@ class Reader:
         quarantine: bool = False,
         watch_gaps: bool = False,
         keep_raw: bool = False,
+        formats: Formats | None = None,
     ) -> None:
         self._dialect, self._names, self._schema = dialect, list(names), schema
         self._columns = list(columns)
@@ -53,13 +58,14 @@ class Reader:
         self._requested = list(zip(self._columns, self._column_indexes, strict=True))
         self._converter = TextConverter(null_values)
         self._null_values = NullValues(null_values)
+        self._formats = formats or Formats()
         self._grammar = Grammar(dialect)
         declared = [
             (column, column_index, schema.declared_types[column])
             for column, column_index in self._requested
             if column in schema.declared_types
         ]
-        self._triage = Triage(dialect, len(self._names), declared, self._converter)
+        self._triage = Triage(dialect, len(self._names), declared, self._converter, self._formats)
         self._finder = FieldFinder(self._grammar, len(self._names), self._column_indexes, null_values)
         self._source = source
         self._quarantine, self._watch_gaps, self._keep_raw = quarantine, watch_gaps, keep_raw
@@ -115,10 +121,10 @@ class Reader:
         columns: dict[str, Column] = {}
         for name, column_index in self._requested:
             kind = self._schema.type_of(name)
-            column = self._finder.column(found, column_index, kind)
+            is_plain = self._formats.of(name, kind) is None
+            column = self._finder.column(found, column_index, kind) if is_plain else None
             if column is None:
-                text = TextColumn(found.span(column_index), self._finder.null_values).arrow()
-                values = self._converter.convert(text, kind, declared=name in self._schema.declared_types)
+                values = self._values_of(name, TextColumn(found.span(column_index), self._finder.null_values).arrow())
                 if values is None:
                     return None
                 column = ArrowColumn(values)
@@ -163,10 +169,7 @@ class Reader:
     def _has_mismatch(self, text: pa.Table) -> bool:
         """Whether a column of a declared type has a value that does not fit."""
         return any(
-            self._converter.convert(
-                self._column_text(text, column_index), self._schema.declared_types[column], declared=True
-            )
-            is None
+            self._values_of(column, self._column_text(text, column_index)) is None
             for column, column_index in self._requested
             if column in self._schema.declared_types
         )
@@ -176,9 +179,9 @@ class Reader:
         for column, column_index in self._requested:
             strings = self._column_text(text, column_index)
             kind = self._schema.type_of(column)
-            values = self._converter.convert(strings, kind, declared=column in self._schema.declared_types)
+            values = self._values_of(column, strings)
             if values is None:
-                observed[column] = "+".join(self._converter.kinds(strings))
+                observed[column] = "+".join(self._kinds_of(column, strings))
             elif values.null_count and kind in ("int", "bool") and column not in self._schema.missing:
                 missing.add(column)
             arrays.append(values)
@@ -205,18 +208,32 @@ class Reader:
             return {}, set()
         strings = {column: self._column_text(text, column_index) for column, column_index in self._requested}
         missing = {column for column, array in strings.items() if array.null_count}
-        for column, array in strings.items():  # a quoted "NA" among numbers is also missing
-            values = self._converter.convert(
-                array, self._schema.type_of(column), declared=column in self._schema.declared_types
-            )
+        for column, array in strings.items():  # a quoted "NA" among numbers is missing, too
+            values = self._values_of(column, array)
             if values is not None and values.null_count:
                 missing.add(column)
-        return {column: "+".join(self._converter.kinds(array)) for column, array in strings.items()}, missing
+        return {column: "+".join(self._kinds_of(column, array)) for column, array in strings.items()}, missing
+
+    def _values_of(self, column: str, text: pa.Array) -> pa.Array | None:
+        """Return text as values of the type of a column, None when a value does not fit."""
+        kind = self._schema.type_of(column)
+        text = self._plain(column, text, kind)
+        return self._converter.convert(text, kind, declared=column in self._schema.declared_types)
+
+    def _kinds_of(self, column: str, text: pa.Array) -> frozenset[str]:
+        return self._converter.kinds(self._plain(column, text, "float"))
+
+    def _plain(self, column: str, text: pa.Array, kind: str) -> pa.Array:
+        """Return the text of a column as plain values of a type."""
+        written = self._formats.of(column, kind)
+        return text if written is None else written.plain(text, self._converter.null_array)
 
     def _observe_native(self, data: bytes) -> tuple[dict[str, str], set[str]] | None:
         """Return the same as `observe` for columns without a known type; None if the native kernel declines."""
         if any(self._schema.type_of(column) not in ("null", "quoted", "text") for column in self._columns):
             return None  # a quoted "NA" among numbers is missing
+        if any(self._formats.of(column, "float") for column in self._columns):
+            return None
         found = self._finder.find(data)
         if found is None:
             return None
@@ -229,6 +246,23 @@ class Reader:
             if found_kinds[1]:
                 missing.add(column)
         return kinds, missing
+
+    def misfits(self, data: bytes, first_record: int, columns: Sequence[str], most: int) -> dict[str, Examples]:
+        """Return the first values of numeric columns in a block that are no numbers, with their record numbers."""
+        data, numbers = self._without_bad(data, first_record)
+        text = self._parse(data)
+        found: dict[str, Examples] = {}
+        if text is None or text.num_rows != len(numbers):
+            return found
+        for column, index in self._requested:
+            if column in columns:
+                strings, kind = self._column_text(text, index), self._schema.type_of(column)
+                rows = np.flatnonzero(mismatched_values(self._converter, self._plain(column, strings, kind), kind))[
+                    :most
+                ]
+                values = strings.take(pa.array(rows)).to_pylist()
+                found[column] = list(zip(numbers[rows].tolist(), values, strict=True))
+        return found
 
     # -- bad records -----------------------------------------------------------------------------------------------
 
@@ -247,7 +281,7 @@ class Reader:
         where = f"record {bad.record}" + (f", column {shown(bad.column)!r}" if bad.column else "")
         return (
             f"{self._source}: {where}: {bad.reason}: {shown(bad.text)!r}. Fix the record, "
-            "or add -e on_error=quarantine to set such records aside in rejected.csv."
+            "or add -e on_error=quarantine to write such records to rejected.csv."
         )
 
 

@@ -50,6 +50,15 @@ def free_memory() -> int:
     return free
 
 
+def memory_limit() -> int:
+    """Return the memory limit of this process's control group in bytes, 0 if there is none or it is unknown."""
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    except OSError:
+        return 0
+    return int(limit) if limit.isdigit() else 0
+
+
 def parse_count(name: str, value: str) -> int | None:
     """Return the number given by an option, None for "auto". Raises OptionError."""
     if value == "auto":

@@ -23,6 +23,7 @@ from csvswarm.job.output_directory import check_output
 from csvswarm.job.request import Request
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import resources
+from csvswarm.split.layout_options import count_option, date_format_option, header_option, yes_or_no
 from csvswarm.split.run import plan_split, require_same
 
 #: Usual ratio of unpacked to compressed size.
@@ -82,6 +83,11 @@ def request_of(data: dict[str, Any]) -> tuple[Job, Request, Path]:
     for name in ("chunks", "workers"):
         data[name] = resources.parse_count(name, str(data[name]))
     data["limit"] = resources.parse_limit(str(data["limit"]))
+    data["header"] = header_option(data.get("header"))
+    data["date_format"] = date_format_option(data.get("date_format"))
+    data["skip_lines"] = count_option("skip_lines", data.get("skip_lines"))
+    data["trailing_delimiter"] = yes_or_no("trailing_delimiter", data.get("trailing_delimiter"))
+    data["strict"] = bool(yes_or_no("strict", data.get("strict")))
     return job, Request(**{**data, "input": Path(data["input"])}), output
 
 

@@ -20,7 +20,7 @@ from csvswarm.job.durable_files import write_durably
 from csvswarm.job.free_space import FreeSpaceGuard
 from csvswarm.job.request import Request
 from csvswarm.native.library import kernel
-from csvswarm.runtime import resources
+from csvswarm.runtime import progress, resources
 from csvswarm.split.cutter import (
     PIECE_BYTES,
     ChunkSink,
@@ -49,9 +49,11 @@ def cut_input(
     max_bytes: approximate maximum size of a chunk, if the request does not set the number of chunks.
     """
     resources.disable_malloc_trim()
-    job.remove_chunks()  # of a split that was killed
+    job.remove_chunks()  # left by a killed split
     open_sink, free_space = None, FreeSpaceGuard(job.chunks_directory)
     end = _end_of_record(source, header, request.limit) if request.limit else None
+    size = end if end is not None and source.is_plain else source.size
+    progress.begin("splitting", [size] * (2 if request.chunks and end is None and not source.is_plain else 1))
     if mode == "files":
         write_durably(job.chunks_directory / HEADER_FILE, header.preamble)
         open_sink = _ChunkFiles(job.chunks_directory, free_space)
@@ -64,7 +66,7 @@ def cut_input(
                 try:
                     return _cut_ranges(source, header, count, request, last)
                 except UnreliableQuoteParity:
-                    pass
+                    progress.begin("splitting", [last])
             targets = even_targets(header.data_offset, last, count)
         elif request.chunks:
             last = _unpacked_size(source, free_space) if end is None else end
@@ -79,6 +81,7 @@ def cut_input(
             leftover.unlink()
         raise with_source_name(source, error) from error
     finally:
+        progress.finish()
         if open_sink:
             open_sink.abandon()
 
@@ -141,10 +144,12 @@ def _cut_stream(
     )
     grammar = Grammar(header.dialect)
     with source.open() as file:
-        position = _skip(file, header.data_offset)
+        position, read = _skip(file, header.data_offset), 0
         while piece := grammar.read_piece(file, min(PIECE_BYTES, request.block_bytes)):
             cutter.feed(piece if end is None else piece[: end - position])
             position += len(piece)
+            progress.advance(0, file.position - read)
+            read = file.position
             if end is not None and position >= end:
                 break
     return cutter.finish()
@@ -167,11 +172,13 @@ def _end_of_record(source: Source, header: InputHeader, number: int) -> int | No
 
 
 def _unpacked_size(source: Source, room: FreeSpaceGuard) -> int:
-    size = 0
+    size = read = 0
     with source.open() as file:
         while data := file.read(PIECE_BYTES):
             size += len(data)
             room.add_expected(len(data))
+            progress.advance(0, file.position - read)
+            read = file.position
     return size
 
 
@@ -184,14 +191,15 @@ def _cut_ranges(source: Source, header: InputHeader, count: int, request: Reques
     Raises UnreliableQuoteParity if a guess fails, or quote parity is unreliable.
     """
     start = header.data_offset
-    cuts = sorted({start + (end - start) * place // count for place in range(count)})
+    cuts = sorted({start + (end - start) * index // count for index in range(count)})
     with source.path.open("rb") as file:
         boundaries = {start, *(_next_record(file, cut, end, header.dialect) for cut in cuts[1:])} - {end}
     starts = sorted(boundaries or {start})
     arguments = [
-        (source.path, low, high, header.dialect, request.block_bytes)
-        for low, high in zip(starts, [*starts[1:], end], strict=True)
+        (source.path, low, high, header.dialect, request.block_bytes, slot)
+        for slot, (low, high) in enumerate(zip(starts, [*starts[1:], end], strict=True))
     ]
+    progress.begin("splitting", [high - low for _, low, high, *_ in arguments])
     workers = resources.workers_for(request.workers, min(len(starts), (end - start) // (4 << 20) + 1))
     with _Workers(workers, header.dialect) as run:
         return list(renumbered(run(_cut_range, arguments)))
@@ -254,8 +262,8 @@ def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int
             raise UnreliableQuoteParity  # the scan from the start reports which record is too long
 
 
-def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: int) -> list[Chunk]:
-    """Cut the bytes [low, high) into one chunk of blocks."""
+def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: int, slot: int) -> list[Chunk]:
+    """Cut the bytes [low, high) into one chunk of blocks. slot: of the progress counters."""
     cutter = Cutter(dialect, offset=low, next_target=no_targets, block_bytes=block_bytes, adaptive=False)
     grammar = Grammar(dialect)
     with path.open("rb") as file:
@@ -267,4 +275,5 @@ def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: i
             piece = piece[: high - low]
             cutter.feed(piece)
             low += len(piece)
+            progress.advance(slot, len(piece))
     return cutter.finish()

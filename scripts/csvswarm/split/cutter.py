@@ -86,8 +86,8 @@ class Cutter:
                 raise UnreliableQuoteParity  # its number is unknown here
             raise InputError(
                 f"record {self._next_record} is longer than {MAX_RECORD_BYTES >> 20} MB. "
-                "If it opens a quote that is never closed, close it, or say -e quotechar= when quotes mean nothing in "
-                "this file; else shorten the record."
+                "If it opens a quote that is never closed, close it, or pass -e quotechar= if quotes have no meaning "
+                "in this file; else shorten the record."
             )
 
     @property
@@ -223,7 +223,7 @@ class Cutter:
         if self._inside:
             raise InputError(
                 f"record {self._next_record} opens a quote that is never closed: the file ends inside it. "
-                "Close the quote, or say -e quotechar= when quotes mean nothing in this file."
+                "Close the quote, or pass -e quotechar= if quotes have no meaning in this file."
             )
         if self._position > self._record_start:
             self._count(1)  # the last record has no terminator

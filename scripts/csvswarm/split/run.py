@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import InputError, JobError, OptionError
-from csvswarm.input.header import InputHeader, read_header, with_source_name
+from csvswarm.input.header import InputHeader, open_layout, with_source_name
+from csvswarm.input.layout import Given
 from csvswarm.input.source import Source, find_source
+from csvswarm.job.checksums import checksum
 from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import new_token, replace_durably, temporary_file
 from csvswarm.job.fingerprint import check_versions, versions
@@ -24,13 +27,16 @@ from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime.resources import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
 from csvswarm.split.chunking import cut_input
+from csvswarm.split.findings import Findings, refuse
+from csvswarm.split.number_format import find_formats
 from csvswarm.split.reuse import chunks_of
-from csvswarm.split.schema_sample import Sampler, sample_blocks
+from csvswarm.split.schema_sample import Sampler, sample_blocks, sampled_misfits
+from csvswarm.types.formats import Formats
 from csvswarm.types.schema import NULL_VALUES, Schema, check_types
 
 __all__ = ["Request", "SplitPlan", "plan_split", "require_same", "split"]
-#: What a resume may ask for in another way than the job was made.
-MAY_CHANGE = "on_error", "max_rejected"
+#: What of a request a resume may change.
+MAY_CHANGE = ("on_error", "max_rejected", "strict")
 
 
 @dataclass
@@ -44,6 +50,7 @@ class SplitPlan:
     processor: Processor
     output: Path | None
     started: float
+    formats: Formats = field(default_factory=Formats)
 
     @property
     def permissions(self) -> int:
@@ -55,7 +62,8 @@ class SplitPlan:
         """How chunks are stored: as `ranges` of the input or as `files`. Raises OptionError."""
         if self.request.mode == "ranges" and not self.source.is_plain:
             raise OptionError(
-                f"{self.source.path} is compressed or not UTF-8: ranges of it cannot be read; use mode files."
+                f"{self.source.path} is compressed, not UTF-8 or of a dialect that must be rewritten: ranges of it "
+                "cannot be read; use mode files."
             )
         return ("ranges" if self.source.is_plain else "files") if self.request.mode == "auto" else self.request.mode
 
@@ -77,13 +85,30 @@ class SplitPlan:
 
     def inspect_input(self) -> tuple[InputHeader, Sampler]:
         """Read the header of the input, and check the options against it. Raises InputError and OptionError."""
-        request, source = self.request, self.source
+        request = self.request
+        given = Given(
+            delimiter=request.delimiter,
+            quotechar=request.quotechar,
+            header=request.header,
+            skip_lines=request.skip_lines,
+            comment=request.comment,
+            escape=request.escape,
+            trailing_delimiter=request.trailing_delimiter,
+        )
         try:
-            header = read_header(source, delimiter=request.delimiter, quotechar=request.quotechar)
+            self.source, header = open_layout(
+                replaced(self.source, rules=None), given, self.canonical_request["null_values"]
+            )
         except InputError as error:
-            raise with_source_name(source, error) from error
+            raise with_source_name(self.source, error) from error
+        source = self.source
+        if request.strict:
+            refuse(header.warnings)
         declared = check_types(request.column_types, header.names)
-        sampler = Sampler(header, declared, self.canonical_request["null_values"], str(source.path))
+        self.formats, decisions = find_formats(source, header, request, declared)
+        header.decisions.extend(decisions)
+        declared |= dict.fromkeys(self.formats.dates, "timestamp")
+        sampler = Sampler(header, declared, self.canonical_request["null_values"], str(source.path), self.formats)
         self._check_options(header, sampler.schema_of_first_records(source))
         return header, sampler
 
@@ -94,12 +119,12 @@ class SplitPlan:
             file.write(self.processor_path.read_bytes())
         replace_durably(temporary, job.processor_path)
         mode = self.mode
-        most = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
+        max_bytes = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
         chunks = chunks_of(request.split_of, job, source, self.canonical_request, mode) if request.split_of else None
         if chunks is None:
-            chunks = cut_input(job, source, header, request, mode, most)
+            chunks = cut_input(job, source, header, request, mode, max_bytes)
         schema = sampler.schema(sample_blocks(job, source, chunks))
-        self._check_options(header, schema)
+        context = self._check_options(header, schema)
         job.save_schema(1, schema.to_json())
         _check_unchanged(source)
         manifest = Manifest(
@@ -123,11 +148,21 @@ class SplitPlan:
             split_seconds=time.monotonic() - self.started,
             durable=request.durable,
             output=str(self.output or ""),
+            preamble={"bytes": len(header.preamble), "checksum": checksum(header.preamble)},
+            formats=self.formats.to_json(),
+            decisions=header.decisions,
+            warnings=header.warnings,
+            numeric_columns=self.processor.numeric_columns(context),
         )
+        if columns := Findings(job, manifest, schema).numeric_at_first():
+            found = sampled_misfits(job, manifest, source, header, columns)
+            manifest.misfits.update(found)
+        if request.strict:
+            refuse([*manifest.warnings, *Findings(job, manifest, schema).of_columns()])
         job.save_manifest(manifest)
         return manifest
 
-    def _check_options(self, header: InputHeader, schema: Schema) -> None:
+    def _check_options(self, header: InputHeader, schema: Schema) -> Context:
         """Let the processor look at the columns, so that a wrong option is reported before the work and not after."""
         context = Context(
             options=dict(self.canonical_request["options"]),
@@ -138,6 +173,7 @@ class SplitPlan:
         )
         self.processor.columns(context)
         self.processor.overlap(context)
+        return context
 
 
 def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
@@ -201,8 +237,17 @@ def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, A
         "on_error": request.on_error,
         "max_rejected": check_max_rejected(request.max_rejected),
         "limit": request.limit,
+        "strict": request.strict,
         "delimiter": request.delimiter,
         "quotechar": request.quotechar,
+        "header": request.header,
+        "skip_lines": request.skip_lines,
+        "comment": request.comment,
+        "escape": request.escape,
+        "trailing_delimiter": request.trailing_delimiter,
+        "decimal": request.decimal,
+        "thousands": request.thousands,
+        "date_format": request.date_format,
         "column_types": request.column_types,
         "null_values": list(NULL_VALUES) if request.null_values is None else ["", *request.null_values],
     }
@@ -222,7 +267,7 @@ def require_same(
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
     elif changed := [
-        name for name, value in canonical_request.items() if name not in MAY_CHANGE and manifest.request[name] != value
+        name for name, value in canonical_request.items() if manifest.request[name] != value and name not in MAY_CHANGE
     ]:
         what = f"with another value of {', '.join(changed)}"
     else:

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Any
 
+from csvswarm.csv_format.dialect import records_of
 from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.input.header import HEAD_BYTES, InputHeader
 from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import read_range
 from csvswarm.job.directory import Job
+from csvswarm.job.manifest import Manifest
 from csvswarm.reading.block_reader import Reader
 from csvswarm.types.conversion import TextConverter
+from csvswarm.types.formats import Formats
+from csvswarm.types.number_text import survey
 from csvswarm.types.schema import Schema
 
 SAMPLES, SAMPLE_BYTES = 64, 16 << 10
+#: How many values are kept that keep a column from being numeric.
+MAX_EXAMPLES = 3
 
 
 class Sampler:
     """Infers the first schema from samples."""
 
-    def __init__(self, header: InputHeader, declared: dict[str, str], null_values: list[str], source: str) -> None:
+    def __init__(
+        self,
+        header: InputHeader,
+        declared: dict[str, str],
+        null_values: list[str],
+        source: str,
+        formats: Formats | None = None,
+    ) -> None:
         self._header, self._declared = header, declared
         self._grammar = Grammar(header.dialect)
         empty_schema = Schema({name: frozenset() for name in header.names}, declared)
@@ -33,6 +48,7 @@ class Sampler:
             null_values=null_values,
             source=source,
             quarantine=True,
+            formats=formats,
         )
         self._converter = TextConverter(null_values)
 
@@ -56,12 +72,36 @@ class Sampler:
 
 def sample_blocks(job: Job, source: Source, chunks: list[Chunk]) -> list[tuple[bytes, bool]]:
     """Return samples from blocks spread over the whole file."""
-    blocks = [(chunk, block) for chunk in chunks for block in chunk.blocks]
+    return [(data, complete) for data, complete, _ in _samples(job, source, chunks)]
+
+
+def _samples(job: Job, source: Source, chunks: list[Chunk]) -> Iterator[tuple[bytes, bool, int]]:
+    """Yield (bytes, whether they end with a record, number of the first record) of samples."""
+    blocks = [
+        (chunk, block, chunk.first_record + before)
+        for chunk in chunks
+        for block, before in zip(chunk.blocks, accumulate((b.rows for b in chunk.blocks), initial=0), strict=False)
+    ]
     step = max(1, len(blocks) // SAMPLES)
     size = max(SAMPLE_BYTES, SAMPLE_BYTES * SAMPLES // max(1, len(blocks)))
-    samples = []
-    for chunk, block in blocks[::step] + blocks[-1:]:
+    for chunk, block, record in blocks[::step] + blocks[-1:]:
         path = job.chunks_directory / chunk.file if chunk.file else source.path
         with path.open("rb", buffering=0) as file:
-            samples.append((read_range(file, block.offset, min(size, block.length)), size >= block.length))
-    return samples
+            yield read_range(file, block.offset, min(size, block.length)), size >= block.length, record
+
+
+def sampled_misfits(
+    job: Job, manifest: Manifest, source: Source, header: InputHeader, columns: Sequence[str]
+) -> dict[str, list[list[Any]]]:
+    """Return [record number, value] of the first values in the samples that keep columns from being numeric."""
+    found: dict[str, list[list[Any]]] = {}
+    indexes = {name: header.names.index(name) for name in columns}
+    null_values, numbers = manifest.request["null_values"], Formats(**manifest.formats).numbers
+    for data, complete, record in _samples(job, source, manifest.chunks) if columns else ():
+        rows = records_of(data, header.dialect, complete=complete, most=len(data))
+        for name, seen in survey(
+            rows, indexes, null_values, MAX_EXAMPLES, first_record=record, numbers=numbers
+        ).items():
+            if seen.examples and name not in found:
+                found[name] = [list(example) for example in seen.examples]
+    return found

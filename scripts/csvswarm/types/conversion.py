@@ -20,7 +20,8 @@ class TextConverter:
         self._readable: dict[tuple[str, bool], pa.Array] = {}
 
     @cached_property
-    def _null_array(self) -> pa.Array:
+    def null_array(self) -> pa.Array:
+        """What stands for a missing value."""
         return pa.array(self.null_values, pa.string())
 
     @cached_property
@@ -42,7 +43,7 @@ class TextConverter:
         if kind == "null":
             return pa.nulls(len(text), pa.float64()) if text.null_count == len(text) else None
         if kind == "quoted":
-            return text if _all_true(pc.is_in(text, value_set=self._null_array, skip_nulls=True), text) else None
+            return text if _all_true(pc.is_in(text, value_set=self.null_array, skip_nulls=True), text) else None
         for plain in (True, False):
             if not plain:
                 text = self._normalised(text)
@@ -73,7 +74,7 @@ class TextConverter:
         values = text.drop_null()
         if not len(values):
             return frozenset()
-        is_null = pc.is_in(values, value_set=self._null_array)
+        is_null = pc.is_in(values, value_set=self.null_array)
         quoted = frozenset({"quoted"}) if pc.any(is_null).as_py() else frozenset()
         values = self._trimmed(values.filter(pc.invert(is_null)))
         if not len(values):
@@ -113,7 +114,7 @@ class TextConverter:
     def _normalised(self, text: pa.Array) -> pa.Array:
         """Return text as it is read for numbers: without surrounding blanks, quoted null values missing."""
         text = self._trimmed(text)
-        return pc.if_else(pc.is_in(text, value_set=self._null_array), pa.scalar(None, pa.string()), text)
+        return pc.if_else(pc.is_in(text, value_set=self.null_array), pa.scalar(None, pa.string()), text)
 
     @staticmethod
     def _trimmed(text: pa.Array) -> pa.Array:

@@ -13,6 +13,7 @@ from typing import Any
 
 from csvswarm.errors import OptionError, format_names
 from csvswarm.runtime.lazy_imports import pa
+from csvswarm.types.formats import STYLES
 
 #: Texts that pandas reads as missing; in a text column, only unquoted ones.
 NULL_VALUES = (
@@ -50,6 +51,8 @@ ALIASES = {
     "float64": "float",
     "double": "float",
     "number": "float",
+    "percent": "float",
+    "currency": "float",
     "boolean": "bool",
     "datetime": "timestamp",
     "datetime64": "timestamp",
@@ -143,6 +146,8 @@ def check_types(column_types: dict[str, Any], names: Sequence[str]) -> dict[str,
             raise OptionError(f"column_types names a column {column!r}, but the file has {format_names(names)}.")
         name = ALIASES.get(str(given), str(given))
         if name not in TYPES:
-            raise OptionError(f"column_types gives {column!r} the type {given!r}: use one of {', '.join(TYPES)}.")
+            raise OptionError(
+                f"column_types gives {column!r} the type {given!r}: use one of {', '.join([*TYPES, *STYLES])}."
+            )
         declared[column] = name
     return declared

@@ -28,6 +28,30 @@ def process(block, context):
     stand(context.chunk)
     return block[block["distance"] > 500][["carrier", "flight", "distance", "time_hour"]]
 """
+#: The same, and the containers that split and collect wait as well: each leaves a file waits-split or waits-collect
+#: and goes on when there is a file go-split or go-collect.
+BLOCKING_ENDS = f"""{_STAND}
+import pandas as pd
+
+def wait_at(name):
+    if not Path("/srv/csvswarm").exists():
+        return
+    (job() / f"waits-{{name}}").touch()
+    while not (job() / f"go-{{name}}").exists():
+        time.sleep(0.2)
+
+if "split_dataframe.py" in sys.argv[0]:
+    wait_at("split")
+
+def process(block, context):
+    stand(context.chunk)
+    return block[["carrier"]].drop_duplicates()
+
+def combine(partials, context):
+    if "collect_results.py" in sys.argv[0]:
+        wait_at("collect")
+    return pd.concat(partials).drop_duplicates().sort_values("carrier")
+"""
 #: Its partials are small, and what it makes of all of them grows until it is larger than any board.
 GREEDY_AT_THE_END = f"""{_STAND}
 import numpy

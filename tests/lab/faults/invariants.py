@@ -23,7 +23,7 @@ print(json.dumps({{
              for path in job.glob("attempts/*") if path.suffix != ".json"}},
     "done": (job / "done.json").exists(),
     "results": {{path.name: [path.stat().st_ino, path.stat().st_size, path.stat().st_mtime_ns]
-                for path in results.iterdir()}},
+                for path in results.iterdir() if not path.name.startswith(".status.json")}},
 }}))
 END"""
 

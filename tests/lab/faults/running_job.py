@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -136,6 +137,25 @@ class Running:
         """Hold nothing: as soon as there is a place to say so."""
         self.until("the job is split", lambda: "manifest.json" in self.files())
         self.let_go("all")
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What the driver reports, nothing while it has not or the server is away."""
+        try:
+            found: dict[str, Any] = json.loads(self.lab.server.sh(f"cat {self.results}/.status.json", 30))
+        except (AssertionError, ValueError, subprocess.TimeoutExpired):
+            return {}
+        return found
+
+    def wait_for_stage(self, *stages: str, limit: float = 480) -> dict[str, Any]:
+        """Wait until the driver is in one of these stages, whether or not anybody watches the job."""
+        until(f"{self.name} is {' or '.join(stages)}", lambda: self.status.get("stage") in stages, limit)
+        return self.status
+
+    @property
+    def driver(self) -> Board:
+        """The board that the driver runs on."""
+        return self.lab.boards[str(self.status["board"])]
 
     @property
     def committed(self) -> set[int]:

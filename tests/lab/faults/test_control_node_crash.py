@@ -1,14 +1,15 @@
-"""ansible-playbook is killed at each stage, and the job resumed."""
+"""ansible-playbook is killed at each stage and run again, or never again."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.lab.faults.conftest import Answers
 from tests.lab.faults.invariants import check_done, look
 from tests.lab.faults.running_job import Running
-from tests.lab.kit.control_node import SAMPLE
+from tests.lab.kit.control_node import SAMPLE, Desk
 from tests.lab.kit.lab import Lab
 
 
@@ -20,7 +21,7 @@ def test_killed_at_each_stage(lab: Lab, prepare: Callable[..., Running], answers
     job.said["input"] = "mine.csv"
     lab.workers[0].sh("docker images --quiet csvswarm-job | sort -u | xargs -r docker image rm --force")
 
-    for stage in ("Send the input", "Have the image", "Split the input", "Start a container"):
+    for stage in ("Send the input", "Load the image", "Deploy and watch the job", "Watch the job"):
         job.begin()
         job.reach(stage)
         job.kill()
@@ -32,11 +33,27 @@ def test_killed_at_each_stage(lab: Lab, prepare: Callable[..., Running], answers
     kept = look(job)["receipts"]
     job.begin()
     job.let_go("all")
-    for stage in ("Collect the partial results", "Fetch the result"):
-        job.reach(stage)
-        job.kill()
-        job.begin()
-    run = job.end()
+    job.reach("Fetch the result")
+    job.kill()
+    run = job.again()
 
     check_done(job, run, answers(input=str(source)))
     assert kept.items() <= look(job)["receipts"].items()
+
+
+def test_a_control_node_that_is_gone_for_good(
+    prepare: Callable[..., Running], answers: Answers, tmp_path: Path
+) -> None:
+    """Nothing is run again until the job is done; then its result is fetched from another directory."""
+    job = prepare()
+    job.begin()
+    job.wait_for_all()
+    job.kill()
+
+    job.let_go("all")
+    job.wait_for_stage("done")
+    elsewhere = Desk(tmp_path / "elsewhere")
+    elsewhere.place.mkdir()
+    run = elsewhere.manage("fetch", job.name)
+
+    check_done(job, run, answers())

@@ -47,7 +47,7 @@ def test_chunk_files_that_were_damaged(lab: Lab, desk: Desk, begin: Begin, answe
 
     damaged = {changed, cut}
     while damaged:
-        found = re.search(r"is not the file that was split: the bytes of chunk (.) differ", run.message)
+        found = re.search(r"has changed since the split: the bytes of chunk (.) differ", run.message)
         assert found, run.message
         check_failed(job, run, f"/chunks/00000{found[1]}.csv")
         damaged.remove(int(found[1]))

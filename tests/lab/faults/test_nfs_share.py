@@ -27,7 +27,7 @@ def test_a_share_that_is_full(lab: Lab, begin: Begin, answers: Answers) -> None:
 
 def test_a_share_that_may_not_be_written_to(lab: Lab, begin: Begin, answers: Answers) -> None:
     # On its own disk the server would go on.
-    lab.set_availability(lab.server, "drain")
+    lab.occupy(lab.server)
     job = begin()
     job.wait_for_all(2)
 
@@ -37,7 +37,7 @@ def test_a_share_that_may_not_be_written_to(lab: Lab, begin: Begin, answers: Ans
     job.let_go("all")
     run = job.end()
 
-    check_failed(job, run, "chunk ", "the share may not be written to")
+    check_failed(job, run, "chunk ", "cannot write to the share: it is read-only")
     lab.server.sh("exportfs -ra")
     check_done(job, job.again(), answers())
 
@@ -51,7 +51,7 @@ def test_a_worker_that_has_lost_the_share(lab: Lab, begin: Begin, answers: Answe
     # What runs keeps it; the next chunk comes to this board, since the others are taken.
     one.board.sh(f"umount --lazy {SHARE}")
     job.let_go(one.chunk)
-    told = f"chunk {waits} failed 3 times (on {one.board.name}), last because the share is not mounted on"
+    told = f"chunk {waits} failed 3 times (on {one.board.name}), the last time because the share is not mounted on"
     job.until("the board has failed at the next chunk", lambda: told in job.output)
     job.let_go("all")
     run = job.end()

@@ -16,7 +16,7 @@ def test_out_of_memory_once_and_always(begin: Begin, answers: Answers) -> None:
     job.let_go("all")
     run = job.end()
 
-    check_failed(job, run, "chunk 2 failed 3 times", "for want of memory", "-e memory=")
+    check_failed(job, run, "chunk 2 failed 3 times", "ran out of memory", "-e memory=")
     job.said["memory"] = "700MB"
     again = job.again()
     check_done(job, again, answers(GREEDY))
@@ -29,7 +29,7 @@ def test_what_collects_takes_no_more_than_the_manager_has(lab: Lab, begin: Begin
     job = begin(GREEDY_AT_THE_END)
     run = job.end()
 
-    check_failed(job, run, f"{lab.manager.name} ended the container that collects", "for want of memory")
+    check_failed(job, run, f"{lab.manager.name} killed the process that collects", "ran out of memory")
     # The board itself went on: its daemon is the one that was there.
     job.let_go("end")
     check_done(job, job.again(), answers(GREEDY_AT_THE_END))

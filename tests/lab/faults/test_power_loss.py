@@ -61,6 +61,6 @@ def test_manager_and_share_are_gone_while_a_partial_is_written(lab: Lab, begin: 
     job.let_go("all")
     run = job.end()
 
-    assert "the manager does not answer" in run.output
+    assert f"{lab.server.name} has not answered for " in run.output
     results = check_done(job, run, answers())
     check_untouched(job, results)

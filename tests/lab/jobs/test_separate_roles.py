@@ -76,6 +76,7 @@ def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
     until("chunks are done", lambda: begun.has_ended or re.search(r"^chunks [1-9]", begun.output, re.MULTILINE), 900)
     begun.interrupt()
     assert begun.end(120) != 0, begun.output
+    assert begun.output.splitlines()[-1].startswith(f"Only the watching has ended: job {job} continues on the boards.")
 
     again = desk.run("swarm", job, **said)
 

@@ -38,6 +38,14 @@ class Desk:
         }
         return [str(ANSIBLE_PLAYBOOK), *inventories, str(ROOT / "run_job.yml"), "-e", json.dumps(told)]
 
+    def manage(self, action: str, job: str, **said: Any) -> Run:
+        """Run playbooks/jobs.yml on the boards to its end."""
+        inventories = json.loads(os.environ["CSVSWARM_INVENTORIES"])
+        told = json.dumps({"action": action, "job_id": job, "output": f"out-{job}", **said})
+        command = [str(ANSIBLE_PLAYBOOK), *inventories, str(ROOT / "playbooks/jobs.yml"), "-e", told]
+        log = self.place / f"{action}-{uuid.uuid4().hex[:8]}.log"
+        return self.end(job, Playbook.begin(command, self.place, self.environment(), log))
+
     def environment(self) -> dict[str, str]:
         env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         return env | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}

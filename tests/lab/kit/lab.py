@@ -14,6 +14,8 @@ from tests.lab.kit.board import Board
 from tests.lab.kit.polling import until
 
 SHARE = "/srv/csvswarm"
+#: A service that takes the cores of a board.
+FILLER = "lab-filler"
 #: Its size is what there was to fill.
 FILL = "/var/tmp/csvswarm-fill"  # noqa: S108  # on a board
 
@@ -45,7 +47,8 @@ class Lab:
         self.manager, self.server = (
             self.boards[next(iter(children[group]["hosts"]))] for group in ("swarm_manager", "nfs_server")
         )
-        self.workers = [self.boards[name] for name in children["swarm_worker"]["hosts"]]
+        self.workers = [self.boards[name] for name in children.get("swarm_worker", {"hosts": {}})["hosts"]]
+        self.managers = [self.boards[name] for name in children["swarm_manager"]["hosts"]]
 
     def node(self, board: Board) -> str:
         """Return what Swarm says of a board, like "Ready Active"."""
@@ -57,6 +60,21 @@ class Lab:
 
     def set_availability(self, board: Board, availability: str) -> None:
         self.manager.sh(f"docker node update --availability {availability} {board.name}")
+
+    def occupy(self, board: Board) -> None:
+        """Leave no core of a board for a chunk. Its containers without a reservation, like a driver, run as before."""
+        image = self.manager.sh("docker images --quiet --no-trunc csvswarm-job").split()[0]
+        self.manager.sh(
+            f"cores=$(docker node inspect --format '{{{{.Description.Resources.NanoCPUs}}}}' {board.name})\n"
+            f"docker service create --detach --quiet --name {FILLER} --constraint node.hostname=={board.name}"
+            f" --reserve-cpu $((cores / 1000000000)) --no-resolve-image {image} -c 'import time; time.sleep(86400)'"
+        )
+        until(
+            f"{board.name} is taken",
+            lambda: self.manager.sh(f"docker service ps --format '{{{{.CurrentState}}}}' {FILLER}").startswith(
+                "Running"
+            ),
+        )
 
     # -- health ----------------------------------------------------------------------------------------------------
 
@@ -86,7 +104,12 @@ class Lab:
             self.set_availability(board, "active")
             until(f"{board.name} is ready", partial(self.is_ready, board))
         self.put_back_images()
-        self.manager.sh("docker service ls -q --filter label=csvswarm.job | xargs -r docker service rm")
+        self.manager.sh(
+            "for kind in service config network; do\n"
+            "    docker $kind ls --quiet --filter label=csvswarm.job | xargs -r docker $kind rm || true\n"
+            "done\n"
+            f"! docker service inspect {FILLER} || docker service rm {FILLER}"
+        )
 
     def put_back_images(self) -> None:
         """Give the archives on the share their names again that a test has moved aside."""
@@ -97,7 +120,7 @@ class Lab:
 
     def left(self, job: str) -> str:
         """Return all that still runs for a job on boards that Swarm reaches, or is kept in Swarm for it."""
-        name = f"csvswarm-{job}-"
+        name = f"csvswarm-{job}"
         # grep that finds nothing exits with 1, and here that is the good news.
         ask = "\n".join(
             f"docker {kind} ls --format '{kind} {{{{.Name}}}}' | grep -F -- '{name}' || true"

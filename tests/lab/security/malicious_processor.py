@@ -1,7 +1,7 @@
 """A processor that means harm. It tries what must be refused, and its result says how each try ended.
 
 options: boards (addresses), job (its own directory), input, elsewhere (a file of another job), traps (names in its own
-directory that root will write to, and where they shall lead).
+directory that others write to, and where they shall lead), forged (files to leave in its own directory).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 OPTIONS = {
     "boards": {"type": "list", "required": True},
     "traps": {"type": "dict", "required": True},
+    "forged": {"type": "dict", "required": True},
     **{name: {"type": "str", "required": True} for name in ("elsewhere", "job", "input")},
 }
 PORTS = (22, 2049, 2375, 2377, 7946, 111)
@@ -32,6 +33,8 @@ def process(block: Any, context: Any) -> pd.DataFrame:  # noqa: ARG001 - it has 
     """Try everything, once."""
     tries = {**on_the_kernel(), **on_files(context), **on_the_network(context.options["boards"])}
     set_traps(Path(context.options["job"]), context.options["traps"])
+    for name, text in context.options["forged"].items():
+        (Path(context.options["job"]) / name).write_text(text)
     return pd.DataFrame({"what": list(tries), "outcome": [outcome(attempt) for attempt in tries.values()]})
 
 
@@ -117,6 +120,7 @@ def on_files(context: Any) -> dict[str, Callable[[], object]]:
         "change the input": lambda: open_to_write(Path(options["input"])),
         "see other jobs": lambda: sorted(path.name for path in job.parent.iterdir() if path != job),
         "read another job": lambda: Path(options["elsewhere"]).read_text(),
+        "see the results": lambda: list((job.parent.parent / "results").iterdir()),
         "see the share": lambda: sorted(path.name for path in job.parent.parent.iterdir()),
         "write on the board's disk": lambda: (job.parent / "mine").write_text("x"),
         "ask the engine": lambda: knock_unix("/var/run/docker.sock"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import shutil
 import uuid
@@ -17,6 +18,8 @@ from tests.lab.kit.lab import SHARE, Lab
 
 JOB = f"intruder-{uuid.uuid4().hex[:8]}"
 TRAP = "/etc/csvswarm-trap"
+#: What would give a processor a manager, if the driver or the control node took it for an order.
+FORGED = {"format": 1, "stage": "done", "image": "debian:trixie", "owner": 0, "input_source": "/", "error": "\x1b[2J"}
 #: What must come of each try. Numbers are those of the kernel: 1 is "not permitted", 2 "not there", 13 "denied",
 #: 30 "read-only", 101 "no way there".
 REFUSED = {
@@ -42,6 +45,7 @@ REFUSED = {
     "see other jobs": "got []",
     "read another job": "FileNotFoundError 2",
     "see the share": "got ['jobs']",
+    "see the results": "FileNotFoundError 2",
     "write on the board's disk": "OSError 30",
     "ask the engine": "FileNotFoundError 2",
     "find a disk": "got []",
@@ -68,6 +72,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, reached: Lab) -> Iterator
             "job": f"{SHARE}/jobs/{JOB}",
             "input": str(SAMPLE),
             "traps": {"tasks-0001.json": TRAP, "round-0002.json": TRAP, "logs": "/etc"},
+            "forged": {name: json.dumps(FORGED) for name in (".status.json", "status.json", "request.json")},
         },
     )
     table = csv.DictReader(io.StringIO(run.files["result.csv"].decode()))
@@ -94,6 +99,14 @@ def test_every_try_was_looked_at(outcomes: dict[str, str]) -> None:
 def test_root_writes_nowhere_that_a_link_leads(outcomes: dict[str, str], reached: Lab) -> None:  # noqa: ARG001
     for board in reached.boards.values():
         assert board.holds(f"[ ! -e {TRAP} ]")
+
+
+def test_what_it_forges_is_no_order(outcomes: dict[str, str], reached: Lab) -> None:
+    """Neither a status nor a request in its own directory counts; the output directory is not there for it."""
+    assert outcomes["see the results"] == "FileNotFoundError 2"
+    status = json.loads(reached.server.sh(f"cat {SHARE}/results/{JOB}/.status.json"))
+    assert (status["job"], status["stage"], status["error"]) == (JOB, "done", None)
+    assert reached.left(JOB) == ""
 
 
 def test_its_files_belong_to_nobody_who_logs_in(outcomes: dict[str, str], reached: Lab) -> None:  # noqa: ARG001

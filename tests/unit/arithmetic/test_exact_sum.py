@@ -1,4 +1,4 @@
-"""Sums without rounding, whatever is added first."""
+"""Sums without rounding, in any order of addition."""
 
 from __future__ import annotations
 

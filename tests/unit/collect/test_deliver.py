@@ -1,4 +1,4 @@
-"""The last step on the control node: what was fetched is checked, and nothing is lost when it is not whole."""
+"""Delivery on the control node: fetched files are verified, and nothing is lost if they are incomplete."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DATA = "a,b\n" + "".join(f"{n},{n % 7}\n" for n in range(200))
 
 @dataclass(frozen=True)
 class Delivery:
-    """A result that was collected elsewhere and fetched to this machine, and where it belongs."""
+    """A result collected on another machine and fetched to this one, and its output directory."""
 
     job: Job
     fetched: Path
@@ -33,7 +33,7 @@ class Delivery:
         return deliver_result(self.job, self.fetched, self.output)
 
     def delivered(self) -> dict[str, bytes]:
-        """Every file in the output, hidden ones as well."""
+        """Return the names of all files in the output, including hidden ones."""
         return {path.name: path.read_bytes() for path in self.output.glob("*")} if self.output.exists() else {}
 
 
@@ -53,7 +53,7 @@ def fetched(directory: Path, text: str, **request: Any) -> Delivery:
 
 
 def copy(delivery: Delivery) -> None:
-    """Fetch once more."""
+    """Fetch the result again."""
     shutil.copytree(delivery.output, delivery.fetched)
 
 
@@ -87,11 +87,11 @@ def test_damaged_result_is_not_delivered(delivery: Delivery, damage: str) -> Non
     else:
         path.write_bytes(whole[:-1] if damage == "cut off" else bytes([whole[0] ^ 1]) + whole[1:])
 
-    with pytest.raises(JobError, match=f"was damaged on its way here: run again with job_id={delivery.job.job_id}"):
+    with pytest.raises(JobError, match=f"was damaged in transfer: rerun with job_id={delivery.job.job_id}"):
         delivery.deliver()
 
     assert delivery.delivered() == {}
-    # What was fetched stays, so that it need not be fetched again as a whole.
+    # The fetched files stay, so that only damaged ones are fetched again.
     assert (delivery.fetched / SUCCESS).exists()
 
 
@@ -103,7 +103,7 @@ def test_result_without_a_marker_is_not_delivered(delivery: Delivery, lack: str)
     else:
         marker.write_text(json.dumps(json.loads(marker.read_text()) | {"job_id": "other"}))
 
-    with pytest.raises(JobError, match=f"holds no complete result of job {delivery.job.job_id}: run again"):
+    with pytest.raises(JobError, match=f"contains no complete result of job {delivery.job.job_id}: rerun"):
         delivery.deliver()
 
     assert delivery.delivered() == {}
@@ -115,7 +115,7 @@ def test_result_of_another_job_is_not_replaced(delivery: Delivery) -> None:
     (delivery.output / "job.json").write_text('{"job_id": "theirs"}')
     before = delivery.delivered()
 
-    with pytest.raises(JobError, match=re.escape(f"{delivery.output} already holds the result of job theirs")):
+    with pytest.raises(JobError, match=re.escape(f"{delivery.output} already contains the result of job theirs")):
         delivery.deliver()
 
     assert delivery.delivered() == before
@@ -125,7 +125,7 @@ def test_unknown_files_are_not_replaced(delivery: Delivery) -> None:
     delivery.output.mkdir(parents=True)
     (delivery.output / "result.csv").write_text("mine\n")
 
-    with pytest.raises(JobError, match=r"already holds a result\.csv of something else"):
+    with pytest.raises(JobError, match=r"already contains a result\.csv of something else"):
         delivery.deliver()
 
     assert delivery.delivered() == {"result.csv": b"mine\n"}
@@ -161,7 +161,7 @@ def test_marker_is_written_last(delivery: Delivery, monkeypatch: pytest.MonkeyPa
         delivery.deliver()
 
     assert copied == ["result.csv", "job.json", "job.json"]
-    # The marker of the time before is gone as well: it spoke of a file that was not there.
+    # The previous marker is gone as well: it names a file that is missing.
     assert delivery.delivered().keys() == {"job.json", "result.csv"}
     assert json.loads(delivery.delivered()["job.json"])["status"] == "collecting"
 
@@ -177,7 +177,7 @@ def test_rejected_csv_is_delivered_and_removed_when_empty(tmp_path: Path) -> Non
     bad.deliver()
     assert bad.delivered().keys() == {"result.csv", "rejected.csv", "job.json", SUCCESS}
 
-    # The same job, run once more on better data, sets none aside: those of before are not its own.
+    # A rerun of the same job on better data quarantines nothing, so the old rejected.csv must go.
     good = fetched(tmp_path / "good", DATA)
     (bad.output / "result.csv").unlink()
     Delivery(bad.job, good.fetched, bad.output).deliver()
@@ -195,7 +195,7 @@ def test_damaged_side_file_is_not_delivered(tmp_path: Path, name: str, damage: s
     else:
         path.write_bytes(b"" if damage == "emptied" else bytes([whole[0] ^ 1]) + whole[1:])
 
-    with pytest.raises(JobError, match=f"{name} was damaged on its way here: run again with job_id="):
+    with pytest.raises(JobError, match=f"{name} was damaged in transfer: rerun with job_id="):
         delivery.deliver()
 
     assert delivery.delivered() == {}
@@ -221,7 +221,7 @@ def test_user_file_with_a_reserved_name_is_not_replaced(delivery: Delivery, name
     delivery.output.mkdir(parents=True)
     (delivery.output / name).write_text("mine\n")
 
-    with pytest.raises(JobError, match=f"already holds a {name} of something else"):
+    with pytest.raises(JobError, match=f"already contains a {name} of something else"):
         delivery.deliver()
 
     assert delivery.delivered() == {name: b"mine\n"}

@@ -1,4 +1,4 @@
-"""One value, one text: what pandas and Python's repr write, quoted only where it must be."""
+"""Every value has one text: that of pandas and Python's repr, quoted only if necessary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where records end, against the grammar written down one character at a time."""
+"""Record ends, compared with a character-by-character implementation of the grammar."""
 
 from __future__ import annotations
 

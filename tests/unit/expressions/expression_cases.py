@@ -1,4 +1,4 @@
-"""Columns and expressions that tests of `transform` share: every member there is, on blocks with and without gaps."""
+"""Columns and expressions for tests of `transform`: every member, on blocks with and without missing values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from csvswarm.errors import OptionError
 from csvswarm.expressions.rowwise import Expression
 from hypothesis import strategies as st
 
-#: Every kind of column that a file may have, as `processor_api.dataframe` makes it; gaps are where a file has them.
+#: Every kind of column of a file, as `processor_api.dataframe` creates it, with missing values as in a file.
 FRAME = pd.DataFrame(
     {
         "i": [0, 1, -7, 12, 5, 3],
@@ -48,7 +48,7 @@ EVERY_EXPRESSION = [*OPERATORS, *MEMBER_CALLS]
 
 # -- random expressions ------------------------------------------------------------------------------------------------
 
-#: Parts of random expressions: what stands alone, what is done with one of them, and with two.
+#: Parts of random expressions: operands, unary and binary operations.
 LEAVES = [
     *(name if name.isidentifier() else f"`{name}`" for name in COLUMNS),
     *["0", "1", "-2", "2.5", "1e300", "True", "'a'", "'`'", "[1, 2]", "['a', '`']", "'2024-01-01'"],
@@ -73,7 +73,7 @@ expressions = st.recursive(
     max_leaves=6,
 )
 
-#: Pieces of what an attacker would write, in any order.
+#: Pieces of an attack, combined in any order.
 PIECES = [
     "`",
     "'",
@@ -131,12 +131,12 @@ expression_text = st.one_of(st.text(max_size=30), st.lists(st.sampled_from(PIECE
 
 
 def as_seen(values: Any) -> list[Any]:
-    """Return the values of a column so that they can be compared, missing ones as None, -0.0 apart from 0.0."""
+    """Return the values of a column for comparison: missing ones as None, -0.0 distinct from 0.0."""
     return [None if pd.isna(value) else repr(float(value)) if isinstance(value, float) else value for value in values]
 
 
 def outcome(text: str, parts: list[pd.DataFrame]) -> tuple[set[str], list[Any]] | None:
-    """Return (the dtypes, the texts that are written) over blocks, None when the expression is refused."""
+    """Return (the dtypes, the written texts) over blocks; None if the expression is refused."""
     try:
         expression = Expression(text, COLUMNS, "it")
         values = [expression.value(part) for part in parts]
@@ -148,7 +148,7 @@ def outcome(text: str, parts: list[pd.DataFrame]) -> tuple[set[str], list[Any]] 
     ]
 
 
-#: What may follow an expression: the dtype shows in every one of them.
+#: Suffixes of an expression whose results depend on the dtype.
 AFTER = ["({0}).astype('str')", "({0}) == ({0})", "({0}) + ({0})", "({0}).isna()"]
 
 
@@ -157,7 +157,7 @@ def blocks(size: int) -> list[pd.DataFrame]:
 
 
 def assert_same_in_any_blocks(text: str) -> None:
-    """The expression, and what may follow it, is refused or the same in blocks of 1, 2 and 5 rows, or of none."""
+    """The expression, with any suffix, is refused or has the same result in blocks of 1, 2, 5 and no rows."""
     whole = outcome(text, [FRAME])
     for size in (1, 2, 5):
         assert outcome(text, [*blocks(size), FRAME.iloc[:0]]) == whole

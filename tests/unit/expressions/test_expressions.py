@@ -1,4 +1,4 @@
-"""Every member of an expression comes to the values and the dtype of one pandas pass, whatever the blocks are."""
+"""Every member of an expression has the values and the dtype of one pandas pass, for any blocks."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def test_every_member_has_an_example() -> None:
 @pytest.mark.parametrize("text", EVERY_EXPRESSION)
 def test_blocks_change_no_dtype_or_value(text: str) -> None:
     expression = Expression(text, COLUMNS, "it")
-    assert len(expression.value(FRAME)) == len(FRAME)  # it is not refused
+    assert len(expression.value(FRAME)) == len(FRAME)  # it is accepted
     assert_same_in_any_blocks(text)
 
 
 def test_lists_of_texts_are_rejected() -> None:
-    with pytest.raises(OptionError, match=r"gives lists: choose an element with \.str\.get\(\)"):
+    with pytest.raises(OptionError, match=r"returns lists: choose an element with \.str\.get\(\)"):
         Expression("s.str.split('-')", COLUMNS, "it").value(FRAME)
 
 
 # -- beside pandas -----------------------------------------------------------------------------------------------------
 
-#: What is decided otherwise than in pandas, see files/processors/README.md.
+#: Deliberate differences from pandas, see files/processors/README.md.
 OTHERWISE = (
     "//",
     "%",
@@ -62,13 +62,13 @@ OTHERWISE = (
 
 
 def of_pandas(text: str) -> Any:
-    """Return what the same text is in Python, over the columns of the whole file."""
+    """Evaluate the same text with Python over the columns of the whole file."""
     names = {name: getattr(np, name) for name in MEMBERS if not name.startswith(".")}
     with np.errstate(all="ignore"):
-        return eval(text, {"__builtins__": {}, **names}, {name: FRAME[name] for name in COLUMNS})  # noqa: S307  # ours
+        return eval(text, {"__builtins__": {}, **names}, {name: FRAME[name] for name in COLUMNS})  # noqa: S307  # own texts
 
 
-#: What pandas cannot do: lists of nothing but gaps, columns of two types, a timestamp in a list of texts.
+#: Not supported by pandas: lists of missing values only, columns of two types, a timestamp in a list of texts.
 NOT_IN_PANDAS = (
     *("none.str.split", "none.str.rsplit", "none.str.partition", "none.str.rpartition", "x.fillna(k)", "x.clip(k)"),
     *("k.clip(1, x)", "k.clip(lower=i)", "weekday", "dayof", "daysin", "at in", "none +"),
@@ -91,7 +91,7 @@ def test_values_match_one_pandas_pass(text: str) -> None:
     assert as_seen(found) == as_seen(expected)
 
 
-#: pandas' eval compares a timestamp with no text, and knows of no boolean with gaps in arithmetic.
+#: pandas' eval supports neither comparisons of timestamps with text nor booleans with missing values in arithmetic.
 NOT_IN_EVAL = ("at", "//", "%", "none", "'-'", "c * 2", "b + k", ".clip")
 
 
@@ -132,7 +132,7 @@ def test_documented_differences_from_pandas(text: str, values: list[Any]) -> Non
 
 
 def test_every_expression_in_one_job(tmp_path: Path) -> None:
-    """All of them as new columns of one job, which has the same bytes for 1, 2 and 5 chunks and any blocks."""
+    """All expressions as new columns of one job, whose result is the same for 1, 2 and 5 chunks and any blocks."""
     source = tmp_path / "data.csv"
     FRAME.to_csv(source, index=False)
     kinds = {"i": "int", "f": "float", "b": "bool", "M": "timestamp", "O": "text"}
@@ -148,7 +148,7 @@ def test_every_expression_in_one_job(tmp_path: Path) -> None:
         options={"assign": assigned, "columns": list(assigned)},
     )
 
-    frame = FRAME.assign(s=FRAME["s"].replace("", None))  # pandas writes an empty text as a missing one
+    frame = FRAME.assign(s=FRAME["s"].replace("", None))  # pandas writes an empty text like a missing value
     for index, text in enumerate(EVERY_EXPRESSION):
         array = as_arrow(Expression(text, COLUMNS, "it").value(frame))
         written = ["" if value is None else value for value in to_canonical_text(array, output_type(array)).to_pylist()]

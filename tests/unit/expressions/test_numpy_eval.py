@@ -1,4 +1,4 @@
-"""Expressions computed without pandas come to what pandas makes of them, value by value and type by type."""
+"""Expressions computed without pandas have the same values and types as with pandas."""
 
 from __future__ import annotations
 

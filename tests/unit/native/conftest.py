@@ -1,4 +1,4 @@
-"""The kernel as these tests use it: built from the sources as they are, where there is a compiler."""
+"""The kernel for these tests, built from the current sources if there is a compiler."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The kernel with sanitizers, in place of the usual one: every input it is given lies in memory of exactly its size.
+"""The kernel with sanitizers instead of the usual one; every input is in memory of exactly its size.
 
-The sanitizers' runtime has to be loaded before Python: `environment` says how a process is to be started for that.
+The sanitizers' runtime must be loaded before Python: start the process with `environment`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recove
 
 
 def environment() -> dict[str, str] | None:
-    """Return the environment of a process that can load the kernel with sanitizers; None where that is not possible."""
+    """Return the environment of a process that can load the kernel with sanitizers; None if that is not possible."""
     if not compiler():
         return None
     runtimes = [_runtime(name) for name in ("libasan.so", "libstdc++.so")]
-    if not all(os.path.isabs(path) for path in runtimes):  # noqa: PTH117  # a compiler that has none says only the name
+    if not all(os.path.isabs(path) for path in runtimes):  # noqa: PTH117  # a compiler without one prints only the name
         return None
     return {
         **os.environ,
@@ -47,7 +47,7 @@ def _runtime(name: str) -> str:
 
 @contextmanager
 def sanitized_kernel() -> Iterator[None]:
-    """Build and use the kernel with sanitizers, in a process that was started with `environment`."""
+    """Build and use the kernel with sanitizers, in a process started with `environment`."""
     with tempfile.TemporaryDirectory(prefix="csvswarm-sanitized-") as name:
         directory = Path(name)
         output = compile_library(compiler(), directory / library.library_name(), (*FLAGS, *SANITIZERS))
@@ -69,7 +69,7 @@ def sanitized_kernel() -> Iterator[None]:
 
 
 class ExactBuffers:
-    """A kernel whose inputs are copied to memory of exactly their size, so that a byte too far ends the process."""
+    """A kernel whose inputs are copied to memory of exactly their size, so that any overrun ends the process."""
 
     def __init__(self, found: ctypes.CDLL) -> None:
         self._library = found

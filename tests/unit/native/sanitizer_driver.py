@@ -1,6 +1,6 @@
 """Random bytes for a kernel with sanitizers: python sanitized.py LIBRARY SEED CASES, with the runtime preloaded.
 
-Whatever is given to the kernel lies in memory of exactly its size, so that one byte too far ends the process.
+Every input of the kernel is in memory of exactly its size, so that an access one byte too far ends the process.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NULLS = b"NAnull"
 
 
 class Memory:
-    """Pieces of memory, each of exactly the size that was asked for."""
+    """Allocations of exactly the requested sizes."""
 
     def __init__(self) -> None:
         self._allocated: list[int] = []
@@ -70,7 +70,7 @@ def _read_int32s(address: int, count: int) -> list[int]:
 
 
 def run(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Memory) -> None:
-    """Call every function with some bytes and what comes of them."""
+    """Call every function with random bytes and with the results of earlier calls."""
     text = ctypes.cast(memory.copy(data), ctypes.c_char_p)
     size, out = len(data), memory.room(24)
     library.csvswarm_count(text, size, 44, source.choice([34, -1]), 10, source.random() < 0.5, 1, out)
@@ -90,7 +90,7 @@ def run(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Memory
             _column(library, text, *first, rows, quote, source, memory)
         _rows(library, text, data, ends, rows, source, memory)
     _table(library, data, source, memory)
-    # Fields that no scan has found: any places within the data.
+    # Fields at random offsets within the data.
     rows = source.randrange(6)
     bounds = [sorted(source.randrange(size + 1) for _ in range(2)) for _ in range(rows)] if size else []
     first = _int32s(memory, *(low for low, _ in bounds)), _int32s(memory, *(high for _, high in bounds))
@@ -151,7 +151,7 @@ def _rows(
 
 
 def _table(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Memory) -> None:
-    """Write columns of every kind, of which values, bits and offsets are random."""
+    """Write columns of every kind with random values, bits and offsets."""
     rows, shift, quote, max_bytes = source.randrange(12), source.randrange(9), 34, 0
     described = b""
     for kind in source.choices(range(6), k=source.randrange(1, 5)):
@@ -180,11 +180,11 @@ def main() -> None:
     """Run the cases."""
     path, seed, cases = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     library, memory = declare_signatures(ctypes.CDLL(path)), Memory()
-    source = random.Random(seed)  # noqa: S311  # no secrets here
+    source = random.Random(seed)  # noqa: S311  # not for secrets
     for _ in range(cases):
         width = source.choice([3, 10, 60])
         data = b"".join(source.choice(PARTS) for _ in range(source.randrange(width)))
-        if source.random() < 0.5:  # something that a scan may find regular
+        if source.random() < 0.5:  # data that a scan may accept as regular
             data = data.translate(None, b'\r\0"') + b"\n"
         run(library, data, source, memory)
         memory.free()

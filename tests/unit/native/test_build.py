@@ -1,4 +1,4 @@
-"""The library is built where it can be, found where it was built, and nothing is missed where there is none."""
+"""The library is built where possible, found where it was built, and not needed where it is missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.jobs import native
 
 @pytest.fixture
 def directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Two directories for the library, with nothing in them."""
+    """Two empty directories for the library."""
     found = [tmp_path / "clone" / "built", tmp_path / "cache" / "native"]
     for module in (build, library):
         monkeypatch.setattr(module, "search_directories", lambda: found)
@@ -34,7 +34,7 @@ def test_build_runs_once_and_replaces_older_libraries(directories: list[Path]) -
 
 def test_build_in_a_read_only_clone(directories: list[Path]) -> None:
     directories[0].parent.mkdir()
-    directories[0].touch()  # no directory can be made there, not by root either
+    directories[0].touch()  # where not even root can create a directory
 
     assert build.build()[1]
     assert (directories[1] / library.library_name()).is_file()
@@ -48,7 +48,7 @@ def test_build_without_a_compiler(directories: list[Path], monkeypatch: pytest.M
 
     message, is_new = build.build()
 
-    assert message.startswith("no C compiler: everything works")
+    assert message.startswith("no C compiler found: everything works")
     assert is_new
     with native(True):
         assert library.kernel() is None

@@ -1,4 +1,4 @@
-"""Values that the kernel makes of fields are those that `schema` makes of them, or it declines."""
+"""The kernel converts fields like `schema`, or declines."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ plain = st.lists(st.one_of(numbers, st.sampled_from(["", "NA", '"1"', '"2.5"', '
 
 
 def span_of(column: list[str], nulls: tuple[str, ...]) -> tuple[FieldFinder, LocatedFields, pa.Array]:
-    """Return the fields of a column as the kernel finds them, and as the parser reads them."""
+    """Return the fields of a column as found by the kernel and as read by the parser."""
     data = "".join(f"{value},x\n" for value in column).encode()
     finder = FieldFinder(Grammar(Dialect()), 2, [0], nulls)
     found = finder.find(data)

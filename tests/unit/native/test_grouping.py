@@ -1,4 +1,4 @@
-"""Groups, exact sums and extremes of the kernel are those of `exact_sum` and `group_table`."""
+"""The kernel computes the same groups, exact sums and extremes as `exact_sum` and `group_table`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernel says of a block is what the code says that it stands in for, or it declines."""
+"""The kernel scans a block like the Python code that it replaces, or declines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.jobs import native
 from tests.support.reference_record_scan import table, wild_csv
 
 COMMA = Grammar(Dialect())
-#: Long enough for several words of 64 bytes, in which what matters is rare.
+#: Long enough for several words of 64 bytes, with few special bytes.
 long_csv = st.lists(
     st.sampled_from([b"x" * 61, b",", b"\n", b'"', b'""', b'"a,b"', b'"x\ny",', b"\xc3\xa9", b"1", b'5" pipe']),
     max_size=30,
@@ -99,7 +99,7 @@ def test_utf8_check_accepts_all_but_surrogates() -> None:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The kernel as it is on machines whose vectors it does not know."""
+    """The kernel without vector instructions."""
     path = tmp_path_factory.mktemp("plain") / "kernel.so"
     assert compile_library(compiler(), path, (*FLAGS, "-DCSVSWARM_PLAIN")) == ""
     return declare_signatures(ctypes.CDLL(str(path)))

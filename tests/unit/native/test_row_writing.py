@@ -1,4 +1,4 @@
-"""Rows that the kernel writes are those of `canonical_text`: every number in its canonical form."""
+"""The kernel writes rows like `canonical_text`: every number in its canonical form."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_any_float(numbers: list[float]) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_many_floats(seed: int) -> None:
-    source = random.Random(seed)  # noqa: S311  # no secrets here
+    source = random.Random(seed)  # noqa: S311  # not for secrets
     numbers = [struct.unpack("<d", source.randbytes(8))[0] for _ in range(20_000)]
     numbers += [round(source.uniform(-1000, 1000), source.randrange(8)) * source.randrange(1000) for _ in range(20_000)]
     numbers += [source.random() * 10 ** source.uniform(-9, 19) for _ in range(20_000)]

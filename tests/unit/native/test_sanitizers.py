@@ -1,4 +1,4 @@
-"""No byte is read or written outside of what the kernel is given, and nothing undefined is done, whatever the bytes."""
+"""For any input, the kernel stays within its buffers and has no undefined behaviour."""
 
 from __future__ import annotations
 

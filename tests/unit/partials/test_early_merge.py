@@ -1,4 +1,4 @@
-"""Merging early: whatever becomes of the merged file, the result is the same, and no partial is lost by it."""
+"""Early merging: whatever happens to the merged file, the result is the same and no partial is lost."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_reprocessed_chunk_is_not_read_from_the_merged_file(job: Job, tmp_path: 
     first, other = MergedFile(job.directory, PRIMARY), MergedFile(job.directory, SECONDARY)
     assert [part.chunk for part in other.read()[0]] == [1, 2, 3, 4, 5]
     assert [part.attempt for part in other.read()[0]] != [part.attempt for part in first.read()[0]]
-    assert partials(job) == [2]  # only the first merged file may be all that holds a partial
+    assert partials(job) == [2]  # only the first merged file may be the sole copy of a partial
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
     assert not list(job.directory.glob("merged*"))
 
@@ -126,7 +126,7 @@ def test_concurrent_runs_use_separate_merged_files(tmp_path: Path) -> None:
     job = Job(tmp_path / "job")
     split(job, Request(input=SAMPLE, processor="transform", chunks=4, workers=1))
     first = MergedFile(job.directory, PRIMARY)
-    first.log.write_bytes(b"")  # another run has just begun with it
+    first.log.write_bytes(b"")  # another run has just started it
     first.data.write_bytes(b"its bytes")
     process_all(job, 1)
     assert first.data.read_bytes() == b"its bytes"
@@ -200,7 +200,7 @@ def test_partials_from_before_a_resume_are_merged(job: Job, tmp_path: Path) -> N
     revoke(job, 2)
     assert process_all(job, 1).chunks_run == 1
     assert MergedFile(job.directory, PRIMARY).read()[1] is not None
-    assert partials(job) == [2]  # the one that does not count any more
+    assert partials(job) == [2]  # the revoked one
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
 

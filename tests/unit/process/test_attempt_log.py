@@ -1,4 +1,4 @@
-"""The log of an attempt: it may never be what an attempt fails of."""
+"""The log of an attempt: a failing log never fails the attempt."""
 
 from __future__ import annotations
 

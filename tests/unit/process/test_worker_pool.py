@@ -1,4 +1,4 @@
-"""The workers of the local engine leave Ctrl-C to their parent from their first moment."""
+"""The workers of the local engine ignore Ctrl-C from the start; their parent handles it."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def test_interrupt_right_after_the_fork_kills_no_worker() -> None:
     )
 
     assert done.stderr == ""
-    # The parent's own mask is as it was.
+    # The parent's own mask is unchanged.
     assert done.stdout == "[(1, 'done'), (2, 'done'), (3, 'done')] set()\n"

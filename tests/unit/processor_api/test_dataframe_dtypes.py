@@ -1,4 +1,4 @@
-"""A processor sees the same dtypes in every block: one with gaps, one of nothing but gaps, one without a row."""
+"""A processor sees the same dtypes in every block: with some or only missing values, or without rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BLOCKS = {
     "of integers where there are floats": b'1,2,3,True,False,1,2024-02-29 10:00:00,,"NA"\n',
     "with gaps": b'1,2,0.5,True,False,a,2024-02-29,,""\n1,,,True,,,,,\n',
     "of nothing but gaps": b"1,,,True,,,,,\n" * 3,
-    "of nothing but records set aside": b"too,few\n" * 2,
+    "only quarantined records": b"too,few\n" * 2,
     "of blank lines": b"\n\n",
     "of no byte": b"",
 }
@@ -51,7 +51,7 @@ def test_dtypes_follow_the_schema(block: str, kernel: bool) -> None:
 
 
 def test_dtypes_are_the_same_in_every_block_of_a_job(tmp_path: Path) -> None:
-    """The processor writes the dtypes it sees; a block of records that are set aside has no rows."""
+    """The processor writes the dtypes it sees; a block of quarantined records has no rows."""
     rows = [*[b"1,2,0.5,True,False,a"] * 4, *[b"1,,,True,,"] * 8, *[b"too,few"] * 8, b"1,2,3,True,True,NA"]
     source = tmp_path / "data.csv"
     source.write_bytes(b"i,k,x,b,c,t\n" + b"\n".join(rows) + b"\n")

@@ -1,4 +1,4 @@
-"""The names that processors of users import: those of processor_api, and for one release those from before."""
+"""The names that user processors import: those of processor_api and, for one release, the former ones."""
 
 from __future__ import annotations
 

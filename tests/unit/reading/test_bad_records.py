@@ -1,4 +1,4 @@
-"""Bad records are found in one pass: the same ones, for the same reasons, as each would be alone."""
+"""Bad records are found in one pass: the same records, with the same reasons, as when checked one at a time."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_bad_records_are_independent_of_their_block(data: bytes, kind: str) -> N
     assert not _triage(kind).split_bad(kept, 1)[2]
     for one in bad:
         if "\N{REPLACEMENT CHARACTER}" in one.text or one.reason == "a quote that is never closed":
-            continue  # its bytes are not known any more
+            continue  # its bytes are lost
         (alone,) = _triage(kind).split_bad(one.text.encode(), one.record)[2]
         assert alone == one
 

@@ -1,4 +1,4 @@
-"""The scan for fields gives what Arrow's parser gives, or nothing; the count on bits what the scan for places gives."""
+"""The field scan agrees with Arrow's parser or declines; the bitmask count agrees with the offset scan."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ cells = st.one_of(
     st.sampled_from([*PLAIN, '""', '"NA"', '"a,b"', '"x\ny"', '"say ""no"""', '""""', f'"{LONG}, {LONG}"']),
     st.text(st.characters(codec="utf-8", exclude_characters='",\r\n\0'), max_size=6),
 )
-#: What makes a block one that is not for the scan.
+#: Data that makes the field scan decline a block.
 flaws = st.sampled_from(['5" pipe', 'a""b', '"a"b', "a\rb", "a,b", "\r", "\n", '"'])
 
 
@@ -47,7 +47,7 @@ def blocks(draw: st.DrawFn) -> tuple[bytes, int]:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let blocks of a few bytes be of several parts. What the native kernel does is shown in tests/unit/native."""
+    """Scan blocks of a few bytes in several parts, without the native kernel, which tests/unit/native covers."""
     monkeypatch.setattr(bitmask_scan, "PART_BYTES", 64)
     monkeypatch.setattr(field_scan, "ROWS_PER_BATCH", 3)
     with native(False):

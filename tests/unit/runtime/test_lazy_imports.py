@@ -1,4 +1,4 @@
-"""Where no frame is computed, pandas is not imported; where one is, pyarrow and pandas know each other."""
+"""pandas is imported only where a DataFrame is computed; there, pyarrow and pandas work together."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def split_bytes(directory: Path, data: bytes, **request: object) -> tuple[Job, M
     source = directory / f"input{number}.csv"
     source.write_bytes(data)
     job = Job(directory / f"job{number}")
-    return job, split(job, Request(input=source, processor="transform", workers=1, delimiter=",", **request))  # type: ignore[arg-type]  # the rest of the request, by name
+    return job, split(job, Request(input=source, processor="transform", workers=1, delimiter=",", **request))  # type: ignore[arg-type]  # other fields of the request, by name
 
 
 def chunk_bytes(job: Job, manifest: Manifest) -> list[bytes]:

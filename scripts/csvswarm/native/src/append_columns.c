@@ -4,7 +4,7 @@
 enum { INTEGERS, FLOATS, BOOLEANS };
 
 /* ends: offset of the LF of each record. kept: a byte for each record, or NULL for all. columns: values of the kept
-   records only, of the given kinds. out must have room for all of it. Returns the number of bytes written. */
+   records only, of the given kinds. out must have room for all records. Returns the number of bytes written. */
 EXPORT int64_t csvswarm_rows(const uint8_t *data, const int32_t *ends, const uint8_t *kept, int64_t rows, int delimiter,
                              int32_t count, const int32_t *kinds, const void *const *columns, char *out)
 {

@@ -1,4 +1,4 @@
-/* Scan 64 bytes per step, into one bit per byte; the first byte is the lowest bit.
+/* Scan 64 bytes per step into one bit per byte; the first byte is the lowest bit.
 
    Every x86-64 has SSE2 and every aarch64 has NEON, so nothing is selected at run time. */
 #ifndef CSVSWARM_MASKS_H
@@ -69,7 +69,7 @@ static inline uint64_t high_bits(const Bytes64 *bytes)
     return gather(found);
 }
 
-#else /* eight bytes at a time in plain C, for a little-endian machine */
+#else /* eight bytes at a time in plain C, for little-endian machines */
 
 typedef struct { uint64_t part[8]; } Bytes64;
 
@@ -104,7 +104,7 @@ static inline uint64_t high_bits(const Bytes64 *bytes)
 }
 #endif
 
-/* Load the last bytes of the data, fewer than 64, without reading beyond them. valid gets their bits. */
+/* Load the last bytes of the data, fewer than 64, without reading beyond them; set their bits in valid. */
 static inline Bytes64 load_rest(const uint8_t *data, size_t size, uint64_t *valid)
 {
     uint8_t padded[64] = {0};
@@ -113,7 +113,7 @@ static inline Bytes64 load_rest(const uint8_t *data, size_t size, uint64_t *vali
     return load64(padded);
 }
 
-/* Count the bits that are set. Not every machine has an instruction for that, and a call would take longer. */
+/* Count the set bits. Not every machine has an instruction for it, and a library call would be slower. */
 static inline int bits_in(uint64_t bits)
 {
     bits -= bits >> 1 & 0x5555555555555555ULL;
@@ -128,14 +128,14 @@ static inline uint64_t prefix_parity(uint64_t bits)
     return bits;
 }
 
-/* State of the quote scan between words. It is valid while each quote is at the edge of a field or doubled. */
+/* State of the quote scan between words. It is valid as long as each quote is at the edge of a field or doubled. */
 typedef struct {
-    uint64_t inside_quotes;     /* all bits when the word before ended within quotes, else none */
-    uint64_t after_field_end;   /* 1 when the last byte ended a field, or was a quote */
-    uint64_t closing;           /* 1 when the last byte closed a quote: a field end or a quote must follow */
+    uint64_t inside_quotes;     /* all ones if the previous word ended inside quotes, else zero */
+    uint64_t after_field_end;   /* 1 if the last byte ended a field or was a quote */
+    uint64_t closing;           /* 1 if the last byte closed a quote: a field end or a quote must follow */
 } Quoting;
 
-/* Return the bits inside quotes; set *regular to 0 when quote parity is unreliable. field_ends: bits of all delimiters
+/* Return the bits inside quotes; set *regular to 0 if quote parity is unreliable. field_ends: bits of all delimiters
    and line ends. */
 static inline uint64_t quoted_bits(Quoting *state, uint64_t quotes, uint64_t field_ends, int *regular)
 {

@@ -1,7 +1,7 @@
-/* Copy the fields of a column as text, one after the other, without quotes and with doubled quotes halved. */
+/* Copy the fields of a column as contiguous text, without quotes and with doubled quotes unescaped. */
 #include "parse_numbers.h"
 
-/* out: room for all bytes of the fields. offsets: count + 1, as Arrow has them. missing[i] is set where an unquoted text
+/* out: room for all bytes of the fields. offsets: count + 1, as in Arrow. missing[i] is set if an unquoted text
    means a missing value. Returns the number of these. */
 EXPORT int64_t csvswarm_texts(const uint8_t *data, const int32_t *starts, const int32_t *stops, int64_t count, int quote,
                               const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count, uint8_t *out,
@@ -21,7 +21,7 @@ EXPORT int64_t csvswarm_texts(const uint8_t *data, const int32_t *starts, const 
         } else {
             const uint8_t *doubled;
             while (quoted && (doubled = memchr(text, quote, (size_t)(end - text)))) {
-                size_t size = (size_t)(doubled - text) + 1; /* with the first of the two */
+                size_t size = (size_t)(doubled - text) + 1; /* including the first of the two */
                 memcpy(out + cursor, text, size);
                 cursor += (int32_t)size;
                 text = doubled + 2 < end ? doubled + 2 : end;

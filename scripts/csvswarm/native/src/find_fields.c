@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* Offsets of field ends are collected in batches, from which the columns are taken. A record of more fields than this
+/* Field ends are collected in batches, from which the columns are extracted. A record with more fields than this
    is one batch. */
 #define BATCH_OFFSETS 4096
 
@@ -18,7 +18,7 @@ typedef struct {
     int32_t start;              /* of the next record */
 } ColumnScan;
 
-/* Take whole records from the offsets of field ends; return how many offsets were used, DECLINED for a ragged record. */
+/* Extract whole records from field ends; return the number of field ends used, DECLINED for a ragged record. */
 static int64_t take_records(ColumnScan *to, const int32_t *offsets, int64_t count)
 {
     int64_t done = 0;
@@ -76,7 +76,7 @@ static int scan_block(const uint8_t *data, int64_t size, int delimiter, int quot
         }
     }
     int64_t used = take_records(to, offsets, pending);
-    /* Every record ends in a line end: if their numbers agree, no other field does. */
+    /* Every record ends in a line end: if the numbers are equal, no other field does. */
     if (used != pending || state.inside_quotes || lines_seen != to->rows) return DECLINED;
     out[0] = to->rows;
     out[1] = any_quotes != 0;

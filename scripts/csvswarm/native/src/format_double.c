@@ -1,14 +1,13 @@
-/* A double as the shortest text that reads back to it, in the form of Python's repr: 1.0, 1e-05, 0.30000000000000004.
+/* Format a double as the shortest text that parses to it, like Python's repr: 1.0, 1e-05, 0.30000000000000004.
 
-   The digits are found as in R. Giulietti: The Schubfach way to render doubles (2021), of several shortest texts the
-   nearest. */
+   The digits follow R. Giulietti: The Schubfach way to render doubles (2021), the nearest of the shortest texts. */
 #include "kernel.h"
 
 typedef struct {
     uint64_t high, low;
 } Power;
 
-/* 10**n with 126 to 128 bits, rounded up where it is not exact. */
+/* 10**n with 126 to 128 bits, rounded up if it is not exact. */
 static inline Power power_of_ten(int n)
 {
     const uint64_t *ten = csvswarm_tens + 2 * (n - TENS_FROM);
@@ -61,7 +60,7 @@ static const char PAIRS[] =
 
 static inline void write_pair(uint32_t digits, char *out) { memcpy(out, PAIRS + 2 * digits, 2); }
 
-/* Write the last `count` digits of a number: eight at a time, for which 32 bits are enough. */
+/* Write the last `count` digits of a number, eight at a time, as they fit in 32 bits. */
 static inline void write_digits(uint64_t digits, int count, char *out)
 {
     while (count >= 8) {
@@ -110,7 +109,7 @@ size_t write_double(double value, char *out)
     memcpy(&bits, &value, 8);
     uint64_t fraction = bits & (((uint64_t)1 << 52) - 1);
     int biased = (int)(bits >> 52) & 2047;
-    if (biased == 2047 && fraction) return 0; /* NaN is a missing value: nothing */
+    if (biased == 2047 && fraction) return 0; /* NaN is a missing value, written as an empty field */
     if (bits >> 63) *out++ = '-';
     if (biased == 2047) {
         memcpy(out, "inf", 3);
@@ -158,7 +157,7 @@ size_t write_double(double value, char *out)
     return (size_t)(out + count + 1 - start);
 }
 
-/* Write numbers one after the other; offsets[i] is the end of number i. out: MAX_DOUBLE_CHARS bytes for each. */
+/* Write numbers back to back; offsets[i] is the end of number i. out: MAX_DOUBLE_CHARS bytes per number. */
 EXPORT int64_t csvswarm_write_doubles(const double *values, int64_t count, char *out, int32_t *offsets)
 {
     int64_t size = 0;

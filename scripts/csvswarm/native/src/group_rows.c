@@ -8,7 +8,7 @@ static inline uint64_t load_word(const uint8_t *text)
     return word;
 }
 
-/* Return a word that distinguishes texts of one size below eight bytes. */
+/* Return a word that is unique among texts of one size below eight bytes. */
 static inline uint64_t load_short(const uint8_t *text, size_t size)
 {
     if (size >= 4) {
@@ -40,9 +40,9 @@ static inline int is_same(const uint8_t *text, const uint8_t *other, size_t size
     return load_word(text) == load_word(other) && load_word(text + size - 8) == load_word(other + size - 8);
 }
 
-/* codes[i] gets the group of row i, in the order in which groups appear, -1 where the text is missing; firsts the first
-   row of each group. table: `slots` zeros, a power of two of at least twice the rows. Returns the number of groups;
-   DECLINED when a quote is doubled within a text. */
+/* Set codes[i] to the group of row i, numbered by first appearance, -1 if the text is missing, and firsts to the first
+   row of each group. table: `slots` zeros, a power of two, at least twice the rows. Returns the number of groups, or
+   DECLINED if a text contains a doubled quote. */
 EXPORT int64_t csvswarm_groups(const uint8_t *data, const int32_t *starts, const int32_t *stops, int64_t count, int quote,
                                const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count, int32_t *table,
                                int64_t slots, int32_t *codes, int32_t *firsts)
@@ -98,8 +98,8 @@ static inline int level_of(int exponent)
     return exponent >= 0 ? exponent / LEVEL_BITS : -((-exponent + LEVEL_BITS - 1) / LEVEL_BITS);
 }
 
-/* Find the levels (exact_sum.py) that sums of the values need: out gets the lowest and the highest. NaN and zero need
-   none. Returns 0, DECLINED for an infinite value, 1 when none is needed. */
+/* Set out to the lowest and highest level (exact_sum.py) that sums of the values need. NaN and zero need none.
+   Returns 0, DECLINED for an infinite value, 1 if no level is needed. */
 EXPORT int csvswarm_levels(const double *values, int64_t count, int32_t *out)
 {
     int low = 2048, high = -1;
@@ -144,7 +144,7 @@ EXPORT int csvswarm_sums(const double *values, const int32_t *codes, int64_t cou
     return 0;
 }
 
-/* An integer that sorts as the double does (sort_keys.py), -0.0 being 0.0. */
+/* Return an integer that sorts like the double (sort_keys.py); -0.0 equals 0.0. */
 static inline int64_t sorted_key(double value)
 {
     int64_t bits;
@@ -153,8 +153,8 @@ static inline int64_t sorted_key(double value)
     return bits < 0 ? bits ^ INT64_MAX : bits;
 }
 
-/* counts, smallest and largest get the number of values of each group and their smallest and largest key. whole: the
-   values are int64 and their own keys; otherwise they are doubles. NaN and groups below 0 are skipped. Returns 0,
+/* Set counts, smallest and largest to the number of values and the extreme keys of each group. whole: the values are
+   int64 and their own keys; otherwise they are doubles. NaN and groups below 0 are skipped. Returns 0,
    DECLINED for a group out of range. */
 EXPORT int csvswarm_extremes(const void *values, int whole, const int32_t *codes, int64_t count, int32_t groups,
                              int64_t *counts, int64_t *smallest, int64_t *largest)

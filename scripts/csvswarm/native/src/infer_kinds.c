@@ -34,7 +34,7 @@ static int kind_of(const uint8_t *text, const uint8_t *end)
     if (read_integer(text, end, &integer) == PLAIN) return INTEGER;
     int status = read_float(text, end, &number);
     if (status != NOT_PLAIN) return status == PLAIN ? FLOAT : UNSURE;
-    /* What is left is text, unless it is a number that was too much for the above, or a word for one. */
+    /* The rest is text, unless it is a number beyond the parser above or a word like inf. */
     text += text < end && *text == '-';
     int64_t size = end - text;
     if (((size == 3 || size == 8) && starts_with(text, "inf")) || (size > 2 && starts_with(text, "nan"))) return UNSURE;

@@ -16,13 +16,13 @@
 #define CR 13
 #define DECLINED (-1)
 
-/* Texts that mean a missing value: number n is bytes[ends[n - 1]] to bytes[ends[n]], the first starts at 0. */
+/* Texts that mean a missing value: text n is bytes[ends[n - 1]] to bytes[ends[n]]; the first starts at 0. */
 typedef struct {
     const uint8_t *bytes;
     const int32_t *ends;
     int32_t count;
     size_t longest;
-    uint8_t last[256]; /* whether one of them ends in this byte: few texts need a comparison */
+    uint8_t last[256]; /* whether a null value ends in this byte, so that few texts need a comparison */
 } NullValues;
 
 static inline NullValues null_values_of(const uint8_t *bytes, const int32_t *ends, int32_t count)
@@ -49,10 +49,10 @@ static inline int is_null(const NullValues *nulls, const uint8_t *text, size_t s
 #define TENS_TO 325
 extern const uint64_t csvswarm_tens[2 * (TENS_TO - TENS_FROM + 1)];
 
-/* The exponent of two that goes with it: floor(log2(10**n)). Exact for the table's range. */
+/* Return floor(log2(10**n)), the binary exponent of such a power. Exact for the table's range. */
 static inline int floor_log2_of_ten(int n) { return (n * 1741647) >> 19; }
 
-#define MAX_DOUBLE_CHARS 25 /* characters of a double's text: -1.2345678901234567e-308 and one to spare */
+#define MAX_DOUBLE_CHARS 25 /* characters of a double's text: -1.2345678901234567e-308 and a spare one */
 #define MAX_INTEGER_CHARS 20
 
 size_t write_double(double value, char *out);

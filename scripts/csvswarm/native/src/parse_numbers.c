@@ -1,7 +1,7 @@
 /* Parse fields to int64 and float64.
 
-   Only plain numbers are read here, and correctly rounded or not at all: -?(0|[1-9][0-9]*), with a fraction and an
-   exponent for floats. Any other text makes the whole column one for conversion.py. */
+   Only plain numbers are parsed, and always correctly rounded: -?(0|[1-9][0-9]*), with a fraction and an exponent for
+   floats. If a column contains any other text, conversion.py parses the whole column. */
 #include "parse_numbers.h"
 
 int matches_null_value(const NullValues *nulls, const uint8_t *text, size_t size)
@@ -15,7 +15,7 @@ int matches_null_value(const NullValues *nulls, const uint8_t *text, size_t size
     return 0;
 }
 
-/* An integer of at most 18 digits: it fits whatever they are. */
+/* An integer of at most 18 digits, which always fits. */
 int read_integer(const uint8_t *text, const uint8_t *stop, int64_t *value)
 {
     int negative = text < stop && *text == '-';
@@ -33,12 +33,12 @@ int read_integer(const uint8_t *text, const uint8_t *stop, int64_t *value)
 static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                               1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
-/* digits * 10**exponent for up to 19 digits, correctly rounded; UNDECIDED where 128 bits of the power cannot tell, for
-   results that are subnormal, and beyond the range. After D. Lemire: Number Parsing at a Gigabyte per Second (2021). */
+/* digits * 10**exponent for up to 19 digits, correctly rounded; UNDECIDED if 128 bits of the power do not
+   suffice, and for subnormal or out-of-range results. After D. Lemire: Number Parsing at a Gigabyte per Second (2021). */
 static int scale_decimal(uint64_t digits, int exponent, double *value)
 {
     if (LIKELY(digits <= (uint64_t)1 << 53 && exponent >= -22 && exponent <= 22)) {
-        double exact = (double)digits; /* both are exact, so the one operation rounds correctly */
+        double exact = (double)digits; /* both operands are exact, so the single operation rounds correctly */
         *value = exponent < 0 ? exact / TENS[-exponent] : exact * TENS[exponent];
         return PLAIN;
     }
@@ -52,12 +52,12 @@ static int scale_decimal(uint64_t digits, int exponent, double *value)
     const uint64_t *ten = csvswarm_tens + 2 * (exponent - TENS_FROM);
     unsigned __int128 low = (unsigned __int128)normal * ten[1];
     unsigned __int128 top = (unsigned __int128)normal * ten[0] + (uint64_t)(low >> 64);
-    /* The true product lies from top to top + 2, in units of its last bit. */
-    int shift = (int)(top >> 127) + 74; /* what remains is 53 bits */
+    /* The true product is between top and top + 2, in units of the last bit. */
+    int shift = (int)(top >> 127) + 74; /* leaves 53 bits */
     unsigned __int128 half = (unsigned __int128)1 << (shift - 1), rest = top & (2 * half - 1);
     if ((rest >= half - 2 && rest <= half) || rest >= 2 * half - 2) return UNDECIDED;
     uint64_t mantissa = (uint64_t)(top >> shift) + (rest > half);
-    /* top stands for top * 2**(floor_log2(10**exponent) - 127 + 64 - zeros), 64 bits of the product being cut off */
+    /* the value of top is top * 2**(floor_log2(10**exponent) - 127 + 64 - zeros): the low 64 bits are dropped */
     int power = floor_log2_of_ten(exponent) - 127 + 64 - zeros + shift;
     if (mantissa >> 53) {
         mantissa >>= 1;
@@ -85,7 +85,7 @@ int read_float(const uint8_t *text, const uint8_t *stop, double *value)
         while (text < stop && is_digit(*text)) digits = digits * 10 + (uint64_t)(*text++ - '0');
         fraction = text - point;
     }
-    if (!(whole + fraction) || (is_whole && whole > 18)) return NOT_PLAIN; /* it may be an id, and no number */
+    if (!(whole + fraction) || (is_whole && whole > 18)) return NOT_PLAIN; /* it may be an identifier */
     int64_t exponent = -fraction;
     if (text < stop && (*text | 32) == 'e') {
         text++;
@@ -103,15 +103,14 @@ int read_float(const uint8_t *text, const uint8_t *stop, double *value)
     return status;
 }
 
-/* What a field that is no plain number is to a column of numbers: missing, or nothing for it. */
+/* Whether a field of a numeric column that is not a plain number is a missing value. */
 static inline int is_missing(const NullValues *nulls, const uint8_t *text, const uint8_t *end, int quoted)
 {
     return is_null(nulls, text, (size_t)(end - text)) && !(quoted && text != end);
 }
 
-/* numeric: whether a spelling of a missing value may look like a number.
-
-   Fields to integers; missing[i] says where there is none. Returns the number of those, or DECLINED. */
+/* Parse fields to integers; missing[i] marks missing values. numeric: whether a null value may look like a number.
+   Returns the number of missing values, or DECLINED. */
 EXPORT int64_t csvswarm_integers(const uint8_t *data, const int32_t *starts, const int32_t *stops, int64_t count,
                                  int quote, const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count,
                                  int32_t numeric, int64_t *values, uint8_t *missing)
@@ -138,8 +137,8 @@ EXPORT int64_t csvswarm_integers(const uint8_t *data, const int32_t *starts, con
     return gaps;
 }
 
-/* Fields to floats, NaN where missing. undecided_rows gets the rows whose rounding the caller must decide, and
-   *undecided_count their number. Returns how many are missing, or DECLINED. */
+/* Parse fields to floats, NaN where missing. Set undecided_rows to the rows whose rounding the caller must decide,
+   and *undecided_count to their number. Returns the number of missing values, or DECLINED. */
 EXPORT int64_t csvswarm_floats(const uint8_t *data, const int32_t *starts, const int32_t *stops, int64_t count, int quote,
                                const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count,
                                int32_t numeric, double *values, int32_t *undecided_rows, int64_t *undecided_count)

@@ -13,7 +13,7 @@ static inline int is_digit(uint8_t byte) { return (uint8_t)(byte - '0') < 10; }
 int read_integer(const uint8_t *text, const uint8_t *stop, int64_t *value);
 int read_float(const uint8_t *text, const uint8_t *stop, double *value);
 
-/* The text of a field without its quotes; quoted tells whether it has some. */
+/* Set text and end to the field without its quotes, and quoted to whether it has quotes. */
 static inline void unquote(const uint8_t *data, int32_t start, int32_t stop, int quote, const uint8_t **text,
                            const uint8_t **end, int *quoted)
 {

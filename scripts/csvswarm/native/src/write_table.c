@@ -3,12 +3,12 @@
 
 enum { INTEGERS, FLOATS, BOOLEANS, TEXTS, LARGE_TEXTS, TIMESTAMPS };
 
-/* Filled in by row_writing.py. values and offsets point to the first row; the bits of booleans and of valid begin shift
+/* Filled in by row_writing.py. values and offsets point to the first row; the bits of booleans and of valid start shift
    bits after their pointer. */
 typedef struct {
     int64_t kind, shift, per_second; /* per_second: units of a timestamp */
     const void *values;
-    const uint8_t *valid; /* NULL where no value is missing */
+    const uint8_t *valid; /* NULL if no value is missing */
     const void *offsets;
 } Column;
 
@@ -51,8 +51,8 @@ static inline void write_two(char *cursor, int value)
     cursor[1] = (char)('0' + value % 10);
 }
 
-/* YYYY-MM-DD HH:MM:SS, and a fraction where there is one, without zeros at its end; NULL for years not of four digits.
-   The calendar is that of H. Hinnant: chrono-compatible low-level date algorithms (2013). */
+/* Write YYYY-MM-DD HH:MM:SS, with a nonzero fraction without trailing zeros; NULL for years not of four digits.
+   The calendar algorithm is that of H. Hinnant: chrono-compatible low-level date algorithms (2013). */
 static char *write_timestamp(int64_t value, int64_t per_second, char *cursor)
 {
     int64_t second = value / per_second, fraction = value % per_second;
@@ -113,8 +113,8 @@ static inline char *write_value(const Column *column, int64_t row, uint8_t delim
     }
 }
 
-/* out must have room: MAX_DOUBLE_CHARS bytes and one more per number, 30 per timestamp, and per text its bytes, one more
-   for each quote in it, and three. Returns the number of bytes written; DECLINED for a year without four digits. */
+/* Required size of out: MAX_DOUBLE_CHARS + 1 bytes per number, 30 per timestamp, and per text its bytes, one for each
+   quote in it, and three. Returns the number of bytes written; DECLINED for a year without four digits. */
 EXPORT int64_t csvswarm_table(int64_t rows, int32_t count, const Column *columns, int delimiter, int quote,
                               const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count, char *out)
 {
@@ -128,7 +128,7 @@ EXPORT int64_t csvswarm_table(int64_t rows, int32_t count, const Column *columns
                 cursor = write_value(column, row, (uint8_t)delimiter, (uint8_t)quote, &nulls, cursor);
                 if (!cursor) return DECLINED;
             }
-            if (count == 1 && cursor == start) { /* a blank line is no record */
+            if (count == 1 && cursor == start) { /* a blank line is not a record */
                 *cursor++ = (char)quote;
                 *cursor++ = (char)quote;
             }

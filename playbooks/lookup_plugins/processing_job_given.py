@@ -1,0 +1,1 @@
+../../roles/processing_job/lookup_plugins/processing_job_given.py

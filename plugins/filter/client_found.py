@@ -1,0 +1,1 @@
+../../roles/nfs_client/filter_plugins/client_found.py

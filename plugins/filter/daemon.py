@@ -1,0 +1,1 @@
+../../roles/docker_engine/filter_plugins/daemon.py

@@ -1,0 +1,1 @@
+../../roles/swarm_worker/filter_plugins/member.py

@@ -1,0 +1,1 @@
+../../playbooks/lookup_plugins/unknown_variables.py

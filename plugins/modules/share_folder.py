@@ -1,0 +1,1 @@
+../../roles/nfs_server/library/share_folder.py

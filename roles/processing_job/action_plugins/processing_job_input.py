@@ -1,0 +1,62 @@
+"""Identify the input of a job for boards, on this machine and without the second Python that a module costs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+NO_RSYNC = (
+    "rsync is missing on this machine: files go to the boards with it. On Debian and Ubuntu: sudo apt-get install rsync"
+)
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+    """Returns the SHA-256 and the size of the input, also with --check. Fails when rsync is not installed.
+
+    Arguments: path, the input (empty for one that is on the share); cache, the folder that remembers checksums.
+    Returns digest and bytes, both empty without a path.
+    """
+
+    _VALID_ARGS = frozenset(("path", "cache"))
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Identify the input."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        if shutil.which("rsync") is None:
+            return result | {"failed": True, "msg": NO_RSYNC, "is_written": True}
+        path = self._task.args.get("path") or ""
+        if not path:
+            return result | {"changed": False, "digest": "", "bytes": 0}
+        try:
+            found = digest(Path(path), Path(self._task.args["cache"]))
+            size = Path(path).stat().st_size
+        except OSError as error:
+            message = f"input: {path} cannot be read: {error.strerror}."
+            return result | {"failed": True, "msg": message, "is_written": True}
+        return result | {"changed": False, "digest": found, "bytes": size}
+
+
+def digest(path: Path, cache: Path) -> str:
+    """Return the SHA-256 of a file. A large input is read once, and not at every job.
+
+    The cache remembers it for as long as the file's size, times of change and place on the disk stay the same.
+    """
+    status = path.stat()
+    identity = [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    entry = cache / f"{hashlib.sha256(bytes(path.absolute())).hexdigest()[:16]}.json"
+    try:
+        known = json.loads(entry.read_text())
+        if known["identity"] == identity:
+            return str(known["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    cache.mkdir(parents=True, exist_ok=True)
+    entry.write_text(json.dumps({"identity": identity, "sha256": found}))
+    return found

@@ -1,0 +1,180 @@
+"""Messages about a job on boards: why it cannot run, how it runs, and how it ended."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Ends of a driver that Swarm reports in words that need a reason.
+ENDS = {
+    "task: non-zero exit (137)": "the driver was killed, most likely for want of memory",
+    "bind source path does not exist": "the share is not mounted",
+}
+
+
+def processing_job_no_answer(answer: dict[str, Any], manager: str) -> str:
+    """Return what a manager said instead of an answer, as a sentence."""
+    lines = str(answer.get("msg") or "no answer").strip().splitlines() or ["no answer"]
+    return f"{manager}: {lines[-1].rstrip('.')}."
+
+
+def processing_job_no_manager(silent: list[str]) -> list[str]:
+    """Return the message about a swarm none of whose managers answers. silent: what each said."""
+    message = (
+        f"{' '.join(silent)} The boards are no cluster (yet), or no manager is on. Check with ansible-playbook "
+        "playbooks/status.yml, make the cluster with ansible-playbook site.yml, or add -e engine=local to run the job "
+        "on this machine."
+    )
+    return [message]
+
+
+def processing_job_no_board(boards: list[dict[str, Any]]) -> list[str]:
+    """Return why no job can run on these boards, nothing when one can."""
+    if not any(board["takes"] for board in boards):
+        reasons = ", ".join(f"{board['name']} {board['why']}" for board in boards)
+        return [f"No board takes a chunk: {reasons}. Check with ansible-playbook playbooks/status.yml."]
+    if not any(board["takes"] and board["manager"] for board in boards):
+        managers = [board for board in boards if board["manager"]]
+        reasons = ", ".join(f"{board['name']} {board['why']}" for board in managers)
+        name = managers[0]["name"] if managers else "board1"
+        message = (
+            f"No manager is active, and the driver of a job runs on one: {reasons}. "
+            f"Run on a manager: docker node update --availability active {name}"
+        )
+        return [message]
+    return []
+
+
+def processing_job_no_room(boards: list[dict[str, Any]], layout: dict[str, Any]) -> str:
+    """Return the message about a container that is too large for every board."""
+    sizes = ", ".join(
+        f"{board['name']} has {round(board['memory'] / 1e6)} MB and {board['cores']:g} cores" for board in boards
+    )
+    return (
+        f"No board has the memory or the cores that one container is given ({round(layout['limit'] / 1e6)} MB, "
+        f"{layout['cpus']} cores): {sizes}. Ask for less with -e memory=300MB or -e cpus=0.5."
+    )
+
+
+def processing_job_other_request(stack: dict[str, Any], asked: dict[str, Any], job: str, jobs: str) -> list[str]:
+    """Return the refusal of a request for a job that runs with another one, nothing when both are the same.
+
+    stack: that of the module processing_job_swarm_info. asked: what this run asks for. jobs: the command of jobs.yml.
+    """
+    deployed = stack["request"].get("asked", {})
+    wanted = json.loads(json.dumps(asked))
+    differing = sorted(name for name in {*deployed, *wanted} if deployed.get(name) != wanted.get(name))
+    if not differing:
+        return []
+    message = (
+        f"job_id: job {job} runs on the boards already ({_driver(stack['driver'])}), with another request: "
+        f"{', '.join(differing)} differ. Nothing was changed. Watch it: {jobs} -e action=watch -e job_id={job}   "
+        f"Stop it: {jobs} -e action=stop -e job_id={job}"
+    )
+    return [message]
+
+
+def processing_job_runs_already(stack: dict[str, Any], job: str, jobs: str) -> str:
+    """Return the message of a run that finds its job deployed."""
+    return (
+        f"Job {job} is deployed already ({_driver(stack['driver'])}): this run watches it. Memory, cpus and other "
+        f"settings of the run stay as they are. Stop it: {jobs} -e action=stop -e job_id={job}"
+    )
+
+
+def processing_job_is_deployed(job: str, boards: list[dict[str, Any]], jobs: str) -> str:
+    """Return the message of a run that has deployed its job: how to reach it, and which boards take no part."""
+    lines = [f"{board['name']} {board['why']}: the job runs on the others." for board in boards if not board["takes"]]
+    ways = "   ".join(
+        f"{name}: {jobs} -e action={action} -e job_id={job}"
+        for name, action in (("Watch", "watch"), ("Fetch", "fetch"), ("Stop", "stop"))
+    )
+    return "\n".join([*lines, f"Job {job} runs on the boards, without this machine. {ways}"])
+
+
+def _driver(driver: dict[str, Any]) -> str:
+    where = f"driver on {driver['board']}" if driver["board"] else "driver not placed yet"
+    since = f" since {driver['since'][:19].replace('T', ' ')} UTC" if driver["since"] else ""
+    return f"{where}{since}"
+
+
+def processing_job_driver_remark(driver: dict[str, Any]) -> str:
+    """Return what Swarm reports of a driver that is silent."""
+    message = driver["message"]
+    reason = next((words for end, words in ENDS.items() if end in message), message)
+    board = driver["board"] or "no board yet"
+    return f"driver {driver['state']} on {board}{': ' + reason if reason else ''}"
+
+
+def processing_job_cannot_continue(
+    stack: dict[str, Any] | None, status: dict[str, Any], action: str, ways: dict[str, str]
+) -> str:
+    """Return why a job cannot be watched or fetched; nothing when it can.
+
+    stack: None when Swarm runs nothing for the job. status: what its driver wrote last, or {}. ways: the job's id, the
+    command of jobs.yml and that which resumes the job.
+    """
+    stage = status.get("stage")
+    if action == "fetch" and stage not in ("done", None) and stack is not None and not stack["driver"]["ended"]:
+        chunks = status["chunks"]
+        return (
+            f"job {ways['job']} runs still: {chunks['done']} of {chunks['total']} chunks are done. Watch it: "
+            f"{ways['jobs']} -e action=watch -e job_id={ways['job']}"
+        )
+    if stack is None and stage not in ("done", "failed", "stopped"):
+        return f"job {ways['job']} does not run on the boards, and has no result. Resume it: {ways['command']}"
+    return ""
+
+
+def processing_job_jobs_refusal(jobs: list[dict[str, Any]], action: str, job: str, unanswered: str = "") -> str:
+    """Return why playbooks/jobs.yml cannot do something with a job; nothing when it can.
+
+    jobs: those of that name. unanswered: why the boards did not answer, if they did not.
+    """
+    if not jobs:
+        where = f" on this machine. {unanswered}" if unanswered else "."
+        return f"job_id: there is no job {job}{where} List the jobs with ansible-playbook playbooks/jobs.yml"
+    found = jobs[0]
+    if action in ("watch", "fetch", "stop") and not found["shared"]:
+        return (
+            f"job_id: job {found['job']} runs on this machine, not on boards: it ends with its run_job.yml, and its "
+            f"result is in {found['output'] or 'its output directory'}."
+        )
+    if action in ("resume", "retry", "watch", "fetch") and not found["request"] and not found["manifest"]:
+        why = f": {found['damage']}" if found["damage"] else ""
+        return (
+            f"job_id: the request of job {found['job']} is not known: the job was stopped before its request was "
+            f"written, or its directory is damaged{why}. Run it again with run_job.yml, or remove it with "
+            "-e action=remove."
+        )
+    return ""
+
+
+def processing_job_status_failure(status: dict[str, Any], failure: dict[str, Any], remedy: str) -> str:
+    """Return the message of a job that did not end well. remedy: what processing_job_remedy has to add."""
+    if status["stage"] == "stopped":
+        return f"job {failure['job']} was stopped. What is done is kept. Resume it: {failure['command']}"
+    return f"{status['error'] or 'the job failed without a message'}{remedy}"
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, Callable[..., object]]:
+        """Return the filters by name."""
+        return {
+            "processing_job_cannot_continue": processing_job_cannot_continue,
+            "processing_job_driver_remark": processing_job_driver_remark,
+            "processing_job_is_deployed": processing_job_is_deployed,
+            "processing_job_jobs_refusal": processing_job_jobs_refusal,
+            "processing_job_no_answer": processing_job_no_answer,
+            "processing_job_no_manager": processing_job_no_manager,
+            "processing_job_no_board": processing_job_no_board,
+            "processing_job_no_room": processing_job_no_room,
+            "processing_job_other_request": processing_job_other_request,
+            "processing_job_runs_already": processing_job_runs_already,
+            "processing_job_status_failure": processing_job_status_failure,
+        }

@@ -1,0 +1,163 @@
+"""Build the archive of a csvswarm job's image on this machine."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.processing_job_build_context import prepare
+from ansible.module_utils.processing_job_image_archive import (
+    BuildError,
+    build,
+    described,
+    digest,
+    pack,
+    require_base,
+)
+
+DOCUMENTATION = """
+module: processing_job_image_build
+short_description: Build the archive of a csvswarm job's image on this machine
+description:
+  - Makes O(context) with nothing but image.tar.gz in it, the compressed output of docker save.
+  - Runs that need the same image may begin at the same time. The first builds it, the others wait and take its archive.
+    The newest archive of each architecture stays beside O(context), for another share that has none.
+  - With C(--check) it reports only whether the image would be built.
+options:
+  name:
+    description: The image's name.
+    type: str
+    required: true
+  base:
+    description: The image that it is built from.
+    type: str
+    required: true
+  root:
+    description: The clone.
+    type: path
+    required: true
+  context:
+    description: The directory to make.
+    type: path
+    required: true
+  machine:
+    description: The architecture as pip names it, like C(x86_64).
+    type: str
+    required: true
+  python:
+    description: The version of Python in the image, like C(3.13).
+    type: str
+    required: true
+  archive:
+    description: Whether to build the image here. Otherwise only image.tar is made, its build context for a board.
+    type: bool
+    default: true
+author: csvswarm
+"""
+EXAMPLES = """
+- name: Build the image
+  processing_job_image_build:
+    name: csvswarm-job:0123
+    base: debian:trixie-slim
+    root: /home/me/csvswarm
+    context: /home/me/csvswarm/.cache/image-demo-amd64
+    machine: x86_64
+    python: "3.13"
+"""
+RETURN = """
+image:
+  description: The archive's size and sha256, the image's layers and id; empty without O(archive).
+  returned: success
+  type: dict
+"""
+
+
+def known_of(kept: Path) -> dict[str, Any] | None:
+    """Return the description of an archive from when it was made; None when the archive is not there or has changed."""
+    try:
+        found = json.loads(Path(f"{kept}.json").read_text())
+        return found if "id" in found and digest(kept) == found["sha256"] else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def make(asked: dict[str, Any], context: Path) -> tuple[Path, list[str]]:
+    """Make the archive in the context, and return it with warnings. Raises BuildError."""
+    require_base(asked["base"])
+    warnings = prepare(Path(asked["root"]), context, asked["machine"], asked["python"])
+    build(asked["name"], asked["base"], context)
+    archive = context / "image.tar.gz"
+    pack(asked["name"], archive)
+    return archive, warnings
+
+
+def keep(archive: Path, found: dict[str, Any], kept: Path, others: str) -> None:
+    """Give the archive its name in the cache, instead of older ones. A run that still sends one has its own link."""
+    for old in kept.parent.glob(others):
+        old.unlink()
+    kept.hardlink_to(archive)
+    Path(f"{kept}.json").write_text(json.dumps(found))
+
+
+def ensure(asked: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    """Make the archive, or take the kept one. Returns the module's answer. Raises BuildError."""
+    context = Path(asked["context"])
+    cache = context.parent
+    repository, tag = asked["name"].split(":")
+    kept = cache / f"{repository}-{tag}-{asked['machine']}.tar.gz"
+    cache.mkdir(parents=True, exist_ok=True)
+    warnings: list[str] = []
+    with (cache / ".image.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        found = known_of(kept)
+        if check:
+            return {"image": found or {}, "changed": found is None, "warned": []}
+        if found is None:
+            archive, warnings = make(asked, context)
+            found = described(archive)
+            keep(archive, found, kept, f"{repository}-*-{asked['machine']}.tar.gz*")
+        shutil.rmtree(context, ignore_errors=True)
+        context.mkdir()
+        (context / "image.tar.gz").hardlink_to(kept)
+    return {"image": found, "changed": True, "warned": warnings}
+
+
+def context_only(asked: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    """Make the build context for a board, as a tar beside it. Returns the module's answer. Raises BuildError."""
+    context = Path(asked["context"])
+    warnings: list[str] = []
+    if not check:
+        warnings = prepare(Path(asked["root"]), context, asked["machine"], asked["python"])
+        shutil.make_archive(str(context), "tar", context)
+    return {"image": {}, "changed": True, "warned": warnings}
+
+
+def main() -> None:
+    """Run as Ansible runs a module."""
+    text, path = {"type": "str", "required": True}, {"type": "path", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            **dict.fromkeys(("name", "base", "machine", "python"), text),
+            **dict.fromkeys(("root", "context"), path),
+            "archive": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    answer: dict[str, Any] = {}
+    try:
+        work = ensure if module.params["archive"] else context_only
+        answer = work(module.params, check=module.check_mode)
+    except (BuildError, OSError) as error:
+        shutil.rmtree(module.params["context"], ignore_errors=True)
+        module.fail_json(msg=str(error))
+    for warning in answer.pop("warned"):
+        module.warn(warning)
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,267 @@
+"""Take over a file that has arrived on the share for a csvswarm job."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.processing_job_files import acting_as, open_file
+from ansible.module_utils.processing_job_share import (
+    NEW,
+    ShareError,
+    of_job,
+    of_root,
+    opened,
+    received,
+    sender,
+    status,
+    write_record,
+)
+
+DOCUMENTATION = """
+module: processing_job_receive
+short_description: Take over a file that has arrived on the share
+description:
+  - Runs on the server of the share, as root. A file that a user has sent as exchange/USER/NAME, or that a board has
+    built as jobs/JOB/NAME, becomes root's under its final name when its checksum is right.
+  - With C(--check) it reports only whether the file is there under its final name.
+options:
+  share:
+    description: The share's folder.
+    type: str
+    required: true
+  owner:
+    description: User and group id of the jobs.
+    type: int
+    required: true
+  job:
+    description: The job's id.
+    type: str
+    required: true
+  state:
+    description: The folder outside the share where root records what it has taken over.
+    type: str
+    required: true
+  lock:
+    description: A file that the runs on this server lock one after the other.
+    type: str
+    default: /run/csvswarm-share.lock
+  what:
+    description: What the file is called in messages.
+    type: str
+    required: true
+  staging_name:
+    description: The name under which the file has arrived.
+    type: str
+    required: true
+  target:
+    description: The folder on the share and the final name, like C(inputs/0123).
+    type: str
+    required: true
+  sha256:
+    description: The checksum that it must have.
+    type: str
+    required: true
+  built:
+    description: Whether a board has built it in the job's folder.
+    type: bool
+    default: false
+  size:
+    description: Bytes of a file that a board has built.
+    type: int
+  layers:
+    description: Of an image, the layers and the architecture that Docker must report once it is loaded.
+    type: str
+  id:
+    description: Of an image, its id.
+    type: str
+author: csvswarm
+"""
+EXAMPLES = """
+- name: Take over the input
+  processing_job_receive:
+    share: /srv/csvswarm
+    owner: 8765
+    job: demo
+    state: /var/lib/csvswarm
+    what: the input
+    staging_name: 0123abcd
+    target: inputs/0123abcd
+    sha256: 0123abcd
+"""
+RETURN = """
+present:
+  description: Whether the file is there under its final name.
+  returned: success
+  type: bool
+record:
+  description: Of an image, what the archive must be.
+  returned: success
+  type: dict
+"""
+
+TAKEN = ".taken"
+PIECE = 1 << 20
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+#: Permissions of a file that root has taken over. A user's file may be private: only the jobs' group reads it.
+SENT, IMAGE = 0o440, 0o444
+
+
+def look(asked: dict[str, Any]) -> dict[str, Any]:
+    """Report whether the file is there."""
+    kind, _, name = asked["target"].partition("/")
+    with of_root(asked["share"]) as root, of_root(kind, root) as folder:
+        found = received(asked["state"], folder, name, kind)
+    return {"present": found is not None, "record": found or {}, "changed": found is None}
+
+
+def take(asked: dict[str, Any]) -> dict[str, Any]:
+    """Take over the file, one run at a time. A file that another run has brought in the meantime stays."""
+    kind, _, name = asked["target"].partition("/")
+    with (
+        opened(asked["lock"], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC) as lock,
+        of_root(asked["share"]) as root,
+        of_root(kind, root) as folder,
+        of_root("exchange", root) as exchange,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(FileExistsError):
+            os.mkdir(TAKEN, 0o700, dir_fd=exchange)
+        found = received(asked["state"], folder, name, kind)
+        changed = found is None
+        if found is None:
+            with of_root(TAKEN, exchange) as taken:
+                receive(asked, root, exchange, taken)
+                if kind == "images":
+                    write_record(asked["state"], name, {key: asked[key] for key in ("sha256", "layers", "id")})
+                # A rename within one file system, from one folder of root's to another.
+                os.replace(asked["staging_name"], name, src_dir_fd=taken, dst_dir_fd=folder)
+            os.fsync(folder)
+            found = received(asked["state"], folder, name, kind)
+        with arrived_in(asked, root, exchange) as source, suppress(FileNotFoundError):
+            os.unlink(asked["staging_name"], dir_fd=source)
+    if found is None:
+        raise ShareError(f"{asked['target']} is not there after it was taken over: run the job again")
+    return {"present": True, "record": found, "changed": changed}
+
+
+@contextmanager
+def arrived_in(asked: dict[str, Any], root: int, exchange: int) -> Iterator[int]:
+    """Open the folder that a file has arrived in, with the rights of the user whose folder it is."""
+    if asked["built"]:
+        owner = asked["owner"]
+        with of_root("jobs", root) as jobs, of_job(asked["job"], jobs, owner) as folder, acting_as(owner):
+            yield folder
+    else:
+        user, user_id, _ = sender()
+        with of_job(user, exchange, user_id) as folder:
+            yield folder
+
+
+def receive(asked: dict[str, Any], root: int, exchange: int, taken: int) -> None:
+    """Bring the file into the closed folder `taken`, as root's. Raises ShareError unless its checksum is right."""
+    name, what = asked["staging_name"], asked["what"]
+    discard(name, taken)  # left when the power failed
+    try:
+        found = (copy if asked["built"] else move)(asked, root, exchange, taken)
+    except FileNotFoundError:
+        raise ShareError(f"{what} has not arrived on the share: run the same again") from None
+    except ShareError:
+        discard(name, taken)
+        raise
+    if found != asked["sha256"]:
+        discard(name, taken)
+        raise ShareError(f"{what} was damaged on its way to the share: run the same again")
+    with opened(name, FILE, taken) as handle:
+        os.fchmod(handle, IMAGE if asked["layers"] else SENT)
+        os.fsync(handle)
+
+
+def discard(name: str, folder: int) -> None:
+    """Remove whatever has a name in an open folder of root's."""
+    found = status(name, folder)
+    if found and stat.S_ISDIR(found.st_mode):
+        shutil.rmtree(name, dir_fd=folder)
+    elif found:
+        os.unlink(name, dir_fd=folder)
+
+
+def move(asked: dict[str, Any], root: int, exchange: int, taken: int) -> str:
+    """Move a file that a user has sent, and return its checksum. No bytes are copied: the file may be large."""
+    name = asked["staging_name"]
+    with arrived_in(asked, root, exchange) as source:
+        os.replace(name, name, src_dir_fd=source, dst_dir_fd=taken)
+    found = os.lstat(name, dir_fd=taken)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        raise ShareError(f"{asked['what']} did not arrive as a regular file of its own: run the same again")
+    # Nothing but this folder names it now, and none but root may change names here.
+    with opened(name, FILE, taken) as handle:
+        os.fchown(handle, 0, 0 if asked["layers"] else asked["owner"])
+        os.fchmod(handle, 0o400)
+        return digest(handle)
+
+
+def copy(asked: dict[str, Any], root: int, exchange: int, taken: int) -> str:
+    """Copy a file that a board has built, and return the copy's checksum: the jobs' owner may change the original."""
+    name, what = asked["staging_name"], asked["what"]
+    with arrived_in(asked, root, exchange) as source:
+        try:
+            handle = open_file(name, source)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise ShareError(f"{what} cannot be read where it was built: {error.strerror}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise ShareError(f"{what} is no regular file where it was built: run the same again")
+        with opened(name, NEW, taken) as target:
+            return digest(handle, target, int(asked["size"]))
+    finally:
+        os.close(handle)
+
+
+def digest(source: int, target: int | None = None, limit: int | None = None) -> str:
+    """Return the checksum of an open file, copied to another one on the way. limit: bytes to read at most, and one."""
+    found, left = hashlib.sha256(), sys.maxsize if limit is None else limit + 1
+    while left and (piece := os.read(source, min(PIECE, left))):
+        found.update(piece)
+        left -= len(piece)
+        view = memoryview(piece)
+        while target is not None and view:
+            view = view[os.write(target, view) :]
+    return found.hexdigest()
+
+
+def main() -> None:
+    """Run as Ansible runs a module."""
+    text = {"type": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            **dict.fromkeys(("share", "job", "state", "what", "staging_name", "target", "sha256"), text),
+            "owner": {"type": "int", "required": True},
+            "lock": {"type": "str", "default": "/run/csvswarm-share.lock"},
+            "built": {"type": "bool", "default": False},
+            "size": {"type": "int"},
+            "layers": {"type": "str"},
+            "id": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    answer: dict[str, Any] = {}
+    try:
+        answer = (look if module.check_mode else take)(module.params)
+    except (ShareError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""Prepare the share for a csvswarm job, and report in the same round trip what it has already."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.processing_job_files import acting_as
+from ansible.module_utils.processing_job_share import (
+    SENTINEL,
+    ShareError,
+    of_job,
+    of_root,
+    received,
+    sender,
+    status,
+    write_file,
+)
+from ansible.module_utils.processing_job_status import read_status
+
+DOCUMENTATION = """
+module: processing_job_share
+short_description: Prepare the share for a csvswarm job
+description:
+  - Runs on the server of the share, as root. Makes the folders of the job and of the user who sends files, writes the
+    job's request and the user's processor, and reports which input and images are there.
+  - With C(--check) it makes and writes nothing, and reports the same.
+options:
+  share:
+    description: The share's folder.
+    type: str
+    required: true
+  owner:
+    description: User and group id of the jobs.
+    type: int
+    required: true
+  job:
+    description: The job's id.
+    type: str
+    required: true
+  state:
+    description: The folder outside the share where root records what it has taken over.
+    type: str
+    required: true
+  input:
+    description: Path of an input that is on the share.
+    type: str
+  digest:
+    description: SHA-256 of an input that is uploaded.
+    type: str
+  images:
+    description: Names of the image's archives by architecture.
+    type: dict
+    default: {}
+  request:
+    description: What the user asked for, as JSON. Nothing is written without it.
+    type: str
+  processor:
+    description: The text of the user's processor, stored under its SHA-256.
+    type: str
+  processor_digest:
+    description: SHA-256 of the processor.
+    type: str
+  running:
+    description: Whether the job runs. Then nothing of it is removed.
+    type: bool
+    default: false
+author: csvswarm
+"""
+EXAMPLES = """
+- name: Prepare the share
+  processing_job_share:
+    share: /srv/csvswarm
+    owner: 8765
+    job: demo
+    state: /var/lib/csvswarm
+    digest: 0123abcd
+"""
+RETURN = """
+exchange:
+  description: The folder that files are sent to.
+  returned: success
+  type: str
+resumed:
+  description: Whether the job has a folder already.
+  returned: success
+  type: bool
+input_present:
+  description: Whether an input with this digest was uploaded before.
+  returned: success
+  type: bool
+size:
+  description: Bytes of the input on the share; null when there is no such file.
+  returned: success
+  type: int
+images:
+  description: By architecture, what the archive must be (sha256, layers and id), for archives that are there.
+  returned: success
+  type: dict
+status:
+  description: The status that the job's driver wrote last, empty when there is none.
+  returned: success
+  type: dict
+"""
+
+#: How the name of an archive begins that a board builds in the folder of a job.
+BUILT = ".csvswarm-job-"
+
+
+def make_folder(name: str, parent: int, owner: int, group: int, *, check: bool = False) -> bool:
+    """Make a folder that is closed to all but a user. Returns whether it was there."""
+    was_there = status(name, parent) is not None
+    if check:
+        return was_there
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=parent)
+    with of_job(name, parent, owner) as handle:
+        os.fchown(handle, owner, group)
+        os.fchmod(handle, 0o700)
+    return was_there
+
+
+def discard_built(job: str, jobs: int, owner: int) -> None:
+    """Remove an image that a board built for a job and nobody took over: the scripts refuse folders with such files."""
+    with of_job(job, jobs, owner) as folder, acting_as(owner), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(BUILT):
+                with suppress(OSError):
+                    os.unlink(entry.name, dir_fd=folder)
+
+
+def make_folders(root: int, asked: dict[str, Any], *, check: bool) -> bool:
+    """Make the folders of the job and of who sends files. Returns whether the job had one."""
+    job, owner = asked["job"], asked["owner"]
+    user, user_id, group_id = sender()
+    with of_root("jobs", root) as jobs, of_root("results", root) as results:
+        resumed = make_folder(job, jobs, owner, owner, check=check)
+        if not check and not asked["running"]:
+            discard_built(job, jobs, owner)
+            make_folder(job, results, owner, owner)
+    with of_root("exchange", root) as exchange:
+        make_folder(user, exchange, user_id, group_id, check=check)
+    return resumed
+
+
+def write_texts(root: int, asked: dict[str, Any]) -> None:
+    """Write the request, out of the reach of the job's containers, and the user's processor."""
+    with of_root("processors", root) as processors:
+        digest = asked["processor_digest"]
+        if digest and status(f"{digest}.py", processors) is None:
+            text = asked["processor"].encode(errors="surrogateescape")
+            write_file(f"{digest}.py", processors, text, asked["owner"], 0o440)
+    with of_root("requests", root) as requests:
+        write_file(f"{asked['job']}.json", requests, asked["request"].encode(), 0, 0o600)
+
+
+def prepare(asked: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    """Prepare the share and return the module's answer. Raises ShareError."""
+    share, owner, job = asked["share"], asked["owner"], asked["job"]
+    with of_root(share) as root:
+        if status(SENTINEL, root) is None:
+            raise ShareError(f"{share} is not the share of a cluster: run site.yml")
+        for name in ("requests", "processors"):
+            with of_root(name, root):
+                pass
+        resumed = make_folders(root, asked, check=check)
+        if asked["request"] is not None and not check:
+            write_texts(root, asked)
+        with of_root("images", root) as images:
+            known = {kind: received(asked["state"], images, name, "images") for kind, name in asked["images"].items()}
+        with of_root("inputs", root) as inputs:
+            present = bool(asked["digest"]) and received(asked["state"], inputs, asked["digest"], "inputs") is not None
+        with of_root("results", root) as results:
+            last = read_status(job, results, owner) or {}
+    return {
+        "exchange": f"{share}/exchange/{sender()[0]}",
+        "resumed": resumed,
+        "input_present": present,
+        "size": size_of(asked["input"], owner) if asked["input"] else None,
+        "images": {kind: record for kind, record in known.items() if record},
+        "status": last,
+    }
+
+
+def size_of(path: str, owner: int) -> int | None:
+    """Return the size of an input on the share, as the jobs' owner sees it; None when there is no such file."""
+    with acting_as(owner):
+        try:
+            found = Path(path).stat()
+            readable = os.access(path, os.R_OK, effective_ids=True)
+        except PermissionError:
+            found, readable = None, False
+        except OSError:
+            return None
+    if not readable:
+        raise ShareError(f"input: user id {owner} may not read {path}: jobs run as that user, so give it the file")
+    return found.st_size if found and stat.S_ISREG(found.st_mode) else None
+
+
+def main() -> None:
+    """Run as Ansible runs a module."""
+    module = AnsibleModule(
+        argument_spec={
+            "share": {"type": "str", "required": True},
+            "owner": {"type": "int", "required": True},
+            "job": {"type": "str", "required": True},
+            "state": {"type": "str", "required": True},
+            "input": {"type": "str"},
+            "digest": {"type": "str"},
+            "images": {"type": "dict", "default": {}},
+            "request": {"type": "str"},
+            "processor": {"type": "str"},
+            "processor_digest": {"type": "str"},
+            "running": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    answer: dict[str, Any] = {}
+    try:
+        answer = prepare(module.params, check=module.check_mode)
+    except (ShareError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=not answer["resumed"], **answer)
+
+
+if __name__ == "__main__":
+    main()

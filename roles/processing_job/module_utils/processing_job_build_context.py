@@ -1,0 +1,109 @@
+"""Prepare the build context of the job image.
+
+pip fetches the wheels for the boards' architecture, whatever this machine's is, and checks them by their hashes; also
+the compiler of the native kernel, which compiles for any machine on any other. Without it the image has no kernel, and
+its containers are slower.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ansible.module_utils.processing_job_image_archive import BuildError
+
+#: Wheels built for older systems run on newer ones, but pip has to be told each of them.
+SYSTEMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
+
+#: Seconds that the kernel may take to compile. It takes five; on a slow board a minute.
+LIMIT = 300
+
+
+def fetch_wheels(requirements: Path, wheels: Path, machine: str, python: str) -> None:
+    """Fetch the wheels. Raises BuildError with pip's own message."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download", "--no-deps"]
+    command += ["--require-hashes", "--only-binary=:all:", f"--python-version={python}", "--implementation=cp"]
+    command += [f"--abi=cp{python.replace('.', '')}", *(f"--platform={system}_{machine}" for system in SYSTEMS)]
+    command += [f"--dest={wheels}", f"--requirement={requirements}"]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise BuildError(
+            f"{done.stdout}\nThe packages of the image could not be fetched: does this machine reach its index?"
+        )
+
+
+def fetch_compiler(requirements: Path, cache: Path) -> tuple[Path | None, str]:
+    """Return the locked compiler, fetched unless it is in the cache; None and pip's message when it cannot be."""
+    place = cache / f"compiler-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
+    zig = place / "ziglang/zig"
+    if not zig.is_file():
+        part = place.with_name(f".{place.name}.{os.getpid()}")
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-deps"]
+        command += ["--require-hashes", "--only-binary=:all:", f"--target={part}", f"--requirement={requirements}"]
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode or not (part / "ziglang/zig").is_file():
+            shutil.rmtree(part, ignore_errors=True)
+            return None, f"{done.stdout}\nThe compiler could not be fetched: the image has no native kernel."
+        (part / "ziglang/zig").chmod(0o755)
+        with contextlib.suppress(OSError):  # another run was faster
+            part.rename(place)
+        shutil.rmtree(part, ignore_errors=True)
+    return zig, ""
+
+
+def build_kernel(scripts: Path, machine: str, zig: Path) -> str:
+    """Build the native kernel into the scripts of the image, for any Linux of the last years. Returns a warning."""
+    command = [sys.executable, "-m", "csvswarm.native.build", machine, str(scripts / "csvswarm/native/built")]
+    command += [str(zig), "cc", "-target", f"{machine}-linux-gnu.2.28"]
+    # A cache of its own: compilers that share one may wait for each other for ever (ziglang/zig#22453).
+    with tempfile.TemporaryDirectory(prefix="csvswarm-compiled-") as cache:
+        places = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), cache)
+        environment = {**os.environ, **places, "PYTHONDONTWRITEBYTECODE": "1"}
+        with subprocess.Popen(
+            command,
+            cwd=scripts,
+            env=environment,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as building:
+            try:
+                failed = building.wait(LIMIT)
+            except subprocess.TimeoutExpired:
+                os.killpg(building.pid, signal.SIGKILL)  # the compiler with it
+                failed = True
+    return "The native kernel could not be built: the image has none." if failed else ""
+
+
+def prepare(root: Path, context: Path, machine: str, python: str) -> list[str]:
+    """Make the context of the clone `root` in the directory `context`. Returns warnings. Raises BuildError.
+
+    machine: the architecture as pip names it (x86_64, aarch64). python: the version in the image, like 3.13.
+    """
+    shutil.rmtree(context, ignore_errors=True)
+    wheels = context / "wheels"
+    wheels.mkdir(parents=True)
+    # Two at a time: most of it is unpacking and checking.
+    with ThreadPoolExecutor() as both:
+        fetched = both.submit(fetch_compiler, root / "requirements/kernel.txt", context.parent)
+        fetch_wheels(root / "requirements/image.txt", wheels, machine, python)
+    for path in (root / "files/docker").iterdir():
+        if path.is_file():
+            shutil.copy(path, context)
+    # Reports are made on the control node.
+    only_sources = shutil.ignore_patterns("__pycache__", "*.md", "built", "report", "report_job.py")
+    shutil.copytree(root / "files/processors", context / "processors", ignore=only_sources)
+    shutil.copytree(root / "scripts", context / "scripts", ignore=only_sources)
+    zig, warning = fetched.result()
+    if zig is not None:
+        warning = build_kernel(context / "scripts", machine, zig)
+    return [warning] if warning else []

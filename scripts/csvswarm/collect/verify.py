@@ -1,0 +1,119 @@
+"""Verify a finished job: read its input and its result again, and compare them with its record.
+
+python -m csvswarm.collect.verify --output results/demo
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import xxhash
+
+from csvswarm import cli
+from csvswarm.errors import CsvswarmError, JobError
+from csvswarm.input.header import open_layout
+from csvswarm.input.layout import Given
+from csvswarm.input.source import find_source
+from csvswarm.job.directory import SUCCESS
+from csvswarm.job.durable_files import checked_fields, read_json
+from csvswarm.job.output_directory import MAX_REPORT_BYTES, RECORD_FORMAT, REPORT, is_intact, read_marker
+
+READ_BYTES = 1 << 20
+
+
+def verify(output: Path) -> dict[str, Any]:
+    """Return what was verified: files, bytes of the input (uncompressed), and whether the input was there to read.
+
+    Raises JobError with every difference when the files are not what the record says.
+    """
+    path = output / REPORT
+    record = read_json(path, "run the job again.", MAX_REPORT_BYTES)
+    if record is None or record.get("status") != "done":
+        raise JobError(f"{output} holds no record of a finished job: name the output directory of one.")
+    if record.get("format") != RECORD_FORMAT:
+        raise JobError(
+            f"{path} has format {record.get('format')}, which lacks the checksum of the input: run the job again with "
+            f"this version of csvswarm, which writes format {RECORD_FORMAT}."
+        )
+    with checked_fields(path, "run the job again."):
+        problems = [*_files(output, record)]
+        read = Path(record["input"]["path"]).is_file()
+        size = sum(chunk["bytes"] for chunk in record["input_chunks"]) + record["preamble"]["bytes"]
+        if read:
+            problems += _input(record)
+    if problems:
+        raise JobError("\n".join([f"job {record['job_id']} is not what its record says:", *problems]))
+    files = [file["name"] for file in (record["result"], record["rejected_file"]) if file]
+    return {"job_id": record["job_id"], "files": files, "input": record["input"]["path"], "read": read, "bytes": size}
+
+
+def _files(output: Path, record: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the files of the result."""
+    marker = read_marker(output, record["job_id"])
+    if marker is None:
+        yield f"{output / SUCCESS} is missing or damaged."
+    elif not all(is_intact(output, file) for file in marker[0] if file["name"] == REPORT):
+        yield f"{output / REPORT} was changed after the job had written it."
+    for file in (record["result"], record["rejected_file"]):
+        if file and not is_intact(output, file):
+            yield f"{output / file['name']} is missing, or differs from what the job wrote."
+
+
+def _input(record: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the input: the first difference."""
+    path = Path(record["input"]["path"])
+    try:
+        source = find_source(path, record["input"]["encoding"])
+        request = record["request"]
+        given = Given(**{name.name: request[name.name] for name in fields(Given)})
+        source, _ = open_layout(source, given, request["null_values"])  # it may have to be rewritten, as for the job
+        with source.open() as file:
+            yield from _compare(file, record, str(path))
+    except CsvswarmError as error:
+        yield str(error)
+
+
+def _compare(file: BinaryIO, record: dict[str, Any], name: str) -> Iterator[str]:
+    preamble, first, offset = record["preamble"], 1, 0
+    pieces = [("its header", preamble, 0), *((None, chunk, chunk["rows"]) for chunk in record["input_chunks"])]
+    for what, piece, rows in pieces:
+        if _checksum(file, piece["bytes"]) != piece["checksum"]:
+            where = what or f"records {first:,} to {first + rows - 1:,}"
+            end = offset + piece["bytes"]
+            yield f"{name} has changed: {where} (bytes {offset:,} to {end:,}) are not those that ran."
+            return
+        first, offset = first + rows, offset + piece["bytes"]
+    if file.read(1):
+        yield f"{name} has grown: the job read {offset:,} bytes."
+
+
+def _checksum(file: BinaryIO, size: int) -> str:
+    digest = xxhash.xxh3_128()
+    while size and (data := file.read(min(size, READ_BYTES))):
+        digest.update(data)
+        size -= len(data)
+    return digest.hexdigest()
+
+
+def main() -> int:
+    """Read the arguments, verify, return the exit code."""
+    parser = argparse.ArgumentParser(description="Verify the input and the result of a finished job.")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="directory with its result")
+    parser.add_argument("--json", action="store_true", help="print what was verified as one JSON object")
+    arguments = parser.parse_args()
+
+    def work() -> tuple[dict[str, Any], str]:
+        done = verify(arguments.output.expanduser().absolute())
+        files = " and ".join(done["files"])
+        read = f"{done['input']} is the input that ran" if done["read"] else f"{done['input']} is not on this machine"
+        return done, f"{files}: as the job wrote them. {read}."
+
+    return cli.run(work, as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    cli.exit_immediately(main())

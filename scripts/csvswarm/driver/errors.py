@@ -1,0 +1,19 @@
+"""How a job ends without a result."""
+
+from __future__ import annotations
+
+
+class JobFailed(Exception):
+    """The job cannot succeed. The message is for the user.
+
+    hint: "resume" when the job can be resumed once the cause is gone, "new_job" when it would fail in the same way,
+    None when the message itself says what to do.
+    """
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Stopped(BaseException):
+    """The container is asked to stop. Not an Exception: nothing but the end of the driver handles it."""

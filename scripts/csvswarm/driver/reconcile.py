@@ -1,0 +1,47 @@
+"""Derive from a job's receipts what has to run next: python -m csvswarm.driver.reconcile JOB [--fresh].
+
+A process of its own: what a processor left in the job directory may cost any amount of memory to read, and must not
+take the driver with it. --fresh: the user starts the job again, so chunks that failed get another try.
+
+Prints one JSON object: generation, pending (chunks of the next round; none when the result can be collected), done
+(chunks that need not run again), chunks ([bytes, records] of each).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from csvswarm import cli
+from csvswarm.job.directory import Job
+from csvswarm.job.round import MAX_SLOTS
+from csvswarm.job.state import reconcile
+
+
+def plan(job: Job, *, fresh: bool) -> dict[str, Any]:
+    """Return what has to run next. Raises what `reconcile` raises, and JobError when another process has the job."""
+    with job.locked():
+        manifest = job.require_manifest()
+        if fresh:
+            job.discard_error_receipts()
+        state = reconcile(job, manifest)
+    return {
+        "generation": state.generation,
+        "pending": state.pending[:MAX_SLOTS],
+        "done": sorted(state.done),
+        "chunks": [[chunk.length, chunk.rows] for chunk in manifest.chunks],
+    }
+
+
+def main() -> int:
+    """Read the arguments, print the answer, return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("job", type=Path)
+    parser.add_argument("--fresh", action="store_true")
+    arguments = parser.parse_args()
+    return cli.run(lambda: (plan(Job(arguments.job), fresh=arguments.fresh), ""), as_json=True)
+
+
+if __name__ == "__main__":
+    cli.exit_immediately(main())

@@ -1,0 +1,174 @@
+"""Split, reconcile and collect: as processes of the driver's container, or as services where a user's code runs.
+
+The driver never runs a user's processor. Split and collect load it, so with a processor that does not ship they run in
+containers of their own, without the engine's socket. With one that ships they run here, which saves a container's
+start; they are started only if the job's copy of the processor is the image's own file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from csvswarm.driver.engine import Engine
+from csvswarm.driver.errors import JobFailed
+from csvswarm.driver.request import Request
+from csvswarm.driver.services import stage_service
+from csvswarm.driver.status import Status
+from csvswarm.driver.tasks import Task
+from csvswarm.driver.untrusted import Damaged
+from csvswarm.errors import printable
+from csvswarm.job.durable_files import NotRegular, read_regular
+
+SCRIPTS = Path(__file__).resolve().parents[2]
+SHIPPED = SCRIPTS.parent / "files" / "processors"
+_MAX_PROCESSOR_BYTES = 1 << 20
+#: Of what a process prints. A list of 100,000 chunks has 3 MB.
+_MAX_ANSWER_BYTES, _MAX_ERROR_BYTES = 64 << 20, 32_768
+_SERVICE_POLL = 0.3
+#: So that the kernel ends the process that needs too much memory, and not the driver beside it.
+_FIRST_TO_KILL = 'echo 1000 >/proc/self/oom_score_adj; exec "$@"'
+
+
+class Stages:
+    """Runs the stages of one job on this board. board: its name."""
+
+    def __init__(self, request: Request, engine: Engine, status: Status, board: str) -> None:
+        self._request = request
+        self._engine = engine
+        self._status = status
+        self._board = board
+
+    def split(self) -> None:
+        """Split the input; a job that is split already stays as it is. Raises JobFailed."""
+        arguments = [word for word in self._request.split_arguments if word not in ("--plan", "--durable", "--json")]
+        self._run("split", ["split_dataframe.py", "--durable", "--json", *arguments])
+
+    def reconcile(self, *, fresh: bool) -> dict[str, Any]:
+        """Return what has to run next: see csvswarm.driver.reconcile. Raises JobFailed with the error of a chunk."""
+        command = ["-m", "csvswarm.driver.reconcile", str(self._request.job_directory)]
+        answer: dict[str, Any] = json.loads(self._process("reconcile", [*command, *["--fresh"] * fresh]))
+        return answer
+
+    def collect(self) -> None:
+        """Collect the result. Raises JobFailed."""
+        arguments = [word for word in self._request.collect_arguments if word not in ("--plan", "--json")]
+        self._run("collect", ["collect_results.py", "--json", *arguments])
+
+    def _run(self, stage: str, command: Sequence[str]) -> None:
+        if not self._request.is_shipped:
+            self._service(stage, command)
+            return
+        self._require_shipped()
+        self._process(stage, command)
+
+    def _require_shipped(self) -> None:
+        """Refuse a job directory in which another job of that name left code that this process would run."""
+        own = SHIPPED / f"{self._request.processor}.py"
+        copy = self._request.job_directory / "processor.py"
+        if own.parent != SHIPPED or not own.is_file():
+            raise JobFailed(f"processor {self._request.processor!r} is not in the image of the job.")
+        try:
+            found = read_regular(copy, _MAX_PROCESSOR_BYTES)
+        except FileNotFoundError:
+            return
+        except NotRegular as error:
+            raise Damaged(f"{copy.name} is {error.strerror}") from error
+        if hashlib.sha256(found).digest() != hashlib.sha256(own.read_bytes()).digest():
+            raise JobFailed(
+                f"job {self._request.job} was made with another processor, or another version of it: start a new job."
+            )
+
+    # -- in this container ---------------------------------------------------------------------------------------------
+
+    def _process(self, stage: str, command: Sequence[str]) -> bytes:
+        """Run one of the scripts; return what it prints. Raises JobFailed with its message."""
+        words = ["sh", "-c", _FIRST_TO_KILL, "sh", sys.executable, *command]
+        with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(words, cwd=SCRIPTS, stdin=subprocess.DEVNULL, stdout=answer, stderr=errors)
+            try:
+                code = self._wait(process)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            if code == 0:
+                answer.seek(0)
+                return answer.read(_MAX_ANSWER_BYTES)
+            raise self._failure(stage, code, _tail(errors))
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(1.0)
+            self._status.renew()
+
+    # -- in a container of its own -------------------------------------------------------------------------------------
+
+    def _service(self, stage: str, command: Sequence[str]) -> None:
+        memory = self._request.layout.room(self._board)
+        service = stage_service(self._request, stage, command, node=self._engine.this_node(), memory=memory)
+        name = service["name"]
+        self._engine.remove(name)  # of an earlier driver, which may have run on another board
+        self._engine.create(service)
+        try:
+            task = self._await(name)
+            if task.exit == 0:
+                return
+            code = task.exit if task.exit is not None and task.exit < 128 else -signal.SIGKILL
+            text = task.message if task.exit is None else self._engine.log(name)
+            raise self._failure(stage, 1 if task.exit is None else code, text)
+        finally:
+            self._engine.remove(name)
+
+    def _await(self, name: str) -> Task:
+        """Return the ended task of a service of one replica."""
+        while True:
+            tasks = [Task.from_json(task, {}, 0, [0]) for task in self._engine.tasks(name)]
+            if ended := [task for task in tasks if task.ended is not None]:
+                return ended[-1]
+            self._status.renew()
+            time.sleep(_SERVICE_POLL)
+
+    def _failure(self, stage: str, code: int, text: str) -> JobFailed:
+        if code == -signal.SIGKILL:
+            room = round(self._request.layout.room(self._board) / 1e6)
+            work = {"split": "splits the input", "collect": "collects the partials"}.get(stage, "reads the receipts")
+            return JobFailed(
+                f"{self._board} killed the process that {work}, most likely because it ran out of memory: that board "
+                f"can give it {room} MB. Use a processor with smaller partials, or a manager with more memory.",
+                hint="resume",
+            )
+        message = printable(text).strip()
+        if code != 1:
+            message = f"{stage} ended with code {code}, please report this: {message or 'it printed nothing'}"
+        return JobFailed(message or f"{stage} failed without a message.", hint=_hint(stage, message))
+
+
+#: Words of messages that name their remedy themselves.
+_START_OVER = ("start a new job", "run a new job", "start the job again")
+_RESUME = ("same job_id", "this job_id", "run again with job_id", "wait until it ends", "processed again")
+
+
+def _hint(stage: str, message: str) -> str | None:
+    """Return what to do after a stage failed. An error of the split is not kept; one of a chunk would repeat."""
+    if any(words in message for words in _START_OVER):
+        return None
+    if any(words in message for words in _RESUME):
+        return "resume"
+    return None if stage == "split" else "new_job"
+
+
+def _tail(file: IO[bytes]) -> str:
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _MAX_ERROR_BYTES))
+    return file.read().decode(errors="replace")

@@ -1,0 +1,1 @@
+"""The report of a job for people: one HTML page, made of its record (job.json) and its result."""

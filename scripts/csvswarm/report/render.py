@@ -1,0 +1,203 @@
+"""Render the report of a job: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from csvswarm.errors import CsvswarmError
+from csvswarm.job.durable_files import new_token
+from csvswarm.report import numbers
+from csvswarm.report.advice import advice
+from csvswarm.report.data import Material
+from csvswarm.report.glance import glance
+from csvswarm.report.lanes import Board, Lane, begin, boards_of, lanes_of, out_of_line
+from csvswarm.report.memory import memory_plot
+from csvswarm.report.timeline import MAX_LANES, bar_style, paths, scale_of, stage_bars
+from csvswarm.types.schema import NULL_VALUES
+
+TEMPLATES = Path(__file__).with_name("templates")
+#: The name of a report, and how one begins.
+PAGE, MARK = "report.html", b"<!doctype html>\n<!-- report of csvswarm -->\n"
+#: What is shown without the script, and messages of attempts that are kept.
+STATIC_ROWS, MAX_COLUMNS, MAX_MESSAGES, MESSAGE_CHARS = 60, 200, 60, 500
+#: Options of a job that repeat under their own names.
+LAYOUT_OPTIONS = (
+    *("quotechar", "header", "skip_lines", "comment", "escape", "trailing_delimiter", "decimal", "thousands"),
+    *("date_format", "strict"),
+)
+STATUSES = ("done", "spare", "misfit", "failed", "lost")
+
+
+def write_report(material: Material, path: Path) -> None:
+    """Write the report of a job to `path`, whole or not at all. Raises CsvswarmError for a file of something else."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(MARK)) != MARK:
+                raise CsvswarmError(f"{path} is not a report of csvswarm: move it away, or name another output.")
+    except FileNotFoundError:
+        pass
+    aside = path.with_name(f".{path.name}.{new_token()}")
+    try:
+        aside.write_bytes(render(material).encode("utf-8", errors="replace"))
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def render(material: Material) -> str:
+    """Return the page. Everything that comes from a job is escaped, and the page runs no script but its own."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "count": numbers.count_text,
+        "size": numbers.size_text,
+        "seconds": numbers.seconds_text,
+        "share": numbers.share_text,
+        "moment": numbers.moment_text,
+    }
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("report.html.j2").render(
+        **_facts(material),
+        style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        script=script,
+        script_digest=digest,
+    )
+
+
+def _facts(material: Material) -> dict[str, Any]:
+    record, attempts = material.record, material.attempts
+    lanes = lanes_of(attempts)
+    # Without the pauses between two runs of the job.
+    span = scale_of((begin(one), one["ended"]) for one in attempts).seconds
+    boards = boards_of(attempts, lanes, span)
+    found: dict[str, Any] = {
+        "record": record,
+        "split": "chunks" in record,
+        "failed": record["status"] != "done",
+        "seconds": _seconds(record),
+        "advice": advice(record, boards, span),
+        "boards": boards,
+        "commands": commands(record),
+        "columns": record.get("columns", [])[:MAX_COLUMNS],
+        "reasons": material.reasons,
+        "reasons_complete": material.reasons_complete,
+        "result": glance(material),
+        "logs": material.logs,
+        "attempts": attempts,
+        "bar_style": bar_style,
+        "out_of_line": [(attempts[index], times) for index, times in out_of_line(attempts)],
+        "memory": memory_plot(attempts),
+        "options": json.dumps(record.get("request", {}).get("options"), ensure_ascii=False),
+        "usual_nulls": record.get("request", {}).get("null_values") == [*NULL_VALUES],
+        "STATIC_ROWS": STATIC_ROWS,
+        "MAX_COLUMNS": MAX_COLUMNS,
+        "data": "",
+    }
+    if attempts:
+        found |= _timeline(record, attempts, lanes)
+        found["data"] = _data(attempts, lanes, boards, found["scale"].pieces)
+    return found
+
+
+def _seconds(record: dict[str, Any]) -> float:
+    """Return how long the stages took together."""
+    return float(sum(seconds for seconds in record.get("seconds", {}).values() if seconds))
+
+
+def _timeline(record: dict[str, Any], attempts: list[dict[str, Any]], lanes: list[Lane]) -> dict[str, Any]:
+    spans = [(stage["started"], stage["ended"]) for stage in record["stages"] if stage["name"] != "process"]
+    scale = scale_of([*spans, *((begin(one), one["ended"]) for one in attempts)])
+    drawn: list[dict[str, Any]] = [
+        {"board": lane.board, "number": lane.number, "count": len(lane.indexes), "paths": found}
+        for lane in lanes[:MAX_LANES]
+        if (found := paths(lane, attempts, scale, len(attempts)))
+    ]
+    return {
+        "scale": scale,
+        "lanes": drawn,
+        "lanes_left_out": max(0, len(lanes) - MAX_LANES),
+        "stages": stage_bars(record["stages"], scale),
+        "styles": {name for lane in drawn for name in lane["paths"]},
+    }
+
+
+def _data(
+    attempts: list[dict[str, Any]], lanes: list[Lane], boards: list[Board], pieces: list[tuple[float, float]]
+) -> str:
+    """Return what the page's script works on, as JSON that may stand in a script element.
+
+    An attempt is a list: chunk, board, style, lane (from 0), start and end in seconds from the first piece of time,
+    records read, bytes read, peak memory in MB.
+    """
+    names = [board.name for board in boards]
+    lane_of = {index: number for number, lane in enumerate(lanes) for index in lane.indexes}
+    first = pieces[0][0]
+    messages = [
+        (index, one["message"]) for index, one in enumerate(attempts) if one["message"] and one["status"] != "misfit"
+    ]
+    data = {
+        "boards": names,
+        "pieces": [[round(start - first, 2), round(end - first, 2)] for start, end in pieces],
+        "attempts": [
+            [
+                one["chunk"],
+                names.index(one["board"]),
+                STATUSES.index(bar_style(one)),
+                lane_of[index],
+                round(one["started"] - first, 2),
+                round(one["ended"] - first, 2),
+                one["rows_in"],
+                one["bytes_in"],
+                round(one["peak_bytes"] / 1e6),
+            ]
+            for index, one in enumerate(attempts)
+        ],
+        "messages": {index: message[:MESSAGE_CHARS] for index, message in messages[:MAX_MESSAGES]},
+    }
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+
+
+def commands(record: dict[str, Any]) -> dict[str, str]:
+    """Return the commands that repeat a job and that resume it; a job that was not split has no other one."""
+    resume = f"ansible-playbook run_job.yml -e job_id={record['job_id']}"
+    if "request" not in record:
+        return {"resume": resume}
+    processor = record["processor"]
+    shipped = Path(processor["source"]).parts[-2:] == ("processors", f"{processor['name']}.py")
+    request = record["request"]
+    wanted: dict[str, Any] = {
+        "input": record["input"]["path"],
+        "processor": processor["name"] if shipped else processor["source"],
+        "options": {name: value for name, value in request["options"].items() if value is not None},
+        "on_error": request["on_error"],
+        "delimiter": "tab" if request["delimiter"] == "\t" else request["delimiter"],
+        "encoding": record["input"]["encoding"],
+        **{name: request.get(name) for name in LAYOUT_OPTIONS},
+        "column_types": request["column_types"],
+        "null_values": _own_nulls(request["null_values"]),
+    }
+    usual: dict[str, Any] = {
+        "strict": False,
+        "on_error": "fail",
+        "encoding": "utf-8",
+        "processor": "statistics",
+        "options": {},
+        "column_types": {},
+    }
+    variables = {name: value for name, value in wanted.items() if value is not None and value != usual.get(name)}
+    repeat = f"ansible-playbook run_job.yml -e {shlex.quote(json.dumps(variables, ensure_ascii=False))}"
+    return {"repeat": repeat, "resume": resume}
+
+
+def _own_nulls(null_values: list[str]) -> list[str] | None:
+    return None if null_values == [*NULL_VALUES] else [value for value in null_values if value]

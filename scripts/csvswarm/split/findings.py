@@ -1,0 +1,178 @@
+"""What a job did with its columns that its user may not have meant: the warnings of its end.
+
+Only columns that came out as text, and that the processor would have used as numbers, are looked at, and of those only
+the first records and the values that attempts reported: no warning costs a pass over the data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from csvswarm.csv_format.dialect import records_of
+from csvswarm.errors import JobError, format_names, shown
+from csvswarm.job.chunk import Chunk
+from csvswarm.job.chunk_reader import read_range
+from csvswarm.job.directory import Job
+from csvswarm.job.manifest import Manifest
+from csvswarm.job.receipt import Receipt
+from csvswarm.processor_api.context import Context
+from csvswarm.processor_api.loader import load_job_processor
+from csvswarm.types.formats import Formats
+from csvswarm.types.number_text import Survey, survey
+from csvswarm.types.schema import Schema
+
+#: How much of a file is looked at: bytes and columns.
+MAX_BYTES, MAX_COLUMNS = 1 << 16, 200
+#: The share of values that makes a column look like one of numbers; how many values a warning names.
+SHARE, NAMED = 0.8, 3
+MAX_WARNINGS = 20
+#: Values by column: (record number, value), of the first that do not fit.
+Misfits = dict[str, list[tuple[int, str]]]
+
+_REMEDIES = {
+    "decimal_comma": "-e decimal=,",
+    "thousands_comma": "-e thousands=,",
+    "thousands_dot": "-e decimal=, -e thousands=.",
+    "thousands_blank": """-e '{"thousands": " "}'""",
+    "thousands_apostrophe": """-e '{"thousands": "\\u0027"}'""",
+}
+_TYPES = {"percent": "percent", "currency": "currency", "parentheses": "currency"}
+
+
+class Findings:
+    """Finds what to warn about in a job, under its newest schema."""
+
+    def __init__(self, job: Job, manifest: Manifest, schema: Schema) -> None:
+        self._job, self._manifest, self._schema = job, manifest, schema
+
+    @cached_property
+    def _rows(self) -> list[list[str]]:
+        return _first_rows(self._job, self._manifest)
+
+    @cached_property
+    def _surveys(self) -> dict[str, Survey]:
+        """Surveys of the columns that are text, but would be used as numbers."""
+        schema, names = self._schema, self._manifest.numeric_columns
+        text = [name for name in names if schema.type_of(name) == "text" and name not in schema.declared_types]
+        return self._survey(text[:MAX_COLUMNS])
+
+    def numeric_at_first(self) -> list[str]:
+        """Return the columns that are text, although their first values are all numbers."""
+        return [name for name, seen in self._surveys.items() if seen.present and seen.plain == seen.present]
+
+    def of_columns(self) -> list[str]:
+        """Return a warning for every column that is text, but looks like one of numbers."""
+        if not self._surveys:
+            return []
+        misfits = _misfits(self._manifest, self._job.receipts())
+        found = [_warning(name, seen, misfits.get(name, [])) for name, seen in self._surveys.items()]
+        warnings = [warning for warning in found if warning]
+        if len(warnings) > MAX_WARNINGS:
+            more = len(warnings) - MAX_WARNINGS
+            warnings[MAX_WARNINGS:] = [f"{more} more columns look like numbers, but are text."]
+        return warnings
+
+    def of_empty_result(self, rows_in: int, rows_out: int) -> list[str]:
+        """Return a warning when a result has no rows, although there were records to process."""
+        if rows_out or not rows_in:
+            return []
+        processor, context = (
+            load_job_processor(self._job, self._manifest),
+            Context.for_job(self._manifest, self._schema),
+        )
+        columns = processor.columns(context) or context.names
+        return [f"{processor.why_empty(context, rows_in)} {self._described(columns)}"]
+
+    def _described(self, names: Sequence[str]) -> str:
+        """Return columns as a message names them, with types and first values."""
+        found = self._survey(names[:NAMED], most=1, any_text=True)
+        texts = []
+        for name in names[:NAMED]:
+            like = f", like {shown(found[name].examples[0][1])!r}" if found[name].examples else ""
+            texts.append(f"{shown(name)!r} is {self._schema.type_of(name)}{like}")
+        more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return f"Columns: {'; '.join(texts)}{more}."
+
+    def _survey(self, names: Sequence[str], *, most: int = NAMED, any_text: bool = False) -> dict[str, Survey]:
+        wanted = set(names)
+        columns = {name: index for index, name in enumerate(self._manifest.names) if name in wanted}
+        if not columns:
+            return {}
+        null_values, numbers = self._manifest.request["null_values"], Formats(**self._manifest.formats).numbers
+        return survey(self._rows, columns, null_values, most, any_text=any_text, numbers=numbers)
+
+
+def _warning(name: str, found: Survey, misfits: list[tuple[int, str]]) -> str | None:
+    if not found.present:
+        return None
+    numbers, style = found.plain, found.style
+    if style and numbers + found.styled[style] >= SHARE * found.present:
+        record, value = found.like[style]
+        return (
+            f"column {shown(name)!r} is text: {found.styled[style]} of its first {found.present} values are written "
+            f"like {shown(value)!r} (record {record}). To read them as numbers, pass {_remedy(name, found)}."
+        )
+    others = found.examples + [found_late for found_late in misfits if found_late not in found.examples]
+    if found.codes or numbers < SHARE * found.present or not others:
+        return None
+    named = format_names([f"{shown(value)!r} in record {record}" for record, value in sorted(others)[:NAMED]])
+    as_text = json.dumps({"column_types": {name: "text"}}, ensure_ascii=False)
+    return (
+        f"column {shown(name)!r} is text: {numbers} of its first {found.present} values are numbers, but there is "
+        f"{named}. Fix such values or name them in null_values, or pass -e '{as_text}' if it is a column of text."
+    )
+
+
+def _remedy(name: str, found: Survey) -> str:
+    """Return what makes numbers of values of the style that a survey found."""
+    style = found.style
+    if style in _TYPES:
+        types = json.dumps({"column_types": {name: _TYPES[style]}}, ensure_ascii=False)
+        return f"-e '{types}'"
+    if style == "decimal_comma" and found.styled[style] == found.styled.get("thousands_comma"):
+        return "-e thousands=, or -e decimal=, (every comma may be either)"
+    return _REMEDIES[style]
+
+
+def _first_rows(job: Job, manifest: Manifest) -> list[list[str]]:
+    """Return the first records of a job's data."""
+    data, complete = _first_bytes(job, manifest)
+    return records_of(data, manifest.dialect, complete=complete)
+
+
+def _first_bytes(job: Job, manifest: Manifest) -> tuple[bytes, bool]:
+    parts: list[bytes] = []
+    left = MAX_BYTES
+    for chunk in manifest.chunks:
+        data = _read(job, manifest, chunk, left)
+        parts.append(data)
+        left -= len(data)
+        if len(data) < chunk.length:
+            return b"".join(parts), False
+    return b"".join(parts), True
+
+
+def _read(job: Job, manifest: Manifest, chunk: Chunk, most: int) -> bytes:
+    path = job.chunks_directory / chunk.file if chunk.file else Path(manifest.input["path"])
+    if not chunk.length:
+        return b""
+    with path.open("rb", buffering=0) as file:
+        return read_range(file, chunk.offset, min(chunk.length, most))
+
+
+def _misfits(manifest: Manifest, receipts: Iterable[Receipt]) -> Misfits:
+    """Return what samples and attempts reported as no numbers in columns of numbers."""
+    found: dict[str, set[tuple[int, str]]] = {}
+    for reported in [manifest.misfits, *(receipt.misfits for receipt in receipts)]:
+        for name, examples in reported.items():
+            found.setdefault(name, set()).update((int(record), str(value)) for record, value in examples)
+    return {name: sorted(examples) for name, examples in found.items()}
+
+
+def refuse(warnings: Sequence[str]) -> None:
+    """Raise JobError with the warnings of a strict job, if there are any."""
+    if warnings:
+        raise JobError("\n".join([*warnings, "Warnings are errors because of strict=true."]))

@@ -1,0 +1,96 @@
+"""Find out how the numbers of a file are written: with a decimal comma, with thousands separators, or plainly.
+
+The first records decide for the whole file, and only where no other reading is left: every value of a column is a
+number in that style, and one cannot be anything else. Whether a column is one of numbers, all of its values decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from csvswarm.csv_format.dialect import records_of
+from csvswarm.input.header import InputHeader
+from csvswarm.input.source import Source
+from csvswarm.job.request import Request
+from csvswarm.types.formats import STYLES, Formats, check_dates, check_numbers
+from csvswarm.types.schema import NULL_VALUES
+
+#: How many bytes and columns decide; how many values a column must have.
+MAX_BYTES, MAX_COLUMNS, LEAST_VALUES = 1 << 16, 1000, 2
+_SEPARATORS = {".": "[.]", ",": ",", " ": "[ \u00a0\u202f]"}
+
+
+def _style(decimal: str, thousands: str) -> tuple[str, str, re.Pattern[str], re.Pattern[str]]:
+    """Return (decimal, thousands, what all values of a column are like, what one of them must be like)."""
+    point = f"[{decimal}]"
+    if not thousands:
+        digits = "[0-9]+"
+        sure = f"[0-9]+{point}(?:[0-9]{{1,2}}|[0-9]{{4,}})|(?:0[0-9]*|[0-9]{{4,}}){point}[0-9]+"
+    else:
+        groups = f"[1-9][0-9]{{0,2}}(?:{_SEPARATORS[thousands]}[0-9]{{3}})"
+        digits = f"(?:[0-9]+|{groups}+)"
+        sure = f"{groups}+{point}[0-9]+" + (f"|{groups}{{2,}}" if thousands == "," else "")
+    return decimal, thousands, re.compile(f"-?{digits}(?:{point}[0-9]+)?"), re.compile(f"-?(?:{sure})")
+
+
+_STYLES = [_style(*style) for style in ((",", "."), (",", " "), (",", ""), (".", ","), (".", " "))]
+_POINT = re.compile(r"-?[0-9]*[.][0-9]+")
+
+
+def find_formats(
+    source: Source, header: InputHeader, request: Request, declared: dict[str, str]
+) -> tuple[Formats, list[str]]:
+    """Return (the formats of a file, a sentence for each that was detected). Raises OptionError."""
+    styles = {name: str(given) for name, given in request.column_types.items() if given in STYLES}
+    dates = check_dates(request.date_format, declared, header.names)
+    decimal, thousands = check_numbers(request.decimal, request.thousands)
+    decisions: list[str] = []
+    if request.decimal is None and request.thousands is None:
+        nulls = {"", *(NULL_VALUES if request.null_values is None else request.null_values)}
+        columns = list(_columns(source, header, declared, nulls))
+        found = _found(columns, may_be_comma=header.dialect.delimiter != ",")
+        if found is not None:
+            decimal, thousands, name, value = found
+            between = {"": "", " ": ", a blank between thousands"}.get(thousands, f", {thousands!r} between thousands")
+            decisions.append(f"Numbers have the decimal {decimal!r}{between}: column {name!r}, like {value!r}.")
+    return Formats(decimal, thousands, styles, dates), decisions
+
+
+def _columns(
+    source: Source, header: InputHeader, declared: dict[str, str], nulls: set[str]
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield (name, values that are not missing) of the columns without a given type."""
+    with source.open() as file:
+        left = header.data_offset
+        while left and (skipped := file.read(left)):
+            left -= len(skipped)
+        data = b""
+        while len(data) < MAX_BYTES and (more := file.read(MAX_BYTES - len(data))):
+            data += more
+    rows = records_of(data, header.dialect, complete=len(data) < MAX_BYTES)
+    for index, name in enumerate(header.names[:MAX_COLUMNS]):
+        if name not in declared:
+            values = [row[index].strip() for row in rows if index < len(row)]
+            yield name, [value for value in values if value not in nulls]
+
+
+def _found(columns: Sequence[tuple[str, list[str]]], *, may_be_comma: bool) -> tuple[str, str, str, str] | None:
+    """Return (decimal, thousands, column, value) of the one style that columns show; None where none or several do."""
+    found: list[tuple[str, str, str, str]] = []
+    for name, values in columns:
+        if len(values) < LEAST_VALUES:
+            continue
+        for decimal, thousands, every, one in _STYLES:
+            like = next((value for value in values if one.fullmatch(value)), None)
+            if like is not None and (decimal != "," or may_be_comma) and all(map(every.fullmatch, values)):
+                found.append((decimal, thousands, name, like))
+                break
+    if not found:
+        return None
+    decimals = {decimal for decimal, *_ in found}
+    separators = {thousands for _, thousands, *_ in found} - {""}
+    has_point = any(all(map(_POINT.fullmatch, values)) for _, values in columns if values)
+    if len(decimals) > 1 or len(separators) > 1 or (has_point and "," in decimals):
+        return None
+    return max(found, key=lambda style: style[1] != "")

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Write the report of a job, report.html: beside its result, or in its job directory when there is none."""
+
+import argparse
+from pathlib import Path
+
+from csvswarm import cli
+from csvswarm.collect.record import record_of_unfinished
+from csvswarm.errors import JobError
+from csvswarm.job.directory import Job
+from csvswarm.job.durable_files import read_json, write_json
+from csvswarm.job.lock import LOCK
+from csvswarm.job.output_directory import MAX_REPORT_BYTES, REPORT
+from csvswarm.job.permissions import PRIVATE, no_wider_than, permissions_of
+
+EPILOG = """\
+examples:
+  report_job.py --job jobs/demo --output results/demo             of a job that is done
+  report_job.py --job jobs/demo --error 'stopped after an hour'   of one that failed, or was stopped
+"""
+
+
+def main() -> int:
+    """Read the arguments, do the work, return the exit code."""
+    parser = cli.parser(__doc__, EPILOG)
+    parser.add_argument("--output", type=Path, metavar="DIR", help="directory with the job.json to report on")
+    parser.add_argument("--error", metavar="TEXT", help="what ended the job: report on its job directory")
+    arguments = parser.parse_args()
+    if bool(arguments.output) == (arguments.error is not None):
+        parser.error("give --output or --error")
+    return cli.run(lambda: _report(cli.job_from(arguments), arguments), as_json=arguments.json)
+
+
+def _report(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
+    from csvswarm.report.data import gather
+    from csvswarm.report.render import PAGE, write_report
+
+    directory = job.directory
+    if arguments.output:
+        directory = arguments.output.expanduser().absolute()
+        record = read_json(directory / REPORT, "run the job again.", MAX_REPORT_BYTES) or {}
+        if record.get("job_id") != job.job_id or record.get("status") not in ("done", "failed"):
+            raise JobError(f"{directory} holds no record of job {job.job_id}: run the job first, or name its output.")
+        permissions = permissions_of(directory / REPORT)
+    elif not (directory / LOCK).exists():
+        return {"report": None}, f"{directory} is not the directory of a job that was begun: nothing to report"
+    else:
+        record = record_of_unfinished(job, arguments.error)
+        manifest = job.manifest()
+        permissions = manifest.permissions if manifest else PRIVATE
+        with no_wider_than(permissions):
+            write_json(directory / REPORT, record)
+    page = directory / PAGE
+    with no_wider_than(permissions):
+        write_report(gather(record, directory, job.logs_directory), page)
+    return {"report": str(page)}, f"wrote {page}"
+
+
+if __name__ == "__main__":
+    cli.exit_immediately(main())

@@ -1,0 +1,136 @@
+"""Split, reconcile and collect as processes of the driver."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from csvswarm.driver.engine import Engine
+from csvswarm.driver.errors import JobFailed
+from csvswarm.driver.job_files import JobFiles
+from csvswarm.driver.stages import Stages
+from csvswarm.driver.status import Status
+from csvswarm.driver.untrusted import Damaged
+
+from tests.driver.job_requests import request_of
+from tests.support.jobs import Scripts
+
+Make = Callable[..., Stages]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Stages of a job over a file of 24 records, with some arguments of the split changed."""
+    source, job, output = tmp_path / "data.csv", tmp_path / "job", tmp_path / "out"
+    source.write_text("a,b\n" + "".join(f"{n},{n % 7}\n" for n in range(24)))
+    for directory in (job, output):
+        directory.mkdir()
+    with closing(Engine(str(tmp_path / "no-engine"))) as engine:
+
+        def stages(*arguments: str, processor: str = "statistics") -> Stages:
+            split = [f"--job={job}", f"--input={source}", f"--processor={processor}", "--chunks=3", *arguments]
+            request = request_of(
+                job_directory=str(job),
+                output=str(output),
+                processor=processor,
+                split_arguments=[*split, "--plan"],
+                collect_arguments=[f"--job={job}", f"--output={output}", "--plan"],
+            )
+            return Stages(request, engine, Status(output, "job", "s", "board1"), "board1")
+
+        yield stages
+
+
+def test_whole_job_without_an_engine(make: Make, tmp_path: Path) -> None:
+    stages, files = make(), JobFiles(tmp_path / "job")
+
+    stages.split()
+    state = stages.reconcile(fresh=True)
+    assert (state["generation"], state["pending"], state["done"]) == (1, [1, 2, 3], [])
+    assert sum(rows for _, rows in state["chunks"]) == 24
+
+    files.write_round(1, 1, state["pending"])
+    for slot in (1, 2, 3):
+        Scripts(tmp_path).process("--round", "1", "--slot", str(slot), "--attempt", f"t{slot}")
+    assert stages.reconcile(fresh=False)["pending"] == []
+    stages.collect()
+
+    assert (tmp_path / "out/_SUCCESS").is_file()
+    assert Scripts(tmp_path).collect().code == 0
+
+
+def test_message_of_a_script_is_that_of_one_machine(make: Make) -> None:
+    stages = make("--column-types={")
+
+    with pytest.raises(JobFailed, match=r"^column_types is not valid JSON") as failed:
+        stages.split()
+    assert failed.value.hint is None
+
+
+def test_collecting_too_early_fails_with_a_remedy(make: Make) -> None:
+    stages = make()
+    stages.split()
+
+    with pytest.raises(JobFailed, match="3 of 3 chunks have no partial"):
+        stages.collect()
+
+
+def test_error_of_a_chunk_would_repeat(make: Make, tmp_path: Path) -> None:
+    stages, files = make(), JobFiles(tmp_path / "job")
+    (tmp_path / "data.csv").write_text("a,b\n" + "1,2,3\n" * 24)
+    stages.split()
+    files.write_round(1, 1, [1])
+    Scripts(tmp_path).process("--round", "1", "--slot", "1", "--attempt", "t1")
+
+    with pytest.raises(JobFailed, match="record 1: 3 fields") as failed:
+        stages.reconcile(fresh=False)
+    assert failed.value.hint == "new_job"
+    # The user starts the job again: the chunk gets another try.
+    assert stages.reconcile(fresh=True)["pending"] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("stage", ["split", "collect"])
+def test_code_that_an_earlier_job_left_is_not_run(make: Make, tmp_path: Path, stage: str) -> None:
+    stages = make()
+    stages.split()
+    canary = tmp_path / "canary"
+    (tmp_path / "job/processor.py").write_text(f"open({str(canary)!r}, 'w')\n")
+
+    with pytest.raises(JobFailed, match="was made with another processor"):
+        getattr(stages, stage)()
+    assert not canary.exists()
+
+
+def test_pipe_in_place_of_the_processor_is_not_waited_for(make: Make, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "job/processor.py")
+
+    with pytest.raises(Damaged, match=r"^processor\.py is not a regular file$"):
+        make().split()
+
+
+@pytest.mark.parametrize("name", ["mine", "../../../tmp/mine", "/etc/passwd"])
+def test_processor_that_does_not_ship_is_refused(make: Make, name: str) -> None:
+    with pytest.raises(JobFailed, match="is not in the image of the job"):
+        make(processor=name).split()
+
+
+@pytest.mark.parametrize(("stage", "work"), [("split", "splits the input"), ("collect", "collects the partials")])
+def test_killed_stage_names_the_board_and_its_memory(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, work: str
+) -> None:
+    """As the kernel ends it when memory runs out."""
+    killed = tmp_path / "killed"
+    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(killed))
+
+    with pytest.raises(JobFailed) as failed:
+        getattr(make(), stage)()
+
+    assert f"board1 killed the process that {work}, most likely because it ran out of memory" in str(failed.value)
+    assert "that board can give it 850 MB" in str(failed.value)
+    assert failed.value.hint == "resume"

@@ -1,0 +1,55 @@
+"""The playbooks for the events of a cluster's life, run as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.lab.kit.control_node import ANSIBLE_PLAYBOOK, ROOT
+from tests.lab.kit.lab import Lab
+from tests.lab.kit.polling import until
+
+#: Runs a playbook with these arguments; returns (exit code, output as one line).
+Play = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def play() -> Play:
+    def run(playbook: str, *arguments: str, inventory: Path | None = None) -> tuple[int, str]:
+        inventories = json.loads(os.environ["CSVSWARM_INVENTORIES"])
+        if inventory:
+            inventories[0] = f"--inventory={inventory}"
+        env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        done = subprocess.run(
+            [ANSIBLE_PLAYBOOK, *inventories, ROOT / playbook, *arguments],
+            env=env | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=1500,
+        )
+        return done.returncode, " ".join(done.stdout.split())
+
+    return run
+
+
+@pytest.fixture
+def cluster(reached: Lab, play: Play) -> Lab:
+    """A healthy cluster, also when the test before this one failed."""
+    for board in reached.boards.values():
+        if not board.is_on:
+            board.plug_in()
+    for board in reached.boards.values():
+        until(f"{board.name} answers", lambda board=board: board.holds("true"), 400)  # type: ignore[misc]
+        board.sh(f"date --set=@{time.time():.0f}")
+    if not all(map(reached.is_ready, reached.boards.values())):
+        code, output = play("site.yml", "-e", "swarm_worker_leave_other=true")
+        assert code == 0, output[-4000:]
+    return reached

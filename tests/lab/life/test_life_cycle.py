@@ -1,0 +1,120 @@
+"""Boards are removed, set up anew, rebooted, upgraded and switched off, and the rest of the cluster stays as it was."""
+
+from __future__ import annotations
+
+from tests.lab.kit.board import Board
+from tests.lab.kit.lab import SHARE, Lab
+from tests.lab.kit.polling import until
+from tests.lab.life.conftest import Play
+
+LEFT = """
+find /etc /usr/local -name '*csvswarm*'
+grep -l csvswarm /etc/hosts || true
+grep ' nfs4 ' /etc/fstab /proc/mounts || true
+iptables -S | grep CSVSWARM || true
+"""
+
+
+def boot(board: Board) -> str:
+    return board.sh("cat /proc/sys/kernel/random/boot_id")
+
+
+def address(lab: Lab, board: Board) -> str:
+    addresses: dict[str, str] = dict(zip(lab.boards, lab.addresses, strict=True))
+    return addresses[board.name]
+
+
+def all_ready(lab: Lab) -> bool:
+    return all(map(lab.is_ready, lab.boards.values()))
+
+
+def test_reboot(cluster: Lab, play: Play) -> None:
+    before = {board.name: boot(board) for board in cluster.boards.values()}
+
+    code, output = play("playbooks/reboot.yml")
+
+    assert code == 0, output[-4000:]
+    for board in cluster.boards.values():
+        assert boot(board) != before[board.name]
+    until("all boards serve again", lambda: all_ready(cluster))
+    assert play("playbooks/status.yml")[0] == 0
+
+
+def test_upgrade(cluster: Lab, play: Play) -> None:
+    code, output = play("playbooks/upgrade.yml")
+
+    assert code == 0, output[-4000:]
+    until("all boards serve again", lambda: all_ready(cluster))
+    for board in cluster.boards.values():
+        assert board.sh("apt-get --simulate --quiet=2 dist-upgrade | grep -c ^Inst || true").strip() == "0"
+
+
+def test_one_board_is_set_up_anew(cluster: Lab, play: Play) -> None:
+    board = cluster.workers[-1]
+    others = {other.name: other.sh("systemctl show --property=ActiveEnterTimestamp docker") for other in
+              cluster.boards.values() if other != board}  # fmt: skip
+
+    code, output = play("playbooks/reset.yml", "-e", f"board={board.name}", "-e", "confirm=reset")
+
+    assert code == 0, output[-4000:]
+    assert board.sh(LEFT) == ""
+    for name, since in others.items():
+        assert cluster.boards[name].sh("systemctl show --property=ActiveEnterTimestamp docker") == since
+    code, output = play("site.yml")
+    assert code == 0, output[-4000:]
+    assert all_ready(cluster)
+
+
+def locked_out(lab: Lab, board: Board) -> None:
+    """Check that nothing on the other boards lets a removed board in."""
+    assert lab.node(board) == ""
+    assert address(lab, board) not in lab.server.sh("exportfs -v")
+    for other in lab.boards.values():
+        if other != board:
+            assert f"{address(lab, board)}/32" not in other.sh("iptables -S CSVSWARM")
+            assert f" {board.name}\n" not in other.sh("cat /etc/hosts")
+
+
+def test_a_board_is_removed_and_added(cluster: Lab, play: Play) -> None:
+    board = cluster.workers[-1]
+    tokens = cluster.manager.sh("docker swarm join-token --quiet worker")
+
+    code, output = play("playbooks/remove_board.yml", "-e", f"board={board.name}")
+
+    assert code == 0, output[-4000:]
+    locked_out(cluster, board)
+    assert board.sh(LEFT) == ""
+    assert cluster.manager.sh("docker swarm join-token --quiet worker") != tokens
+    assert tokens.strip() not in output
+    # It is still in the inventory, so site.yml adds it.
+    code, output = play("site.yml")
+    assert code == 0, output[-4000:]
+    assert all_ready(cluster)
+
+
+def test_a_dead_board_is_removed_and_locked_out(cluster: Lab, play: Play) -> None:
+    board = cluster.workers[-1]
+    board.cut_power()
+    until("the swarm notices", lambda: cluster.node(board).startswith("Down"))
+
+    code, output = play("playbooks/remove_board.yml", "-e", f"board={board.name}", "-e", "rotate_ca=true")
+
+    assert code == 0, output[-4000:]
+    locked_out(cluster, board)
+    # Somebody switches it on: it gets neither the share nor a place in the swarm.
+    board.plug_in()
+    until("it boots", lambda: board.holds("true"), 400)
+    assert not board.holds(f"mountpoint --quiet {SHARE} && timeout 10 cat {SHARE}/.csvswarm-cluster")
+    assert cluster.node(board) == ""
+
+
+def test_the_cluster_is_switched_off_and_on(cluster: Lab, play: Play) -> None:
+    code, output = play("playbooks/power.yml", "-e", "state=off")
+
+    assert code == 0, output[-4000:]
+    until("all boards are off", lambda: not any(board.is_on for board in cluster.boards.values()))
+    for board in cluster.boards.values():
+        board.plug_in()
+    code, output = play("playbooks/power.yml", "-e", "state=on")
+    assert code == 0, output[-4000:]
+    until("all boards serve again", lambda: all_ready(cluster))

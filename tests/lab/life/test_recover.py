@@ -1,0 +1,62 @@
+"""A swarm whose certificates have expired, and one that has lost its quorum, are recovered."""
+
+from __future__ import annotations
+
+import time
+
+from tests.lab.kit.control_node import ROOT
+from tests.lab.kit.lab import Lab
+from tests.lab.kit.polling import until
+from tests.lab.life.conftest import Play
+
+YEARS_OFF = 11  # the certificates last ten
+
+
+def set_clocks(lab: Lab, seconds: float) -> None:
+    for board in lab.boards.values():
+        board.sh(f"systemctl stop chrony docker.socket docker; date --set=@{seconds:.0f}; systemctl start docker")
+
+
+def test_expired_certificates(cluster: Lab, play: Play) -> None:
+    set_clocks(cluster, time.time() + YEARS_OFF * 366 * 86400)
+    try:
+        until(
+            "the certificate has expired",
+            lambda: cluster.manager.holds("docker info --format '{{.Swarm.Error}}' | grep 'certificate has expired'"),
+        )
+        code, output = play("playbooks/recover.yml")
+        assert code != 0
+        assert "has expired, so nobody manages it" in output
+        code, output = play("playbooks/recover.yml", "-e", "confirm=recover")
+        assert code == 0, output[-4000:]
+    finally:
+        set_clocks(cluster, time.time())
+
+    code, output = play("site.yml")
+
+    assert code == 0, output[-4000:]
+    assert all(map(cluster.is_ready, cluster.boards.values()))
+
+
+def test_a_lost_quorum(cluster: Lab, play: Play) -> None:
+    code, output = play("site.yml", inventory=ROOT / "molecule/life/three_managers")
+    assert code == 0, output[-4000:]
+    lost = [board for board in cluster.boards.values() if board != cluster.manager]
+    for board in lost:
+        board.cut_power()
+
+    until("the quorum is lost", lambda: not cluster.manager.holds("docker node ls"))
+    code, output = play(
+        "playbooks/recover.yml", "-e", "confirm=recover", inventory=ROOT / "molecule/life/three_managers"
+    )
+
+    assert code == 0, output[-4000:]
+    assert f"{cluster.manager.name} becomes its only manager" in output
+    assert cluster.manager.sh("docker node ls --format '{{.Hostname}}'").split() == [cluster.manager.name]
+    # The others come back, and join as workers.
+    for board in lost:
+        board.plug_in()
+        until(f"{board.name} boots", lambda board=board: board.holds("true"), 400)  # type: ignore[misc]
+    code, output = play("site.yml")
+    assert code == 0, output[-4000:]
+    assert all(map(cluster.is_ready, cluster.boards.values()))

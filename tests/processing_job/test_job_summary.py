@@ -1,0 +1,53 @@
+"""What a job on boards came to, and the time that the user waited."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.processing_job.plugin_loader import summary
+
+STATUS = {"stages": {"split": 1.0, "process": 5.0, "collect": 0.5}}
+
+
+def test_the_summary_names_boards_and_files(tmp_path: Path) -> None:
+    attempts = [
+        {"board": board, "counts": counts} for board, counts in (("b", True), ("a", True), ("b", True), ("c", False))
+    ]
+    report = {"attempts": attempts, "chunks": 3, "rows_in": 9, "rows_out": 4, "rejected": 2}
+    (tmp_path / "job.json").write_text(json.dumps(report))
+
+    found = summary.processing_job_summary(str(tmp_path), STATUS)
+
+    assert found["process"] == {"workers": 2, "chunks_per_worker": [1, 2], "boards": ["a", "b"], "seconds": 5.0}
+    assert found["collect"]["result"] == f"{tmp_path}/result.csv"
+    assert found["collect"]["rejected_file"] == f"{tmp_path}/rejected.csv"
+    assert (found["split"]["chunks"], found["collect"]["rows_out"]) == (3, 4)
+
+
+def test_the_stages_add_up_to_the_time_waited() -> None:
+    times = {"prepared": 2.0, "sent": 3.5, "began": 6.0, "ended": 14.0}
+
+    stages = summary.processing_job_stage_times(times, STATUS, 16.0)
+
+    assert [*stages] == ["prepare", "send", "image", "wait for boards", "split", "process", "collect", "fetch"]
+    assert stages["wait for boards"] == pytest.approx(1.5)
+    assert sum(stages.values()) == pytest.approx(16.0)
+
+
+def test_a_job_that_ran_before_it_was_watched_took_no_negative_time() -> None:
+    times = {"prepared": 2.0, "sent": 0, "began": 3.0, "ended": 3.5}
+
+    assert min(summary.processing_job_stage_times(times, STATUS, 4.0).values()) >= 0
+
+
+def test_the_time_waited_at_an_earlier_moment() -> None:
+    before = time.monotonic()
+
+    now, then = summary.processing_job_waited(), summary.processing_job_waited(before - 100)
+
+    assert now > 0
+    assert 100 <= now - then + (time.monotonic() - before) < 110

@@ -1,0 +1,149 @@
+"""The playbooks for the events of a cluster's life, on boards that answer as recorded."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.roles.playing import words
+from tests.roles.pretended import Boards
+
+GROUPS = {"swarm_manager": ["b1"], "swarm_worker": ["b2", "b3"], "nfs_server": ["b1"]}
+PROGRAMS = ["docker", "systemctl", "systemd-run"]
+CHANGES = re.compile(r" (update|leave|demote|rm|--rotate|poweroff)( |$)")
+
+
+def node(number: int, **changes: str) -> str:
+    """Return a line of `docker node ls`."""
+    entry = {"ID": f"n{number}", "Hostname": f"b{number}", "Status": "Ready", "Availability": "Active"} | changes
+    return json.dumps(entry) + "\n"
+
+
+def cluster(folder: Path, *, jobs: str = "", off: tuple[str, ...] = ()) -> Boards:
+    """A cluster of three boards; jobs: the name of one that runs."""
+    boards = Boards(folder)
+    boards.make(GROUPS, PROGRAMS, off=list(off))
+    nodes = [node(number, **({"Status": "Down"} if f"b{number}" in off else {})) for number in (1, 2, 3)]
+    boards.answer("b1", "docker node ls --format {{json .}}", "".join(nodes))
+    boards.answer("b1", "docker node ls", "Ready\n")
+    boards.answer("b1", "docker service ls", "s1\n" if jobs else "")
+    boards.answer("b1", "docker service inspect", f"job {jobs}\n")
+    return boards
+
+
+def changes(boards: Boards) -> list[str]:
+    """Return what was asked of the boards that changes something."""
+    return [line for line in boards.journal() if CHANGES.search(line)]
+
+
+@pytest.mark.parametrize("board", ["b2", "b3"])
+def test_a_dead_board_is_removed_and_locked_out(tmp_path: Path, board: str) -> None:
+    boards = cluster(tmp_path, off=(board,))
+
+    done = boards.play("playbooks/remove_board.yml", "-e", f"board={board}", "-e", "rotate_ca=true", "--tags", "swarm")
+
+    assert done.returncode == 0, done.stdout
+    gone = f"n{board[1]}"
+    assert changes(boards) == [
+        f"b1 docker node update --availability drain {gone}",
+        f"b1 docker node demote {gone}",
+        f"b1 docker node rm --force {gone}",
+        "b1 docker swarm join-token --rotate --quiet worker",
+        "b1 docker swarm join-token --rotate --quiet manager",
+        "b1 docker swarm ca --rotate --quiet",
+    ]
+
+
+def test_a_board_that_is_on_finishes_its_tasks_first(tmp_path: Path) -> None:
+    boards = cluster(tmp_path)
+    boards.answer("b1", "docker node ps", "Running 3 minutes ago\n")
+
+    done = boards.play("playbooks/remove_board.yml", "-e", "board=b2", "-e", "drain_timeout=0", "--tags", "swarm")
+
+    assert done.returncode == 0, done.stdout
+    node_lines = [line for line in boards.journal() if " docker node " in line and " ls " not in line]
+    assert node_lines[0] == "b1 docker node update --availability pause n2"
+    assert node_lines[1].startswith("b1 docker node ps --filter desired-state=running")
+    assert "b1 docker node update --availability drain n2" in node_lines
+    assert not any("ca --rotate" in line for line in boards.journal())
+
+
+@pytest.mark.parametrize(
+    ("playbook", "arguments", "off", "message"),
+    [
+        ("remove_board", [], (), "Pass a board's name"),
+        ("remove_board", ["board=b9"], (), "The inventory has no board b9"),
+        ("remove_board", ["board=b1"], (), "b1 has the share"),
+        ("remove_board", ["board=b2"], ("b3",), "b3 cannot be reached, and must close the firewall to b2"),
+        ("remove_board", ["board=b2"], ("b1",), "b1 cannot be reached"),
+        ("reset", ["board=b9", "confirm=reset"], (), "The inventory has no board b9"),
+        ("reset", ["board=b1", "confirm=reset"], (), "b1 has the share"),
+        ("reset", ["board=b2"], (), "This takes b2 out of the cluster"),
+        ("power", [], (), "Pass -e state=off or -e state=on"),
+        ("reboot", [], ("b1",), "No manager answers for the swarm (b1)"),
+    ],
+)
+def test_what_is_refused(
+    tmp_path: Path, playbook: str, arguments: list[str], off: tuple[str, ...], message: str
+) -> None:
+    boards = cluster(tmp_path, off=off)
+
+    done = boards.play(f"playbooks/{playbook}.yml", *[word for a in arguments for word in ("-e", a)])
+
+    assert done.returncode != 0
+    assert message in words(done)
+    assert changes(boards) == []
+
+
+@pytest.mark.parametrize(("playbook", "argument"), [("reboot", "x=1"), ("upgrade", "x=1"), ("power", "state=off")])
+def test_nothing_is_switched_off_while_a_job_runs(tmp_path: Path, playbook: str, argument: str) -> None:
+    boards = cluster(tmp_path, jobs="nightly")
+
+    done = boards.play(f"playbooks/{playbook}.yml", "-e", argument)
+
+    assert done.returncode != 0
+    assert "These jobs run: nightly." in words(done)
+    assert changes(boards) == []
+
+
+def test_the_server_of_the_share_is_switched_off_last(tmp_path: Path) -> None:
+    boards = cluster(tmp_path)
+
+    done = boards.play("playbooks/power.yml", "-e", "state=off")
+
+    assert done.returncode == 0, done.stdout
+    order = [line.split()[0] for line in changes(boards)]
+    assert sorted(order) == ["b1", "b2", "b3"]
+    assert order[-1] == "b1"
+
+
+def test_a_board_that_cannot_reboot_serves_again(tmp_path: Path) -> None:
+    """Ansible never reboots the machine that it runs on, which these boards are."""
+    boards = cluster(tmp_path)
+    boards.answer("b1", "docker node ps", "Complete 3 minutes ago\n")
+
+    done = boards.play("playbooks/reboot.yml")
+
+    assert done.returncode != 0
+    assert "would reboot the control node" in words(done)
+    assert changes(boards) == [
+        "b1 docker node update --availability pause n2",
+        "b1 docker node update --availability drain n2",
+        "b1 docker node update --availability active n2",
+    ]
+
+
+@pytest.mark.parametrize(("arguments", "plays"), [([], 5), (["-e", "board=b2"], 4)])
+def test_reset_of_one_board_is_of_that_board(tmp_path: Path, arguments: list[str], plays: int) -> None:
+    boards = cluster(tmp_path)
+
+    done = boards.play("playbooks/reset.yml", "--list-hosts", *arguments)
+
+    matched = re.findall(r"hosts \((\d+)\)", done.stdout)
+    assert matched[0] == "3", "the guards are for all"
+    assert len([count for count in matched if count != "0"]) == plays
+    if arguments:
+        assert set(matched[1:]) == {"0", "1"}
