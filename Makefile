@@ -98,7 +98,7 @@ quick: setup-dev  ## lint changed Python files, run one test file (T=tests/unit/
 	$(if $(T),python -m pytest --numprocesses=0 -q $(T))
 
 .PHONY: lint
-lint: lint-python lint-ansible  ## run the checks only
+lint: lint-python lint-ansible lint-text  ## run the checks only
 
 # What there is of it. plugins/, and most folders beside the playbooks, have links to these files.
 PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins playbooks/callback_plugins \
@@ -111,6 +111,12 @@ lint-python: setup-dev
 	ruff format --check $(PYTHON_CODE)
 	mypy $(PYTHON_CODE)
 	PYTHONPATH=scripts lint-imports --no-cache
+
+.PHONY: lint-text
+lint-text: setup-dev
+	codespell $$(git ls-files -- ':!.ci')
+	python tools/check_prose.py
+	python tools/check_lengths.py
 
 .PHONY: lint-ansible
 lint-ansible: setup-dev

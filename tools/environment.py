@@ -3,7 +3,7 @@
     python tools/environment.py .venv runtime     # requirements/runtime.txt into .venv
 
 The environment is built for the interpreter that runs this file. Nothing happens when it is already up to date:
-a stamp in the environment holds a digest of all that it depends on.
+a stamp in the environment contains a digest of all that it depends on.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -29,13 +30,13 @@ INCLUDES = {
 
 
 def digest(venv: Path, lock: Path) -> str:
-    """Identify what the environment is made of: the lock, the interpreter, the place (its scripts hold paths)."""
+    """Identify what the environment is made of: the lock, the interpreter, the place (its scripts contain paths)."""
     parts = (lock.read_text(), sys.version, sys.base_prefix, str(venv))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def runs(venv: Path) -> bool:
-    """Tell whether the environment's interpreter still starts (its base may have been removed)."""
+    """Return whether the environment's interpreter still starts (its base may have been removed)."""
     try:
         return subprocess.run([venv / "bin/python", "-c", ""], check=False).returncode == 0
     except OSError:
@@ -43,18 +44,14 @@ def runs(venv: Path) -> bool:
 
 
 def install_ensurepip() -> None:
-    """Debian and Ubuntu keep venv's second half, ensurepip, in a package of its own: get it or say so."""
-    try:
-        import ensurepip  # noqa: F401 - only its presence is asked for
-    except ImportError:
-        pass
-    else:
+    """Debian and Ubuntu keep venv's second half, ensurepip, in a package of its own: install it or report it."""
+    if importlib.util.find_spec("ensurepip"):
         return
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         sys.exit(
             f"Python's venv module is incomplete here: {sys.executable} has no ensurepip.\n"
-            f"Install it and run make again, on Debian and Ubuntu with: sudo apt-get install {package}"
+            f"Install it and rerun make, on Debian and Ubuntu with: sudo apt-get install {package}"
         )
     print(f"setup: installing {package}", flush=True)
     apt = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -62,7 +59,7 @@ def install_ensurepip() -> None:
     install = ["apt-get", "install", "-y", "--no-install-recommends", package]
     done = subprocess.run(install, env=apt, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
-        sys.exit(f"{done.stdout}\napt-get could not install {package}. Install it by hand and run make again.")
+        sys.exit(f"{done.stdout}\napt-get could not install {package}. Install it by hand and rerun make.")
 
 
 def build(venv: Path, name: str) -> None:

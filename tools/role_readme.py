@@ -93,7 +93,7 @@ def job_variables(role: Path) -> str:
 
 
 def main() -> int:
-    """Write the READMEs, or say which are out of date."""
+    """Write the READMEs, or report which are out of date."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("roles", nargs="+", type=Path)
     parser.add_argument("--check", action="store_true")

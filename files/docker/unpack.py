@@ -22,7 +22,7 @@ LEFT_OUT = re.compile(
 
 
 def wanted(name: str) -> bool:
-    """Tell whether a file of a wheel is unpacked."""
+    """Return whether a file of a wheel is unpacked."""
     return LEFT_OUT.search(name) is None
 
 

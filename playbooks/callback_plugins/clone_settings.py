@@ -24,14 +24,14 @@ description:
 SETTINGS = Path(__file__).resolve().parents[2] / "ansible.cfg"
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no types
+class CallbackModule(CallbackBase):
     """The callback. Loaded wherever these playbooks are."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "clone_settings"
 
-    def v2_playbook_on_start(self, playbook: Any) -> None:  # noqa: ARG002 - Ansible's signature
+    def v2_playbook_on_start(self, _playbook: Any) -> None:
         """Start again with the clone's settings where there are none."""
         if constants.CONFIG_FILE or "ANSIBLE_CONFIG" in os.environ or not SETTINGS.is_file():
             return

@@ -34,7 +34,7 @@ WRITTEN = ("ansible.builtin.fail", "fail", "ansible.builtin.assert", "assert")
 LAST_LINES = 20
 
 
-class CallbackModule(Default):  # type: ignore[misc]  # Ansible ships no types
+class CallbackModule(Default):
     """The callback."""
 
     CALLBACK_VERSION = 2.0

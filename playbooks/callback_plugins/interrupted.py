@@ -30,7 +30,7 @@ JOB, PLACE = "__processing_job_id", "__processing_job_local_parent"
 WATCH = "processing_job_watch"
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no types
+class CallbackModule(CallbackBase):
     """The callback. Loaded wherever these playbooks are; it is silent unless a job was begun and did not end."""
 
     CALLBACK_VERSION = 2.0
@@ -50,11 +50,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
         if PLACE in facts:  # not when jobs.yml only looks at a job
             self._job, self._place = str(facts[JOB]), str(facts[PLACE])
 
-    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:  # noqa: ARG002 - Ansible's signature
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Note that the job runs on the boards."""
+        del is_conditional
         self._deployed |= task.action == WATCH
 
-    def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002 - Ansible's signature
+    def v2_playbook_on_stats(self, _stats: Any) -> None:
         """Note that the run came to its end."""
         self._job = ""
 

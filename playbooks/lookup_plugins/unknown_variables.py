@@ -34,7 +34,7 @@ PLAYBOOKS = Path(__file__).resolve().parents[1]
 USED = re.compile(r"(?:\b|lookup\('processing_job_given', ')([a-z]\w*)(?: \| default\(|', default=)")
 
 
-class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible ships no types
+class LookupModule(LookupBase):
     """The lookup."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **_: Any) -> list[str]:
@@ -70,7 +70,7 @@ def settings() -> set[str]:
 
 
 def message(name: str, known: Iterable[str]) -> str:
-    """Return what to say about one variable."""
+    """Return the message about one variable."""
     close = get_close_matches(name, sorted(known), 1)
     hint = f"Did you mean {close[0]}?" if close else "Remove it, or see docs/job-variables.md."
     return f"{name}: there is no such variable. {hint}"

@@ -3,4 +3,5 @@
 The three scripts beside this package are its doors; docs/architecture.md shows the data flow through it.
 """
 
-__version__ = "0.1.0"
+#: Semantic version of the newest released section of CHANGELOG.md.
+__version__ = "0.4.0"

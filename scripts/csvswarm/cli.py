@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from csvswarm.runtime import startup
 
 # isort: split
+from csvswarm import __version__
 from csvswarm.errors import CsvswarmError, OptionError, printable
 from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
@@ -41,6 +42,7 @@ def parser(description: str, epilog: str) -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    result.add_argument("--version", action="version", version=f"csvswarm {__version__}")
     result.add_argument("--job", type=Path, required=True, metavar="DIR", help="job directory; its name is the job id")
     result.add_argument("--json", action="store_true", help="print a summary as one JSON object on standard output")
     return result
@@ -98,15 +100,12 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
     except CsvswarmError as error:
         return _fail(str(error))
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _fail(
-                f"no space left on the disk of {error.filename or 'the job or output directory'}: "
-                "free some and rerun with the same job_id; finished work is kept."
-            )
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return _fail(f"{error.filename}: {error.strerror}. Check its permissions, or name another directory.")
-        file = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{file}{error.strerror or error}. Fix it and rerun with the same job_id; finished work is kept.")
+        return _fail(_remedy(error))
+    except MemoryError:
+        return _fail(
+            "out of memory: give this step more, and rerun it with the same job_id; finished work is kept. A combine "
+            "or finish that needs the whole result in memory has to return less, or to declare keys."
+        )
     except KeyboardInterrupt:
         print("Interrupted. Rerun with the same job_id to resume.", file=sys.stderr)
         return 130
@@ -123,6 +122,19 @@ def exit_immediately(code: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)
+
+
+def _remedy(error: OSError) -> str:
+    """Return the message of a system error: the file, the reason, and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"no space left on the disk of {error.filename or 'the job or output directory'}: "
+            "free some and rerun with the same job_id; finished work is kept."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.filename}: {error.strerror}. Check its permissions, or name another directory."
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}. Fix it and rerun with the same job_id; finished work is kept."
 
 
 def _fail(message: str) -> int:

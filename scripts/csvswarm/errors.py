@@ -40,7 +40,11 @@ class InputError(CsvswarmError):
 
 
 class OptionError(CsvswarmError):
-    """An option of the job or of its processor is invalid."""
+    """An option of the job or of its processor is invalid.
+
+    Raise it in a processor with one message for the user: what is wrong, where, and what to pass instead. The job
+    stops with this message, without a traceback and without a retry.
+    """
 
 
 class JobError(CsvswarmError):

@@ -50,7 +50,7 @@ def table(name: str) -> list[list[str]]:
 
 
 def bare(cell: str) -> str:
-    """What stands between backticks."""
+    """The text between backticks."""
     return "" if cell in ("", "nothing") else cell[1:-1]
 
 
@@ -67,7 +67,7 @@ def run(directory: Path, text: str, code: str = PLAIN, **request: Any) -> Result
 
 
 def first_field(result: Result) -> str:
-    """The first field of the first row, as it stands in the file; the second one is x."""
+    """The first field of the first row, as in the file; the second one is x."""
     return result.data.decode().split("\n", 1)[1].removesuffix(",x\n")
 
 
@@ -98,7 +98,7 @@ def test_values(tmp_path: Path, value: str, kind: str, text: str, _: str) -> Non
 @pytest.mark.parametrize(("values", "kind", "texts"), table("mixed"), ids=repr)
 def test_mixed_values(tmp_path: Path, values: str, kind: str, texts: str) -> None:
     source = tmp_path / "data.csv"
-    # what changes the type comes once, after many others, and again the other way round
+    # what changes the type comes once, after many others, and then the other way round
     first, second = both(values)
     expected_first, expected_second = both(texts)
     for name, fields, expected in (

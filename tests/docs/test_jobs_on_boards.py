@@ -1,4 +1,4 @@
-"""docs/jobs-on-boards.md says what the role does."""
+"""docs/jobs-on-boards.md describes what the role does."""
 
 from __future__ import annotations
 

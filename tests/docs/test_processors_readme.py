@@ -163,7 +163,7 @@ def test_examples_declare_their_columns(tmp_path: Path) -> None:
         assert processor.module.__doc__, name
 
 
-# -- what the README says of a block -----------------------------------------------------------------------------------
+# -- what the README documents of a block ------------------------------------------------------------------------------
 
 TYPES = """
 import pandas as pd

@@ -221,7 +221,7 @@ class DriverJob:
                 Mount(str(self.directory), str(self.directory), type="bind"),
                 Mount(request["output"], str(self.results), type="bind"),
                 Mount(request["input"], str(self._input), type="bind", read_only=True),
-                Mount("/tmp", None, type="tmpfs"),  # noqa: S108 - the container's own
+                Mount("/tmp", None, type="tmpfs"),
             ],
         )
         template = TaskTemplate(
@@ -303,7 +303,7 @@ class DriverJob:
             read_only=True,
             cap_drop=["ALL"],
             cap_add=["SETUID", "SETGID"],
-            tmpfs={"/tmp": ""},  # noqa: S108 - the container's own
+            tmpfs={"/tmp": ""},
         )
         command = ["job_driver.py", "--request", target]
         created = self._api.create_container(self._cluster.image, command, user="0:0", host_config=host)

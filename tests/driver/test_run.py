@@ -16,6 +16,7 @@ from csvswarm.driver.status import NAME, Status
 
 from tests.driver.conftest import RecordedEngine
 from tests.driver.job_requests import request_of
+from tests.support.jobs import Scripts
 
 
 @pytest.fixture
@@ -95,3 +96,26 @@ def test_stop_is_a_move_while_the_drivers_service_exists(
     recorded_engine.answers["services"] = []
     assert driver.stop() is True
     assert json.loads((tmp_path / "out" / NAME).read_text())["stage"] == "stopped"
+
+
+def test_finished_job_has_no_seconds_of_processing(recorded_engine: RecordedEngine, tmp_path: Path) -> None:
+    """Nothing runs for it, so the driver needs no service but its own."""
+    source = tmp_path / "data.csv"
+    source.write_text("a\n1\n2\n")
+    scripts = Scripts(tmp_path)
+    scripts.all(source, "--durable", "--chunks", "1")
+    job, output = f"--job={scripts.job}", f"--output={scripts.output}"
+    request = request_of(
+        job_directory=str(scripts.job),
+        output=str(scripts.output),
+        split_arguments=[job, output, f"--input={source}", "--processor=statistics", "--chunks=1"],
+        collect_arguments=[job, output],
+    )
+    status = Status(scripts.output, "demo.1", "s1", "board1")
+
+    with closing(Engine(recorded_engine.path)) as engine:
+        JobDriver(request, engine, status).run()
+
+    assert (status.values["stage"], status.values["error"]) == ("done", None)
+    assert status.values["stages"]["process"] == 0
+    assert status.values["stages"]["split"] > 0

@@ -20,7 +20,7 @@ SERVICES = {
     "split": stage_service(MINE, "split", ["split_dataframe.py"], node="n1", memory=850_000_000),
     "collect": stage_service(MINE, "collect", ["collect_results.py"], node="n1", memory=850_000_000),
 }
-TMP = {"Target": "/tmp", "Source": None, "Type": "tmpfs", "ReadOnly": False}  # noqa: S108 - the container's own
+TMP = {"Target": "/tmp", "Source": None, "Type": "tmpfs", "ReadOnly": False}
 JOB = "/srv/my share/jobs/demo.1"
 
 

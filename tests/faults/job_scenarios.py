@@ -64,8 +64,8 @@ GROUPS = '{"group_by": ["carrier", "note"], "metrics": {"x": ["sum", "median"], 
 
 
 def rows(count: int, bad: Callable[[int], str | None] = lambda _: None, first_x: int = 0) -> bytes:
-    """Return a CSV of `count` records; bad(number) returns a replacement for a usual record."""
-    random_of = random.Random(count)  # noqa: S311  # not for secrets
+    """Return a CSV of `count` records; bad(number) gives a record in place of a usual one."""
+    random_of = random.Random(count)
     lines = ["id,carrier,x,y,note"]
     for number in range(1, count + 1):
         usual = (

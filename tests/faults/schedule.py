@@ -43,7 +43,7 @@ class Schedule:
     attack: str = ""
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311  # not for secrets
+        self._random = random.Random(self.seed)
         self._directories = JobDirectories(self.directory / "place")
         self._choice = FaultChoice(self._random, self.prepared, self._directories)
         self._promise = Invariants(self.prepared, self._directories)

@@ -95,7 +95,10 @@ def fuzz(target: str, count: int, seed: int) -> None:
         lines = [",".join(words[index] for index in picked[row * width : (row + 1) * width]) for row in range(rows)]
         return (end.join(lines) + end * data.ConsumeBool()).encode(), width
 
-    small: Callable[[atheris.FuzzedDataProvider], int] = lambda data: data.ConsumeIntInRange(1, 40)  # noqa: E731
+    def small(data: atheris.FuzzedDataProvider) -> int:
+        size: int = data.ConsumeIntInRange(1, 40)
+        return size
+
     cases: dict[str, Callable[[atheris.FuzzedDataProvider], None]] = {
         "scan": lambda data: targets.scan(wild(data), small(data)),
         "cut": lambda data: targets.cut(wild(data), small(data), small(data), small(data)),

@@ -156,7 +156,7 @@ def _take(found: Outcome, rows: Rows, keep_raw: bool) -> None:
 
 @cache
 def _work_directory() -> Path:
-    memory = Path("/dev/shm")  # noqa: S108  # in memory
+    memory = Path("/dev/shm")
     directory = tempfile.TemporaryDirectory(prefix="csvswarm-fuzz-", dir=memory if memory.is_dir() else None)
     _KEPT.append(directory)
     Job(Path(directory.name) / "job").create()
@@ -192,7 +192,7 @@ def main() -> int:
             (arguments.cases and done >= arguments.cases)
             or (arguments.seconds and time.monotonic() - began >= arguments.seconds)
         ):
-            case = random_input(Random(arguments.seed + done))  # noqa: S311  # not for secrets
+            case = random_input(Random(arguments.seed + done))
             try:
                 same_every_way(case)
             except BaseException:

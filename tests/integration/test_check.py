@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from csvswarm.errors import CsvswarmError, InputError
@@ -43,9 +44,9 @@ def test_check_predicts_the_number_of_chunks(tmp_path: Path) -> None:
         {"delimiter": "ab"},
     ],
 )
-def test_check_reports_the_errors_of_a_split(tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_check_reports_the_errors_of_a_split(tmp_path: Path, wrong: dict[str, Any]) -> None:
     job, path, output = job_and_output(tmp_path)
-    request = Request(input=path, **wrong)  # type: ignore[arg-type]  # one invalid argument each
+    request = Request(input=path, **wrong)
 
     with pytest.raises(CsvswarmError) as checked:
         check(job, request, output)

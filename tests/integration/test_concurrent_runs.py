@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import io
-import os
-import signal
 import socket
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,16 +11,16 @@ from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
 from csvswarm.job.checksums import HashingWriter
 from csvswarm.job.directory import Job
-from csvswarm.job.lock import LOCK, locked
+from csvswarm.job.lock import locked
 from csvswarm.job.state import reconcile
 from csvswarm.partials.assemble import write_result
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
 
-from tests.support.jobs import ROOT, SAMPLE, Scripts
+from tests.support.jobs import SAMPLE, Scripts
+from tests.support.processes import LIMIT, done, end, start, wait_for
 
-LIMIT = 60
-#: Its `finish` creates a file and waits until the test lets it end.
+#: Its `finish` leaves a mark and waits until it may end: the test decides who ends first.
 WAITING = """
 import os, pathlib, time
 import pandas as pd
@@ -52,28 +42,6 @@ def finish(result, context):
         time.sleep(0.01)
     return result
 """
-
-
-def start(name: str, *arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "scripts" / name), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def end(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, error = process.communicate(timeout=LIMIT)
-    return process.returncode, error
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline, "the awaited condition did not occur"
-        time.sleep(0.01)
-
-
-def done(name: str, *arguments: object) -> None:
-    code, error = end(start(name, *arguments))
-    assert code == 0, error
 
 
 @pytest.fixture
@@ -213,154 +181,6 @@ def test_second_job_of_the_same_name_and_output_is_rejected(job: Path, tmp_path:
     assert message.startswith(f"collect_results.py is working on the result in {tmp_path / 'out'} on ")
     (tmp_path / f"go-{first.pid}").touch()
     assert end(first)[0] == 0
-
-
-# -- the lock itself ---------------------------------------------------------------------------------------------------
-
-
-def holder_of(directory: Path) -> subprocess.Popen[str]:
-    """Start a process that locks a directory until its standard input ends."""
-    code = (
-        "import pathlib, sys\nfrom csvswarm.job.lock import locked\n"
-        f"with locked(pathlib.Path({str(directory)!r}), 'it'):\n"
-        "    print('holds', flush=True)\n    sys.stdin.read()\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=ROOT / "scripts",
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    assert process.stdout.readline() == "holds\n"
-    return process
-
-
-def test_lock_is_acquired_when_its_holder_ends_during_the_wait(tmp_path: Path) -> None:
-    holder = holder_of(tmp_path)
-    timer = threading.Timer(0.2, holder.kill)
-    timer.start()
-    with locked(tmp_path, "it"):
-        assert holder.wait(LIMIT) == -signal.SIGKILL
-    timer.join()
-    holder.communicate()
-
-
-def test_lock_is_reentrant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
-    with locked(tmp_path, "it"):
-        with locked(tmp_path / ".", "it"):
-            pass
-        code = (
-            "import pathlib\nfrom csvswarm.job.lock import locked\n"
-            f"locked(pathlib.Path({str(tmp_path)!r}), 'it').__enter__()"
-        )
-        other = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT / "scripts", check=False, capture_output=True, text=True
-        )
-        assert "is working on it" in other.stderr
-    holder_of(tmp_path).communicate("")
-
-
-def test_lock_excludes_other_threads(tmp_path: Path) -> None:
-    with locked(tmp_path, "it"), ThreadPoolExecutor(1) as pool:
-
-        def take() -> None:
-            with locked(tmp_path, "it"):
-                pass
-
-        with pytest.raises(JobError, match="another thread of this process is working on it"):
-            pool.submit(take).result()
-
-
-def test_lock_file_removed_by_its_holder_is_recreated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual, names = fcntl.lockf, []
-
-    def removed_meanwhile(descriptor: int, *arguments: int) -> None:
-        usual(descriptor, *arguments)
-        names.append((tmp_path / LOCK).exists())
-        if len(names) == 1:
-            (tmp_path / LOCK).unlink()  # like its previous owner at exit
-
-    monkeypatch.setattr("fcntl.lockf", removed_meanwhile)
-    with locked(tmp_path, "it", removes=True):
-        assert (tmp_path / LOCK).exists()
-    assert not (tmp_path / LOCK).exists()
-
-
-def test_lock_file_removed_by_another_nfs_client_is_recreated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual, tries = fcntl.lockf, []
-
-    def stale_once(descriptor: int, *arguments: int) -> None:
-        tries.append(arguments)
-        if len(tries) == 1:
-            (tmp_path / LOCK).unlink()
-            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
-        usual(descriptor, *arguments)
-
-    monkeypatch.setattr("fcntl.lockf", stale_once)
-    with locked(tmp_path, "it"):
-        assert (tmp_path / LOCK).exists()
-
-
-@pytest.mark.parametrize("holder", ["", "nonsense", "[]", '{"host": 1}', '{"since": 1e999, "host": "h"}', "[" * 5000])
-def test_unreadable_lock_holder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str) -> None:
-    monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
-    process = holder_of(tmp_path)
-    (tmp_path / LOCK).write_text(holder)
-    with pytest.raises(JobError, match="another process is working on it: wait until it ends"), locked(tmp_path, "it"):
-        pass
-    process.communicate("")
-
-
-def test_terminal_escape_in_a_lock_holder_is_not_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
-    process = holder_of(tmp_path)
-    (tmp_path / LOCK).write_text('{"host": "\\u001b[2Jboard\\n", "pid": 7, "since": 0, "step": "x.py"}')
-    with pytest.raises(JobError) as raised, locked(tmp_path, "it"):
-        pass
-    assert str(raised.value).startswith("x.py is working on it on ?[2Jboard? (pid 7, since 1970-01-01 00:00:00 UTC)")
-    process.communicate("")
-
-
-def test_lock_of_another_machine_is_awaited_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("csvswarm.job.lock.WAIT_HERE", 0.0)
-    monkeypatch.setattr("csvswarm.job.lock.WAIT_ELSEWHERE", float(LIMIT))
-    process = holder_of(tmp_path)
-    (tmp_path / LOCK).write_text('{"host": "board2", "pid": 7, "since": 0, "step": "x.py", "boot": "another"}')
-    timer = threading.Timer(0.2, process.kill)  # as the server does when the lease of a board expires
-    timer.start()
-    with locked(tmp_path, "it"):
-        pass
-    timer.join()
-    process.communicate()
-
-
-@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    job, output = Job(tmp_path / "job"), tmp_path / "out"
-    split(job, Request(input=SAMPLE, processor="transform", chunks=2, workers=1))
-    process_all(job, 1)
-    usual = fcntl.lockf
-
-    def refused(directory: Path) -> None:
-        def lockf(descriptor: int, *arguments: int) -> None:
-            if Path(f"/proc/self/fd/{descriptor}").readlink().parent == directory:
-                raise OSError(code, os.strerror(code))
-            usual(descriptor, *arguments)
-
-        monkeypatch.setattr("fcntl.lockf", lockf)
-
-    refused(job.directory)
-    with pytest.raises(JobError, match=f"the file system of {job.directory} does not support locks"):
-        process_all(job, 1)
-
-    refused(output)  # there the report identifies the owner
-    collect(job, output)
-    assert (output / "result.csv").read_bytes() == SAMPLE.read_bytes()
-    assert not list(output.glob(".*"))
 
 
 def test_collection_that_lost_its_lock_revokes_no_receipts_of_a_finished_job(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_result_is_the_same_after_kills_in_every_stage(tmp_path: Path) -> None:
         ("split_processing.py", "--job", job.directory, "--workers", 2),
         ("collect_results.py", "--job", job.directory, "--output", output),
     ]
-    moments = random.Random(7)  # noqa: S311  # not for secrets
+    moments = random.Random(7)
     for step in steps:
         for _ in range(3):
             process = script(*step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from csvswarm.errors import CsvswarmError
@@ -22,12 +23,12 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return source
 
 
-def run(directory: Path, source: Path, body: str, **request: object) -> tuple[Job, str]:
+def run(directory: Path, source: Path, body: str, **request: Any) -> tuple[Job, str]:
     processor = directory / "mine.py"
     processor.write_text(f"def process(block, context):\n    {body}\n")
     job = Job(directory / "job")
     name = request.pop("processor", str(processor))
-    split(job, Request(input=source, processor=str(name), chunks=4, workers=1, **request))  # type: ignore[arg-type]
+    split(job, Request(input=source, processor=str(name), chunks=4, workers=1, **request))
     try:
         process_all(job, 1)
     except CsvswarmError as error:

@@ -116,7 +116,7 @@ DONE, FAILED = {"stage": "done"}, {"stage": "failed"}
     [
         (stack(), RUNNING, "watch", ""),
         (stack(), {}, "watch", ""),
-        (stack(), RUNNING, "fetch", "runs still: 2 of 9 chunks are done. Watch it"),
+        (stack(), RUNNING, "fetch", "is still running: 2 of 9 chunks are done. Watch it"),
         (stack(ended=True), DONE, "fetch", ""),
         (None, DONE, "watch", ""),
         (None, FAILED, "watch", ""),

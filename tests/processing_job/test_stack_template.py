@@ -148,7 +148,7 @@ def test_a_driver_may_do_nothing_but_its_work(rendered: dict[str, dict[str, Any]
     # To become the owner of the jobs, for good.
     assert (service["user"], service["cap_drop"], service["cap_add"]) == ("0:0", ["ALL"], ["SETUID", "SETGID"])
     assert service["read_only"] is True
-    assert service["init"] is True
+    assert service["init"] is False
     # What the smallest manager can give: the driver may start on any.
     assert service["deploy"]["resources"] == {"limits": {"memory": "850000000b", "pids": 256}}
     assert service["networks"] == ["inside"]
@@ -206,7 +206,7 @@ def test_what_a_driver_sees(rendered: dict[str, dict[str, Any]], case: str, sour
         {"type": "bind", "source": source, "target": target, "read_only": True},
     ]
     # In the long form: the short one is dropped without a word.
-    assert memory == {"type": "tmpfs", "target": "/tmp"}  # noqa: S108 - the container's own
+    assert memory == {"type": "tmpfs", "target": "/tmp"}
     processors = mounts[4:]
     if case == "odd":
         (processor,) = processors

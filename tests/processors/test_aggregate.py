@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import statistics
-from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from csvswarm.errors import OptionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.jobs import SAMPLE, Result, run_in_process, run_with_all_cuts, write_csv
+from tests.processors.aggregate_metrics import FOR_ANYTHING, FOR_NUMBERS, FOR_NUMBERS_ONLY
+from tests.support.jobs import SAMPLE, Result, run_with_all_cuts, write_csv
 
-FOR_NUMBERS = ["count", "sum", "mean", "min", "max", "std", "var", "median", "nunique", "first", "last"]
-FOR_ANYTHING = ["count", "min", "max", "nunique", "first", "last"]
-FOR_NUMBERS_ONLY = ["sum", "mean", "median", "var", "std"]
-GROUP_BY, METRICS = "option 'group_by' of aggregate", "option 'metrics' of aggregate"
 SAMPLE_CUTS = ((1, 1 << 20), (2, 1 << 18), (7, 1 << 16))
 
 
@@ -317,48 +311,3 @@ def test_many_groups_keep_their_order(tmp_path: Path) -> None:
 
     expected = sorted((group, value) for group, value in rows)
     assert result.rows == [[str(group), str(value), f"{value}.0"] for group, value in expected]
-
-
-# -- options -----------------------------------------------------------------------------------------------------------
-
-
-def options_and_messages() -> Iterable[tuple[dict[str, Any], str]]:
-    count = {"n": "count"}
-    yield {}, "processor aggregate needs the option 'group_by'"
-    yield {"group_by": "g"}, "processor aggregate needs the option 'metrics'"
-    yield {"group_by": "g", "metric": count}, "processor aggregate has no option 'metric'"
-    yield (
-        {"group_by": "g", "metrics": "sum"},
-        "option 'metrics' of processor aggregate is 'sum', but must be of type dict",
-    )
-    yield {"group_by": "x", "metrics": count}, f"{GROUP_BY} names a column 'x', but the file has: g, n, t, at."
-    yield {"group_by": ["g", "g"], "metrics": count}, f"{GROUP_BY} names 'g' twice"
-    yield {"group_by": "g", "metrics": {"x": "sum"}}, f"{METRICS} names a column 'x', but the file has: g, n, t, at."
-    yield {"group_by": "g", "metrics": {"n": "men"}}, f"{METRICS} requests 'men' of 'n': use one of count, sum,"
-    yield {"group_by": "g", "metrics": {"n": 5}}, f"{METRICS} requests 5 of 'n': use one of count,"
-    yield {"group_by": "g", "metrics": {"n": None}}, f"{METRICS} requests no metric of 'n': use one of count,"
-    yield {"group_by": "g", "metrics": {"n": []}}, f"{METRICS} requests no metric of 'n': use one of count,"
-    yield {"group_by": "g", "metrics": {"n": [["sum"]]}}, f"{METRICS} requests ['sum'] of 'n': use one of count,"
-    yield {"group_by": "g", "metrics": {"n": ["sum", "sum"]}}, f"{METRICS} requests 'sum' of 'n' twice"
-    yield {"group_by": [], "metrics": count}, "options 'group_by' and 'metrics' of aggregate must each name"
-    yield {"group_by": "g", "metrics": {}}, "options 'group_by' and 'metrics' of aggregate must each name"
-    for metric, (column, kind) in itertools.product(FOR_NUMBERS_ONLY, [("t", "text"), ("at", "timestamp")]):
-        message = f"{METRICS} requests the {metric} of {column!r}, which is {kind}, not a number"
-        yield {"group_by": "g", "metrics": {column: metric}}, message
-
-
-@pytest.mark.parametrize(("options", "message"), list(options_and_messages()))
-def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dict[str, Any], message: str) -> None:
-    (tmp_path / "data.csv").write_text("g,n,t,at\na,1,one,2024-01-01 00:00:00\n")
-
-    with pytest.raises(OptionError) as raised:
-        run_in_process(
-            tmp_path,
-            tmp_path / "data.csv",
-            processor="aggregate",
-            options=options,
-            column_types={"at": "timestamp"},
-        )
-
-    assert str(raised.value).startswith(message)
-    assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]

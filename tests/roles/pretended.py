@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class Boards:
 
     folder: Path
 
-    def make(self, groups: dict[str, list[str]], programs: list[str], off: list[str] = ()) -> None:  # type: ignore[assignment]
+    def make(self, groups: dict[str, list[str]], programs: list[str], off: Sequence[str] = ()) -> None:
         """Write the inventory. off: boards that cannot be reached."""
         (self.folder / "bin").mkdir()
         for program in programs:

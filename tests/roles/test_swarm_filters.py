@@ -109,9 +109,7 @@ def test_a_board_keeps_its_availability_unless_the_inventory_sets_another(
 ) -> None:
     tasks = yaml.safe_load((ROOT / "roles/swarm_manager/tasks/nodes.yml").read_text())
     [task] = [task for task in tasks if "community.docker.docker_node" in task]
-    template = jinja2.Environment(autoescape=False).from_string(  # noqa: S701 - no HTML
-        task["vars"]["__swarm_manager_wanted"]["Availability"]
-    )
+    template = jinja2.Environment(autoescape=False).from_string(task["vars"]["__swarm_manager_wanted"]["Availability"])
 
     assert (
         template.render(

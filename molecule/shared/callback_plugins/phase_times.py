@@ -19,7 +19,7 @@ description:
 """
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no types
+class CallbackModule(CallbackBase):
     """The callback."""
 
     CALLBACK_VERSION = 2.0

@@ -51,10 +51,10 @@ def parse(text: str) -> Settings:
     Raises:
         ValueError: It is no JSON object.
     """
-    settings = json.loads(text) if text.strip() else {}
-    if not isinstance(settings, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 - one kind of error for a bad file
-    return settings
+    match json.loads(text) if text.strip() else {}:
+        case dict(settings):
+            return settings
+    raise ValueError("not a JSON object")
 
 
 def daemon_readable(text: str) -> bool:

@@ -8,6 +8,8 @@ import shutil
 import stat
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -128,16 +130,13 @@ class Share:
                 os.mkdir(name, 0o700, dir_fd=root)
         if not found and self.check:
             return
-        handle = os.open(name, FOLDER, dir_fd=root)
         group = self.owner if mode & 0o044 == 0o040 else 0  # the group may list it, and others may not
-        try:
+        with closing(os.open(name, FOLDER, dir_fd=root)) as handle:
             self.settle(handle, what, 0, group, mode)
             if name in OF_JOBS:
                 self.close_jobs(handle, what)
             elif name in OF_ROOT:
                 self.take_files(handle, what, OF_ROOT[name], keep=name in ("inputs", "processors"))
-        finally:
-            os.close(handle)
 
     def close_jobs(self, parent: int, what: str) -> None:
         """Close the folders of jobs to all but their owner, and remove the links beside them."""
@@ -146,14 +145,11 @@ class Share:
             if not stat.S_ISDIR(found.st_mode):
                 self.remove(name, parent, f"{what}/{name}")
             elif found.st_uid == self.owner and found.st_mode & 0o077:
-                handle = os.open(name, FOLDER, dir_fd=parent)
-                try:
+                with closing(os.open(name, FOLDER, dir_fd=parent)) as handle:
                     # With an access list the bits of the group are its mask: who fetches a result is in the list.
                     if found.st_mode & 0o007 or "system.posix_acl_access" not in os.listxattr(handle):
                         # The group may be that of somebody who fetches the result.
                         self.settle(handle, f"{what}/{name}", self.owner, found.st_gid, 0o700)
-                finally:
-                    os.close(handle)
 
     def take_files(self, parent: int, what: str, mode: int, *, keep: bool) -> None:
         """Have root own the files in a folder of root's. keep: also those that belonged to somebody else.
@@ -168,11 +164,8 @@ class Share:
             if not known or (found.st_uid and not keep):
                 self.remove(name, parent, f"{what}/{name}")
                 continue
-            handle = open_file(name, parent)
-            try:
+            with closing(open_file(name, parent)) as handle:
                 self.settle(handle, f"{what}/{name}", 0, self.owner if mode == 0o440 else 0, mode)
-            finally:
-                os.close(handle)
 
     # -- the id ----------------------------------------------------------------------------------------------------
 
@@ -196,11 +189,8 @@ class Share:
         if kept != wanted or not kept:
             self.changes.append(f"{keeper}: written")
             if not self.check:
-                folder = os.open(keeper.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                try:
+                with closing(os.open(keeper.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as folder:
                     write(keeper.name, f"{wanted}\n", 0o644, folder)
-                finally:
-                    os.close(folder)
         return wanted
 
     def read_id(self, name: str, folder: int | None) -> str:
@@ -209,12 +199,19 @@ class Share:
             handle = open_file(name, folder)
         except OSError:
             return ""
-        try:
+        with closing(handle):
             found = os.fstat(handle)
             text = os.read(handle, 64).decode("ascii", "replace").strip() if stat.S_ISREG(found.st_mode) else ""
-        finally:
-            os.close(handle)
         return text if found.st_uid == 0 and ID.fullmatch(text) else ""
+
+
+@contextmanager
+def closing(handle: int) -> Iterator[int]:
+    """Close a descriptor at the end of a block."""
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def open_file(name: str, at: int | None = None) -> int:
@@ -244,23 +241,17 @@ def status(name: str, parent: int) -> os.stat_result | None:
 
 def is_of_earlier_release(name: str, parent: int) -> bool:
     """Whether a folder is the exchange of a release that kept its lock there, or was not root's."""
-    handle = os.open(name, FOLDER, dir_fd=parent)
-    try:
+    with closing(os.open(name, FOLDER, dir_fd=parent)) as handle:
         return os.fstat(handle).st_uid != 0 or status(".lock", handle) is not None
-    finally:
-        os.close(handle)
 
 
 def write(name: str, content: str, mode: int, folder: int) -> None:
     """Write a file of root's into an open folder, as a whole."""
     part = f".{name}.{os.getpid()}"
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
-    try:
+    with closing(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)) as handle:
         os.write(handle, content.encode())
         os.fchmod(handle, mode)
         os.fsync(handle)
-    finally:
-        os.close(handle)
     os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 

@@ -15,7 +15,7 @@ NO_RSYNC = (
 )
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ActionBase):
     """Returns the SHA-256 and the size of the input, also with --check. Fails when rsync is not installed.
 
     Arguments: path, the input (empty for one that is on the share); cache, the folder that remembers checksums.

@@ -16,7 +16,7 @@ from ansible.utils.display import Display
 
 # Ansible puts no directory of a role on Python's path for plugins.
 _spec = importlib.util.spec_from_file_location(
-    "processing_job_progress", Path(__file__).parents[1] / "plugin_utils/processing_job_progress.py"
+    "processing_job_progress", Path(__file__).resolve().parents[1] / "plugin_utils/processing_job_progress.py"
 )
 assert _spec  # noqa: S101 - for a path there is a spec, and for a spec of a file a loader
 assert _spec.loader  # noqa: S101
@@ -33,7 +33,7 @@ STATUS = "CSVSWARM_STATUS"
 POLL_EVERY, FIRST = 0.25, 1.5
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ActionBase):
     """Runs a command as a child of Ansible's own process, also with --check.
 
     Arguments: argv, the command, passed as it is: nothing is expanded; stdin, text for its standard input; chdir, the

@@ -130,7 +130,7 @@ class Watch:
         return time.monotonic() - self.heard
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ActionBase):
     """Calls the module processing_job_status_info until the job's driver has ended, or is silent.
 
     Arguments: share, owner, job and service, those of the module; server, its name in messages; watch, the command

@@ -15,7 +15,7 @@ _spec = importlib.util.spec_from_file_location(
     "processing_job_text", Path(__file__).parents[1] / "module_utils/processing_job_text.py"
 )
 assert _spec  # noqa: S101 - for a path there is a spec, and for a spec of a file a loader
-assert _spec.loader  # noqa: S101
+assert _spec.loader  # noqa: S101 - a spec of a file has one
 _text = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_text)
 

@@ -121,7 +121,7 @@ def processing_job_cannot_continue(
     if action == "fetch" and stage not in ("done", None) and stack is not None and not stack["driver"]["ended"]:
         chunks = status["chunks"]
         return (
-            f"job {ways['job']} runs still: {chunks['done']} of {chunks['total']} chunks are done. Watch it: "
+            f"job {ways['job']} is still running: {chunks['done']} of {chunks['total']} chunks are done. Watch it: "
             f"{ways['jobs']} -e action=watch -e job_id={ways['job']}"
         )
     if stack is None and stage not in ("done", "failed", "stopped"):

@@ -1,6 +1,6 @@
 """Exact sums of floats and integers, independent of the order of addition.
 
-A double is split into parts on a fixed grid of levels, each LEVEL_BITS bits wide: level k holds multiples of
+A double is split into parts on a fixed grid of levels, each LEVEL_BITS bits wide: level k has multiples of
 2**(k * LEVEL_BITS). The parts of one level are integers and add without rounding; only the final total is rounded, to
 the nearest double. The method is reproducible summation by extraction
 (J. Demmel, H. D. Nguyen: Parallel Reproducible Summation, IEEE Trans. Computers 64 (2015); S. M. Rump, T. Ogita,
@@ -32,10 +32,18 @@ PLUS_INFINITY, MINUS_INFINITY = 1_000, 1_001
 
 
 def add_up(values: npt.NDArray[np.generic], groups: Integers | None = None, count: int = 1) -> Levels:
-    """Return level -> int64 array of length `count`: the exact sums of the values of every group.
+    """Return the exact sum of the values of each group.
 
-    values: float64 without NaN, or int64, shape (n,). groups: the group of every value, shape (n,), in [0, count);
-    None for a single group. Sums of several calls are added per level; `total` evaluates them.
+    Sums of several calls are added with `merge`, or as integers level by level; `total` converts them to a number.
+
+    Args:
+        values: float64 without NaN, or int64, shape (n,).
+        groups: int64, shape (n,): the group of each value, from 0 to `count` - 1; None for a single group.
+        count: number of groups.
+
+    Returns:
+        Level -> int64 array of shape (count,), in units of 2**(level * LEVEL_BITS). Only levels that occur are present:
+        none for sums of zero.
     """
     sums: Levels = {}
     for start in range(0, len(values), SLICE):
@@ -45,7 +53,17 @@ def add_up(values: npt.NDArray[np.generic], groups: Integers | None = None, coun
 
 
 def add_up_squares(values: npt.NDArray[np.generic], groups: Integers | None = None, count: int = 1) -> Levels:
-    """Return the exact sums of the squares of the values, as `add_up` does."""
+    """Return the exact sum of the squares of the values of each group.
+
+    Args:
+        values: float64 without NaN, or int64, shape (n,).
+        groups: int64, shape (n,): the group of each value, from 0 to `count` - 1; None for a single group.
+        count: number of groups.
+
+    Returns:
+        Level -> int64 array of shape (count,), in units of 2**(level * LEVEL_BITS). Only levels that occur are present:
+        none for sums of zero.
+    """
     if values.dtype == np.int64:
         return _integer_squares(values.astype(np.int64, copy=False), groups, count)
     floats = values.astype(np.float64, copy=False)
@@ -73,13 +91,26 @@ def add_up_squares(values: npt.NDArray[np.generic], groups: Integers | None = No
 
 
 def merge(into: Levels, other: Levels) -> None:
-    """Add the sums `other` to the sums `into`."""
+    """Add the sums `other` to the sums `into`, in place.
+
+    Args:
+        into: level sums of `add_up` or `add_up_squares`, arrays of shape (count,).
+        other: level sums of the same groups, arrays of the same shape.
+    """
     for level, parts in other.items():
         _accumulate(into, level, parts)
 
 
 def total(levels: Mapping[int, int] | Iterable[tuple[int, int]]) -> Fraction | float:
-    """Return the exact total of one group's level sums; a float (inf, -inf or nan) if it contains infinities."""
+    """Return the exact total of one group's level sums.
+
+    Args:
+        levels: level -> units of one group (see `group_levels`), or pairs of them, in any order; a level may occur in
+            several pairs.
+
+    Returns:
+        The total as a Fraction, not rounded; a float (inf, -inf, or nan for both) when values were infinite.
+    """
     result = Fraction(0)
     plus = minus = 0
     for level, parts in levels.items() if isinstance(levels, Mapping) else levels:
@@ -95,12 +126,30 @@ def total(levels: Mapping[int, int] | Iterable[tuple[int, int]]) -> Fraction | f
 
 
 def group_levels(levels: Levels, group: int = 0) -> dict[int, int]:
-    """Return the level sums of one group, as `total` takes them."""
+    """Return the level sums of one group, as `total` reads them.
+
+    Args:
+        levels: level sums of all groups, arrays of shape (count,).
+        group: number of the group, from 0.
+
+    Returns:
+        Level -> units, as Python integers.
+
+    Raises:
+        IndexError: there is no such group.
+    """
     return {level: int(parts[group]) for level, parts in levels.items()}
 
 
 def to_double(value: Fraction | float) -> float:
-    """Return the double nearest to an exact value; infinite if it is out of range."""
+    """Return the float nearest to an exact value.
+
+    Args:
+        value: a result of `total`, or what was computed from it.
+
+    Returns:
+        The nearest float, ties to even; inf or -inf when the value is out of range.
+    """
     try:
         return float(value)
     except OverflowError:

@@ -97,7 +97,7 @@ class JobDriver:
         collections = 0
         fresh = current is None
         while True:
-            self._status.enter("processing", "process")
+            self._status.enter("processing")
             while self._next_round(current, retries, fresh=fresh):
                 current, retries, fresh = None, [], False
             self._status.enter("collecting", "collect")
@@ -135,6 +135,7 @@ class JobDriver:
             current, retries = None, []
         if not pending:
             return False
+        self._status.enter("processing", "process")  # only now: a finished job has no seconds of processing
         runner = self._runner(current or self._start(state["generation"], pending), retries, state)
         runner.run()
         runner.remove()

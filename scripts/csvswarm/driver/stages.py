@@ -156,7 +156,7 @@ class Stages:
 
 #: Words of messages that name their remedy themselves.
 _START_OVER = ("start a new job", "run a new job", "start the job again")
-_RESUME = ("same job_id", "this job_id", "run again with job_id", "wait until it ends", "processed again")
+_RESUME = ("same job_id", "this job_id", "rerun with job_id", "wait until it ends", "processed again")
 
 
 def _hint(stage: str, message: str) -> str | None:

@@ -95,7 +95,9 @@ def _checked(given: Given) -> Layout:
             )
     escape = given.escape or ""
     if len(escape) > 1 or escape in ("\r", "\n", "\0") or (escape and (escape.isalnum() or not escape.isascii())):
-        raise OptionError(f"escape is {escape!r}, but must be one ASCII character that is no letter or digit, like \\.")
+        raise OptionError(
+            f"escape is {escape!r}, but must be one ASCII character that is not a letter or digit, like \\."
+        )
     comment = given.comment or ""
     if comment != comment.strip() or "\n" in comment or "\r" in comment or "\0" in comment:
         raise OptionError(f"comment is {comment!r}, but must be what comment lines start with, like #.")

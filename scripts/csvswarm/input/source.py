@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from csvswarm.csv_format.dialect import BOM
 from csvswarm.csv_format.normalize import Normalizer, Rules
@@ -158,7 +158,7 @@ class _Readable(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # io's stubs want every buffer type
+    def readinto(self, buffer: Any) -> int:
         data = self._stream.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -177,7 +177,7 @@ class _Transcoded(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # io's stubs want every buffer type
+    def readinto(self, buffer: Any) -> int:
         while not self._rest:
             data = self._stream.read(READ_BYTES)
             try:
@@ -210,7 +210,7 @@ class _Rewritten(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # io's stubs want every buffer type
+    def readinto(self, buffer: Any) -> int:
         while not self._rest and not self._ended:
             data = self._stream.read(READ_BYTES)
             self._ended = not data

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import io
 import os
 import re
 import sys
 from functools import cache
 from pathlib import Path
 
+from csvswarm import __version__
 from csvswarm.errors import JobError
 
 #: All of csvswarm, not only this package.
@@ -20,12 +22,14 @@ _INSTALLED = re.compile(rf"({'|'.join(LIBRARIES)})-([0-9][^-]*?)(-py[0-9.]+)?\.(
 
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions that determine the bytes of a result: csvswarm's code, Python and the libraries.
+    """Return the versions that determine the bytes of a result: of csvswarm, Python and the libraries.
+
+    csvswarm's version carries the hash of its sources as build metadata: two commits may have the same number.
 
     The native kernel is not among them: the bytes are the same with and without it.
     """
     python = ".".join(map(str, sys.version_info[:3]))
-    return {"csvswarm": _code(), "Python": python, **_libraries()}
+    return {"csvswarm": f"{__version__}+{_code()}", "Python": python, **_libraries()}
 
 
 def _code() -> str:
@@ -34,7 +38,7 @@ def _code() -> str:
         below[:] = sorted(set(below) - {"__pycache__", "built", "report"})  # a report changes no result
         for name in sorted(names):
             if name.endswith((".py", ".c", ".h")):
-                with open(f"{directory}/{name}", "rb", buffering=0) as file:  # noqa: PTH123  # Path takes twice as long
+                with io.FileIO(f"{directory}/{name}") as file:  # Path takes twice as long
                     digest.update(f"\0{directory[len(str(SOURCES)) :]}/{name}\0".encode() + file.read())
     return digest.hexdigest()[:16]
 

@@ -34,9 +34,11 @@ class Scan:
 def count(
     piece: bytes, delimiter: int, quote: int | None, previous_byte: int, inside_quotes: bool, at_record_start: bool
 ) -> tuple[int, int, bool] | None:
-    """Return (records, offset of the last line end or -1, whether the piece ends inside quotes).
+    """Count the records that end in a piece, which is cut as `Grammar.read_piece` cuts it.
 
-    None if the kernel declines. The other arguments are those of `bitmask_scan.count_records`.
+    before: the byte before the piece. inside: whether the piece starts inside quotes. fresh: whether a record starts
+    with it. Returns (records without blank lines, offset of the last line end or -1, whether the piece ends inside
+    quotes); None when the kernel cannot decide.
     """
     if (library := kernel()) is None:
         return None

@@ -22,11 +22,12 @@ from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.job.rejections import Reasons, allowed, too_many
 from csvswarm.partials.outputs import CombinedWriter, KeyedWriter, PartialWriter, RowsWriter
+from csvswarm.process.preceding_rows import preceding_rows
 from csvswarm.process.quarantine import outputs
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
-from csvswarm.reading.rows import Rejected, Rows, concat_rows, slice_rows, tail
+from csvswarm.reading.rows import Rejected, Rows, concat_rows, tail
 from csvswarm.runtime import progress
 from csvswarm.runtime.resources import memory_limit
 from csvswarm.types.formats import Formats
@@ -152,7 +153,9 @@ class Attempt:
         if self._job.mismatch_marker(self._generation).exists():
             raise SchemaMismatch({}, set())
         rows_in = 0
-        before = self._overlap_rows() if self._overlap else None
+        before = None
+        if self._overlap:
+            before = preceding_rows(self._manifest.chunks, self._chunk, self._overlap, self._new_reader(), self._open)
         chunk = self._input = self._open(self._chunk)
         with self._output() as output:
             for block, data, record in chunk.blocks():
@@ -242,32 +245,6 @@ class Attempt:
         from csvswarm.processor_api.dataframe import to_frame  # lazy: not every processor needs pandas
 
         return self._processor.call("process", to_frame(rows, self._schema), context)
-
-    def _overlap_rows(self) -> Rows:
-        """Return the rows before this chunk that the processor needs as overlap."""
-        reader = self._new_reader()  # a separate reader: its rejects belong to earlier chunks
-        parts: list[Rows] = []
-        count = 0
-        for chunk in reversed(self._manifest.chunks[: self._chunk.number - 1]):
-            parts.insert(0, self._last_rows(chunk, reader, self._overlap - count))
-            count += len(parts[0])
-            if count >= self._overlap:
-                break
-        return concat_rows(parts) if parts else self._reader.empty()
-
-    def _last_rows(self, chunk: Chunk, reader: Reader, wanted: int) -> Rows:
-        """Return at most `wanted` last rows of a chunk, after verifying its bytes."""
-        count = rows = 0
-        while count < len(chunk.blocks) and rows < wanted:
-            count += 1
-            rows += chunk.blocks[-count].rows
-        while count:
-            blocks = self._open(chunk).last_blocks(count)
-            found = concat_rows([reader.read(data, record, block.rows) for block, data, record in blocks])
-            if len(found) >= wanted or count == len(chunk.blocks):
-                return slice_rows(found, max(0, len(found) - wanted), len(found))
-            count = min(2 * count, len(chunk.blocks))  # some records were rejected
-        return self._reader.empty()
 
     def _check_rejected(self) -> None:
         """Raise an error when this chunk alone has more bad records than the job may have."""

@@ -1,4 +1,4 @@
-"""The API for processors: context, errors, rows, and exact sums.
+"""The API for processors: context, rows, errors and exact sums.
 
 The names are imported on first use, so that a process that needs none of them does not import numpy.
 """

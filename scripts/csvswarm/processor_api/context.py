@@ -14,12 +14,22 @@ from csvswarm.types.schema import Schema
 
 @dataclass
 class Context:
-    """The context that a processor gets besides its rows.
+    """What a processor knows about its job and block, beside the rows themselves.
 
-    options: its checked options. names: all columns of the input, in order. schema: their types. dialect: that of the
-    input. chunk: number of the chunk, 0 outside of chunks. first_record: number of the block's first own record (from
-    1). overlap: number of rows at the start of the block that belong to the previous block; `process` may read them,
-    but must not return anything for them. rows: total number of rows, for `finish`.
+    csvswarm creates it and passes it to every function of a processor as the last argument. Do not change it.
+
+    Attributes:
+        options: the processor's options, validated, with defaults for those not given.
+        names: all columns of the input, in the input's order, also those the processor does not request.
+        schema: the types of all input columns, the same for every block of the file; see `type_of`.
+        dialect: delimiter, quote character and line end of the input.
+        null_values: the spellings of missing values in the input.
+        chunk: number of the chunk, from 1; 0 in functions that work on no chunk, such as `columns` and `finish`.
+        first_record: number of the block's first own record in the file, from 1; the header is not counted.
+        overlap: number of rows at the start of the block that belong to the preceding block: at most what the
+            processor requests in OVERLAP, fewer at the start of the file. `process` may read these rows, but must
+            return nothing for them.
+        rows: number of records processed in the whole file, set for `finish`; 0 elsewhere.
     """
 
     options: dict[str, Any]
@@ -33,11 +43,30 @@ class Context:
     rows: int = field(default=0, repr=False)
 
     def type_of(self, column: str) -> str:
-        """Return the type of an input column: text, int, float, bool, timestamp, null (all missing) or quoted."""
+        """Return the type of an input column in the whole file.
+
+        Args:
+            column: name of a column of the input.
+
+        Returns:
+            `text`, `int`, `float`, `bool`, `timestamp`, `null` (all values are missing), or `quoted` (text: all
+            values are missing or quoted spellings of missing values, such as `""`).
+
+        Raises:
+            KeyError: the input has no such column; call `require` first.
+        """
         return self.schema.type_of(column)
 
     def require_columns(self, columns: Sequence[str], where: str) -> None:
-        """Raise OptionError if the input lacks one of the columns. where: what names them, for the message."""
+        """Check that the input has all columns that an option names.
+
+        Args:
+            columns: names of columns.
+            where: what names them, as the message begins: `option 'by'`.
+
+        Raises:
+            OptionError: a column is not in the input. The message names it and the columns of the input.
+        """
         known = set(self.names)
         for column in columns:
             if column not in known:

@@ -70,7 +70,7 @@ class Processor:
         return not self.wants_rows if declared is None else bool(self.call(declared, context))
 
     def numeric_columns(self, context: Context) -> list[str]:
-        """Return the columns that the processor uses as numbers when they are; what it reads when it does not say."""
+        """Return the columns that the processor uses as numbers when they are; what it reads when it names none."""
         declared = getattr(self.module, "numeric_columns", None)
         return self.columns(context) if declared is None else list(self.call(declared, context))
 

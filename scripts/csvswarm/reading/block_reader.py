@@ -14,7 +14,6 @@ from csvswarm.errors import BadRecord, JobError, SchemaMismatch, shown
 from csvswarm.native.library import kernel
 from csvswarm.reading.arrow_parser import parse
 from csvswarm.reading.bad_records import Triage
-from csvswarm.reading.field_scan import Fields, NullValues, find_fields
 from csvswarm.reading.mismatched_values import mismatched_values
 from csvswarm.reading.native_block import ArrowColumn, Column, FieldFinder, ScannedBlock, TextColumn
 from csvswarm.reading.rows import Rejected, Rows
@@ -57,7 +56,6 @@ class Reader:
         self._column_indexes = [index_of[column] for column in self._columns]
         self._requested = list(zip(self._columns, self._column_indexes, strict=True))
         self._converter = TextConverter(null_values)
-        self._null_values = NullValues(null_values)
         self._formats = formats or Formats()
         self._grammar = Grammar(dialect)
         declared = [
@@ -69,7 +67,6 @@ class Reader:
         self._finder = FieldFinder(self._grammar, len(self._names), self._column_indexes, null_values)
         self._source = source
         self._quarantine, self._watch_gaps, self._keep_raw = quarantine, watch_gaps, keep_raw
-        self._is_plain = True
         self.rejected: list[Rejected] = []
 
     def empty(self) -> Rows:
@@ -90,24 +87,20 @@ class Reader:
             rows = len(numbers)
             if (block := self._read_native(data, rows)) is not None:
                 return Rows(block, numbers)
-        fields, text = self._read_text(data)
+        text = self._parse(data) if self._is_clean(data) else None
         if text is None or (rows is not None and text.num_rows != rows) or self._has_mismatch(text):
             if numbers is None:
                 data, numbers = self._without_bad(data, first_record)
-            fields, text = None, self._parse(data)
+            text = self._parse(data)
             if text is None or text.num_rows != len(numbers):  # Arrow and csvswarm disagree: a bug
                 raise JobError(f"{self._source}: the block at record {first_record} is misread; please report this.")
-        return self._rows(data, fields, self._convert(text), numbers, first_record)
+        return self._rows(data, self._convert(text), numbers, first_record)
 
-    def _rows(
-        self, data: bytes, fields: Fields | None, table: pa.Table, numbers: Numbers | None, first_record: int
-    ) -> Rows:
+    def _rows(self, data: bytes, table: pa.Table, numbers: Numbers | None, first_record: int) -> Rows:
         if numbers is None:
             numbers = _count_from(first_record, table.num_rows)
         if not self._keep_raw:
             return Rows(table, numbers)
-        if fields is not None:
-            return Rows(table, numbers, fields.data, fields.ends, fields.quote_positions)
         data, ends, toggles = raw_records(data, self._grammar)
         return Rows(table, numbers, data, ends, lambda: toggles)
 
@@ -132,20 +125,6 @@ class Reader:
                 return None
             columns[name] = column
         return ScannedBlock(found.data, found.scan.ends, None if found.quote < 0 else found.quote, columns)
-
-    def _read_text(self, data: bytes) -> tuple[Fields | None, pa.Table | None]:
-        """Return (fields, requested columns as text); no fields if Arrow parsed, no text if a record is bad."""
-        if not self._is_clean(data):
-            return None, None
-        fields = find_fields(data, self._grammar, len(self._names)) if self._is_plain else None
-        if fields is None:
-            self._is_plain = False  # the next blocks will be declined as well
-            return None, self._parse(data)
-        column_indexes = sorted(self._column_indexes) or [0]  # the number of rows is always needed
-        return fields, pa.table(
-            fields.texts(column_indexes, self._null_values),
-            names=[str(column_index) for column_index in column_indexes],
-        )
 
     @staticmethod
     def _is_clean(data: bytes) -> bool:

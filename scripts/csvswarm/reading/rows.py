@@ -29,11 +29,15 @@ class Rejected:
 
 
 class Rows:
-    """Rows of the input, with their values and, optionally, their raw records.
+    """Rows of the input: their typed columns and, with `RAW = True`, their raw records.
 
-    numbers: the record number of every row. block: the block if the native kernel read it, else None. data: the raw
-    records, in UTF-8; ends: position of the last byte of each row's terminator in it; toggles: those of the quotes that
-    count. Raw records are kept only when asked for, or where they cost nothing.
+    `process` gets one per block, if the processor declares `BLOCK = "rows"`. `len(rows)` is the number of rows, n.
+
+    Attributes:
+        numbers: int64, shape (n,): number of each row's record in the file, from 1.
+        data: the raw records as bytes, UTF-8, each ended by one LF. Empty without `RAW = True`, except where keeping
+            them costs nothing.
+        block: internal; what the native kernel read, None when Arrow read the block.
     """
 
     def __init__(
@@ -53,20 +57,31 @@ class Rows:
 
     @cached_property
     def table(self) -> pa.Table:
-        """The requested columns, in the schema's types."""
+        """The requested columns as a pyarrow Table of n rows, in the types of `context.schema`."""
         return self._table if self.block is None else self.block.table
 
     @cached_property
     def ends(self) -> Positions:
+        """int64, shape (n,): byte offset in `data` of each record's LF; empty without raw records."""
         return self._ends if self.block is None else self.block.ends.astype(np.int64)
 
     @cached_property
     def toggles(self) -> Positions:
-        """The positions of quotes that open or close fields, found on demand."""
+        """int64, shape (q,): byte offsets in `data` of the quotes that open or close a field, in order."""
         return self._find_toggles() if self.block is None else self.block.quote_positions()
 
     def plain(self, name: str) -> npt.NDArray[np.generic]:
-        """Return a column as int64, if it has no missing value, or as float64, NaN where missing."""
+        """Return a numeric column as a numpy array, without converting it to Arrow first.
+
+        Args:
+            name: a requested column of type `float`, or of type `int` without missing values.
+
+        Returns:
+            Shape (n,): int64 for `int`; float64 for `float`, NaN for missing values. The array may be read-only.
+
+        Raises:
+            KeyError: the column was not requested.
+        """
         column = self.block.columns[name] if self.block else None
         return column.values if isinstance(column, NumericColumn) else self.table.column(name).to_numpy()
 

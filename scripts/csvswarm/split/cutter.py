@@ -8,7 +8,6 @@ from typing import BinaryIO, Protocol
 import numpy as np
 import xxhash
 
-from csvswarm.csv_format.bitmask_scan import count_records
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import (
     LF,
@@ -22,6 +21,7 @@ from csvswarm.csv_format.record_scan import (
 )
 from csvswarm.errors import InputError
 from csvswarm.job.chunk import BLOCK_BYTES, Block, Chunk
+from csvswarm.native.record_scan import count
 
 PIECE_BYTES = 1 << 20
 
@@ -97,17 +97,13 @@ class Cutter:
     def _cut_piece(self, piece: bytes) -> None:
         base, view = self._position, memoryview(piece)
         if self._target is None or self._target > base + len(piece):
-            tally = count_records(
-                piece,
-                self._grammar,
-                previous_byte=self._before,
-                inside_quotes=self._inside,
-                at_record_start=self._record_start == base,
-            )
-            if tally is not None:
+            grammar, fresh = self._grammar, self._record_start == base
+            counted = count(piece, grammar.delimiter, grammar.quote, self._before, self._inside, fresh)
+            if counted is not None:
+                records, last, inside = counted
                 self._position += len(piece)
-                self._before, self._inside = piece[-1], tally.ends_inside_quotes
-                self._end_records(tally.records, base + tally.last_line_end + 1 if tally.last_line_end >= 0 else None)
+                self._before, self._inside = piece[-1], inside
+                self._end_records(records, base + last + 1 if last >= 0 else None)
                 self._add_bytes(view)
                 return
         structure = self._scan(piece)

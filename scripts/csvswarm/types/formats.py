@@ -1,7 +1,7 @@
 """How values are written in a file where that is not the plain way: 1.234,50 and 10% and $10 and 31.01.2024.
 
 A format rewrites text as the plain text of the same values; what is no value in the format becomes text that is none in
-any way. So the types of columns are inferred and checked as ever, over the whole file.
+any way. So the types of columns are inferred and checked, over the whole file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Texts that people read as numbers and a plain CSV reader does not: 1,5 and 1.234,50 and 10% and $10 and (12).
 
-Such a text becomes a number only when the job says how numbers are written. Here it is only recognized, so that a job
+Such a text becomes a number only when the job states how numbers are written. Here it is only recognized, so that a job
 can name the columns that it did not treat as numbers.
 """
 

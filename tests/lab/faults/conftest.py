@@ -84,5 +84,5 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Tell a failure at once: the rest takes most of an hour."""
-    if report.failed:
-        sys.__stderr__.write(f"\n{report.longreprtext}\n")  # type: ignore[union-attr]  # there is one
+    if report.failed and sys.__stderr__:
+        sys.__stderr__.write(f"\n{report.longreprtext}\n")

@@ -10,7 +10,7 @@ from tests.lab.faults.invariants import check_done, check_failed
 from tests.lab.kit.control_node import SAMPLE, Desk
 from tests.lab.kit.lab import Lab
 
-KEPT = "/var/tmp/csvswarm-kept"  # noqa: S108  # on a board
+KEPT = "/var/tmp/csvswarm-kept"
 
 
 def test_a_record_that_cannot_be_read(desk: Desk, begin: Begin, answers: Answers) -> None:

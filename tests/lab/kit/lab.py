@@ -17,7 +17,7 @@ SHARE = "/srv/csvswarm"
 #: A service that takes the cores of a board.
 FILLER = "lab-filler"
 #: Its size is what there was to fill.
-FILL = "/var/tmp/csvswarm-fill"  # noqa: S108  # on a board
+FILL = "/var/tmp/csvswarm-fill"
 
 
 class Lab:

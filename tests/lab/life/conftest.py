@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def cluster(reached: Lab, play: Play) -> Lab:
         if not board.is_on:
             board.plug_in()
     for board in reached.boards.values():
-        until(f"{board.name} answers", lambda board=board: board.holds("true"), 400)  # type: ignore[misc]
+        until(f"{board.name} answers", partial(board.holds, "true"), 400)
         board.sh(f"date --set=@{time.time():.0f}")
     if not all(map(reached.is_ready, reached.boards.values())):
         code, output = play("site.yml", "-e", "swarm_worker_leave_other=true")

@@ -9,7 +9,7 @@ import pytest
 from tests.lab.kit.lab import Lab
 from tests.lab.life.conftest import Play
 
-IMAGE = "/var/tmp/life-disk.img"  # noqa: S108  # on a board
+IMAGE = "/var/tmp/life-disk.img"  # on a board
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from tests.lab.kit.control_node import ROOT
 from tests.lab.kit.lab import Lab
@@ -56,7 +57,7 @@ def test_a_lost_quorum(cluster: Lab, play: Play) -> None:
     # The others come back, and join as workers.
     for board in lost:
         board.plug_in()
-        until(f"{board.name} boots", lambda board=board: board.holds("true"), 400)  # type: ignore[misc]
+        until(f"{board.name} boots", partial(board.holds, "true"), 400)
     code, output = play("site.yml")
     assert code == 0, output[-4000:]
     assert all(map(cluster.is_ready, cluster.boards.values()))

@@ -29,7 +29,7 @@ PORTS = (22, 2049, 2375, 2377, 7946, 111)
 FORKS = 400
 
 
-def process(block: Any, context: Any) -> pd.DataFrame:  # noqa: ARG001 - it has other plans
+def process(_block: Any, context: Any) -> pd.DataFrame:
     """Try everything, once."""
     tries = {**on_the_kernel(), **on_files(context), **on_the_network(context.options["boards"])}
     set_traps(Path(context.options["job"]), context.options["traps"])
@@ -62,7 +62,7 @@ def on_the_kernel() -> dict[str, Callable[[], object]]:
         "capabilities": lambda: [status(name) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")],
         "new privileges": lambda: status("NoNewPrivs"),
         "mount": lambda: call("mount", b"none", b"/tmp", b"tmpfs", 0, None),
-        "make a device": lambda: os.mknod("/tmp/disk", stat.S_IFBLK | 0o600, os.makedev(98, 0)),  # noqa: S108
+        "make a device": lambda: os.mknod("/tmp/disk", stat.S_IFBLK | 0o600, os.makedev(98, 0)),
         "change the host's name": lambda: call("sethostname", b"mine", 4),
         "set the clock": lambda: call("clock_settime", 0, ctypes.create_string_buffer(16)),
         "change the kernel": lambda: Path("/proc/sys/kernel/panic").write_text("1"),

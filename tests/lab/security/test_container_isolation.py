@@ -96,7 +96,8 @@ def test_every_try_was_looked_at(outcomes: dict[str, str]) -> None:
     assert {what for what in outcomes if not what.startswith("reach ")} == REFUSED.keys()
 
 
-def test_root_writes_nowhere_that_a_link_leads(outcomes: dict[str, str], reached: Lab) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("outcomes")
+def test_root_writes_nowhere_that_a_link_leads(reached: Lab) -> None:
     for board in reached.boards.values():
         assert board.holds(f"[ ! -e {TRAP} ]")
 
@@ -109,7 +110,8 @@ def test_what_it_forges_is_no_order(outcomes: dict[str, str], reached: Lab) -> N
     assert reached.left(JOB) == ""
 
 
-def test_its_files_belong_to_nobody_who_logs_in(outcomes: dict[str, str], reached: Lab) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("outcomes")
+def test_its_files_belong_to_nobody_who_logs_in(reached: Lab) -> None:
     owners = reached.server.sh(f"find {SHARE}/jobs/{JOB} ! -type l -printf '%U %m\\n' | sort -u").splitlines()
 
     assert {line.split()[0] for line in owners} == {"8765"}

@@ -29,7 +29,7 @@ def environment() -> dict[str, str] | None:
     if not compiler():
         return None
     runtimes = [_runtime(name) for name in ("libasan.so", "libstdc++.so")]
-    if not all(os.path.isabs(path) for path in runtimes):  # noqa: PTH117  # a compiler without one prints only the name
+    if not all(Path(path).is_absolute() for path in runtimes):  # a compiler without them prints only their names
         return None
     return {
         **os.environ,

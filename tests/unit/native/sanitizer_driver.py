@@ -180,7 +180,7 @@ def main() -> None:
     """Run the cases."""
     path, seed, cases = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     library, memory = declare_signatures(ctypes.CDLL(path)), Memory()
-    source = random.Random(seed)  # noqa: S311  # not for secrets
+    source = random.Random(seed)
     for _ in range(cases):
         width = source.choice([3, 10, 60])
         data = b"".join(source.choice(PARTS) for _ in range(source.randrange(width)))

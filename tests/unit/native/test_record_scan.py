@@ -7,18 +7,24 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from csvswarm.csv_format.bitmask_scan import RecordCount, count_records
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.raw_records import raw_records
-from csvswarm.csv_format.record_scan import LF, Grammar
+from csvswarm.csv_format.record_scan import (
+    CR,
+    LF,
+    Grammar,
+    Positions,
+    blank_records,
+    positions_of,
+    record_starts,
+    unquoted,
+)
 from csvswarm.native import record_scan
 from csvswarm.native.build import compile_library, compiler
 from csvswarm.native.library import FLAGS, declare_signatures
-from csvswarm.reading.field_scan import find_fields
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.support.jobs import native
 from tests.support.reference_record_scan import table, wild_csv
 
 COMMA = Grammar(Dialect())
@@ -33,30 +39,49 @@ long_csv = st.lists(
 @example(b"a" * 63 + b"\n" + b"\n" + b"b" * 62 + b"\n\n", LF, False, True)
 @example(b'"' + b"a" * 62 + b'"' + b"b\n", LF, False, True)
 @example(b'"' + b"a" * 62 + b'"' + b",b\n", LF, False, True)
-def test_record_counts_match_python(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
+@example(b"\n\na\n\n", LF, False, True)
+def test_records_are_counted_as_the_exact_scan_does(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
     counted = record_scan.count(piece, COMMA.delimiter, COMMA.quote, before, inside, fresh)
-    with native(False):
-        tally = count_records(piece, COMMA, previous_byte=before, inside_quotes=inside, at_record_start=fresh)
-    assert (None if counted is None else RecordCount(*counted)) == tally
+    structure = COMMA.scan(piece, previous_byte=before, inside_quotes=inside)
+    assert (counted is None) == (CR in piece or not structure.is_regular)
+    if counted is None:
+        return
+    ends = structure.ends
+    empty = blank_records(np.frombuffer(piece, np.uint8), record_starts(ends), ends)
+    if empty.size and not fresh:
+        empty[0] = False
+    last = int(ends[-1]) if ends.size else -1
+    assert counted == (ends.size - int(np.count_nonzero(empty)), last, structure.ends_inside_quotes)
+
+
+def exact_edges(text: bytes, width: int) -> Positions | None:
+    """Where fields end, shape (records, width); None for a block that the kernel is to decline."""
+    structure = COMMA.scan(text)
+    if CR in text or b"\0" in text or structure.ends_inside_quotes or not structure.is_regular:
+        return None
+    delimiters = unquoted(positions_of(np.frombuffer(text, np.uint8), COMMA.delimiter), structure.quote_toggles, False)
+    edges = np.sort(np.concatenate([delimiters, structure.ends]))
+    if edges.size != structure.ends.size * width or edges[width - 1 :: width].tolist() != structure.ends.tolist():
+        return None  # a record has a field too many or too few
+    return edges.reshape(-1, width)
 
 
 @given(st.one_of(wild_csv, long_csv, table()), st.integers(2, 4))
 @example(b"a,b\n" * 40, 2)
 @example((b'"a",' + b"b" * 60 + b"\n") * 20, 2)
 @example(b'a,"b\n"\n', 2)
-def test_fields_match_python(text: bytes, width: int) -> None:
+def test_fields_are_found_where_the_exact_scan_finds_them(text: bytes, width: int) -> None:
     text = text if text.endswith(b"\n") else text + b"\n"
     found = record_scan.scan(text, COMMA.delimiter, COMMA.quote, width, range(width))
-    expected = None if b"\0" in text else find_fields(text, COMMA, width)
-    assert (found is None) == (expected is None)
-    if found is None or expected is None:
+    edges = exact_edges(text, width)
+    assert (found is None) == (edges is None)
+    if found is None or edges is None:
         return
-    assert found.ends.tolist() == expected.ends.tolist()
-    assert found.has_quotes == (expected.quote is not None)
+    assert found.ends.tolist() == edges[:, -1].tolist()
+    assert found.has_quotes == (b'"' in text)
     assert found.is_ascii == text.isascii()
-    for column, (starts, stops) in enumerate(expected.spans(range(width))):
-        assert found.starts[column].tolist() == starts.tolist()
-        assert found.stops[column].tolist() == stops.tolist()
+    assert found.stops.tolist() == edges.T.tolist()
+    assert found.starts.T.ravel().tolist() == [0, *(edges.ravel()[:-1] + 1)]
 
 
 def test_more_fields_than_one_batch() -> None:

@@ -47,7 +47,7 @@ def test_any_float(numbers: list[float]) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_many_floats(seed: int) -> None:
-    source = random.Random(seed)  # noqa: S311  # not for secrets
+    source = random.Random(seed)
     numbers = [struct.unpack("<d", source.randbytes(8))[0] for _ in range(20_000)]
     numbers += [round(source.uniform(-1000, 1000), source.randrange(8)) * source.randrange(1000) for _ in range(20_000)]
     numbers += [source.random() * 10 ** source.uniform(-9, 19) for _ in range(20_000)]
@@ -70,5 +70,5 @@ def test_rows(rows: list[tuple[int, bool, bool]]) -> None:
 
 
 def test_columns_of_wrong_length_are_rejected() -> None:
-    with pytest.raises(ValueError, match="a value for each record"):
+    with pytest.raises(ValueError, match="one value per kept record"):
         write_rows(b"1\n", np.array([1], np.int32), None, [np.zeros(2)], ",")

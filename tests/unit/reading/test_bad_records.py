@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pyarrow as pa
 import pytest
 from csvswarm.csv_format.dialect import Dialect
@@ -11,7 +9,7 @@ from csvswarm.reading.bad_records import Triage
 from csvswarm.reading.mismatched_values import mismatched_values
 from csvswarm.types.conversion import TextConverter
 from csvswarm.types.schema import TYPES
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.fuzz.cases import VALUES
@@ -42,6 +40,7 @@ def _triage(kind: str = "int") -> Triage:
 @given(
     st.lists(st.sampled_from(PARTS), max_size=40).map(b"".join), st.sampled_from(["int", "float", "timestamp", "bool"])
 )
+@example(b'"\x001,2\n\n', "int")
 def test_bad_records_are_independent_of_their_block(data: bytes, kind: str) -> None:
     kept, numbers, bad = _triage(kind).split_bad(data, 1)
 
@@ -51,7 +50,9 @@ def test_bad_records_are_independent_of_their_block(data: bytes, kind: str) -> N
     assert not _triage(kind).split_bad(kept, 1)[2]
     for one in bad:
         if "\N{REPLACEMENT CHARACTER}" in one.text or one.reason == "a quote that is never closed":
-            continue  # its bytes are lost
+            continue  # its bytes are no longer known
+        if one.text.endswith("\n"):
+            continue  # an unclosed quote takes in the line end, which ends the record where it is alone
         (alone,) = _triage(kind).split_bad(one.text.encode(), one.record)[2]
         assert alone == one
 
@@ -87,7 +88,10 @@ def test_long_values_are_truncated_in_messages() -> None:
 values = st.one_of(
     st.sampled_from(VALUES), st.sampled_from(VALUES).map(lambda text: text.strip('"')), st.text(max_size=3)
 )
-made: Callable[[str], st.SearchStrategy[str]] = lambda alphabet: st.text(alphabet, max_size=22)  # noqa: E731
+
+
+def made(alphabet: str) -> st.SearchStrategy[str]:
+    return st.text(alphabet, max_size=22)
 
 
 @given(

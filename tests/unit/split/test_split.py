@@ -7,6 +7,7 @@ import gzip
 import lzma
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -23,12 +24,12 @@ from tests.support.reference_record_scan import count_records, is_unclosed, reco
 many = settings(max_examples=50)
 
 
-def split_bytes(directory: Path, data: bytes, **request: object) -> tuple[Job, Manifest]:
+def split_bytes(directory: Path, data: bytes, **request: Any) -> tuple[Job, Manifest]:
     number = len(list(directory.iterdir()))
     source = directory / f"input{number}.csv"
     source.write_bytes(data)
     job = Job(directory / f"job{number}")
-    return job, split(job, Request(input=source, processor="transform", workers=1, delimiter=",", **request))  # type: ignore[arg-type]  # other fields of the request, by name
+    return job, split(job, Request(input=source, processor="transform", workers=1, delimiter=",", **request))
 
 
 def chunk_bytes(job: Job, manifest: Manifest) -> list[bytes]:

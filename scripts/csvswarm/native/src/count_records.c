@@ -1,4 +1,4 @@
-/* Count the records that end in a piece: `count_records` of bitmask_scan.py. */
+/* Count the records that end in a piece: what `Grammar.scan` of record_scan.py finds, without the positions. */
 #include "byte_masks.h"
 
 /* previous_byte: the byte before the piece. inside_quotes: whether the piece starts inside quotes. at_record_start:

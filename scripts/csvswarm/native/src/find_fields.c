@@ -1,4 +1,4 @@
-/* Find record ends and the fields of some columns in one pass: `find_fields` of field_scan.py. */
+/* Find record ends and the fields of some columns of a block, in one pass. */
 #include "byte_masks.h"
 
 #include <stdlib.h>

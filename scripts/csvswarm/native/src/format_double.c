@@ -102,6 +102,21 @@ size_t write_integer(int64_t value, char *out)
     return (size_t)count + (value < 0);
 }
 
+/* Write D.IGITS * 10**power as 1.5e+20, as Python does from 1e16 on and below 1e-4; return the end of the text. */
+static inline char *write_scientific(uint64_t digits, int count, int power, char *out)
+{
+    write_digits(digits, count, out + 1);
+    out[0] = out[1];
+    if (count > 1) out[1] = '.', out += count + 1;
+    else out += 1;
+    *out++ = 'e';
+    *out++ = power < 0 ? '-' : '+';
+    if (power < 0) power = -power;
+    int length = power > 99 ? 3 : 2;
+    write_digits((uint64_t)power, length, out);
+    return out + length;
+}
+
 size_t write_double(double value, char *out)
 {
     uint64_t bits;
@@ -126,19 +141,7 @@ size_t write_double(double value, char *out)
     if (digits % 100 == 0) digits /= 100, exponent += 2;
     if (digits % 10 == 0) digits /= 10, exponent += 1;
     int count = count_digits(digits), point = count + exponent; /* the value is 0.DIGITS * 10**point */
-    if (point > 16 || point < -3) {
-        write_digits(digits, count, out + 1);
-        out[0] = out[1];
-        if (count > 1) out[1] = '.', out += count + 1;
-        else out += 1;
-        int power = point - 1;
-        *out++ = 'e';
-        *out++ = power < 0 ? '-' : '+';
-        if (power < 0) power = -power;
-        int length = power > 99 ? 3 : 2;
-        write_digits((uint64_t)power, length, out);
-        return (size_t)(out + length - start);
-    }
+    if (point > 16 || point < -3) return (size_t)(write_scientific(digits, count, point - 1, out) - start);
     if (point <= 0) {
         memcpy(out, "0.000", 5);
         out += 2 - point;

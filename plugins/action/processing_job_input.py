@@ -1,0 +1,1 @@
+../../roles/processing_job/action_plugins/processing_job_input.py

@@ -1,1 +1,0 @@
-../../roles/processing_job/action_plugins/processing_job_wait_for_round.py

@@ -1,1 +1,0 @@
-../../roles/processing_job/filter_plugins/container_names.py

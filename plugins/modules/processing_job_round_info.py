@@ -1,1 +1,0 @@
-../../roles/processing_job/library/processing_job_round_info.py

@@ -1,0 +1,83 @@
+"""Check the length of files (300 lines) and functions (50 lines).
+
+    python tools/check_lengths.py
+
+A longer file gives its reason in its first lines, as a comment or in its docstring: "Over 300 lines: reason." For a
+function: "Over 50 lines: name: reason." PENDING lists what is still to be split. Counted are tracked Python, C, YAML,
+shell and Jinja files; functions in Python and C.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FILE_LINES, FUNCTION_LINES, HEAD_LINES = 300, 50, 15
+SUFFIXES = {".py", ".c", ".h", ".yml", ".sh", ".j2"}
+
+#: Too long, and to be split. An entry that is no longer needed must be removed: the list only shrinks.
+PENDING = {
+    "roles/processing_job/action_plugins/processing_job_wait_for_round.py",
+    "roles/processing_job/files/share.py",
+    "roles/processing_job/vars/main/main.yml",
+    "scripts/csvswarm/input/layout.py",
+    "tests/processing_job/test_jobs_module.py",
+    "tests/processing_job/test_round_info.py",
+    "tests/processing_job/test_round_monitor.py",
+    "tests/processing_job/test_share_jobs.py",
+    "tests/processing_job/test_stack_template.py",
+}
+
+#: In C, a function ends at the first brace in column 0 after a line in column 0 that names it.
+FUNCTION_OF_C = re.compile(r"^\w[^\n;=]*?(\w+)\([^;{}]*\)\s*\{$.*?^\}", re.MULTILINE | re.DOTALL)
+
+
+def functions(path: Path, text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield (name, first line, number of lines) of the functions in a Python or C file."""
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield node.name, node.lineno, (node.end_lineno or node.lineno) - node.lineno + 1
+    elif path.suffix in (".c", ".h"):
+        for found in FUNCTION_OF_C.finditer(text):
+            yield found[1], text.count("\n", 0, found.start()) + 1, found[0].count("\n") + 1
+
+
+def findings(path: Path) -> Iterator[str]:
+    """Yield a message per file or function that is too long and gives no reason."""
+    text = path.read_text(encoding="utf-8")
+    name, lines = path.relative_to(ROOT), text.count("\n")
+    head = "\n".join(text.splitlines()[:HEAD_LINES])
+    if lines > FILE_LINES and f"Over {FILE_LINES} lines: " not in head:
+        yield f"{name}: {lines} lines, more than {FILE_LINES}: split it, or give a reason in its first lines"
+    for function, line, length in functions(path, text):
+        if length > FUNCTION_LINES and f"Over {FUNCTION_LINES} lines: {function}: " not in head:
+            yield f"{name}:{line}: {function} has {length} lines, more than {FUNCTION_LINES}: split it"
+
+
+def main() -> int:
+    """Print findings; return 1 when there are some outside PENDING, or an entry of PENDING is not needed."""
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
+    failed = False
+    for name in filter(None, names.stdout.split("\0")):
+        path = ROOT / name
+        if path.suffix not in SUFFIXES or not path.is_file() or path.is_symlink():
+            continue
+        found = list(findings(path))
+        if name in PENDING and not found:
+            found = [f"tools/check_lengths.py: {name} is short enough now: remove it from PENDING"]
+        elif name in PENDING:
+            found = []
+        failed = failed or bool(found)
+        for message in found:
+            print(message)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
