@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import machine
+from bench import bad_records, machine
 from bench.files import DATA, RESULTS, WORK, data_file, size_of
 from bench.report import FLAT, markdown
 from bench.rounds import Judge, Row, call, one_run, run_tools
@@ -19,6 +19,7 @@ from bench.tools import SCRIPTS, Task, Tool, all_tools
 from bench.works import AGGREGATE, HOSTILE_AGGREGATE, HOSTILE_MAP, MAP, Work
 
 HOSTILE_SIZE = 50 * 10**6
+BAD_SIZE = 30 * 10**6
 REFERENCE_SIZE = 100 * 10**6
 MEMORY_CHECK_DIVISOR = 10  # memory is also measured with a file of a tenth of the size
 
@@ -45,8 +46,10 @@ class Bench:
         memory = {work.name: self._small(work, small) for work in (MAP, AGGREGATE)}
         hostile_source = data_file("hostile", min(HOSTILE_SIZE, self._size))
         hostile = {work.name: self._hostile(work, hostile_source) for work in (HOSTILE_MAP, HOSTILE_AGGREGATE)}
+        bad = bad_records.measure(data_file("flat", min(BAD_SIZE, self._size)), self._directory)
         return {
             **about,
+            "bad_records": bad,
             "bytes": source.stat().st_size,
             "small_bytes": small.stat().st_size,
             "hostile_bytes": hostile_source.stat().st_size,

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
+from bench import bad_records
 from bench.tools import DOOR, SCRIPTS
 from bench.works import JOBS, WORKS
 
@@ -23,7 +24,7 @@ def markdown(figures: dict[str, Any]) -> str:
     parts = [_about(figures)]
     for name, rows in figures["works"].items():
         parts.append(f"### {WORKS[name].title}\n\n{_table(rows)}\n\n{_in_words(rows)}")
-    parts += [_memory(figures), _hostile(figures)]
+    parts += [_memory(figures), _hostile(figures), bad_records.table(figures["bad_records"])]
     return "\n\n".join(parts) + "\n"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from csvswarm import cli
 from csvswarm.job.directory import Job
 from csvswarm.job.output_directory import check_output
+from csvswarm.job.rejections import MAX_REJECTED
 from csvswarm.runtime import resources
 from csvswarm.split.layout_options import count_option, date_format_option, header_option, yes_or_no
 from csvswarm.split.run import Request, split
@@ -30,6 +31,14 @@ def main() -> int:
     add("--chunks", default="auto", metavar="N", help="number of chunks, or auto (auto)")
     add("--workers", default="auto", metavar="N", help="processes to plan for and to scan with, or auto (auto)")
     add("--on-error", default="fail", metavar="WHAT", help="fail or quarantine, for bad records (fail)")
+    add(
+        "--max-rejected",
+        default=MAX_REJECTED,
+        metavar="N|P%",
+        help=f"with quarantine, stop when more records are bad ({MAX_REJECTED})",
+    )
+    add("--limit", default="none", metavar="N", help="process the first N records only, to try a processor (none)")
+    add("--split-of", type=Path, metavar="DIR", help="use the chunks of this job over the same input, where possible")
     add(
         "--mode", default="auto", choices=("auto", "ranges", "files"), help="ranges of the input, or chunk files (auto)"
     )
@@ -68,6 +77,9 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         chunks=resources.parse_count("chunks", arguments.chunks),
         workers=resources.parse_count("workers", arguments.workers),
         on_error=arguments.on_error,
+        max_rejected=arguments.max_rejected,
+        limit=resources.parse_limit(arguments.limit),
+        split_of=arguments.split_of,
         mode=arguments.mode,
         delimiter=arguments.delimiter or None,
         quotechar=arguments.quotechar,
@@ -90,6 +102,7 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         "job_id": manifest.job_id,
         "chunks": len(manifest.chunks),
         "rows": manifest.rows,
+        "limit": manifest.request["limit"],
         "mode": manifest.mode,
         "seconds": round(manifest.split_seconds, 3),
         "decisions": manifest.decisions,

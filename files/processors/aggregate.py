@@ -49,6 +49,12 @@ OPTIONS = {
         "description": "column -> metric or list of metrics: "
         "count, sum, mean, min, max, std, var, median, nunique, first, last",
     },
+    "ddof": {
+        "type": "int",
+        "default": 1,
+        "min": 0,
+        "description": "what std and var subtract from the count",
+    },
 }
 BLOCK = "rows"
 
@@ -185,7 +191,7 @@ def finish_groups(groups: TotalsByGroup, context: Context) -> tuple[list[str], l
     for name in sorted(groups):
         row: list[str | None] = [name]
         for (column, wanted), totals in zip(metrics.items(), groups[name], strict=True):
-            group_metrics = GroupMetrics(context.type_of(column), wanted)
+            group_metrics = GroupMetrics(context.type_of(column), wanted, context.options["ddof"])
             group_metrics.add_totals(totals)
             row += group_metrics.texts()
         rows.append(row)
@@ -234,7 +240,10 @@ def finish(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
             if rows.group(start) != group:
                 end_group()
                 group = rows.group(start)
-                figures = [GroupMetrics(_type_for_metrics(context, column, ms), ms) for column, ms in metrics.items()]
+                figures = [
+                    GroupMetrics(_type_for_metrics(context, column, names), names, context.options["ddof"])
+                    for column, names in metrics.items()
+                ]
             index, state_kind = divmod(int(rows.slot[start]), STATE_KINDS)
             figures[index].add(state_kind, rows, start, stop)
         if len(done) >= BATCH_GROUPS:

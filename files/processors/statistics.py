@@ -30,6 +30,12 @@ OPTIONS = {
         "min": 1,
         "description": "number of consecutive rows of a rolling variance",
     },
+    "ddof": {
+        "type": "int",
+        "default": 1,
+        "min": 0,
+        "description": "what variances subtract from the count",
+    },
 }
 BLOCK = "rows"
 
@@ -54,6 +60,9 @@ METRICS = [
     "kurtosis",
     "skewness",
     "rolling_variance_sum",
+    "population_variance",
+    "population_std",
+    "population_rolling_variance_sum",
 ]
 #: Kinds of rows; a column's slots are its index times SLOTS plus one of these, read in this order.
 COUNTS, SUM, ROLLING, VALUES = range(4)
@@ -138,7 +147,8 @@ def finish(pieces: Iterator[pa.Table], context: Context) -> pa.Table:
     names = columns(context)
     wanted = set(names)
     order = [name for name in context.names if name in wanted]
-    states = {name: ColumnStatistics(context.type_of(name) == "int") for name in order}
+    ddof, window = context.options["ddof"], context.options["window"]
+    states = {name: ColumnStatistics(context.type_of(name) == "int", ddof, window) for name in order}
     for piece in pieces:
         slot, key, n = (piece.column(name).to_numpy() for name in ("slot", "key", "n"))
         edges: list[int] = np.flatnonzero(np.r_[True, slot[1:] != slot[:-1], True]).tolist() if len(slot) else []
@@ -152,8 +162,8 @@ def finish(pieces: Iterator[pa.Table], context: Context) -> pa.Table:
 class ColumnStatistics:
     """The statistics of one column, from its state in order of slot and key."""
 
-    def __init__(self, is_integer: bool) -> None:
-        self._is_integer = is_integer
+    def __init__(self, is_integer: bool, ddof: int, window: int) -> None:
+        self._is_integer, self._ddof, self._window = is_integer, ddof, window
         self._count = self._missing = 0
         self._sums: dict[int, int] = {}
         self._rolling: dict[int, int] = {}
@@ -235,44 +245,58 @@ class ColumnStatistics:
 
     def texts(self) -> list[str | None]:
         """Return the statistics as text, None where undefined."""
-        rolling = exact_sum.total(self._rolling)
-        last = _text(exact_sum.to_double(rolling))
+        total = exact_sum.total(self._rolling)
+        rolling, population_rolling = self._scaled(total, self._window), _text(exact_sum.to_double(total))
         if not self._count or self._first is None or self._last is None or self._mean is None:
-            return [str(self._count), str(self._missing), *[None] * 13, last]
+            return [str(self._count), str(self._missing), *[None] * 13, rolling, None, None, population_rolling]
         values = [value_of(key, self._is_integer) for key in (self._first, self._last, self._mode[1])]
         mean = exact_sum.to_double(self._mean)
-        variance, skewness, kurtosis = self._shape(mean)
+        second, skewness, kurtosis = self._shape(mean)
+        variance = self._scaled(second, self._count)
+        population = _text(exact_sum.to_double(second))
         return [
             str(self._count),
             str(self._missing),
             _text(mean),
             *map(_text, values),
-            _text(variance),
-            _text(math.sqrt(variance) if variance >= 0 else math.nan),
+            variance,
+            _root(variance),
             *(_text(self._percentile(percent)) for percent in PERCENTILES),
             _text(kurtosis),
             _text(skewness),
-            last,
+            rolling,
+            population,
+            _root(population),
+            population_rolling,
         ]
 
-    def _shape(self, mean: float) -> tuple[float, float, float]:
+    def _scaled(self, variance: Fraction | float, count: int) -> str | None:
+        """Return population variances of `count` values as those with `ddof`, rounded once, as text."""
+        if count <= self._ddof:
+            return None
+        if isinstance(variance, Fraction):
+            variance = exact_sum.rounded(variance * Fraction(count, count - self._ddof))
+        return _text(variance)
+
+    def _shape(self, mean: float) -> tuple[Fraction | float, float, float]:
         """Return (population variance, biased skewness, biased Fisher kurtosis), NaN where undefined."""
         if not isinstance(self._mean, Fraction):
             return math.nan, math.nan, math.nan
         totals = [exact_sum.total(exact_sum.group_levels(levels)) for levels in self._moments]
-        second, third, fourth = (total / self._count for total in totals)
-        if isinstance(second, Fraction) and isinstance(third, Fraction) and isinstance(fourth, Fraction):
+        moments = [total / self._count for total in totals]
+        variance, third, fourth = moments
+        if isinstance(variance, Fraction) and isinstance(third, Fraction) and isinstance(fourth, Fraction):
             # the distances are relative to a rounded mean with this error: shift them to the exact mean
             off = self._mean - self._origin(self._mean)
-            fourth += -4 * off * third + 6 * off**2 * second - 3 * off**4
-            third += -3 * off * second + 2 * off**3
-            second -= off**2
-        second, third, fourth = (exact_sum.to_double(moment) for moment in (second, third, fourth))
+            fourth += -4 * off * third + 6 * off**2 * variance - 3 * off**4
+            third += -3 * off * variance + 2 * off**3
+            variance -= off**2
+        second, third, fourth = (exact_sum.to_double(moment) for moment in (variance, third, fourth))
         # scipy's rule: undefined if the spread is within the rounding error of the mean
         lost = math.ulp(1.0) * mean
         if not math.isfinite(second) or second <= lost * lost:
-            return second, math.nan, math.nan
-        return second, _finite(third / second / math.sqrt(second)), _finite(fourth / second / second - 3.0)
+            return variance, math.nan, math.nan
+        return variance, _finite(third / second / math.sqrt(second)), _finite(fourth / second / second - 3.0)
 
 
 def _finite(value: float) -> float:
@@ -281,6 +305,11 @@ def _finite(value: float) -> float:
 
 def _text(value: float | int) -> str | None:
     return None if math.isnan(value) else repr(value)
+
+
+def _root(variance: str | None) -> str | None:
+    """Return the square root of a variance, None where it is undefined."""
+    return None if variance is None or float(variance) < 0 else _text(math.sqrt(float(variance)))
 
 
 def _levels(levels: exact_sum.Levels) -> tuple[Array, Array]:

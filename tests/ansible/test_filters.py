@@ -17,6 +17,7 @@ FAILURE: dict[str, Any] = {
     "job": "j",
     "place": "/nowhere",
     "command": "ansible-playbook run_job.yml -e job_id=j",
+    "retry": "ansible-playbook playbooks/jobs.yml -e action=retry -e job_id=j",
     "begun": True,
     "chunk": True,
     "on_error": "fail",
@@ -69,6 +70,12 @@ def test_recoverable_collector_failures_are_resumed(message: str) -> None:
     ("message", "change", "remedy"),
     [
         ("no column x", {}, "new job (without job_id).\nIf only some records are bad, set them aside:"),
+        (
+            "no column x",
+            {},
+            "retry with its new code: ansible-playbook playbooks/jobs.yml -e action=retry -e job_id=j\n",
+        ),
+        ("9 of 9 records are rejected so far", {}, "run_job.yml -e job_id=j -e max_rejected=100%\nTo retry"),
         ("no column x", {"on_error": "quarantine"}, "run a new job (without job_id)."),
         ("was killed", {"chunk": False}, "Resume when the cause is gone: ansible-playbook run_job.yml -e job_id=j"),
         ("the input is empty", {"begun": False}, ""),
@@ -83,4 +90,4 @@ def test_failure_advice_matches_the_failure(message: str, change: dict[str, Any]
 
     assert remedy in found
     assert bool(found) == bool(remedy)
-    assert ("Resume" in found) == (change.get("chunk") is False and bool(remedy))
+    assert ("Resume when" in found) == (change.get("chunk") is False and bool(remedy))

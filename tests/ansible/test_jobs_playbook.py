@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +98,7 @@ def test_impossible_actions_are_rejected_with_a_reason(clone: Clone) -> None:
     assert jobs(clone, "-e", "action=show").message.startswith("job_id is missing: say which job")
     assert (
         jobs(clone, "-e", "action=burn").message
-        == "action: burn is none of list, show, verify, resume, watch, fetch, stop, remove, prune."
+        == "action: burn is none of list, show, verify, resume, retry, watch, fetch, stop, remove, prune."
     )
     assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
     assert jobs(clone, "-e", "jobid=x").message == "jobid: there is no such variable. Did you mean job_id?"
@@ -138,3 +139,59 @@ def test_processor_error_is_printed_with_controls_escaped(clone: Clone) -> None:
 
     assert "owned" in run.message
     assert not set(run.output) & {"\x1b", "\x07", "\r", "\x9b", "\u202e"}, ascii(run.output)
+
+
+def test_a_job_that_failed_says_why(clone: Clone) -> None:
+    (clone.root / "mine.py").write_text("def process(block, context):\n    return block['no_such']\n")
+    options = ("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=one", "-e", "chunks=6")
+    assert clone.run_job(*options).code
+    reason = "processor mine failed: KeyError: 'no_such'"
+
+    assert reason in printed_lines(jobs(clone))
+    assert re.search(r"^one +failed +0 of 6 ", printed_lines(jobs(clone)), re.MULTILINE)
+    shown = printed_lines(jobs(clone, "-e", "action=show", "-e", "job_id=one"))
+    assert f"state      failed: {reason}, 0 of 6 chunks done" in shown
+    assert "mine.py:2 in process: return block['no_such']" in shown
+
+    assert "nothing to remove" in printed_lines(jobs(clone, "-e", "action=prune"))
+    assert "removed one" in printed_lines(jobs(clone, "-e", "action=prune", "-e", "days=0"))
+
+
+def test_jobs_of_this_machine_are_listed_while_the_boards_are_off(clone: Clone) -> None:
+    boards = "{hosts: {b1: {ansible_host: 127.0.0.1, ansible_port: 1}}}"  # nothing listens there
+    (clone.root / "off.yml").write_text(
+        f"all: {{children: {{swarm_manager: {boards}, swarm_worker: {boards}, nfs_server: {boards}}}}}"
+    )
+    off = ("-i", str(clone.root / "off.yml"))
+    assert clone.run_job("-e", f"input={SAMPLE}", "-e", "job_id=one", "-e", "limit=100").code == 0
+
+    listed = printed_lines(jobs(clone, *off))
+    assert re.search(r"^one +done +1 of 1 ", listed, re.MULTILINE)
+    assert "The jobs on the boards are not listed. b1 did not answer: " in listed
+    assert "state      done" in printed_lines(jobs(clone, *off, "-e", "action=show", "-e", "job_id=one"))
+    missing = jobs(clone, *off, "-e", "action=show", "-e", "job_id=two").message
+    assert missing.startswith("job_id: there is no job two on this machine. b1 did not answer: ")
+    assert "The jobs on the boards were not pruned." in jobs(clone, *off, "-e", "action=prune").message
+    assert "(removed)" in printed_lines(jobs(clone, *off, "-e", "action=remove", "-e", "job_id=one"))
+
+
+def test_a_retry_takes_the_request_the_new_code_and_the_split(clone: Clone) -> None:
+    mine = clone.root / "mine.py"
+    mine.write_text("def process(block, context):\n    return block[['carrier', 'no_such']]\n")
+    options = ("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=one", "-e", "chunks=3")
+    failed = clone.run_job(*options)
+    retry = "ansible-playbook playbooks/jobs.yml -e action=retry -e job_id=one"
+    assert f"fix it, then retry with its new code: {retry}" in failed.message
+
+    mine.write_text("def process(block, context):\n    return block[['carrier', 'flight']]\n")
+    retried = jobs(clone, *retry.split()[2:])
+
+    assert "[✓] Split file into 3 chunks" in retried.summary
+    found = re.search(r"^job +(\S+)$", retried.summary, re.MULTILINE)
+    assert found
+    assert found[1] != "one"
+    result = clone.root / "results" / found[1] / "result.csv"
+    assert len(result.read_text().splitlines()) == 27_005
+    [old, new] = [json.loads((clone.root / "jobs" / job / "manifest.json").read_text()) for job in ("one", found[1])]
+    assert old["chunks"] == new["chunks"]
+    assert old["processor"]["sha256"] != new["processor"]["sha256"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.ansible.conftest import Clone
+    from tests.ansible.conftest import Clone, PlaybookResult
 
 SAMPLE = Path(__file__).resolve().parents[2] / "files/samples/flights.csv"
 
@@ -197,3 +197,55 @@ def test_killed_job_resumes_from_its_job_id_alone(clone: Clone, tmp_path: Path) 
     resumed = clone.run_job("-e", "job_id=killed")
     assert resumed.code == 0, resumed.output
     assert (tmp_path / "out/result.csv").read_text().count("\n") == 2
+
+
+GROUPBY = 'def process(block, context):\n    return block.groupby("carrier", as_index=False)["distance"].sum()\n'
+
+
+def test_a_limit_verifies_the_processor_and_is_named(clone: Clone) -> None:
+    mine = clone.root / "mine.py"
+    mine.write_text(GROUPBY)
+    options = ("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "limit=1000", "-e", "job_id=one")
+
+    wrong = clone.run_job(*options)
+
+    assert wrong.message.startswith("verify: the processor gives another result when the first 1,000 records are cut")
+    assert "The first difference is in row 1: '9E," in wrong.message
+    assert "combine(partials, context)" in wrong.message
+    assert not (clone.root / "jobs/one").exists()
+
+    combine = (
+        "import pandas as pd\n\ndef combine(partials, context):\n    return process(pd.concat(partials), context)\n"
+    )
+    mine.write_text(f"{combine}\n\n{GROUPBY}")
+    right = clone.run_job(*options)
+
+    assert "rows      1,000 in," in right.summary
+    assert "limit     only the first 1000 records were processed" in right.summary
+    assert "verified  the first 1,000 records give the same result, cut in 3 ways" in right.summary
+    report = json.loads((clone.root / "results/one/job.json").read_text())
+    assert (report["request"]["limit"], report["rows_in"]) == (1000, 1000)
+
+
+def test_verify_takes_place_before_a_whole_job(clone: Clone) -> None:
+    summary = clone.run_job("-e", f"input={SAMPLE}", "-e", "verify=true").summary
+
+    assert "rows      27,004 in" in summary
+    assert "verified  the first 10,000 records give the same result, cut in 3 ways" in summary
+
+
+def test_too_many_bad_records_name_the_way_to_accept_them(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n" + "1\n" * 9)
+
+    run = clone.run_job("-e", f"input={tmp_path}/bad.csv", "-e", "processor=transform", "-e", "on_error=quarantine",
+                        "-e", "job_id=one")  # fmt: skip
+
+    assert "9 of 10 records are rejected so far, more than max_rejected (50%) allows." in run.message
+    assert "  9 x 1 field where the header has 2 (first: record 2)\n" in run.message
+    assert run_again(clone, run.message, "max_rejected=100%").code == 0
+
+
+def run_again(clone: Clone, message: str, option: str) -> PlaybookResult:
+    """PlaybookResult the command that a message gives."""
+    [line] = [line for line in message.splitlines() if line.endswith(option)]
+    return clone.run_job(*line.partition("run_job.yml ")[2].split())

@@ -273,3 +273,15 @@ def test_result_is_no_more_readable_than_the_input(
     for path in [job.directory, *job.directory.rglob("*")]:
         assert not permissions_of(path) & 0o077 & ~(mode | (mode & 0o044) >> 2), path
     assert permissions_of(job.directory.parent) == 0o777 & ~umask  # with other jobs beside it
+
+
+def test_a_job_records_plain_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data.csv").write_text("a\n1\n")
+    (tmp_path / "mine.py").write_text("def process(block, context):\n    return block\n")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    manifest = split(Job(tmp_path / "job"), Request(input=Path("..//data.csv"), processor=".././mine.py", workers=1))
+
+    assert manifest.input["path"] == str(tmp_path / "data.csv")
+    assert manifest.processor["source"] == str(tmp_path / "mine.py")

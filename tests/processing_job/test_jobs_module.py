@@ -453,3 +453,28 @@ def test_a_damaged_job_keeps_what_was_sent(share: Path) -> None:
     (share / "inputs/a").write_text("sent")
 
     assert ask(share, "prune", days=-1) == {"removed": []}
+
+
+def test_prune_removes_all_that_is_old_but_what_runs_or_is_damaged(share: Path) -> None:
+    manifest = MANIFEST | {"request": {"max_rejected": "50%"}}
+    done, failed, rejecting, broken = (share / "jobs" / name for name in ("done", "failed", "rejecting", "broken"))
+    for job in done, failed, rejecting, broken:
+        (job / "receipts").mkdir(parents=True)
+        (job / "manifest.json").write_text(json.dumps(manifest))
+    (done / "done.json").write_text('{"output": "/out"}')
+    (failed / "receipts/000002-0001.json").write_text('{"chunk": 2, "status": "error", "message": "no column x"}')
+    (rejecting / "receipts/000001-0001.json").write_text('{"chunk": 1, "status": "done", "message": "", "rejected": 4}')
+    (broken / "manifest.json").write_text("{")
+
+    found = {job["job"]: (job["state"], job["reason"].split(",")[0]) for job in ask(share, owner=None)["jobs"]}
+    assert found == {
+        "one": ("not split", ""),
+        "two": ("not split", ""),
+        "done": ("done", ""),
+        "failed": ("failed", "no column x"),
+        "rejecting": ("failed", "4 of 7 records are rejected so far"),
+        "broken": ("damaged", ""),
+    }
+    assert ask(share, "prune", owner=None)["removed"] == []
+    assert ask(share, "prune", days=0, owner=None)["removed"] == ["done", "failed", "one", "rejecting", "two"]
+    assert names(share / "jobs") == ["broken"]

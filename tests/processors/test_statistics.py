@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from tests.support.jobs import SAMPLE, Result, run_with_all_cuts, write_csv
 
 HEADER = (
-    "column,count,missing,mean,min,max,mode,variance,std,p10,p25,p50,p75,p90,kurtosis,skewness,rolling_variance_sum"
+    "column,count,missing,mean,min,max,mode,variance,std,p10,p25,p50,p75,p90,kurtosis,skewness,rolling_variance_sum,"
+    "population_variance,population_std,population_rolling_variance_sum"
 )
 PERCENTS = (10, 25, 50, 75, 90)
 
@@ -61,10 +62,13 @@ def test_sample_statistics_match_one_pass(of_the_sample: Result, flights: pd.Dat
     assert (ours["min"], ours["max"], ours["mode"]) == (series.min(), series.max(), series.mode()[0])
     expected = {
         "mean": values.mean(),
-        "variance": values.var(),
-        "std": values.std(),
+        "variance": series.var(),
+        "std": series.std(),
         **{f"p{percent}": np.percentile(values, percent) for percent in PERCENTS},
-        "rolling_variance_sum": series.rolling(500).var(ddof=0).sum(),
+        "rolling_variance_sum": series.rolling(500).var().sum(),
+        "population_variance": values.var(),
+        "population_std": values.std(),
+        "population_rolling_variance_sum": series.rolling(500).var(ddof=0).sum(),
     }
     if values.var():
         expected |= {"kurtosis": scipy.stats.kurtosis(values), "skewness": scipy.stats.skew(values)}
@@ -84,7 +88,10 @@ def test_windows_span_block_and_chunk_boundaries(tmp_path: Path, flights: pd.Dat
     )
 
     windows = np.lib.stride_tricks.sliding_window_view(flights["distance"].to_numpy(float), window)
-    assert figures(result, "distance")["rolling_variance_sum"] == pytest.approx(windows.var(axis=1).sum(), rel=1e-9)
+    ours = figures(result, "distance")
+    assert ours["population_rolling_variance_sum"] == pytest.approx(windows.var(axis=1).sum(), rel=1e-9)
+    sample = windows.var(axis=1, ddof=1).sum() if window > 1 else math.nan
+    assert ours["rolling_variance_sum"] == pytest.approx(sample, rel=1e-9, nan_ok=True)
 
 
 def test_fewer_rows_than_a_window_have_no_window(tmp_path: Path) -> None:
@@ -96,7 +103,7 @@ def test_fewer_rows_than_a_window_have_no_window(tmp_path: Path) -> None:
 # -- any data ----------------------------------------------------------------------------------------------------------
 
 
-def exact_metrics(values: list[int] | list[float]) -> dict[str, float]:
+def exact_metrics(values: list[int] | list[float], ddof: int) -> dict[str, float]:
     """Figures of finite values by exact arithmetic, rounded once at the end."""
     exact = sorted(map(Fraction, values))
     count, last = len(exact), len(exact) - 1
@@ -115,14 +122,16 @@ def exact_metrics(values: list[int] | list[float]) -> dict[str, float]:
         "min": exact[0],
         "max": exact[-1],
         "mode": min(value for value, n in counts.items() if n == often),
-        "variance": second,
+        "population_variance": second,
         **{f"p{percent}": percentile(percent) for percent in PERCENTS},
     }
     metrics = {name: float(value) for name, value in result.items()}
     has_shape = float(second) > (np.finfo(float).eps * float(mean)) ** 2  # scipy's rule
     metrics["kurtosis"] = float(fourth / second**2) - 3 if has_shape else math.nan
     metrics["skewness"] = float(third / second) / math.sqrt(second) if has_shape else math.nan
-    metrics["std"] = math.sqrt(second)
+    metrics["population_std"] = math.sqrt(second)
+    metrics["variance"] = float(second * count / (count - ddof)) if count > ddof else math.nan
+    metrics["std"] = math.sqrt(metrics["variance"])
     return metrics
 
 
@@ -149,20 +158,25 @@ real = st.floats(-(2**20), 2**20, width=32) | st.floats(1e-60, 1e60) | st.sample
 @given(
     values=st.lists(whole | st.none(), min_size=1, max_size=40) | st.lists(real | st.none(), min_size=1, max_size=40),
     window=st.integers(1, 45),
+    ddof=st.integers(0, 3),
 )
-def test_statistics_of_any_numbers_are_exact(values: list[Any], window: int) -> None:
+def test_figures_of_any_numbers_are_the_exact_ones(values: list[Any], window: int, ddof: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         source = write_csv(Path(name) / "any.csv", ["row", "a"], enumerate_rows(values))
-        ours = figures(run_with_all_cuts(Path(name), source, options={"columns": ["a"], "window": window}), "a")
+        options = {"columns": ["a"], "window": window, "ddof": ddof}
+        ours = figures(run_with_all_cuts(Path(name), source, options=options), "a")
 
     present = [value for value in values if value is not None]
     assert (ours.pop("count"), ours.pop("missing")) == (len(present), len(values) - len(present))
     rolling, fair = exact_windows(values, window)
-    assert ours.pop("rolling_variance_sum") == pytest.approx(rolling, rel=1e-9, abs=fair)
+    assert ours.pop("population_rolling_variance_sum") == pytest.approx(rolling, rel=1e-9, abs=fair)
+    share = window / (window - ddof) if window > ddof else math.nan
+    sample = pytest.approx(rolling * share, rel=1e-9, abs=fair * share, nan_ok=True)
+    assert ours.pop("rolling_variance_sum") == sample
     if not present:
         assert all(math.isnan(figure) for figure in ours.values())
         return
-    expected = exact_metrics(present)
+    expected = exact_metrics(present, ddof)
     for name in ("mean", "min", "max", "mode", *(f"p{percent}" for percent in PERCENTS)):
         assert ours.pop(name) == expected.pop(name), name
     # kurtosis and skewness are near zero by cancellation
@@ -192,7 +206,8 @@ def test_infinities_and_nan_match_numpy(values: list[float]) -> None:
     present = series.dropna()
     assert (ours["count"], ours["missing"]) == (present.count(), series.isna().sum())
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning), np.errstate(all="ignore"):
-        assert ours["rolling_variance_sum"] == pytest.approx(series.rolling(2).var(ddof=0).sum())
+        assert ours["rolling_variance_sum"] == pytest.approx(series.rolling(2).var().sum())
+        assert ours["population_rolling_variance_sum"] == pytest.approx(series.rolling(2).var(ddof=0).sum())
         if not len(present):
             return
         array = present.to_numpy()
@@ -201,8 +216,10 @@ def test_infinities_and_nan_match_numpy(values: list[float]) -> None:
             "min": array.min(),
             "max": array.max(),
             "mode": present.mode()[0],
-            "variance": array.var(),
-            "std": array.std(),
+            "variance": present.var(),
+            "std": present.std(),
+            "population_variance": array.var(),
+            "population_std": array.std(),
             **{f"p{percent}": np.percentile(array, percent) for percent in PERCENTS},
             "kurtosis": scipy.stats.kurtosis(array) if np.ptp(array) else math.nan,
             "skewness": scipy.stats.skew(array) if np.ptp(array) else math.nan,
@@ -243,7 +260,7 @@ def test_empty_column_has_only_counts(tmp_path: Path) -> None:
 
     nothing = records["nothing"]
     assert (nothing.pop("column"), nothing.pop("count"), nothing.pop("missing")) == ("nothing", "0", "9")
-    assert nothing.pop("rolling_variance_sum") == "0.0"
+    assert nothing.pop("rolling_variance_sum") == nothing.pop("population_rolling_variance_sum") == "0.0"
     assert set(nothing.values()) == {""}
 
 

@@ -14,7 +14,10 @@ from tests.support.jobs import run_in_process
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"windw": 3}, "processor statistics has no option 'windw'; it takes: columns, window. Did you mean 'window'?"),
+        (
+            {"windw": 3},
+            "processor statistics has no option 'windw'; it takes: columns, window, ddof. Did you mean 'window'?",
+        ),
         ({"window": "many"}, "option 'window' of processor statistics is 'many', but must be of type int."),
         ({"window": 0}, "option 'window' of processor statistics is 0, but must be at least 1."),
         ({"window": 2.5}, "option 'window' of processor statistics is 2.5, but must be of type int."),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from csvswarm.errors import CsvswarmError
@@ -34,6 +36,7 @@ def written(directory: Path, *records: str | bytes) -> Path:
 
 def set_aside(directory: Path, source: Path, processor: str, **request: Any) -> Result:
     """Return the result of a job with quarantine, asserted to be the same for all divisions, ranges and chunk files."""
+    request["max_rejected"] = "100%"
     result = run_with_all_cuts(directory, source, processor=processor, on_error="quarantine", **request)
     files = directory / "files"
     assert run_with_all_cuts(
@@ -186,3 +189,58 @@ def test_on_error_accepts_two_values(scripts: Scripts) -> None:
 
     assert line == "on_error is 'ignore', but must be fail or quarantine."
     assert not scripts.job.exists()
+
+
+def test_a_job_that_rejects_too_many_stops_with_the_most_common_reasons(scripts: Scripts) -> None:
+    good, short, long = [[f"{number},{text}" for number in range(count)] for count, text in
+                         ((10, "1,x"), (6, "1"), (4, "1,x,y"))]  # fmt: skip
+    source = written(scripts.directory, *good, *short, *long, "20,a\0b,x", *[f"{n},1,poison" for n in range(21, 24)])
+    options = ("--processor", mine(scripts.directory), "--chunks", "4", "--on-error", "quarantine")
+    assert scripts.split(source, *options, "--max-rejected", "50%").code == 0
+
+    lines = scripts.process().message.splitlines()
+
+    assert lines[0].endswith("of 24 records are rejected so far, more than max_rejected (50%) allows. The most common "
+                             "reasons:")  # fmt: skip
+    assert lines[1:-1] == [
+        "  6 x 2 fields where the header has 3 (first: record 11)",
+        "  4 x 4 fields where the header has 3 (first: record 17)",
+        "  3 x processor mine failed: ValueError (mine.py:3 in process) (first: record 22)",
+    ]
+    assert scripts.shows_no_result()
+
+    assert scripts.split(source, *options, "--max-rejected", "14").code == 0
+    assert scripts.process().code == 0
+    assert scripts.collect().answer["rejected"] == 14
+    reasons = json.loads((scripts.output / "job.json").read_text())["rejected_reasons"]
+    assert [(reason["records"], reason["record"]) for reason in reasons] == [(6, 11), (4, 17), (3, 22), (1, 21)]
+    assert reasons[2]["reason"] == "processor mine failed: ValueError (mine.py:3 in process)"
+    assert reasons[2]["example"] == (
+        'processor mine failed: ValueError: poison\n  mine.py:3 in process: raise ValueError("poison")'
+    )
+    assert reasons[3]["reason"] == "a NUL byte at position …"
+
+
+@pytest.mark.parametrize("limit", ["101%", "-1", "few", "5 %", ""])
+def test_max_rejected_is_a_number_or_a_share(scripts: Scripts, limit: str) -> None:
+    line = scripts.split(written(scripts.directory, "1,2,3"), f"--max-rejected={limit}").line
+
+    assert line == (
+        f"max_rejected is {limit!r}, but must be a number of records, or a share from 0% to 100%."
+    )  # fmt: skip
+
+
+def test_records_that_only_the_first_schema_rejects_do_not_count(tmp_path: Path) -> None:
+    """The samples miss the one word that makes n a text column; until then the processor fails on all records."""
+    code = 'def process(block, context):\n    return block.assign(n=block["n"].str.upper())\n'
+    records = [f"{number},{number},x" for number in range(3000)]
+    records[2001] = "2001,abc,x"
+    source = written(tmp_path, *records)
+
+    with mock.patch.multiple("csvswarm.split.schema_sample", SAMPLES=1, SAMPLE_BYTES=64):
+        result = run_in_process(
+            tmp_path, source, chunks=1, block_bytes=1 << 12, processor=mine(tmp_path, code), on_error="quarantine"
+        )
+
+    assert len(result.rows) == 3000
+    assert result.rejected is None

@@ -129,17 +129,21 @@ def processing_job_cannot_continue(
     return ""
 
 
-def processing_job_jobs_refusal(jobs: list[dict[str, Any]], action: str, job: str) -> str:
-    """Return why playbooks/jobs.yml cannot do something with a job; nothing when it can. jobs: those of that name."""
+def processing_job_jobs_refusal(jobs: list[dict[str, Any]], action: str, job: str, unanswered: str = "") -> str:
+    """Return why playbooks/jobs.yml cannot do something with a job; nothing when it can.
+
+    jobs: those of that name. unanswered: why the boards did not answer, if they did not.
+    """
     if not jobs:
-        return f"job_id: there is no job {job}. List the jobs with ansible-playbook playbooks/jobs.yml"
+        where = f" on this machine. {unanswered}" if unanswered else "."
+        return f"job_id: there is no job {job}{where} List the jobs with ansible-playbook playbooks/jobs.yml"
     found = jobs[0]
     if action in ("watch", "fetch", "stop") and not found["shared"]:
         return (
             f"job_id: job {found['job']} runs on this machine, not on boards: it ends with its run_job.yml, and its "
             f"result is in {found['output'] or 'its output directory'}."
         )
-    if action in ("resume", "watch", "fetch") and not found["request"] and not found["manifest"]:
+    if action in ("resume", "retry", "watch", "fetch") and not found["request"] and not found["manifest"]:
         why = f": {found['damage']}" if found["damage"] else ""
         return (
             f"job_id: the request of job {found['job']} is not known: the job was stopped before its request was "

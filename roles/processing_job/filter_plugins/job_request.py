@@ -64,10 +64,11 @@ def processing_job_request(job: dict[str, Any], shipped: list[str]) -> dict[str,
 def _request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
     processor, request = job["processor"], job["request"]
     is_shipped = processor["name"] in shipped and "/files/processors/" in processor["source"]
-    names = "options", "on_error", "delimiter", "quotechar", "column_types"
+    names = "options", "on_error", "max_rejected", "delimiter", "quotechar", "column_types"
     return {
         **{name: request[name] for name in names},
         **{name: request.get(name) for name in LAYOUT},
+        "limit": request["limit"] or "none",
         "strict": request.get("strict", False),
         "input": job["input"]["path"],
         "encoding": job["input"]["encoding"],
@@ -104,19 +105,26 @@ def processing_job_size(size: int) -> str:
 
 #: Words of messages that name their remedy themselves.
 SAYS_TO_START_OVER = "start a new job", "run it anew", "start the job again"
+REJECTS_TOO_MANY = "records are rejected so far"
 SAYS_TO_RESUME = "same job_id", "rerun with job_id", "wait until it ends"
 
 
 def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
     """Return what to do after a job has failed, as lines to follow its message, or nothing.
 
-    failure: job (its id), place (its directory, which need not be on this machine), command (that resumes it), begun
+    failure: job (its id), place (its directory, which need not be on this machine), command (that resumes it), retry
+    (the command that makes a new job of its request and the processor as it is now), begun
     (whether its input was split), chunk (whether the message is a chunk's; None: the receipts decide), on_error.
     """
     if not failure["begun"]:
         return f"\nThe job_id is {failure['job']}." if "same job_id" in message else ""
     if any(words in message for words in SAYS_TO_START_OVER):
         return ""
+    if REJECTS_TOO_MANY in message:
+        return (
+            f"\nTo reject that many, resume with a higher limit: {failure['command']} -e max_rejected=100%"
+            f"\nTo retry with a fixed processor: {failure['retry']}"
+        )
     repeats = failure["chunk"]
     if repeats and any(words in message for words in SAYS_TO_RESUME):
         repeats = False
@@ -125,12 +133,20 @@ def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
     if not repeats:
         return f"\nWhat is done is kept. Resume when the cause is gone: {failure['command']}"
     remedy = (
-        "\nA resume would fail in the same way. Fix the processor, its options or the input, and run a new job "
-        "(without job_id)."
+        "\nA resume would fail in the same way. If the processor is wrong, fix it, then retry with its new code: "
+        f"{failure['retry']}\nIf its options or the input are wrong, fix them and run a new job (without job_id)."
     )
     if failure["on_error"] == "fail":
         remedy += f"\nIf only some records are bad, set them aside: {failure['command']} -e on_error=quarantine"
     return remedy
+
+
+def processing_job_failure(result: dict[str, Any]) -> str:
+    """Return why a task failed, in one line that ends with a full stop, with the option that sudo may need."""
+    message = " ".join(str(result.get("msg") or "no message").split()).rstrip(".")
+    if "sudo" in message and "password" in message:
+        message += ". If sudo on the boards asks for a password, add --ask-become-pass"
+    return f"{message}."
 
 
 def _chunk_errors(place: Path) -> list[str]:
@@ -145,6 +161,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""
         return {
+            "processing_job_failure": processing_job_failure,
             "processing_job_from_yaml_or_text": processing_job_from_yaml_or_text,
             "processing_job_names_boards": processing_job_names_boards,
             "processing_job_path": processing_job_path,

@@ -19,6 +19,7 @@ from ansible.module_utils.processing_job_files import (
     read_json,
     remove_folder,
 )
+from ansible.module_utils.processing_job_job_state import DAMAGED, DONE, RUNNING, UNFINISHED
 from ansible.module_utils.processing_job_status import FINAL, STALE_AFTER, read_status
 from ansible.module_utils.processing_job_text import printable_line
 
@@ -44,7 +45,10 @@ options:
     type: str
     default: ""
   days:
-    description: Prune removes the jobs that were done this many days ago or longer.
+    description:
+      - Prune removes the jobs that were last written to this many days ago or longer, whether they are done, failed or
+        were interrupted. It keeps running and damaged ones, and on a share those that are unfinished and were written
+        to less than a day ago.
     type: float
     default: 7
   owner:
@@ -113,33 +117,38 @@ class Jobs:
         found |= {"shared": shared, "request": self._request(name) if full and shared else {}}
         if self._left < JOB_BYTES:
             why = f"not read: the jobs before it have too many files. Look at it alone: -e action=show -e job_id={name}"
-            return found | {"state": "damaged", "damage": printable_line(why)}
-        budget = Budget(JOB_BYTES)
+            return found | {"state": DAMAGED, "damage": printable_line(why)}
+        budget, driver = Budget(JOB_BYTES), self._driver(name) if shared else {}
         try:
-            with acting_as(self._owner), self._folder("jobs") as jobs, folder(name, jobs) as job:
-                found |= facts(job, budget, full=full, shared=shared)
+            with acting_as(self._owner), self._folder("jobs") as jobs:
+                running = is_running(name, jobs) or driver.get("running", None if shared else False)
+                error = driver.get("error", "")
+                with folder(name, jobs) as job:
+                    found |= facts(job, budget, full=full, shared=shared, running=running, error=error)
         except Damaged as error:
-            found |= {"state": "damaged", "damage": str(error)}
+            found |= {"state": DAMAGED, "damage": str(error)}
         except OSError as error:
-            found |= {"state": "damaged", "damage": f"cannot be read: {error.strerror}"}
+            found |= {"state": DAMAGED, "damage": f"cannot be read: {error.strerror}"}
         self._left -= JOB_BYTES - budget.left
-        return found | self._progress(name) if shared else found
+        return found | {"progress": driver.get("progress", "")}
 
-    def _progress(self, name: str) -> dict[str, Any]:
-        """Return state and progress of a job that runs on boards; nothing when none does."""
+    def _driver(self, name: str) -> dict[str, Any]:
+        """Return what a job's driver on boards last wrote: whether it is running, its progress or error, if known."""
         try:
             with folder("results", self._place) as results:
                 status = read_status(name, results, self._owner)
         except (Damaged, OSError):
             return {}
-        if status is None or status["stage"] in FINAL:
+        if status is None:
             return {}
+        if status["stage"] in FINAL:
+            return {"running": False, "error": status["error"] or ""}
         if status["age"] > STALE_AFTER:
             return {"progress": f"nothing from {status['board']} for {status['age']:.0f} s"}
         chunks, left = status["chunks"], status["seconds_left"]
         about = "" if left is None else f", about {left // 60:.0f}:{left % 60:02.0f} left"
         where = f"{status['stage']} on {status['board']}"
-        return {"state": "running", "progress": f"{where}, {chunks['running']} chunks run{about}"}
+        return {"running": True, "progress": f"{where}, {chunks['running']} chunks run{about}"}
 
     def remove(self, name: str) -> None:
         """Remove a job and what it came to. The manifest goes first: what is left of a removal is no job any more."""
@@ -158,13 +167,18 @@ class Jobs:
                 os.unlink(f"{name}.json", dir_fd=requests)
 
     def prune(self, before: float) -> list[str]:
-        """Remove the jobs that were done before a time, and on a share what was sent for jobs before it."""
+        """Remove the jobs last written to before a time, and on a share what was sent for jobs before it.
+
+        Not those that run, and not damaged ones: somebody should know of these first. Containers may still work on an
+        unfinished job on boards until a day after they last wrote to it.
+        """
         found = {name: self.about(name) for name in self.names()}
-        old = [name for name, job in found.items() if job["state"] == "done" and job["changed"] < before]
+        limits = {RUNNING: 0.0, DAMAGED: 0.0, UNFINISHED: min(before, time.time() - DAY)}
+        old = [name for name, job in found.items() if job["changed"] < limits.get(job["state"], before)]
         for name in old:
             self.remove(name)
         # Inputs are named after their content, so nobody can say whose they are: they stay while any job is unfinished.
-        if self._owner is not None and all(job["state"] == "done" for job in found.values()):
+        if self._owner is not None and all(job["state"] == DONE for name, job in found.items() if name not in old):
             old += [name for kind in SENT for name in self._prune_sent(kind, before)]
         return [printable_line(name) for name in old]
 

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from ansible.module_utils.processing_job_files import BYTES, Damaged, entries, folder, read_json
+from ansible.module_utils.processing_job_job_state import job_status
 from ansible.module_utils.processing_job_text import printable, printable_line
 
 #: Entries of a job directory and of its logs: csvswarm makes a few for each round and attempt.
@@ -46,6 +47,7 @@ def nothing(job: str) -> dict[str, Any]:
     return {
         "job": printable_line(job),
         "damage": "",
+        "reason": "",
         "manifest": {},
         **dict.fromkeys(("chunks", "finished", "rows", "changed"), 0),
         **dict.fromkeys(("input", "processor", "options", "output", "progress"), ""),
@@ -53,20 +55,32 @@ def nothing(job: str) -> dict[str, Any]:
     }
 
 
-def facts(job: int, budget: Budget, *, full: bool, shared: bool) -> dict[str, Any]:
+def facts(
+    job: int, budget: Budget, *, full: bool, shared: bool, running: bool | None, error: str = ""
+) -> dict[str, Any]:
     """Return what an open job directory says. full: errors and logs too, and on this machine the manifest's request.
 
+    running: whether the job runs, None when nobody can tell. error: the one that ended it, as its driver reported it.
     Raises Damaged and OSError.
     """
     manifest, done = budget.read("manifest.json", job), budget.read("done.json", job)
     newest = receipts(job, budget)
-    failed = [receipt for receipt in newest.values() if receipt["status"] == "error"]
+    failed = [receipt for receipt in newest.values() if receipt["status"] in ("error", "suspect")]
     chunks = [needed(chunk, "rows", int) for chunk in value(manifest, "chunks", list)]
     request, source, processor = (value(manifest, name, dict) for name in ("request", "input", "processor"))
+    state = job_status(
+        chunks if manifest else None,
+        newest.values(),
+        is_done=bool(done),
+        is_running=running,
+        max_rejected=value(request, "max_rejected", str),
+        error=error,
+    )
     found: dict[str, Any] = {
-        "state": "done" if done else "failed" if failed else "unfinished" if manifest else "not split",
+        "state": state.name,
+        "reason": cut(printable(state.reason)),
         "chunks": len(chunks),
-        "finished": sum(receipt["status"] == "done" for receipt in newest.values()),
+        "finished": state.finished,
         "changed": changed(job),
         "rows": sum(chunks),
         "input": line(value(source, "path", str)),
@@ -94,14 +108,15 @@ def changed(job: int) -> float:
 
 
 def receipts(job: int, budget: Budget) -> dict[int, dict[str, Any]]:
-    """Return the newest receipt of each chunk: its number, status and message. Raises Damaged."""
+    """Return the newest receipt of each chunk, as `job_status` needs it. Raises Damaged."""
     newest: dict[int, dict[str, Any]] = {}
     try:
         with folder("receipts", job) as opened:
             for name in sorted(entry.name for entry in entries(opened) if entry.name.endswith(".json")):
                 if receipt := budget.read(name, opened, RECEIPT_BYTES):
                     newest[needed(receipt, "chunk", int)] = {
-                        field: needed(receipt, field, str) for field in ("status", "message")
+                        **{field: needed(receipt, field, str) for field in ("status", "message")},
+                        **{field: value(receipt, field, int) for field in ("chunk", "generation", "rejected")},
                     }
     except FileNotFoundError:
         return newest

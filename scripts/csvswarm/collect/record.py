@@ -12,6 +12,8 @@ from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import read_json
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.output_directory import RECORD_FORMAT, Collected
+from csvswarm.job.receipt import Receipt
+from csvswarm.job.rejections import Reasons
 from csvswarm.job.state import JobState, read_state
 from csvswarm.native.library import kernel
 
@@ -89,8 +91,17 @@ def _record(
             "collect": collect,
         },
         "stages": _stages(manifest, history, ended, collect),
+        "rejected_reasons": _reasons(counting).to_json(),
         "attempts": history,
     }
+
+
+def _reasons(receipts: list[Receipt]) -> Reasons:
+    """Return the reasons for rejected records, over all chunks that count."""
+    reasons = Reasons()
+    for receipt in receipts:
+        reasons.merge(receipt.reasons)
+    return reasons
 
 
 def _process_seconds(job: Job, manifest: Manifest, history: list[dict[str, Any]]) -> float | None:

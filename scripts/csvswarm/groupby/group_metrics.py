@@ -57,8 +57,8 @@ class StateRows:
 class GroupMetrics:
     """The metrics of one column in one group, from its state in order."""
 
-    def __init__(self, kind: str, metrics: list[str]) -> None:
-        self._kind, self._metrics = kind, metrics
+    def __init__(self, kind: str, metrics: list[str], ddof: int) -> None:
+        self._kind, self._metrics, self._ddof = kind, metrics, ddof
         self._whole = kind in ("int", "bool", "timestamp")
         self._count = self._distinct = self._seen = 0
         self._sums: dict[int, dict[int, int]] = {SUM: {}, SQUARES: {}}
@@ -122,9 +122,9 @@ class GroupMetrics:
             exactly = math.isfinite(low) and math.isfinite(high)
             return exact_sum.to_double((Fraction(low) + Fraction(high)) / 2) if exactly else (low + high) / 2
         squares = exact_sum.total(self._sums[SQUARES])
-        if self._count < 2 or not isinstance(total, Fraction) or not isinstance(squares, Fraction):
+        if self._count <= self._ddof or not isinstance(total, Fraction) or not isinstance(squares, Fraction):
             return math.nan
-        variance = exact_sum.to_double((squares - total * total / self._count) / (self._count - 1))
+        variance = exact_sum.to_double((squares - total * total / self._count) / (self._count - self._ddof))
         return variance if name == "var" else math.sqrt(variance)
 
     def _as_column(self, value: Any) -> str | None:

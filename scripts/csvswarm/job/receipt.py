@@ -22,8 +22,9 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("files", "types", "observed", "misfits"), dict),
     **dict.fromkeys(("columns", "output"), (list, type(None))),
     "uniform": bool,
-    "missing": list,
+    **dict.fromkeys(("missing", "reasons"), list),
 }
+_REASON_KINDS = {"reason": str, "records": int, "record": int, "example": str, "provisional": bool}
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Receipt:
     too). split: id of the split that created the chunk. files: name -> {"name", "bytes", "checksum"} of the attempt's
     files. limit_bytes: memory limit of its container, 0 for none. cpu_seconds: of its process, during the attempt.
     types: the schema it read with. output: type of every column it wrote, None if all values were missing.
-    misfits: numeric column -> [record number, value] of its first values that are not numbers.
+    misfits: numeric column -> [record number, value] of its first values that are not numbers. reasons: of the rejected
+    records, as `rejections.Reasons.to_json` returns them.
     """
 
     chunk: int
@@ -62,6 +64,7 @@ class Receipt:
     missing: list[str] = field(default_factory=list)
     misfits: dict[str, list[list[Any]]] = field(default_factory=dict)
     message: str = ""
+    reasons: list[dict[str, Any]] = field(default_factory=list)
     format: int = FORMAT
 
     @property
@@ -80,6 +83,10 @@ class Receipt:
             if not isinstance(getattr(receipt, named.name), _KINDS[named.name]):
                 raise TypeError(f"its {named.name} is {getattr(receipt, named.name)!r}")
         STATUSES.index(receipt.status)
+        for kind in receipt.reasons:
+            kinds = {name: type(kind[name]) for name in _REASON_KINDS}
+            if kinds != _REASON_KINDS:
+                raise TypeError(f"it gives a reason {kind!r}")
         for file in receipt.files.values():
             name, size, checksum = file["name"], file["bytes"], file["checksum"]
             if not (isinstance(name, str) and isinstance(size, int) and isinstance(checksum, str)) or "/" in name:

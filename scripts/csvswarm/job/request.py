@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.job.chunk import BLOCK_BYTES
+from csvswarm.job.rejections import MAX_REJECTED
 
 
 @dataclass(frozen=True)
 class Request:
-    """The user's request, unchanged: see the scripts' --help."""
+    """The user's request, unchanged: see the scripts' --help.
+
+    split_of: directory of a job over the same input, whose chunks are reused if possible.
+    """
 
     input: Path
     processor: str = "statistics"
@@ -35,4 +39,7 @@ class Request:
     null_values: list[str] | None = None
     block_bytes: int = BLOCK_BYTES
     durable: bool = False
+    max_rejected: str = MAX_REJECTED
+    limit: int | None = None
+    split_of: Path | None = None
     strict: bool = False

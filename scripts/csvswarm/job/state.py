@@ -9,6 +9,7 @@ from csvswarm.errors import CsvswarmError, ProcessorError
 from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
+from csvswarm.job.rejections import check_rejected
 from csvswarm.types.schema import Schema
 
 
@@ -90,7 +91,7 @@ def reconcile(job: Job, manifest: Manifest) -> JobState:
     Once all chunks have receipts, a schema that did not fit is widened by the observed kinds, and output columns with
     different types in different chunks get a common type; both start a new generation, whose pending chunks run.
     Receipts that must not count are revoked. The caller must own the lock. Raises ProcessorError if chunks returned
-    different columns, and the error of the first failed chunk.
+    different columns, and CsvswarmError with the error of the first failed chunk, or if too many records are rejected.
     """
     while True:
         state = read_state(job, manifest)
@@ -98,6 +99,8 @@ def reconcile(job: Job, manifest: Manifest) -> JobState:
             job.revoke(state.void)
             continue
         raise_first(state.errors)
+        is_final = not (state.pending or state.mismatches or state.provisional_errors)
+        check_rejected(manifest, state.done.values(), is_final=is_final)
         if state.pending:
             return state
         if state.mismatches or state.provisional_errors:

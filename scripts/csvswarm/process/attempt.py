@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,14 @@ from csvswarm.job.chunk_reader import ChunkReader
 from csvswarm.job.directory import Job
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
+from csvswarm.job.rejections import Reasons, allowed, too_many
 from csvswarm.partials.outputs import CombinedWriter, KeyedWriter, PartialWriter, RowsWriter
-from csvswarm.process.failing_rows import find_failing_rows, short_reason
 from csvswarm.process.preceding_rows import preceding_rows
+from csvswarm.process.quarantine import outputs
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.processor import Processor
 from csvswarm.reading.block_reader import Reader
-from csvswarm.reading.rows import Rejected, Rows, concat_rows, drop_rows, record_text, slice_rows, tail
+from csvswarm.reading.rows import Rejected, Rows, concat_rows, tail
 from csvswarm.runtime import progress
 from csvswarm.runtime.resources import memory_limit
 from csvswarm.types.formats import Formats
@@ -160,6 +162,7 @@ class Attempt:
                 rows = self._reader.read(data, record, block.rows)
                 rows_in += len(rows)
                 self._call(output, rows, before, (record, record + block.rows - 1))
+                self._check_rejected()
                 progress.advance(self._chunk.number - 1, block.length, block.rows)
                 if self._overlap:
                     before = tail(before, rows, self._overlap)
@@ -173,6 +176,7 @@ class Attempt:
         if self._rejected:
             fields["rejected"] = len(self._rejected)
             fields["files"]["rejected"] = self._save_rejected()
+            fields["reasons"] = self._reasons().to_json()
         self._sync(fields["files"])
         return fields
 
@@ -211,50 +215,24 @@ class Attempt:
     def _call(self, output: PartialWriter, rows: Rows, before: Rows | None, records: tuple[int, int]) -> None:
         """Call the processor on rows; with quarantine, reject the records that cause an error on their own."""
         try:
-            output.add(self._result(rows, before))
+            for result in self._results(rows, before):
+                output.add(result)
         except ProcessorError as error:
             message = f"{error}\n  in chunk {self._chunk.number}, records {records[0]} to {records[1]}"
-            if not self._quarantine or "failed:" not in str(error).split("\n")[0]:
-                raise ProcessorError(message, final=error.final) from error
-            if self._overlap:
-                raise ProcessorError(
-                    f"{message}\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"
-                ) from error
-            if not len(rows):
-                return  # all of its records are already rejected
-            bad = self._reject_failing_rows(rows)
-            if len(bad) == len(rows):
-                return
-            if bad:
-                self._call(output, drop_rows(rows, bad), None, records)
-                return
-            middle = len(rows) // 2  # they fail only together
-            numbers = rows.numbers
-            self._call(output, slice_rows(rows, 0, middle), None, (int(numbers[0]), int(numbers[middle - 1])))
-            self._call(output, slice_rows(rows, middle, len(rows)), None, (int(numbers[middle]), int(numbers[-1])))
+            if self._quarantine and self._overlap:
+                message += "\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"
+            raise ProcessorError(message, final=error.final) from error
 
-    def _reject_failing_rows(self, rows: Rows) -> list[int]:
-        """Reject the rows on which the processor fails alone; return their indexes."""
-        call, context = self._processor.call, self._context
-        if self._processor.wants_rows:
+    def _results(self, rows: Rows, before: Rows | None) -> Iterable[Any]:
+        try:
+            return [self._result(rows, before)]
+        except ProcessorError:
+            if not self._quarantine or self._overlap:
+                raise
+        return outputs(rows, self._processor, self._context, self._schema, self._reject)
 
-            def run(start: int, stop: int) -> object:
-                return self._result(slice_rows(rows, start, stop), None)
-        else:
-            from csvswarm.processor_api.dataframe import to_frame
-
-            frame = to_frame(rows, self._schema)  # converted once: it takes longer than most processors
-
-            def run(start: int, stop: int) -> object:
-                context.first_record = int(rows.numbers[start])
-                return call("process", frame.iloc[start:stop].copy(), context)
-
-        found = find_failing_rows(run, len(rows))
-        self._rejected += [
-            Rejected(int(rows.numbers[row]), "", short_reason(error), record_text(slice_rows(rows, row, row + 1)))
-            for row, error in found
-        ]
-        return [row for row, _ in found]
+    def _reject(self, record: Rejected) -> None:
+        self._rejected.append(record)
 
     def _result(self, rows: Rows, before: Rows | None) -> Any:
         context = self._context
@@ -267,6 +245,22 @@ class Attempt:
         from csvswarm.processor_api.dataframe import to_frame  # lazy: not every processor needs pandas
 
         return self._processor.call("process", to_frame(rows, self._schema), context)
+
+    def _check_rejected(self) -> None:
+        """Raise an error when this chunk alone has more bad records than the job may have."""
+        bad = len(self._reader.rejected)
+        rejected = bad + len(self._rejected)
+        limit = allowed(self._manifest)
+        if rejected > limit:
+            message = too_many(self._manifest, rejected, self._reasons(self._reader.rejected))
+            # Under a wider schema the processor may not fail.
+            raise CsvswarmError(message) if bad > limit else ProcessorError(message, final=False)
+
+    def _reasons(self, more: Sequence[Rejected] = ()) -> Reasons:
+        reasons = Reasons()
+        for bad in (*self._rejected, *more):
+            reasons.add(bad.record, bad.column, bad.reason, bad.details)
+        return reasons
 
     def _save_rejected(self) -> dict[str, Any]:
         path = self._path("rejected.csv")

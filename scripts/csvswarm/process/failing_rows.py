@@ -1,45 +1,102 @@
-"""Finds the rows of a block on which a processor fails, by bisection."""
+"""Which rows of a block a processor fails on, found in few calls.
+
+A call that succeeds costs far more than one that fails early. So bisection finds the first row that fails, and rows
+that resemble it are tried one by one; only where these do not fail, too, bisection goes on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import numpy.typing as npt
 
 from csvswarm.errors import ProcessorError, printable, shown
 
+Indices = npt.NDArray[np.intp]
+#: Processes the rows at some indices. Raises ProcessorError.
+Run = Callable[[Indices], object]
+#: Returns groups of rows that share a property with a row, but with none of the rows in a mask.
+Similar = Callable[[int, npt.NDArray[np.bool_]], Iterable[Indices]]
+#: When fewer rows than these fail like the first one, all others are searched as well; else the caller tries the rest.
+MIN_ALIKE = 4
 
-def find_failing_rows(run: Callable[[int, int], object], count: int) -> list[tuple[int, ProcessorError]]:
-    """Return (index, error) of the rows that fail alone, in order.
 
-    run(start, stop) processes the rows from `start` to `stop`, excluded, and raises ProcessorError for all `count`
-    rows. If the first half of failing rows succeeds, the second half fails, and is bisected without another call. The
-    list is empty if rows fail only together.
+def find_failing_rows(run: Run, rows: Indices, count: int, similar: Similar) -> dict[int, ProcessorError]:
+    """Return rows that fail alone, with what they fail of; empty when rows fail only together.
+
+    rows: those of `count` rows that are searched, which fail together. Once many fail alike, they are returned, and
+    there may be others.
     """
-    found: list[tuple[int, ProcessorError]] = []
-    todo = [(0, count, True)]
-    while todo:
-        start, stop, fails = todo.pop()
-        if not fails or stop - start == 1:
-            try:
-                run(start, stop)
+    search = _Search(run, similar, rows, count)
+    first = search.first(rows)
+    if first is None:
+        search.bisect(rows, fails=True)
+    elif search.resembling(int(rows[first])) < MIN_ALIKE:
+        rest = rows[first + 1 :]  # what precedes has passed
+        search.bisect(rest[~np.isin(rest, list(search.failing))], fails=False)
+    return search.failing
+
+
+class _Search:
+    """Rows known to fail alone, and rows known to pass."""
+
+    def __init__(self, run: Run, similar: Similar, rows: Indices, count: int) -> None:
+        self._run, self._similar = run, similar
+        self._searched, self._passed = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+        self._searched[rows] = True
+        self.failing: dict[int, ProcessorError] = {}
+
+    def _error(self, rows: Indices) -> ProcessorError | None:
+        try:
+            self._run(rows)
+        except ProcessorError as error:
+            error.__cause__ = error.__context__ = None  # the frames of its traceback keep whole blocks in memory
+            return error.with_traceback(None)
+        self._passed[rows] = True
+        return None
+
+    def _fails_alone(self, row: int) -> bool:
+        if row not in self.failing:
+            if (error := self._error(np.array([row]))) is None:
+                return False
+            self.failing[row] = error
+        return True
+
+    def first(self, rows: Indices) -> int | None:
+        """Return the index into `rows`, which fail together, of the first that fails alone; None if it cannot tell."""
+        low, high = 0, rows.size
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._error(rows[low:middle]) is None:
+                low = middle
+            else:
+                high = middle
+        return low if self._fails_alone(int(rows[low])) else None
+
+    def resembling(self, row: int) -> int:
+        """Try the rows that resemble one that fails; return how many fail, that one included."""
+        for group in self._similar(row, self._passed):
+            rows = group[self._searched[group]]
+            if rows.size > 1 and all(self._fails_alone(other) for other in rows.tolist()):
+                break  # this property is what they fail of
+        return len(self.failing)
+
+    def bisect(self, rows: Indices, *, fails: bool) -> None:
+        """Find all rows of `rows` that fail alone. fails: whether it is known that they fail together."""
+        todo = [(0, rows.size, fails)] if rows.size else []
+        while todo:
+            start, stop, fails = todo.pop()
+            if stop - start == 1:
+                self._fails_alone(int(rows[start]))
                 continue
-            except ProcessorError as error:
-                if stop - start == 1:
-                    found.append((start, error))
-                    continue
-        middle = (start + stop) // 2
-        if middle - start > 1 and _succeeds(run, start, middle):
-            todo.append((middle, stop, True))
-        else:
-            todo += [(middle, stop, False), (start, middle, middle - start > 1)]
-    return found
-
-
-def _succeeds(run: Callable[[int, int], object], start: int, stop: int) -> bool:
-    try:
-        run(start, stop)
-    except ProcessorError:
-        return False
-    return True
+            if not fails and self._error(rows[start:stop]) is None:
+                continue
+            middle = (start + stop) // 2
+            if middle - start > 1 and self._error(rows[start:middle]) is None:
+                todo.append((middle, stop, True))  # as the first half passes, this one fails
+            else:
+                todo += [(middle, stop, False), (start, middle, middle - start > 1)]
 
 
 def short_reason(error: ProcessorError) -> str:

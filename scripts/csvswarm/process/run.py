@@ -15,6 +15,7 @@ from csvswarm.job.fingerprint import check_versions
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.permissions import no_wider_than
 from csvswarm.job.receipt import Receipt
+from csvswarm.job.rejections import allowed, count_rejected
 from csvswarm.job.state import JobState, current_receipt, reconcile
 from csvswarm.partials.early_merge import EarlyMerger
 from csvswarm.process.attempt import Attempt
@@ -93,11 +94,16 @@ def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: JobS
     progress.begin("processing", sizes, [number - 1 for number in state.done], of_chunks=True)
     merger = None if processor.combines else EarlyMerger(job, manifest, processor, state)
     pool = WorkerPool(count, lambda number: run_chunk(job, manifest, processor, number).status)
+    rejected = sum(count_rejected(receipt, is_final=False) for receipt in state.done.values())
 
     def on_result(chunk: int, status: str) -> bool:
-        if merger and status == "done":
-            merger.notify_committed(chunk)
-        return status == "error"
+        nonlocal rejected
+        if status == "done":
+            if merger:
+                merger.notify_committed(chunk)
+            if not manifest.fails_on_bad_records:
+                rejected += count_rejected(job.receipt(chunk, state.generation), is_final=False)
+        return status == "error" or rejected > allowed(manifest)
 
     try:
         pool.map(state.pending, on_result)

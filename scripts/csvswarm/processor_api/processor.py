@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -94,10 +95,13 @@ class Processor:
             raise ProcessorError(self._failure_message(error), final=isinstance(error, NEVER_OF_TYPES)) from error
 
     def _failure_message(self, error: BaseException) -> str:
-        frames = [
-            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.module.__file__
-        ]
-        lines = [f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
-        text = str(error).strip().splitlines()
-        reason = f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")
+        file = str(self.module.__file__)
+        lines = []
+        # Not by traceback.extract_tb: it reads the files of pandas, for every record that fails.
+        for frame, line in traceback.walk_tb(error.__traceback__):
+            if frame.f_code.co_filename == file:
+                text = linecache.getline(file, line).strip()
+                lines.append(f"  {Path(file).name}:{line} in {frame.f_code.co_name}: {text}")
+        message = str(error).strip().splitlines()
+        reason = f"{type(error).__name__}: {message[0] if message else ''}".rstrip(": ")
         return "\n".join([f"processor {self.name} failed: {reason}", *lines[-SHOWN_FRAMES:]])

@@ -64,7 +64,16 @@ def parse_count(name: str, value: str) -> int | None:
     if value == "auto":
         return None
     if not value.isdigit() or not 1 <= int(value) <= 100_000:
-        raise OptionError(f"{name} is {value!r}, but must be auto or a whole number from 1 on.")
+        raise OptionError(f"{name} is {value!r}, but must be auto or a whole number from 1 to 100000.")
+    return int(value)
+
+
+def parse_limit(value: str) -> int | None:
+    """Return how many records at most an option allows, None for "none". Raises OptionError."""
+    if value == "none":
+        return None
+    if not value.isdigit() or not 1 <= int(value) < 10**15:
+        raise OptionError(f"limit is {value!r}, but must be a whole number of records from 1 to {10**15 - 1}, or none.")
     return int(value)
 
 

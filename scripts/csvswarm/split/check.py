@@ -52,8 +52,8 @@ def check(job: Job, request: Request, output: Path) -> dict[str, Any]:
 
 def _expected_chunks(processor: Processor, source: Source, header: InputHeader, request: Request) -> int:
     """Return the approximate number of chunks, by the rules of `cut_input`."""
-    if request.chunks:
-        return request.chunks
+    if request.chunks or request.limit:
+        return request.chunks or 1
     size = source.size * USUAL_UNPACK_RATIO if source.compression else source.size - header.data_offset
     max_bytes = resources.MAX_CHUNK_BYTES if processor.combines else resources.MAX_ROWS_CHUNK_BYTES
     return -(-size // resources.chunk_bytes_for(size, request.workers, max_bytes)) or 1
@@ -77,10 +77,12 @@ def _check_free_space(output: Path, directory: Path, needed: int) -> int:
     return free
 
 
-def _request(data: dict[str, Any]) -> tuple[Job, Request, Path]:
+def request_of(data: dict[str, Any]) -> tuple[Job, Request, Path]:
+    """Return (job, request, output directory) of a request in JSON. Raises OptionError."""
     job, output = Job(Path(data.pop("job"))), Path(data.pop("output"))
     for name in ("chunks", "workers"):
         data[name] = resources.parse_count(name, str(data[name]))
+    data["limit"] = resources.parse_limit(str(data["limit"]))
     data["header"] = header_option(data.get("header"))
     data["date_format"] = date_format_option(data.get("date_format"))
     data["skip_lines"] = count_option("skip_lines", data.get("skip_lines"))
@@ -93,7 +95,7 @@ def main() -> int:
     """Read the request, check it, return the exit code."""
 
     def work() -> tuple[dict[str, Any], str]:
-        done = check(*_request(json.load(sys.stdin)))
+        done = check(*request_of(json.load(sys.stdin)))
         return done, f"ok: {done['bytes']} bytes, about {done['chunks']} chunks"
 
     return cli.run(work, as_json=True)

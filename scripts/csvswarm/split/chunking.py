@@ -51,27 +51,31 @@ def cut_input(
     resources.disable_malloc_trim()
     job.remove_chunks()  # left by a killed split
     open_sink, free_space = None, FreeSpaceGuard(job.chunks_directory)
-    progress.begin("splitting", [source.size] * (2 if request.chunks and not source.is_plain else 1))
+    end = _end_of_record(source, header, request.limit) if request.limit else None
+    size = end if end is not None and source.is_plain else source.size
+    progress.begin("splitting", [size] * (2 if request.chunks and end is None and not source.is_plain else 1))
     if mode == "files":
         write_durably(job.chunks_directory / HEADER_FILE, header.preamble)
         open_sink = _ChunkFiles(job.chunks_directory, free_space)
     try:
         if source.is_plain:
-            size = source.size - header.data_offset
+            last = source.size if end is None else end
+            size = last - header.data_offset
             count = request.chunks or -(-size // resources.chunk_bytes_for(size, request.workers, max_bytes)) or 1
             if mode == "ranges":
                 try:
-                    return _cut_ranges(source, header, count, request)
+                    return _cut_ranges(source, header, count, request, last)
                 except UnreliableQuoteParity:
-                    progress.begin("splitting", [source.size])
-            targets = even_targets(header.data_offset, source.size, count)
+                    progress.begin("splitting", [last])
+            targets = even_targets(header.data_offset, last, count)
         elif request.chunks:
-            targets = even_targets(header.data_offset, _unpacked_size(source, free_space), request.chunks)
+            last = _unpacked_size(source, free_space) if end is None else end
+            targets = even_targets(header.data_offset, last, request.chunks)
         else:
             # The size is unknown: a typical compression ratio determines the size of chunks.
             likely = source.size * (5 if source.compression else 1)
             targets = sized_targets(resources.chunk_bytes_for(likely, request.workers, max_bytes))
-        return _cut_stream(source, header, targets, request, open_sink)
+        return _cut_stream(source, header, targets, request, open_sink, end)
     except InputError as error:
         for leftover in job.chunks_directory.iterdir():
             leftover.unlink()
@@ -124,7 +128,12 @@ class _ChunkFile:
 
 
 def _cut_stream(
-    source: Source, header: InputHeader, targets: Callable[[int], int | None], request: Request, open_sink: Any
+    source: Source,
+    header: InputHeader,
+    targets: Callable[[int], int | None],
+    request: Request,
+    open_sink: Any,
+    end: int | None,
 ) -> list[Chunk]:
     cutter = Cutter(
         header.dialect,
@@ -135,15 +144,31 @@ def _cut_stream(
     )
     grammar = Grammar(header.dialect)
     with source.open() as file:
-        remaining = header.data_offset
-        while remaining:
-            remaining -= len(file.read(remaining))
-        read = 0
+        position, read = _skip(file, header.data_offset), 0
         while piece := grammar.read_piece(file, min(PIECE_BYTES, request.block_bytes)):
-            cutter.feed(piece)
+            cutter.feed(piece if end is None else piece[: end - position])
+            position += len(piece)
             progress.advance(0, file.position - read)
             read = file.position
+            if end is not None and position >= end:
+                break
     return cutter.finish()
+
+
+def _skip(file: BinaryIO, count: int) -> int:
+    left = count
+    while left:
+        left -= len(file.read(left))
+    return count
+
+
+def _end_of_record(source: Source, header: InputHeader, number: int) -> int | None:
+    """Return where record `number` ends, in the unpacked input; None when there are fewer. Raises InputError."""
+    try:
+        with source.open() as file:
+            return Cutter.end_of_record(file, header.dialect, _skip(file, header.data_offset), number)
+    except InputError as error:
+        raise with_source_name(source, error) from error
 
 
 def _unpacked_size(source: Source, room: FreeSpaceGuard) -> int:
@@ -157,15 +182,15 @@ def _unpacked_size(source: Source, room: FreeSpaceGuard) -> int:
     return size
 
 
-def _cut_ranges(source: Source, header: InputHeader, count: int, request: Request) -> list[Chunk]:
-    """Cut a plain file into ranges, in parallel, reading it once.
+def _cut_ranges(source: Source, header: InputHeader, count: int, request: Request, end: int) -> list[Chunk]:
+    """Cut a plain file up to `end` into ranges, in parallel, reading it once.
 
     The start of a range is guessed from the bytes around it, and proven by the scan of the previous range: the first
     range starts outside quotes, and each range must end outside quotes where the next one starts.
 
     Raises UnreliableQuoteParity if a guess fails, or quote parity is unreliable.
     """
-    start, end = header.data_offset, source.size
+    start = header.data_offset
     cuts = sorted({start + (end - start) * index // count for index in range(count)})
     with source.path.open("rb") as file:
         boundaries = {start, *(_next_record(file, cut, end, header.dialect) for cut in cuts[1:])} - {end}

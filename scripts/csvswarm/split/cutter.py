@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import xxhash
@@ -137,6 +137,23 @@ class Cutter:
             self._record_start = record_end
             if record_end - self._block_start >= self._block_bytes:
                 self._end_block(record_end)
+
+    @classmethod
+    def end_of_record(cls, file: BinaryIO, dialect: Dialect, offset: int, number: int) -> int | None:
+        """Return the offset behind record `number`, counted from 1 at `offset`; None when there are fewer."""
+        grammar = Grammar(dialect)
+        before, inside, start = LF, False, offset
+        while piece := grammar.read_piece(file, PIECE_BYTES):
+            structure = grammar.scan(piece, previous_byte=before, inside_quotes=inside)
+            kept = cls._ends_of_records(np.frombuffer(piece, np.uint8), structure.ends, start - offset)
+            if kept.size >= number:
+                return offset + int(kept[number - 1]) + 1
+            number -= kept.size
+            if structure.ends.size:
+                start = offset + int(structure.ends[-1]) + 1
+            offset += len(piece)
+            before, inside = piece[-1], structure.ends_inside_quotes
+        return None
 
     def _scan(self, piece: bytes) -> Structure:
         structure = self._grammar.scan(piece, previous_byte=self._before, inside_quotes=self._inside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
@@ -19,6 +20,7 @@ from csvswarm.job.fingerprint import check_versions, versions
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.output_directory import committed_result
 from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
+from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import find_processor, load_processor
@@ -27,15 +29,14 @@ from csvswarm.runtime.resources import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
 from csvswarm.split.chunking import cut_input
 from csvswarm.split.findings import Findings, refuse
 from csvswarm.split.number_format import find_formats
+from csvswarm.split.reuse import chunks_of
 from csvswarm.split.schema_sample import Sampler, sample_blocks, sampled_misfits
 from csvswarm.types.formats import Formats
 from csvswarm.types.schema import NULL_VALUES, Schema, check_types
 
 __all__ = ["Request", "SplitPlan", "plan_split", "require_same", "split"]
-
-
 #: What of a request a resume may change.
-MAY_CHANGE = ("on_error", "strict")
+MAY_CHANGE = ("on_error", "max_rejected", "strict")
 
 
 @dataclass
@@ -119,7 +120,9 @@ class SplitPlan:
         replace_durably(temporary, job.processor_path)
         mode = self.mode
         max_bytes = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
-        chunks = cut_input(job, source, header, request, mode, max_bytes)
+        chunks = chunks_of(request.split_of, job, source, self.canonical_request, mode) if request.split_of else None
+        if chunks is None:
+            chunks = cut_input(job, source, header, request, mode, max_bytes)
         schema = sampler.schema(sample_blocks(job, source, chunks))
         context = self._check_options(header, schema)
         job.save_schema(1, schema.to_json())
@@ -176,11 +179,17 @@ class SplitPlan:
 def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     """Load the processor, find the input, and check the options. Raises InputError, OptionError and ProcessorError."""
     started = time.monotonic()
-    processor_path = find_processor(request.processor)
+    processor_path = _plain(find_processor(request.processor))
     processor = load_processor(processor_path)
-    source = find_source(request.input.expanduser().absolute(), request.encoding)
+    source = find_source(_plain(request.input), request.encoding)
     canonical_request = _canonical_request(request, processor.check(request.options))
     return SplitPlan(request, canonical_request, source, processor_path, processor, output, started)
+
+
+def _plain(path: Path) -> Path:
+    """Return an absolute path without . and .., which names the same file. Symbolic links keep their names."""
+    path = path.expanduser()
+    return path.resolve() if ".." in path.parts else Path(os.path.normpath(path.absolute()))
 
 
 def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
@@ -226,6 +235,8 @@ def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, A
     return {
         "options": options,
         "on_error": request.on_error,
+        "max_rejected": check_max_rejected(request.max_rejected),
+        "limit": request.limit,
         "strict": request.strict,
         "delimiter": request.delimiter,
         "quotechar": request.quotechar,

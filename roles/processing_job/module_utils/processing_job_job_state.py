@@ -1,0 +1,1 @@
+../../../scripts/csvswarm/job/job_status.py

@@ -1,0 +1,46 @@
+"""Take the chunks of an earlier job over the same input, so that a job with a fixed processor need not split again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from csvswarm.errors import CsvswarmError
+from csvswarm.input.source import Source
+from csvswarm.job.chunk import Chunk
+from csvswarm.job.directory import Job
+from csvswarm.job.fingerprint import versions
+
+#: What of a request decides about the split.
+DECIDES = "delimiter", "quotechar", "limit"
+
+
+def chunks_of(previous: Path, job: Job, source: Source, wish: dict[str, Any], mode: str) -> list[Chunk] | None:
+    """Return the chunks of a previous job, their files linked into a job; None when the input must be split.
+
+    That is when the previous job is gone or damaged, or was made from other bytes, in another way or by another
+    version. Workers verify the bytes of every chunk by its checksum as usual.
+    """
+    with suppress(CsvswarmError, OSError):
+        old = Job(previous)
+        manifest = old.manifest()
+        if manifest is None or manifest.input != source.to_json() or manifest.mode != mode:
+            return None
+        if manifest.versions != versions() or any(manifest.request.get(name) != wish[name] for name in DECIDES):
+            return None
+        job.remove_chunks()  # of a split that was killed
+        for path in sorted(old.chunks_directory.iterdir()) if mode == "files" else []:
+            _link(path, job.chunks_directory / path.name)
+        if all(chunk.file is None or (job.chunks_directory / chunk.file).is_file() for chunk in manifest.chunks):
+            return manifest.chunks
+    return None
+
+
+def _link(path: Path, target: Path) -> None:
+    try:
+        os.link(path, target, follow_symlinks=False)
+    except OSError:
+        shutil.copyfile(path, target, follow_symlinks=False)

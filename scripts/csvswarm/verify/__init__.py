@@ -1,0 +1,1 @@
+"""Verify: whether a processor gives the same result however the input is cut."""

@@ -1,0 +1,71 @@
+"""A job over the same input takes the chunks of an earlier one, where they are what it would cut itself."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from csvswarm.collect.run import collect
+from csvswarm.job.directory import Job
+from csvswarm.job.request import Request
+from csvswarm.process.run import process_all
+from csvswarm.split import run
+from csvswarm.split.chunking import cut_input
+from csvswarm.split.run import split
+
+LINES = ["n,x", *(f"{number},{number % 7}" for number in range(500))]
+
+
+@pytest.fixture(params=["data.csv", "data.csv.gz"])
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / str(request.param)
+    data = "\n".join(LINES).encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+@pytest.fixture
+def first(tmp_path: Path, source: Path) -> Job:
+    job = Job(tmp_path / "first")
+    split(job, Request(input=source, processor="transform", chunks=5, workers=1))
+    return job
+
+
+def again(first: Job, source: Path, **more: object) -> bool:
+    """Whether a second job cut the input, or took the chunks of the first; its result is right in any case."""
+    job = Job(first.directory.with_name("second"))
+    with mock.patch.object(run, "cut_input", wraps=cut_input) as cut:
+        request = Request(input=source, processor="transform", workers=1, split_of=first.directory, **more)  # type: ignore[arg-type]
+        manifest = split(job, request)
+    process_all(job, 1)
+    collected = collect(job, first.directory.with_name("out"))
+    assert Path(collected.result).read_text().splitlines() == LINES[: manifest.rows + 1]
+    return cut.called
+
+
+def test_chunks_are_used_again(first: Job, source: Path) -> None:
+    assert not again(first, source)
+
+
+def test_another_request_cuts(first: Job, source: Path) -> None:
+    assert again(first, source, limit=100)
+
+
+def test_a_changed_input_is_cut(first: Job, source: Path) -> None:
+    source.touch()
+
+    assert again(first, source)
+
+
+def test_a_job_that_is_gone_is_no_error(first: Job, source: Path) -> None:
+    (first.directory / "manifest.json").unlink()
+
+    assert again(first, source)
+
+
+def test_chunk_files_that_are_gone_are_cut(first: Job, source: Path) -> None:
+    first.remove_chunks()
+
+    assert again(first, source) == (source.suffix == ".gz")
