@@ -24,18 +24,8 @@ from csvswarm.runtime.lazy_imports import pa
 
 OPTIONS = {
     "columns": {"type": "list", "elements": "str", "description": "numeric columns to analyze; default: all"},
-    "window": {
-        "type": "int",
-        "default": 500,
-        "min": 1,
-        "description": "number of consecutive rows of a rolling variance",
-    },
-    "ddof": {
-        "type": "int",
-        "default": 1,
-        "min": 0,
-        "description": "what variances subtract from the count",
-    },
+    "window": {"type": "int", "default": 500, "min": 1, "description": "consecutive rows of a rolling variance"},
+    "ddof": {"type": "int", "default": 1, "min": 0, "description": "what variances subtract from the count"},
 }
 BLOCK = "rows"
 
@@ -43,27 +33,10 @@ BLOCK = "rows"
 NUMERIC = ("null", "quoted", "int", "float")
 PERCENTILES = (10, 25, 50, 75, 90)
 METRICS = [
-    "column",
-    "count",
-    "missing",
-    "mean",
-    "min",
-    "max",
-    "mode",
-    "variance",
-    "std",
-    "p10",
-    "p25",
-    "p50",
-    "p75",
-    "p90",
-    "kurtosis",
-    "skewness",
-    "rolling_variance_sum",
-    "population_variance",
-    "population_std",
+    "column", "count", "missing", "mean", "min", "max", "mode", "variance", "std", "p10", "p25", "p50", "p75", "p90",
+    "kurtosis", "skewness", "rolling_variance_sum", "population_variance", "population_std",
     "population_rolling_variance_sum",
-]
+]  # fmt: skip
 #: Kinds of rows; a column's slots are its index times SLOTS plus one of these, read in this order.
 COUNTS, SUM, ROLLING, VALUES = range(4)
 SLOTS = 4

@@ -26,9 +26,9 @@ def test_the_result_is_that_of_a_file_with_these_records(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], limit: int
 ) -> None:
     directory = tmp_path_factory.mktemp("any")
-    rows = [(f"{number}", *row) for number, row in enumerate(rows)]  # type: ignore[misc]
-    whole = write_csv(directory / "whole.csv", ["n", "a", "b"], rows)
-    first = write_csv(directory / "first.csv", ["n", "a", "b"], rows[:limit])
+    numbered = [(f"{number}", *row) for number, row in enumerate(rows)]
+    whole = write_csv(directory / "whole.csv", ["n", "a", "b"], numbered)
+    first = write_csv(directory / "first.csv", ["n", "a", "b"], numbered[:limit])
 
     limited = run_with_all_cuts(directory / "limited", whole, processor="transform", limit=limit)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -33,11 +34,11 @@ def first(tmp_path: Path, source: Path) -> Job:
     return job
 
 
-def again(first: Job, source: Path, **more: object) -> bool:
+def again(first: Job, source: Path, **more: Any) -> bool:
     """Whether a second job cut the input, or took the chunks of the first; its result is right in any case."""
     job = Job(first.directory.with_name("second"))
     with mock.patch.object(run, "cut_input", wraps=cut_input) as cut:
-        request = Request(input=source, processor="transform", workers=1, split_of=first.directory, **more)  # type: ignore[arg-type]
+        request = Request(input=source, processor="transform", workers=1, split_of=first.directory, **more)
         manifest = split(job, request)
     process_all(job, 1)
     collected = collect(job, first.directory.with_name("out"))

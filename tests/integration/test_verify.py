@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from csvswarm.errors import ProcessorError
@@ -27,9 +28,9 @@ def combine(partials, context):
 """
 
 
-def request(directory: Path, code: str, **more: object) -> Request:
+def request(directory: Path, code: str, **more: Any) -> Request:
     (directory / "mine.py").write_text(f"import pandas as pd\n\n{code}")
-    return Request(input=SAMPLE, processor=str(directory / "mine.py"), workers=1, **more)  # type: ignore[arg-type]
+    return Request(input=SAMPLE, processor=str(directory / "mine.py"), workers=1, **more)
 
 
 def test_a_groupby_without_combine(tmp_path: Path) -> None:

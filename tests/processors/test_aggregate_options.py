@@ -1,4 +1,4 @@
-"""Options of `aggregate` that are wrong: one message, before anything runs."""
+"""Options of `aggregate`: wrong ones give one message before anything runs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from csvswarm.errors import OptionError
 
 from tests.processors.aggregate_metrics import FOR_NUMBERS_ONLY
-from tests.support.jobs import run_in_process
+from tests.support.jobs import run_in_process, run_with_all_cuts, write_csv
 
 GROUP_BY, METRICS = "option 'group_by' of aggregate", "option 'metrics' of aggregate"
 
@@ -56,3 +57,16 @@ def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dic
 
     assert str(raised.value).startswith(message)
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
+
+
+@pytest.mark.parametrize("ddof", [0, 1, 2])
+def test_ddof_is_that_of_pandas_and_of_statistics(tmp_path: Path, ddof: int) -> None:
+    values = [1, 2, 4, 8.5]
+    source = write_csv(tmp_path / "data.csv", ["g", "x"], [["a", value] for value in values])
+
+    options = {"group_by": ["g"], "metrics": {"x": ["var", "std"]}, "ddof": ddof}
+    (group,) = run_with_all_cuts(tmp_path / "groups", source, processor="aggregate", options=options).records
+    column = run_with_all_cuts(tmp_path / "columns", source, options={"columns": ["x"], "ddof": ddof}).records[0]
+
+    assert (group["x_var"], group["x_std"]) == (column["variance"], column["std"])
+    assert float(group["x_var"]) == pytest.approx(pd.Series(values).var(ddof=ddof))

@@ -94,12 +94,6 @@ def test_windows_span_block_and_chunk_boundaries(tmp_path: Path, flights: pd.Dat
     assert ours["rolling_variance_sum"] == pytest.approx(sample, rel=1e-9, nan_ok=True)
 
 
-def test_fewer_rows_than_a_window_have_no_window(tmp_path: Path) -> None:
-    source = write_csv(tmp_path / "short.csv", ["a"], [[1], [2], [4]])
-
-    assert figures(run_with_all_cuts(tmp_path, source), "a")["rolling_variance_sum"] == 0.0
-
-
 # -- any data ----------------------------------------------------------------------------------------------------------
 
 
@@ -303,11 +297,3 @@ def test_duplicate_column_names_are_resolved_as_in_pandas(tmp_path: Path) -> Non
     assert [(record["column"], record["max"]) for record in result.records] == [
         ("a", "1"), ("a.1", "2"), ("Unnamed: 2", "3"), ("a.2", "4"),
     ]  # fmt: skip
-
-
-def test_columns_keep_the_requested_order(tmp_path: Path) -> None:
-    (tmp_path / "data.csv").write_text("a,b,c\n1,2,3\n")
-
-    result = run_with_all_cuts(tmp_path, tmp_path / "data.csv", options={"columns": ["c", "a"]})
-
-    assert [(record["column"], record["max"]) for record in result.records] == [("c", "3"), ("a", "1")]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from csvswarm.errors import OptionError
 
-from tests.support.jobs import run_in_process
+from tests.support.jobs import run_in_process, run_with_all_cuts, write_csv
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,17 @@ def test_single_column_is_accepted_as_a_list(tmp_path: Path) -> None:
     assert [
         record["column"] for record in run_in_process(tmp_path, tmp_path / "data.csv", options={"columns": "m"}).records
     ] == ["m"]
+
+
+def test_columns_keep_the_requested_order(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("a,b,c\n1,2,3\n")
+
+    result = run_with_all_cuts(tmp_path, tmp_path / "data.csv", options={"columns": ["c", "a"]})
+
+    assert [(record["column"], record["max"]) for record in result.records] == [("c", "3"), ("a", "1")]
+
+
+def test_fewer_rows_than_a_window_have_no_window(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "short.csv", ["a"], [[1], [2], [4]])
+
+    assert run_with_all_cuts(tmp_path, source).records[0]["rolling_variance_sum"] == "0.0"

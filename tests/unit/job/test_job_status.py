@@ -1,4 +1,4 @@
-"""One rule says what state a job is in."""
+"""The state of a job follows from one rule."""
 
 from __future__ import annotations
 
