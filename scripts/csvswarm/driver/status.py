@@ -29,8 +29,8 @@ STAGES = ("split", "process", "collect")
 class Status:
     """The status of one job, and its file.
 
-    service: id of the driver's service, which distinguishes this deployment from an earlier one. Seconds of the stages and the
-    time of the start continue those of an earlier driver of the same service.
+    service: id of the driver's service, which distinguishes this deployment from an earlier one. Seconds of
+    the stages and the time of the start continue those of an earlier driver of the same service.
     """
 
     def __init__(self, output: Path, job: str, service: str, board: str) -> None:
