@@ -67,7 +67,7 @@ def test_interrupt_line_before_the_split_and_on_boards(tmp_path: Path) -> None:
         "Stopped before the input of job j was split: nothing is done."
     )
     assert last_line("j", None) == (
-        "Stopped before job j was deployed: nothing runs on the boards. Run the same command again."
+        "Stopped before job j was deployed: nothing runs on the boards. Rerun the same command."
     )
     deployed = last_line("j", None, deployed=True)
     assert deployed.startswith("Only the watching has ended: job j continues on the boards. Watch: ansible-playbook ")

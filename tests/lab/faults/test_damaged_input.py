@@ -31,7 +31,7 @@ def test_a_record_that_cannot_be_read(desk: Desk, begin: Begin, answers: Answers
 
 
 def test_chunk_files_that_were_damaged(lab: Lab, desk: Desk, begin: Begin, answers: Answers) -> None:
-    """A compressed input is cut into files. One is changed, one truncated: each is reported, and processed once restored."""
+    """A compressed input is cut into files. One is changed, one truncated: each is reported, then restored."""
     (desk.place / "data.csv.gz").write_bytes(gzip.compress(SAMPLE.read_bytes()))
     job = begin(input="data.csv.gz", chunks=5)
     # Those that no attempt has read yet.
