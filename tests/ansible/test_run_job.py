@@ -1,4 +1,4 @@
-"""run_job.yml, from what a user says to the result."""
+"""run_job.yml, from a user's options to the result."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def test_job_has_the_bytes_of_one_machine(cluster: Cluster, tmp_path: Path) -> N
         assert status["chunks"] == {"total": 3, "done": 3, "running": 0, "waiting": 0, "failed_attempts": 0}
         assert status["bytes"]["done"] == status["bytes"]["total"]
         assert status["rows_done"] == len(SAMPLE.read_bytes().splitlines()) - 1
-        # Only the driver's own service is left, and it is not started again.
+        # Only the driver's own service is left, and it is not restarted.
         assert job.services() == ["driver"]
         wait_for(lambda: job.tasks("driver")[-1]["Status"]["State"] == "complete", "the driver's end")
         assert len(job.tasks("driver")) == 1
