@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.driver.one_node_swarm import Cluster, DriverJob, NoEngine, one_node_swarm, wait_for
+from tests.driver.job_image import NoEngine
+from tests.driver.one_node_swarm import Cluster, DriverJob, one_node_swarm, wait_for
 from tests.support.jobs import SAMPLE, run_in_process
 
 #: Chunk 2 is killed at its first attempt. Chunk 3 waits in `process`, and the collection in `combine`, for a file.
