@@ -156,7 +156,9 @@ def test_what_cannot_be_removed_is_reported(engine: RecordedEngine, monkeypatch:
     engine.show("waiting", networks=[{"Id": "net"}])
     monkeypatch.setattr(engine, "remove", lambda _: (400, {"message": "network is in use"}))
 
-    with pytest.raises(stack_module.StackError, match="still there after a minute: the engine reports: network is in use"):
+    with pytest.raises(
+        stack_module.StackError, match="still there after a minute: the engine reports: network is in use"
+    ):
         ensure(engine, state="absent")
 
 
