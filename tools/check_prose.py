@@ -47,16 +47,15 @@ ALLOWED = re.compile(
 
 #: Not checked yet. A path without findings must be removed from here: the list only shrinks.
 PENDING = (
-    "roles/processing_job/",
-    "scripts/csvswarm/arithmetic/",
-    "scripts/csvswarm/collect/",
-    "scripts/csvswarm/expressions/",
-    "scripts/csvswarm/input/",
-    "scripts/csvswarm/job/",
-    "scripts/csvswarm/partials/",
-    "scripts/csvswarm/process/",
-    "scripts/csvswarm/reading/",
-    "scripts/csvswarm/split/",
+    "roles/processing_job/filter_plugins/job_request.py",
+    "roles/processing_job/library/processing_job_jobs.py",
+    "roles/processing_job/module_utils/processing_job_about.py",
+    "scripts/csvswarm/collect/run.py",
+    "scripts/csvswarm/job/durable_files.py",
+    "scripts/csvswarm/job/receipt.py",
+    "scripts/csvswarm/partials/assemble.py",
+    "scripts/csvswarm/process/attempt.py",
+    "scripts/csvswarm/split/run.py",
 )
 
 _LINE_STARTS = (tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT)

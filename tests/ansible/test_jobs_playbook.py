@@ -68,7 +68,7 @@ def test_jobs_are_listed_shown_stopped_and_removed(clone: Clone) -> None:
     first = result.read_bytes()
     result.unlink()
     gone = jobs(clone, "-e", "action=verify", "-e", "job_id=one").message
-    assert gone == f"job one is not what its record says:\n{result} is missing, or differs from what the job wrote."
+    assert gone == f"job one differs from its record:\n{result} is missing, or differs from what the job wrote."
     resumed = jobs(clone, "-e", "action=resume", "-e", "job_id=one")
     assert resumed.code == 0, resumed.output
     assert result.read_bytes() == first
