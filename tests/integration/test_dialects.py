@@ -193,7 +193,7 @@ def test_transform_keeps_the_delimiter_where_it_can(tmp_path: Path) -> None:
     ("request_", "message"),
     [
         ({"delimiter": ";;"}, "delimiter is ';;', but must be one character, tab, or whitespace"),
-        ({"escape": "n"}, "escape is 'n', but must be one ASCII character that is no letter or digit"),
+        ({"escape": "n"}, "escape is 'n', but must be one ASCII character that is not a letter or digit"),
         ({"escape": '"'}, "quotechar and escape are both '\"'; they must differ."),
         ({"comment": " #"}, "comment is ' #', but must be what comment lines start with"),
         ({"skip_lines": -1}, "skip_lines is -1, but must be a number of lines from 0 on."),

@@ -78,7 +78,7 @@ def test_a_job_runs_from_the_installed_tarball(tmp_path: Path) -> None:
     assert tarball.stat().st_size < 3_000_000, "it holds more than the project's files"
     place, user = tmp_path / "collections", tmp_path / "user"
     user.mkdir()
-    run("ansible-galaxy", "collection", "install", "--no-deps", "--offline", "-p", place, tarball, cwd=user)
+    run("ansible-galaxy", "collection", "install", "--no-deps", "--offline", "--force", "-p", place, tarball, cwd=user)
     words = ("-e", f"input={SAMPLE}", "-e", "chunks=2", "-e", "job_id=one", "-e", f"output={user}/result")
     path = {"ANSIBLE_COLLECTIONS_PATH": f"{place}"}
 
