@@ -26,7 +26,6 @@ PENDING = {
     "roles/processing_job/files/share.py",
     "roles/processing_job/vars/main/main.yml",
     "scripts/csvswarm/input/layout.py",
-    "scripts/csvswarm/process/attempt.py",
     "tests/processing_job/test_jobs_module.py",
     "tests/processing_job/test_round_info.py",
     "tests/processing_job/test_round_monitor.py",
