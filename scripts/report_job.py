@@ -38,9 +38,9 @@ def _report(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object],
     directory = job.directory
     if arguments.output:
         directory = arguments.output.expanduser().absolute()
-        record = read_json(directory / REPORT, "run the job again.", MAX_REPORT_BYTES) or {}
+        record = read_json(directory / REPORT, "rerun the job.", MAX_REPORT_BYTES) or {}
         if record.get("job_id") != job.job_id or record.get("status") not in ("done", "failed"):
-            raise JobError(f"{directory} holds no record of job {job.job_id}: run the job first, or name its output.")
+            raise JobError(f"{directory} has no record of job {job.job_id}: run the job first, or name its output.")
         permissions = permissions_of(directory / REPORT)
     elif not (directory / LOCK).exists():
         return {"report": None}, f"{directory} is not the directory of a job that was begun: nothing to report"

@@ -3,7 +3,7 @@
     python tools/arm64.py
 
 Debian's Python comes from apt's own mirrors (mmdebstrap unpacks it, and runs nothing of it), the packages of a job's
-image from requirements/image.txt. Kept in .cache/arm64, and made anew when the locks or this file change. QEMU, the
+image from requirements/image.txt. Kept in .cache/arm64, and rebuilt when the locks or this file change. QEMU, the
 cross compiler and mmdebstrap are installed where they are missing and we are root on Debian or Ubuntu.
 """
 

@@ -32,10 +32,10 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "clone_settings"
 
     def v2_playbook_on_start(self, _playbook: Any) -> None:
-        """Start again with the clone's settings where there are none."""
+        """Restart with the clone's settings where there are none."""
         if constants.CONFIG_FILE or "ANSIBLE_CONFIG" in os.environ or not SETTINGS.is_file():
             return
-        self._display.display(f"No ansible.cfg here: starting again with {SETTINGS}.", stderr=True)
+        self._display.display(f"No ansible.cfg here: restarting with {SETTINGS}.", stderr=True)
         sys.stdout.flush()
         sys.stderr.flush()
         for descriptor in range(3):  # Ansible keeps them from the processes that it starts

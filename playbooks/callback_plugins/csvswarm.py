@@ -28,7 +28,7 @@ extends_documentation_fragment:
 DEBUG = ("ansible.builtin.debug", "debug")
 #: Tasks that take as long as the data does: their names are printed when they begin, and not with their results.
 LONG = ("processing_job_script", "processing_job_watch")
-#: Their messages were written for the user, and need no task's name beside them. A result may say so with is_written.
+#: Their messages were written for the user, and need no task's name beside them. A result may set is_written as well.
 WRITTEN = ("ansible.builtin.fail", "fail", "ansible.builtin.assert", "assert")
 #: The lines of a failed command's error output that are shown.
 LAST_LINES = 20
@@ -122,10 +122,10 @@ class CallbackModule(Default):
 def message_of(task: Any, result: dict[str, Any]) -> str:
     """Return what went wrong in a task: its message, which task it was when Ansible wrote it, and -v for the rest."""
     failed = [item for item in result.get("results", []) if item.get("failed")]
-    told = "\n".join(dict.fromkeys(text_of(item) for item in failed)) if failed else text_of(result)
+    message = "\n".join(dict.fromkeys(text_of(item) for item in failed)) if failed else text_of(result)
     if task.action in WRITTEN or result.get("is_written"):
-        return told
-    return f"{told}\nin the task: {task.get_name().strip()} (add -v for all that it returned)"
+        return message
+    return f"{message}\nin the task: {task.get_name().strip()} (add -v for all that it returned)"
 
 
 def text_of(result: dict[str, Any]) -> str:

@@ -78,12 +78,12 @@ def last_line(job: str, place: Path | None, *, deployed: bool = False) -> str:
         )
         return f"Only the watching has ended: job {job} continues on the boards. {ways}"
     if place is None:
-        return f"Stopped before job {job} was deployed: nothing runs on the boards. Run the same command again."
+        return f"Stopped before job {job} was deployed: nothing runs on the boards. Rerun the same command."
     ways = f"Resume: {command('run_job.yml')} -e job_id={job}   Give up: {manage} -e action=remove -e job_id={job}"
     try:
         chunks = len(json.loads((place / "manifest.json").read_text())["chunks"])
     except (OSError, ValueError, KeyError):
-        return f"Stopped before the input of job {job} was split: nothing is done. Run the same command again."
+        return f"Stopped before the input of job {job} was split: nothing is done. Rerun the same command."
     done = {receipt["chunk"] for receipt in receipts(place) if receipt.get("status") == "done"}
     return f"Stopped. {len(done)} of {chunks} chunks of job {job} are done and kept. {ways}"
 

@@ -14,7 +14,7 @@ short_description: Run a program and return all of its output
 description:
   - The modules C(command) and C(shell) may lose the output of a program that ends in the moment in which they look for
     it (docs/architecture.md). This one reads it to its end. Use it wherever the output decides something.
-  - With C(--check) the program does not run, unless the task says C(check_mode=false).
+  - With C(--check) the program does not run, unless the task sets C(check_mode=false).
 options:
   argv:
     description: The program and its arguments, passed as they are.

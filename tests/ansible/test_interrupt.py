@@ -56,7 +56,7 @@ def test_interrupt_prints_one_line(clone: Clone, tmp_path: Path) -> None:
         "Give up: ansible-playbook playbooks/jobs.yml -e action=remove -e job_id=stopped"
     )
     assert "TASK [processing_job : Process the chunks]" in output  # printed while it runs
-    # Nothing goes on in the background: the output, which it would hold open, has ended.
+    # Nothing continues in the background: the output, which it would keep open, has ended.
 
 
 def test_interrupt_line_before_the_split_and_on_boards(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_interrupt_line_before_the_split_and_on_boards(tmp_path: Path) -> None:
         "Stopped before the input of job j was split: nothing is done."
     )
     assert last_line("j", None) == (
-        "Stopped before job j was deployed: nothing runs on the boards. Run the same command again."
+        "Stopped before job j was deployed: nothing runs on the boards. Rerun the same command."
     )
     deployed = last_line("j", None, deployed=True)
     assert deployed.startswith("Only the watching has ended: job j continues on the boards. Watch: ansible-playbook ")

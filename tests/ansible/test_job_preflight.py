@@ -1,4 +1,4 @@
-"""What a user says wrongly is answered with one message that says what to do, and nothing is touched."""
+"""A user's wrong option ends with one message that names the remedy, and nothing is touched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.ansible.conftest import Clone
 
-# what the user says (with a good input), a part of the answer
+# the user's options (with a good input), a part of the message
 MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"input": ""}, "input is missing. Name the CSV file to process"),
     ({"input": "nowhere.csv"}, "nowhere.csv. A relative path starts in the current directory"),

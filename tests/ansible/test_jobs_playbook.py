@@ -63,12 +63,12 @@ def test_jobs_are_listed_shown_stopped_and_removed(clone: Clone) -> None:
     assert "verified   result.csv and job.json are as the job wrote them\n" in verified
     assert f"the input is the one that ran, {SAMPLE.stat().st_size:,} bytes" in verified
 
-    # The result is gone: resuming makes it again, from what the job remembers of its request.
+    # The result is gone: resuming recreates it, from the request that the job recorded.
     result = clone.root / "here/result.csv"
     first = result.read_bytes()
     result.unlink()
     gone = jobs(clone, "-e", "action=verify", "-e", "job_id=one").message
-    assert gone == f"job one is not what its record says:\n{result} is missing, or differs from what the job wrote."
+    assert gone == f"job one differs from its record:\n{result} is missing, or differs from what the job wrote."
     resumed = jobs(clone, "-e", "action=resume", "-e", "job_id=one")
     assert resumed.code == 0, resumed.output
     assert result.read_bytes() == first

@@ -122,7 +122,7 @@ def test_json_text_is_read_literally(clone: Clone, monkeypatch: pytest.MonkeyPat
 
 
 def test_role_alone_does_not_template_values(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a playbook says is a template of its own; $NAME is nothing that Ansible is to fill in."""
+    """A playbook's texts are templates; Ansible does not expand $NAME in them."""
     play = {
         "hosts": "localhost",
         "gather_facts": False,
@@ -147,7 +147,7 @@ def test_role_alone_does_not_template_values(clone: Clone, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("entry", ["main", "manage_jobs"])
 def test_every_task_runs_with_templating_of_values_disabled(entry: str) -> None:
-    """The defaults of a block hold for all that it includes, on boards too."""
+    """The defaults of a block apply to all that it includes, on boards too."""
     [block] = yaml.safe_load((ROOT / f"roles/processing_job/tasks/{entry}.yml").read_text())
 
     assert block["module_defaults"] == {"ansible.builtin.command": {"expand_argument_vars": False}}

@@ -19,7 +19,7 @@ from tests.driver.recorded import Clock, recorded
 
 @dataclass
 class RecordedEngine:
-    """Serves recordings. show() selects one; asked holds the requests; refusals are answered first, in order."""
+    """Serves recordings. show() selects one; asked lists the requests; refusals are answered first, in order."""
 
     path: str
     answers: dict[str, Any] = field(default_factory=dict)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -32,19 +29,12 @@ from docker.types import (
     TaskTemplate,
 )
 
-from tests.support.jobs import ROOT
+from tests.driver.job_image import NoEngine, job_image
 
 OWNER = 8765
 #: The engine's answer may take a while on a machine that runs the other tests as well.
 LIMIT = 180.0
 _SOCKET = "/var/run/docker.sock"
-_CACHE = ROOT / ".cache/driver-tests"
-_PYTHON = "3.13"
-_PIP = ("download", "--no-deps", "--require-hashes", "--only-binary=:all:", f"--python-version={_PYTHON}")
-
-
-class NoEngine(Exception):
-    """There is no engine on which these tests can run. The message says why."""
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> Any:
@@ -80,7 +70,7 @@ def one_node_swarm() -> Iterator[Cluster]:
     lock = Path(tempfile.gettempdir()) / f"csvswarm-driver-tests.{os.getuid()}.lock"
     with lock.open("w") as held:  # other processes of the same test run
         fcntl.flock(held, fcntl.LOCK_EX)
-        image = _image()
+        image = job_image()
         swarm = api.info()["Swarm"]
         if swarm["LocalNodeState"] == "active" and swarm.get("Nodes") != 1:
             raise NoEngine("this machine is a node of a swarm with other boards")
@@ -94,48 +84,6 @@ def one_node_swarm() -> Iterator[Cluster]:
             if made:
                 api.leave_swarm(force=True)
             api.close()
-
-
-def _image() -> str:
-    """Return the job image of this clone; engine and cache keep what takes long. Raises NoEngine."""
-    if os.uname().machine != "x86_64" or os.getuid() != 0:
-        raise NoEngine("the image of these tests is for root of an x86-64 machine")
-    base = "debian:trixie"
-    script = ROOT / "molecule/shared/board_image/base_image.sh"
-    if subprocess.run(["sh", script, "trixie"], check=False, stdout=subprocess.DEVNULL).returncode:
-        raise NoEngine(f"the engine has no {base}")
-    requirements = ROOT / "requirements/image.txt"
-    wheels = _CACHE / f"wheels-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
-    if not wheels.is_dir():
-        part = wheels.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        platforms = [f"--platform=manylinux_2_{minor}_x86_64" for minor in (28, 27, 24, 17)]
-        words = [
-            *_PIP,
-            "--implementation=cp",
-            "--abi=cp313",
-            *platforms,
-            f"--dest={part}",
-            f"--requirement={requirements}",
-        ]
-        subprocess.run([sys.executable, "-m", "pip", "--quiet", *words], check=True)
-        part.rename(wheels)
-    with tempfile.TemporaryDirectory() as directory:
-        context = Path(directory)
-        shutil.copytree(wheels, context / "wheels", copy_function=os.link if _same_disk(context) else shutil.copy)
-        for path in (ROOT / "files/docker").iterdir():
-            shutil.copy(path, context)
-        ignored = shutil.ignore_patterns("__pycache__", "*.md", "built")
-        shutil.copytree(ROOT / "files/processors", context / "processors", ignore=ignored)
-        shutil.copytree(ROOT / "scripts", context / "scripts", ignore=ignored)
-        name = "csvswarm-driver-tests:latest"
-        build = ["docker", "build", "--quiet", f"--build-arg=BASE={base}", f"--tag={name}", str(context)]
-        subprocess.run(build, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return name
-
-
-def _same_disk(directory: Path) -> bool:
-    return directory.stat().st_dev == _CACHE.stat().st_dev
 
 
 class DriverJob:

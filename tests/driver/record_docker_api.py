@@ -1,6 +1,6 @@
 """Record what an engine answers about a service: python3 record_docker_api.py SERVICE [TIMES] [PAUSE].
 
-Runs on a manager, as root, and prints one line of JSON per request. Kept is what tells one task from another;
+Runs on a manager, as root, and prints one line of JSON per request. Kept is what distinguishes one task from another;
 addresses, certificates, labels and specifications are not.
 """
 

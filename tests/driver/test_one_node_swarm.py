@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.driver.one_node_swarm import Cluster, DriverJob, NoEngine, one_node_swarm, wait_for
+from tests.driver.job_image import NoEngine
+from tests.driver.one_node_swarm import Cluster, DriverJob, one_node_swarm, wait_for
 from tests.support.jobs import SAMPLE, run_in_process
 
 #: Chunk 2 is killed at its first attempt. Chunk 3 waits in `process`, and the collection in `combine`, for a file.
@@ -101,7 +102,7 @@ def test_job_has_the_bytes_of_one_machine(cluster: Cluster, tmp_path: Path) -> N
         assert status["chunks"] == {"total": 3, "done": 3, "running": 0, "waiting": 0, "failed_attempts": 0}
         assert status["bytes"]["done"] == status["bytes"]["total"]
         assert status["rows_done"] == len(SAMPLE.read_bytes().splitlines()) - 1
-        # Only the driver's own service is left, and it is not started again.
+        # Only the driver's own service is left, and it is not restarted.
         assert job.services() == ["driver"]
         wait_for(lambda: job.tasks("driver")[-1]["Status"]["State"] == "complete", "the driver's end")
         assert len(job.tasks("driver")) == 1

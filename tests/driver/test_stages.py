@@ -89,7 +89,7 @@ def test_error_of_a_chunk_would_repeat(make: Make, tmp_path: Path) -> None:
     with pytest.raises(JobFailed, match="record 1: 3 fields") as failed:
         stages.reconcile(fresh=False)
     assert failed.value.hint == "new_job"
-    # The user starts the job again: the chunk gets another try.
+    # The user restarts the job: the chunk gets another try.
     assert stages.reconcile(fresh=True)["pending"] == [1, 2, 3]
 
 

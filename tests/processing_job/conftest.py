@@ -20,7 +20,7 @@ from tests.processing_job.plugin_loader import recorded, watch
 
 @dataclass
 class RecordedEngine:
-    """Serves recordings. show() changes what it says; asked holds what it was asked, with the filters."""
+    """Serves recordings. show() changes its answer; asked lists the requests, with the filters."""
 
     path: str
     answers: dict[str, Any] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *words: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""Record what an engine says of a service, as the tests read it: python3 record.py SERVICE [TIMES] [PAUSE].
+"""Record what an engine reports of a service, as the tests read it: python3 record.py SERVICE [TIMES] [PAUSE].
 
-Runs on a manager, as root, and prints one line of JSON for each look. Kept is what tells one task from another;
+Runs on a manager, as root, and prints one line of JSON for each look. Kept is what distinguishes one task from another;
 addresses, certificates, labels and specifications are not.
 """
 

@@ -1,4 +1,4 @@
-"""The name of an image says what is in it, and the name of a stack is one that Swarm takes."""
+"""The name of an image identifies its content, and Swarm accepts the name of a stack."""
 
 from __future__ import annotations
 

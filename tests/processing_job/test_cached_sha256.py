@@ -1,4 +1,4 @@
-"""The cache of an input's checksum: it may spare reading a file, and may never tell of another one."""
+"""The cache of an input's checksum: it may spare reading a file, and may never return that of another one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_file_is_read_once(source: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     assert digest.digest(source, cache) == true(source)
 
-    # Had the file been read again, this would not come back.
+    # Had the file been reread, this would not come back.
     known = json.loads(entry(cache).read_text())
     entry(cache).write_text(json.dumps(known | {"sha256": "what was remembered"}))
     assert digest.digest(source, cache) == "what was remembered"

@@ -68,8 +68,8 @@ def test_the_image_is_loaded_once(board: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
-        ("other bytes", "holds another image: remove that file"),
-        ("cut off", "holds another image: remove that file"),
+        ("other bytes", "contains another image: remove that file"),
+        ("cut off", "contains another image: remove that file"),
         ("missing", "is the share mounted?"),
         ("link", "is the share mounted?"),
         ("pipe", "is no regular file: remove it"),
@@ -103,8 +103,8 @@ def test_docker_reads_nothing_but_the_archive_that_was_sent(board: Path, harm: s
 def test_another_image_in_the_archive(board: Path) -> None:
     (board / "makes").write_text("[] amd64\n")
 
-    assert load(board)["msg"].endswith(f"{NAME} holds another image: remove that file")
+    assert load(board)["msg"].endswith(f"{NAME} contains another image: remove that file")
 
 
 def test_no_image_for_a_board(board: Path) -> None:
-    assert load(board, "riscv64")["msg"] == f"there is no image for {KIND} on the share: run the job again"
+    assert load(board, "riscv64")["msg"] == f"there is no image for {KIND} on the share: rerun the job"

@@ -111,7 +111,7 @@ def test_a_driver_that_starts_again_says_why_it_ended(engine: RecordedEngine) ->
 def test_an_engine_that_is_no_manager(engine: RecordedEngine) -> None:
     engine.show("waiting", nodes={"message": "This node is not a swarm manager."})
 
-    with pytest.raises(OSError, match="the engine says: This node is not a swarm manager"):
+    with pytest.raises(OSError, match="the engine reports: This node is not a swarm manager"):
         look(engine)
 
 
@@ -156,7 +156,9 @@ def test_what_cannot_be_removed_is_reported(engine: RecordedEngine, monkeypatch:
     engine.show("waiting", networks=[{"Id": "net"}])
     monkeypatch.setattr(engine, "remove", lambda _: (400, {"message": "network is in use"}))
 
-    with pytest.raises(stack_module.StackError, match="still there after a minute: the engine says: network is in use"):
+    with pytest.raises(
+        stack_module.StackError, match="still there after a minute: the engine reports: network is in use"
+    ):
         ensure(engine, state="absent")
 
 

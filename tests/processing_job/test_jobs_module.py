@@ -35,7 +35,7 @@ def share(tmp_path: Path) -> Path:
 
 
 def ask(share: Path, action: str = "list", job: str = "", days: float = 7, owner: int | None = -1) -> dict[str, Any]:
-    """Ask the module as Ansible does. owner: this process, unless said otherwise, as an unprivileged test has to."""
+    """Run the module as Ansible does. owner: by default this process, since an unprivileged test has no choice."""
     with files.folder(str(share)) as place:
         held = jobs.Jobs(place, os.geteuid() if owner == -1 else owner)
         answer: dict[str, Any] = jobs.answered(held, action, job, days)

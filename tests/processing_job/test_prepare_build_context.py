@@ -23,7 +23,7 @@ HERE = f"cp{sys.version_info.major}{sys.version_info.minor}"
 
 
 def wheel(directory: Path, name: str, files: Iterable[str]) -> Path:
-    """Make a wheel of Python files that hold nothing but their name."""
+    """Make a wheel of Python files that contain only their name."""
     directory.mkdir(parents=True, exist_ok=True)
     package, version, *_ = name.split("-")
     path = directory / name
@@ -130,7 +130,7 @@ echo "$@" >"$(echo "$@" | sed 's/.* -o \\([^ ]*\\) .*/\\1/')"
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone whose image needs one package, which lies beside it."""
+    """A clone whose image needs one package, which is beside it."""
     root = tmp_path / "clone"
     for part in ("files/docker", "files/processors", "scripts"):
         shutil.copytree(ROOT / part, root / part)

@@ -113,7 +113,7 @@ def test_a_driver_that_is_silent_is_asked_for_after_a_while(clock: Clock) -> Non
     clock.now += watch.SILENT_FOR
     assert seen.is_silent()
 
-    # In the next watch it is waited for once more, and the silence goes on.
+    # The next watch waits for it once more, and the silence continues.
     after = watch.Watch(seen.heard)
     assert not after.is_silent()
     clock.now += 1

@@ -1,4 +1,4 @@
-"""How a job is laid out over boards: no board gets more than it can hold, none with room is left idle."""
+"""How a job is laid out over boards: no board gets more than fits, none with room is left idle."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_no_board_gets_more_than_it_can_hold(boards: list[dict[str, Any]], size:
         count = placed(one, layout)
         assert count * layout["limit"] <= max(room(one), 0)
         assert count * cpus <= one["cores"]
-        # What is said of the board is what Swarm will do.
+        # The report about the board matches what Swarm will do.
         assert layout["slots"][one["name"]] == count
 
 
@@ -142,7 +142,7 @@ def test_chunks(size: int, chunks: int) -> None:
 
 @pytest.mark.parametrize("size", [100 * GB, 1000 * GB, 20_000 * GB])
 def test_a_slow_board_ends_a_chunk_within_the_usual_limit(size: int) -> None:
-    """Half of what slow boards do, and an hour: chunk_limit unless the user says otherwise."""
+    """Half of what slow boards do, and an hour: chunk_limit unless the user sets it."""
     layout = sizing.processing_job_layout([board("a", 1000 * MB, 1)], size)
 
     assert size / layout["chunks"] / (2.5 * MB) < 3600

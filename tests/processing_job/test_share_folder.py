@@ -171,7 +171,7 @@ def test_the_disk_of_another_share(place: Place) -> None:
     place.settle()
     (place.base / "etc/id").write_text(f"{OLD_ID}\n")
 
-    with pytest.raises(share_folder.ShareError, match=f"on this server says {OLD_ID}: is another share's disk"):
+    with pytest.raises(share_folder.ShareError, match=f"on this server has {OLD_ID}: is another share's disk"):
         place.settle()
 
 

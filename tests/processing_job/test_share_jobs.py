@@ -182,7 +182,7 @@ def test_what_is_not_the_file_that_was_sent(place: Place, arrival: str) -> None:
 
     refusal = place.refusal(RECEIVE, **INPUT)
 
-    assert refusal == f"the input {told}: run the same again" if arrival == "nothing" else told in refusal
+    assert refusal == f"the input {told}: rerun the same command" if arrival == "nothing" else told in refusal
     assert not list((place.share / "inputs").iterdir())
     assert not list((place.share / "exchange/.taken").iterdir())
     # Nothing of it is in the way of the next try.

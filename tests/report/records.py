@@ -1,13 +1,27 @@
-"""Records of jobs that tests make up: of any number of attempts, with whatever text a hostile input may hold."""
+"""Records of jobs that tests make up: of any number of attempts, with whatever text a hostile input may contain."""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from csvswarm.types.schema import NULL_VALUES
 
 MB = 1_000_000
 CHECKSUM = "0" * 32
+REQUEST: dict[str, Any] = {
+    "options": {},
+    "on_error": "quarantine",
+    "delimiter": None,
+    "quotechar": None,
+    **dict.fromkeys(("header", "skip_lines", "comment", "escape", "trailing_delimiter")),
+    **dict.fromkeys(("decimal", "thousands", "date_format")),
+    "strict": False,
+    "max_rejected": "50%",
+    "limit": None,
+    "column_types": {},
+    "null_values": [*NULL_VALUES],
+}
 
 
 def attempt(chunk: int, board: str = "board1", start: float = 0.0, took: float = 1.0, **more: Any) -> dict[str, Any]:
@@ -55,17 +69,7 @@ def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         },
         "preamble": {"bytes": 4, "checksum": CHECKSUM},
         "processor": {"name": "mine", "sha256": "0" * 64, "source": "/home/me/mine.py"},
-        "request": {
-            "options": {},
-            "on_error": "quarantine",
-            "delimiter": None,
-            "quotechar": None,
-            **dict.fromkeys(("header", "skip_lines", "comment", "escape", "trailing_delimiter")),
-            **dict.fromkeys(("decimal", "thousands", "date_format")),
-            "strict": False,
-            "column_types": {},
-            "null_values": [*NULL_VALUES],
-        },
+        "request": deepcopy(REQUEST),
         "versions": dict.fromkeys(("csvswarm", "Python", "numpy", "pandas", "pyarrow"), "1.2.3"),
         "native": True,
         "dialect": {"delimiter": ",", "quotechar": '"', "lineterminator": "\n"},
@@ -84,6 +88,7 @@ def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         "rejected": 0,
         "result": {"name": "result.csv", "bytes": 1, "checksum": CHECKSUM},
         "rejected_file": None,
+        "rejected_reasons": [],
         "seconds": {"split": 2.0, "process": ended - 1_780_000_010, "collect": 2.0},
         "stages": [
             {"name": "split", "started": 1_780_000_008.0, "ended": 1_780_000_010.0},

@@ -16,7 +16,7 @@ def written(scripts: Scripts, data: bytes | str, name: str = "data.csv") -> Path
 
 
 def refused(scripts: Scripts, source: Path, *arguments: str) -> str:
-    """The line with which the split refuses an input. Nothing is left behind, and there is nothing to go on with."""
+    """The line with which the split refuses an input. Nothing is left behind, and there is nothing to resume."""
     line = scripts.split(source, *arguments).line
     assert not (scripts.job / "manifest.json").exists()
     assert scripts.shows_no_result()

@@ -49,7 +49,7 @@ def test_truncated_compressed_file(scripts: Scripts, suffix: str) -> None:
     line = refused(scripts, source)
 
     assert line.startswith(f"{source} is damaged or cut off: its {NAMES[suffix]} stream ends badly after ")
-    assert line.endswith(" Copy or download it again.")
+    assert line.endswith(" Copy or download a new one.")
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)

@@ -55,7 +55,7 @@ def test_user_files_in_a_job_are_kept(scripts: Scripts) -> None:
     mine = [scripts.job / name for name in ("chunks/mine.csv", "attempts/notes", "receipts/mine", "mine.json")]
     for path in mine:
         path.write_text("precious")
-    (scripts.output / "result.csv").unlink()  # so that the whole job runs again
+    (scripts.output / "result.csv").unlink()  # so that the whole job is rerun
 
     assert scripts.all(source, *arguments).data == DATA.encode()
     assert [path.read_text() for path in mine] == ["precious"] * 4

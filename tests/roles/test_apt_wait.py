@@ -62,7 +62,7 @@ def test_it_names_who_holds_the_lock(var: Path, upgrade: subprocess.Popen[bytes]
 
     assert done.returncode == 1
     assert "unattended-upgrades" in done.stdout
-    assert f"process {upgrade.pid}) holds {var / LOCK}" in done.stdout
+    assert f"process {upgrade.pid}) has locked {var / LOCK}" in done.stdout
 
 
 def test_it_waits_until_the_lock_is_free(var: Path, upgrade: subprocess.Popen[bytes]) -> None:

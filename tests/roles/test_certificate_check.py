@@ -22,7 +22,7 @@ def check(certificate: Path) -> str:
     """Return what the role's command prints for a certificate that must last for ten days."""
     argv = [
         str(certificate) if "DockerRootDir" in word else "864000" if "{{" in word else word
-        for word in TASK["ansible.builtin.command"]["argv"]
+        for word in TASK["run_program"]["argv"]
     ]
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60).stdout
 

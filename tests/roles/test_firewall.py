@@ -1,4 +1,4 @@
-"""What the firewall's script loads, and when: with a stand-in for iptables, and with its two backends."""
+"""What the firewall's script loads, and when: with a fake iptables, and with its two backends."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_boot_and_the_undo_bring_back_the_last_rules_that_let_ansible_in(board
 
     assert board.call(verb) == 0
     assert board.loaded() == "first"
-    # A later run tries again, instead of taking the written rules for the ones in force.
+    # A later run retries, instead of taking the written rules for the ones in force.
     assert board.call("confirmed") == 1
 
 
@@ -104,7 +104,7 @@ def rules(version: str) -> str:
 
 
 def usable(backend: str) -> bool:
-    """Tell whether a network namespace of one's own can be made, with this backend in it."""
+    """Return whether a private network namespace can be created, with this backend in it."""
     command = ["unshare", "--net", f"iptables-{backend}", "-t", "nat", "-S"]
     try:
         return subprocess.run(command, check=False, capture_output=True, timeout=30).returncode == 0

@@ -65,7 +65,7 @@ def test_a_healthy_cluster(status: ModuleType) -> None:
         ({"docker": "failed"}, "systemctl status docker"),
         ({"share": "id-2"}, "different shares"),
         ({"certificate_days": 9.5}, "b2 has a certificate for the swarm that expires in 9 days"),
-        ({"certificate_days": -88.0}, "expired, since it was off for too long: run site.yml, and it joins anew"),
+        ({"certificate_days": -88.0}, "expired, since it was off for too long: run site.yml, and it rejoins"),
         ({"node": {"NodeID": "", "Error": EXPIRED}}, "b2 has a certificate for the swarm that expired"),
         ({"node": {"NodeID": "", "Error": "disk full"}}, "b2 is not a node in the swarm: run site.yml (disk full)"),
     ],

@@ -93,7 +93,7 @@ int main(void)
             if (CPU_ISSET(core, &allowed) &&
                 (freest < 0 || share(before + core, after + core) < share(before + freest, after + freest)))
                 freest = core;
-        /* Of several boards on a crowded core not all shall leave: each tosses a coin. */
+        /* Of several boards on a crowded core not all may leave: each tosses a coin. */
         if (mine < 0 || (share(before + mine, after + mine) > CROWDED && share(before + freest, after + freest) < FREE &&
                          rand() % 2))
             mine = freest;

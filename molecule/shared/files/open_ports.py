@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 def is_open(address: str, port: int) -> bool:
-    """Tell whether a connection comes about within two seconds."""
+    """Return whether a connection succeeds within two seconds."""
     try:
         with socket.create_connection((address, port), timeout=2):
             return True

@@ -1,6 +1,6 @@
-"""Wait until no other program holds the locks of apt and dpkg: apt_wait.py SECONDS [FOLDER].
+"""Wait until no other program has the locks of apt and dpkg: apt_wait.py SECONDS [FOLDER].
 
-Prints who holds one after that time.
+Prints which program has one after that time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LOCKS = ("lib/dpkg/lock-frontend", "lib/dpkg/lock", "lib/apt/lists/lock", "cache
 
 
 def is_free(lock: Path) -> bool:
-    """Return whether nobody holds it. apt's locks are POSIX record locks."""
+    """Return whether no program has it. apt's locks are POSIX record locks."""
     if not lock.exists():
         return True
     with lock.open("r+") as file:
@@ -43,9 +43,9 @@ def main() -> int:
     """Wait, and return an exit code."""
     ends = time.monotonic() + float(sys.argv[1])
     folder = Path(sys.argv[2] if len(sys.argv) > 2 else "/var")
-    while held := [lock for lock in (folder / name for name in LOCKS) if not is_free(lock)]:
+    while locked := [lock for lock in (folder / name for name in LOCKS) if not is_free(lock)]:
         if time.monotonic() >= ends:
-            print(f"{holder(held[0])} holds {held[0]}")
+            print(f"{holder(locked[0])} has locked {locked[0]}")
             return 1
         time.sleep(1)
     print("free")

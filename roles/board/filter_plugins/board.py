@@ -57,7 +57,7 @@ def board_problems(facts: Facts, wants: dict[str, Any]) -> list[str]:
     """Return what keeps a machine from being a board, each with what to change.
 
     Args:
-        facts: What ansible's setup module says of it.
+        facts: Its facts from Ansible's setup module.
         wants: network, disk_free_min_mb, memory_min_mb.
     """
     problems = []

@@ -47,7 +47,7 @@ def _swarm_problem(report: Report, manages: bool, listed: list[dict[str, str]]) 
     error = node.get("Error") or ""
     if "certificate has expired" in error or (days is not None and days < 0):
         return "has a certificate for the swarm that expired, since it was off for too long: run " + (
-            "playbooks/recover.yml" if manages else "site.yml, and it joins anew"
+            "playbooks/recover.yml" if manages else "site.yml, and it rejoins"
         )
     if "does not have a leader" in error or "DeadlineExceeded" in error:
         return (
@@ -132,7 +132,7 @@ def status_problems(reports: dict[str, Report], groups: dict[str, list[str]], *,
     if members and not listed and not any(errors):
         problems.append("no manager answers for the swarm: with three managers, two must be on")
     known = {report.get("node", {}).get("NodeID") for report in reports.values() if report}
-    # A board that does not tell which node it is may be one of those that nobody is.
+    # A board that does not report its node may be one of the nodes without a board.
     if all(reports.values()) and all(reports[board]["node"].get("NodeID") for board in members & reports.keys()):
         problems += [
             f"the swarm has a node {node['Hostname'] or 'without a name'} ({node['ID']}, {node['Status'].lower()}) "

@@ -1,4 +1,4 @@
-"""Merge the role's settings into a board's daemon.json, and take them out again.
+"""Merge the role's settings into a board's daemon.json, and remove them.
 
 The role keeps a record beside daemon.json (``/etc/docker/csvswarm.json``): the text that was there before it, and the
 settings that it wrote. So a setting of the user's survives, also one made later, and a reset restores the file.

@@ -86,10 +86,10 @@ def engine_sources(seen: Seen, address: str) -> list[str]:
 def _unusable(seen: Seen) -> list[str]:
     """Return what no variable allows: two engines would answer at one socket."""
     if seen["snaps"]:
-        problem = "has Docker as a snap, which cannot see the share: save what its containers hold, then on the board: "
+        problem = "has Docker as a snap, which cannot see the share: save its containers' data, then on the board: "
         return [problem + "sudo snap remove docker"]
     return [
-        f"has a Docker engine that no package owns ({path}): remove it as it was installed, then run this again"
+        f"has a Docker engine that no package owns ({path}): remove it as it was installed, then rerun this"
         for path in seen["programs"]
     ]
 

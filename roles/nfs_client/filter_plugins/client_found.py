@@ -40,7 +40,7 @@ def nfs_client_problems(text: str, path: str, server: str) -> list[str]:
         source, _, where = mount.partition(" ")
         problems.append(
             f"mounts {source} at {where} with NFS 3, whose helpers (rpcbind, rpc.statd) csvswarm switches off: add "
-            f"vers=4.2 to its options in /etc/fstab and mount it again, or sudo umount {where}"
+            f"vers=4.2 to its options in /etc/fstab and remount it, or sudo umount {where}"
         )
     return problems
 
@@ -57,7 +57,7 @@ def _mount_problem(mount: str, path: str, server: str) -> str:
     return (
         f"mounts {path} from {source.rpartition(':')[0]}, and the server's address is now {server}. Give the server "
         "its old address back (a fixed address in the router helps). Or, when no job runs, on the board: sudo "
-        f"systemctl stop docker csvswarm-share; sudo umount --lazy {path}; then run this again"
+        f"systemctl stop docker csvswarm-share; sudo umount --lazy {path}; then rerun this"
     )
 
 

@@ -109,7 +109,7 @@ def _v3_problems(found: Found) -> list[str]:
     """Return why mounts with NFS 3 keep a board from taking part."""
     return [
         f"mounts {source} at {path} with NFS 3, whose helpers (rpcbind, rpc.statd) csvswarm switches off: add vers=4.2 "
-        f"to its options in /etc/fstab and mount it again, or sudo umount {path}"
+        f"to its options in /etc/fstab and remount it, or sudo umount {path}"
         for source, path in found["v3"]
     ]
 

@@ -175,8 +175,8 @@ class Share:
         kept = self.read_id(str(keeper), None)
         if there and kept and there != kept:
             raise ShareError(
-                f"{self.path} carries the id {there}, but {keeper} on this server says {kept}: is another share's disk "
-                f"mounted there? If this share is the right one, remove {keeper} and run site.yml again."
+                f"{self.path} carries the id {there}, but {keeper} on this server has {kept}: is another share's disk "
+                f"mounted there? If this share is the right one, remove {keeper} and rerun site.yml."
             )
         wanted = there or (str(uuid.uuid4()) if not self.check else "")
         if not there:

@@ -22,7 +22,7 @@ SILENT_FOR = 20.0
 WAIT, PAUSE = 4.0, 2.0
 #: Seconds between two lines in a log.
 LINE_EVERY = 10.0
-#: What Swarm says of a task on a board without the image.
+#: Swarm's message about a task on a board without the image.
 NO_IMAGE = "No such image"
 STAGES = {"starting": "starting", "splitting": "splitting the input", "collecting": "collecting the partial results"}
 NOT_ANSWERING = (

@@ -139,7 +139,7 @@ def processing_job_not_built(reason: str, architecture: str, where: str, base: s
 
 
 def processing_job_stack_name(job: str) -> str:
-    """Return the name of a job's stack. A job's id may hold characters that it may not, or be too long."""
+    """Return the name of a job's stack. A job's id may be too long, or have characters that a stack's name may not."""
     plain = job.replace(".", "-").replace("_", "-").rstrip("-")
     if plain != job or len(plain) > 30:
         # The underscore, which no plain name has, keeps these names apart from those.

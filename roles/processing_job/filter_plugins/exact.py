@@ -1,4 +1,4 @@
-"""What a user gave, exactly or not at all; and what jobs say, safe to print."""
+"""What a user gave, exactly or not at all; and the messages of jobs, safe to print."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ assert _spec.loader  # noqa: S101 - a spec of a file has one
 _text = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_text)
 
-#: Values that may hold a line break: JSON has an escape for it, and a file name or a delimiter may be one.
+#: Values that may contain a line break: JSON has an escape for it, and a file name or a delimiter may be one.
 LINES = ("input", "processor", "output", "delimiter", "quotechar", "options", "column_types", "null_values")
 
 
@@ -30,7 +30,7 @@ def processing_job_printable(text: str) -> str:
 
 
 def processing_job_read(path: str) -> str:
-    """Return what a file holds. Ansible's own lookups replace $NAME in its path."""
+    """Return the content of a file. Ansible's own lookups replace $NAME in its path."""
     return Path(path).read_bytes().decode("utf-8")
 
 

@@ -16,13 +16,13 @@ ENDS = {
 
 
 def processing_job_no_answer(answer: dict[str, Any], manager: str) -> str:
-    """Return what a manager said instead of an answer, as a sentence."""
+    """Return a manager's error message, as a sentence."""
     lines = str(answer.get("msg") or "no answer").strip().splitlines() or ["no answer"]
     return f"{manager}: {lines[-1].rstrip('.')}."
 
 
 def processing_job_no_manager(silent: list[str]) -> list[str]:
-    """Return the message about a swarm none of whose managers answers. silent: what each said."""
+    """Return the message about a swarm none of whose managers answers. silent: the error message of each."""
     message = (
         f"{' '.join(silent)} The boards are no cluster (yet), or no manager is on. Check with ansible-playbook "
         "playbooks/status.yml, make the cluster with ansible-playbook site.yml, or add -e engine=local to run the job "
@@ -147,7 +147,7 @@ def processing_job_jobs_refusal(jobs: list[dict[str, Any]], action: str, job: st
         why = f": {found['damage']}" if found["damage"] else ""
         return (
             f"job_id: the request of job {found['job']} is not known: the job was stopped before its request was "
-            f"written, or its directory is damaged{why}. Run it again with run_job.yml, or remove it with "
+            f"written, or its directory is damaged{why}. Rerun it with run_job.yml, or remove it with "
             "-e action=remove."
         )
     return ""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MB = 1_000_000
 #: What a board keeps for itself: its system, dockerd, the NFS client, the page cache it cannot do without.
 KEPT_PART, KEPT_LEAST = 0.15, 128 * MB
-#: What one container is given when the user does not say: less than the first no processor of ours runs in.
+#: Memory of one container by default: no processor that ships runs in less than the first.
 LEAST, MOST = 256 * MB, 512 * MB
 #: What split and result may have, however small the manager is.
 LEAST_ROOM = 64 * MB
@@ -27,19 +27,19 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def processing_job_bytes(text: object) -> int:
-    """Return the bytes that a text like 400MB, 1.5 GiB or 400000000 says; 0 when it says none."""
+    """Return the bytes that a text like 400MB, 1.5 GiB or 400000000 means; 0 when it is no size."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMG]I?|)B?", str(text).strip().upper())
     return round(float(found[1]) * UNITS[found[2]]) if found else 0
 
 
 def processing_job_boards(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the nodes of a swarm, as `docker node inspect` tells them, as boards.
+    """Return the nodes of a swarm, from `docker node inspect`, as boards.
 
     Each has id, name, architecture (amd64 or arm64), cores, memory in bytes, manager (whether it is one), image (the id
     of the job image that was verified on it last), takes (whether Swarm would give it a task) and why (the reason when
     it would not).
     """
-    # One that never said who it is: a join that failed half way leaves such a node behind.
+    # One that never reported its name: a join that failed half way leaves such a node behind.
     named = (node for node in nodes if node.get("Description", {}).get("Hostname"))
     return sorted((_board(node) for node in named), key=lambda board: str(board["name"]))
 
@@ -64,12 +64,12 @@ def _board(node: dict[str, Any]) -> dict[str, Any]:
 def processing_job_layout(
     boards: list[dict[str, Any]], size: int, memory: str = "auto", cpus: float = 1.0
 ) -> dict[str, Any]:
-    """Return what a container may take, and how many chunks an input of `size` bytes shall have.
+    """Return what a container may take, and how many chunks an input of `size` bytes should have.
 
     limit, reservation: bytes of memory. slots: board -> how many containers run on it at a time. chunks: a number.
     rooms: board -> bytes that split and collect may have there.
     Swarm knows a board's whole memory only. So the reservation is raised above the limit where boards would get more
-    containers than their memory less what they keep can hold. Raises AnsibleFilterError when no board can take one.
+    containers than their memory less what they keep allows. Raises AnsibleFilterError when no board can take one.
     """
     takers = [board for board in boards if board["takes"]]
     if not takers:

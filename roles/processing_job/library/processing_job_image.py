@@ -27,7 +27,7 @@ options:
     type: str
     required: true
   folder:
-    description: The folder on the share that holds the archives.
+    description: The folder on the share with the archives.
     type: str
     required: true
   archives:
@@ -100,7 +100,7 @@ def load(path: str, sha256: str) -> None:
         while piece := archive.read(PIECE):
             found.update(piece)
         if found.hexdigest() != sha256:
-            raise ImageError(f"{path} holds another image: remove that file")
+            raise ImageError(f"{path} contains another image: remove that file")
         archive.seek(0)
         command = ["docker", "load", "--quiet"]
         try:
@@ -122,7 +122,7 @@ def ensure(asked: dict[str, Any], *, check: bool) -> bool:
     with os.fdopen(os.open(asked["lock"], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb") as lock:
         wait_for(lock.fileno())
         if (archive := asked["archives"].get(architecture)) is None:
-            raise ImageError(f"there is no image for {architecture} on the share: run the job again")
+            raise ImageError(f"there is no image for {architecture} on the share: rerun the job")
         if present(asked["name"], archive):
             return False
         if check:
@@ -130,7 +130,7 @@ def ensure(asked: dict[str, Any], *, check: bool) -> bool:
         path = f"{asked['folder']}/{archive['name']}"
         load(path, archive["sha256"])
         if not present(asked["name"], archive):
-            raise ImageError(f"{path} holds another image: remove that file")
+            raise ImageError(f"{path} contains another image: remove that file")
     return True
 
 

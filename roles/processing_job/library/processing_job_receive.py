@@ -149,7 +149,7 @@ def take(asked: dict[str, Any]) -> dict[str, Any]:
         with arrived_in(asked, root, exchange) as source, suppress(FileNotFoundError):
             os.unlink(asked["staging_name"], dir_fd=source)
     if found is None:
-        raise ShareError(f"{asked['target']} is not there after it was taken over: run the job again")
+        raise ShareError(f"{asked['target']} is not there after it was taken over: rerun the job")
     return {"present": True, "record": found, "changed": changed}
 
 
@@ -173,13 +173,13 @@ def receive(asked: dict[str, Any], root: int, exchange: int, taken: int) -> None
     try:
         found = (copy if asked["built"] else move)(asked, root, exchange, taken)
     except FileNotFoundError:
-        raise ShareError(f"{what} has not arrived on the share: run the same again") from None
+        raise ShareError(f"{what} has not arrived on the share: rerun the same command") from None
     except ShareError:
         discard(name, taken)
         raise
     if found != asked["sha256"]:
         discard(name, taken)
-        raise ShareError(f"{what} was damaged on its way to the share: run the same again")
+        raise ShareError(f"{what} was damaged on its way to the share: rerun the same command")
     with opened(name, FILE, taken) as handle:
         os.fchmod(handle, IMAGE if asked["layers"] else SENT)
         os.fsync(handle)
@@ -201,7 +201,7 @@ def move(asked: dict[str, Any], root: int, exchange: int, taken: int) -> str:
         os.replace(name, name, src_dir_fd=source, dst_dir_fd=taken)
     found = os.lstat(name, dir_fd=taken)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-        raise ShareError(f"{asked['what']} did not arrive as a regular file of its own: run the same again")
+        raise ShareError(f"{asked['what']} did not arrive as a regular file of its own: rerun the same command")
     # Nothing but this folder names it now, and none but root may change names here.
     with opened(name, FILE, taken) as handle:
         os.fchown(handle, 0, 0 if asked["layers"] else asked["owner"])
@@ -221,7 +221,7 @@ def copy(asked: dict[str, Any], root: int, exchange: int, taken: int) -> str:
             raise ShareError(f"{what} cannot be read where it was built: {error.strerror}") from None
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ShareError(f"{what} is no regular file where it was built: run the same again")
+            raise ShareError(f"{what} is no regular file where it was built: rerun the same command")
         with opened(name, NEW, taken) as target:
             return digest(handle, target, int(asked["size"]))
     finally:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ansible.module_utils.processing_job_image_archive import BuildError
 
-#: Wheels built for older systems run on newer ones, but pip has to be told each of them.
+#: Wheels built for older systems run on newer ones, but pip needs each of them by name.
 SYSTEMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
 
 #: Seconds that the kernel may take to compile. It takes five; on a slow board a minute.

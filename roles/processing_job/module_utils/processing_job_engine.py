@@ -64,5 +64,5 @@ class Engine:
         found = json.loads(data) if data.strip() else None
         if answer.status >= http.client.BAD_REQUEST:
             message = found.get("message", found) if isinstance(found, dict) else found
-            raise EngineError(f"the engine says: {message}", answer.status)
+            raise EngineError(f"the engine reports: {message}", answer.status)
         return found

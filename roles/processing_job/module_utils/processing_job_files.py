@@ -42,7 +42,7 @@ _REASONS = {
 
 
 class Damaged(Exception):
-    """What a job directory holds is not what csvswarm writes. The message names the file and what is wrong with it."""
+    """A job directory's content is not what csvswarm writes. The message names the file and what is wrong with it."""
 
 
 def open_file(name: str, at: int | None = None) -> int:
@@ -123,7 +123,7 @@ def regular(name: str, at: int) -> Iterator[tuple[int, os.stat_result]]:
 
 
 def read(name: str, at: int, limit: int = BYTES, owner: int | None = None) -> bytes:
-    """Return what a regular file holds.
+    """Return the content of a regular file.
 
     Raises FileNotFoundError, and Damaged when it has more than `limit` bytes or belongs to another user than `owner`.
     """
@@ -165,7 +165,7 @@ def read_json(name: str, at: int, limit: int = BYTES, owner: int | None = None) 
 
 
 def empty(at: int) -> None:
-    """Remove all that an open directory holds, and follow no link on the way.
+    """Remove the content of an open directory, and follow no link on the way.
 
     The directories in a directory move up here before it is removed: whatever the depth, two directories are open.
     Raises OSError, and Damaged when entries appear as fast as they are removed.
@@ -186,7 +186,7 @@ def empty(at: int) -> None:
 
 
 def remove_folder(name: str, at: int, owner: int | None) -> None:
-    """Remove a directory and all in it: what it holds as `owner`, the directory as who runs this.
+    """Remove a directory and all in it: its content as `owner`, the directory as who runs this.
 
     A link is removed, and what it points to stays. Raises FileNotFoundError, Damaged for a file, and OSError.
     """
@@ -234,7 +234,7 @@ def _read_up_to(opened: int, limit: int) -> bytes:
 
 
 def _reason(error: OSError, at: int | None, name: str) -> str:
-    if error.errno == errno.ENOTDIR:  # said of a link too when a directory is wanted
+    if error.errno == errno.ENOTDIR:  # raised for a link too when a directory is wanted
         with suppress(OSError):
             if stat.S_ISLNK(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
                 return _REASONS[errno.ELOOP]

@@ -106,6 +106,6 @@ def copy_as(owner: int, archive: Path, target: Path) -> None:
 
 
 def _last(text: str) -> str:
-    """Return the last line that says something."""
+    """Return the last line that is not empty."""
     lines = [line for line in text.splitlines() if line.strip()]
     return lines[-1].strip() if lines else ""

@@ -34,7 +34,7 @@ def request(engine: Engine, stack: str) -> dict[str, Any]:
 
 
 def driver(engine: Engine, stack: str, boards: dict[str, str]) -> dict[str, Any]:
-    """Return what Swarm says of a job's driver: its newest task's state, board, message and start.
+    """Return Swarm's view of a job's driver: its newest task's state, board, message and start.
 
     boards: names by node id. ended: whether it has ended well, for it is restarted after any other end.
     """

@@ -1,4 +1,4 @@
-"""Whether a board can lead the cluster's swarm, from what its engine says of the swarm it is in."""
+"""Whether a board can lead the cluster's swarm, from its engine's report of the swarm it is in."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _stopped(board: str, swarm: Swarm, boards: dict[str, str]) -> str:
     if (swarm["ControlAvailable"] and not (swarm.get("Cluster") or {}).get("ID")) or "does not have a leader" in error:
         return (
             f"{board} manages a swarm without a quorum: more than half of its managers must be on. The others are "
-            f"{_listed(_remote(swarm, boards))}: switch them on, or connect them, and run this again. If they are lost "
+            f"{_listed(_remote(swarm, boards))}: switch them on, or connect them, and rerun this. If they are lost "
             f"for good: {RECOVER}"
         )
     if swarm["LocalNodeState"] == "error":
@@ -58,7 +58,7 @@ def _worker(board: str, swarm: Swarm, boards: dict[str, str]) -> str:
     if known:
         return (
             problem + f"To let {board} manage it, on {known[0]}: sudo docker node promote $(sudo docker node ls "
-            f"--filter name={board} --quiet); then run this again. Otherwise put {known[0]} back into swarm_manager"
+            f"--filter name={board} --quiet); then rerun this. Otherwise put {known[0]} back into swarm_manager"
         )
     return problem + (
         "If they are gone for good, or belong to another cluster, on the board: sudo docker swarm leave --force; then "
@@ -70,7 +70,7 @@ def lead_problem(swarm: Swarm, board: str, boards: dict[str, str], share: str, *
     """Return why a board cannot lead the cluster's swarm and what to do, or "".
 
     Args:
-        swarm: The Swarm part of what the engine says of itself.
+        swarm: The Swarm part of the engine's `docker info`.
         board: The board's name in the inventory.
         boards: The addresses of all boards of the cluster, by their names in the inventory.
         share: The id of the cluster's share, which its swarm has as the label csvswarm.cluster.
@@ -86,7 +86,7 @@ def lead_problem(swarm: Swarm, board: str, boards: dict[str, str], share: str, *
     if label != share and not adopt:
         return (
             f"{board} manages a swarm that is not this cluster's: its label csvswarm.cluster is '{label}', not "
-            f"'{share}'. To make it this cluster's, run this again with -e swarm_manager_adopt=true. If nobody needs "
+            f"'{share}'. To make it this cluster's, rerun this with -e swarm_manager_adopt=true. If nobody needs "
             "it, on the board: sudo docker swarm leave --force"
         )
     now, then = boards.get(board, ""), swarm.get("NodeAddr", "")

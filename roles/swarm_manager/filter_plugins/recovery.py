@@ -27,7 +27,7 @@ def swarm_recovery(answers: dict[str, Swarm], managers: list[str]) -> dict[str, 
     """Return what to do about the swarm of these managers.
 
     Args:
-        answers: The Swarm part of what each manager's engine says of itself, by board; empty where none answers.
+        answers: The Swarm part of each manager's `docker info`, by board; empty where none answers.
         managers: The boards of the group swarm_manager.
 
     Returns:
@@ -50,7 +50,7 @@ def swarm_recovery(answers: dict[str, Swarm], managers: list[str]) -> dict[str, 
             "action": "shrink",
             "survivor": survivor,
             "message": f"The swarm has no quorum: {names or 'no other manager'} does not answer. If these boards work, "
-            f"switch them on instead. Otherwise {survivor} becomes its only manager; services go on.",
+            f"switch them on instead. Otherwise {survivor} becomes its only manager; services continue.",
         }
     if expired := [board for board, swarm in known.items() if _is_expired(swarm)]:
         switched_off = f" {names} does not answer: if its certificate is valid, switch it on instead." if lost else ""

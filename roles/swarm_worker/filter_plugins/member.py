@@ -1,4 +1,4 @@
-"""Whether a board can stay in its swarm as it is, from what its engine says."""
+"""Whether a board can stay in its swarm as it is, from its engine's answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def member_problem(swarm: dict[str, Any], board: str, address: str) -> str:
     """Return why a member of the cluster's swarm cannot stay as it is and what to do, or "".
 
     Args:
-        swarm: The Swarm part of what the engine says of itself.
+        swarm: The Swarm part of the engine's `docker info`.
         board: The board's name in the inventory.
         address: The address that the board has now.
     """
@@ -20,7 +20,7 @@ def member_problem(swarm: dict[str, Any], board: str, address: str) -> str:
     return (
         f"{board} has the address {address}, and the swarm reaches it at {then}: its containers would have no network. "
         f"Give the board {then} back (a fixed address in the router helps). Or, when no job runs, on the board: sudo "
-        f"docker swarm leave{force}; then run this again, and the board joins with its new address"
+        f"docker swarm leave{force}; then rerun this, and the board joins with its new address"
     )
 
 

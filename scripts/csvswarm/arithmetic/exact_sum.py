@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Levels = dict[int, Integers]
 
 LEVEL_BITS = 30
-#: Maximum number of values per addition: parts are below 2**31, a double holds integers up to 2**53.
+#: Maximum number of values per addition: parts are below 2**31, a double represents integers up to 2**53.
 SLICE = 1 << 22
 #: Above this, the constant of the extraction would overflow; such values are split with Python integers instead.
 HUGE = 2.0**900

@@ -1,4 +1,4 @@
-"""Numbers as 64-bit integers with the same order, so that one table can hold every numeric column."""
+"""Numbers as 64-bit integers with the same order, so that one table can contain every numeric column."""
 
 from __future__ import annotations
 

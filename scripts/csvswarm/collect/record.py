@@ -21,7 +21,7 @@ from csvswarm.native.library import kernel
 def record_of_done(
     job: Job, manifest: Manifest, state: JobState, collected: Collected, files: dict[str, dict[str, Any] | None]
 ) -> dict[str, Any]:
-    """Return the record of a job that is done. files: what it says of `result` and `rejected_file`."""
+    """Return the record of a job that is done. files: its entries `result` and `rejected_file`."""
     counts = {name: getattr(collected, name) for name in ("rows_in", "rows_out", "rejected")}
     return _record(job, manifest, state, "done", collected) | counts | files
 

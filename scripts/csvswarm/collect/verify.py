@@ -1,4 +1,4 @@
-"""Verify a finished job: read its input and its result again, and compare them with its record.
+"""Verify a finished job: reread its input and its result, and compare them with its record.
 
 python -m csvswarm.collect.verify --output results/demo
 """
@@ -28,25 +28,25 @@ READ_BYTES = 1 << 20
 def verify(output: Path) -> dict[str, Any]:
     """Return what was verified: files, bytes of the input (uncompressed), and whether the input was there to read.
 
-    Raises JobError with every difference when the files are not what the record says.
+    Raises JobError with every difference when the files differ from the record.
     """
     path = output / REPORT
-    record = read_json(path, "run the job again.", MAX_REPORT_BYTES)
+    record = read_json(path, "rerun the job.", MAX_REPORT_BYTES)
     if record is None or record.get("status") != "done":
-        raise JobError(f"{output} holds no record of a finished job: name the output directory of one.")
+        raise JobError(f"{output} has no record of a finished job: name the output directory of one.")
     if record.get("format") != RECORD_FORMAT:
         raise JobError(
-            f"{path} has format {record.get('format')}, which lacks the checksum of the input: run the job again with "
+            f"{path} has format {record.get('format')}, which lacks the checksum of the input: rerun the job with "
             f"this version of csvswarm, which writes format {RECORD_FORMAT}."
         )
-    with checked_fields(path, "run the job again."):
+    with checked_fields(path, "rerun the job."):
         problems = [*_files(output, record)]
         read = Path(record["input"]["path"]).is_file()
         size = sum(chunk["bytes"] for chunk in record["input_chunks"]) + record["preamble"]["bytes"]
         if read:
             problems += _input(record)
     if problems:
-        raise JobError("\n".join([f"job {record['job_id']} is not what its record says:", *problems]))
+        raise JobError("\n".join([f"job {record['job_id']} differs from its record:", *problems]))
     files = [file["name"] for file in (record["result"], record["rejected_file"]) if file]
     return {"job_id": record["job_id"], "files": files, "input": record["input"]["path"], "read": read, "bytes": size}
 

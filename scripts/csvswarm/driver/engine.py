@@ -1,7 +1,7 @@
 """The local engine, a manager of the swarm, through the docker package.
 
 Calls wait while the engine restarts or the swarm elects a leader, up to a limit: then the driver ends, and Swarm starts
-it afresh. It keeps nothing that it cannot read again.
+it afresh. It keeps nothing that it cannot reread.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from csvswarm.driver.tasks import Node
 from csvswarm.driver.untrusted import one_line
 
 SOCKET = "/var/run/docker.sock"
-#: Seconds that an engine, or a swarm without a leader, may take to answer again. A driver that a partition cuts off
+#: Seconds that an engine, or a swarm without a leader, may take to answer. A driver that a partition cuts off
 #: must give up the job's lock to the one that replaces it.
 ENGINE_TIMEOUT = 120.0
 _CALL_TIMEOUT = 30

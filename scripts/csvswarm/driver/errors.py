@@ -7,7 +7,7 @@ class JobFailed(Exception):
     """The job cannot succeed. The message is for the user.
 
     hint: "resume" when the job can be resumed once the cause is gone, "new_job" when it would fail in the same way,
-    None when the message itself says what to do.
+    None when the message itself names the remedy.
     """
 
     def __init__(self, message: str, hint: str | None = None) -> None:

@@ -23,7 +23,7 @@ _BUSY = (errno.EACCES, errno.EAGAIN, errno.ESTALE)
 
 @contextmanager
 def driver_lock(directory: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the drivers' lock of a job directory; wait for another driver, however long it works.
+    """Keep the drivers' lock of a job directory; wait for another driver, however long it works.
 
     It is a POSIX lock (see csvswarm.job.lock): it ends with its process, and on NFS with the lease of a board that lost
     its power. on_wait: called once if another driver has it.

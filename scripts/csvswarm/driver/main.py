@@ -22,7 +22,7 @@ RESTART = 1
 
 
 def main() -> int:
-    """Run the job of the request. Return 0 when its end is decided, else 1: Swarm then starts the driver again."""
+    """Run the job of the request. Return 0 when its end is decided, else 1: Swarm then restarts the driver."""
     parser = argparse.ArgumentParser(description="Run a job on boards from a container on a manager.")
     parser.add_argument("--request", type=Path, required=True, metavar="FILE", help="what to run, as JSON")
     parser.add_argument("--socket", default=SOCKET, metavar="PATH", help=f"the engine's socket ({SOCKET})")
@@ -40,7 +40,7 @@ def main() -> int:
     except Stopped:
         return 0
     except (EngineUnavailable, OSError) as error:
-        print(f"the driver starts again: {error}", file=sys.stderr)
+        print(f"the driver restarts: {error}", file=sys.stderr)
         return RESTART
 
 
@@ -53,16 +53,16 @@ def _drive(request: Request, engine: Engine) -> int:
     try:
         driver.run()
     except Stopped:
-        # Another driver goes on where the board was drained; only without its service the job is stopped.
+        # Another driver continues where the board was drained; only without its service the job is stopped.
         stopping = Engine(engine.socket, group=engine.group, timeout=_STOP_TIMEOUT)
         JobDriver(request, stopping, status).stop()
         raise
     except (EngineUnavailable, OSError) as error:
-        status.note(f"the driver starts again: {error}")
+        status.note(f"the driver restarts: {error}")
         raise
     except EngineRefused as error:
         status.end("failed", error=f"Docker refuses to run the job: {error}", hint="resume")
-    except Exception as error:  # noqa: BLE001 - a bug must not start the driver again and again
+    except Exception as error:  # noqa: BLE001 - a bug must not restart the driver endlessly
         traceback.print_exc()
         message = f"the driver ended with an internal error, please report it: {type(error).__name__}: {error}"
         status.end("failed", error=message, hint="resume")

@@ -1,10 +1,10 @@
 """Derive from a job's receipts what has to run next: python -m csvswarm.driver.reconcile JOB [--fresh].
 
 A process of its own: what a processor left in the job directory may cost any amount of memory to read, and must not
-take the driver with it. --fresh: the user starts the job again, so chunks that failed get another try.
+take the driver with it. --fresh: the user restarts the job, so chunks that failed get another try.
 
 Prints one JSON object: generation, pending (chunks of the next round; none when the result can be collected), done
-(chunks that need not run again), chunks ([bytes, records] of each).
+(chunks that need no rerun), chunks ([bytes, records] of each).
 """
 
 from __future__ import annotations

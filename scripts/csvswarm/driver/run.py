@@ -1,7 +1,7 @@
 """A whole job: take over what runs, split, run rounds until every chunk has a result, collect.
 
 The driver keeps no state of its own. Manifest, schemas and receipts define what is done, the labels of Swarm's services
-what runs: so any manager can start it again at any moment.
+what runs: so any manager can restart it at any moment.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from csvswarm.driver.untrusted import Damaged
 
 #: Seconds in which a stack that is being removed, whose services go first, stops its driver as well.
 _REMOVAL_TIMEOUT = 15.0
-#: How often the collection may find partials lost or damaged, and have their chunks run again.
+#: How often the collection may find partials lost or damaged, and have their chunks rerun.
 MAX_COLLECTIONS = 3
-#: Another user's, or a full, share stays so; other errors of the share pass, and the driver starts again.
+#: Another user's, or a full, share stays so; other errors of the share pass, and the driver restarts.
 _LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 

@@ -27,7 +27,7 @@ from csvswarm.driver.status import Status
 from csvswarm.driver.tasks import Task
 from csvswarm.driver.untrusted import Damaged
 from csvswarm.errors import printable
-from csvswarm.job.durable_files import NotRegular, read_regular
+from csvswarm.job.durable_files import START_OVER, NotRegular, read_regular
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 SHIPPED = SCRIPTS.parent / "files" / "processors"
@@ -155,7 +155,7 @@ class Stages:
 
 
 #: Words of messages that name their remedy themselves.
-_START_OVER = ("start a new job", "run a new job", "start the job again")
+_START_OVER = ("start a new job", "run a new job", START_OVER)
 _RESUME = ("same job_id", "this job_id", "rerun with job_id", "wait until it ends", "processed again")
 
 

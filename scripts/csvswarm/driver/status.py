@@ -1,6 +1,6 @@
 """The status file of a job: what the control node shows of it. Small, replaced atomically, and for reading only.
 
-It lies in the directory of the result, which no container of a chunk mounts. The driver reads it back only to learn for
+It is in the directory of the result, which no container of a chunk mounts. The driver reads it back only to learn for
 how long its predecessor worked.
 """
 
@@ -29,8 +29,8 @@ STAGES = ("split", "process", "collect")
 class Status:
     """The status of one job, and its file.
 
-    service: id of the driver's service, by which a reader tells this deployment from an earlier one. Seconds of the
-    stages and the time of the start continue those of an earlier driver of the same service.
+    service: id of the driver's service, which distinguishes this deployment from an earlier one. Seconds of
+    the stages and the time of the start continue those of an earlier driver of the same service.
     """
 
     def __init__(self, output: Path, job: str, service: str, board: str) -> None:

@@ -103,7 +103,7 @@ def slots_of(tasks: Iterable[Task], open_chunks: Iterable[int]) -> Slots:
     """Sort the chunks without a receipt by what Swarm does with them.
 
     The newest task of each service decides, and for a chunk of two services the more promising one. A stopped slot may
-    get its next task in a moment, and its receipt may be on its way: only time tells.
+    get its next task in a moment, and its receipt may be on its way: wait for both.
     """
     newest: dict[tuple[int, int], Task] = {}
     for task in sorted(tasks, key=lambda task: task.started):

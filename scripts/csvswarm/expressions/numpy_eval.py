@@ -136,7 +136,7 @@ def _as_number(value: Any) -> Any:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a column cannot hold pandas' NA."""
+    """Whether a column cannot contain pandas' NA."""
     return isinstance(value.dtype, np.dtype)
 
 

@@ -1,7 +1,7 @@
 """How a file is laid out: what comes before its header, whether it has one, and what separates its fields.
 
-Whatever the user passes holds. The rest is detected from the first records, and only where nothing else makes sense of
-them: each detector states what it found. Where it is only likely, the file is read as before and a warning says so.
+The user's options decide. The rest is detected from the first records, and only where nothing else makes sense of
+them: each detector states what it found. Where it is only likely, the file is read as before and a warning reports it.
 """
 
 from __future__ import annotations

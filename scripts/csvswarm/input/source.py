@@ -1,4 +1,4 @@
-"""Open the input, plain or compressed, and say clearly what is wrong with one that cannot be read."""
+"""Open the input, plain or compressed, and report clearly what is wrong with one that cannot be read."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def check_text(prefix: bytes, source: Source, *, any_text: bool = False) -> None
     if b"\0" in prefix[:4096].partition(b"\n")[0]:  # further on it is the fault of one record
         raise InputError(
             f"{source.path} is not a text file (byte {prefix.index(0)} is NUL). "
-            "If it is UTF-16 text, say -e encoding=utf-16."
+            "If it is UTF-16 text, pass -e encoding=utf-16."
         )
 
 
@@ -238,7 +238,7 @@ class _Positioned:
 
 
 class _ErrorReportingStream:
-    """A stream whose decompression errors say what is wrong with the file."""
+    """A stream whose decompression errors report what is wrong with the file."""
 
     def __init__(self, stream: BinaryIO, path: Path, compression: str) -> None:
         self._stream, self._path, self._compression = stream, path, compression
@@ -252,7 +252,7 @@ class _ErrorReportingStream:
                 raise
             raise InputError(
                 f"{self._path} is damaged or cut off: its {self._compression} stream ends badly after "
-                f"{self._read} unpacked bytes ({error}). Copy or download it again."
+                f"{self._read} unpacked bytes ({error}). Copy or download a new one."
             ) from error
         self._read += len(data)
         return data

@@ -178,7 +178,7 @@ class Job:
                 yield receipt
 
     def revoke(self, receipts: Iterable[Receipt]) -> None:
-        """Revoke receipts, so that their chunks are processed again."""
+        """Revoke receipts, so that their chunks are reprocessed."""
         for receipt in receipts:
             (self.receipts_directory / receipt.file_name).unlink(missing_ok=True)
 

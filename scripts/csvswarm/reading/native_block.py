@@ -150,7 +150,7 @@ class FieldFinder:
         return LocatedFields(data, found, self._rows, -1 if quote is None else quote)
 
     def column(self, found: LocatedFields, column: int, kind: str) -> Column | None:
-        """Return a column's values as a type; None if the kernel cannot tell whether they are of that type."""
+        """Return a column's values as a type; None if the kernel cannot decide whether they are of that type."""
         span = found.span(column)
         if kind == "int":
             integers = field_values.integers(span, self.null_values)

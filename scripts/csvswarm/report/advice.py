@@ -111,8 +111,8 @@ def _columns(columns: list[dict[str, Any]]) -> Iterator[str]:
     if mixed:
         names = ", ".join(mixed[:5]) + (f" and {len(mixed) - 5} more" if len(mixed) > 5 else "")
         yield (
-            f"Columns with numbers were read as text because of other values in them: {names}. If these values stand "
-            "for missing ones, name them with -e null_values."
+            f"Columns with numbers were read as text because of other values in them: {names}. If these values mean "
+            "missing data, name them with -e null_values."
         )
     texts = sum(one["type"] == "text" for one in columns)
     if len(columns) > 3 and texts > 0.8 * len(columns):

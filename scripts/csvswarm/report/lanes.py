@@ -33,7 +33,7 @@ def lanes_of(attempts: list[Attempt]) -> list[Lane]:
     found: list[Lane] = []
     for board, indexes in sorted(boards.items()):
         own: list[Lane] = []
-        free: list[tuple[float, int]] = []  # when each lane is free again
+        free: list[tuple[float, int]] = []  # when each lane becomes free
         for index in sorted(indexes, key=lambda index: begin(attempts[index])):
             if free and free[0][0] <= begin(attempts[index]):
                 _, number = heapq.heappop(free)

@@ -133,7 +133,7 @@ def _timeline(record: dict[str, Any], attempts: list[dict[str, Any]], lanes: lis
 def _data(
     attempts: list[dict[str, Any]], lanes: list[Lane], boards: list[Board], pieces: list[tuple[float, float]]
 ) -> str:
-    """Return what the page's script works on, as JSON that may stand in a script element.
+    """Return what the page's script works on, as JSON that is safe in a script element.
 
     An attempt is a list: chunk, board, style, lane (from 0), start and end in seconds from the first piece of time,
     records read, bytes read, peak memory in MB.

@@ -81,7 +81,7 @@ def scale_of(spans: Iterable[tuple[float, float]]) -> Scale:
     return Scale(pieces)
 
 
-#: Style of a bar: top and height in a lane. What is not work is thinner, so that colour is not all that tells.
+#: Style of a bar: top and height in a lane. What is not work is thinner, so that colour is not the only difference.
 SHAPES = {
     "starting": (6, 4),
     "done": (1, 14),

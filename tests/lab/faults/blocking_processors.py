@@ -1,8 +1,8 @@
-"""Processors whose attempts stand still until the test lets them go, so that faults fall where they shall."""
+"""Processors whose attempts block until the test releases them, so that faults hit the intended moment."""
 
 from __future__ import annotations
 
-#: On boards an attempt says that it stands, in a file held-CHUNK-BOARD-ATTEMPT, and goes on when there is a file
+#: On boards an attempt reports that it blocks, in a file `held-CHUNK-BOARD-ATTEMPT`, and continues when there is a file
 #: go-all, go-CHUNK or go-ATTEMPT in the job's directory. On one machine it does nothing of the kind.
 _STAND = """
 import os, socket, sys, time
@@ -29,7 +29,7 @@ def process(block, context):
     return block[block["distance"] > 500][["carrier", "flight", "distance", "time_hour"]]
 """
 #: The same, and the containers that split and collect wait as well: each leaves a file waits-split or waits-collect
-#: and goes on when there is a file go-split or go-collect.
+#: and continues when there is a file go-split or go-collect.
 BLOCKING_ENDS = f"""{_STAND}
 import pandas as pd
 

@@ -17,7 +17,7 @@ from tests.lab.kit.lab import Lab
 
 
 class Begin(Protocol):
-    """Starts a job: its processor's text, its number of chunks, and what else the user says."""
+    """Starts a job: its processor's text, its number of chunks, and further options of the user."""
 
     def __call__(self, processor: str = HELD, chunks: int = 3, **said: Any) -> Running: ...
 
@@ -83,6 +83,6 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Tell a failure at once: the rest takes most of an hour."""
+    """Report a failure at once: the rest takes most of an hour."""
     if report.failed and sys.__stderr__:
         sys.__stderr__.write(f"\n{report.longreprtext}\n")

@@ -12,7 +12,7 @@ from tests.lab.faults.running_job import Running
 from tests.lab.kit.job_run import Run
 from tests.lab.kit.polling import until
 
-#: Runs on the server. Says what is in the job directory, and what the result's files are.
+#: Runs on the server. Prints the content of the job directory, and the result's files.
 _LOOK = """python3 - {job} {results} <<'END'
 import base64, json, os, pathlib, sys
 job, results = map(pathlib.Path, sys.argv[1:])
@@ -29,13 +29,13 @@ END"""
 
 
 def look(job: Running) -> dict[str, Any]:
-    """Return what lies on the server's disk of a job."""
+    """Return a job's files on the server's disk."""
     told: dict[str, Any] = json.loads(job.lab.server.sh(_LOOK.format(job=job.directory, results=job.results)))
     return told
 
 
 def check_done(job: Running, run: Run, expected: dict[str, bytes]) -> dict[str, Any]:
-    """The job is done as if nothing had happened. Returns the result's files, to be looked at again later."""
+    """The job is done as if nothing had happened. Returns the result's files, for a later comparison."""
     assert run.code == 0, run.output
     assert run.files == expected, "the result is not that of one machine"
     seen = look(job)
@@ -44,7 +44,7 @@ def check_done(job: Running, run: Run, expected: dict[str, bytes]) -> dict[str, 
     assert [attempt["chunk"] for attempt in run.counting] == chunks
     commits = {told["attempt"] for told in seen["receipts"].values() if told["status"] == "done"}
     assert {attempt["attempt"] for attempt in run.counting} <= commits
-    # Once the result stands, the server holds it and nothing else.
+    # Once the result is complete, the server keeps it and nothing else.
     assert seen["done"]
     assert seen["data"] == {}
     named = {"result.csv", "job.json", "_SUCCESS"} | expected.keys()
@@ -81,7 +81,7 @@ def check_nothing_left(job: Running) -> None:
 
 
 def _check_receipts(seen: dict[str, Any], *, whole: bool = True) -> None:
-    """One receipt for each chunk, or at most one; what they name is what they say, as long as it is there."""
+    """One receipt for each chunk, or at most one; the files that they name match them, as long as they exist."""
     chunks = {chunk["number"] for chunk in seen["manifest"]["chunks"]}
     done = [told for told in seen["receipts"].values() if told["status"] == "done"]
     numbers = [told["chunk"] for told in done]

@@ -18,7 +18,7 @@ from tests.lab.kit.polling import T, until
 
 @dataclass(frozen=True)
 class Held:
-    """An attempt that stands still."""
+    """An attempt that blocks."""
 
     chunk: int
     board: Board
@@ -27,7 +27,7 @@ class Held:
 
 @dataclass
 class Running:
-    """A job by its name: begun, watched, killed, begun again."""
+    """A job by its name: start, watch, kill and restart it."""
 
     lab: Lab
     desk: Desk
@@ -98,7 +98,7 @@ class Running:
             return []
 
     def held(self) -> list[Held]:
-        """Return all attempts that have ever stood still, by chunk."""
+        """Return all attempts that have ever blocked, by chunk."""
         found = [name.split("-", 3)[1:] for name in self.files() if name.startswith("held-")]
         return sorted(
             (Held(int(chunk), self.lab.boards[board], attempt) for chunk, board, attempt in found),
@@ -107,7 +107,7 @@ class Running:
 
     def wait_for(self, chunk: int | None = None, *, on: list[Board] | None = None, besides: list[Held] | None = None,
                  ) -> Held:  # fmt: skip
-        """Wait until an attempt stands still: at this chunk, on one of these boards, and none of those known."""
+        """Wait until an attempt blocks: at this chunk, on one of these boards, and not a known one."""
 
         def find() -> Held | None:
             return next(
@@ -125,16 +125,16 @@ class Running:
         return found
 
     def wait_for_all(self, count: int = 3) -> list[Held]:
-        """Wait until attempts at so many chunks stand still."""
+        """Wait until attempts at so many chunks block."""
         self.until(f"{count} attempts stand still", lambda: len({one.chunk for one in self.held()}) >= count)
         return self.held()
 
     def let_go(self, *names: object) -> None:
-        """Let chunks, attempts or "all" go on."""
+        """Release chunks, attempts or "all"."""
         self.lab.server.sh("touch " + " ".join(f"{self.directory}/go-{name}" for name in names))
 
     def let_go_at_once(self) -> None:
-        """Hold nothing: as soon as there is a place to say so."""
+        """Block nothing: released as soon as the directory exists."""
         self.until("the job is split", lambda: "manifest.json" in self.files())
         self.let_go("all")
 

@@ -1,4 +1,4 @@
-"""strace on a board, attached to an attempt: it is killed or held up at a chosen system call."""
+"""strace on a board, attached to an attempt: it is killed or delayed at a chosen system call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def install(lab: Lab) -> None:
 
 
 def at_call(held: Held, call: str, number: int, fault: str) -> None:
-    """Put a fault into an attempt that stands still: at its n-th call from now on, as strace's --inject says it."""
+    """Inject a fault into a blocked attempt: at its n-th call from now on, in the syntax of strace's --inject."""
     process = process_of(held)
     held.board.sh(
         f"systemd-run --quiet --unit=fault-{held.attempt} --collect"
@@ -49,7 +49,7 @@ def calls_of(held: Held) -> str:
 
 
 def was_killed(held: Held) -> bool:
-    """Tell whether the attempt has met the signal that was put in."""
+    """Return whether the attempt has received the injected signal."""
     return "killed by SIGKILL" in calls_of(held)
 
 

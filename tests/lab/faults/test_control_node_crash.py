@@ -1,4 +1,4 @@
-"""ansible-playbook is killed at each stage and run again, or never again."""
+"""ansible-playbook is killed at each stage and rerun, or never rerun."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_killed_at_each_stage(lab: Lab, prepare: Callable[..., Running], answers
 def test_a_control_node_that_is_gone_for_good(
     prepare: Callable[..., Running], answers: Answers, tmp_path: Path
 ) -> None:
-    """Nothing is run again until the job is done; then its result is fetched from another directory."""
+    """Nothing is rerun until the job is done; then its result is fetched from another directory."""
     job = prepare()
     job.begin()
     job.wait_for_all()

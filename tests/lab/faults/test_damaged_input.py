@@ -14,7 +14,7 @@ KEPT = "/var/tmp/csvswarm-kept"
 
 
 def test_a_record_that_cannot_be_read(desk: Desk, begin: Begin, answers: Answers) -> None:
-    """The job fails with the record's number. Going on with it set aside is a second run of the same job."""
+    """The job fails with the record's number. A second run of the same job continues with it set aside."""
     lines = SAMPLE.read_text().splitlines(keepends=True)
     lines[20_000] = "1,2,3\n"
     source = desk.place / "bad.csv"
@@ -31,7 +31,7 @@ def test_a_record_that_cannot_be_read(desk: Desk, begin: Begin, answers: Answers
 
 
 def test_chunk_files_that_were_damaged(lab: Lab, desk: Desk, begin: Begin, answers: Answers) -> None:
-    """A compressed input is cut into files. One is changed, one cut off: each is told, and put back it is processed."""
+    """A compressed input is cut into files. One is changed, one truncated: each is reported, then restored."""
     (desk.place / "data.csv.gz").write_bytes(gzip.compress(SAMPLE.read_bytes()))
     job = begin(input="data.csv.gz", chunks=5)
     # Those that no attempt has read yet.

@@ -57,7 +57,7 @@ def test_a_board_that_has_lost_its_image_and_another_archive(lab: Lab, begin: Be
 
     assert refused.code
     assert f"{board.name}: the image {tag} is not there, or is another one" in refused.message
-    assert f"{archive} holds another image: remove that file" in refused.message
+    assert f"{archive} contains another image: remove that file" in refused.message
     assert "Deploy the job" not in refused.output
     lab.put_back_images()
     job.let_go("all")

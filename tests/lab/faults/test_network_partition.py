@@ -1,4 +1,4 @@
-"""A worker is cut off, keeps computing, and is reached again when its replacement has finished."""
+"""A worker is cut off, keeps computing, and reconnects when its replacement has finished."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_an_attempt_that_comes_second(lab: Lab, begin: Begin, answers: Answers, 
     job.wait_until_committed(late.chunk)
     assert any(late.attempt in name for name in job.files("logs"))
     results = finish() if moment == "when the job is done" else None
-    # It reaches the share again, but not the manager, who would have it killed.
+    # It reaches the share, but not yet the manager, which would have it killed.
     late.board.reach_share()
     job.let_go(late.attempt)
     # It finds the name taken, or that the data of a job that is done was removed. The log of one that fails stays.

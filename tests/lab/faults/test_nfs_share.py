@@ -13,7 +13,7 @@ def test_a_share_that_is_full(lab: Lab, begin: Begin, answers: Answers) -> None:
     job.let_go(first.chunk)
     job.wait_until_committed(first.chunk)
     kept = look(job)["receipts"]
-    # Its file system has a reserve that root alone may use, so the board itself goes on.
+    # Its file system has a reserve that root alone may use, so the board itself keeps running.
     lab.server.sh(f"fallocate --length $(( $(df --output=avail --block-size=1 {SHARE} | tail -n 1) - 65536 )) {FILL}")
     job.let_go("all")
     run = job.end()
@@ -26,7 +26,7 @@ def test_a_share_that_is_full(lab: Lab, begin: Begin, answers: Answers) -> None:
 
 
 def test_a_share_that_may_not_be_written_to(lab: Lab, begin: Begin, answers: Answers) -> None:
-    # On its own disk the server would go on.
+    # On its own disk the server would continue.
     lab.occupy(lab.server)
     job = begin()
     job.wait_for_all(2)

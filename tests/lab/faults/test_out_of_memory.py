@@ -30,6 +30,6 @@ def test_what_collects_takes_no_more_than_the_manager_has(lab: Lab, begin: Begin
     run = job.end()
 
     check_failed(job, run, f"{lab.manager.name} killed the process that collects", "ran out of memory")
-    # The board itself went on: its daemon is the one that was there.
+    # The board itself survived: its daemon is the same one.
     job.let_go("end")
     check_done(job, job.again(), answers(GREEDY_AT_THE_END))

@@ -50,7 +50,7 @@ def test_manager_and_share_are_gone_while_a_partial_is_written(lab: Lab, begin: 
     writing = next(one for one in attempts if one.board in lab.workers)
     partial = f"{writing.chunk:06d}-{writing.attempt}.partial.csv"
 
-    # Written, but not yet on the server's disk: the fsync is held up until after the cut.
+    # Written, but not yet on the server's disk: the fsync is delayed until after the cut.
     strace.at_call(writing, "fsync", strace.OF_PARTIAL, "delay_enter=15000000")
     job.let_go(writing.chunk)
     job.until("a partial is being written", lambda: partial in job.files("attempts"))

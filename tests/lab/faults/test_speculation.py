@@ -15,7 +15,7 @@ def test_a_slow_chunk_is_overtaken(begin: Begin, answers: Answers) -> None:
 
     second = job.wait_for(slow.chunk, besides=[slow, *others])
     assert second.board != slow.board
-    # The first attempt stands still for ever: nobody waits for it any more.
+    # The first attempt blocks for ever: nobody waits for it.
     job.let_go(second.attempt)
     run = job.end()
 

@@ -27,7 +27,7 @@ def test_another_driver_adopts_what_runs(lab: Lab, begin: Begin, answers: Answer
     run = job.end()
 
     results = check_done(job, run, answers())
-    # Nothing was started anew by it: paused attempts went on, and what was done stayed so.
+    # It restarted nothing: paused attempts continued, and done chunks stayed done.
     assert {attempt["attempt"] for attempt in run.report["attempts"]} == {
         one.attempt for one in (first, second, third, fourth)
     }

@@ -24,7 +24,7 @@ def test_the_clock_of_a_worker_is_an_hour_ahead(lab: Lab, begin: Begin, answers:
     started: dict[bool, list[Any]] = {True: [], False: []}
     for attempt in run.counting:
         started[attempt["board"] == wrong.name].append(attempt["started"])
-    # It did take part, and what it says of itself is what its clock says.
+    # It did take part, and its own times are those of its clock.
     assert min(started[True]) > max(started[False]) + 3000
     # All times in the summary are of one clock.
     times = re.search(

@@ -35,7 +35,7 @@ def test_another_manager_drives_the_job_on(desk: Desk, reached: Lab) -> None:
         lost.plug_in()
 
     assert run.files == desk.run("local", **said).files
-    # What ran on other boards was neither started again nor lost.
+    # What ran on other boards was neither restarted nor lost.
     kept = {one.attempt for one in attempts if one.board != lost}
     assert kept <= {attempt["attempt"] for attempt in run.counting}
     until(f"{lost.name} is back", lambda: lost.holds("docker info"), 400)

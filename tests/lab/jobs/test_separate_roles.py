@@ -23,7 +23,7 @@ def process(block, context):
 """
 
 
-# In one chunk alone: of several that fail at once, the first to be heard of is told.
+# In one chunk alone: of several that fail at once, the first failure seen is reported.
 FAILING = """
 def process(block, context):
     return block.assign(c=block["nothing"]) if context.chunk == 2 else block
@@ -81,7 +81,7 @@ def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
     again = desk.run("swarm", job, **said)
 
     assert again.files == desk.run("local", **said).files
-    # What was done before the interruption was not done again.
+    # Chunks done before the interruption were not reprocessed.
     attempts = again.counting
     first = [attempt for attempt in attempts if attempt["ended"] < max(a["started"] for a in attempts)]
     assert first

@@ -73,11 +73,11 @@ class Board:
         self._hang_up()
 
     def reach_share(self) -> None:
-        """Let it be reached again, and reach the share, but not the other boards' Swarm."""
+        """Reconnect it to the control node and the share, but not to the other boards' Swarm."""
         self._docker("exec", self.container, "tc", "qdisc", "del", "dev", "eth0", "root")
 
     def reach_swarm(self) -> None:
-        """Put the cable back wholly."""
+        """Undo all cuts of its network."""
         self.sh("iptables-save | grep -v -- '--comment cut' | iptables-restore -w")
 
     @property

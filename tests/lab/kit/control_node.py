@@ -22,7 +22,7 @@ BASE = "debian:trixie"
 
 @dataclass(frozen=True)
 class Desk:
-    """A directory that a user stands in."""
+    """A user's current directory."""
 
     place: Path
 
@@ -51,7 +51,7 @@ class Desk:
         return env | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 
     def begin(self, job: str, said: dict[str, Any], engine: str = "swarm", **environment: str) -> Playbook:
-        """Start a job. What it says goes to a file that is its own."""
+        """Start a job. Its output goes to a file of its own."""
         log = self.place / f"{job}-{uuid.uuid4().hex[:8]}.log"
         return Playbook.begin(self.command(engine, job, said), self.place, self.environment() | environment, log)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Run:
-    """One run of run_job.yml. output: what it said. result: the directory that its result was wanted in."""
+    """One run of run_job.yml. output: what it printed. result: the directory requested for its result."""
 
     code: int
     output: str
@@ -34,7 +34,7 @@ class Run:
 
     @property
     def report(self) -> dict[str, Any]:
-        """What job.json tells."""
+        """The content of job.json."""
         assert self.code == 0, self.output
         found: dict[str, Any] = json.loads((self.result / "job.json").read_text())
         return found

@@ -51,7 +51,7 @@ class Lab:
         self.managers = [self.boards[name] for name in children["swarm_manager"]["hosts"]]
 
     def node(self, board: Board) -> str:
-        """Return what Swarm says of a board, like "Ready Active"."""
+        """Return what Swarm reports of a board, like "Ready Active"."""
         return self.manager.sh(f"docker node ls --format '{{{{.Hostname}}}} {{{{.Status}}}} {{{{.Availability}}}}'"
                                f" | sed -n 's/^{board.name} //p'").strip()  # fmt: skip
 
@@ -112,7 +112,7 @@ class Lab:
         )
 
     def put_back_images(self) -> None:
-        """Give the archives on the share their names again that a test has moved aside."""
+        """Restore the names of archives on the share that a test has moved aside."""
         self.server.sh(
             f"cd {SHARE}/images 2>/dev/null || exit 0\n"
             'for kept in *.kept; do [ ! -e "$kept" ] || mv --force "$kept" "${kept%.kept}"; done'

@@ -1,4 +1,4 @@
-"""A run of ansible-playbook beside the test: what it has said so far, its end, and how it is killed."""
+"""A run of ansible-playbook beside the test: its output so far, its end, and how to kill it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass
 class Playbook:
-    """A run. log: the file that holds all that it says."""
+    """A run. log: the file with all its output."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -26,7 +26,7 @@ class Playbook:
                 command,
                 cwd=place,
                 env=environment,
-                # Not a pipe: what Ansible leaves behind (ssh keeps connections) may hold its end, and reading waits.
+                # Not a pipe: what Ansible leaves behind (ssh keeps connections) may keep its end open: a read blocks.
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -36,7 +36,7 @@ class Playbook:
 
     @property
     def output(self) -> str:
-        """All that it has said so far."""
+        """All its output so far."""
         return self.log.read_text(errors="replace")
 
     @property

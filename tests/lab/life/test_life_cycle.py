@@ -1,4 +1,4 @@
-"""Boards are removed, set up anew, rebooted, upgraded and switched off, and the rest of the cluster stays as it was."""
+"""Boards are removed, reinstalled, rebooted, upgraded and switched off, and the rest of the cluster stays as it was."""
 
 from __future__ import annotations
 

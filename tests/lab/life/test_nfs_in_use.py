@@ -26,7 +26,7 @@ def disk(cluster: Lab) -> Iterator[str]:
 def test_a_disk_with_files_of_others(cluster: Lab, play: Play, disk: str) -> None:
     before = cluster.server.sh(f"sha256sum {IMAGE}")
 
-    # The share is on the system's disk, which the new one would hide: the board says both.
+    # The share is on the system's disk, which the new one would hide: the board reports both.
     code, output = play("playbooks/preflight.yml", "-e", f"nfs_server_device={disk}")
 
     assert code != 0

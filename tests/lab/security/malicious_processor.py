@@ -1,7 +1,7 @@
-"""A processor that means harm. It tries what must be refused, and its result says how each try ended.
+"""A malicious processor. It tries what must be refused, and its result reports how each try ended.
 
 options: boards (addresses), job (its own directory), input, elsewhere (a file of another job), traps (names in its own
-directory that others write to, and where they shall lead), forged (files to leave in its own directory).
+directory that others write to, and their targets), forged (files to leave in its own directory).
 """
 
 from __future__ import annotations

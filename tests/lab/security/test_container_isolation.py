@@ -40,7 +40,7 @@ REFUSED = {
     "write beside the system": "OSError 30",
     "write into the system": "OSError 30",
     "change the scripts": "PermissionError 13",
-    # The server's own disk says the one first, the share the other.
+    # The server's own disk reports the one first, the share the other.
     "change the input": "OSError 30 or PermissionError 13",
     "see other jobs": "got []",
     "read another job": "FileNotFoundError 2",
@@ -56,7 +56,7 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory, reached: Lab) -> Iterator[dict[str, str]]:
-    """What the intruder says of its tries, each once on every board that it ran on."""
+    """The intruder's report of its tries, each once on every board that it ran on."""
     desk = Desk(tmp_path_factory.mktemp("desk"))
     shutil.copy(Path(__file__).with_name("malicious_processor.py"), desk.place)
     other = f"{SHARE}/jobs/somebody-else"

@@ -40,7 +40,7 @@ FILE_TRIES = ("rm -f $file", f"ln -sf {CANARY} $file", "echo x >>$file", "chmod 
 
 @pytest.fixture(scope="module")
 def worker(reached: Lab) -> Iterator[Board]:
-    """A worker whose root means harm. On every board lies a file of root's that must stay as it is."""
+    """A worker with a malicious root. On every board, a file of root's must stay unchanged."""
     for board in reached.boards.values():
         board.sh(f"umask 077; echo {SECRET} >{CANARY}")
     yield reached.workers[0]

@@ -53,7 +53,7 @@ def fetched(directory: Path, text: str, **request: Any) -> Delivery:
 
 
 def copy(delivery: Delivery) -> None:
-    """Fetch the result again."""
+    """Refetch the result."""
     shutil.copytree(delivery.output, delivery.fetched)
 
 
@@ -91,7 +91,7 @@ def test_damaged_result_is_not_delivered(delivery: Delivery, damage: str) -> Non
         delivery.deliver()
 
     assert delivery.delivered() == {}
-    # The fetched files stay, so that only damaged ones are fetched again.
+    # The fetched files stay, so that only damaged ones are refetched.
     assert (delivery.fetched / SUCCESS).exists()
 
 

@@ -59,7 +59,7 @@ def test_what_ran_is_verified(tmp_path: Path) -> None:
 def test_changed_input_is_found(source: Path, tmp_path: Path, change: Any, message: str) -> None:
     rewrite(source, change)
 
-    with pytest.raises(JobError, match="is not what its record says") as error:
+    with pytest.raises(JobError, match="differs from its record") as error:
         verify(tmp_path / OUTPUT)
 
     assert f"{source} has" in str(error.value)
