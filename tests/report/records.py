@@ -17,6 +17,8 @@ REQUEST: dict[str, Any] = {
     **dict.fromkeys(("header", "skip_lines", "comment", "escape", "trailing_delimiter")),
     **dict.fromkeys(("decimal", "thousands", "date_format")),
     "strict": False,
+    "max_rejected": "50%",
+    "limit": None,
     "column_types": {},
     "null_values": [*NULL_VALUES],
 }
@@ -86,6 +88,7 @@ def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         "rejected": 0,
         "result": {"name": "result.csv", "bytes": 1, "checksum": CHECKSUM},
         "rejected_file": None,
+        "rejected_reasons": [],
         "seconds": {"split": 2.0, "process": ended - 1_780_000_010, "collect": 2.0},
         "stages": [
             {"name": "split", "started": 1_780_000_008.0, "ended": 1_780_000_010.0},
