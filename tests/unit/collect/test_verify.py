@@ -89,3 +89,14 @@ def test_record_of_an_older_version_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(JobError, match="has format 2, which lacks the checksum of the input"):
         verify(tmp_path)
+
+
+def test_rest_of_the_input_of_a_job_with_a_limit_does_not_count(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "data.csv", ["a"], [[n] for n in range(60)])
+    run_in_process(tmp_path, path, chunks=3, block_bytes=64, limit=20)
+
+    assert verify(tmp_path / OUTPUT)["read"]
+
+    path.write_text(path.read_text().replace("19\n", "91\n", 1))
+    with pytest.raises(JobError, match="has changed: records "):
+        verify(tmp_path / OUTPUT)
