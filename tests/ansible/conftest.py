@@ -39,7 +39,9 @@ class PlaybookResult:
     def summary(self) -> str:
         """The job information from the last task."""
         assert self.code == 0, self.output
-        found = re.search(r"^TASK \[processing_job : Report .*\n((?s:.*?))\nPLAY RECAP", self.output, re.MULTILINE)
+        found = re.search(
+            r"(?s:.*)^TASK \[processing_job : Report .*\n((?s:.*?))\nPLAY RECAP", self.output, re.MULTILINE
+        )
         assert found, self.output
         return found[1]
 

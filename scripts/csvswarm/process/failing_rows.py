@@ -1,7 +1,7 @@
 """Which rows of a block a processor fails on, found in few calls.
 
 A call that succeeds costs far more than one that fails early. So bisection finds the first row that fails, and rows
-that resemble it are tried one by one; only where these do not fail, too, bisection goes on.
+that resemble it are tried one by one; only where these do not fail, too, bisection continues.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class _Search:
         return True
 
     def first(self, rows: Indices) -> int | None:
-        """Return the index into `rows`, which fail together, of the first that fails alone; None if it cannot tell."""
+        """Return the index into `rows`, which fail together, of the first that fails alone; None if it is unknown."""
         low, high = 0, rows.size
         while high - low > 1:
             middle = (low + high) // 2
