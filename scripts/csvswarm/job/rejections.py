@@ -20,7 +20,7 @@ MAX_KINDS = 100
 OTHER = "other reasons"
 MOST_COMMON = 3
 _LIMIT = re.compile(r"(\d{1,15})|(\d{1,3}(?:\.\d{1,6})?)%")
-#: What differs between records of one kind: quoted values, positions, and the text of an exception after its type.
+#: What differs between records of one kind: quoted values, positions, and the message of an exception.
 _VALUES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<=position )\d+""")
 _EXCEPTION = re.compile(r"^(processor .+? failed: \w+)(?::.*?)?( \(\S+:\d+ in \S+\))?$", re.DOTALL)
 
@@ -91,7 +91,7 @@ def count_rejected(receipt: Receipt, *, is_final: bool) -> int:
 def check_rejected(manifest: Manifest, receipts: Iterable[Receipt], *, is_final: bool) -> None:
     """Raise CsvswarmError when chunks have rejected more records than the job allows.
 
-    is_final: whether the schema will no longer be widened.
+    is_final: whether the schema can no longer be widened.
     """
     rejecting = [receipt for receipt in receipts if receipt.rejected]
     rejected = sum(count_rejected(receipt, is_final=is_final) for receipt in rejecting)

@@ -64,7 +64,7 @@ class _Search:
         return True
 
     def first(self, rows: Indices) -> int | None:
-        """Return the index into `rows`, which fail together, of the first that fails alone; None if it is unknown."""
+        """Return the index into `rows`, which fail together, of the first that fails alone; None if that is unknown."""
         low, high = 0, rows.size
         while high - low > 1:
             middle = (low + high) // 2

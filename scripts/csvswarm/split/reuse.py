@@ -1,4 +1,4 @@
-"""Take the chunks of an earlier job over the same input, so that a job with a fixed processor needs no split."""
+"""Take the chunks of an earlier job over the same input, so that a job with a fixed processor reuses the split."""
 
 from __future__ import annotations
 

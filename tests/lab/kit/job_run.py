@@ -19,11 +19,11 @@ class Run:
 
     @property
     def message(self) -> str:
-        """The last message at the end of a run that failed."""
+        """The last message of a run that failed, without its report: only a job of this machine has one when it fails."""
         assert self.code, self.output
         _, *messages = re.split(r"^ERROR(?: on [^:\n]+)?: ", self.output, flags=re.MULTILINE)
         assert messages, self.output
-        return messages[-1].strip()
+        return re.sub(r"^Report: .*\n", "", messages[-1], flags=re.MULTILINE).strip()
 
     @property
     def files(self) -> dict[str, bytes]:
