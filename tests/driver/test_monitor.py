@@ -57,13 +57,15 @@ def test_round_is_over_when_every_chunk_has_a_receipt(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("status", ["misfit", "suspect"])
-def test_round_is_over_whatever_its_receipts_report(clock: Clock, status: str) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("clock")
+def test_round_is_over_whatever_its_receipts_report(status: str) -> None:
     receipts = [(chunk, status) for chunk, _ in DONE]
 
     assert RoundMonitor().verdict(snapshot_of("done", 24, *receipts)).over
 
 
-def test_first_error_ends_the_round(clock: Clock) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("clock")
+def test_first_error_ends_the_round() -> None:
     monitor = RoundMonitor()
 
     assert not monitor.verdict(snapshot_of("waiting", 24, DONE[0])).over

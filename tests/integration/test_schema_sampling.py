@@ -81,7 +81,7 @@ def test_column_of_quoted_nulls_has_no_numbers(tmp_path: Path) -> None:
         tmp_path / "2", source, processor="aggregate", options={"group_by": "g", "metrics": {"x": ["count", "sum"]}}
     )
 
-    assert figures.rows == [["x", "0", "3", *[""] * 13, "0.0"]]
+    assert figures.rows == [["x", "0", "3", *[""] * 13, "0.0", "", "", "0.0"]]
     assert groups.rows == [["a", "0", "0.0"], ["b", "0", "0.0"]]
 
 

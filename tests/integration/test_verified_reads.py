@@ -93,7 +93,11 @@ def test_overlap_rows_skip_quarantined_records(tmp_path: Path) -> None:
     lines[20:95] = [line.rstrip() + b",\n" for line in lines[20:95]]  # almost all rows before the second half are bad
     path = tmp_path / "bad.csv"
     path.write_bytes(b"".join(lines))
-    request: dict[str, Any] = {"processor": str(tmp_path / "skipping.py"), "on_error": "quarantine"}
+    request: dict[str, Any] = {
+        "processor": str(tmp_path / "skipping.py"),
+        "on_error": "quarantine",
+        "max_rejected": "100%",
+    }
 
     expected = run_in_process(tmp_path, path, chunks=1, **request)
 

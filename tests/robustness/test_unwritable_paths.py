@@ -181,7 +181,7 @@ def test_unknown_chunk(scripts: Scripts) -> None:
 @pytest.mark.parametrize(("name", "value"), [("chunks", "0"), ("workers", "many")])
 def test_invalid_number(scripts: Scripts, name: str, value: str) -> None:
     assert scripts.split(written(scripts), f"--{name}={value}").line == (
-        f"{name} is {value!r}, but must be auto or a whole number from 1 on."
+        f"{name} is {value!r}, but must be auto or a whole number from 1 to 100000."
     )
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
 import tempfile
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from signal import Signals
+from types import ModuleType
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 # Ansible puts no directory of a role on Python's path for plugins.
-_spec = importlib.util.spec_from_file_location(
-    "processing_job_progress", Path(__file__).resolve().parents[1] / "plugin_utils/processing_job_progress.py"
-)
-assert _spec  # noqa: S101 - for a path there is a spec, and for a spec of a file a loader
-assert _spec.loader  # noqa: S101
-_progress = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_progress)
+_progress: Any = ModuleType("processing_job_progress")
+SourceFileLoader(
+    _progress.__name__, str(Path(__file__).resolve().parents[1] / "plugin_utils/processing_job_progress.py")
+).exec_module(_progress)
 
 display = Display()
 

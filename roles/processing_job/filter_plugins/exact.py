@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Modules use it on boards. What runs here finds it by its path alone.
-_spec = importlib.util.spec_from_file_location(
-    "processing_job_text", Path(__file__).parents[1] / "module_utils/processing_job_text.py"
+_text: Any = ModuleType("processing_job_text")
+SourceFileLoader(_text.__name__, str(Path(__file__).parents[1] / "module_utils/processing_job_text.py")).exec_module(
+    _text
 )
-assert _spec  # noqa: S101 - for a path there is a spec, and for a spec of a file a loader
-assert _spec.loader  # noqa: S101 - a spec of a file has one
-_text = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_text)
 
 #: Values that may contain a line break: JSON has an escape for it, and a file name or a delimiter may be one.
 LINES = ("input", "processor", "output", "delimiter", "quotechar", "options", "column_types", "null_values")

@@ -55,8 +55,7 @@ def pack(name: str, archive: Path) -> None:
         subprocess.Popen(["docker", "save", name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as saving,
         gzip.GzipFile(archive, "wb", compresslevel=1, mtime=0) as file,
     ):
-        assert saving.stdout  # noqa: S101  # for the type checker
-        while piece := saving.stdout.read(PIECE):
+        while saving.stdout and (piece := saving.stdout.read(PIECE)):
             file.write(piece)
     if saving.returncode:
         raise BuildError(f"docker save {name} ended with exit code {saving.returncode}")

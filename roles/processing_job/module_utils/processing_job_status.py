@@ -75,8 +75,9 @@ def _list(value: object) -> list[Any]:
 
 
 def _number(value: object) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value < 1 << 63 else 0.0  # type: ignore[operator,arg-type]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return 0.0
+    return float(value) if 0 <= value < 1 << 63 else 0.0
 
 
 def _line(value: object) -> str:

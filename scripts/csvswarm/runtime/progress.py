@@ -71,9 +71,9 @@ class _Counters:
         """Replace the status file. A disk that is full stops no job."""
         aside = f"{self._path}.{os.getpid()}"
         with suppress(OSError):
-            with open(aside, "w", encoding="ascii") as file:  # noqa: PTH123  # pathlib is not imported by then
+            with open(aside, "w", encoding="ascii") as file:
                 json.dump(self.status(), file)
-            os.replace(aside, self._path)  # noqa: PTH105
+            os.replace(aside, self._path)
 
     def status(self) -> dict[str, object]:
         """Return the status, as the driver of a job on boards writes it."""
@@ -113,7 +113,8 @@ class _Counters:
         return round(passed / fresh * (total - done), 1)
 
 
-_current: _Counters | None = None
+#: The counters of the stage that runs, if any: one at a time, shared with all processes that this one forks.
+_stages: list[_Counters] = []
 
 
 def begin(stage: str, sizes: Sequence[int], finished: Iterable[int] = (), *, of_chunks: bool = False) -> None:
@@ -121,39 +122,37 @@ def begin(stage: str, sizes: Sequence[int], finished: Iterable[int] = (), *, of_
 
     of_chunks: whether the slots are the chunks of a job, in order.
     """
-    global _current  # noqa: PLW0603  # one stage at a time, seen by all that the process forks
     path = os.environ.get(VARIABLE)
-    _current = _Counters(path, stage, sizes, finished, of_chunks) if path else None
-    if _current:
-        _current.write()
+    _stages[:] = [_Counters(path, stage, sizes, finished, of_chunks)] if path else []
+    for current in _stages:
+        current.write()
 
 
 def advance(slot: int, size: int, rows: int = 0) -> None:
     """Count bytes and rows that were done of a slot, from 0."""
-    if _current:
-        _current.advance(slot, size, rows)
+    for current in _stages:
+        current.advance(slot, size, rows)
 
 
 def restart(slot: int) -> None:
     """Count a slot from nothing: an attempt at it begins."""
-    if _current:
-        _current.restart(slot)
+    for current in _stages:
+        current.restart(slot)
 
 
 def end(slot: int, *, failed: bool = False) -> None:
     """Count a slot as done, or a failed attempt at it."""
-    if _current:
-        _current.end(slot, failed)
+    for current in _stages:
+        current.end(slot, failed)
 
 
 def finish() -> None:
     """Write the status once more, at the end of a stage."""
-    if _current:
-        _current.write()
+    for current in _stages:
+        current.write()
     stop()
 
 
 def stop() -> None:
     """Count nothing more in this process."""
-    global _current  # noqa: PLW0603
-    _current = None
+    _stages.clear()

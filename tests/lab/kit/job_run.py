@@ -19,7 +19,7 @@ class Run:
 
     @property
     def message(self) -> str:
-        """The last message of a run that failed, without its report: only a job of this machine has one then."""
+        """The last message of a run that failed, without its report: only jobs of this machine have one then."""
         assert self.code, self.output
         _, *messages = re.split(r"^ERROR(?: on [^:\n]+)?: ", self.output, flags=re.MULTILINE)
         assert messages, self.output
