@@ -46,6 +46,20 @@ def test_compressed_and_irregular_input(scripts: Scripts, chunks: str) -> None:
     assert result.data.decode() == "\n".join(["n,size,m", *lines[:42]]) + "\n"
 
 
+@pytest.mark.parametrize("chunks", ["1", "3", "auto"])
+@pytest.mark.parametrize("mode", ["auto", "files"])
+def test_records_of_a_rewritten_input_are_counted_as_they_are_read(scripts: Scripts, chunks: str, mode: str) -> None:
+    source = scripts.directory / "data.csv"
+    records = [f"{number}  {number % 7}" for number in range(100)]
+    commented = "\n".join(f"# {record}\n{record}" for record in records)
+    source.write_text(f"n  m\n{commented}\n")
+    layout = ("--delimiter=whitespace", "--comment=#", "--limit=42", f"--mode={mode}")
+
+    result = scripts.all(source, "--processor", "transform", *layout, "--chunks", chunks)
+
+    assert result.data.decode().splitlines() == ["n,m", *(record.replace("  ", ",") for record in records[:42])]
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "many", "1.5"])
 def test_a_limit_is_a_number(scripts: Scripts, limit: str) -> None:
     source = scripts.directory / "data.csv"

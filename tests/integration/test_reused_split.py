@@ -50,8 +50,15 @@ def test_chunks_are_used_again(first: Job, source: Path) -> None:
     assert not again(first, source)
 
 
-def test_another_request_cuts(first: Job, source: Path) -> None:
+def test_another_limit_cuts(first: Job, source: Path) -> None:
     assert again(first, source, limit=100)
+
+
+@pytest.mark.parametrize(
+    "more", [{"header": True}, {"skip_lines": 0}, {"comment": ""}, {"escape": ""}, {"null_values": ["?"]}], ids=str
+)
+def test_another_layout_cuts(first: Job, source: Path, more: dict[str, Any]) -> None:
+    assert again(first, source, **more)
 
 
 def test_a_changed_input_is_cut(first: Job, source: Path) -> None:

@@ -60,7 +60,7 @@ def facts(
 ) -> dict[str, Any]:
     """Return what an open job directory says. full: errors and logs too, and on this machine the manifest's request.
 
-    running: whether the job runs, None when nobody can tell. error: the one that ended it, as its driver reported it.
+    running: whether the job runs, None when it is unknown. error: the one that ended it, as its driver reported it.
     Raises Damaged and OSError.
     """
     manifest, done = budget.read("manifest.json", job), budget.read("done.json", job)

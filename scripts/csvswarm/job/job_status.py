@@ -34,7 +34,7 @@ def job_status(
     """Return the state of a job.
 
     chunk_rows: number of records of every chunk, None before the split is complete. receipts: chunk, generation,
-    status, message and rejected of each. is_running: None if unknown, as for containers on boards.
+    status, message and rejected of each. is_running: None when it is unknown, as for boards whose driver is silent.
     max_rejected: how many records may be rejected, as a number or a share, "" for any number. error: the one that ended
     the job, as its driver reported it, "" for none.
     """

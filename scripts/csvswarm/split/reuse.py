@@ -14,11 +14,13 @@ from csvswarm.job.chunk import Chunk
 from csvswarm.job.directory import Job
 from csvswarm.job.fingerprint import versions
 
-#: What of a request decides about the split.
-DECIDES = "delimiter", "quotechar", "limit"
+#: What of a request decides about the bytes of the chunks. Missing values matter where an input is rewritten.
+DECIDES = (
+    "delimiter", "quotechar", "header", "skip_lines", "comment", "escape", "trailing_delimiter", "null_values", "limit",
+)  # fmt: skip
 
 
-def chunks_of(previous: Path, job: Job, source: Source, wish: dict[str, Any], mode: str) -> list[Chunk] | None:
+def chunks_of(previous: Path, job: Job, source: Source, wanted: dict[str, Any], mode: str) -> list[Chunk] | None:
     """Return the chunks of a previous job, their files linked into a job; None when the input must be split.
 
     That is when the previous job is gone or damaged, or was made from other bytes, in another way or by another
@@ -29,7 +31,7 @@ def chunks_of(previous: Path, job: Job, source: Source, wish: dict[str, Any], mo
         manifest = old.manifest()
         if manifest is None or manifest.input != source.to_json() or manifest.mode != mode:
             return None
-        if manifest.versions != versions() or any(manifest.request.get(name) != wish[name] for name in DECIDES):
+        if manifest.versions != versions() or any(manifest.request.get(name) != wanted[name] for name in DECIDES):
             return None
         job.remove_chunks()  # of a split that was killed
         for path in sorted(old.chunks_directory.iterdir()) if mode == "files" else []:

@@ -46,3 +46,5 @@ def test_what_is_known_otherwise_comes_first() -> None:
     assert job_status(None, [], is_done=False, is_running=False).name == "not split"
     assert job_status([1], failed, is_done=False, is_running=None) == JobStatus("failed", "error 1")
     assert job_status([1], [], is_done=False, is_running=None).name == "unfinished"
+    assert job_status(None, [], is_done=False, is_running=False, error="no room") == JobStatus("failed", "no room")
+    assert job_status(None, [], is_done=False, is_running=True, error="no room").name == "running"
