@@ -17,7 +17,7 @@ import ansible.module_utils
 from tests.support.jobs import ROOT
 
 ROLE = ROOT / "roles/processing_job"
-RECORDED = Path(__file__).parent / "recordings"
+RECORDED = Path(__file__).parents[1] / "driver/recordings"
 #: Ansible brings what modules share along under this name.
 ansible.module_utils.__path__.append(str(ROLE / "module_utils"))
 _RUNNER = """

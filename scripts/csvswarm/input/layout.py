@@ -181,7 +181,7 @@ class _Finder:
         if not any(line.startswith(COMMENT) for line in lines[:count]) or count == len(lines):
             return
         layout.comment = COMMENT
-        self._find_delimiter(tell=False)
+        self._find_delimiter(is_noted=False)
         rows = self._shape()
         layout.comment = ""
         width = len(rows[0]) if rows else 0
@@ -202,30 +202,30 @@ class _Finder:
         rows = Records(line, True).read(self._layout.delimiter, self._layout.quotechar, self._layout.escape)
         return len(rows[0]) if rows else 0
 
-    def _find_delimiter(self, *, tell: bool = True) -> None:
+    def _find_delimiter(self, *, is_noted: bool = True) -> None:
         layout = self._layout
         if self._has_delimiter:
-            self._find_escape([layout.delimiter], tell=tell)
+            self._find_escape([layout.delimiter], is_noted=is_noted)
             return
         order = self._candidates
         scored = [(shape_of(self._shape(candidate)), candidate) for candidate in order]
         best = max(shape for shape, _ in scored)
         layout.delimiter = next(c for shape, c in scored if shape == best) if best > (0.0, 0) else order[0]
-        if self._find_escape(list(order) if best[0] < 1.0 else [layout.delimiter], tell=tell):
+        if self._find_escape(list(order) if best[0] < 1.0 else [layout.delimiter], is_noted=is_noted):
             best = shape_of(self._shape())
-        if best[0] < TITLE_BELOW and self._find_title(tell=tell):
+        if best[0] < TITLE_BELOW and self._find_title(is_noted=is_noted):
             best = shape_of(self._shape())
-        if best == (0.0, 0) and self._find_whitespace(tell=tell):
+        if best == (0.0, 0) and self._find_whitespace(is_noted=is_noted):
             return
-        if tell and best > (0.0, 0):
+        if is_noted and best > (0.0, 0):
             self._decide(
                 f"The delimiter is {layout.delimiter!r}: {best[0]:.0%} of the first records have as many fields as the "
                 f"header, {best[1]}."
             )
-        elif tell and best == (0.0, 0):
+        elif is_noted and best == (0.0, 0):
             self._decide("There is one column: no delimiter gives the header two fields.")
 
-    def _find_escape(self, candidates: list[str], *, tell: bool) -> bool:
+    def _find_escape(self, candidates: list[str], *, is_noted: bool) -> bool:
         r"""Find backslashes that escape: where only they make all records fit, or where there are fields \N."""
         layout = self._layout
         if self._given.escape is not None or layout.quotechar == "\\" or "\\" not in self._records.text:
@@ -242,13 +242,13 @@ class _Finder:
             )
             if needed or (missing and fits):
                 layout.escape, layout.delimiter = "\\", delimiter
-                if tell:
+                if is_noted:
                     why = "some fields are \\N" if missing else "only so all records have as many fields as the header"
                     self._decide(f"The backslash escapes: {why}.")
                 return True
         return False
 
-    def _find_title(self, *, tell: bool) -> bool:
+    def _find_title(self, *, is_noted: bool) -> bool:
         """Find lines of a title before the header: after them, all records have one number of fields."""
         layout = self._layout
         if self._given.skip_lines is not None or layout.skip_lines:
@@ -270,13 +270,13 @@ class _Finder:
         if found is None:
             return False
         width, layout.skip_lines, layout.delimiter = found
-        if tell:
+        if is_noted:
             self._decide(
                 f"{_lines(layout.skip_lines)} before the header: a title, after which all records have {width} fields."
             )
         return True
 
-    def _find_whitespace(self, *, tell: bool) -> bool:
+    def _find_whitespace(self, *, is_noted: bool) -> bool:
         """Find fields that are parted by runs of blanks. Raises InputError where columns have fixed widths instead."""
         lines = self._records.whole_lines(self._layout.skip_lines)
         wide = [line for line in lines if re.search(r"\S[ \t]{2,}\S", line)]
@@ -286,7 +286,7 @@ class _Finder:
         share, width = shape_of(rows)
         if share == 1.0:
             self._layout.delimiter = WHITESPACE
-            if tell:
+            if is_noted:
                 self._decide(f"Runs of blanks separate the fields: all of the first records have {width}.")
             return True
         if _has_fixed_widths(lines):
