@@ -54,7 +54,7 @@ def test_documented_variables_are_those_of_the_role() -> None:
 @pytest.mark.parametrize("row", table("When something is wrong"), ids=lambda row: row[0][:40])
 def test_documented_messages_are_those_of_role_and_swarm(row: list[str]) -> None:
     """The longest part of a message without a value in it is somewhere in the code, or was recorded."""
-    sources = ("roles/processing_job", "scripts", "files/docker", "tests/processing_job/recordings")
+    sources = ("roles/processing_job", "scripts", "files/docker", "tests/driver/recordings")
     paths = [path for source in sources for path in (ROOT / source).rglob("*")]
     text = "\n".join(path.read_text() for path in paths if path.suffix in {".py", ".yml", ".json"})
     # As a message is read: on one line.
