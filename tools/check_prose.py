@@ -69,6 +69,24 @@ _COMMENT_OF_YAML = re.compile(
 )
 
 
+def whole_strings(tokens: Iterator[tokenize.TokenInfo]) -> Iterator[tokenize.TokenInfo]:
+    """Yield tokens with every f-string as one, as before Python 3.12, which returns its parts."""
+    start, end = (getattr(tokenize, name, None) for name in ("FSTRING_START", "FSTRING_END"))
+    parts: list[tokenize.TokenInfo] = []
+    depth = 0
+    for token in tokens:
+        depth += token.type == start
+        if not depth:
+            yield token
+            continue
+        parts.append(token)
+        depth -= token.type == end
+        if not depth:
+            text = "".join(part.string for part in parts)
+            yield parts[0]._replace(type=tokenize.STRING, string=text)
+            parts.clear()
+
+
 def blanked(found: re.Match[str]) -> str:
     """Return as many line ends as a match has, so that the lines below keep their numbers."""
     return "\n" * found[0].count("\n") or " "
@@ -77,7 +95,7 @@ def blanked(found: re.Match[str]) -> str:
 def prose_of_python(text: str, *, messages: bool) -> Iterator[tuple[int, str]]:
     """Yield (line, text) of comments and docstrings. messages: of other strings of at least three words, too."""
     starts_line, depth = True, 0
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+    for token in whole_strings(tokenize.generate_tokens(io.StringIO(text).readline)):
         is_docstring = token.type == tokenize.STRING and starts_line and not depth
         is_message = messages and token.type == tokenize.STRING and len(token.string.split()) > 2
         is_pattern = token.string.startswith(('r"', "r'")) and not token.string.startswith('r"""')
