@@ -121,7 +121,7 @@ lint-text: setup-dev
 .PHONY: lint-ansible
 lint-ansible: setup-dev
 	yamllint --strict .
-	ansible-playbook --syntax-check $(filter-out mkdocs.yml,$(wildcard *.yml playbooks/*.yml))
+	ansible-playbook --syntax-check $(filter-out galaxy.yml mkdocs.yml,$(wildcard *.yml playbooks/*.yml))
 	ansible-lint
 
 .PHONY: unit
