@@ -54,7 +54,6 @@ PENDING = (
     "scripts/csvswarm/job/durable_files.py",
     "scripts/csvswarm/job/receipt.py",
     "scripts/csvswarm/partials/assemble.py",
-    "scripts/csvswarm/process/attempt.py",
     "scripts/csvswarm/split/run.py",
 )
 

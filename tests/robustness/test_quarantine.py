@@ -144,7 +144,7 @@ def test_mismatched_value_is_reported_with_its_column(tmp_path: Path) -> None:
 def test_overlap_processor_errors_cannot_be_quarantined(tmp_path: Path) -> None:
     source = written(tmp_path, "1,2,good", "2,3,poison", "3,4,good")
 
-    with pytest.raises(CsvswarmError, match="cannot tell which record is to blame when blocks overlap"):
+    with pytest.raises(CsvswarmError, match="cannot identify the bad record when blocks overlap"):
         run_in_process(tmp_path, source, processor=mine(tmp_path, f"OVERLAP = 2\n{POISON}"), on_error="quarantine")
 
 

@@ -220,7 +220,7 @@ class Attempt:
         except ProcessorError as error:
             message = f"{error}\n  in chunk {self._chunk.number}, records {records[0]} to {records[1]}"
             if self._quarantine and self._overlap:
-                message += "\n  (on_error=quarantine cannot tell which record is to blame when blocks overlap)"
+                message += "\n  (on_error=quarantine cannot identify the bad record when blocks overlap)"
             raise ProcessorError(message, final=error.final) from error
 
     def _results(self, rows: Rows, before: Rows | None) -> Iterable[Any]:
