@@ -7,7 +7,7 @@ from pathlib import Path
 from csvswarm import cli
 from csvswarm.collect.deliver import deliver_result
 from csvswarm.collect.run import collect
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.output_directory import check_output
 from csvswarm.job.permissions import PRIVATE, permissions_of
 
@@ -39,7 +39,7 @@ def main() -> int:
     return cli.run(lambda: _collect(cli.job_from(arguments), arguments), as_json=arguments.json)
 
 
-def _collect(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
+def _collect(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
     output = arguments.output.expanduser().absolute()
     if arguments.check:
         check_output(output, job.job_id)

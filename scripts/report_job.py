@@ -7,7 +7,7 @@ from pathlib import Path
 from csvswarm import cli
 from csvswarm.collect.record import record_of_unfinished
 from csvswarm.errors import JobError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import read_json, write_json
 from csvswarm.job.lock import LOCK
 from csvswarm.job.output_directory import MAX_REPORT_BYTES, REPORT
@@ -31,7 +31,7 @@ def main() -> int:
     return cli.run(lambda: _report(cli.job_from(arguments), arguments), as_json=arguments.json)
 
 
-def _report(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
+def _report(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
     from csvswarm.report.data import gather
     from csvswarm.report.render import PAGE, write_report
 

@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 
 from csvswarm import cli
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.output_directory import check_output
 from csvswarm.job.rejections import MAX_REJECTED
 from csvswarm.runtime import resources
@@ -66,7 +66,7 @@ def main() -> int:
     return cli.run(lambda: _split(cli.job_from(arguments), arguments), as_json=arguments.json)
 
 
-def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
+def _split(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
     output = arguments.output.expanduser().absolute() if arguments.output else None
     if output:
         check_output(output, job.job_id)

@@ -10,7 +10,7 @@ import pytest
 from csvswarm.driver import lock as lock_module
 from csvswarm.driver.lock import driver_lock
 from csvswarm.driver.untrusted import Damaged
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.lock import LOCK
 
 from tests.support.jobs import ROOT
@@ -53,7 +53,7 @@ def test_scripts_of_a_driver_can_lock_its_job(tmp_path: Path) -> None:
     """They run beside it: the driver locks another byte of the same file."""
     with start(tmp_path) as driver:
         assert reads(driver) == "has it"
-        with Job(tmp_path).locked():
+        with JobDirectory(tmp_path).locked():
             pass
         driver.kill()
 

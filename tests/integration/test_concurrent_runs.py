@@ -10,7 +10,7 @@ import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
 from csvswarm.job.checksums import HashingWriter
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.lock import locked
 from csvswarm.job.state import reconcile
 from csvswarm.partials.assemble import write_result
@@ -104,7 +104,7 @@ def test_container_attempt_needs_no_lock(tmp_path: Path) -> None:
     with locked(job, "job job"):
         done("split_processing.py", "--job", job, "--chunk", 1)
         done("split_processing.py", "--job", job, "--chunk", 1)
-    assert [receipt.chunk for receipt in Job(job).receipts()] == [1]
+    assert [receipt.chunk for receipt in JobDirectory(job).receipts()] == [1]
 
 
 def test_lock_is_released_when_its_holder_ends(job: Path, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_second_job_of_the_same_name_and_output_is_rejected(job: Path, tmp_path:
 
 
 def test_collection_that_lost_its_lock_revokes_no_receipts_of_a_finished_job(tmp_path: Path) -> None:
-    job, output = Job(tmp_path / "job"), tmp_path / "out"
+    job, output = JobDirectory(tmp_path / "job"), tmp_path / "out"
     manifest = split(job, Request(input=SAMPLE, processor="statistics", chunks=2, workers=1))
     process_all(job, 1)
     state = reconcile(job, manifest)

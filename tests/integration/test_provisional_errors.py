@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from csvswarm.errors import CsvswarmError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
 
@@ -23,10 +23,10 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return source
 
 
-def run(directory: Path, source: Path, body: str, **request: Any) -> tuple[Job, str]:
+def run(directory: Path, source: Path, body: str, **request: Any) -> tuple[JobDirectory, str]:
     processor = directory / "mine.py"
     processor.write_text(f"def process(block, context):\n    {body}\n")
-    job = Job(directory / "job")
+    job = JobDirectory(directory / "job")
     name = request.pop("processor", str(processor))
     split(job, Request(input=source, processor=str(name), chunks=4, workers=1, **request))
     try:

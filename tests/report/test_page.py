@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.lock import LOCK
 from csvswarm.report.data import Material, gather
 from csvswarm.report.render import PAGE, TEMPLATES, render
@@ -108,7 +108,7 @@ def test_report_of_a_job_that_was_not_split(tmp_path: Path) -> None:
 
     assert scripts.report("--error", "no such file").answer == {"report": None}
     assert not scripts.job.exists()
-    Job(scripts.job).claim()
+    JobDirectory(scripts.job).claim()
     (scripts.job / LOCK).touch()
     scripts.report("--error", "no space left")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 
 from tests.support.damage import AGGREGATE, DATA, change, receipts, split
 from tests.support.jobs import Scripts, unmerge_partials
@@ -145,7 +145,9 @@ def test_only_a_lost_partial_is_reprocessed(
 ) -> None:
     split(scripts, *processor, "--mode", mode)
     assert scripts.process().answer["chunks_run"] == 3
-    unmerge_partials(Job(scripts.job))  # for partials in the merged file, see tests/unit/partials/test_early_merge.py
+    unmerge_partials(
+        JobDirectory(scripts.job)
+    )  # for partials in the merged file, see tests/unit/partials/test_early_merge.py
     before = receipts(scripts)
     (partial,) = (scripts.job / "attempts").glob("000002-*.partial.*")
     if gone:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from csvswarm.errors import JobError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import NotRegular, open_regular, read_json, read_regular
 from csvswarm.job.receipt import Receipt
 from hypothesis import given
@@ -82,7 +82,7 @@ def test_job_file_that_is_not_regular(scripts: Scripts, name: str, replace: Call
 
 @pytest.mark.parametrize("replace", [fifo, link_to_zeros, directory])
 def test_partial_that_is_not_regular_is_reprocessed(scripts: Scripts, replace: Callable[[Path], None]) -> None:
-    unmerge_partials(Job(scripts.job))
+    unmerge_partials(JobDirectory(scripts.job))
     (partial,) = (scripts.job / "attempts").glob("000002-*.partial.csv")
     partial.unlink()
     replace(partial)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 from csvswarm.collect.run import collect
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.state import reconcile
 from csvswarm.partials import sorted_runs
 from csvswarm.process.run import run_chunk
@@ -31,7 +31,7 @@ sorted_runs.MAX_ROWS_IN_MEMORY, sorted_runs.BATCH_ROWS = 1 << 13, 1 << 10
 source = directory / "data.csv"
 source.write_text("id,x\\n" + "".join(f"k{row * 7919 % groups},{row % 97}\\n" for row in range(groups)))
 options = {"group_by": "id", "metrics": {"x": ["sum", "median"]}}
-job = Job(directory / "job")
+job = JobDirectory(directory / "job")
 manifest = split(job, Request(source, "aggregate", options, chunks=2, workers=1, block_bytes=1 << 14))
 processor = load_job_processor(job, manifest)
 for number in reconcile(job, manifest).pending:

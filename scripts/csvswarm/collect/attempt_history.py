@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import read_json
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt, try_receipt
 
 
-def attempt_history(job: Job, manifest: Manifest, counting: list[Receipt]) -> list[dict[str, Any]]:
+def attempt_history(job: JobDirectory, manifest: Manifest, counting: list[Receipt]) -> list[dict[str, Any]]:
     """Return all attempts in order of chunk and time: board, times, what each read and wrote, and how it ended.
 
     counting: the receipts that the result consists of. launched: when an engine started its container, None for a local
@@ -30,7 +30,7 @@ def attempt_history(job: Job, manifest: Manifest, counting: list[Receipt]) -> li
     return sorted(entries, key=lambda attempt: (attempt["chunk"], attempt["started"]))
 
 
-def _receipts(job: Job) -> list[Receipt]:
+def _receipts(job: JobDirectory) -> list[Receipt]:
     """Return the receipts of all attempts, including those that did not commit."""
     found = [try_receipt(path) for path in sorted(job.attempts_directory.glob("*.json"))]
     return [receipt for receipt in found if receipt is not None]
@@ -51,7 +51,7 @@ def _receipt_entry(receipt: Receipt, manifest: Manifest, counts: bool) -> dict[s
     }
 
 
-def _engine_tasks(job: Job) -> list[dict[str, Any]]:
+def _engine_tasks(job: JobDirectory) -> list[dict[str, Any]]:
     """Return the tasks recorded by an engine that starts containers, one file per round."""
     files = [read_json(path) or {} for path in sorted(job.directory.glob("tasks-*.json"))]
     return [task for file in files for task in file.get("tasks", [])]

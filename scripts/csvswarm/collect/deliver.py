@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import JobError, filename_in_errors
-from csvswarm.job.directory import SUCCESS, Job
+from csvswarm.job.directory import SUCCESS, JobDirectory
 from csvswarm.job.durable_files import new_token, open_regular, replace_durably, temporary_file
 from csvswarm.job.output_directory import (
     REJECTED,
@@ -25,7 +25,7 @@ from csvswarm.job.output_directory import (
 from csvswarm.job.permissions import PRIVATE, no_wider_than
 
 
-def deliver_result(job: Job, fetched: Path, output: Path, permissions: int = PRIVATE) -> bool:
+def deliver_result(job: JobDirectory, fetched: Path, output: Path, permissions: int = PRIVATE) -> bool:
     """Verify the fetched files by their checksums and move them to `output`, the success marker last.
 
     permissions: those of the input, which the files do not exceed for group and others. `fetched` is removed after all
@@ -48,7 +48,7 @@ def deliver_result(job: Job, fetched: Path, output: Path, permissions: int = PRI
     return changed
 
 
-def _replace_files(job: Job, fetched: Path, output: Path, permissions: int) -> None:
+def _replace_files(job: JobDirectory, fetched: Path, output: Path, permissions: int) -> None:
     files = _check_fetched(job, fetched)
     (output / SUCCESS).unlink(missing_ok=True)
     claim_output(output, job.job_id)
@@ -63,7 +63,7 @@ def _replace_files(job: Job, fetched: Path, output: Path, permissions: int) -> N
     _link_or_copy(fetched / SUCCESS, output / SUCCESS, job.job_id, permissions)
 
 
-def _check_fetched(job: Job, fetched: Path) -> list[dict[str, Any]]:
+def _check_fetched(job: JobDirectory, fetched: Path) -> list[dict[str, Any]]:
     """Return name, bytes and checksum of the fetched files. Raises JobError unless all of them are intact."""
     found = read_marker(fetched, job.job_id)
     if found is None:

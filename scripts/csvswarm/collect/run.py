@@ -8,7 +8,7 @@ from pathlib import Path
 from csvswarm.collect.record import record_of_done
 from csvswarm.errors import JobError
 from csvswarm.job.checksums import file_entry
-from csvswarm.job.directory import SUCCESS, Job
+from csvswarm.job.directory import SUCCESS, JobDirectory
 from csvswarm.job.durable_files import read_json, write_json
 from csvswarm.job.fingerprint import check_versions
 from csvswarm.job.manifest import Manifest
@@ -35,7 +35,7 @@ from csvswarm.runtime import progress
 from csvswarm.split.findings import Findings, refuse
 
 
-def collect(job: Job, output: Path) -> Collected:
+def collect(job: JobDirectory, output: Path) -> Collected:
     """Merge the partials into output/result.csv, then write job.json and, last, the success marker.
 
     The job's data is removed after the result was read back under its final name.
@@ -67,7 +67,7 @@ def collect(job: Job, output: Path) -> Collected:
         return collected
 
 
-def _complete(job: Job, manifest: Manifest) -> JobState:
+def _complete(job: JobDirectory, manifest: Manifest) -> JobState:
     """Return the state of a job if all its chunks are done. Raises JobError otherwise."""
     if (done := read_json(job.done_path)) is not None:
         raise JobError(
@@ -85,7 +85,7 @@ def _complete(job: Job, manifest: Manifest) -> JobState:
     return state
 
 
-def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started: float) -> Collected:
+def _write(job: JobDirectory, manifest: Manifest, state: JobState, output: Path, started: float) -> Collected:
     """Write the files of the result, the success marker last. The caller must own the locks."""
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
     findings = Findings(job, manifest, state.schema)
@@ -126,7 +126,7 @@ def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started:
     return collected
 
 
-def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
+def _verify_rows(job: JobDirectory, manifest: Manifest, receipts: list[Receipt]) -> None:
     for chunk, receipt in zip(manifest.chunks, receipts, strict=True):
         if receipt.rows_in + receipt.rejected != chunk.rows:
             raise JobError(
@@ -138,7 +138,7 @@ def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
-def _finish_job(job: Job, output: Path) -> None:
+def _finish_job(job: JobDirectory, output: Path) -> None:
     """Remove the data that the result now contains; receipts and manifest stay as the record of the job."""
     if not job.done_path.exists():
         write_json(job.done_path, {"output": str(output)})

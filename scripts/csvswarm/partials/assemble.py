@@ -15,7 +15,7 @@ from csvswarm.csv_format.table_writer import encode_table
 from csvswarm.errors import JobError, filename_in_errors
 from csvswarm.groupby.group_totals import load_totals
 from csvswarm.job.checksums import HashingWriter, file_entry
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import NotRegular, new_token, open_regular
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
@@ -34,7 +34,9 @@ COPY_BYTES = 1 << 20
 REJECTED_COLUMNS = ["record", "column", "reason", "text"]
 
 
-def write_result(file: HashingWriter, job: Job, manifest: Manifest, schema: Schema, receipts: Sequence[Receipt]) -> int:
+def write_result(
+    file: HashingWriter, job: JobDirectory, manifest: Manifest, schema: Schema, receipts: Sequence[Receipt]
+) -> int:
     """Write the result of a job; return its number of rows. receipts: of all its chunks, in order."""
     processor = load_job_processor(job, manifest)
     context = Context.for_job(manifest, schema, rows=sum(receipt.rows_in for receipt in receipts))
@@ -63,7 +65,7 @@ def write_result(file: HashingWriter, job: Job, manifest: Manifest, schema: Sche
 
 def _concatenate(
     file: HashingWriter,
-    job: Job,
+    job: JobDirectory,
     manifest: Manifest,
     processor: Processor,
     context: Context,
@@ -87,7 +89,9 @@ def result_header(manifest: Manifest, processor: Processor, context: Context, co
     return encode_header(columns, CANONICAL) if columns else b""
 
 
-def _merge_keyed(file: HashingWriter, job: Job, processor: Processor, context: Context, paths: list[Path]) -> int:
+def _merge_keyed(
+    file: HashingWriter, job: JobDirectory, processor: Processor, context: Context, paths: list[Path]
+) -> int:
     def combine(tables: list[pa.Table]) -> pa.Table:
         table: pa.Table = processor.call("combine", tables, context)
         return table
@@ -140,7 +144,7 @@ def _write_tables(file: HashingWriter, tables: Iterator[pa.Table]) -> int:
     return rows
 
 
-def write_rejected(file: HashingWriter, job: Job, receipts: Sequence[Receipt]) -> int:
+def write_rejected(file: HashingWriter, job: JobDirectory, receipts: Sequence[Receipt]) -> int:
     """Write the rejected records; return their number."""
     file.write(encode_header(REJECTED_COLUMNS, CANONICAL))
     for receipt in receipts:
@@ -149,11 +153,11 @@ def write_rejected(file: HashingWriter, job: Job, receipts: Sequence[Receipt]) -
     return sum(receipt.rejected for receipt in receipts)
 
 
-def _partial(job: Job, receipt: Receipt) -> Path:
+def _partial(job: JobDirectory, receipt: Receipt) -> Path:
     return job.attempts_directory / str(receipt.files["partial"]["name"])
 
 
-def append_verified(file: HashingWriter, job: Job, receipt: Receipt, name: str) -> None:
+def append_verified(file: HashingWriter, job: JobDirectory, receipt: Receipt, name: str) -> None:
     """Append a file named by a receipt, from its own file or a merged file, and verify it.
 
     Raises JobError, and revokes the receipt, if it is lost or damaged.
@@ -162,7 +166,7 @@ def append_verified(file: HashingWriter, job: Job, receipt: Receipt, name: str) 
         _revoke_lost(job, [receipt])
 
 
-def try_append(file: HashingWriter | None, job: Job, receipt: Receipt, name: str) -> bool:
+def try_append(file: HashingWriter | None, job: JobDirectory, receipt: Receipt, name: str) -> bool:
     """Append a file named by a receipt to `file`, if given; return whether it was complete."""
     entry = receipt.files[name]
     size: int = entry["bytes"]
@@ -186,14 +190,14 @@ def try_append(file: HashingWriter | None, job: Job, receipt: Receipt, name: str
     return False
 
 
-def _locations(job: Job, receipt: Receipt, name: str) -> Iterator[tuple[Path, int]]:
+def _locations(job: JobDirectory, receipt: Receipt, name: str) -> Iterator[tuple[Path, int]]:
     """Yield the possible locations of a file named by a receipt: (path, offset). Merged files come last."""
     yield job.attempts_directory / receipt.files[name]["name"], 0
     if name == "partial":
         yield from locate(job, receipt)
 
 
-def _verify(job: Job, receipt: Receipt, name: str) -> None:
+def _verify(job: JobDirectory, receipt: Receipt, name: str) -> None:
     entry = receipt.files[name]
     path = job.attempts_directory / entry["name"]
     try:
@@ -204,7 +208,7 @@ def _verify(job: Job, receipt: Receipt, name: str) -> None:
         _revoke_lost(job, [receipt])
 
 
-def _revoke_lost(job: Job, receipts: Sequence[Receipt]) -> NoReturn:
+def _revoke_lost(job: JobDirectory, receipts: Sequence[Receipt]) -> NoReturn:
     """Revoke the receipts of lost or damaged partials, so that the next run reprocesses their chunks."""
     if job.done_path.exists():
         # Possible only if a lock was lost with the board or server that kept it.

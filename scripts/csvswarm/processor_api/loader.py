@@ -15,7 +15,7 @@ from csvswarm.errors import OptionError, ProcessorError
 from csvswarm.processor_api.processor import Processor
 
 if TYPE_CHECKING:
-    from csvswarm.job.directory import Job
+    from csvswarm.job.directory import JobDirectory
     from csvswarm.job.manifest import Manifest
 
 
@@ -71,7 +71,7 @@ def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:
         ) from error
 
 
-def load_job_processor(job: Job, manifest: Manifest) -> Processor:
+def load_job_processor(job: JobDirectory, manifest: Manifest) -> Processor:
     """Return the job's copy of its processor; errors name the user's file."""
     processor = load_processor(
         job.processor_path, name=manifest.processor["name"], shown=Path(manifest.processor["source"])

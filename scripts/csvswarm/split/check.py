@@ -18,7 +18,7 @@ from csvswarm import cli
 from csvswarm.errors import InputError
 from csvswarm.input.header import InputHeader
 from csvswarm.input.source import Source
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.output_directory import check_output
 from csvswarm.job.request import Request
 from csvswarm.processor_api.processor import Processor
@@ -30,7 +30,7 @@ from csvswarm.split.run import plan_split, require_same
 USUAL_UNPACK_RATIO = 5
 
 
-def check(job: Job, request: Request, output: Path) -> dict[str, Any]:
+def check(job: JobDirectory, request: Request, output: Path) -> dict[str, Any]:
     """Check a request against its processor, the head of its input and the disk.
 
     Returns bytes (of the input), chunks (about how many there will be), needed and free (bytes of disk).
@@ -77,9 +77,9 @@ def _check_free_space(output: Path, directory: Path, needed: int) -> int:
     return free
 
 
-def request_of(data: dict[str, Any]) -> tuple[Job, Request, Path]:
+def request_of(data: dict[str, Any]) -> tuple[JobDirectory, Request, Path]:
     """Return (job, request, output directory) of a request in JSON. Raises OptionError."""
-    job, output = Job(Path(data.pop("job"))), Path(data.pop("output"))
+    job, output = JobDirectory(Path(data.pop("job"))), Path(data.pop("output"))
     for name in ("chunks", "workers"):
         data[name] = resources.parse_count(name, str(data[name]))
     data["limit"] = resources.parse_limit(str(data["limit"]))

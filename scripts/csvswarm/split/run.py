@@ -14,7 +14,7 @@ from csvswarm.input.header import InputHeader, open_layout, with_source_name
 from csvswarm.input.layout import Given
 from csvswarm.input.source import Source, find_source
 from csvswarm.job.checksums import checksum
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import new_token, replace_durably, temporary_file
 from csvswarm.job.fingerprint import check_versions, versions
 from csvswarm.job.manifest import Manifest
@@ -67,7 +67,7 @@ class SplitPlan:
             )
         return ("ranges" if self.source.is_plain else "files") if self.request.mode == "auto" else self.request.mode
 
-    def new_manifest(self, job: Job) -> Manifest:
+    def new_manifest(self, job: JobDirectory) -> Manifest:
         """Split the input. Only the request and the input decide whether this fails, until the job is claimed."""
         header, sampler = self.inspect_input()
         job.claim()
@@ -76,7 +76,7 @@ class SplitPlan:
                 return _resume(job, self)
             return self._split(job, header, sampler)
 
-    def split_again(self, job: Job) -> Manifest:
+    def split_again(self, job: JobDirectory) -> Manifest:
         """Split the input of a job anew. Its lock is held."""
         header, sampler = self.inspect_input()
         job.reset()
@@ -112,7 +112,7 @@ class SplitPlan:
         self._check_options(header, sampler.schema_of_first_records(source))
         return header, sampler
 
-    def _split(self, job: Job, header: InputHeader, sampler: Sampler) -> Manifest:
+    def _split(self, job: JobDirectory, header: InputHeader, sampler: Sampler) -> Manifest:
         request, source = self.request, self.source
         job.create()
         with temporary_file(job.processor_path) as (temporary, file):
@@ -192,7 +192,7 @@ def _plain(path: Path) -> Path:
     return path.resolve() if ".." in path.parts else Path(os.path.normpath(path.absolute()))
 
 
-def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
+def split(job: JobDirectory, request: Request, output: Path | None = None) -> Manifest:
     """Make the job's chunks, schema and manifest; a job that has them already is returned as it is.
 
     output: where the result is wanted. A job that is done, but has no result there (any more), is split again.
@@ -207,7 +207,7 @@ def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
         return _resume(job, plan)
 
 
-def _resume(job: Job, plan: SplitPlan) -> Manifest:
+def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
     """Return the manifest of a job that was split already, as this request asks for it. Its lock is held."""
     manifest = job.require_manifest()
     canonical_request = plan.canonical_request
@@ -254,7 +254,7 @@ def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, A
 
 
 def require_same(
-    job: Job, manifest: Manifest, source: Source, processor: Processor, canonical_request: dict[str, Any]
+    job: JobDirectory, manifest: Manifest, source: Source, processor: Processor, canonical_request: dict[str, Any]
 ) -> None:
     """Raise JobError when a job that is to be resumed was made for another input, processor or request."""
     same = source.to_json()

@@ -19,7 +19,7 @@ from typing import Any
 from csvswarm import cli
 from csvswarm.collect.run import collect
 from csvswarm.errors import ProcessorError, shown
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.output_directory import REJECTED, RESULT
 from csvswarm.job.request import Request
 from csvswarm.process.run import process_all
@@ -55,7 +55,7 @@ class _Result:
     """The result of a job over the records, cut in one way."""
 
     def __init__(self, request: Request, directory: Path) -> None:
-        job, self._output = Job(directory), directory.with_name(f"{directory.name}-out")
+        job, self._output = JobDirectory(directory), directory.with_name(f"{directory.name}-out")
         manifest = split(job, request)
         process_all(job, request.workers)
         collect(job, self._output)
