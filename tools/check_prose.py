@@ -49,7 +49,7 @@ ALLOWED = re.compile(
 PENDING = (
     "roles/processing_job/filter_plugins/job_request.py",
     "roles/processing_job/library/processing_job_jobs.py",
-    "roles/processing_job/module_utils/processing_job_about.py",
+    "roles/processing_job/module_utils/processing_job_job_summary.py",
     "scripts/csvswarm/collect/run.py",
     "scripts/csvswarm/job/durable_files.py",
     "scripts/csvswarm/job/receipt.py",

@@ -15,7 +15,7 @@ from tests.processing_job.plugin_loader import ROLE, load
 FILTERS = load(ROLE / "filter_plugins/job_request.py")
 FAILURE: dict[str, Any] = {
     "job": "j",
-    "place": "/nowhere",
+    "directory": "/nowhere",
     "command": "ansible-playbook run_job.yml -e job_id=j",
     "retry": "ansible-playbook playbooks/jobs.yml -e action=retry -e job_id=j",
     "begun": True,

@@ -62,9 +62,9 @@ class Place:
         self.canary.write_bytes(SECRET)
         self.canary.chmod(0o600)
 
-    def settle(self, *, check: bool = False) -> dict[str, Any]:
+    def configure(self, *, check: bool = False) -> dict[str, Any]:
         """Run what site.yml runs."""
-        answer: dict[str, Any] = share_folder.settle(self.share, OWNER, FOLDERS, self.base / "etc/id", check=check)
+        answer: dict[str, Any] = share_folder.configure(self.share, OWNER, FOLDERS, self.base / "etc/id", check=check)
         return answer
 
     def untouched(self) -> bool:

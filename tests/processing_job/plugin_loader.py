@@ -65,7 +65,7 @@ def run_module(
     return answer
 
 
-text, files, about = shared("text"), shared("files"), shared("about")
+text, files, job_summary = shared("text"), shared("files"), shared("job_summary")
 jobs = load(ROLE / "library/processing_job_jobs.py")
 exact = load(ROLE / "filter_plugins/exact.py")
 sizing = load(ROLE / "filter_plugins/resource_layout.py")

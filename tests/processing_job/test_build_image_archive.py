@@ -37,7 +37,7 @@ def test_the_layers_are_told_as_docker_tells_them(tmp_path: Path, config: str, m
     texts: list[tuple[str, str | int]] = [("manifest.json", manifest), (config, CONFIG)]
     write(tmp_path / "image.tar.gz", dict([*texts[:: 1 if manifest_first else -1], ("one/layer.tar", 3 << 20)]))
 
-    found = archive.described(tmp_path / "image.tar.gz")
+    found = archive.describe_archive(tmp_path / "image.tar.gz")
 
     assert found == {
         "layers": f'["{LAYERS[0]}","{LAYERS[1]}"] arm64',
@@ -52,7 +52,7 @@ def test_an_archive_that_ends_early_is_none(tmp_path: Path) -> None:
     (tmp_path / "part.tar.gz").write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:-20])
 
     with pytest.raises((EOFError, tarfile.TarError)):
-        archive.described(tmp_path / "part.tar.gz")
+        archive.describe_archive(tmp_path / "part.tar.gz")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another user")

@@ -38,7 +38,7 @@ DEPLOYED = {
 
 def look(engine: RecordedEngine) -> dict[str, Any]:
     with api.Engine(engine.path) as opened:
-        answer: dict[str, Any] = swarm_info.look(opened, "demo", "csvswarm-demo")
+        answer: dict[str, Any] = swarm_info.cluster_info(opened, "demo", "csvswarm-demo")
     return answer
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.processing_job.plugin_loader import about as about_module
 from tests.processing_job.plugin_loader import files, jobs
+from tests.processing_job.plugin_loader import job_summary as job_summary_module
 from tests.support.jobs import ROOT
 
 WISH = {"input": "/home/me/data.csv", "processor": "transform"}
@@ -271,7 +271,7 @@ def test_a_link_in_place_of_the_shares_folders_is_refused(share: Path, tmp_path:
 
 
 def test_the_number_of_entries_is_bounded(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(about_module, "FILES", 20)
+    monkeypatch.setattr(job_summary_module, "FILES", 20)
     for number in range(21):
         (share / f"jobs/one/{number}").touch()
     assert listed(share)["one"]["damage"] == "a directory has more than 20 entries"
@@ -348,7 +348,7 @@ def test_a_job_that_runs_can_be_looked_at(share: Path, monkeypatch: pytest.Monke
         gone.unlink(missing_ok=True)
         return found
 
-    monkeypatch.setattr(about_module, "entries", then_gone)
+    monkeypatch.setattr(job_summary_module, "entries", then_gone)
     assert listed(share)["one"]["state"] == "not split"
 
 

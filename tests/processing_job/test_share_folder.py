@@ -71,18 +71,18 @@ FRESH = {
 
 
 def test_a_new_share(place: Place) -> None:
-    wished = place.settle(check=True)
+    wished = place.configure(check=True)
     assert wished["changed"]
     assert not place.share.exists()
 
-    answer = place.settle()
+    answer = place.configure()
 
     assert answer["changed"]
     assert tree(place) == FRESH
     kept = {path.read_text() for path in (place.base / "etc/id", place.share / ".csvswarm-cluster")}
     assert kept == {f"{answer['cluster']}\n"}
     for check in (True, False):
-        assert place.settle(check=check) == {"changed": False, "changes": [], "cluster": answer["cluster"]}
+        assert place.configure(check=check) == {"changed": False, "changes": [], "cluster": answer["cluster"]}
 
 
 def test_a_share_of_an_earlier_release_is_converted(old: Place) -> None:
@@ -168,18 +168,18 @@ def test_a_job_is_closed_to_all_but_its_owner(old: Place) -> None:
 
 
 def test_the_disk_of_another_share(place: Place) -> None:
-    place.settle()
+    place.configure()
     (place.base / "etc/id").write_text(f"{OLD_ID}\n")
 
     with pytest.raises(share_folder.ShareError, match=f"on this server has {OLD_ID}: is another share's disk"):
-        place.settle()
+        place.configure()
 
 
 def test_the_id_survives_what_is_outside_the_share(place: Place) -> None:
-    first = place.settle()["cluster"]
+    first = place.configure()["cluster"]
     (place.base / "etc/id").unlink()
 
-    assert place.settle()["cluster"] == first
+    assert place.configure()["cluster"] == first
     # An empty folder, where the disk of the share was, is another share.
     shutil.rmtree(place.share)
-    assert place.settle()["cluster"] != first
+    assert place.configure()["cluster"] != first

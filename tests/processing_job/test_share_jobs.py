@@ -34,7 +34,7 @@ def place() -> Iterator[Place]:
         Path(directory).chmod(0o755)
         place = Place(Path(directory))
         place.make()
-        place.settle()
+        place.configure()
         place.answer(SHARE)
         yield place
         assert place.untouched()
@@ -300,8 +300,8 @@ def test_site_yml_leaves_an_opened_result_open(place: Place) -> None:
     folder = result(place)
     place.open()
 
-    assert place.settle(check=True)["changes"] == []
-    assert place.settle()["changes"] == []
+    assert place.configure(check=True)["changes"] == []
+    assert place.configure()["changes"] == []
     assert acting(SENDER, f"cat {folder}/result.csv", cwd=place.share).stdout == b"a\n"
 
 

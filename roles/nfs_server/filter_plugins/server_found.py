@@ -43,7 +43,7 @@ def nfs_server_found(text: str) -> Found:
     return found
 
 
-def listed(names: list[str]) -> str:
+def joined(names: list[str]) -> str:
     """Return names for a message; the last one stands for all others when there are more than MAX_NAMES."""
     shown = names[:MAX_NAMES]
     return ", ".join(shown) + (" and more" if len(names) > MAX_NAMES else "")
@@ -93,12 +93,12 @@ def nfs_server_problems(found: Found, path: str, device: str, take_over: bool) -
         )
     elif device and not found["mounts"] and found["names"]:
         problems.append(
-            f"has files in {path} ({listed(found['names'])}), which the disk {device} would hide. Copy what you need "
+            f"has files in {path} ({joined(found['names'])}), which the disk {device} would hide. Copy what you need "
             f"to the disk, then on the board: sudo mv {path} {path}.before"
         )
     elif foreign_data(found) and not take_over:
         problems.append(
-            f"has files in {path} that are not of a share of csvswarm ({listed(found['names'])}): the folder would "
+            f"has files in {path} that are not of a share of csvswarm ({joined(found['names'])}): the folder would "
             "belong to root, and every board could read it. Move them away, or set csvswarm_share to another path. If "
             "they should be on the share: nfs_server_take_over: true for this board in the inventory"
         )
@@ -126,7 +126,7 @@ def nfs_disk_problem(text: str, device: str, take_over: bool) -> str:
     if not foreign_data(found | {"kept": False}) or take_over:
         return ""
     return (
-        f"{device} has files that are not of a share of csvswarm ({listed(found['names'])}): its top folder would "
+        f"{device} has files that are not of a share of csvswarm ({joined(found['names'])}): its top folder would "
         "belong to root, and every board could read it. Choose another disk, or remove these files. If they should be "
         "on the share: nfs_server_take_over: true for this board in the inventory"
     )

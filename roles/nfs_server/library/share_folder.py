@@ -83,7 +83,7 @@ class Share:
     check: bool
     changes: list[str] = field(default_factory=list)
 
-    def settle(self, handle: int, what: str, owner: int, group: int, mode: int) -> bool:
+    def set_access(self, handle: int, what: str, owner: int, group: int, mode: int) -> bool:
         """Give an open file or folder its owner, group and permissions. Returns whether they differed."""
         found = os.fstat(handle)
         if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (owner, group, mode):
@@ -114,7 +114,7 @@ class Share:
                 return None
             self.path.mkdir(parents=True)
         handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self.settle(handle, str(self.path), 0, 0, 0o755)
+        self.set_access(handle, str(self.path), 0, 0, 0o755)
         return handle
 
     def make_folder(self, root: int, name: str, mode: int) -> None:
@@ -132,7 +132,7 @@ class Share:
             return
         group = self.owner if mode & 0o044 == 0o040 else 0  # the group may list it, and others may not
         with closing(os.open(name, FOLDER, dir_fd=root)) as handle:
-            self.settle(handle, what, 0, group, mode)
+            self.set_access(handle, what, 0, group, mode)
             if name in OF_JOBS:
                 self.close_jobs(handle, what)
             elif name in OF_ROOT:
@@ -149,7 +149,7 @@ class Share:
                     # With an access list the bits of the group are its mask: who fetches a result is in the list.
                     if found.st_mode & 0o007 or "system.posix_acl_access" not in os.listxattr(handle):
                         # The group may be that of somebody who fetches the result.
-                        self.settle(handle, f"{what}/{name}", self.owner, found.st_gid, 0o700)
+                        self.set_access(handle, f"{what}/{name}", self.owner, found.st_gid, 0o700)
 
     def take_files(self, parent: int, what: str, mode: int, *, keep: bool) -> None:
         """Have root own the files in a folder of root's. keep: also those that belonged to somebody else.
@@ -165,7 +165,7 @@ class Share:
                 self.remove(name, parent, f"{what}/{name}")
                 continue
             with closing(open_file(name, parent)) as handle:
-                self.settle(handle, f"{what}/{name}", 0, self.owner if mode == 0o440 else 0, mode)
+                self.set_access(handle, f"{what}/{name}", 0, self.owner if mode == 0o440 else 0, mode)
 
     # -- the id ----------------------------------------------------------------------------------------------------
 
@@ -255,7 +255,7 @@ def write(name: str, content: str, mode: int, folder: int) -> None:
     os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def settle(path: Path, owner: int, folders: dict[str, str], id_file: Path, *, check: bool) -> dict[str, Any]:
+def configure(path: Path, owner: int, folders: dict[str, str], id_file: Path, *, check: bool) -> dict[str, Any]:
     """Bring a share into order, and return the module's answer. Raises ShareError and OSError."""
     share = Share(path, owner, check)
     root = share.make_root()
@@ -281,15 +281,15 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    asked = module.params
+    params = module.params
     try:
-        answer = settle(
-            Path(asked["path"]), asked["owner"], asked["folders"], Path(asked["id_file"]), check=module.check_mode
+        answer = configure(
+            Path(params["path"]), params["owner"], params["folders"], Path(params["id_file"]), check=module.check_mode
         )
     except ShareError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg=f"the share {asked['path']} cannot be set up: {error}")
+        module.fail_json(msg=f"the share {params['path']} cannot be set up: {error}")
     else:
         module.exit_json(**answer)
 

@@ -15,7 +15,7 @@ display = Display()
 
 #: Seconds to wait for the server of the share, or for news of the driver: a board that is power-cycled is away for a
 #: minute or two, and the others continue.
-PATIENCE = 900.0
+MANAGER_TIMEOUT = 900.0
 #: Seconds without news of the driver after which a manager is asked for it.
 SILENT_FOR = 20.0
 #: Seconds that one question waits on the server for a change, and between two questions that fail.
@@ -145,18 +145,18 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Watch until the driver has ended or is silent."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        asked = dict(self._task.args)
+        params = dict(self._task.args)
         names = ("server", "watch", "remark", "fetched")
-        server, watch_command, remark, fetched = (str(asked.pop(name, "")) for name in names)
-        seen = asked.pop("seen", None) or {}
+        server, watch_command, remark, fetched = (str(params.pop(name, "")) for name in names)
+        seen = params.pop("seen", None) or {}
         status: dict[str, Any] = seen.get("status") or {}
         watch, progress = Watch(float(seen.get("heard", 0))), Progress(status.get("notes", []))
         began, reloaded = float(seen.get("began", time.monotonic())), bool(seen.get("no_image"))
         while True:
-            answer = self._look(asked | {"stage": status.get("stage", ""), "wait": WAIT}, task_vars)
+            answer = self._look(params | {"stage": status.get("stage", ""), "wait": WAIT}, task_vars)
             if answer.get("failed"):
                 reason = str(answer["msg"]).strip().splitlines()[0]
-                if watch.away() > PATIENCE:
+                if watch.away() > MANAGER_TIMEOUT:
                     words = NOT_ANSWERING.format(
                         server=server, minutes=watch.away() / 60, reason=reason, watch=watch_command
                     )
@@ -175,16 +175,16 @@ class ActionModule(ActionBase):
                 if fetched and status["stage"] == "done":
                     make_closed(Path(fetched))
                 return result | found | {"ended": True, "silent": False, "ended_at": time.monotonic()}
-            if watch.silent() > PATIENCE:
+            if watch.silent() > MANAGER_TIMEOUT:
                 words = SILENT.format(minutes=watch.silent() / 60, remark=remark or "nothing", watch=watch_command)
                 return result | {"failed": True, "msg": words, "is_written": True}
             if watch.is_silent() or lacking > reloaded:
                 return result | found | {"ended": False, "silent": True}
 
-    def _look(self, asked: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def _look(self, params: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = self._execute_module(
-                module_name="processing_job_status_info", module_args=asked, task_vars=task_vars
+                module_name="processing_job_status_info", module_args=params, task_vars=task_vars
             )
         except AnsibleConnectionFailure as error:
             return {"failed": True, "msg": str(error)}

@@ -112,7 +112,7 @@ SAYS_TO_RESUME = "same job_id", "rerun with job_id", "wait until it ends"
 def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
     """Return what to do after a job has failed, as lines to follow its message, or nothing.
 
-    failure: job (its id), place (its directory, which need not be on this machine), command (that resumes it), retry
+    failure: job (its id), directory (which need not be on this machine), command (that resumes it), retry
     (the command that makes a new job of its request and the processor as it is now), begun
     (whether its input was split), chunk (whether the message is a chunk's; None: the receipts decide), on_error.
     """
@@ -129,7 +129,7 @@ def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
     if repeats and any(words in message for words in SAYS_TO_RESUME):
         repeats = False
     if repeats is None:
-        repeats = any(text and text in message for text in _chunk_errors(Path(failure["place"])))
+        repeats = any(text and text in message for text in _chunk_errors(Path(failure["directory"])))
     if not repeats:
         return f"\nWhat is done is kept. Resume when the cause is gone: {failure['command']}"
     remedy = (
@@ -149,9 +149,9 @@ def processing_job_failure(result: dict[str, Any]) -> str:
     return f"{message}."
 
 
-def _chunk_errors(place: Path) -> list[str]:
+def _chunk_errors(directory: Path) -> list[str]:
     """Return the messages of the chunks that failed for a reason that would repeat."""
-    receipts = [json.loads(path.read_text()) for path in place.glob("receipts/*.json") if path.stat().st_size]
+    receipts = [json.loads(path.read_text()) for path in directory.glob("receipts/*.json") if path.stat().st_size]
     return [receipt["message"] for receipt in receipts if receipt["status"] in ("error", "suspect")]
 
 

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.processing_job_about import Budget, facts, nothing
 from ansible.module_utils.processing_job_files import (
     Damaged,
     acting_as,
@@ -20,6 +19,7 @@ from ansible.module_utils.processing_job_files import (
     remove_folder,
 )
 from ansible.module_utils.processing_job_job_state import DAMAGED, DONE, RUNNING, UNFINISHED
+from ansible.module_utils.processing_job_job_summary import Budget, empty_summary, read_summary
 from ansible.module_utils.processing_job_status import FINAL, STALE_AFTER, read_status
 from ansible.module_utils.processing_job_text import printable_line
 
@@ -31,7 +31,7 @@ description:
     writes is reported as damaged, and does not hide the others.
   - On a share it reads and removes what belongs to the share's owner as that owner.
 options:
-  place:
+  root:
     description: The folder that holds the folder C(jobs). On a share also C(results), C(requests) and what was sent.
     type: str
     required: true
@@ -59,7 +59,7 @@ author: csvswarm
 EXAMPLES = """
 - name: List the jobs on the share
   processing_job_jobs:
-    place: /srv/csvswarm
+    root: /srv/csvswarm
     owner: 8765
 """
 RETURN = """
@@ -86,8 +86,8 @@ JOB_BYTES, ALL_BYTES = 64_000_000, 512_000_000
 class Jobs:
     """The jobs in an open folder. owner: of the share that it is on, None on this machine."""
 
-    def __init__(self, place: int, owner: int | None) -> None:
-        self._place = place
+    def __init__(self, root: int, owner: int | None) -> None:
+        self._root = root
         self._owner = owner
         self._left = ALL_BYTES
         #: A user may have put this machine's jobs on another disk, by a link. On a share that would be somebody else's.
@@ -105,15 +105,15 @@ class Jobs:
         except FileNotFoundError:
             return []
 
-    def find(self, asked: str) -> list[str]:
+    def find(self, wanted: str) -> list[str]:
         """Return the job of that name, or of the name that is printed like that; none when there is none."""
         names = self.names()
-        return [name for name in names if name == asked] or [name for name in names if printable_line(name) == asked]
+        return [name for name in names if name == wanted] or [name for name in names if printable_line(name) == wanted]
 
-    def about(self, name: str, *, full: bool = False) -> dict[str, Any]:
+    def summarize(self, name: str, *, full: bool = False) -> dict[str, Any]:
         """Return what is known of a job. full: with its errors, its logs and what it was asked for."""
         shared = self._owner is not None
-        found: dict[str, Any] = nothing(name)
+        found: dict[str, Any] = empty_summary(name)
         found |= {"shared": shared, "request": self._request(name) if full and shared else {}}
         if self._left < JOB_BYTES:
             why = f"not read: the jobs before it have too many files. Look at it alone: -e action=show -e job_id={name}"
@@ -124,7 +124,7 @@ class Jobs:
                 running = is_running(name, jobs) or driver.get("running", None if shared else False)
                 error = driver.get("error", "")
                 with folder(name, jobs) as job:
-                    found |= facts(job, budget, full=full, shared=shared, running=running, error=error)
+                    found |= read_summary(job, budget, full=full, shared=shared, running=running, error=error)
         except Damaged as error:
             found |= {"state": DAMAGED, "damage": str(error)}
         except OSError as error:
@@ -135,7 +135,7 @@ class Jobs:
     def _driver(self, name: str) -> dict[str, Any]:
         """Return what a job's driver on boards last wrote: whether it is running, its progress or error, if known."""
         try:
-            with folder("results", self._place) as results:
+            with folder("results", self._root) as results:
                 status = read_status(name, results, self._owner)
         except (Damaged, OSError):
             return {}
@@ -161,9 +161,9 @@ class Jobs:
             with suppress(FileNotFoundError):
                 remove_folder(name, jobs, self._owner)
         if self._owner is not None:
-            with suppress(FileNotFoundError), folder("results", self._place) as results:
+            with suppress(FileNotFoundError), folder("results", self._root) as results:
                 remove_folder(name, results, self._owner)
-            with suppress(FileNotFoundError), folder("requests", self._place) as requests:
+            with suppress(FileNotFoundError), folder("requests", self._root) as requests:
                 os.unlink(f"{name}.json", dir_fd=requests)
 
     def prune(self, before: float) -> list[str]:
@@ -172,7 +172,7 @@ class Jobs:
         Not those that run, and not damaged ones: somebody should know of these first. Containers may still work on an
         unfinished job on boards until a day after they last wrote to it.
         """
-        found = {name: self.about(name) for name in self.names()}
+        found = {name: self.summarize(name) for name in self.names()}
         limits = {RUNNING: 0.0, DAMAGED: 0.0, UNFINISHED: min(before, time.time() - DAY)}
         old = [name for name, job in found.items() if job["changed"] < limits.get(job["state"], before)]
         for name in old:
@@ -184,7 +184,7 @@ class Jobs:
 
     def _prune_sent(self, kind: str, before: float) -> list[str]:
         removed = []
-        with suppress(FileNotFoundError), folder(kind, self._place) as sent:
+        with suppress(FileNotFoundError), folder(kind, self._root) as sent:
             for entry in sorted(entries(sent), key=lambda one: one.name):
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(status.st_mode) and status.st_ctime < before:
@@ -195,7 +195,7 @@ class Jobs:
     def _request(self, name: str) -> dict[str, Any]:
         """Return the request of a job on a share. Only a file of root's own counts: a processor may write others."""
         try:
-            with folder("requests", self._place) as requests:
+            with folder("requests", self._root) as requests:
                 found: dict[str, Any] = read_json(f"{name}.json", requests, owner=os.geteuid())
                 return found
         except (Damaged, OSError):
@@ -203,7 +203,7 @@ class Jobs:
 
     def _folder(self, name: str) -> AbstractContextManager[int]:
         # A link is followed where something comes after it.
-        opened: AbstractContextManager[int] = folder(f"{name}/." if self._follow else name, self._place)
+        opened: AbstractContextManager[int] = folder(f"{name}/." if self._follow else name, self._root)
         return opened
 
 
@@ -224,26 +224,26 @@ def main() -> None:
     """Run as Ansible runs a module."""
     module = AnsibleModule(
         argument_spec={
-            "place": {"type": "str", "required": True},
+            "root": {"type": "str", "required": True},
             "action": {"type": "str", "choices": ["list", "show", "remove", "prune"], "default": "list"},
             "job": {"type": "str", "default": ""},
             "days": {"type": "float", "default": 7},
             "owner": {"type": "int"},
         },
     )
-    asked = module.params
+    params = module.params
     answer: dict[str, Any] = {}
     try:
-        place = os.open(asked["place"], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        jobs = Jobs(place, asked["owner"])
-        answer = answered(jobs, asked["action"], asked["job"], asked["days"])
+        root = os.open(params["root"], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        jobs = Jobs(root, params["owner"])
+        answer = answered(jobs, params["action"], params["job"], params["days"])
     except (Damaged, OSError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        where = printable_line(f"{asked['place']}/jobs")
+        where = printable_line(f"{params['root']}/jobs")
         module.fail_json(
-            msg=f"{where}: could not {asked['action']} jobs: {why}. Look at that folder, then repeat this."
+            msg=f"{where}: could not {params['action']} jobs: {why}. Look at that folder, then repeat this."
         )
-    module.exit_json(changed=asked["action"] in ("remove", "prune"), **answer)
+    module.exit_json(changed=params["action"] in ("remove", "prune"), **answer)
 
 
 def answered(jobs: Jobs, action: str, job: str, days: float) -> dict[str, Any]:
@@ -251,9 +251,9 @@ def answered(jobs: Jobs, action: str, job: str, days: float) -> dict[str, Any]:
     if action == "prune":
         return {"removed": jobs.prune(time.time() - days * DAY)}
     if action == "list":
-        return {"jobs": [jobs.about(name) for name in jobs.names()]}
+        return {"jobs": [jobs.summarize(name) for name in jobs.names()]}
     names = jobs.find(job)
-    found = [jobs.about(name, full=True) for name in names[:1]]
+    found = [jobs.summarize(name, full=True) for name in names[:1]]
     if action == "remove":
         for name in names[:1]:
             jobs.remove(name)

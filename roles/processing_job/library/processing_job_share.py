@@ -133,13 +133,13 @@ def discard_built(job: str, jobs: int, owner: int) -> None:
                     os.unlink(entry.name, dir_fd=folder)
 
 
-def make_folders(root: int, asked: dict[str, Any], *, check: bool) -> bool:
+def make_folders(root: int, params: dict[str, Any], *, check: bool) -> bool:
     """Make the folders of the job and of who sends files. Returns whether the job had one."""
-    job, owner = asked["job"], asked["owner"]
+    job, owner = params["job"], params["owner"]
     user, user_id, group_id = sender()
     with of_root("jobs", root) as jobs, of_root("results", root) as results:
         resumed = make_folder(job, jobs, owner, owner, check=check)
-        if not check and not asked["running"]:
+        if not check and not params["running"]:
             discard_built(job, jobs, owner)
             make_folder(job, results, owner, owner)
     with of_root("exchange", root) as exchange:
@@ -147,40 +147,42 @@ def make_folders(root: int, asked: dict[str, Any], *, check: bool) -> bool:
     return resumed
 
 
-def write_texts(root: int, asked: dict[str, Any]) -> None:
+def write_texts(root: int, params: dict[str, Any]) -> None:
     """Write the request, out of the reach of the job's containers, and the user's processor."""
     with of_root("processors", root) as processors:
-        digest = asked["processor_digest"]
+        digest = params["processor_digest"]
         if digest and status(f"{digest}.py", processors) is None:
-            text = asked["processor"].encode(errors="surrogateescape")
-            write_file(f"{digest}.py", processors, text, asked["owner"], 0o440)
+            text = params["processor"].encode(errors="surrogateescape")
+            write_file(f"{digest}.py", processors, text, params["owner"], 0o440)
     with of_root("requests", root) as requests:
-        write_file(f"{asked['job']}.json", requests, asked["request"].encode(), 0, 0o600)
+        write_file(f"{params['job']}.json", requests, params["request"].encode(), 0, 0o600)
 
 
-def prepare(asked: dict[str, Any], *, check: bool) -> dict[str, Any]:
+def prepare(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
     """Prepare the share and return the module's answer. Raises ShareError."""
-    share, owner, job = asked["share"], asked["owner"], asked["job"]
+    share, owner, job = params["share"], params["owner"], params["job"]
     with of_root(share) as root:
         if status(SENTINEL, root) is None:
             raise ShareError(f"{share} is not the share of a cluster: run site.yml")
         for name in ("requests", "processors"):
             with of_root(name, root):
                 pass
-        resumed = make_folders(root, asked, check=check)
-        if asked["request"] is not None and not check:
-            write_texts(root, asked)
+        resumed = make_folders(root, params, check=check)
+        if params["request"] is not None and not check:
+            write_texts(root, params)
         with of_root("images", root) as images:
-            known = {kind: received(asked["state"], images, name, "images") for kind, name in asked["images"].items()}
+            known = {kind: received(params["state"], images, name, "images") for kind, name in params["images"].items()}
         with of_root("inputs", root) as inputs:
-            present = bool(asked["digest"]) and received(asked["state"], inputs, asked["digest"], "inputs") is not None
+            present = (
+                bool(params["digest"]) and received(params["state"], inputs, params["digest"], "inputs") is not None
+            )
         with of_root("results", root) as results:
             last = read_status(job, results, owner) or {}
     return {
         "exchange": f"{share}/exchange/{sender()[0]}",
         "resumed": resumed,
         "input_present": present,
-        "size": size_of(asked["input"], owner) if asked["input"] else None,
+        "size": size_of(params["input"], owner) if params["input"] else None,
         "images": {kind: record for kind, record in known.items() if record},
         "status": last,
     }

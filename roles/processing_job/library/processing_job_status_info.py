@@ -62,15 +62,15 @@ ended:
 """
 
 
-def wait_for_status(asked: dict[str, Any]) -> dict[str, Any]:
+def wait_for_status(params: dict[str, Any]) -> dict[str, Any]:
     """Return the status at once when its stage is not the known one, else after `wait` seconds."""
-    until = time.monotonic() + asked["wait"]
-    with folder(f"{asked['share']}/results/.") as results:
+    until = time.monotonic() + params["wait"]
+    with folder(f"{params['share']}/results/.") as results:
         while True:
-            found = read_status(asked["job"], results, asked["owner"]) or {}
-            if asked["service"] and found.get("service") != asked["service"]:
+            found = read_status(params["job"], results, params["owner"]) or {}
+            if params["service"] and found.get("service") != params["service"]:
                 found = {}
-            if (found and found["stage"] != asked["stage"]) or time.monotonic() >= until:
+            if (found and found["stage"] != params["stage"]) or time.monotonic() >= until:
                 return found
             time.sleep(PAUSE)
 

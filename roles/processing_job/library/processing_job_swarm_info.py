@@ -62,7 +62,7 @@ def node(whole: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def look(engine: Engine, job: str, stack: str) -> dict[str, Any]:
+def cluster_info(engine: Engine, job: str, stack: str) -> dict[str, Any]:
     """Return the module's answer. Raises OSError, also when this engine is no manager."""
     nodes = engine.get("/nodes")
     return {
@@ -82,7 +82,7 @@ def main() -> None:
     answer: dict[str, Any] = {}
     try:
         with Engine() as engine:
-            answer = look(engine, module.params["job"], module.params["stack"])
+            answer = cluster_info(engine, module.params["job"], module.params["stack"])
     except OSError as error:
         module.fail_json(msg=printable_line(str(error)))
     module.exit_json(changed=False, **answer)

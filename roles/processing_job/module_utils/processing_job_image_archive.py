@@ -61,7 +61,7 @@ def pack(name: str, archive: Path) -> None:
         raise BuildError(f"docker save {name} ended with exit code {saving.returncode}")
 
 
-def described(archive: Path) -> dict[str, Any]:
+def describe_archive(archive: Path) -> dict[str, Any]:
     """Return the archive's size, its sha256, and the image's layers and id.
 
     layers: what `docker image inspect --format '{{json .RootFS.Layers}} {{.Architecture}}'` must print on every board

@@ -42,7 +42,7 @@ class Budget:
         return found
 
 
-def nothing(job: str) -> dict[str, Any]:
+def empty_summary(job: str) -> dict[str, Any]:
     """Return what is known of a job before its directory is read."""
     return {
         "job": printable_line(job),
@@ -55,7 +55,7 @@ def nothing(job: str) -> dict[str, Any]:
     }
 
 
-def facts(
+def read_summary(
     job: int, budget: Budget, *, full: bool, shared: bool, running: bool | None, error: str = ""
 ) -> dict[str, Any]:
     """Return what an open job directory says. full: errors and logs too, and on this machine the manifest's request.
