@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.processing_job.fake_clock import Clock
+from tests.processing_job.job_listing import REQUEST
 from tests.processing_job.plugin_loader import recorded, watch
 
 
@@ -101,3 +102,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(watch.time, "monotonic", clock)
     return clock
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Path:
+    """A folder with two empty jobs, and the request of the first."""
+    for name in ("one", "two"):
+        (tmp_path / "jobs" / name / "receipts").mkdir(parents=True)
+    (tmp_path / "requests").mkdir()
+    (tmp_path / "requests/one.json").write_text(json.dumps(REQUEST))
+    return tmp_path

@@ -87,11 +87,11 @@ def test_a_new_share(place: Place) -> None:
 
 def test_a_share_of_an_earlier_release_is_converted(old: Place) -> None:
     before = tree(old)
-    wished = old.settle(check=True)
+    wished = old.configure(check=True)
     assert tree(old) == before
     assert wished["changed"]
 
-    answer = old.settle()
+    answer = old.configure()
 
     assert answer["cluster"] == OLD_ID
     assert tree(old) == FRESH | {
@@ -105,7 +105,7 @@ def test_a_share_of_an_earlier_release_is_converted(old: Place) -> None:
         "results/one/result.csv": (OWNER, OWNER, 0o644),
     }
     for check in (True, False):
-        assert not old.settle(check=check)["changed"]
+        assert not old.configure(check=check)["changed"]
 
 
 @pytest.mark.parametrize("name", [*FOLDERS, ".csvswarm-cluster"])
@@ -116,21 +116,21 @@ def test_what_was_put_in_roots_place_leads_nowhere(old: Place, name: str, trap: 
     script = f"mv {name} moved-away; {trap.format(name=name, roots=old.canary.parent, canary=old.canary)}"
     assert acting(OWNER, script, cwd=old.share).returncode == 0
 
-    answer = old.settle()
+    answer = old.configure()
 
     assert old.untouched()
     assert SECRET.decode() not in str(answer)
     found = tree(old)
     assert FRESH.items() <= found.items()
     assert not [path for path in old.share.rglob("*") if path.is_symlink() or path.is_fifo()]
-    assert not old.settle()["changed"]
+    assert not old.configure()["changed"]
 
 
 def test_requests_that_root_did_not_write_are_removed(old: Place) -> None:
     forged = "mv requests away; mkdir requests; echo {} >requests/two.json"
     assert acting(OWNER, forged, cwd=old.share).returncode == 0
 
-    old.settle()
+    old.configure()
 
     assert not list((old.share / "requests").iterdir())
 
@@ -149,7 +149,7 @@ TRIES = {
 @pytest.mark.parametrize("attempt", TRIES)
 @pytest.mark.parametrize("user", [OWNER, STRANGER])
 def test_nobody_but_root_changes_a_name(old: Place, name: str, attempt: str, user: int) -> None:
-    old.settle()
+    old.configure()
     before = tree(old)
 
     words = TRIES[attempt].format(name=f"{old.share}/{name}", canary=old.canary, owner=user)
@@ -159,7 +159,7 @@ def test_nobody_but_root_changes_a_name(old: Place, name: str, attempt: str, use
 
 
 def test_a_job_is_closed_to_all_but_its_owner(old: Place) -> None:
-    old.settle()
+    old.configure()
     for file in ("inputs/0123", "processors/4567.py", "jobs/one/done.json", "results/one/result.csv"):
         assert acting(OWNER, f"cat {file}", cwd=old.share).stdout.decode() == file
         assert acting(STRANGER, f"cat {file}", cwd=old.share).returncode != 0

@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.processing_job.acting import OWNER, SECRET, SENDER, STRANGER, Place, acting, checksum, going_on
+from tests.processing_job.acting import (
+    OWNER,
+    ROUNDS,
+    SECRET,
+    SENDER,
+    STRANGER,
+    Place,
+    acting,
+    checksum,
+    place_of_job,
+    repeating,
+)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another user")
 CONTENT = b"a,b\n1,2\n" * 1000
@@ -23,21 +33,13 @@ NAME = "csvswarm-job-0123-amd64.tar.gz"
 IMAGE: dict[str, Any] = {"what": "the image", "staging_name": f".{NAME}", "target": f"images/{NAME}", "sha256": SUM,
          "size": len(CONTENT), "layers": "[] amd64", "id": "sha256:4567", "built": True}  # fmt: skip
 RECORD = {"sha256": SUM, "layers": "[] amd64", "id": "sha256:4567"}
-#: How many takeovers a race is run against.
-ROUNDS = 20
 
 
 @pytest.fixture
 def place() -> Iterator[Place]:
     """A share with the places of the job "one"."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        place = Place(Path(directory))
-        place.make()
-        place.configure()
-        place.answer(SHARE)
+    with place_of_job() as place:
         yield place
-        assert place.untouched()
 
 
 def facts(path: Path) -> tuple[int, int, int, int]:
@@ -255,7 +257,7 @@ def test_a_race_for_the_image_that_a_board_has_built(place: Place) -> None:
         f"rm -f .{NAME}; mkfifo .{NAME}; rm -f .{NAME}",
     ]
 
-    with going_on("; ".join(swaps), place.share / "jobs/one"):
+    with repeating("; ".join(swaps), place.share / "jobs/one"):
         for _ in range(ROUNDS):
             done = place.ask(RECEIVE, **IMAGE)
             archive = place.share / "images" / NAME
@@ -270,57 +272,9 @@ def test_a_race_for_the_image_that_a_board_has_built(place: Place) -> None:
             assert place.untouched()
 
 
-# -- open --------------------------------------------------------------------------------------------------------------
-
-
-def result(place: Place) -> Path:
-    folder = place.share / "results/one"
-    script = f"umask 077; cd {folder}; echo a >result.csv; mkdir parts; echo b >parts/b; ln -s {place.canary} link"
-    assert not acting(OWNER, f"{script}; mkfifo pipe", cwd=place.share).returncode
-    return folder
-
-
-def test_a_result_is_open_to_who_fetches_it_and_to_nobody_else(place: Place) -> None:
-    folder = result(place)
-    assert acting(SENDER, "cat result.csv", cwd=folder).returncode
-
-    assert place.open()["user"] == SENDER
-
-    script = f"cat {folder}/result.csv {folder}/parts/b; ls {folder}"
-    assert acting(SENDER, script, cwd=place.share).stdout == b"a\nb\nlink\nparts\npipe\nresult.csv\n"
-    assert acting(SENDER, f"echo x >{folder}/result.csv", cwd=place.share).returncode
-    for file in (folder / "result.csv", folder / "parts/b"):
-        assert acting(STRANGER, f"cat {file}", cwd=place.share).returncode
-    # And closed when the job runs once more.
-    place.answer(SHARE)
-    assert acting(SENDER, f"cat {folder}/result.csv", cwd=place.share).returncode
-
-
-def test_site_yml_leaves_an_opened_result_open(place: Place) -> None:
-    folder = result(place)
-    place.open()
-
-    assert place.configure(check=True)["changes"] == []
-    assert place.configure()["changes"] == []
-    assert acting(SENDER, f"cat {folder}/result.csv", cwd=place.share).stdout == b"a\n"
-
-
 def test_an_image_that_nobody_took_over_is_no_file_of_the_job(place: Place) -> None:
     archive = build(place)
 
     assert place.answer(SHARE)["resumed"]
 
     assert not archive.exists()
-
-
-def test_a_race_while_a_result_is_opened(place: Place) -> None:
-    folder = result(place)
-    swaps = f"ln -sfn {place.canary.parent} parts; rm -f parts; mkdir -p parts; echo b >parts/b; rm -rf parts"
-    swaps += f"; ln -sf {place.canary} result.csv; rm -f result.csv; echo a >result.csv"
-
-    with going_on(swaps, folder):
-        for _ in range(ROUNDS):
-            done = place.open()
-            assert not done.get("failed") or "\n" not in done["msg"], done
-            assert place.untouched()
-            assert acting(SENDER, f"cat {place.canary}", cwd=place.share).returncode

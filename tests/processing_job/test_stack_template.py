@@ -53,6 +53,33 @@ NODES = [
 ]
 
 
+def tasks_for(directory: Path, name: str) -> list[dict[str, Any]]:
+    """Return tasks that write the stack and the driver's request of a case into a directory."""
+    return [
+        # As swarm/prepare.yml does.
+        {
+            "ansible.builtin.set_fact": {
+                "__processing_job_image_tag": "{{ __processing_job_image_tag_now }}",
+                "__processing_job_share_info": "{{ __processing_job_share_info }}",
+            }
+        },
+        {
+            "ansible.builtin.template": {
+                "src": str(ROLE / "templates/stack.yml.j2"),
+                "dest": str(directory / f"{name}.yml"),
+                "mode": "0600",
+            }
+        },
+        {
+            "ansible.builtin.copy": {
+                "content": "{{ __processing_job_driver_request | to_json }}",
+                "dest": str(directory / f"{name}.json"),
+                "mode": "0600",
+            }
+        },
+    ]
+
+
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Stack and commands of each case, by the real ansible-playbook with the role's own variables."""
@@ -72,30 +99,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     }
     plays = []
     for name, asked in CASES.items():
-        tasks = [
-            # As swarm/prepare.yml does.
-            {
-                "ansible.builtin.set_fact": {
-                    "__processing_job_image_tag": "{{ __processing_job_image_tag_now }}",
-                    "__processing_job_share_info": "{{ __processing_job_share_info }}",
-                }
-            },
-            {
-                "ansible.builtin.template": {
-                    "src": str(ROLE / "templates/stack.yml.j2"),
-                    "dest": str(directory / f"{name}.yml"),
-                    "mode": "0600",
-                }
-            },
-            {
-                "ansible.builtin.copy": {
-                    "content": "{{ __processing_job_driver_request | to_json }}",
-                    "dest": str(directory / f"{name}.json"),
-                    "mode": "0600",
-                }
-            },
-        ]
-        plays.append(play | {"vars": found | asked, "tasks": tasks})
+        plays.append(play | {"vars": found | asked, "tasks": tasks_for(directory, name)})
     (directory / "plays.yml").write_text(yaml.safe_dump(plays))
     (directory / "hosts.yml").write_text(yaml.safe_dump(INVENTORY))
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
