@@ -28,8 +28,8 @@ from csvswarm.split.run import Request, split
 
 from tests.support.jobs import SAMPLE, Scripts, run_in_process, run_with_all_cuts
 
-CUTS = ((1, 1 << 20), (3, 64), (7, 16))
-#: Values that a careless writer changes. The last column has a zero byte's neighbors: control characters are legal text.
+CUTS = ((1, 1 << 20), (3, 256), (7, 64))
+#: Values that a careless writer changes.
 HEADER = ["id", "big", "x", "ok", "text", "code"]
 ROWS: list[list[str]] = [
     ["1", "9223372036854775807", "0.1", "True", "plain", "007"],
@@ -156,7 +156,7 @@ def test_combined_results_keep_their_types(
     tmp_path: Path, output_format: str, processor: str, options: dict[str, Any]
 ) -> None:
     sample = tmp_path / "sample.csv"
-    sample.write_text("".join(SAMPLE.read_text().splitlines(keepends=True)[:300]))
+    sample.write_text("".join(SAMPLE.read_text().splitlines(keepends=True)[:40]))
     expected = pd.read_csv(io.BytesIO(run_in_process(tmp_path, sample, processor=processor, options=options).data))
     directory = tmp_path / "other"
     directory.mkdir()
@@ -301,7 +301,7 @@ def test_partitions_are_what_pyarrow_and_pandas_read(tmp_path: Path) -> None:
 
 def SAMPLE_OF(directory: Path) -> Path:  # noqa: N802
     path = directory / "sample.csv"
-    path.write_text("".join(SAMPLE.read_text().splitlines(keepends=True)[:300]))
+    path.write_text("".join(SAMPLE.read_text().splitlines(keepends=True)[:40]))
     return path
 
 
@@ -366,7 +366,7 @@ def test_more_rows_than_a_sheet_has_are_refused_before_the_work(tmp_path: Path) 
 def test_a_text_that_no_cell_can_have_leaves_no_result(tmp_path: Path, value: str) -> None:
     path = tmp_path / "data.csv"
     path.write_text(f"a,b\n1,{value}\n")
-    with pytest.raises(OptionError, match="column 'b' has .*, which a cell of xlsx cannot have"):
+    with pytest.raises(OptionError, match=r"column 'b' has .*, which a cell of xlsx cannot have"):
         run_in_process(tmp_path, path, processor="transform", output_format="xlsx")
     assert [entry.name for entry in (tmp_path / f"job-1-{1 << 20}-out").iterdir()] == ["job.json"]
     assert not (tmp_path / f"job-1-{1 << 20}/collect").exists()
@@ -418,7 +418,7 @@ def test_verify_finds_damage_in_a_part(tmp_path: Path, damage: str) -> None:
         part.write_bytes(part.read_bytes().replace(b"plain", b"pl@in"))
     else:
         part.unlink()
-    with pytest.raises(CsvswarmError, match="result/ok=True/part.jsonl is missing, or differs"):
+    with pytest.raises(CsvswarmError, match=r"result/ok=True/part\.jsonl is missing, or differs"):
         verify(path.parent)
 
 

@@ -47,7 +47,7 @@ def verify(output: Path) -> dict[str, Any]:
             problems += _input(record)
     if problems:
         raise JobError("\n".join([f"job {record['job_id']} differs from its record:", *problems]))
-    files = [file["name"] for file in _result_files(record)]
+    files = [file["name"] for file in (record["result"], record["rejected_file"]) if file]
     return {"job_id": record["job_id"], "files": files, "input": record["input"]["path"], "read": read, "bytes": size}
 
 
