@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import OptionError, format_names
-from csvswarm.groupby.group_metrics import GroupMetrics, StateRows
+from csvswarm.groupby.group_metrics import PICKS, GroupMetrics, StateRows
 from csvswarm.groupby.group_table import (
     COUNT,
     FIRST,
@@ -118,6 +118,22 @@ def columns(context: Context) -> list[str]:
 def numeric_columns(context: Context) -> list[str]:
     """Return the columns whose order depends on whether they are numbers; other metrics refuse text."""
     return [name for name, metrics in metrics_of(context).items() if {"min", "max"} & set(metrics)]
+
+
+def result_kinds(context: Context) -> dict[str, str]:
+    """Return the types of the metrics, whose values are text."""
+    kinds = {}
+    for column, names in metrics_of(context).items():
+        own = _type_for_metrics(context, column, names)
+        for name in names:
+            if name in ("count", "nunique"):
+                kind = "int"
+            elif name in PICKS:
+                kind = own
+            else:
+                kind = "int" if name == "sum" and own in ("int", "bool") else "float"
+            kinds[f"{column}_{name}"] = kind
+    return kinds
 
 
 def why_empty(context: Context, rows: int) -> str:

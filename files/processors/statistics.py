@@ -68,6 +68,13 @@ def numeric_columns(context: Context) -> list[str]:
     return list(context.names) if context.options["columns"] is None else columns(context)
 
 
+def result_kinds(context: Context) -> dict[str, str]:
+    """Return the types of the result's columns, whose values are text: integers and floats share columns."""
+    own = "int" if all(context.type_of(name) == "int" for name in columns(context)) else "float"
+    kinds = dict.fromkeys(METRICS, "float") | dict.fromkeys(("min", "max", "mode"), own)
+    return kinds | {"column": "text", "count": "int", "missing": "int"}
+
+
 def why_empty(context: Context, _: int) -> str:
     """Return why the result has no rows: only a numeric column gives one."""
     return f"The result has no rows: none of the {len(context.names):,} columns is numeric."

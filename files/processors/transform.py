@@ -68,6 +68,17 @@ def numeric_columns(_: Context) -> list[str]:
     return []
 
 
+def copied_columns(context: Context) -> list[str]:
+    """Return the columns of the result that are copied from the input."""
+    assigned = context.options["assign"] or {}
+    return [name for name in result_columns(context) if name in context.names and name not in assigned]
+
+
+def keeps_rows(context: Context) -> bool:
+    """Return whether no record is dropped."""
+    return not context.options["where"]
+
+
 def why_empty(context: Context, rows: int) -> str:
     """Return why the result has no rows: only `where` drops records."""
     return f"The result has no rows: where ({context.options['where']}) keeps none of the {rows:,} records."

@@ -18,12 +18,13 @@ def test_the_summary_names_boards_and_files(tmp_path: Path) -> None:
         {"board": board, "counts": counts} for board, counts in (("b", True), ("a", True), ("b", True), ("c", False))
     ]
     report = {"attempts": attempts, "chunks": 3, "rows_in": 9, "rows_out": 4, "rejected": 2}
+    report["result"] = {"name": "result.parquet"}
     (tmp_path / "job.json").write_text(json.dumps(report))
 
     found = summary.processing_job_summary(str(tmp_path), STATUS)
 
     assert found["process"] == {"workers": 2, "chunks_per_worker": [1, 2], "boards": ["a", "b"], "seconds": 5.0}
-    assert found["collect"]["result"] == f"{tmp_path}/result.csv"
+    assert found["collect"]["result"] == f"{tmp_path}/result.parquet"
     assert found["collect"]["rejected_file"] == f"{tmp_path}/rejected.csv"
     assert (found["split"]["chunks"], found["collect"]["rows_out"]) == (3, 4)
 

@@ -70,6 +70,8 @@ def _request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
         **{name: request.get(name) for name in LAYOUT},
         "limit": request["limit"] or "none",
         "strict": request.get("strict", False),
+        "output_format": request.get("output_format", "csv"),
+        "partition_by": request.get("partition_by", []),
         "input": job["input"]["path"],
         "encoding": job["input"]["encoding"],
         "output": job["output"],

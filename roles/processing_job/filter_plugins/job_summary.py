@@ -53,7 +53,7 @@ def processing_job_summary(output: str, status: dict[str, Any]) -> dict[str, Any
             "rows_in": report["rows_in"],
             "rows_out": report["rows_out"],
             "rejected": rejected,
-            "result": f"{output}/result.csv",
+            "result": f"{output}/{report['result']['name']}",
             "rejected_file": f"{output}/rejected.csv" if rejected else None,
             "seconds": status["stages"]["collect"],
         },

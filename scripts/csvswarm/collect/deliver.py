@@ -21,8 +21,10 @@ from csvswarm.job.output_directory import (
     locked_output,
     read_marker,
     remove_leftovers,
+    remove_tree,
 )
 from csvswarm.job.permissions import PRIVATE, no_wider_than
+from csvswarm.job.result_format import PARTITIONED, RESULT, is_part_name
 
 
 def deliver_result(job: JobDirectory, fetched: Path, output: Path, permissions: int = PRIVATE) -> bool:
@@ -32,12 +34,13 @@ def deliver_result(job: JobDirectory, fetched: Path, output: Path, permissions: 
     files were read back at their destination. Returns False if the result of this job is already there. Raises JobError
     if the fetched files are incomplete, another process writes to `output`, or it belongs to something else.
     """
-    check_output(output, job.job_id)
+    result = _result_of(job, fetched)
+    check_output(output, job.job_id, result)
     if not output.is_dir():
         _check_fetched(job, fetched)
         output.mkdir(parents=True, exist_ok=True)
     with locked_output(output), no_wider_than(permissions):
-        check_output(output, job.job_id)
+        check_output(output, job.job_id, result)
         if committed_result(output, job.job_id) is None:
             _replace_files(job, fetched, output, permissions)
             changed = True
@@ -50,17 +53,41 @@ def deliver_result(job: JobDirectory, fetched: Path, output: Path, permissions: 
 
 def _replace_files(job: JobDirectory, fetched: Path, output: Path, permissions: int) -> None:
     files = _check_fetched(job, fetched)
+    result = _result_of(job, fetched)
     (output / SUCCESS).unlink(missing_ok=True)
-    claim_output(output, job.job_id)
+    claim_output(output, job.job_id, result)
     remove_leftovers(output, job.job_id)
+    if result == PARTITIONED:
+        _replace_parts(
+            job, fetched, output, [file["name"] for file in files if is_part_name(file["name"])], permissions
+        )
     if REJECTED not in [file["name"] for file in files]:
         (output / REJECTED).unlink(missing_ok=True)
     # The report follows the files that it lists: the existing one already claims them for this job.
     for file in sorted(files, key=lambda file: file["name"] == REPORT):
-        _link_or_copy(fetched / file["name"], output / file["name"], job.job_id, permissions)
+        if not is_part_name(file["name"]):
+            _link_or_copy(fetched / file["name"], output / file["name"], job.job_id, permissions)
         if not is_intact(output, file):
             raise JobError(f"{output / file['name']} differs from what was written: rerun with job_id={job.job_id}.")
     _link_or_copy(fetched / SUCCESS, output / SUCCESS, job.job_id, permissions)
+
+
+def _replace_parts(job: JobDirectory, fetched: Path, output: Path, names: list[str], permissions: int) -> None:
+    """Replace the directory of a partitioned result: with all its files at once."""
+    temporary = output / f".{PARTITIONED}.{job.job_id}.{new_token()}"
+    temporary.mkdir()
+    for name in names:
+        path = temporary / Path(name).relative_to(PARTITIONED)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _link_or_copy(fetched / name, path, job.job_id, permissions)
+    remove_tree(output / PARTITIONED)
+    replace_durably(temporary, output / PARTITIONED)
+
+
+def _result_of(job: JobDirectory, fetched: Path) -> str:
+    """Return the name of the fetched result. Without a marker there is none: `_check_fetched` reports that."""
+    found = read_marker(fetched, job.job_id)
+    return RESULT if found is None else Path(found[1].result).name
 
 
 def _check_fetched(job: JobDirectory, fetched: Path) -> list[dict[str, Any]]:

@@ -56,6 +56,26 @@ class Processor:
         names = set(wanted)
         return [name for name in context.names if name in names]
 
+    def copied_columns(self, context: Context) -> list[str]:
+        """Return the columns of the result whose fields are copied from the input's columns of these names."""
+        declared = getattr(self.module, "copied_columns", None)
+        return [] if declared is None else list(self.call(declared, context))
+
+    def result_columns(self, context: Context) -> list[str] | None:
+        """Return the columns of the result, None if only the result tells."""
+        declared = getattr(self.module, "result_columns", None)
+        return None if declared is None else list(self.call(declared, context))
+
+    def result_kinds(self, context: Context) -> dict[str, str]:
+        """Return the types of columns of the result that `finish` returns as text."""
+        declared = getattr(self.module, "result_kinds", None)
+        return {} if declared is None else dict(self.call(declared, context))
+
+    def keeps_rows(self, context: Context) -> bool:
+        """Return whether it is known before the work that the result has one row for each record."""
+        declared = getattr(self.module, "keeps_rows", None)
+        return declared is not None and bool(self.call(declared, context))
+
     def overlap(self, context: Context) -> int:
         """Return the number of preceding rows that `process` also needs."""
         declared = getattr(self.module, "OVERLAP", None) or getattr(self.module, "overlap", 0)

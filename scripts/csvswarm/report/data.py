@@ -64,7 +64,10 @@ def gather(record: dict[str, Any], directory: Path, logs: Path) -> Material:
     """Return what a report is made of. directory: where the record is, and the result if there is one."""
     material = Material(record, directory, logs=list(_logs(logs)))
     if record.get("result"):
-        material.result = read_table(directory / record["result"]["name"], RESULT_BYTES)
+        # The record has the first rows of a result that is no CSV file.
+        preview = record.get("preview")
+        path = directory / record["result"]["name"]
+        material.result = read_table(path, RESULT_BYTES) if preview is None else table_of(preview, record["rows_out"])
     if record.get("rejected_file"):
         table = read_table(directory / record["rejected_file"]["name"], REJECTED_BYTES)
         material.reasons, material.reasons_complete = count_reasons(table.rows), table.complete
@@ -78,13 +81,25 @@ def read_table(path: Path, limit: int) -> Table:
             data = file.read(limit + 1) or b""
     except OSError:
         return Table()
-    text = data[:limit].decode("utf-8-sig", errors="replace")
     complete = len(data) <= limit
-    csv.field_size_limit(max(limit, MAX_NAME_CHARS))
-    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    rows = _rows(data[:limit].decode("utf-8-sig", errors="replace"))
     if not complete:
         rows = rows[:-1]  # it may be cut
     return Table(rows[0], rows[1:], complete) if rows else Table(complete=complete)
+
+
+def table_of(text: str, count: int) -> Table:
+    """Return the whole records in the start of a result's text. count: of the rows of the whole result."""
+    rows = _rows(text)
+    complete = len(rows) > count
+    if not complete:
+        rows = rows[:-1]
+    return Table(rows[0], rows[1:], complete) if rows else Table(complete=complete)
+
+
+def _rows(text: str) -> list[list[str]]:
+    csv.field_size_limit(max(len(text), MAX_NAME_CHARS))
+    return [row for row in csv.reader(io.StringIO(text, newline="")) if row]
 
 
 def count_reasons(rows: Iterable[list[str]]) -> list[Reason]:

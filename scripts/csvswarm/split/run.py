@@ -22,6 +22,13 @@ from csvswarm.job.output_directory import committed_result
 from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
 from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
+from csvswarm.job.result_format import (
+    FORMAT_OPTIONS,
+    check_columns,
+    check_format,
+    check_size,
+    reads_values,
+)
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
@@ -159,6 +166,8 @@ class SplitPlan:
             manifest.misfits.update(found)
         if request.strict:
             refuse([*manifest.warnings, *Findings(job, manifest, schema).of_columns()])
+        if not request.partition_by and manifest.fails_on_bad_records and self.processor.keeps_rows(context):
+            check_size(request.output_format, manifest.rows, 0)
         job.save_manifest(manifest)
         return manifest
 
@@ -173,6 +182,8 @@ class SplitPlan:
         )
         self.processor.columns(context)
         self.processor.overlap(context)
+        if reads_values(self.canonical_request) and (columns := self.processor.result_columns(context)) is not None:
+            check_columns(self.canonical_request, columns)
         return context
 
 
@@ -221,9 +232,10 @@ def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
             return plan.split_again(job)
     else:
         check_versions(job.job_id, manifest.versions)
-    if any(manifest.request[name] != canonical_request[name] for name in MAY_CHANGE):
+    names = (*MAY_CHANGE, *FORMAT_OPTIONS)
+    if any(manifest.request.get(name) != canonical_request[name] for name in names):
         # A chunk that set records aside does not stand any more where these fail the job (state.py); others do.
-        manifest.request.update({name: canonical_request[name] for name in MAY_CHANGE})
+        manifest.request.update({name: canonical_request[name] for name in names})
         job.save_manifest(manifest)
     return manifest
 
@@ -232,8 +244,11 @@ def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, A
     """Return what of the request decides about the result, as the manifest keeps it."""
     if request.on_error not in ("fail", "quarantine"):
         raise OptionError(f"on_error is {request.on_error!r}, but must be fail or quarantine.")
+    check_format(request.output_format, request.partition_by)
     return {
         "options": options,
+        "output_format": request.output_format,
+        "partition_by": request.partition_by,
         "on_error": request.on_error,
         "max_rejected": check_max_rejected(request.max_rejected),
         "limit": request.limit,
@@ -258,6 +273,10 @@ def require_same(
 ) -> None:
     """Raise JobError when a job that is to be resumed was made for another input, processor or request."""
     same = source.to_json()
+    # A copied column whose values no chunk has read has no type yet.
+    typed_anew = reads_values(canonical_request) and not reads_values(manifest.request)
+    is_open = not job.done_path.exists() and not (typed_anew and hasattr(processor.module, "copied_columns"))
+    may_change = (*MAY_CHANGE, *FORMAT_OPTIONS) if is_open else MAY_CHANGE
     if manifest.input["path"] != same["path"]:
         what = f"for another input ({manifest.input['path']})"
     elif manifest.input["encoding"] != same["encoding"]:
@@ -267,7 +286,9 @@ def require_same(
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
     elif changed := [
-        name for name, value in canonical_request.items() if manifest.request[name] != value and name not in MAY_CHANGE
+        name
+        for name, value in canonical_request.items()
+        if manifest.request.get(name, value) != value and name not in may_change
     ]:
         what = f"with another value of {', '.join(changed)}"
     else:
