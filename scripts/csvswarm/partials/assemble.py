@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import xxhash
 
@@ -21,8 +21,16 @@ from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.partials.merged_file import locate
 from csvswarm.partials.outputs import frame_to_table, read_table
-from csvswarm.partials.sorted_runs import FAN_IN, TOTALS_SUFFIX, load_all_totals, merge_sorted_runs, write_sorted_run
+from csvswarm.partials.sorted_runs import (
+    FAN_IN,
+    TOTALS_SUFFIX,
+    load_all_totals,
+    merge_sorted_runs,
+    sort_tables,
+    write_sorted_run,
+)
 from csvswarm.processor_api.context import Context
+from csvswarm.processor_api.encoded_rows import EncodedRows
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import progress
@@ -45,7 +53,7 @@ def write_result(file: HashingWriter, job: Job, manifest: Manifest, schema: Sche
         progress.advance(0, receipt.files["partial"]["bytes"])
     paths = [_partial(job, receipt) for receipt in receipts]
     if processor.is_keyed:
-        return _merge_keyed(file, job, processor, context, paths)
+        return _merge_keyed(file, job, manifest, processor, context, paths)
     import pandas as pd  # lazy: most jobs do not need pandas
 
     frames = [read_table(path) for path in paths]
@@ -58,7 +66,7 @@ def write_result(file: HashingWriter, job: Job, manifest: Manifest, schema: Sche
 
         names, arrays = to_columns(result, processor.name)
         result = pa.table(arrays, names=names)
-    return _write_tables(file, iter([result]))
+    return _write_tables(file, iter([result]), lambda names: encode_header(names, CANONICAL))
 
 
 def _concatenate(
@@ -87,7 +95,9 @@ def result_header(manifest: Manifest, processor: Processor, context: Context, co
     return encode_header(columns, CANONICAL) if columns else b""
 
 
-def _merge_keyed(file: HashingWriter, job: Job, processor: Processor, context: Context, paths: list[Path]) -> int:
+def _merge_keyed(
+    file: HashingWriter, job: Job, manifest: Manifest, processor: Processor, context: Context, paths: list[Path]
+) -> int:
     def combine(tables: list[pa.Table]) -> pa.Table:
         table: pa.Table = processor.call("combine", tables, context)
         return table
@@ -99,6 +109,7 @@ def _merge_keyed(file: HashingWriter, job: Job, processor: Processor, context: C
     keys = processor.keys(context)
     merged: list[Path] = []
     token = new_token()
+    context.sorter = lambda tables, by: sort_tables(tables, by, lambda n: job.directory / f"merge-{token}-sort{n}")
     try:
         for index, path in enumerate(paths):
             if path.suffix == TOTALS_SUFFIX:
@@ -116,27 +127,37 @@ def _merge_keyed(file: HashingWriter, job: Job, processor: Processor, context: C
         result = processor.call("finish", pieces, context) if processor.finishes else pieces
         if not isinstance(result, Iterator):
             result = iter([frame_to_table(result, processor)])
-        return _write_tables(file, _with_processor_errors(result, processor))
+        return _write_tables(
+            file,
+            _with_processor_errors(result, processor),
+            lambda names: result_header(manifest, processor, context, names),
+        )
     finally:
         for path in merged:
             path.unlink(missing_ok=True)
 
 
-def _with_processor_errors(tables: Iterator[pa.Table], processor: Processor) -> Iterator[pa.Table]:
-    """Yield the tables that a processor yields, and report its errors as processor errors."""
-    while (table := processor.call(next, tables, None)) is not None:
-        yield table
+def _with_processor_errors(results: Iterator[Any], processor: Processor) -> Iterator[Any]:
+    """Yield what a processor yields, and report its errors as processor errors."""
+    while (result := processor.call(next, results, None)) is not None:
+        yield result
 
 
-def _write_tables(file: HashingWriter, tables: Iterator[pa.Table]) -> int:
-    rows, header = 0, False
-    for table in tables:
-        if not header:
-            file.write(encode_header(table.column_names, CANONICAL))
-            header = True
-        arrays = [column.combine_chunks() for column in table.columns]
+def _write_tables(file: HashingWriter, results: Iterator[Any], header: Callable[[list[str]], bytes]) -> int:
+    """Write tables or encoded rows; return the number of rows. header: returns the header, given the columns."""
+    rows, has_header = 0, False
+    for result in results:
+        is_encoded = isinstance(result, EncodedRows)
+        if not has_header:
+            file.write(header(result.columns if is_encoded else result.column_names))
+            has_header = True
+        if is_encoded:
+            file.write(result.data)
+            rows += result.rows
+            continue
+        arrays = [column.combine_chunks() for column in result.columns]
         file.write(encode_table(arrays, [output_type(array) for array in arrays], CANONICAL))
-        rows += table.num_rows
+        rows += result.num_rows
     return rows
 
 

@@ -78,4 +78,5 @@ def load_job_processor(job: Job, manifest: Manifest) -> Processor:
     )
     if processor.sha256 != manifest.processor["sha256"]:
         raise ProcessorError(f"{job.processor_path} has changed since the job was created; start a new job.")
+    processor.use_options(dict(manifest.request["options"]))
     return processor
