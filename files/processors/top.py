@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from csvswarm.groupby.group_table import present_mask
+from csvswarm.errors import OptionError, format_names
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.encoded_rows import EncodedRows
+from csvswarm.records.group_columns import GroupColumns, without_missing
 from csvswarm.records.options import ASCENDING, MISSING, directions, key_columns
 from csvswarm.records.ranked import KEYS, combine_ranked, finish_ranked, input_header, ranked_state
 from csvswarm.records.sort_key import sort_key, with_number
-from csvswarm.runtime.lazy_imports import np, pa
+from csvswarm.runtime.lazy_imports import pa
 
 if TYPE_CHECKING:
     from csvswarm.reading.rows import Rows
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 OPTIONS = {
     "by": {"type": "list", "elements": "str", "required": True, "description": "columns that rank the records"},
     "n": {"type": "int", "default": 10, "min": 1, "description": "how many records to keep, of each group"},
-    "group_by": {"type": "list", "elements": "str", "description": "columns to group by; default: one group"},
+    "group_by": {
+        "type": "list",
+        "elements": "str",
+        "description": "columns to group by, or expressions; default: one group",
+    },
     "ascending": {**ASCENDING, "default": [False]},
     "missing": MISSING,
     "dropna": {
@@ -40,14 +45,19 @@ def columns(context: Context) -> list[str]:
     """Return the columns to rank and to group by. Raises OptionError."""
     by = key_columns(context, "by", "top")
     directions(by, context.options["ascending"], False, "top")
-    return list(dict.fromkeys([*_group_by(context), *by]))
+    return list(dict.fromkeys([*_group_by(context).columns, *by]))
+
+
+def needs_pandas(context: Context) -> bool:
+    """Whether the groups need pandas: only expressions do."""
+    return bool(_group_by(context).expressions)
 
 
 def why_empty(context: Context, rows: int) -> str:
     """Return why the result has no rows: only records without a group are dropped."""
     return (
         f"The result has no rows: each of the {rows:,} records lacks a value in a column of group_by "
-        f"({', '.join(_group_by(context))}). Pass dropna=false in options to keep them."
+        f"({format_names(context.options['group_by'])}). Pass dropna=false in options to keep them."
     )
 
 
@@ -61,10 +71,8 @@ def process(rows: Rows, context: Context) -> pa.Table:
     by, group_by = key_columns(context, "by", "top"), _group_by(context)
     ascending = directions(by, context.options["ascending"], False, "top")
     rank = sort_key([rows.table.column(name) for name in by], ascending, context.options["missing"] == "last")
-    groups = [rows.table.column(name).combine_chunks() for name in group_by]
-    kept = None
-    if groups and context.options["dropna"]:
-        kept = np.logical_and.reduce([present_mask(column) for column in groups])
+    groups = group_by.values(rows, context)
+    kept = without_missing(groups) if groups and context.options["dropna"] else None
     group = sort_key(groups, [True] * len(groups)) if groups else None
     return ranked_state(rows, group, with_number(rank, rows.numbers), context.options["n"], kept)
 
@@ -84,5 +92,7 @@ def header(context: Context, record: bytes) -> bytes:
     return input_header(context, record)
 
 
-def _group_by(context: Context) -> list[str]:
-    return [] if context.options["group_by"] is None else key_columns(context, "group_by", "top")
+def _group_by(context: Context) -> GroupColumns:
+    if context.options["group_by"] == []:
+        raise OptionError("option 'group_by' of top is an empty list: name at least one column.")
+    return GroupColumns.of(context.options["group_by"] or [], context, "option 'group_by' of top")

@@ -238,8 +238,10 @@ def failure(directory: Path, processor: str, **options: Any) -> str:
         (
             "sort",
             {"by": ["a", "b"], "ascending": [True, False, True]},
-            "option 'ascending' of sort has 3 values, but 'by' names 2 columns: "
-            "pass one value for all, or one for each.",
+            (
+                "option 'ascending' of sort has 3 values, but 'by' names 2 columns: "
+                "pass one value for all, or one for each."
+            ),
         ),
         (
             "sort",
