@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 OPTIONS = {
     "by": {"type": "list", "elements": "str", "required": True, "description": "columns that rank the records"},
     "n": {"type": "int", "default": 10, "min": 1, "description": "how many records to keep, of each group"},
-    "group_by": {
-        "type": "list",
-        "elements": "str",
-        "description": "columns to group by, or expressions; default: one group",
-    },
+    "group_by": {"type": "list", "elements": "str", "description": "columns to group by, or expressions; default: one"},
     "ascending": {**ASCENDING, "default": [False]},
     "missing": MISSING,
     "dropna": {
