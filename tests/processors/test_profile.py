@@ -43,7 +43,7 @@ def test_numbers_of_the_sample_match_pandas(tmp_path: Path, flights: pd.DataFram
     profiles = profile(tmp_path, top=3, bins=7)
 
     assert list(profiles) == list(flights)
-    for name in flights.select_dtypes("number"):
+    for name in map(str, flights.select_dtypes("number")):
         ours, values = profiles[name], flights[name].dropna()
         assert (ours["type"], ours["distinct_is"]) == ("int", "exact")
         assert [ours[key] for key in ("count", "missing", "distinct", "min", "max")] == [
@@ -61,7 +61,7 @@ def test_numbers_of_the_sample_match_pandas(tmp_path: Path, flights: pd.DataFram
 def test_texts_of_the_sample_match_pandas(tmp_path: Path, flights: pd.DataFrame) -> None:
     profiles = profile(tmp_path)
 
-    for name in flights.select_dtypes(exclude="number"):
+    for name in map(str, flights.select_dtypes(exclude="number")):
         ours, values = profiles[name], flights[name].dropna()
         lengths = values.str.len()
         assert (ours["type"], ours["distinct"], ours["distinct_is"]) == ("text", str(values.nunique()), "exact")
