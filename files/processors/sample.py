@@ -25,6 +25,7 @@ from csvswarm.records.ranked import (
     raw_column,
 )
 from csvswarm.records.sort_key import fixed_bytes, sort_key, with_number
+from csvswarm.records.step_rows import filter_rows
 from csvswarm.runtime.lazy_imports import np, pa
 
 if TYPE_CHECKING:
@@ -77,11 +78,17 @@ def why_empty(context: Context, rows: int) -> str:
 
 def process(rows: Rows, context: Context) -> EncodedRows:
     """Return the records of a block that are drawn."""
-    by = columns(context)
-    hashes = _hash_values(rows, by, context) if by else _hash_numbers(rows.numbers, context.options["seed"])
-    # the 53 bits that a float can represent exactly
-    drawn = (hashes >> np.uint64(11)).astype(np.float64) < context.options["fraction"] * 2.0**53
-    return encode_raw(raw_column(rows).filter(pa.array(drawn)), context)
+    return encode_raw(raw_column(rows).filter(pa.array(_drawn(rows, context))), context)
+
+
+def step(rows: Rows, context: Context, raw: bool) -> Rows:
+    """Return the rows that are drawn, for the next step. raw: whether it needs the raw records."""
+    return filter_rows(rows, _drawn(rows, context), context, raw=raw)
+
+
+def outline(context: Context) -> tuple[list[str], dict[str, str]]:
+    """Return (names of the columns after this step, types of the new ones)."""
+    return context.names, {}
 
 
 def header(context: Context, record: bytes) -> bytes:
@@ -92,6 +99,15 @@ def header(context: Context, record: bytes) -> bytes:
 def keys(_: Context) -> list[str]:
     """Return the columns that identify a row of state."""
     return KEYS
+
+
+def _drawn(rows: Rows, context: Context) -> Array:
+    """Return a mask of the rows that are drawn."""
+    by = columns(context)
+    hashes = _hash_values(rows, by, context) if by else _hash_numbers(rows.numbers, context.options["seed"])
+    # the 53 bits that a float can represent exactly
+    drawn: Array = (hashes >> np.uint64(11)).astype(np.float64) < context.options["fraction"] * 2.0**53
+    return drawn
 
 
 def _state(rows: Rows, context: Context) -> pa.Table:

@@ -17,7 +17,7 @@ from csvswarm.groupby.group_totals import MAX_GROUPS, TotalsByGroup, load_totals
 from csvswarm.runtime.lazy_imports import pa, pc
 
 BATCH_ROWS, BATCH_BYTES = 8192, 1 << 19
-MAX_ROWS_IN_MEMORY, MAX_BYTES_IN_MEMORY = 1 << 19, 1 << 25
+MAX_ROWS_IN_MEMORY, MAX_BYTES_IN_MEMORY = 1 << 19, 1 << 24
 FAN_IN = 64
 #: Suffix of a file with `TotalsByGroup` instead of a table.
 TOTALS_SUFFIX = ".small"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import linecache
 import traceback
 from collections.abc import Callable
@@ -28,7 +29,7 @@ class Processor:
         self.name, self.sha256 = name, sha256
         self.file = str(module.__file__)
         self.module: Any = module
-        if not callable(getattr(module, "process", None)):
+        if not callable(getattr(module, "process", None)) and not hasattr(module, "for_options"):
             raise ProcessorError(f"processor {name} defines no function process(block, context): it needs one.")
         self.options: dict[str, dict[str, Any]] = getattr(module, "OPTIONS", {})
         self._read_flags()
@@ -62,6 +63,8 @@ class Processor:
         if declared is not None and (functions := self.call(declared, options)) is not None:
             self.module = SimpleNamespace(**{**vars(self.module), **vars(functions)})
             self._read_flags()
+            if digest := getattr(functions, "DIGEST", ""):  # of other files that it uses
+                self.sha256 = hashlib.sha256(f"{self.sha256}{digest}".encode()).hexdigest()
 
     def columns(self, context: Context) -> list[str]:
         """Return the input columns that `process` needs, in the input's order; all columns by default."""

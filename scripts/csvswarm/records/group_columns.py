@@ -11,6 +11,7 @@ from csvswarm.csv_format.canonical_text import as_arrow
 from csvswarm.errors import OptionError
 from csvswarm.groupby.group_table import present_mask
 from csvswarm.processor_api.context import Context
+from csvswarm.records.plain_values import plain_values
 from csvswarm.runtime.lazy_imports import np, pa
 from csvswarm.types.schema import ARROW, Schema
 
@@ -69,21 +70,10 @@ class GroupColumns:
 
         # Whether an integer is missing somewhere in the file is not known here, and must not decide about dtypes.
         frame = to_frame(rows, replaced(schema, missing=frozenset(schema.types)))
-        return {name: _plain(as_arrow(expression.value(frame))) for name, expression in self.expressions.items()}
+        return {name: plain_values(as_arrow(expression.value(frame))) for name, expression in self.expressions.items()}
 
 
 def without_missing(columns: Sequence[pa.Array]) -> Array:
     """Return a mask of the rows with a value in every column. columns: at least one."""
     mask: Array = np.logical_and.reduce([present_mask(column) for column in columns])
     return mask
-
-
-def _plain(values: pa.Array) -> pa.Array:
-    """Return values in one of the types of columns."""
-    if pa.types.is_integer(values.type):
-        return values.cast(pa.int64())
-    if pa.types.is_floating(values.type):
-        return values.cast(pa.float64())
-    if pa.types.is_timestamp(values.type) and values.type.tz is None:
-        return values.cast(pa.timestamp("us"))
-    return values if pa.types.is_boolean(values.type) else values.cast(pa.string())
