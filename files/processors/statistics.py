@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from csvswarm.arithmetic import exact_sum
+from csvswarm.arithmetic.percentiles import interpolate, ranks_of
 from csvswarm.arithmetic.rolling_variance import rolling_variances
 from csvswarm.arithmetic.sort_keys import keys_of, value_of, values_of
 from csvswarm.errors import OptionError
@@ -209,19 +210,12 @@ class ColumnStatistics:
         return (high * 2.0**32 + low) - float(mean - whole)
 
     def _ranks(self) -> set[int]:
-        last = self._count - 1
-        return {min(rank, last) for p in PERCENTILES for rank in (last * p // 100, last * p // 100 + 1)}
+        return {rank for percent in PERCENTILES for rank in ranks_of(percent, self._count)[:2]}
 
     def _percentile(self, percent: int) -> float:
-        """Return the percentile by linear interpolation between the two nearest ranks."""
-        last = self._count - 1
-        rank = last * percent // 100
-        share = Fraction(last * percent, 100) - rank
-        low, high = (value_of(self._ranked[min(r, last)], self._is_integer) for r in (rank, rank + 1))
-        if math.isinf(low) or math.isinf(high):
-            # like numpy, which starts from the nearer one; undefined between opposite infinities
-            return high - (high - low) * float(1 - share) if share >= 0.5 else low + (high - low) * float(share)
-        return exact_sum.to_double(Fraction(low) + (Fraction(high) - Fraction(low)) * share)
+        rank, above, share = ranks_of(percent, self._count)
+        low, high = (value_of(self._ranked[one], self._is_integer) for one in (rank, above))
+        return interpolate(low, high, share)
 
     def texts(self) -> list[str | None]:
         """Return the statistics as text, None where undefined."""

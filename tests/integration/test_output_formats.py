@@ -10,7 +10,7 @@ import json
 import math
 import sqlite3
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -258,11 +258,11 @@ def test_no_rows_and_a_single_column_with_missing_values(tmp_path: Path, output_
     empty_directory.mkdir()
     empty = produce(empty_directory, path, output_format, options={"where": "b == 'no'"})
 
-    read = {
+    readers: dict[str, Callable[[Path], Any]] = {
         "parquet": lambda file: pq.read_table(file).to_pydict(),
         "csv.gz": lambda file: pd.read_csv(file, keep_default_na=False, dtype=str).to_dict("list"),
-    }.get(output_format)
-    if read is not None:
+    }
+    if read := readers.get(output_format):
         assert read(single) == {"a": [1, None, None] if output_format == "parquet" else ["1", "", ""]}
         assert read(empty) == {"a": [], "b": []}
     elif output_format == "xlsx":
@@ -387,7 +387,7 @@ def test_a_resume_may_change_the_format(tmp_path: Path) -> None:
     split(job, Request(input=path, processor="transform", chunks=1, workers=1, output_format="csv"))
     with pytest.raises(JobError, match="with another value of output_format"):  # what is copied was not read
         split(job, Request(input=path, processor="transform", chunks=1, workers=1, output_format="parquet"))
-    assert run_in_process(tmp_path, path, processor="transform", output_format="csv.gz")
+    assert run_in_process(tmp_path, path, processor="transform", output_format="csv.gz").data
 
 
 # -- whole or not there ------------------------------------------------------------------------------------------------
@@ -428,12 +428,10 @@ def test_a_part_that_is_lost_makes_the_job_run_anew(tmp_path: Path) -> None:
     before = part.read_bytes()
     part.unlink()
 
-    request = {"input": tmp_path / "data.csv", "processor": "transform", "output_format": "jsonl"}
-    split(
-        JobDirectory(tmp_path / path.parent.name.removesuffix("-out")),
-        Request(chunks=1, workers=1, partition_by=["ok"], **request),
-        path.parent,
-    )
+    job = JobDirectory(tmp_path / path.parent.name.removesuffix("-out"))
+    data = tmp_path / "data.csv"
+    request = Request(data, "transform", chunks=1, workers=1, output_format="jsonl", partition_by=["ok"])
+    split(job, request, path.parent)
     run_in_process(tmp_path, tmp_path / "data.csv", processor="transform", output_format="jsonl", partition_by=["ok"])
 
     assert part.read_bytes() == before

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import xxhash
 
@@ -22,8 +22,16 @@ from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.partials.merged_file import locate
 from csvswarm.partials.outputs import frame_to_table, read_table
-from csvswarm.partials.sorted_runs import FAN_IN, TOTALS_SUFFIX, load_all_totals, merge_sorted_runs, write_sorted_run
+from csvswarm.partials.sorted_runs import (
+    FAN_IN,
+    TOTALS_SUFFIX,
+    load_all_totals,
+    merge_sorted_runs,
+    sort_tables,
+    write_sorted_run,
+)
 from csvswarm.processor_api.context import Context
+from csvswarm.processor_api.encoded_rows import EncodedRows
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import progress
@@ -63,7 +71,7 @@ def write_result(
         progress.advance(0, receipt.files["partial"]["bytes"])
     paths = [_partial(job, receipt) for receipt in receipts]
     if processor.is_keyed:
-        return _merge_keyed(file, job, processor, context, paths, typed=typed)
+        return _merge_keyed(file, job, manifest, processor, context, paths, typed=typed)
     import pandas as pd  # lazy: most jobs do not need pandas
 
     frames = [read_table(path) for path in paths]
@@ -76,7 +84,7 @@ def write_result(
 
         names, arrays = to_columns(result, processor.name)
         result = pa.table(arrays, names=names)
-    return _write_tables(file, iter([result]))
+    return _write_tables(file, iter([result]), lambda names: encode_header(names, CANONICAL))
 
 
 def _concatenate(
@@ -106,7 +114,14 @@ def result_header(manifest: Manifest, processor: Processor, context: Context, co
 
 
 def _merge_keyed(
-    file: HashingWriter, job: JobDirectory, processor: Processor, context: Context, paths: list[Path], *, typed: bool
+    file: HashingWriter,
+    job: JobDirectory,
+    manifest: Manifest,
+    processor: Processor,
+    context: Context,
+    paths: list[Path],
+    *,
+    typed: bool,
 ) -> Written:
     def combine(tables: list[pa.Table]) -> pa.Table:
         table: pa.Table = processor.call("combine", tables, context)
@@ -119,6 +134,7 @@ def _merge_keyed(
     keys = processor.keys(context)
     merged: list[Path] = []
     token = new_token()
+    context.sorter = lambda tables, by: sort_tables(tables, by, lambda n: job.directory / f"merge-{token}-sort{n}")
     try:
         for index, path in enumerate(paths):
             if path.suffix == TOTALS_SUFFIX:
@@ -136,30 +152,41 @@ def _merge_keyed(
         result = processor.call("finish", pieces, context) if processor.finishes else pieces
         if not isinstance(result, Iterator):
             result = iter([frame_to_table(result, processor)])
-        return _write_tables(file, _with_processor_errors(result, processor))
+        return _write_tables(
+            file,
+            _with_processor_errors(result, processor),
+            lambda names: result_header(manifest, processor, context, names),
+        )
     finally:
         for path in merged:
             path.unlink(missing_ok=True)
 
 
-def _with_processor_errors(tables: Iterator[pa.Table], processor: Processor) -> Iterator[pa.Table]:
-    """Yield the tables that a processor yields, and report its errors as processor errors."""
-    while (table := processor.call(next, tables, None)) is not None:
-        yield table
+def _with_processor_errors(results: Iterator[Any], processor: Processor) -> Iterator[Any]:
+    """Yield what a processor yields, and report its errors as processor errors."""
+    while (result := processor.call(next, results, None)) is not None:
+        yield result
 
 
-def _write_tables(file: HashingWriter, tables: Iterator[pa.Table]) -> Written:
+def _write_tables(file: HashingWriter, results: Iterator[Any], header: Callable[[list[str]], bytes]) -> Written:
+    """Write tables or encoded rows. header: returns the header, given the columns."""
     written = Written()
-    for table in tables:
-        kinds = [output_type(column) for column in table.columns]
+    for result in results:
+        is_encoded = isinstance(result, EncodedRows)
+        names = result.columns if is_encoded else result.column_names
+        kinds = result.kinds if is_encoded else [output_type(column) for column in result.columns]
         if not written.names:
-            file.write(encode_header(table.column_names, CANONICAL))
-            written.names, written.kinds = [str(name) for name in table.column_names], kinds
-        arrays = [column.combine_chunks() for column in table.columns]
+            file.write(header(names))
+            written.names, written.kinds = [str(name) for name in names], kinds
+        if is_encoded:
+            file.write(result.data)
+            written.rows += result.rows
+            continue
+        arrays = [column.combine_chunks() for column in result.columns]
         file.write(encode_table(arrays, kinds, CANONICAL))
-        known = [kind or _type_without_values(table.column(i).type) for i, kind in enumerate(kinds)]
+        known = [kind or _type_without_values(result.column(i).type) for i, kind in enumerate(kinds)]
         written.kinds = [common_type(*both) for both in zip(written.kinds, known, strict=True)]
-        written.rows += table.num_rows
+        written.rows += result.num_rows
     return written
 
 

@@ -76,6 +76,7 @@ def load_job_processor(job: JobDirectory, manifest: Manifest) -> Processor:
     processor = load_processor(
         job.processor_path, name=manifest.processor["name"], shown=Path(manifest.processor["source"])
     )
+    processor.use_options(dict(manifest.request["options"]))
     if processor.sha256 != manifest.processor["sha256"]:
         raise ProcessorError(f"{job.processor_path} has changed since the job was created; start a new job.")
     return processor

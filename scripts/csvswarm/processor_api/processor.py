@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import linecache
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import CsvswarmError, ProcessorError
@@ -25,14 +26,22 @@ class Processor:
     """A loaded processor file. files/processors/README.md lists the names it may define."""
 
     def __init__(self, name: str, module: ModuleType, sha256: str) -> None:
-        self.name, self.module, self.sha256 = name, module, sha256
-        if not callable(getattr(module, "process", None)):
+        self.name, self.sha256 = name, sha256
+        self.file = str(module.__file__)
+        self.module: Any = module
+        if not callable(getattr(module, "process", None)) and not hasattr(module, "for_options"):
             raise ProcessorError(f"processor {name} defines no function process(block, context): it needs one.")
         self.options: dict[str, dict[str, Any]] = getattr(module, "OPTIONS", {})
-        self.wants_rows: bool = getattr(module, "BLOCK", "frame") == "rows"
-        self.watches_gaps: bool = not self.wants_rows or getattr(module, "GAPS", False)
-        self.keeps_raw: bool = getattr(module, "RAW", False)
-        self.is_keyed: bool = hasattr(module, "keys")
+        self._read_flags()
+
+    def _read_flags(self) -> None:
+        self.wants_rows: bool = getattr(self.module, "BLOCK", "frame") == "rows"
+        self.watches_gaps: bool = not self.wants_rows or getattr(self.module, "GAPS", False)
+        self.keeps_raw: bool = getattr(self.module, "RAW", False)
+
+    @property
+    def is_keyed(self) -> bool:
+        return self.combines and hasattr(self.module, "keys")
 
     @property
     def combines(self) -> bool:
@@ -43,8 +52,19 @@ class Processor:
         return hasattr(self.module, "finish")
 
     def check(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Return the checked options. Raises OptionError."""
-        return check_options(given, self.options, self.name)
+        """Return the checked options, and use the processor's functions for them. Raises OptionError."""
+        options = check_options(given, self.options, self.name)
+        self.use_options(options)
+        return options
+
+    def use_options(self, options: dict[str, Any]) -> None:
+        """Replace the processor's functions by those that its `for_options`, if any, returns for checked options."""
+        declared = getattr(self.module, "for_options", None)
+        if declared is not None and (functions := self.call(declared, options)) is not None:
+            self.module = SimpleNamespace(**{**vars(self.module), **vars(functions)})
+            self._read_flags()
+            if digest := getattr(functions, "DIGEST", ""):  # of other files that it uses
+                self.sha256 = hashlib.sha256(f"{self.sha256}{digest}".encode()).hexdigest()
 
     def columns(self, context: Context) -> list[str]:
         """Return the input columns that `process` needs, in the input's order; all columns by default."""
@@ -115,7 +135,7 @@ class Processor:
             raise ProcessorError(self._failure_message(error), final=isinstance(error, NEVER_OF_TYPES)) from error
 
     def _failure_message(self, error: BaseException) -> str:
-        file = str(self.module.__file__)
+        file = self.file
         lines = []
         # Not by traceback.extract_tb: it reads the files of pandas, for every record that fails.
         for frame, line in traceback.walk_tb(error.__traceback__):
