@@ -91,7 +91,7 @@ class SideFiles:
                     digest.update(piece)
                     copy.write(piece)
                 if digest.hexdigest() != file.sha256:
-                    raise InputError(f"{source} changed while it was copied: run again when nothing writes to it.")
+                    raise InputError(f"{source} changed while it was copied: rerun the job when nothing writes to it.")
                 os.fchmod(copy.fileno(), _READ_ONLY)
             replace_durably(temporary, target)
 

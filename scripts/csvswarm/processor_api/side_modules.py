@@ -14,7 +14,7 @@ from csvswarm.job.side_files import SideFiles
 
 
 class SideModuleLoader(SourceFileLoader):
-    """Loads a side file. It compiles it anew: a cached file would be found by its time, which a copy may share."""
+    """Loads a side file from its source: a compiled file is found by its time, which another file may share."""
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the interface
         return self.source_to_code(self.get_data(self.path), self.path)

@@ -116,10 +116,7 @@ class SplitPlan:
     def _split(self, job: Job, header: InputHeader, sampler: Sampler) -> Manifest:
         request, source = self.request, self.source
         job.create()
-        with temporary_file(job.processor_path) as (temporary, file):
-            file.write(self.processor_path.read_bytes())
-        replace_durably(temporary, job.processor_path)
-        self.processor.files.copy_to(job.files_directory)
+        self._copy_code(job)
         mode = self.mode
         max_bytes = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
         chunks = chunks_of(request.split_of, job, source, self.canonical_request, mode) if request.split_of else None
@@ -164,6 +161,13 @@ class SplitPlan:
             refuse([*manifest.warnings, *Findings(job, manifest, schema).of_columns()])
         job.save_manifest(manifest)
         return manifest
+
+    def _copy_code(self, job: Job) -> None:
+        """Copy the processor and the side files into the job."""
+        with temporary_file(job.processor_path) as (temporary, file):
+            file.write(self.processor_path.read_bytes())
+        replace_durably(temporary, job.processor_path)
+        self.processor.files.copy_to(job.files_directory)
 
     def _check_options(self, header: InputHeader, schema: Schema) -> Context:
         """Let the processor look at the columns, so that a wrong option is reported before the work and not after."""
