@@ -60,6 +60,7 @@ def main() -> int:
         action="store_true",
         help="sync partials to disk before committing them, for boards that may lose power",
     )
+    add("--file", type=Path, action="append", default=[], metavar="PATH", help="a file for the processor; may repeat")
     add("--strict", action="store_true", help="warnings are errors")
     cli.add_plan_argument(parser)
     arguments = parser.parse_args()
@@ -96,6 +97,7 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         null_values=cli.json_value("null_values", arguments.null_values, list) if arguments.null_values else None,
         durable=arguments.durable,
         strict=arguments.strict,
+        files=arguments.file,
     )
     manifest = split(job, request, output)
     done = {

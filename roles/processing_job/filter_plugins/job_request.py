@@ -70,6 +70,7 @@ def _request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
         **{name: request.get(name) for name in LAYOUT},
         "limit": request["limit"] or "none",
         "strict": request.get("strict", False),
+        "files": [file["source"] for file in job.get("files", [])],
         "input": job["input"]["path"],
         "encoding": job["input"]["encoding"],
         "output": job["output"],

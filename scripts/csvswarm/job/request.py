@@ -43,3 +43,4 @@ class Request:
     limit: int | None = None
     split_of: Path | None = None
     strict: bool = False
+    files: list[Path] = field(default_factory=list)

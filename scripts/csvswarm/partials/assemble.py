@@ -45,7 +45,7 @@ REJECTED_COLUMNS = ["record", "column", "reason", "text"]
 def write_result(file: HashingWriter, job: Job, manifest: Manifest, schema: Schema, receipts: Sequence[Receipt]) -> int:
     """Write the result of a job; return its number of rows. receipts: of all its chunks, in order."""
     processor = load_job_processor(job, manifest)
-    context = Context.for_job(manifest, schema, rows=sum(receipt.rows_in for receipt in receipts))
+    context = Context.for_job(manifest, schema, processor.files, rows=sum(receipt.rows_in for receipt in receipts))
     if not processor.combines:
         return _concatenate(file, job, manifest, processor, context, receipts)
     for receipt in receipts:

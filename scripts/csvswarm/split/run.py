@@ -22,6 +22,7 @@ from csvswarm.job.output_directory import committed_result
 from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
 from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
+from csvswarm.job.side_files import find_side_files
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
@@ -115,9 +116,7 @@ class SplitPlan:
     def _split(self, job: Job, header: InputHeader, sampler: Sampler) -> Manifest:
         request, source = self.request, self.source
         job.create()
-        with temporary_file(job.processor_path) as (temporary, file):
-            file.write(self.processor_path.read_bytes())
-        replace_durably(temporary, job.processor_path)
+        self._copy_code(job)
         mode = self.mode
         max_bytes = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
         chunks = chunks_of(request.split_of, job, source, self.canonical_request, mode) if request.split_of else None
@@ -153,6 +152,7 @@ class SplitPlan:
             decisions=header.decisions,
             warnings=header.warnings,
             numeric_columns=self.processor.numeric_columns(context),
+            files=self.processor.files.to_json(),
         )
         if columns := Findings(job, manifest, schema).numeric_at_first():
             found = sampled_misfits(job, manifest, source, header, columns)
@@ -162,6 +162,13 @@ class SplitPlan:
         job.save_manifest(manifest)
         return manifest
 
+    def _copy_code(self, job: Job) -> None:
+        """Copy the processor and the side files into the job."""
+        with temporary_file(job.processor_path) as (temporary, file):
+            file.write(self.processor_path.read_bytes())
+        replace_durably(temporary, job.processor_path)
+        self.processor.files.copy_to(job.files_directory)
+
     def _check_options(self, header: InputHeader, schema: Schema) -> Context:
         """Let the processor look at the columns, so that a wrong option is reported before the work and not after."""
         context = Context(
@@ -170,6 +177,7 @@ class SplitPlan:
             schema=schema,
             dialect=header.dialect,
             null_values=self.canonical_request["null_values"],
+            files=self.processor.files,
         )
         self.processor.columns(context)
         self.processor.overlap(context)
@@ -180,7 +188,7 @@ def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     """Load the processor, find the input, and check the options. Raises InputError, OptionError and ProcessorError."""
     started = time.monotonic()
     processor_path = _plain(find_processor(request.processor))
-    processor = load_processor(processor_path)
+    processor = load_processor(processor_path, find_side_files([_plain(path) for path in request.files]))
     source = find_source(_plain(request.input), request.encoding)
     canonical_request = _canonical_request(request, processor.check(request.options))
     return SplitPlan(request, canonical_request, source, processor_path, processor, output, started)
@@ -266,6 +274,8 @@ def require_same(
         what = f"from {source.path} as it was before it changed"
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
+    elif difference := processor.files.difference_to(manifest.files):
+        what = difference
     elif changed := [
         name for name, value in canonical_request.items() if manifest.request[name] != value and name not in MAY_CHANGE
     ]:
