@@ -69,6 +69,7 @@ def main() -> int:
     )
     add("--output-format", default="csv", metavar="FORMAT", help=f"of the result: {', '.join(FORMATS)} (csv)")
     add("--partition-by", metavar="JSON", help='columns whose values divide the result into files, like ["carrier"]')
+    add("--file", type=Path, action="append", default=[], metavar="PATH", help="a file for the processor; may repeat")
     add("--strict", action="store_true", help="warnings are errors")
     cli.add_plan_argument(parser)
     arguments = parser.parse_args()
@@ -105,6 +106,7 @@ def _split(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, 
         strict=arguments.strict,
         output_format=arguments.output_format,
         partition_by=partition_option(arguments.partition_by),
+        files=arguments.file,
     )
     if output:
         check_output(output, job.job_id, result_name(vars(request)))

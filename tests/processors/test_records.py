@@ -37,10 +37,10 @@ def records_of(lines: list[bytes], frame: pd.DataFrame) -> bytes:
     return b"".join([lines[0], *(lines[position + 1] for position in frame.index)])
 
 
-def sort_values(frame: pd.DataFrame, by: list[str], ascending: list[bool], missing: str) -> pd.DataFrame:
+def sort_values(frame: pd.DataFrame, by: list[str], ascending: list[bool], missing: Any) -> pd.DataFrame:
     """Sort a frame stably by one column after the other: pandas' own sort by several is not stable when descending."""
     for name, is_ascending in reversed(list(zip(by, ascending, strict=True))):
-        frame = frame.sort_values(name, ascending=is_ascending, na_position=missing, kind="stable")  # type: ignore[call-overload]
+        frame = frame.sort_values(name, ascending=is_ascending, na_position=missing, kind="stable")
     return frame
 
 

@@ -72,6 +72,7 @@ def _request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
         "strict": request.get("strict", False),
         "output_format": request.get("output_format", "csv"),
         "partition_by": request.get("partition_by", []),
+        "files": [file["source"] for file in job.get("files", [])],
         "input": job["input"]["path"],
         "encoding": job["input"]["encoding"],
         "output": job["output"],

@@ -95,6 +95,7 @@ def read_summary(
         # What the job was asked for, exactly: a resume repeats it.
         output = value(manifest, "output", str) or value(done, "output", str)
         found["manifest"] = {"request": request, "input": source, "processor": processor, "output": output}
+        found["manifest"]["files"] = value(manifest, "files", list)
     return found
 
 

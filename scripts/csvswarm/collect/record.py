@@ -78,6 +78,7 @@ def _record(
         "input": {**manifest.input, "checksum": input_checksum(manifest)},
         "preamble": manifest.preamble,
         "processor": manifest.processor,
+        "files": manifest.files,
         "request": manifest.request,
         "versions": manifest.versions,
         "native": kernel() is not None,

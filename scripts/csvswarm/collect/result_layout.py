@@ -117,7 +117,7 @@ def layout_of(
     manifest: Manifest, schema: Schema, processor: Processor, receipts: Sequence[Receipt], written: Written
 ) -> Layout:
     """Return the layout of a result. written: what the assembly of its partials knows of it."""
-    context = Context.for_job(manifest, schema)
+    context = Context.for_job(manifest, schema, processor.files)
     copied = set(processor.copied_columns(context))
     names, kinds = written.names, written.kinds
     if not processor.combines:

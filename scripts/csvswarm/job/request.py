@@ -45,3 +45,4 @@ class Request:
     strict: bool = False
     output_format: str = "csv"
     partition_by: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)

@@ -63,7 +63,7 @@ def write_result(
 ) -> Written:
     """Write the result of a job as CSV. receipts: of all its chunks, in order. typed: find the types of its columns."""
     processor = load_job_processor(job, manifest)
-    context = Context.for_job(manifest, schema, rows=sum(receipt.rows_in for receipt in receipts))
+    context = Context.for_job(manifest, schema, processor.files, rows=sum(receipt.rows_in for receipt in receipts))
     if not processor.combines:
         return _concatenate(file, job, manifest, processor, context, receipts)
     for receipt in receipts:

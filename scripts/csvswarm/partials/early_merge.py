@@ -204,7 +204,7 @@ def _write_header(
 ) -> None:
     if first.columns is None and not hasattr(processor.module, "header"):
         raise CsvswarmError("the first chunk has no columns: a later one may")
-    file.write(result_header(manifest, processor, Context.for_job(manifest, schema), first.columns))
+    file.write(result_header(manifest, processor, Context.for_job(manifest, schema, processor.files), first.columns))
 
 
 def _is_named(file: BinaryIO, path: Path) -> bool:

@@ -55,6 +55,7 @@ class Attempt:
             dialect=manifest.dialect,
             null_values=request["null_values"],
             chunk=number,
+            files=processor.files,
         )
         self._quarantine = request["on_error"] == "quarantine"
         self._rejected: list[Rejected] = []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from csvswarm.csv_format.dialect import CANONICAL, Dialect
 from csvswarm.errors import OptionError, format_names
 from csvswarm.job.manifest import Manifest
+from csvswarm.job.side_files import SideFiles
 from csvswarm.types.schema import Schema
 
 
@@ -31,6 +33,7 @@ class Context:
             return nothing for them.
         rows: number of records processed in the whole file, set for `finish`; 0 elsewhere.
         sorter: internal; what `sort` calls in `finish`.
+        files: the side files of the job; see `file`.
     """
 
     options: dict[str, Any]
@@ -43,6 +46,7 @@ class Context:
     overlap: int = 0
     rows: int = field(default=0, repr=False)
     sorter: Callable[[Iterator[Any], Sequence[str]], Iterator[Any]] | None = field(default=None, repr=False)
+    files: SideFiles = field(default_factory=SideFiles, repr=False)
 
     def type_of(self, column: str) -> str:
         """Return the type of an input column in the whole file.
@@ -94,8 +98,26 @@ class Context:
     #: Former name of `require_columns`, for one release.
     require = require_columns
 
+    def file(self, name: str) -> Path:
+        """Return the path of a side file, one that the user passed with the job as `files`.
+
+        The file is a read-only copy with the bytes that it had when the job was created. Read it once and keep what
+        you need in a variable of the module: `process` is called for every block.
+
+        Args:
+            name: base name of the file: `lookup.csv` for `data/lookup.csv`.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            OptionError: the job has no such file. The message names the files that it has.
+            JobError: the copy was changed.
+        """
+        return self.files.path(name)
+
     @classmethod
-    def for_job(cls, manifest: Manifest, schema: Schema, rows: int = 0) -> Context:
+    def for_job(cls, manifest: Manifest, schema: Schema, files: SideFiles, rows: int = 0) -> Context:
         """Return the context outside of blocks, as `combine` and `finish` see it. rows: in the whole input."""
         return cls(
             options=dict(manifest.request["options"]),
@@ -104,4 +126,5 @@ class Context:
             dialect=manifest.dialect,
             null_values=manifest.request["null_values"],
             rows=rows,
+            files=files,
         )

@@ -12,7 +12,9 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
 from csvswarm.errors import OptionError, ProcessorError
+from csvswarm.job.side_files import SideFiles
 from csvswarm.processor_api.processor import Processor
+from csvswarm.processor_api.side_modules import provide_modules, withdraw_modules
 
 if TYPE_CHECKING:
     from csvswarm.job.directory import JobDirectory
@@ -35,8 +37,13 @@ def find_processor(name: str) -> Path:
     )
 
 
-def load_processor(path: Path, *, name: str | None = None, shown: Path | None = None) -> Processor:
+def load_processor(
+    path: Path, files: SideFiles | None = None, *, name: str | None = None, shown: Path | None = None
+) -> Processor:
     """Load a processor file. shown: the path for messages, if `path` is a job's copy.
+
+    files: its side files. A processor that ships imports none of them: the driver of a job on boards runs no code of a
+    user, and such a processor runs there.
 
     Raises ProcessorError if it cannot be read, is not Python or fails to load.
     """
@@ -55,8 +62,17 @@ def load_processor(path: Path, *, name: str | None = None, shown: Path | None = 
     text = source.decode("utf-8", errors="replace")
     linecache.cache[str(shown)] = (len(text), None, text.splitlines(keepends=True), str(shown))
     sys.modules[module.__name__] = module
+    files = files or SideFiles()
+    if _is_shipped(source):
+        withdraw_modules()
+    else:
+        provide_modules(files)
     _run_module(code, module, shown)
-    return Processor(name, module, hashlib.sha256(source).hexdigest())
+    return Processor(name, module, hashlib.sha256(source).hexdigest(), files)
+
+
+def _is_shipped(source: bytes) -> bool:
+    return any(path.stat().st_size == len(source) and path.read_bytes() == source for path in SHIPPED.glob("*.py"))
 
 
 def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:
@@ -74,7 +90,10 @@ def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:
 def load_job_processor(job: JobDirectory, manifest: Manifest) -> Processor:
     """Return the job's copy of its processor; errors name the user's file."""
     processor = load_processor(
-        job.processor_path, name=manifest.processor["name"], shown=Path(manifest.processor["source"])
+        job.processor_path,
+        SideFiles.of_job(job.files_directory, manifest),
+        name=manifest.processor["name"],
+        shown=Path(manifest.processor["source"]),
     )
     processor.use_options(dict(manifest.request["options"]))
     if processor.sha256 != manifest.processor["sha256"]:

@@ -11,8 +11,10 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import CsvswarmError, ProcessorError
+from csvswarm.job.side_files import SideFiles
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.options import check_options
+from csvswarm.processor_api.side_modules import SideModuleLoader
 
 if TYPE_CHECKING:
     pass
@@ -25,8 +27,8 @@ NEVER_OF_TYPES = (NameError, ImportError, NotImplementedError, RecursionError, S
 class Processor:
     """A loaded processor file. files/processors/README.md lists the names it may define."""
 
-    def __init__(self, name: str, module: ModuleType, sha256: str) -> None:
-        self.name, self.sha256 = name, sha256
+    def __init__(self, name: str, module: ModuleType, sha256: str, files: SideFiles) -> None:
+        self.name, self.sha256, self.files = name, sha256, files
         self.file = str(module.__file__)
         self.module: Any = module
         if not callable(getattr(module, "process", None)) and not hasattr(module, "for_options"):
@@ -139,9 +141,10 @@ class Processor:
         lines = []
         # Not by traceback.extract_tb: it reads the files of pandas, for every record that fails.
         for frame, line in traceback.walk_tb(error.__traceback__):
-            if frame.f_code.co_filename == file:
-                text = linecache.getline(file, line).strip()
-                lines.append(f"  {Path(file).name}:{line} in {frame.f_code.co_name}: {text}")
+            name = frame.f_code.co_filename
+            if name == file or isinstance(frame.f_globals.get("__loader__"), SideModuleLoader):
+                text = linecache.getline(name, line).strip()
+                lines.append(f"  {Path(name).name}:{line} in {frame.f_code.co_name}: {text}")
         message = str(error).strip().splitlines()
         reason = f"{type(error).__name__}: {message[0] if message else ''}".rstrip(": ")
         return "\n".join([f"processor {self.name} failed: {reason}", *lines[-SHOWN_FRAMES:]])

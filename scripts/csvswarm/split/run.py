@@ -29,6 +29,7 @@ from csvswarm.job.result_format import (
     check_size,
     reads_values,
 )
+from csvswarm.job.side_files import find_side_files
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
@@ -122,9 +123,7 @@ class SplitPlan:
     def _split(self, job: JobDirectory, header: InputHeader, sampler: Sampler) -> Manifest:
         request, source = self.request, self.source
         job.create()
-        with temporary_file(job.processor_path) as (temporary, file):
-            file.write(self.processor_path.read_bytes())
-        replace_durably(temporary, job.processor_path)
+        self._copy_code(job)
         mode = self.mode
         max_bytes = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
         chunks = chunks_of(request.split_of, job, source, self.canonical_request, mode) if request.split_of else None
@@ -160,6 +159,7 @@ class SplitPlan:
             decisions=header.decisions,
             warnings=header.warnings,
             numeric_columns=self.processor.numeric_columns(context),
+            files=self.processor.files.to_json(),
         )
         if columns := Findings(job, manifest, schema).numeric_at_first():
             found = sampled_misfits(job, manifest, source, header, columns)
@@ -171,6 +171,13 @@ class SplitPlan:
         job.save_manifest(manifest)
         return manifest
 
+    def _copy_code(self, job: JobDirectory) -> None:
+        """Copy the processor and the side files into the job."""
+        with temporary_file(job.processor_path) as (temporary, file):
+            file.write(self.processor_path.read_bytes())
+        replace_durably(temporary, job.processor_path)
+        self.processor.files.copy_to(job.files_directory)
+
     def _check_options(self, header: InputHeader, schema: Schema) -> Context:
         """Let the processor look at the columns, so that a wrong option is reported before the work and not after."""
         context = Context(
@@ -179,6 +186,7 @@ class SplitPlan:
             schema=schema,
             dialect=header.dialect,
             null_values=self.canonical_request["null_values"],
+            files=self.processor.files,
         )
         self.processor.columns(context)
         self.processor.overlap(context)
@@ -191,7 +199,7 @@ def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     """Load the processor, find the input, and check the options. Raises InputError, OptionError and ProcessorError."""
     started = time.monotonic()
     processor_path = _plain(find_processor(request.processor))
-    processor = load_processor(processor_path)
+    processor = load_processor(processor_path, find_side_files([_plain(path) for path in request.files]))
     source = find_source(_plain(request.input), request.encoding)
     canonical_request = _canonical_request(request, processor.check(request.options))
     return SplitPlan(request, canonical_request, source, processor_path, processor, output, started)
@@ -285,6 +293,8 @@ def require_same(
         what = f"from {source.path} as it was before it changed"
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
+    elif difference := processor.files.difference_to(manifest.files):
+        what = difference
     elif changed := [
         name
         for name, value in canonical_request.items()
