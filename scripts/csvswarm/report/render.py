@@ -89,7 +89,7 @@ def _facts(material: Material) -> dict[str, Any]:
         "commands": commands(record),
         "columns": record.get("columns", [])[:MAX_COLUMNS],
         "reasons": material.reasons,
-        "reasons_complete": material.reasons_complete,
+        "kinds": len(record.get("rejected_reasons", [])),
         "result": glance(material),
         "logs": material.logs,
         "attempts": attempts,
