@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -16,48 +15,9 @@ from csvswarm.report.data import Material, gather
 from csvswarm.report.render import PAGE, TEMPLATES, render
 from csvswarm.report.timeline import scale_of
 
+from tests.report.html_page import EVIL, Page, page
 from tests.report.records import MB, attempt, column, record
 from tests.support.jobs import SAMPLE, Scripts, record_validator, write_csv
-
-EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}"
-
-
-class Page(HTMLParser):
-    """The elements of a page, and its text without scripts and styles."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._raw = False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._raw = tag in ("script", "style")
-
-    def handle_endtag(self, _: str) -> None:
-        self._raw = False
-
-    def handle_data(self, data: str) -> None:
-        self.text += "" if self._raw else data
-
-    @property
-    def words(self) -> str:
-        return " ".join(self.text.split())
-
-    def check_safe(self) -> None:
-        """Nothing runs but the page's own script, and nothing is fetched."""
-        names = [tag for tag, _ in self.elements]
-        assert names.count("script") == 2
-        assert not {"img", "iframe", "object", "embed", "base", "form"} & {*names}
-        for tag, attributes in self.elements:
-            assert not [name for name in attributes if name.startswith("on") or name in ("src", "srcdoc")], tag
-            assert (attributes.get("href") or "data:,").startswith("data:,"), tag
-
-
-def page(directory: Path) -> Page:
-    return Page((directory / PAGE).read_text())
 
 
 def test_report_of_the_sample(tmp_path: Path) -> None:
@@ -155,51 +115,6 @@ def test_markup_in_names_and_values_is_text(tmp_path: Path) -> None:
     assert EVIL in found.text
     assert "{{ 7 * 7 }}" in found.text
     assert "1 records were set aside" in found.words
-
-
-PICKY = """\
-def process(block, context):
-    for value in block["a"]:
-        if value % 10 == 3:
-            raise ValueError(f"no threes\\n{value}")
-    return block
-"""
-
-
-def test_rejected_records_are_counted_by_reason_with_three_examples(tmp_path: Path) -> None:
-    rows = [[number, "x"] for number in range(200)]
-    source = write_csv(tmp_path / "data.csv", ["a", "b"], rows)
-    source.write_text(source.read_text() + "1,2,3\n" * 5)
-    (tmp_path / "picky.py").write_text(PICKY)
-    scripts = Scripts(tmp_path)
-    scripts.all(source, "--processor", tmp_path / "picky.py", "--on-error", "quarantine", "--chunks", "2")
-    scripts.report("--output", scripts.output)
-
-    found = page(scripts.output)
-
-    shown = found.words.partition("Records that were set aside")[2].partition("The result at a glance")[0]
-    first, _, second = shown.partition("5" + "3 fields where the header has 2")
-    assert "20processor picky failed: ValueError (picky.py:4 in process)" in first
-    assert 'in process: raise ValueError(f"no threes' in first  # the whole message of the first one
-    assert [int(number) for number in re.findall(r"record (\d+):", first)] == [4, 14, 24]
-    assert [int(number) for number in re.findall(r"record (\d+):", second)] == [201, 202, 203]
-    assert second.count("1,2,3") == 3
-
-
-def test_reasons_of_a_failed_job_are_counted(tmp_path: Path) -> None:
-    """Without rejected records, which only a result has."""
-    kinds = [
-        {"reason": f"kind {n}", "records": 30 - n, "record": n, "example": f"{EVIL}\n{n}", "provisional": False}
-        for n in range(1, 25)
-    ]
-    made_up = record([attempt(1)], status="failed", error="x", result=None, rows_out=None, rejected_reasons=kinds)
-    record_validator().validate(made_up)
-
-    found = Page(render(gather(made_up, tmp_path, tmp_path)))
-
-    found.check_safe()
-    assert f"29kind 1 record 1: {EVIL} 1" in found.words
-    assert "4 more kinds of reasons are in job.json." in found.words
 
 
 def test_markup_in_messages_is_text() -> None:

@@ -82,7 +82,7 @@ class ActionModule(ActionBase):
     """Calls the module processing_job_status_info until the job's driver has ended, or is silent.
 
     Arguments: share, owner, job and service, those of the module; server, its name in messages; watch, the command
-    that watches the job later; fetched, a closed folder to make for the result of a job that is done; remark, what a
+    that watches the job later; fetched, a closed folder to make for what comes of the job; remark, what a
     manager last reported of the driver; seen, the earlier result of this plugin in the same run. Returns status, ended
     (whether the driver has ended), silent (whether a manager should be asked for the driver), no_image (whether a board
     lacks the image, reported once), began and ended_at (this machine's monotonic clock) and heard, for the next watch.
@@ -121,7 +121,7 @@ class ActionModule(ActionBase):
             lacking = reloaded or any(NO_IMAGE in note for note in status.get("notes", []))
             found = {"status": status, "began": began, "heard": watch.heard, "no_image": lacking, "changed": True}
             if answer["ended"]:
-                if fetched and status["stage"] == "done":
+                if fetched and status["stage"] in ("done", "failed"):
                     make_closed(Path(fetched))
                 return result | found | {"ended": True, "silent": False, "ended_at": time.monotonic()}
             if watch.silent() > PATIENCE:

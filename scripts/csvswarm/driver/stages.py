@@ -66,6 +66,13 @@ class Stages:
         arguments = [word for word in self._request.collect_arguments if word not in ("--plan", "--json")]
         self._run("collect", ["collect_results.py", "--json", *arguments])
 
+    def record_failure(self, error: str) -> None:
+        """Write the record of the job that failed, for its report. Without it the error still counts."""
+        request = self._request
+        command = ["-m", "csvswarm.driver.record_failure", str(request.job_directory), str(request.output)]
+        with suppress(JobFailed, OSError):
+            self._process("record", [*command, f"--error={printable(error)}"])
+
     def _run(self, stage: str, command: Sequence[str]) -> None:
         if not self._request.is_shipped:
             self._service(stage, command)

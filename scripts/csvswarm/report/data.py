@@ -48,13 +48,17 @@ class Reason:
 
 @dataclass
 class Material:
-    """record: job.json. directory: where it and the result are. logs: (name, last lines) of failed attempts."""
+    """record: job.json. directory: where it and the result are. logs: (name, last lines) of failed attempts.
+
+    remedy: what to do after a failure, "" where a resume is all.
+    """
 
     record: dict[str, Any]
     directory: Path
     result: Table | None = None
     reasons: list[Reason] = field(default_factory=list)
     logs: list[tuple[str, str]] = field(default_factory=list)
+    remedy: str = ""
 
     @property
     def attempts(self) -> list[dict[str, Any]]:

@@ -92,6 +92,7 @@ def _facts(material: Material) -> dict[str, Any]:
         "kinds": len(record.get("rejected_reasons", [])),
         "result": glance(material),
         "logs": material.logs,
+        "remedy": material.remedy.strip(),
         "attempts": attempts,
         "bar_style": bar_style,
         "out_of_line": [(attempts[index], times) for index, times in out_of_line(attempts)],
