@@ -13,10 +13,11 @@ from csvswarm.driver.engine import Engine
 from csvswarm.driver.run import JobDriver
 from csvswarm.driver.services import JOB_LABEL, Round
 from csvswarm.driver.status import NAME, Status
+from csvswarm.job.output_directory import FAILURE
 
 from tests.driver.conftest import RecordedEngine
 from tests.driver.job_requests import request_of
-from tests.support.jobs import Scripts
+from tests.support.jobs import Scripts, record_validator
 
 
 @pytest.fixture
@@ -62,7 +63,11 @@ def test_refusal_of_the_engine_fails_the_job(
 
     driver.run()
 
-    assert ended(tmp_path) == ("failed", "Docker refuses to run the job: invalid label", "resume")
+    message = "Docker refuses to run the job: invalid label"
+    assert ended(tmp_path) == ("failed", message, "resume")
+    written = json.loads((tmp_path / "out" / FAILURE).read_text())
+    record_validator().validate(written["record"])
+    assert (written["record"]["error"], written["logs"]) == (message, [])
 
 
 def test_services_of_another_driver_are_removed_or_taken_over(

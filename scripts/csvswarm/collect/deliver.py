@@ -8,10 +8,18 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from csvswarm.errors import JobError, filename_in_errors
+from csvswarm.errors import JobError, filename_in_errors, printable
 from csvswarm.job.directory import SUCCESS, JobDirectory
-from csvswarm.job.durable_files import new_token, open_regular, replace_durably, temporary_file
+from csvswarm.job.durable_files import (
+    new_token,
+    open_regular,
+    read_json,
+    replace_durably,
+    temporary_file,
+    write_json,
+)
 from csvswarm.job.output_directory import (
+    MAX_REPORT_BYTES,
     REJECTED,
     REPORT,
     check_output,
@@ -49,6 +57,30 @@ def deliver_result(job: JobDirectory, fetched: Path, output: Path, permissions: 
             changed = False
     shutil.rmtree(fetched)
     return changed
+
+
+def take_failure(job: JobDirectory, fetched: Path, output: Path) -> list[tuple[str, str]] | None:
+    """Move the record that boards wrote of a failed job to `output`, for this user alone.
+
+    Returns (name, last lines) of the logs of failed attempts, None when there is no such record. Raises JobError if it
+    is damaged or that of another job, or if `output` has a result or belongs to something else.
+    """
+    found = read_json(fetched, "rerun the job.", MAX_REPORT_BYTES)
+    if found is None:
+        return None
+    record, logs = found.get("record"), found.get("logs")
+    if not isinstance(record, dict) or (record.get("job_id"), record.get("status")) != (job.job_id, "failed"):
+        raise JobError(f"{fetched} is not the record of a failure of job {job.job_id}.")
+    check_output(output, job.job_id)
+    output.mkdir(parents=True, exist_ok=True)
+    with locked_output(output), no_wider_than(PRIVATE):
+        check_output(output, job.job_id)
+        if (output / SUCCESS).exists():
+            raise JobError(f"{output} has a complete result: no failure is recorded there.")
+        write_json(output / REPORT, record, owner=job.job_id)
+    fetched.unlink()
+    pairs = logs if isinstance(logs, list) else []
+    return [(str(one[0]), printable(str(one[1]))) for one in pairs if isinstance(one, list) and len(one) == 2]
 
 
 def _replace_files(job: JobDirectory, fetched: Path, output: Path, permissions: int) -> None:

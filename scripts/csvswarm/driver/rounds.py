@@ -14,6 +14,7 @@ from csvswarm.driver.request import Request
 from csvswarm.driver.services import Round, chunk_service, service_name
 from csvswarm.driver.status import Status
 from csvswarm.driver.tasks import Slots, Task, slots_of
+from csvswarm.driver.time_left import TimeLeft
 from csvswarm.driver.untrusted import Damaged
 
 #: Seconds between looks at the receipts, and between requests for the tasks. The latter cost the engine and the driver
@@ -50,6 +51,7 @@ class RoundRunner:
         progress = RoundProgress(retried={chunk for retry in retries for chunk in retry.chunks})
         elapsed = status.seconds_of("process")
         self._monitor = RoundMonitor(request.deadline, progress, speculate=request.speculate, elapsed=elapsed)
+        self._time_left = TimeLeft([size for size, _ in sizes])
         self._open = {*round_.chunks}
         self._tasks: list[Task] = []
         self._slots = Slots([], sorted(self._open), [])
@@ -158,14 +160,14 @@ class RoundRunner:
     def _report(self, snapshot: Snapshot, verdict: Verdict) -> None:
         if verdict.remark:
             self._status.note(verdict.remark)
-        if not (verdict.over or self._status.is_due):
-            return
-        progress = self._monitor.progress
-        passed = max(time.monotonic() - progress.started, 0.001)
-        done = [chunk for chunk, status in progress.statuses.items() if status == "done"]
-        left, stopped = len(self._open), len(snapshot.slots.stopped)
+        progress, left, stopped = self._monitor.progress, len(self._open), len(snapshot.slots.stopped)
         # Swarm gives the place of a finished chunk to the next one at once, which its tasks show only later.
         running = min(self._busy, left - stopped)
+        self._time_left.update(time.monotonic(), [receipt.chunk for receipt in snapshot.receipts], running)
+        if not (verdict.over or self._status.is_due):
+            return
+        passed = max(time.monotonic() - progress.started, 0.001)
+        done = [chunk for chunk, status in progress.statuses.items() if status == "done"]
         every = [*self._done_before, *done]
         self._status.values |= {
             "chunks": {
@@ -181,7 +183,7 @@ class RoundRunner:
             },
             "rows_done": sum(self._sizes[chunk - 1][1] for chunk in every),
             "rows_per_second": round(progress.rows / passed),
-            "seconds_left": round(passed / len(done) * left) if done and left else None,
+            "seconds_left": self._time_left.seconds(progress.running_since, snapshot.slots.waiting) if left else None,
         }
         self._status.write()
 

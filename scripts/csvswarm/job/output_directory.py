@@ -29,6 +29,8 @@ from csvswarm.job.result_format import PARTITIONED, RESULT, RESULT_NAMES, is_par
 REJECTED, REPORT = "rejected.csv", "job.json"
 #: Version of job.json.
 RECORD_FORMAT = 3
+#: The record of a failure, as boards write it.
+FAILURE = ".failed.json"
 #: The files that csvswarm may write; the last one marks the others as complete.
 OWN_FILES = (REPORT, *RESULT_NAMES, REJECTED, SUCCESS)
 #: A marker has a line per file of the result, a report one per attempt.
@@ -87,10 +89,15 @@ def _check_files(output: Path, job_id: str, result: str) -> None:
     """Refuse files with csvswarm's names that are not in a report of this job."""
     remedy = "name another output directory, or remove that one first."
     report = read_json(output / REPORT, remedy, MAX_REPORT_BYTES)
-    if report is not None and report.get("job_id") != job_id:
+    if report is None:
+        explained = set()
+    elif report.get("job_id") == job_id:
+        explained = {REPORT, SUCCESS, *_files_in_report(report, result)}
+    elif report.get("format") == RECORD_FORMAT and report.get("status") == "failed":
+        explained = {REPORT}  # no result came of that job, so it does not need the directory
+    else:
         whose = f"the result of job {report['job_id']}" if "job_id" in report else f"a {REPORT} of something else"
         raise JobError(f"output {output} already contains {whose}: name another directory, or remove that one first.")
-    explained = {REPORT, SUCCESS, *_files_in_report(report, result)} if report else set()
     for name in (REPORT, result, REJECTED, SUCCESS):
         if name not in explained and os.path.lexists(output / name):
             raise JobError(f"output {output} already contains a {name} of something else: name another directory.")
