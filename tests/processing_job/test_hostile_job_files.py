@@ -166,11 +166,11 @@ def test_bytes_read_are_limited(share: Path, monkeypatch: pytest.MonkeyPatch) ->
     receipt = {"chunk": 1, "status": "done", "message": ""}
     for number in range(1, 3):
         (share / f"jobs/one/receipts/{number:06d}-0001.json").write_text(json.dumps(receipt))
-    assert listed(share)["one"]["damage"] == "the files are larger than those of any job"
+    assert listed(share)["one"]["damage"] == "its files are larger than those of any job"
     assert listed(share)["two"]["state"] == "unfinished"
 
     monkeypatch.setattr(jobs, "ALL_BYTES", size + 60)
-    assert listed(share)["two"]["damage"].endswith("Look at it alone: -e action=show -e job_id=two")
+    assert listed(share)["two"]["damage"].endswith("Show it alone: -e action=show -e job_id=two")
     assert show(share, "two")["state"] == "unfinished"
 
 

@@ -154,9 +154,9 @@ class Stages:
         return JobFailed(message or f"{stage} failed without a message.", hint=_hint(stage, message))
 
 
-#: Words of messages that name their remedy themselves.
+#: Phrases of messages that name their remedy themselves.
 _START_OVER = ("start a new job", "run a new job", START_OVER)
-_RESUME = ("same job_id", "this job_id", "rerun with job_id", "wait until it ends", "processed again")
+_RESUME = ("same job_id", "this job_id", "rerun with job_id", "wait until it ends", "reprocessed")
 
 
 def _hint(stage: str, message: str) -> str | None:

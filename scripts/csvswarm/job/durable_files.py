@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from csvswarm.errors import JobError, filename_in_errors
 
-START_OVER = "remove the job's directory and start the job again."
+START_OVER = "remove the job's directory and restart the job."
 #: No file of a job is larger: a job of 10 TB has a manifest of 25 MB.
 MAX_JSON_BYTES = 256 << 20
 #: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
