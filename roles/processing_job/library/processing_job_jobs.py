@@ -10,18 +10,12 @@ from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.processing_job_files import (
-    Damaged,
-    acting_as,
-    entries,
-    folder,
-    read_json,
-    remove_folder,
-)
+from ansible.module_utils.processing_job_files import acting_as, read_json, remove_folder
 from ansible.module_utils.processing_job_job_state import DAMAGED, DONE, RUNNING, UNFINISHED
 from ansible.module_utils.processing_job_job_summary import Budget, empty_summary, read_summary
 from ansible.module_utils.processing_job_status import FINAL, STALE_AFTER, read_status
 from ansible.module_utils.processing_job_text import printable_line
+from ansible.module_utils.processing_job_untrusted_files import Damaged, entries_in, open_directory
 
 DOCUMENTATION = """
 module: processing_job_jobs
@@ -98,7 +92,7 @@ class Jobs:
             with self._folder("jobs") as jobs:
                 return sorted(
                     entry.name
-                    for entry in entries(jobs, JOBS)
+                    for entry in entries_in(jobs, JOBS)
                     if entry.is_dir(follow_symlinks=False) or entry.is_symlink()
                 )
         except FileNotFoundError:
@@ -122,7 +116,7 @@ class Jobs:
             with acting_as(self._owner), self._folder("jobs") as jobs:
                 running = is_running(name, jobs) or driver.get("running", None if shared else False)
                 error = driver.get("error", "")
-                with folder(name, jobs) as job:
+                with open_directory(name, jobs) as job:
                     found |= read_summary(job, budget, full=full, shared=shared, running=running, error=error)
         except Damaged as error:
             found |= {"state": DAMAGED, "damage": str(error)}
@@ -134,7 +128,7 @@ class Jobs:
     def _driver(self, name: str) -> dict[str, Any]:
         """Return what a job's driver on boards last reported: whether it is running, its progress or error."""
         try:
-            with folder("results", self._root) as results:
+            with open_directory("results", self._root) as results:
                 status = read_status(name, results, self._owner)
         except (Damaged, OSError):
             return {}
@@ -155,14 +149,14 @@ class Jobs:
             # A job on boards was stopped before.
             if self._owner is None and is_running(name, jobs):
                 raise Damaged(f"job {printable_line(name)} is running: stop it, or wait until it ends")
-            with acting_as(self._owner), suppress(OSError, Damaged), folder(name, jobs) as job:
+            with acting_as(self._owner), suppress(OSError, Damaged), open_directory(name, jobs) as job:
                 os.unlink("manifest.json", dir_fd=job)
             with suppress(FileNotFoundError):
                 remove_folder(name, jobs, self._owner)
         if self._owner is not None:
-            with suppress(FileNotFoundError), folder("results", self._root) as results:
+            with suppress(FileNotFoundError), open_directory("results", self._root) as results:
                 remove_folder(name, results, self._owner)
-            with suppress(FileNotFoundError), folder("requests", self._root) as requests:
+            with suppress(FileNotFoundError), open_directory("requests", self._root) as requests:
                 os.unlink(f"{name}.json", dir_fd=requests)
 
     def prune(self, before: float) -> list[str]:
@@ -183,8 +177,8 @@ class Jobs:
 
     def _prune_uploads(self, kind: str, before: float) -> list[str]:
         removed = []
-        with suppress(FileNotFoundError), folder(kind, self._root) as uploads:
-            for entry in sorted(entries(uploads), key=lambda one: one.name):
+        with suppress(FileNotFoundError), open_directory(kind, self._root) as uploads:
+            for entry in sorted(entries_in(uploads), key=lambda one: one.name):
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(status.st_mode) and status.st_ctime < before:
                     os.unlink(entry.name, dir_fd=uploads)
@@ -194,7 +188,7 @@ class Jobs:
     def _request(self, name: str) -> dict[str, Any]:
         """Return the request of a job on a share. Only a file that root owns counts: processors may write others."""
         try:
-            with folder("requests", self._root) as requests:
+            with open_directory("requests", self._root) as requests:
                 found: dict[str, Any] = read_json(f"{name}.json", requests, owner=os.geteuid())
                 return found
         except (Damaged, OSError):
@@ -202,13 +196,13 @@ class Jobs:
 
     def _folder(self, name: str) -> AbstractContextManager[int]:
         # A link is followed when a path component comes after it.
-        opened: AbstractContextManager[int] = folder(f"{name}/." if self._follow else name, self._root)
+        opened: AbstractContextManager[int] = open_directory(f"{name}/." if self._follow else name, self._root)
         return opened
 
 
 def is_running(name: str, jobs: int) -> bool:
     """Return whether a process works on a job, which then owns the lock of its directory (csvswarm/job/lock.py)."""
-    with suppress(OSError, Damaged), folder(name, jobs) as job:
+    with suppress(OSError, Damaged), open_directory(name, jobs) as job:
         handle = os.open(LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=job)
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)

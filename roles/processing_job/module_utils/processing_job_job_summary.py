@@ -9,9 +9,10 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeVar
 
-from ansible.module_utils.processing_job_files import BYTES, Damaged, entries, folder, read_json
+from ansible.module_utils.processing_job_files import BYTES, read_json
 from ansible.module_utils.processing_job_job_state import job_status
 from ansible.module_utils.processing_job_text import printable, printable_line
+from ansible.module_utils.processing_job_untrusted_files import Damaged, entries_in, open_directory
 
 #: Entries of a job directory and of its logs: csvswarm makes a few for each round and attempt.
 FILES, LOGS = 10_000, 10_000
@@ -101,7 +102,7 @@ def read_summary(
 def changed(job: int) -> float:
     """Return when a job directory or a file in it was last written."""
     newest = os.fstat(job).st_mtime
-    for entry in entries(job, FILES):
+    for entry in entries_in(job, FILES):
         with suppress(FileNotFoundError):  # the job may run
             newest = max(newest, entry.stat(follow_symlinks=False).st_mtime)
     return newest
@@ -111,8 +112,8 @@ def receipts(job: int, budget: Budget) -> dict[int, dict[str, Any]]:
     """Return the newest receipt of each chunk, as `job_status` needs it. Raises Damaged."""
     newest: dict[int, dict[str, Any]] = {}
     try:
-        with folder("receipts", job) as opened:
-            for name in sorted(entry.name for entry in entries(opened) if entry.name.endswith(".json")):
+        with open_directory("receipts", job) as opened:
+            for name in sorted(entry.name for entry in entries_in(opened) if entry.name.endswith(".json")):
                 if receipt := budget.read(name, opened, RECEIPT_BYTES):
                     newest[needed(receipt, "chunk", int)] = {
                         **{field: needed(receipt, field, str) for field in ("status", "message")},
@@ -126,8 +127,8 @@ def receipts(job: int, budget: Budget) -> dict[int, dict[str, Any]]:
 def logs(job: int) -> list[str]:
     """Return the names of the logs, the first thousand."""
     try:
-        with folder("logs", job) as opened:
-            names = sorted(entry.name for entry in entries(opened, LOGS) if entry.name.endswith(".log"))
+        with open_directory("logs", job) as opened:
+            names = sorted(entry.name for entry in entries_in(opened, LOGS) if entry.name.endswith(".log"))
     except FileNotFoundError:
         return []
     return [line(name) for name in islice(names, 1000)]

@@ -25,9 +25,9 @@ from csvswarm.driver.request import Request
 from csvswarm.driver.services import stage_service
 from csvswarm.driver.status import Status
 from csvswarm.driver.tasks import Task
-from csvswarm.driver.untrusted import Damaged
 from csvswarm.errors import printable
 from csvswarm.job.durable_files import START_OVER, NotRegular, read_regular
+from csvswarm.job.untrusted_files import Damaged
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 SHIPPED = SCRIPTS.parent / "files" / "processors"
