@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from csvswarm.driver.job_files import AttemptLog, JobFiles, ReceiptSummary
-from csvswarm.driver.untrusted import Damaged
+from csvswarm.job.untrusted_files import Damaged
 
 from tests.driver.recorded import tasks_of
 from tests.support.jobs import Scripts

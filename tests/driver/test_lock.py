@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from csvswarm.driver import lock as lock_module
 from csvswarm.driver.lock import driver_lock
-from csvswarm.driver.untrusted import Damaged
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.lock import LOCK
+from csvswarm.job.untrusted_files import Damaged
 
 from tests.support.jobs import ROOT
 

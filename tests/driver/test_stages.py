@@ -16,7 +16,7 @@ from csvswarm.driver.errors import JobFailed
 from csvswarm.driver.job_files import JobFiles
 from csvswarm.driver.stages import Stages
 from csvswarm.driver.status import Status
-from csvswarm.driver.untrusted import Damaged
+from csvswarm.job.untrusted_files import Damaged
 
 from tests.driver.job_requests import request_of
 from tests.support.jobs import Scripts

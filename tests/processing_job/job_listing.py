@@ -15,9 +15,9 @@ MANIFEST = {"chunks": [{"rows": 3}, {"rows": 4}], "input": {"path": "/data.csv"}
 
 def ask(share: Path, action: str = "list", job: str = "", days: float = 7, owner: int | None = -1) -> dict[str, Any]:
     """Run the module as Ansible does. owner: by default this process, since an unprivileged test has no choice."""
-    with files.folder(str(share)) as place:
-        held = jobs.Jobs(place, os.geteuid() if owner == -1 else owner)
-        answer: dict[str, Any] = jobs.answered(held, action, job, days)
+    with files.open_directory(str(share)) as place:
+        listing = jobs.Jobs(place, os.geteuid() if owner == -1 else owner)
+        answer: dict[str, Any] = jobs.perform(listing, action, job, days)
     assert json.loads(json.dumps(answer)) == answer
     json.dumps(answer, ensure_ascii=False).encode()  # Ansible refuses half of a character
     return answer

@@ -87,7 +87,7 @@ HOSTILE: list[tuple[Callable[[Path], None], str]] = [
     (json_100_levels_deep, "is not a JSON object of at most 64 levels"),
     (million_lists, "has more than 1,000,000 values"),
     (infinite_number, "is not JSON (1e999 is too large)"),
-    (nan, "is not JSON (NaN is no number of JSON)"),
+    (nan, "is not JSON (NaN is not a JSON number)"),
     (ten_thousand_digits, "is not JSON"),
     (lone_surrogate, "is not JSON"),
     (invalid_utf8, "is not JSON"),
@@ -166,11 +166,11 @@ def test_bytes_read_are_limited(share: Path, monkeypatch: pytest.MonkeyPatch) ->
     receipt = {"chunk": 1, "status": "done", "message": ""}
     for number in range(1, 3):
         (share / f"jobs/one/receipts/{number:06d}-0001.json").write_text(json.dumps(receipt))
-    assert listed(share)["one"]["damage"] == "the files are larger than those of any job"
+    assert listed(share)["one"]["damage"] == "its files are larger than those of any job"
     assert listed(share)["two"]["state"] == "unfinished"
 
     monkeypatch.setattr(jobs, "ALL_BYTES", size + 60)
-    assert listed(share)["two"]["damage"].endswith("Look at it alone: -e action=show -e job_id=two")
+    assert listed(share)["two"]["damage"].endswith("Show it alone: -e action=show -e job_id=two")
     assert show(share, "two")["state"] == "unfinished"
 
 
@@ -196,7 +196,7 @@ def test_removal_follows_no_symlink_and_removes_every_directory(share: Path, tmp
 
 
 def test_removal_works_at_any_depth(share: Path) -> None:
-    with files.folder(str(share / "jobs/one")) as top:
+    with files.open_directory(str(share / "jobs/one")) as top:
         at = os.dup(top)
         for _ in range(3000):
             os.mkdir("d", dir_fd=at)

@@ -39,7 +39,7 @@ def write(share: Path, found: Any) -> None:
 
 
 def read(share: Path) -> dict[str, Any] | None:
-    with files.folder(str(share / "results")) as results:
+    with files.open_directory(str(share / "results")) as results:
         found: dict[str, Any] | None = status.read_status("one", results, None)
     return found
 

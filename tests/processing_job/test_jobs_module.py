@@ -141,14 +141,14 @@ def test_files_that_vanish_while_a_job_is_read_are_ignored(share: Path, monkeypa
     """Files come and go: what is gone before it is read counts as not there."""
     gone = share / "jobs/one/round-0001.json.tmp"
     gone.touch()
-    real = files.entries
+    real = files.entries_in
 
     def then_gone(at: int, limit: int = 100) -> Any:
         found = real(at, limit)
         gone.unlink(missing_ok=True)
         return found
 
-    monkeypatch.setattr(job_summary, "entries", then_gone)
+    monkeypatch.setattr(job_summary, "entries_in", then_gone)
     assert listed(share)["one"]["state"] == "not split"
 
 

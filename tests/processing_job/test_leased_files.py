@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from csvswarm.job.durable_files import open_nonblocking, read_regular
+from csvswarm.job.durable_files import read_regular
 from csvswarm.job.lock import locked
+from csvswarm.job.untrusted_files import open_nonblocking
 
 from tests.processing_job.plugin_loader import files, load
 from tests.support.jobs import ROOT
@@ -23,9 +24,9 @@ def descriptor_bytes(descriptor: int) -> bytes:
 
 
 def module_read(path: Path) -> bytes:
-    with files.folder(str(path.parent)) as directory:
-        data: bytes = files.read(path.name, directory)
-    return data
+    with files.open_directory(str(path.parent)) as directory:
+        text: str = files.untrusted.read_tail(path.name, directory)
+    return text.encode()
 
 
 READERS: dict[str, Callable[[Path], bytes]] = {

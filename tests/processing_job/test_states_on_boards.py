@@ -27,8 +27,8 @@ def listed(share: Path, status: dict[str, Any], *, age: float = 0, receipts: tup
     if status:
         (result / ".status.json").write_text(json.dumps(status))
         os.utime(result / ".status.json", (time.time() - age,) * 2)
-    with files.folder(str(share)) as place:
-        [found] = jobs.answered(jobs.Jobs(place, os.geteuid()), "list", "", 7)["jobs"]
+    with files.open_directory(str(share)) as place:
+        [found] = jobs.perform(jobs.Jobs(place, os.geteuid()), "list", "", 7)["jobs"]
     return found["state"], found["reason"], found["progress"]
 
 

@@ -173,7 +173,7 @@ def test_unknown_chunk(scripts: Scripts) -> None:
     assert scripts.process("--chunk", "2").line == "job job has chunks 1 to 1, no chunk 2."
     assert scripts.collect().line == (
         "job job cannot be collected: 1 of 1 chunks have no partial (first: chunk 1). "
-        "Run split_processing.py with this --job again."
+        "Rerun split_processing.py with this --job."
     )
     assert scripts.shows_no_result()
 

@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.processing_job_files import Damaged, folder
 from ansible.module_utils.processing_job_status import FINAL, PAUSE, read_status
+from ansible.module_utils.processing_job_untrusted_files import Damaged, open_directory
 
 DOCUMENTATION = """
 module: processing_job_status_info
@@ -65,7 +65,7 @@ ended:
 def wait_for_status(params: dict[str, Any]) -> dict[str, Any]:
     """Return the status at once when its stage is not the known one, else after `wait` seconds."""
     until = time.monotonic() + params["wait"]
-    with folder(f"{params['share']}/results/.") as results:
+    with open_directory(f"{params['share']}/results/.") as results:
         while True:
             found = read_status(params["job"], results, params["owner"]) or {}
             if params["service"] and found.get("service") != params["service"]:

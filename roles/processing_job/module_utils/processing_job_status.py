@@ -10,8 +10,9 @@ import os
 import time
 from typing import Any
 
-from ansible.module_utils.processing_job_files import Damaged, acting_as, folder, read_json
+from ansible.module_utils.processing_job_files import acting_as, read_json
 from ansible.module_utils.processing_job_text import printable, printable_line
+from ansible.module_utils.processing_job_untrusted_files import Damaged, open_directory
 
 NAME = ".status.json"
 BYTES = 65_536
@@ -33,7 +34,7 @@ def read_status(job: str, results: int, owner: int | None) -> dict[str, Any] | N
     results: the open folder of all results. age: seconds since the file was written, by the server's own clock.
     """
     try:
-        with acting_as(owner), folder(job, results) as output:
+        with acting_as(owner), open_directory(job, results) as output:
             found = read_json(NAME, output, BYTES)
             age = time.time() - os.stat(NAME, dir_fd=output, follow_symlinks=False).st_mtime
     except (FileNotFoundError, Damaged):

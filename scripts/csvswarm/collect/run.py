@@ -72,14 +72,14 @@ def _complete(job: JobDirectory, manifest: Manifest) -> JobState:
     if (done := read_json(job.done_path)) is not None:
         raise JobError(
             f"job {job.job_id} is done: its result is in {done.get('output', 'another directory')} and its data was "
-            "removed. To process it again, rerun the job from the split."
+            "removed. To reprocess it, rerun the job from the split."
         )
     check_versions(job.job_id, manifest.versions)
     state = reconcile(job, manifest)
     if missing := [chunk.number for chunk in manifest.chunks if chunk.number not in state.done]:
         raise JobError(
             f"job {job.job_id} cannot be collected: {len(missing)} of {len(manifest.chunks)} chunks have no partial "
-            f"(first: chunk {missing[0]}). Run split_processing.py with this --job again."
+            f"(first: chunk {missing[0]}). Rerun split_processing.py with this --job."
         )
     _verify_rows(job, manifest, [state.done[chunk.number] for chunk in manifest.chunks])
     return state

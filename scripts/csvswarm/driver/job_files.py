@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.driver.tasks import Task
-from csvswarm.driver.untrusted import Damaged, names_in, newest_files, one_line, open_directory, read_json, read_tail
 from csvswarm.job.durable_files import write_json
 from csvswarm.job.receipt import STATUSES
+from csvswarm.job.untrusted_files import Damaged, names_in, newest_files, open_directory, read_json, read_tail
+from csvswarm.printable import printable_line
 
 #: A receipt names every column.
 RECEIPT_BYTES = 4_000_000
@@ -67,8 +68,8 @@ class JobFiles:
                 own = [name for name in names if name.startswith(f"{number:04d}-{slot:06d}-")]
                 for name in newest_files(own, logs)[:1]:
                     last = read_tail(name, logs).strip().rpartition("\n")[2]
-                    path = one_line(str(self._directory / "logs" / name))
-                    found.append(AttemptLog(chunk, path, one_line(last)))
+                    path = printable_line(str(self._directory / "logs" / name))
+                    found.append(AttemptLog(chunk, path, printable_line(last)))
         return found
 
     def newest_logs(self) -> list[tuple[str, str]]:

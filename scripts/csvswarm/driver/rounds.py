@@ -15,7 +15,7 @@ from csvswarm.driver.services import Round, chunk_service, service_name
 from csvswarm.driver.status import Status
 from csvswarm.driver.tasks import Slots, Task, slots_of
 from csvswarm.driver.time_left import TimeLeft
-from csvswarm.driver.untrusted import Damaged
+from csvswarm.job.untrusted_files import Damaged
 
 #: Seconds between looks at the receipts, and between requests for the tasks. The latter cost the engine and the driver
 #: time for every chunk of the round, so their number shrinks as the round grows.

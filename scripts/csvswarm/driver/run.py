@@ -22,8 +22,8 @@ from csvswarm.driver.rounds import RoundRunner
 from csvswarm.driver.services import Round, chunk_service
 from csvswarm.driver.stages import Stages
 from csvswarm.driver.status import Status
-from csvswarm.driver.untrusted import Damaged
 from csvswarm.job.output_directory import FAILURE
+from csvswarm.job.untrusted_files import Damaged
 
 #: Seconds in which a stack that is being removed, whose services go first, stops its driver as well.
 _REMOVAL_TIMEOUT = 15.0

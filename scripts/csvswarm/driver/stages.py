@@ -26,9 +26,9 @@ from csvswarm.driver.request import Request
 from csvswarm.driver.services import stage_service
 from csvswarm.driver.status import Status
 from csvswarm.driver.tasks import Task
-from csvswarm.driver.untrusted import Damaged
 from csvswarm.errors import printable
 from csvswarm.job.durable_files import START_OVER, NotRegular, read_regular
+from csvswarm.job.untrusted_files import Damaged
 from csvswarm.runtime.progress import VARIABLE
 
 SCRIPTS = Path(__file__).resolve().parents[2]
@@ -178,9 +178,9 @@ class Stages:
         return JobFailed(message or f"{stage} failed without a message.", hint=_hint(stage, message))
 
 
-#: Words of messages that name their remedy themselves.
+#: Phrases of messages that name their remedy themselves.
 _START_OVER = ("start a new job", "run a new job", START_OVER)
-_RESUME = ("same job_id", "this job_id", "rerun with job_id", "wait until it ends", "processed again")
+_RESUME = ("same job_id", "this job_id", "rerun with job_id", "wait until it ends", "reprocessed")
 
 
 def _hint(stage: str, message: str) -> str | None:

@@ -15,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from csvswarm.driver.untrusted import Damaged, one_line, open_directory, read_json
 from csvswarm.errors import printable
+from csvswarm.job.untrusted_files import Damaged, open_directory, read_json
+from csvswarm.printable import printable_line
 
 FORMAT = 1
 NAME = ".status.json"
@@ -69,7 +70,7 @@ class Status:
             if earlier["service"] != self.values["service"]:
                 return False
             started, stages = float(earlier["started"]), {name: float(earlier["stages"][name]) for name in STAGES}
-            notes = [one_line(str(note))[:MAX_NOTE] for note in earlier["notes"]][-MAX_NOTES:]
+            notes = [printable_line(str(note))[:MAX_NOTE] for note in earlier["notes"]][-MAX_NOTES:]
         except (OSError, Damaged, KeyError, TypeError, ValueError):
             return False
         if min(stages.values()) >= 0:
@@ -96,7 +97,7 @@ class Status:
 
     def note(self, text: str) -> None:
         """Add a line for people, unless it repeats the last one."""
-        line = one_line(text)[:MAX_NOTE]
+        line = printable_line(text)[:MAX_NOTE]
         if self.values["notes"][-1:] != [line]:
             self.values["notes"] = [*self.values["notes"], line][-MAX_NOTES:]
             self.write()

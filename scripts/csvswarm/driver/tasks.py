@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from csvswarm.driver.untrusted import one_line
+from csvswarm.printable import printable_line
 
 #: States of a task that is on its way to a container; with "running", those of a task that has a board.
 STARTING = ("assigned", "accepted", "preparing", "ready", "starting")
@@ -25,7 +25,7 @@ class Node:
     @classmethod
     def from_json(cls, node: dict[str, Any]) -> Node:
         # A join that failed half way leaves a node without a description.
-        board = one_line(str(node.get("Description", {}).get("Hostname", "")))
+        board = printable_line(str(node.get("Description", {}).get("Hostname", "")))
         schedulable = node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active"
         return cls(node["ID"], board, bool(schedulable and board))
 
@@ -60,7 +60,7 @@ class Task:
             attempt=task["ID"],
             board=boards.get(task.get("NodeID", ""), ""),
             state=status["State"],
-            message=one_line(status.get("Err") or status.get("Message", "")),
+            message=printable_line(status.get("Err") or status.get("Message", "")),
             exit=container.get("ExitCode") if ended and container.get("ContainerID") else None,
             started=seconds_of(task["CreatedAt"]),
             ended=seconds_of(status["Timestamp"]) if ended else None,

@@ -273,4 +273,4 @@ def _revoke_lost(job: JobDirectory, receipts: Sequence[Receipt]) -> NoReturn:
             f"the partials of chunks {numbers} in {job.attempts_directory} are lost or damaged: their receipts were"
         )
     only = "this chunk is" if len(receipts) == 1 else "these chunks are"
-    raise JobError(f"{message} revoked; run job {job.job_id} again: only {only} processed again.")
+    raise JobError(f"{message} revoked; rerun job {job.job_id}: only {only} reprocessed.")

@@ -84,8 +84,8 @@ class SplitPlan:
                 return _resume(job, self)
             return self._split(job, header, sampler)
 
-    def split_again(self, job: JobDirectory) -> Manifest:
-        """Split the input of a job anew. Its lock is held."""
+    def resplit(self, job: JobDirectory) -> Manifest:
+        """Resplit the input of a job whose lock the caller owns."""
         header, sampler = self.inspect_input()
         job.reset()
         with no_wider_than(self.permissions):
@@ -214,10 +214,10 @@ def _plain(path: Path) -> Path:
 def split(job: JobDirectory, request: Request, output: Path | None = None) -> Manifest:
     """Make the job's chunks, schema and manifest; a job that has them already is returned as it is.
 
-    output: where the result is wanted. A job that is done, but has no result there (any more), is split again.
+    output: where the result is wanted. A finished job without a result there is resplit.
 
     Raises InputError, OptionError, ProcessorError, and JobError when the job was made for something else, another run
-    of it is going on, or its directory holds somebody's files.
+    of it is active, or its directory contains other files.
     """
     plan = plan_split(request, output)
     if job.manifest() is None:
@@ -227,22 +227,22 @@ def split(job: JobDirectory, request: Request, output: Path | None = None) -> Ma
 
 
 def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
-    """Return the manifest of a job that was split already, as this request asks for it. Its lock is held."""
+    """Return the manifest of a job that was split already, as this request asks for it. The caller owns the lock."""
     manifest = job.require_manifest()
     canonical_request = plan.canonical_request
     require_same(job, manifest, plan.source, plan.processor, canonical_request)
     rejects = canonical_request["on_error"] != "fail"
     if job.done_path.exists():
-        # Its data was removed: what is not there as it is wanted now is made from the start.
+        # Its data was removed: a result that is missing or no longer wanted as it is requires a new split.
         gone = plan.output is not None and committed_result(plan.output, job.job_id, rejects=rejects) is None
         unwanted = not rejects and any(receipt.rejected for receipt in job.receipts())
         if gone or unwanted:
-            return plan.split_again(job)
+            return plan.resplit(job)
     else:
         check_versions(job.job_id, manifest.versions)
     names = (*MAY_CHANGE, *FORMAT_OPTIONS)
     if any(manifest.request.get(name) != canonical_request[name] for name in names):
-        # A chunk that set records aside does not stand any more where these fail the job (state.py); others do.
+        # A chunk that set records aside is no longer done where these fail the job (state.py); others stay done.
         manifest.request.update({name: canonical_request[name] for name in names})
         job.save_manifest(manifest)
     return manifest
@@ -309,4 +309,4 @@ def require_same(
 def _check_unchanged(source: Source) -> None:
     status = source.path.stat()
     if (status.st_size, status.st_mtime_ns) != (source.size, source.mtime_ns):
-        raise InputError(f"{source.path} changed while it was split: run again when nothing writes to it.")
+        raise InputError(f"{source.path} changed while it was split: rerun the job when nothing writes to it.")
