@@ -61,6 +61,7 @@ def main() -> int:
         help="sync partials to disk before committing them, for boards that may lose power",
     )
     add("--file", type=Path, action="append", default=[], metavar="PATH", help="a file for the processor; may repeat")
+    add("--requirements", type=Path, metavar="FILE", help="packages for the processor, in pip's format")
     add("--strict", action="store_true", help="warnings are errors")
     cli.add_plan_argument(parser)
     arguments = parser.parse_args()
@@ -98,6 +99,7 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         durable=arguments.durable,
         strict=arguments.strict,
         files=arguments.file,
+        requirements=arguments.requirements,
     )
     manifest = split(job, request, output)
     done = {
