@@ -70,6 +70,7 @@ def main() -> int:
     add("--output-format", default="csv", metavar="FORMAT", help=f"of the result: {', '.join(FORMATS)} (csv)")
     add("--partition-by", metavar="JSON", help='columns whose values divide the result into files, like ["carrier"]')
     add("--file", type=Path, action="append", default=[], metavar="PATH", help="a file for the processor; may repeat")
+    add("--requirements", type=Path, metavar="FILE", help="packages for the processor, in pip's format")
     add("--strict", action="store_true", help="warnings are errors")
     cli.add_plan_argument(parser)
     arguments = parser.parse_args()
@@ -107,6 +108,7 @@ def _split(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, 
         output_format=arguments.output_format,
         partition_by=partition_option(arguments.partition_by),
         files=arguments.file,
+        requirements=arguments.requirements,
     )
     if output:
         check_output(output, job.job_id, result_name(vars(request)))

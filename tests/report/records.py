@@ -72,6 +72,7 @@ def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         "preamble": {"bytes": 4, "checksum": CHECKSUM},
         "processor": {"name": "mine", "sha256": "0" * 64, "source": "/home/me/mine.py"},
         "files": [],
+        "packages": {},
         "request": deepcopy(REQUEST),
         "versions": dict.fromkeys(("csvswarm", "Python", "numpy", "pandas", "pyarrow"), "1.2.3"),
         "native": True,

@@ -73,6 +73,7 @@ def _request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
         "output_format": request.get("output_format", "csv"),
         "partition_by": request.get("partition_by", []),
         "files": [file["source"] for file in job.get("files", [])],
+        "requirements": job.get("packages", {}).get("source", ""),
         "input": job["input"]["path"],
         "encoding": job["input"]["encoding"],
         "output": job["output"],

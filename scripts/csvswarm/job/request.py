@@ -46,3 +46,4 @@ class Request:
     output_format: str = "csv"
     partition_by: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
+    requirements: Path | None = None
