@@ -70,7 +70,7 @@ def test_all_output_of_a_program_is_returned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("argv", "code"), [(["false"], 1), (["sh", "-c", "echo why >&2; exit 7"], 7), (["nobody"], 2)])
-def test_a_program_that_fails(argv: list[str], code: int) -> None:
+def test_failing_program(argv: list[str], code: int) -> None:
     answer = program(*argv)
 
     assert (answer["failed"], answer["rc"]) == (True, code)

@@ -141,7 +141,7 @@ def test_processor_error_is_printed_with_controls_escaped(clone: Clone) -> None:
     assert not set(run.output) & {"\x1b", "\x07", "\r", "\x9b", "\u202e"}, ascii(run.output)
 
 
-def test_a_job_that_failed_says_why(clone: Clone) -> None:
+def test_list_prints_why_a_job_failed(clone: Clone) -> None:
     (clone.root / "mine.py").write_text("def process(block, context):\n    return block['no_such']\n")
     options = ("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=one", "-e", "chunks=6")
     assert clone.run_job(*options).code
@@ -175,7 +175,7 @@ def test_jobs_of_this_machine_are_listed_while_the_boards_are_off(clone: Clone) 
     assert "(removed)" in printed_lines(jobs(clone, *off, "-e", "action=remove", "-e", "job_id=one"))
 
 
-def test_a_retry_takes_the_request_the_new_code_and_the_split(clone: Clone) -> None:
+def test_retry_uses_the_old_request_and_split_with_new_code(clone: Clone) -> None:
     mine = clone.root / "mine.py"
     mine.write_text("def process(block, context):\n    return block[['carrier', 'no_such']]\n")
     options = ("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=one", "-e", "chunks=3")

@@ -40,7 +40,7 @@ def ended(tmp_path: Path) -> tuple[str, str, str]:
     return status["stage"], status["error"], status["hint"]
 
 
-def test_service_that_is_removed_fails_the_job(
+def test_removed_service_fails_the_job(
     driver: JobDriver, recorded_engine: RecordedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_module, "_REMOVAL_TIMEOUT", 0)

@@ -150,7 +150,7 @@ def test_any_character_may_be_the_delimiter(tmp_path: Path, delimiter: str) -> N
     assert read(tmp_path, buffer.getvalue(), delimiter=delimiter) == [[v.replace("NA", "") for v in r] for r in rows]
 
 
-def test_a_backslash_that_escapes_quotes(tmp_path: Path) -> None:
+def test_backslash_escaped_quotes(tmp_path: Path) -> None:
     rows = [["a", "b"], ["1", 'say "no", he said'], ["2", "back\\slash"], ["3", "two\nlines"]]
     buffer = io.StringIO()
     writer = csv.writer(buffer, escapechar="\\", doublequote=False, quoting=csv.QUOTE_ALL, lineterminator="\n")

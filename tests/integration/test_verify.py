@@ -45,7 +45,7 @@ def test_a_groupby_without_combine(tmp_path: Path) -> None:
     assert not list((tmp_path / "jobs").iterdir())
 
 
-def test_a_combine_that_is_not_associative(tmp_path: Path) -> None:
+def test_combine_must_be_associative(tmp_path: Path) -> None:
     with pytest.raises(ProcessorError, match="combine must be associative to the bit"):
         verify(request(tmp_path, GROUPBY + AVERAGE, limit=1000), tmp_path)
 
@@ -58,7 +58,7 @@ def test_a_right_processor_passes(tmp_path: Path, limit: int | None) -> None:
     assert not list((tmp_path / "jobs").iterdir())
 
 
-def test_a_record_that_is_rejected_in_some_blocks_only(tmp_path: Path) -> None:
+def test_record_rejected_only_in_some_blocks(tmp_path: Path) -> None:
     code = 'def process(block, context):\n    if len(block) < 100:\n        raise ValueError("few")\n    return block\n'
 
     with pytest.raises(

@@ -38,7 +38,7 @@ def test_the_stages_add_up_to_the_time_waited() -> None:
     assert sum(stages.values()) == pytest.approx(16.0)
 
 
-def test_a_job_that_ran_before_it_was_watched_took_no_negative_time() -> None:
+def test_watching_a_running_job_reports_no_negative_time() -> None:
     times = {"prepared": 2.0, "sent": 0, "began": 3.0, "ended": 3.5}
 
     assert min(summary.processing_job_stage_times(times, STATUS, 4.0).values()) >= 0

@@ -78,7 +78,7 @@ def test_a_log_has_a_line_now_and_then(clock: Clock, shown: list[str]) -> None:
     assert shown == ["line 0", "line 10", "line 20", "the end"]
 
 
-def test_a_terminal_has_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_shows_one_updated_line(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[tuple[str, dict[str, Any]]] = []
 
     class Display:
@@ -107,7 +107,7 @@ def test_every_note_is_printed_once(shown: list[str]) -> None:
     assert shown == ["new", "newer"]
 
 
-def test_a_driver_that_is_silent_is_asked_for_after_a_while(clock: Clock) -> None:
+def test_silent_driver_is_queried_after_a_while(clock: Clock) -> None:
     seen = watch.Watch()
     assert not seen.is_silent()
     clock.now += watch.SILENT_FOR

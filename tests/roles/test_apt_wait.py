@@ -57,7 +57,7 @@ def test_without_another_program_it_ends_at_once(var: Path) -> None:
     assert wait(var / "a board without apt's folders", "0").returncode == 0
 
 
-def test_it_names_who_holds_the_lock(var: Path, upgrade: subprocess.Popen[bytes]) -> None:
+def test_lock_error_names_the_owner(var: Path, upgrade: subprocess.Popen[bytes]) -> None:
     done = wait(var, "0")
 
     assert done.returncode == 1

@@ -39,7 +39,7 @@ def test_openssl_says_whether_it_expires(tmp_path: Path, days: int, expires: boo
     assert ("will expire" in printed) is expires
 
 
-def test_a_certificate_that_cannot_be_read_fails_the_task(tmp_path: Path) -> None:
+def test_unreadable_certificate_fails_the_task(tmp_path: Path) -> None:
     (tmp_path / "broken").write_text("no certificate")
 
     for file in ("broken", "missing"):

@@ -65,7 +65,7 @@ def test_the_playbooks_of_the_collection_find_short_names(kind: str) -> None:
     assert {path.name for path in (ROOT / "plugins" / kind).glob("*.py")} <= {path.name for path in beside.glob("*.py")}
 
 
-def test_the_role_metadata_names_what_the_collection_requires() -> None:
+def test_role_metadata_matches_the_collection_requirements() -> None:
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["requires_ansible"]
 
     for path in ROOT.glob("roles/*/meta/main.yml"):
