@@ -58,7 +58,7 @@ def program(*argv: str, check: bool = False, **arguments: Any) -> dict[str, Any]
     return answer
 
 
-def test_all_output_of_a_program_is_returned(tmp_path: Path) -> None:
+def test_whole_output_of_a_program_is_returned(tmp_path: Path) -> None:
     answer = program(script="seq 100000; echo to the other >&2; printf 'no line end'")
 
     assert (answer["rc"], answer["stderr_lines"], answer["changed"]) == (0, ["to the other"], True)

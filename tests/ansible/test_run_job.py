@@ -234,7 +234,7 @@ def test_verify_runs_before_the_whole_job(clone: Clone) -> None:
     assert "verified  the first 10,000 records give the same result, cut in 3 ways" in summary
 
 
-def test_too_many_bad_records_name_the_way_to_accept_them(clone: Clone, tmp_path: Path) -> None:
+def test_too_many_bad_records_suggest_quarantine(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n" + "1\n" * 9)
 
     run = clone.run_job("-e", f"input={tmp_path}/bad.csv", "-e", "processor=transform", "-e", "on_error=quarantine",

@@ -65,7 +65,7 @@ def test_refusal_of_the_engine_fails_the_job(
     assert ended(tmp_path) == ("failed", "Docker refuses to run the job: invalid label", "resume")
 
 
-def test_services_of_another_driver_are_removed_or_taken_over(
+def test_services_of_another_driver_are_removed_or_adopted(
     driver: JobDriver, recorded_engine: RecordedEngine, tmp_path: Path
 ) -> None:
     """Of two rounds the newer one runs on, with its retry round; what split for the earlier driver goes."""

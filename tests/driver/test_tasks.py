@@ -190,7 +190,7 @@ def test_slots_of_committed_chunks_are_ignored() -> None:
         ("failed", Slots([], [], [12])),
     ],
 )
-def test_the_more_promising_of_two_services_decides(second: str, expected: Slots) -> None:
+def test_service_with_more_progress_decides(second: str, expected: Slots) -> None:
     """The first has given chunk 12 up."""
     first = tasks_of("gave-up")
     task = by_chunk(first, 12)[-1]

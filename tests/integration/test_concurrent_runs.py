@@ -74,7 +74,7 @@ def test_second_concurrent_collection_is_rejected_and_the_result_is_complete(job
     assert f"(pid {first.pid}, since " in message
 
 
-def test_writers_are_rejected_while_a_run_holds_the_lock(job: Path, tmp_path: Path) -> None:
+def test_writers_are_rejected_while_a_run_owns_the_lock(job: Path, tmp_path: Path) -> None:
     first = start("collect_results.py", "--job", job, "--output", tmp_path / "out")
     wait_for((tmp_path / f"in-finish-{first.pid}").exists)
     before = {path: path.stat().st_mtime_ns for path in job.rglob("*") if path.is_file()}
@@ -120,7 +120,7 @@ def test_lock_is_released_when_its_holder_ends(job: Path, tmp_path: Path) -> Non
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_SUCCESS", "job.json", "result.csv"]
 
 
-def test_orphaned_workers_do_not_hold_the_lock(tmp_path: Path) -> None:
+def test_orphaned_workers_do_not_keep_the_lock(tmp_path: Path) -> None:
     processor = tmp_path / "slow.py"
     processor.write_text(
         "import os, pathlib, time\n\n"

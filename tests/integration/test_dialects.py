@@ -169,7 +169,7 @@ def test_missing_values_of_databases(tmp_path: Path) -> None:
     assert read(tmp_path / "off", text.replace("\\\t", ""), escape="")[1] == ["1", "\\N"]
 
 
-def test_quotes_still_tell_texts_from_missing_values(tmp_path: Path) -> None:
+def test_quotes_distinguish_text_from_missing_values(tmp_path: Path) -> None:
     result = run_here_plain(tmp_path, 'a§b\nNA§x\n"NA"§y\n""§z\nNA,1§w\n', delimiter="§", null_values=["NA", "NA,1"])
 
     assert result == 'a,b\n,x\n"NA",y\n"",z\n,w\n'

@@ -45,7 +45,7 @@ def search(is_bad: list[bool], similar: Similar) -> tuple[list[int], int]:
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=300).filter(any))
-def test_all_of_them_in_few_calls(is_bad: list[bool]) -> None:
+def test_all_failing_rows_are_found_in_few_calls(is_bad: list[bool]) -> None:
     found, calls = search(is_bad, lambda _row, _passed: [])
 
     assert found == [row for row, bad in enumerate(is_bad) if bad]

@@ -51,7 +51,7 @@ def test_combine_must_be_associative(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("limit", [None, 1, 500, RECORDS + 1])
-def test_a_right_processor_passes(tmp_path: Path, limit: int | None) -> None:
+def test_correct_processor_passes(tmp_path: Path, limit: int | None) -> None:
     done = verify(request(tmp_path, GROUPBY + COMBINE, limit=limit), tmp_path / "jobs")
 
     assert done == {"records": min(limit or RECORDS, RECORDS), "ways": len(CUTS)}

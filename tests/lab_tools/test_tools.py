@@ -68,7 +68,7 @@ def test_failing_scenario_fails_the_run(clone: Path) -> None:
     assert done.stderr.splitlines()[-1].startswith("molecule: default scenario FAILED")
 
 
-def test_without_an_engine_molecule_is_not_even_asked(clone: Path) -> None:
+def test_without_an_engine_molecule_is_not_started(clone: Path) -> None:
     stand_in(clone, "docker", "exit 1")
     stand_in(clone, "id", "echo 1000")
     stand_in(clone, "molecule", "echo started")

@@ -69,7 +69,7 @@ def test_files_outside_the_image_do_not_change_its_name(clone: Path) -> None:
         "scripts/csvswarm/job/directory.py",
     ],
 )
-def test_a_change_has_another_name(clone: Path, path: str) -> None:
+def test_changed_content_changes_the_image_name(clone: Path, path: str) -> None:
     before = name(clone)
     with (clone / path).open("a") as file:
         file.write("\n")
@@ -77,7 +77,7 @@ def test_a_change_has_another_name(clone: Path, path: str) -> None:
     assert name(clone) != before
 
 
-def test_another_base_or_python_has_another_name(clone: Path) -> None:
+def test_another_base_or_python_changes_the_image_name(clone: Path) -> None:
     names = {name(clone, base, python) for base in ("debian:trixie", "python:3.13") for python in ("3.13", "3.12")}
 
     assert len(names) == 4
@@ -174,7 +174,7 @@ def test_the_first_board_of_an_architecture_builds() -> None:
     assert image.processing_job_builder(hosts, boards, "arm64") == ""
 
 
-def test_why_an_image_was_not_built() -> None:
+def test_reason_for_a_failed_image_build() -> None:
     pip = "pip says much\nThe packages of the image could not be fetched: does this machine reach its index?"
 
     assert image.processing_job_not_built(pip, "amd64", "board1", "debian:13") == pip
@@ -220,6 +220,6 @@ def test_similar_ids_have_different_stack_names(one: str, other: str) -> None:
     assert image.processing_job_stack_name(one) != image.processing_job_stack_name(other)
 
 
-def test_an_id_can_be_recognised() -> None:
+def test_image_id_is_recognised() -> None:
     assert image.processing_job_stack_name("demo") == "csvswarm-demo"
     assert "flights-of-january" in image.processing_job_stack_name("flights-of-january-in-new-york.again")

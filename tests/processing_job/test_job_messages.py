@@ -18,7 +18,7 @@ def stack(asked: dict[str, Any] | None = None, **driver: Any) -> dict[str, Any]:
     return {"request": {"asked": asked or ASKED}, "driver": DRIVER | driver}
 
 
-def test_the_same_request_is_no_refusal() -> None:
+def test_same_request_is_accepted() -> None:
     assert messages.processing_job_other_request(stack(), {**ASKED}, "demo", JOBS) == []
 
 
@@ -158,7 +158,7 @@ def test_jobs_yml_refusals(jobs: list[dict[str, Any]], action: str, words: str) 
     assert bool(words) == bool(message)
 
 
-def test_how_a_job_ended() -> None:
+def test_summary_of_an_ended_job() -> None:
     failed = {"stage": "failed", "error": "chunk 2 failed"}
     assert messages.processing_job_status_failure(failed, FAILURE, "\nResume.") == "chunk 2 failed\nResume."
     stopped = messages.processing_job_status_failure({"stage": "stopped", "error": None}, FAILURE, "")

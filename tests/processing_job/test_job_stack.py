@@ -81,7 +81,7 @@ def test_unreadable_request_counts_as_different(engine: RecordedEngine, data: st
         ("done", "complete", True, ""),
     ],
 )
-def test_a_driver_as_an_engine_was_recorded(
+def test_driver_from_a_recorded_engine(
     engine: RecordedEngine, recording: str, state: str, ended: bool, words: str
 ) -> None:
     engine.show(recording, **DEPLOYED)

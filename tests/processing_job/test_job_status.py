@@ -107,6 +107,6 @@ def test_another_stage_is_reported_at_once_and_the_same_after_the_wait(share: Pa
         timer.join()
 
 
-def test_the_status_of_an_earlier_deployment_is_passed_over(share: Path) -> None:
+def test_status_of_an_earlier_deployment_is_ignored(share: Path) -> None:
     assert look(share, service="s2") == {}
     assert look(share, service="s1")["stage"] == "processing"

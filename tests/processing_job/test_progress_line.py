@@ -36,7 +36,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
-def test_a_line() -> None:
+def test_progress_line() -> None:
     assert watch.line(STATUS) == (
         "chunks 6/24 done, 3 running, 15 waiting, 1 failed attempt, 10,000 rows/s, about 4:30 left"
     )
@@ -54,7 +54,7 @@ def test_a_line() -> None:
         ({"stage": "collecting"}, "collecting the partial results"),
     ],
 )
-def test_a_line_of_another_stage(status: dict[str, Any], shown: str) -> None:
+def test_progress_line_of_another_stage(status: dict[str, Any], shown: str) -> None:
     assert watch.line(STATUS | status if status else {}) == shown
 
 
@@ -67,7 +67,7 @@ def test_seconds_are_fewer_than_sixty(seconds: float) -> None:
     assert int(minutes) * 60 + int(rest) == round(seconds)
 
 
-def test_a_log_has_a_line_now_and_then(clock: Clock, shown: list[str]) -> None:
+def test_log_gets_a_line_every_ten_seconds(clock: Clock, shown: list[str]) -> None:
     progress = watch.Progress([])
     for second in range(21):
         progress.show(f"line {second}")
@@ -153,7 +153,7 @@ def test_a_terminal_is_recognised(tmp_path: Path) -> None:
     assert answers == ["True", "False"]
 
 
-def test_the_folder_of_a_result_is_closed(tmp_path: Path) -> None:
+def test_result_folder_is_private(tmp_path: Path) -> None:
     watch.make_closed(tmp_path / "a/b")
 
     assert (tmp_path / "a/b").stat().st_mode & 0o777 == 0o700

@@ -48,7 +48,7 @@ sizes = st.integers(0, 10**13)
 
 
 @given(boards=mixes, size=sizes, memory=memories, cpus=cores_each)
-def test_no_board_gets_more_than_it_can_hold(boards: list[dict[str, Any]], size: int, memory: str, cpus: float) -> None:
+def test_no_board_gets_more_than_fits(boards: list[dict[str, Any]], size: int, memory: str, cpus: float) -> None:
     takers = [one for one in boards if one["takes"]]
     if not takers:
         with pytest.raises(AnsibleFilterError, match="no board takes a chunk"):
@@ -185,7 +185,7 @@ def test_split_and_collect_leave_memory_for_the_system() -> None:
 # -- the boards of a swarm ---------------------------------------------------------------------------------------------
 
 
-def test_boards_as_an_engine_tells_them() -> None:
+def test_boards_from_a_recorded_engine() -> None:
     nodes = recorded("waiting")["nodes"]
 
     boards = sizing.processing_job_boards(nodes[::-1])

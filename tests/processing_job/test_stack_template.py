@@ -167,7 +167,7 @@ def test_driver_runs_once_on_any_manager_and_restarts(rendered: dict[str, dict[s
     assert deploy["labels"] == {"csvswarm.job": "demo.1"}
 
 
-def test_all_of_a_job_has_its_label(rendered: dict[str, dict[str, Any]]) -> None:
+def test_everything_of_a_job_has_its_label(rendered: dict[str, dict[str, Any]]) -> None:
     stack = yaml.safe_load(rendered["plain"]["stack"])
     label = {"csvswarm.job": "demo.1"}
 
@@ -221,7 +221,7 @@ def test_mounts_of_the_driver(rendered: dict[str, dict[str, Any]], case: str, so
         assert processors == []
 
 
-def test_no_character_is_written_in_halves(rendered: dict[str, dict[str, Any]]) -> None:
+def test_output_splits_no_character(rendered: dict[str, dict[str, Any]]) -> None:
     """Python's YAML puts \\ud83d\\ude00 together; Docker's refuses it."""
     assert not re.search(r"\\u[dD][89abAB]", rendered["odd"]["stack"])
 

@@ -60,7 +60,7 @@ def test_minutes_and_seconds_are_fewer_than_sixty(left: float) -> None:
     assert abs(hours * 3600 + minutes * 60 + seconds - left) <= 0.5
 
 
-def test_a_log_has_a_line_now_and_then(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_gets_a_line_every_ten_seconds(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing, "on_terminal", lambda: False)
     monkeypatch.setattr(drawing.time, "monotonic", clock)
     printed: list[str] = []

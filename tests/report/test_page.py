@@ -129,7 +129,7 @@ def test_a_resume_removes_the_report_of_the_failure(tmp_path: Path) -> None:
     assert not (scripts.job / "job.json").exists()
 
 
-def test_a_file_of_something_else_is_kept(tmp_path: Path) -> None:
+def test_unrelated_file_is_kept(tmp_path: Path) -> None:
     scripts = Scripts(tmp_path)
     scripts.all(write_csv(tmp_path / "data.csv", ["a"], [[1]] * 9))
     (scripts.output / PAGE).write_text("<!doctype html>mine")

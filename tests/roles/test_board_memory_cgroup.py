@@ -45,7 +45,7 @@ def apply(file: Path) -> bool:
 
 
 @pytest.mark.parametrize("end", ["\n", "", " \n"])
-def test_the_words_are_added_once_on_the_same_line(tmp_path: Path, end: str) -> None:
+def test_kernel_options_are_added_once(tmp_path: Path, end: str) -> None:
     file = tmp_path / "cmdline.txt"
     file.write_text(FACTORY + end)
 

@@ -28,7 +28,7 @@ FACTS: dict[str, Any] = {
 }
 
 
-def test_a_good_board_has_no_problem(board: ModuleType) -> None:
+def test_suitable_board_has_no_problem(board: ModuleType) -> None:
     assert board.board_problems(FACTS, WANTS) == []
 
 
@@ -101,7 +101,7 @@ GROUPS = {"swarm_manager": ["b1"], "swarm_worker": ["b2", "b3"], "nfs_server": [
 POOLS = ["10.213.0.0/16"]
 
 
-def test_a_good_cluster_has_no_problem(board: ModuleType) -> None:
+def test_suitable_cluster_has_no_problem(board: ModuleType) -> None:
     assert board.cluster_problems(boards(), GROUPS, POOLS) == []
 
 

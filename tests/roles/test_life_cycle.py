@@ -40,7 +40,7 @@ def changes(boards: Boards) -> list[str]:
 
 
 @pytest.mark.parametrize("board", ["b2", "b3"])
-def test_a_dead_board_is_removed_and_locked_out(tmp_path: Path, board: str) -> None:
+def test_dead_board_is_removed_and_its_access_revoked(tmp_path: Path, board: str) -> None:
     boards = cluster(tmp_path, off=(board,))
 
     done = boards.play("playbooks/remove_board.yml", "-e", f"board={board}", "-e", "rotate_ca=true", "--tags", "swarm")

@@ -93,7 +93,7 @@ def test_client_mount_hides_no_files(client_found: ModuleType, answer: str, expe
 
 
 @pytest.mark.parametrize("server", ["192.0.2.11", ""])
-def test_a_client_of_this_server_and_a_bare_board_are_welcome(client_found: ModuleType, server: str) -> None:
+def test_own_client_and_bare_board_are_accepted(client_found: ModuleType, server: str) -> None:
     assert client_found.nfs_client_problems("", SHARE, server) == []
     assert client_found.nfs_client_problems(f"nfs-mount nfs4 192.0.2.11:{SHARE}\n", SHARE, server) == []
 

@@ -16,7 +16,7 @@ BOARDS = {"b1": "10.99.0.1", "b2": "10.99.0.2", "b3": "10.99.0.3"}
 
 
 @pytest.mark.parametrize("swarm", [answers.NONE, answers.MANAGER])
-def test_a_bare_board_and_the_manager_of_this_cluster_may_lead(leading: ModuleType, swarm: dict[str, Any]) -> None:
+def test_bare_board_or_own_manager_may_lead(leading: ModuleType, swarm: dict[str, Any]) -> None:
     assert leading.lead_problem(swarm, "b1", BOARDS, "id-1") == ""
 
 
