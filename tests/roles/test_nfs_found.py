@@ -195,7 +195,7 @@ def test_a_disk_is_adopted_with_the_id_of_a_share_or_empty(
         (files / content).write_text(f"{ID}\n")
     subprocess.run(["mkfs.ext4", "-q", "-d", files, disk, "8M"], check=True, timeout=60)
     before = disk.read_bytes()
-    text = script("nfs_server", "__nfs_server_look_at_disk").replace("ro,$options", "loop,ro,$options")
+    text = script("nfs_server", "__nfs_server_inspect_disk").replace("ro,$options", "loop,ro,$options")
 
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", text, "sh", disk, "ext4"],

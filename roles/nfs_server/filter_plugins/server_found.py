@@ -118,7 +118,7 @@ def nfs_disk_problem(text: str, device: str, take_over: bool) -> str:
     """Return why the file system on a device is not adopted and what to do, or "".
 
     Args:
-        text: What `__nfs_server_look_at_disk` printed.
+        text: What `__nfs_server_inspect_disk` printed.
         device: The device's path.
         take_over: Whether the user allows to use one with files on it.
     """
