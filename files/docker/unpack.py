@@ -27,7 +27,7 @@ def wanted(name: str) -> bool:
 
 
 def unpack(wheels: Path, packages: Path) -> None:
-    """Unpack all wheels of a directory into another, and compile what is there."""
+    """Unpack all wheels of a directory into another, and compile their contents."""
     found = sorted(wheels.glob("*.whl"))
     if not found:
         sys.exit(f"unpack: there are no wheels in {wheels}")

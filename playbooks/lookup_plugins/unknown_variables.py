@@ -1,4 +1,4 @@
-"""Find the extra variables that no playbook of ours knows: a misspelt one would otherwise be ignored."""
+"""Find extra variables that no playbook of csvswarm knows: a misspelt one would otherwise be ignored."""
 
 from __future__ import annotations
 

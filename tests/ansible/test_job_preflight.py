@@ -157,7 +157,7 @@ def test_check_names_the_boards(clone: Clone) -> None:
 
     run = clone.run_job("-e", "input=files/samples/flights.csv", "--check")
 
-    assert "(2.5 MB) on the boards board1, which were not asked" in run.summary
+    assert "(2.5 MB) on the boards board1, which were not contacted" in run.summary
 
 
 def test_engine_follows_from_the_inventory(clone: Clone) -> None:

@@ -1,4 +1,4 @@
-"""The driver's calls to an engine: what is asked, and what happens while the engine or the swarm is away."""
+"""The driver's requests to an engine, and what happens while the engine or the swarm is unreachable."""
 
 from __future__ import annotations
 

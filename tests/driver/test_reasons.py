@@ -1,4 +1,4 @@
-"""Why an attempt failed, in words."""
+"""Why an attempt failed, as text."""
 
 from __future__ import annotations
 

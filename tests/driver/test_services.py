@@ -1,4 +1,4 @@
-"""What Docker is asked to run, and what its containers may do."""
+"""What Docker runs, and what its containers may do."""
 
 from __future__ import annotations
 

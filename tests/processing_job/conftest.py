@@ -1,4 +1,4 @@
-"""An engine that answers as a real one was heard to, over a socket as a real one does."""
+"""An engine that replays recorded answers of a real one over a socket."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RecordedEngine:
     posted: list[tuple[str, Any]] = field(default_factory=list)
 
     def show(self, name: str, **more: Any) -> None:
-        """Answer with a recording, and with more by the path that is asked for."""
+        """Answer with a recording, and with more by the requested path."""
         self.answers = recorded(name) | more
 
     def answer(self, path: str) -> tuple[int, Any]:
@@ -41,7 +41,7 @@ class RecordedEngine:
         return (404 if isinstance(said, dict) and "message" in said else 200), said
 
     def remove(self, path: str) -> tuple[int, Any]:
-        """Remove what has this path. Networks are refused while a service is there, as Swarm refuses them."""
+        """Remove the object with this path. Networks are refused while a service exists, as in Swarm."""
         kind, _, name = path.strip("/").partition("/")
         if kind == "networks" and self.answers.get("services"):
             return 400, {"message": "network is in use"}

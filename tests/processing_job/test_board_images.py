@@ -111,7 +111,7 @@ def swarm(*images: str) -> dict[str, Any]:
         ([board(1), board(2)], [ID], False, []),
         ([board(1), board(2, OTHER)], [ID], False, ["board2"]),
         ([board(1), board(2, "")], [ID, OTHER], False, ["board2"]),
-        # The manager that was asked has lost what was verified on it.
+        # The queried manager has lost its verified image.
         ([board(1), board(2)], [OTHER], False, ["board1"]),
         ([board(1), board(2)], [ID], True, ["board1", "board2"]),
         # A service runs by a tag then, which any board may give to another image.

@@ -31,7 +31,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 def build(cache: Path, tag: str, *, base: bool = True, check: bool = False) -> dict[str, Any]:
-    """Ask for an image, from a clone that has nothing to build one of. base: whether the engine has the base image."""
+    """Request an image in a clone without the files to build one. base: whether the engine has the base image."""
     (cache.parent / "requirements").mkdir(exist_ok=True)
     (cache.parent / "requirements/image.txt").write_text("nothing @ file:///nowhere/nothing-1-py3-none-any.whl\n")
     (cache.parent / "bin").mkdir(exist_ok=True)

@@ -209,7 +209,7 @@ def test_hanging_compiler_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     assert not list((tmp_path / "scripts/csvswarm/native/built").glob("*aarch64*"))
     process = Path("/proc", (tmp_path / "called").read_text().split()[0], "cmdline")
-    # Gone, or what is left of it until somebody asks how it ended.
+    # Gone, or a zombie until its parent waits for it.
     wait_until("the compiler is ended", lambda: not process.exists() or process.read_bytes() == b"", 60)
 
 

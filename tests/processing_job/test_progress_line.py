@@ -1,4 +1,4 @@
-"""What is shown of a job on boards while it is watched, on a terminal and in a log; and when a manager is asked."""
+"""The progress line of a watched job on boards, on a terminal and in a log; and when a manager is queried."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_terminal_shows_one_updated_line(monkeypatch: pytest.MonkeyPatch) -> Non
     progress.show("short")
     progress.show("the last", last=True)
 
-    # Back to the start of the line, and over what is there; a new line only after the last.
+    # Each update overwrites the line; a newline comes only after the last.
     assert [text for text, _ in lines] == ["\r\x1b[Ka long line", "\r\x1b[Kshort", "\r\x1b[Kthe last"]
     assert [how["newline"] for _, how in lines] == [False, False, True]
 
@@ -113,7 +113,7 @@ def test_silent_driver_is_queried_after_a_while(clock: Clock) -> None:
     clock.now += watch.SILENT_FOR
     assert seen.is_silent()
 
-    # The next watch waits for it once more, and the silence continues.
+    # The next watch waits for it, too, and the silence continues.
     after = watch.Watch(seen.heard)
     assert not after.is_silent()
     clock.now += 1
@@ -129,7 +129,7 @@ def test_silent_driver_is_queried_after_a_while(clock: Clock) -> None:
 
 
 def test_a_terminal_is_recognised(tmp_path: Path) -> None:
-    """Asked in a child whose own output is a pipe, as Ansible's tasks have it."""
+    """Checked in a child whose output is a pipe, as in Ansible's tasks."""
     ask = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import subprocess\n"

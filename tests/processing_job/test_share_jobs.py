@@ -1,4 +1,4 @@
-"""What root does on the share for a job, on real files, while somebody acts as the owner of the jobs."""
+"""What root does on the share for a job, on real files, while another process acts as the owner of the jobs."""
 
 from __future__ import annotations
 

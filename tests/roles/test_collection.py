@@ -59,7 +59,7 @@ def test_every_plugin_has_its_place_in_the_collection(plugin: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["filter", "lookup", "action", "module_utils"])
 def test_the_playbooks_of_the_collection_find_short_names(kind: str) -> None:
-    """Its roles have no plugins of their own for Ansible: short names are looked for beside the playbooks."""
+    """Its roles have no plugins of their own for Ansible: short names are searched beside the playbooks."""
     beside = ROOT / "playbooks" / next(name for name, value in KINDS.items() if value == kind)
 
     assert {path.name for path in (ROOT / "plugins" / kind).glob("*.py")} <= {path.name for path in beside.glob("*.py")}

@@ -142,7 +142,7 @@ def test_both_iptables_backends_accept_the_rules(tmp_path: Path, backend: str) -
 
     before, after = ((tmp_path / name).read_text().splitlines() for name in ("before", "after"))
     added = [line for line in after if line not in before]
-    # Called once and first; what was there is there, in its order.
+    # Called once and first; existing rules keep their order.
     assert added[:2] == ["-N CSVSWARM", "-A INPUT -j CSVSWARM"]
     assert next(line for line in after if "-A INPUT" in line) == "-A INPUT -j CSVSWARM"
     assert [line for line in after if line not in added] == before

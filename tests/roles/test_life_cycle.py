@@ -35,7 +35,7 @@ def cluster(folder: Path, *, jobs: str = "", off: tuple[str, ...] = ()) -> Board
 
 
 def changes(boards: Boards) -> list[str]:
-    """Return what was asked of the boards that changes something."""
+    """Return the calls on boards that change something."""
     return [line for line in boards.journal() if CHANGES.search(line)]
 
 

@@ -46,7 +46,7 @@ def test_an_empty_folder_and_a_share_of_csvswarm_are_used(server_found: ModuleTy
         ("nfs-name photos\nnfs-name taxes\n", f"has files in {SHARE} that are not of a share of csvswarm (photos, tax"),
         ("".join(f"nfs-name {n}\n" for n in range(6)), "(0, 1, 2, 3, 4 and more)"),
         ("nfs-mount xfs /dev/sdb1\nnfs-name photos\n", "(photos)"),
-        # The server keeps the id of its share, but what is there now does not carry it.
+        # The server keeps the id of its share, but the current disk has none.
         ("nfs-kept\nnfs-name photos\n", "(photos)"),
     ],
 )

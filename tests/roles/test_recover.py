@@ -1,4 +1,4 @@
-"""A swarm that nobody manages is recognised and recovered: from answers of real engines, recorded."""
+"""A swarm without a working manager is recognised and recovered: with recorded answers of real engines."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def boards(folder: Path, groups: dict[str, list[str]], swarms: dict[str, Any]) -
 
 
 def written(made: Boards) -> list[str]:
-    """Return what was asked of engines that changes something."""
+    """Return the calls of engines that change something."""
     return [line for line in made.journal() if any(word in line.split() for word in WRITES)]
 
 

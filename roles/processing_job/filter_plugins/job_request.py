@@ -156,7 +156,7 @@ def _chunk_errors(directory: Path) -> list[str]:
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

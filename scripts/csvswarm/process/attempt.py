@@ -63,7 +63,7 @@ class Attempt:
         self._input = self._open(self._chunk)
 
     def _query_processor(self) -> None:
-        """Ask the processor for the columns and overlap that it needs under this schema."""
+        """Read the columns and overlap that the processor needs under this schema."""
         self._columns = self._processor.columns(self._context)
         self._overlap = self._processor.overlap(self._context)
         self._reader = self._new_reader()
