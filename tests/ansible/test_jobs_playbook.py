@@ -95,10 +95,12 @@ def test_markup_in_a_job_is_text_on_the_page(clone: Clone) -> None:
 
 
 def test_impossible_actions_are_rejected_with_a_reason(clone: Clone) -> None:
-    assert jobs(clone, "-e", "action=show").message.startswith("job_id is missing: say which job")
+    without_id = jobs(clone, "-e", "action=show")
+    assert without_id.message.startswith("job_id is missing: pass the job's name")
+    assert "reserved name" not in without_id.output
     assert (
         jobs(clone, "-e", "action=burn").message
-        == "action: burn is none of list, show, verify, resume, retry, watch, fetch, stop, remove, prune."
+        == "action: burn is not one of list, show, verify, resume, retry, watch, fetch, stop, remove, prune."
     )
     assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
     assert jobs(clone, "-e", "jobid=x").message == "jobid: there is no such variable. Did you mean job_id?"
