@@ -47,7 +47,7 @@ options:
   note:
     description:
       - A file in C(/run) that lists what was written and is not in force yet. The handler that applies it removes the
-        note. Where a run fails before its handlers, the next one finds the note, and the task is changed once more.
+        note. If a run fails before its handlers, the next one finds the note, and the task is changed, too.
       - A reboot removes the note, and applies what was written.
     type: path
 attributes:

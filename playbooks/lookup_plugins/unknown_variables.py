@@ -20,7 +20,7 @@ DOCUMENTATION = """
 name: unknown_variables
 short_description: Messages about extra variables that nothing uses
 description:
-  - Looks at the variables that were set with C(-e), directly or in a file, and returns one message for each that
+  - Checks the variables that were set with C(-e), directly or in a file, and returns one message for each that
     nothing uses.
   - A playbook uses the variables that it names in the form C(name | default(...)) or
     C(lookup('processing_job_given', 'name', default=...)), and those named after it as terms.

@@ -125,7 +125,7 @@ def make_folder(name: str, parent: int, owner: int, group: int, *, check: bool =
 
 
 def discard_built(job: str, jobs: int, owner: int) -> None:
-    """Remove an image that a board built for a job and nobody took over: the scripts refuse folders with such files."""
+    """Remove an image that a board built and that was not taken over: the scripts refuse folders with such files."""
     with of_job(job, jobs, owner) as folder, acting_as(owner), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(BUILT):
