@@ -50,7 +50,7 @@ class CallbackModule(Default):
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)
         # Ansible has no setting for this. If another version has no such set, it warns as before.
-        names = getattr(reserved, "_RESERVED_NAMES", frozenset())
+        names: frozenset[str] = getattr(reserved, "_RESERVED_NAMES", frozenset())
         vars(reserved)["_RESERVED_NAMES"] = names - {"action"}
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
