@@ -32,6 +32,10 @@ BANNED = {
     r"anew": "retry, restart",
     r"shall": "must, will",
     r"as ever|wholly|affairs?": "leave it out",
+    r"look(?:s|ed|ing)? at": "inspect, check, read",
+    r"once more": "repeat, or the prefix re-",
+    r"somebody|of ours": "name who or what",
+    r"ghosts?": "stale node",
 }
 WORDS = re.compile(r"\b(?:" + "|".join(f"({pattern})" for pattern in BANNED) + r")\b", re.IGNORECASE)
 INSTEAD = list(BANNED.values())

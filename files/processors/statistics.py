@@ -249,7 +249,7 @@ class ColumnStatistics:
         if count <= self._ddof:
             return None
         if isinstance(variance, Fraction):
-            variance = exact_sum.rounded(variance * Fraction(count, count - self._ddof))
+            variance = exact_sum.to_double(variance * Fraction(count, count - self._ddof))
         return _text(variance)
 
     def _shape(self, mean: float) -> tuple[Fraction | float, float, float]:

@@ -47,7 +47,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: Any) -> None:
         """Note which job the run is about."""
         facts = result.result.get("ansible_facts") or {}
-        if PARENT in facts:  # not when jobs.yml only looks at a job
+        if PARENT in facts:  # not when jobs.yml only shows a job
             self._job, self._parent = str(facts[JOB]), str(facts[PARENT])
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:

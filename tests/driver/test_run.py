@@ -41,7 +41,7 @@ def ended(tmp_path: Path) -> tuple[str, str, str]:
     return status["stage"], status["error"], status["hint"]
 
 
-def test_service_that_is_removed_fails_the_job(
+def test_removed_service_fails_the_job(
     driver: JobDriver, recorded_engine: RecordedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_module, "_REMOVAL_TIMEOUT", 0)
@@ -70,7 +70,7 @@ def test_refusal_of_the_engine_fails_the_job(
     assert (written["record"]["error"], written["logs"]) == (message, [])
 
 
-def test_services_of_another_driver_are_removed_or_taken_over(
+def test_services_of_another_driver_are_removed_or_adopted(
     driver: JobDriver, recorded_engine: RecordedEngine, tmp_path: Path
 ) -> None:
     """Of two rounds the newer one runs on, with its retry round; what split for the earlier driver goes."""

@@ -87,7 +87,7 @@ def test_status_has_the_progress_of_a_script(make: Make, tmp_path: Path, monkeyp
     assert (status["rows_per_second"], status["seconds_left"]) == (7, 4.5)
 
 
-def test_message_of_a_script_is_that_of_one_machine(make: Make) -> None:
+def test_script_messages_equal_those_of_one_machine(make: Make) -> None:
     stages = make("--column-types={")
 
     with pytest.raises(JobFailed, match=r"^column_types is not valid JSON") as failed:
@@ -118,7 +118,7 @@ def test_error_of_a_chunk_would_repeat(make: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stage", ["split", "collect"])
-def test_code_that_an_earlier_job_left_is_not_run(make: Make, tmp_path: Path, stage: str) -> None:
+def test_code_left_by_an_earlier_job_is_not_run(make: Make, tmp_path: Path, stage: str) -> None:
     stages = make()
     stages.split()
     canary = tmp_path / "canary"
@@ -137,7 +137,7 @@ def test_pipe_in_place_of_the_processor_is_not_waited_for(make: Make, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["mine", "../../../tmp/mine", "/etc/passwd"])
-def test_processor_that_does_not_ship_is_refused(make: Make, name: str) -> None:
+def test_custom_processor_is_refused(make: Make, name: str) -> None:
     with pytest.raises(JobFailed, match="is not in the image of the job"):
         make(processor=name).split()
 

@@ -110,7 +110,7 @@ def test_driver_of_the_same_service_continues(tmp_path: Path, clock: Clock) -> N
     assert (second.values["notes"], second.values["board"]) == (["board3 is slow"], "board2")
 
 
-def test_another_deployment_starts_anew(tmp_path: Path) -> None:
+def test_another_deployment_resets_the_progress(tmp_path: Path) -> None:
     Status(tmp_path, "demo", "s1", "board1").end("failed", error="x")
 
     other = Status(tmp_path, "demo", "s2", "board1")
@@ -148,7 +148,7 @@ def test_link_in_its_place_is_replaced(tmp_path: Path) -> None:
     assert not (tmp_path / NAME).is_symlink()
 
 
-def test_full_share_ends_no_job(tmp_path: Path) -> None:
+def test_full_share_does_not_end_the_job(tmp_path: Path) -> None:
     output = tmp_path / "away"
 
     Status(output, "demo", "s1", "board1").write()

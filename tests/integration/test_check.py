@@ -65,7 +65,7 @@ def test_check_rejects_another_input_for_an_existing_job(tmp_path: Path) -> None
         check(job, Request(input=path), output)
 
 
-def test_check_rejects_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_rejects_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job, path, output = job_and_output(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=len(CSV) - 1))
 

@@ -93,7 +93,7 @@ def test_dead_worker_is_replaced_and_its_chunk_retried(tmp_path: Path) -> None:
     assert [receipt.chunk for receipt in job.receipts()] == [1, 2, 3, 4, 5]
 
 
-def test_chunk_that_kills_every_worker_fails_with_its_reason(tmp_path: Path) -> None:
+def test_chunk_killing_every_worker_fails_with_the_reason(tmp_path: Path) -> None:
     processor = tmp_path / "dies.py"
     processor.write_text(
         "import os\n\ndef process(block, context):\n    if context.chunk == 2:\n        os._exit(9)\n    return block\n"
@@ -110,7 +110,7 @@ def test_chunk_that_kills_every_worker_fails_with_its_reason(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("processor", ["transform", "statistics"])
-def test_first_of_two_attempts_commits_and_the_other_leaves_nothing(tmp_path: Path, processor: str) -> None:
+def test_second_of_two_attempts_leaves_no_files(tmp_path: Path, processor: str) -> None:
     job = JobDirectory(tmp_path / "job")
     manifest = split(job, Request(input=SAMPLE, processor=processor, chunks=2))
     loaded = load_job_processor(job, manifest)
@@ -123,7 +123,7 @@ def test_first_of_two_attempts_commits_and_the_other_leaves_nothing(tmp_path: Pa
     assert process_one(job, 1, None) == receipt
 
 
-def test_late_orphan_changes_nothing(tmp_path: Path) -> None:
+def test_late_orphan_has_no_effect(tmp_path: Path) -> None:
     job, output = JobDirectory(tmp_path / "job"), tmp_path / "out"
     manifest = split(job, Request(input=SAMPLE, processor="transform", chunks=4))
     finish(script("split_processing.py", "--job", job.directory))

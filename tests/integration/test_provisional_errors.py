@@ -54,7 +54,7 @@ def test_error_unrelated_to_types_is_reported_at_once(tmp_path: Path, source: Pa
     assert [receipt.status for receipt in job.receipts()] == ["error"]
 
 
-def test_option_disproved_by_the_whole_file_is_one_message(tmp_path: Path, source: Path) -> None:
+def test_option_contradicted_by_the_file_prints_one_message(tmp_path: Path, source: Path) -> None:
     options = {"columns": ["a"]}
     job, message = run(tmp_path, source, "return block", processor="statistics", options=options)
     assert "names 'a', which is not numeric but text" in message

@@ -37,7 +37,7 @@ def files(job: JobDirectory) -> dict[str, bytes]:
 @pytest.mark.parametrize("job", ["transform", "statistics"], indirect=True)
 @pytest.mark.parametrize("name", ["result.csv", "rejected.csv"])
 @pytest.mark.parametrize("damage", ["a byte", "cut off", "gone"])
-def test_result_that_reads_back_differently_fails_and_keeps_the_work(
+def test_differing_read_back_fails_and_keeps_partials(
     job: JobDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, damage: str
 ) -> None:
     output = tmp_path / "out"
@@ -67,7 +67,7 @@ def test_result_that_reads_back_differently_fails_and_keeps_the_work(
 
 
 @pytest.mark.parametrize("job", ["transform"], indirect=True)
-def test_merged_file_that_reads_back_differently_is_not_used(job: JobDirectory, tmp_path: Path) -> None:
+def test_merged_file_with_a_differing_read_back_is_not_used(job: JobDirectory, tmp_path: Path) -> None:
     merged = MergedFile(job.directory, PRIMARY)
     data = bytearray(merged.data.read_bytes())
     data[0] ^= 1  # damage the header: its partials are intact and become the result

@@ -52,7 +52,7 @@ def test_finished_job_keeps_only_small_files(tmp_path: Path) -> None:
     assert not [name for name in remaining if name.endswith(".csv")]
 
 
-def test_late_attempt_under_an_older_schema_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_attempt_under_an_older_schema_has_no_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLES", 1)  # so that no sample contains the text in the middle
     monkeypatch.setattr("csvswarm.split.schema_sample.SAMPLE_BYTES", 64)
     source = tmp_path / "late.csv"

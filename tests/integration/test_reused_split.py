@@ -46,7 +46,7 @@ def again(first: JobDirectory, source: Path, **more: Any) -> bool:
     return cut.called
 
 
-def test_chunks_are_used_again(first: JobDirectory, source: Path) -> None:
+def test_chunks_are_reused(first: JobDirectory, source: Path) -> None:
     assert not again(first, source)
 
 
@@ -67,13 +67,13 @@ def test_a_changed_input_is_cut(first: JobDirectory, source: Path) -> None:
     assert again(first, source)
 
 
-def test_a_job_that_is_gone_is_no_error(first: JobDirectory, source: Path) -> None:
+def test_removed_job_is_not_an_error(first: JobDirectory, source: Path) -> None:
     (first.directory / "manifest.json").unlink()
 
     assert again(first, source)
 
 
-def test_chunk_files_that_are_gone_are_cut(first: JobDirectory, source: Path) -> None:
+def test_missing_chunk_files_are_cut(first: JobDirectory, source: Path) -> None:
     first.remove_chunks()
 
     assert again(first, source) == (source.suffix == ".gz")

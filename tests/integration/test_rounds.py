@@ -46,7 +46,7 @@ def collect(scripts: Scripts) -> dict[str, Any]:
     return scripts.collect("--plan").answer
 
 
-def test_rounds_give_the_result_of_one_machine(tmp_path: Path) -> None:
+def test_rounds_result_equals_a_single_machine_run(tmp_path: Path) -> None:
     # A value that no sample contains, so the schema must be widened, which takes another round.
     rows = [f"{n},some text\n" for n in range(400_000)]
     rows[250_007] = "1.5,some text\n"

@@ -80,7 +80,7 @@ class Place:
     # -- what a job runs -------------------------------------------------------------------------------------------
 
     def ask(self, module: str, *, check: bool = False, **asked: Any) -> dict[str, Any]:
-        """Run a module as a job runs it on the server of the share, for a user who has called sudo."""
+        """Run a module as a job runs it on the server of the share, for a user of sudo."""
         given: dict[str, Any] = {
             "share": str(self.share),
             "owner": OWNER,

@@ -18,7 +18,7 @@ from tests.support.jobs import ROOT
 
 ROLE = ROOT / "roles/processing_job"
 RECORDED = Path(__file__).parents[1] / "driver/recordings"
-#: Ansible brings what modules share along under this name.
+#: Ansible sends shared code of modules under this name.
 ansible.module_utils.__path__.append(str(ROLE / "module_utils"))
 _RUNNER = """
 import runpy, sys

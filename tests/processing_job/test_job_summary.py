@@ -29,7 +29,7 @@ def test_the_summary_names_boards_and_files(tmp_path: Path) -> None:
     assert (found["split"]["chunks"], found["collect"]["rows_out"]) == (3, 4)
 
 
-def test_the_stages_add_up_to_the_time_waited() -> None:
+def test_stage_times_add_up_to_the_total() -> None:
     times = {"prepared": 2.0, "sent": 3.5, "began": 6.0, "ended": 14.0}
 
     stages = summary.processing_job_stage_times(times, STATUS, 16.0)
@@ -39,13 +39,13 @@ def test_the_stages_add_up_to_the_time_waited() -> None:
     assert sum(stages.values()) == pytest.approx(16.0)
 
 
-def test_a_job_that_ran_before_it_was_watched_took_no_negative_time() -> None:
+def test_watching_a_running_job_reports_no_negative_time() -> None:
     times = {"prepared": 2.0, "sent": 0, "began": 3.0, "ended": 3.5}
 
     assert min(summary.processing_job_stage_times(times, STATUS, 4.0).values()) >= 0
 
 
-def test_the_time_waited_at_an_earlier_moment() -> None:
+def test_stage_times_before_the_job_ended() -> None:
     before = time.monotonic()
 
     now, then = summary.processing_job_waited(), summary.processing_job_waited(before - 100)

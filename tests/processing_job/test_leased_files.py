@@ -44,23 +44,23 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_lease_does_refuse_an_open_that_does_not_wait(file: Path) -> None:
+def test_nonblocking_open_of_a_leased_file_fails(file: Path) -> None:
     with leased(file), pytest.raises(BlockingIOError):
         os.open(file, os.O_RDONLY | os.O_NONBLOCK)
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_a_leased_file_is_read(file: Path, reader: str) -> None:
+def test_leased_file_is_read(file: Path, reader: str) -> None:
     with leased(file):
         assert READERS[reader](file) == b"{}"
 
 
-def test_a_leased_file_is_opened_for_writing(file: Path) -> None:
+def test_leased_file_is_opened_for_writing(file: Path) -> None:
     with leased(file):
         os.close(open_nonblocking(file, os.O_RDWR))
 
 
-def test_a_lock_is_taken_on_a_leased_file(tmp_path: Path) -> None:
+def test_leased_lock_file_can_be_locked(tmp_path: Path) -> None:
     (tmp_path / "csvswarm.lock").touch()
     with leased(tmp_path / "csvswarm.lock"), locked(tmp_path, "job demo"):
         assert (tmp_path / "csvswarm.lock").read_text()

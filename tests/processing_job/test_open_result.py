@@ -1,4 +1,4 @@
-"""Opening a result on the share for the user who fetches it, while somebody acts as the owner of the jobs."""
+"""Opening a result on the share for the user who fetches it, while another process acts as the owner of the jobs."""
 
 from __future__ import annotations
 

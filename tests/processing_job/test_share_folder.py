@@ -70,7 +70,7 @@ FRESH = {
 }
 
 
-def test_a_new_share(place: Place) -> None:
+def test_new_share_is_created(place: Place) -> None:
     wished = place.configure(check=True)
     assert wished["changed"]
     assert not place.share.exists()
@@ -85,7 +85,7 @@ def test_a_new_share(place: Place) -> None:
         assert place.configure(check=check) == {"changed": False, "changes": [], "cluster": answer["cluster"]}
 
 
-def test_a_share_of_an_earlier_release_is_converted(old: Place) -> None:
+def test_share_of_an_earlier_release_is_converted(old: Place) -> None:
     before = tree(old)
     wished = old.configure(check=True)
     assert tree(old) == before
@@ -112,7 +112,7 @@ def test_a_share_of_an_earlier_release_is_converted(old: Place) -> None:
 @pytest.mark.parametrize("trap", ["ln -s {roots} {name}", "ln -s {canary} {name}", "mkfifo {name}", "mkdir {name}",
                                   "mkdir {name}; ln -s {canary} {name}/one; ln -s {roots} {name}/two",
                                   "mkdir {name}; mkfifo {name}/pipe"])  # fmt: skip
-def test_what_was_put_in_roots_place_leads_nowhere(old: Place, name: str, trap: str) -> None:
+def test_symlinks_in_root_folders_are_removed(old: Place, name: str, trap: str) -> None:
     script = f"mv {name} moved-away; {trap.format(name=name, roots=old.canary.parent, canary=old.canary)}"
     assert acting(OWNER, script, cwd=old.share).returncode == 0
 
@@ -126,7 +126,7 @@ def test_what_was_put_in_roots_place_leads_nowhere(old: Place, name: str, trap: 
     assert not old.configure()["changed"]
 
 
-def test_requests_that_root_did_not_write_are_removed(old: Place) -> None:
+def test_requests_not_owned_by_root_are_removed(old: Place) -> None:
     forged = "mv requests away; mkdir requests; echo {} >requests/two.json"
     assert acting(OWNER, forged, cwd=old.share).returncode == 0
 
@@ -148,7 +148,7 @@ TRIES = {
 @pytest.mark.parametrize("name", [*FOLDERS, ".csvswarm-cluster", "."])
 @pytest.mark.parametrize("attempt", TRIES)
 @pytest.mark.parametrize("user", [OWNER, STRANGER])
-def test_nobody_but_root_changes_a_name(old: Place, name: str, attempt: str, user: int) -> None:
+def test_only_root_changes_names(old: Place, name: str, attempt: str, user: int) -> None:
     old.configure()
     before = tree(old)
 
@@ -158,7 +158,7 @@ def test_nobody_but_root_changes_a_name(old: Place, name: str, attempt: str, use
     assert tree(old) == before
 
 
-def test_a_job_is_closed_to_all_but_its_owner(old: Place) -> None:
+def test_job_is_accessible_only_to_its_owner(old: Place) -> None:
     old.configure()
     for file in ("inputs/0123", "processors/4567.py", "jobs/one/done.json", "results/one/result.csv"):
         assert acting(OWNER, f"cat {file}", cwd=old.share).stdout.decode() == file
@@ -167,7 +167,7 @@ def test_a_job_is_closed_to_all_but_its_owner(old: Place) -> None:
         assert acting(user, "cat requests/one.json", cwd=old.share).returncode != 0
 
 
-def test_the_disk_of_another_share(place: Place) -> None:
+def test_disk_of_another_share_is_refused(place: Place) -> None:
     place.configure()
     (place.base / "etc/id").write_text(f"{OLD_ID}\n")
 
@@ -175,7 +175,7 @@ def test_the_disk_of_another_share(place: Place) -> None:
         place.configure()
 
 
-def test_the_id_survives_what_is_outside_the_share(place: Place) -> None:
+def test_share_id_survives_loss_of_the_server_copy(place: Place) -> None:
     first = place.configure()["cluster"]
     (place.base / "etc/id").unlink()
 

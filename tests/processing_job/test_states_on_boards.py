@@ -46,7 +46,7 @@ def listed(share: Path, status: dict[str, Any], *, age: float = 0, receipts: tup
         ({"stage": "stopped"}, 0, (), ("interrupted", "", "")),
     ],
 )
-def test_the_status_of_the_driver_decides_where_it_is_known(
+def test_known_driver_status_decides_the_state(
     tmp_path: Path, status: dict[str, Any], age: float, receipts: tuple[dict[str, Any], ...], expected: tuple[str, ...]
 ) -> None:
     assert listed(tmp_path, status, age=age, receipts=receipts) == expected

@@ -63,7 +63,7 @@ def test_report_of_a_failed_job_is_in_its_job_directory(tmp_path: Path) -> None:
     assert not scripts.output.exists()
 
 
-def test_report_of_a_job_that_was_not_split(tmp_path: Path) -> None:
+def test_report_of_an_unsplit_job(tmp_path: Path) -> None:
     scripts = Scripts(tmp_path)
 
     assert scripts.report("--error", "no such file").answer == {"report": None}
@@ -89,7 +89,7 @@ def test_a_resume_removes_the_report_of_the_failure(tmp_path: Path) -> None:
     assert not (scripts.job / "job.json").exists()
 
 
-def test_a_file_of_something_else_is_kept(tmp_path: Path) -> None:
+def test_unrelated_file_is_kept(tmp_path: Path) -> None:
     scripts = Scripts(tmp_path)
     scripts.all(write_csv(tmp_path / "data.csv", ["a"], [[1]] * 9))
     (scripts.output / PAGE).write_text("<!doctype html>mine")
@@ -151,7 +151,7 @@ def test_pauses_between_runs_are_cut_out() -> None:
     assert [scale.elapsed(moment) for moment in (-1, 5, 20, 50_000, 100_005, 200_000)] == [0, 5, 20, 20, 25, 30]
 
 
-def test_page_asks_for_nothing_from_elsewhere() -> None:
+def test_page_loads_no_external_resources() -> None:
     html = render(Material(record([attempt(1)]), Path()))
 
     assert "default-src 'none'" in html
@@ -210,7 +210,7 @@ def test_browser_runs_the_script_without_an_error(tmp_path: Path) -> None:
     assert len([tag for tag, _ in dom.elements if tag == "button"]) == 12
 
 
-def test_advice_names_what_is_off(tmp_path: Path) -> None:
+def test_advice_is_given_for_each_problem(tmp_path: Path) -> None:
     attempts = [
         attempt(n, "slow" if n % 3 else "fast", start=n, took=8.0 if n % 3 else 1.0, peak_bytes=230 * MB)
         for n in range(1, 13)

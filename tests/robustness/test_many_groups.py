@@ -80,7 +80,7 @@ def test_memory_does_not_grow_with_the_number_of_groups(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
-def test_groups_that_a_combine_cannot_keep_are_refused(scripts: Scripts) -> None:
+def test_too_many_groups_for_combine_are_refused(scripts: Scripts) -> None:
     source, processor = scripts.directory / "data.csv", scripts.directory / "mine.py"
     source.write_text("id,x\n" + "".join(f"group {row},1\n" for row in range(300_000)))
     processor.write_text(COMBINE)

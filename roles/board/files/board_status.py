@@ -38,7 +38,7 @@ def share_mount(path: str) -> str:
 
 
 def clock_offset() -> float | None:
-    """Return chrony's idea of the clock's offset in seconds, or None when it follows nobody."""
+    """Return chrony's idea of the clock's offset in seconds, or None when it has no source."""
     fields = run("chronyc", "-c", "tracking").split(",")
     return float(fields[4]) if len(fields) > 4 and fields[2] not in ("", "0") else None
 

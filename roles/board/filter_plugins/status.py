@@ -1,4 +1,4 @@
-"""Health of the cluster from the boards' reports (files/board_status.py): a table and a list of what is wrong."""
+"""Health of the cluster from the boards' reports (files/board_status.py): a table and a list of problems."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _certificate(report: Report) -> str:
 
 
 def _swarm_problem(report: Report, manages: bool, listed: list[dict[str, str]]) -> str:
-    """Return what is wrong with a board's part in the swarm, or ""."""
+    """Return the problem of a board's role in the swarm, or ""."""
     node, days = report.get("node", {}), report.get("certificate_days")
     error = node.get("Error") or ""
     if "certificate has expired" in error or (days is not None and days < 0):
@@ -118,7 +118,7 @@ def _board_problems(
 
 
 def status_problems(reports: dict[str, Report], groups: dict[str, list[str]], *, firewall: bool = True) -> list[str]:
-    """Return what is wrong, each with what to do. Empty means healthy."""
+    """Return problems, each with its remedy. Empty means healthy."""
     listed = _listed(reports)
     members = {*groups.get("swarm_manager", []), *groups.get("swarm_worker", [])}
     problems = []

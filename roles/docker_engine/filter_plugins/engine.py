@@ -128,7 +128,7 @@ def engine_problems(seen: Seen, merged: str, take_over: bool) -> list[str]:
         )
     if settings.get("hosts") and not SOCKETS & set(settings["hosts"]):
         problems.append(
-            "has hosts without unix:///var/run/docker.sock in /etc/docker/daemon.json: csvswarm asks the engine "
+            "has hosts without unix:///var/run/docker.sock in /etc/docker/daemon.json: csvswarm calls the engine "
             "there. Add it"
         )
     replaced = _replaced(seen)

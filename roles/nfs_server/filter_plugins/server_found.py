@@ -16,7 +16,7 @@ def nfs_server_found(text: str) -> Found:
     """Return the facts that `__nfs_server_look` printed; lines of other scripts are skipped.
 
     Returns:
-        exports: (file, line) of each export, the role's own aside; exported: whether the role's own are there;
+        exports: (file, line) of each export, the role's own aside; exported: whether the role's own exist;
         mounts: (type, source) of what is mounted at the share's path; v3: (source, path) of each mount with NFS 3;
         names: names in the share's folder, at most MAX_NAMES + 1; id: the id that it carries, or ""; kept: whether the
         server keeps the id of its share.
@@ -118,7 +118,7 @@ def nfs_disk_problem(text: str, device: str, take_over: bool) -> str:
     """Return why the file system on a device is not adopted and what to do, or "".
 
     Args:
-        text: What `__nfs_server_look_at_disk` printed.
+        text: What `__nfs_server_inspect_disk` printed.
         device: The device's path.
         take_over: Whether the user allows to use one with files on it.
     """

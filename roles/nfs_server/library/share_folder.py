@@ -20,8 +20,8 @@ DOCUMENTATION = """
 module: share_folder
 short_description: Makes the folder of a share and the folders in it, and keeps the share's id
 description:
-  - The folder and the folders named in O(folders) belong to root, and nobody else may create, rename or remove a name
-    in them. So root may use these names, whoever else may write on the share.
+  - The folder and the folders named in O(folders) belong to root, and no other user may create, rename or remove a name
+    in them. So root may use these names, whatever other users write on the share.
   - A share of an earlier release, whose folder belonged to the owner of the jobs, is converted. Whatever that owner may
     have put in place of root's files is removed; jobs, results and inputs stay.
   - Runs on the server of the share, never through NFS.
@@ -48,7 +48,7 @@ attributes:
 """
 RETURN = """
 cluster:
-  description: The share's id. Empty in check mode when there is none yet.
+  description: The share's id. Empty in check mode if there is no id yet.
   returned: always
   type: str
 changes:
@@ -60,7 +60,7 @@ changes:
 SENTINEL = ".csvswarm-cluster"
 #: Folders whose folders are the jobs' own.
 OF_JOBS = ("jobs", "results")
-#: Folders of files that root has taken over: name -> permissions of a file.
+#: Folders of files that root owns: name -> permissions of a file.
 OF_ROOT = {"inputs": 0o440, "processors": 0o440, "images": 0o444, "requests": 0o600}
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Neither a link nor a pipe or device can stop or mislead who opens a file so.
@@ -71,12 +71,12 @@ ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class ShareError(Exception):
-    """What is wrong with the share, for people."""
+    """A problem of the share, as a message for the user."""
 
 
 @dataclass
 class Share:
-    """A share that is brought into order. check: nothing is changed. changes: what was, or would be."""
+    """A share that is being configured. check: nothing is changed. changes: those made, or needed."""
 
     path: Path
     owner: int
@@ -95,7 +95,7 @@ class Share:
         return True
 
     def remove(self, name: str, parent: int, what: str) -> None:
-        """Remove a name in an open folder, with all that is below it. Follows no link."""
+        """Remove a name in an open folder, with everything below it. Follows no link."""
         self.changes.append(f"{what}: removed")
         if self.check:
             return
@@ -107,7 +107,7 @@ class Share:
     # -- the folders -----------------------------------------------------------------------------------------------
 
     def make_root(self) -> int | None:
-        """Make the share's folder, and return it open; None when there is none in check mode."""
+        """Make the share's folder, and return its descriptor; None in check mode if it does not exist."""
         if not self.path.is_dir():
             self.changes.append(f"{self.path}: made")
             if self.check:
@@ -148,11 +148,11 @@ class Share:
                 with closing(os.open(name, FOLDER, dir_fd=parent)) as handle:
                     # With an access list the bits of the group are its mask: who fetches a result is in the list.
                     if found.st_mode & 0o007 or "system.posix_acl_access" not in os.listxattr(handle):
-                        # The group may be that of somebody who fetches the result.
+                        # The group may belong to a user who fetches the result.
                         self.set_access(handle, f"{what}/{name}", self.owner, found.st_gid, 0o700)
 
     def take_files(self, parent: int, what: str, mode: int, *, keep: bool) -> None:
-        """Have root own the files in a folder of root's. keep: also those that belonged to somebody else.
+        """Have root own the files in a folder of root's. keep: also those of other users.
 
         A file with two names may be written to by the other one's folder: it was never made by csvswarm.
         """
@@ -256,7 +256,7 @@ def write(name: str, content: str, mode: int, folder: int) -> None:
 
 
 def configure(path: Path, owner: int, folders: dict[str, str], id_file: Path, *, check: bool) -> dict[str, Any]:
-    """Bring a share into order, and return the module's answer. Raises ShareError and OSError."""
+    """Configure a share, and return the module's answer. Raises ShareError and OSError."""
     share = Share(path, owner, check)
     root = share.make_root()
     try:

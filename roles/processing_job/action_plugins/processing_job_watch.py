@@ -23,7 +23,7 @@ display = Display()
 #: Seconds to wait for the server of the share, or for news of the driver: a board that is power-cycled is away for a
 #: minute or two, and the others continue.
 MANAGER_TIMEOUT = 900.0
-#: Seconds without news of the driver after which a manager is asked for it.
+#: Seconds without a new status after which a manager is queried for the driver.
 SILENT_FOR = 20.0
 #: Seconds that one question waits on the server for a change, and between two questions that fail.
 WAIT, PAUSE = 4.0, 2.0
@@ -66,7 +66,7 @@ class Watch:
             self._last, self.heard, self._asked = news, self.answered, self.answered
 
     def is_silent(self) -> bool:
-        """Return whether a manager should be asked for the driver."""
+        """Return whether to query a manager for the driver."""
         return time.monotonic() - max(self.heard, self._asked) >= SILENT_FOR
 
     def away(self) -> float:
@@ -84,7 +84,7 @@ class ActionModule(ActionBase):
     Arguments: share, owner, job and service, those of the module; server, its name in messages; watch, the command
     that watches the job later; fetched, a closed folder to make for what comes of the job; remark, what a
     manager last reported of the driver; seen, the earlier result of this plugin in the same run. Returns status, ended
-    (whether the driver has ended), silent (whether a manager should be asked for the driver), no_image (whether a board
+    (whether the driver has ended), silent (whether to query a manager for the driver), no_image (whether a board
     lacks the image, reported once), began and ended_at (this machine's monotonic clock) and heard, for the next watch.
     """
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Ends of a driver that Swarm reports in words that need a reason.
+#: Exit reasons of a driver by Swarm's message.
 EXIT_REASONS = {
     "task: non-zero exit (137)": "the driver was killed, most likely for want of memory",
     "bind source path does not exist": "the share is not mounted",
@@ -161,7 +161,7 @@ def processing_job_status_failure(status: dict[str, Any], failure: dict[str, Any
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

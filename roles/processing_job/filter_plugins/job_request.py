@@ -53,7 +53,7 @@ LAYOUT = (
 def processing_job_request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
     """Return the request of a job of this machine, from its manifest: the role's variables by name.
 
-    Raises ValueError for a manifest that somebody changed.
+    Raises ValueError for a manifest that was changed.
     """
     try:
         return _request(job, shipped)
@@ -160,7 +160,7 @@ def _chunk_errors(directory: Path) -> list[str]:
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

@@ -79,7 +79,7 @@ def processing_job_stage_times(times: dict[str, float], status: dict[str, Any], 
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

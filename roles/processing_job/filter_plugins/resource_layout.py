@@ -105,7 +105,7 @@ def _limit(takers: list[dict[str, Any]]) -> int:
 
 
 def _least_reservation(board: dict[str, Any], limit: int) -> int:
-    """Return the least reservation by which Swarm gives the board no more containers than it has room for."""
+    """Return the smallest reservation with which Swarm places no more containers on the board than fit."""
     fitting = max(_room(board) // limit, 0)
     return int(board["memory"]) // (fitting + 1) + 1
 
@@ -123,7 +123,7 @@ def _chunks(size: int, slots: int) -> int:
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

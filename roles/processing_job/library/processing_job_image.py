@@ -117,7 +117,7 @@ def present(name: str, archive: dict[str, Any]) -> bool:
 
 
 def ensure(params: dict[str, Any], *, check: bool) -> bool:
-    """Load the image unless it is there, and verify it. Returns whether it was loaded. Raises ImageError."""
+    """Load the image unless it is present, and verify it. Returns whether it was loaded. Raises ImageError."""
     architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
     with os.fdopen(os.open(params["lock"], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb") as lock:
         wait_for(lock.fileno())

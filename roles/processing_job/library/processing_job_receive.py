@@ -32,7 +32,7 @@ short_description: Take over a file that has arrived on the share
 description:
   - Runs on the server of the share, as root. A file that a user has sent as exchange/USER/NAME, or that a board has
     built as jobs/JOB/NAME, becomes root's under its final name when its checksum is right.
-  - With C(--check) it reports only whether the file is there under its final name.
+  - With C(--check) it reports only whether the file exists under its final name.
 options:
   share:
     description: The share's folder.
@@ -47,7 +47,7 @@ options:
     type: str
     required: true
   state:
-    description: The folder outside the share where root records what it has taken over.
+    description: The folder outside the share where root records the files that it took over.
     type: str
     required: true
   lock:
@@ -99,7 +99,7 @@ EXAMPLES = """
 """
 RETURN = """
 present:
-  description: Whether the file is there under its final name.
+  description: Whether the file exists under its final name.
   returned: success
   type: bool
 record:
@@ -111,12 +111,12 @@ record:
 TAKEN = ".taken"
 PIECE = 1 << 20
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-#: Permissions of a file that root has taken over. A user's file may be private: only the jobs' group reads it.
+#: Permissions of a file that root took over. A user's file may be private: only the jobs' group reads it.
 SENT, IMAGE = 0o440, 0o444
 
 
 def find_received(params: dict[str, Any]) -> dict[str, Any]:
-    """Report whether the file is there."""
+    """Report whether the file exists."""
     kind, _, name = params["target"].partition("/")
     with of_root(params["share"]) as root, of_root(kind, root) as folder:
         found = received(params["state"], folder, name, kind)
@@ -124,7 +124,7 @@ def find_received(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def take_over(params: dict[str, Any]) -> dict[str, Any]:
-    """Take over the file, one run at a time. A file that another run has brought in the meantime stays."""
+    """Take over the file, one run at a time. A file that another run uploaded meanwhile is kept."""
     kind, _, name = params["target"].partition("/")
     with (
         opened(params["lock"], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC) as lock,
@@ -149,7 +149,7 @@ def take_over(params: dict[str, Any]) -> dict[str, Any]:
         with arrived_in(params, root, exchange) as source, suppress(FileNotFoundError):
             os.unlink(params["staging_name"], dir_fd=source)
     if found is None:
-        raise ShareError(f"{params['target']} is not there after it was taken over: rerun the job")
+        raise ShareError(f"{params['target']} is missing after it was taken over: rerun the job")
     return {"present": True, "record": found, "changed": changed}
 
 
@@ -167,7 +167,7 @@ def arrived_in(params: dict[str, Any], root: int, exchange: int) -> Iterator[int
 
 
 def receive(params: dict[str, Any], root: int, exchange: int, taken: int) -> None:
-    """Bring the file into the closed folder `taken`, as root's. Raises ShareError unless its checksum is right."""
+    """Move the file into the closed folder `taken`, as root's. Raises ShareError unless its checksum is right."""
     name, what = params["staging_name"], params["what"]
     discard(name, taken)  # left when the power failed
     try:

@@ -27,7 +27,7 @@ module: processing_job_share
 short_description: Prepare the share for a csvswarm job
 description:
   - Runs on the server of the share, as root. Makes the folders of the job and of the user who sends files, writes the
-    job's request and the user's processor, and reports which input and images are there.
+    job's request and the user's processor, and reports which input and images exist.
   - With C(--check) it makes and writes nothing, and reports the same.
 options:
   share:
@@ -43,7 +43,7 @@ options:
     type: str
     required: true
   state:
-    description: The folder outside the share where root records what it has taken over.
+    description: The folder outside the share where root records the files that it took over.
     type: str
     required: true
   input:
@@ -62,7 +62,7 @@ options:
     type: dict
     default: {}
   request:
-    description: What the user asked for, as JSON. Nothing is written without it.
+    description: The user's request, as JSON. Nothing is written without it.
     type: str
   processor:
     description: The text of the user's processor, stored under its SHA-256.
@@ -107,11 +107,11 @@ size:
   returned: success
   type: int
 images:
-  description: By architecture, what the archive must be (sha256, layers and id), for archives that are there.
+  description: By architecture, what the archive must be (sha256, layers and id), for existing archives.
   returned: success
   type: dict
 status:
-  description: The status that the job's driver wrote last, empty when there is none.
+  description: The last status of the job's driver, empty if there is none.
   returned: success
   type: dict
 """
@@ -121,7 +121,7 @@ BUILT = ".csvswarm-job-"
 
 
 def make_folder(name: str, parent: int, owner: int, group: int, *, check: bool = False) -> bool:
-    """Make a folder that is closed to all but a user. Returns whether it was there."""
+    """Create a folder that only one user may access. Returns whether it existed."""
     was_there = status(name, parent) is not None
     if check:
         return was_there
@@ -134,7 +134,7 @@ def make_folder(name: str, parent: int, owner: int, group: int, *, check: bool =
 
 
 def discard_built(job: str, jobs: int, owner: int) -> None:
-    """Remove an image that a board built for a job and nobody took over: the scripts refuse folders with such files."""
+    """Remove an image that a board built and that was not taken over: the scripts refuse folders with such files."""
     with of_job(job, jobs, owner) as folder, acting_as(owner), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(BUILT):

@@ -130,7 +130,7 @@ def deploy(name: str, compose: str, request: str) -> None:
 
 
 def ensure(engine: Engine, params: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    """Do what is asked and return the module's answer. Raises StackError and OSError."""
+    """Create or remove the stack, and return the module's answer. Raises StackError and OSError."""
     job, name = params["job"], params["name"]
     if params["state"] == "absent":
         return {"stack": None, "changed": bool(left(engine, job)) if check else remove(engine, job)}

@@ -1,4 +1,4 @@
-"""Ask a manager for all that a csvswarm job needs to know of the swarm, in one round trip."""
+"""Read everything that a csvswarm job needs to know of the swarm from a manager, in one round trip."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ options:
 author: csvswarm
 """
 EXAMPLES = """
-- name: Look at the swarm
+- name: Read the state of the swarm
   processing_job_swarm_info:
     job: demo
     stack: csvswarm-demo

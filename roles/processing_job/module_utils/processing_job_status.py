@@ -17,14 +17,14 @@ from ansible.module_utils.processing_job_untrusted_files import Damaged, open_di
 NAME = ".status.json"
 BYTES = 65_536
 STAGES = ("starting", "splitting", "processing", "collecting", "done", "failed", "stopped")
-#: Stages after which the driver writes no more.
+#: Stages after which the driver writes nothing.
 FINAL = ("done", "failed", "stopped")
 HINTS = ("resume", "new_job")
 NOTES = 20
 LONGEST = 4_000
 #: Seconds after which a status that is not renewed is no sign of life. The driver renews it every few seconds.
 STALE_AFTER = 60.0
-#: Seconds between two looks at the file.
+#: Seconds between two reads of the file.
 PAUSE = 0.2
 
 

@@ -100,7 +100,7 @@ class Progress:
 
 
 def on_terminal() -> bool:
-    """Return whether the run's standard output is a terminal. A task's own process has none: the parent's is asked."""
+    """Return whether the run's standard output is a terminal. A task's process has none, so its parent's decides."""
     try:
         return str(Path(f"/proc/{os.getppid()}/fd/1").readlink()).startswith(("/dev/pts/", "/dev/tty"))
     except OSError:

@@ -26,7 +26,7 @@ READ_BYTES = 1 << 20
 
 
 def verify(output: Path) -> dict[str, Any]:
-    """Return what was verified: files, bytes of the input (uncompressed), and whether the input was there to read.
+    """Return what was verified: files, bytes of the input (uncompressed), and whether the input was readable.
 
     Raises JobError with every difference when the files differ from the record.
     """
@@ -52,7 +52,7 @@ def verify(output: Path) -> dict[str, Any]:
 
 
 def _files(output: Path, record: dict[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the files of the result."""
+    """Yield the problems of the result's files."""
     marker = read_marker(output, record["job_id"])
     if marker is None:
         yield f"{output / SUCCESS} is missing or damaged."
@@ -71,7 +71,7 @@ def _result_files(record: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _input(record: dict[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the input: the first difference."""
+    """Yield the problem of the input: the first difference."""
     path = Path(record["input"]["path"])
     try:
         source = find_source(path, record["input"]["encoding"])

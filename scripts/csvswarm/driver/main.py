@@ -16,7 +16,7 @@ from csvswarm.driver.request import Request, RequestError, read_request
 from csvswarm.driver.run import JobDriver, driver_service
 from csvswarm.driver.status import Status
 
-#: Seconds for a driver that is asked to stop: Docker kills it after ten.
+#: Seconds that a driver has to stop: Docker kills it after ten.
 _STOP_TIMEOUT = 5.0
 RESTART = 1
 

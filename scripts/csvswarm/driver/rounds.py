@@ -17,7 +17,7 @@ from csvswarm.driver.tasks import Slots, Task, slots_of
 from csvswarm.driver.time_left import TimeLeft
 from csvswarm.job.untrusted_files import Damaged
 
-#: Seconds between looks at the receipts, and between requests for the tasks. The latter cost the engine and the driver
+#: Seconds between checks of the receipts, and between requests for the tasks. The latter cost the engine and the driver
 #: time for every chunk of the round, so their number shrinks as the round grows.
 _LOOK = (0.2, 1.0)
 _TASKS = (1.0, 15.0)

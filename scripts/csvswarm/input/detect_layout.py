@@ -16,7 +16,7 @@ from csvswarm.input.layout import Given, Layout, requested_layout
 from csvswarm.input.records import Records, shape_of
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-#: How many lines of a title there may be; the share of records that must fit a header, else a title is looked for.
+#: How many lines of a title there may be; the share of records that must fit a header, else a title is searched for.
 MAX_TITLE_LINES, TITLE_BELOW = 10, 0.5
 COMMENT = "#"
 

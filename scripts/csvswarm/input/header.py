@@ -69,7 +69,7 @@ def read_header(
 ) -> InputHeader:
     """Return the header of an input in a known dialect. Raises InputError, OptionError.
 
-    header: whether the first record is the header; or the names of the columns, when there is none. skip_lines: lines
+    header: whether the first record is the header; or the names of the columns, if it has none. skip_lines: lines
     before the first record.
     """
     with source.open() as file:

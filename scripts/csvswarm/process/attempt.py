@@ -65,7 +65,7 @@ class Attempt:
         self._input = self._open(self._chunk)
 
     def _query_processor(self) -> None:
-        """Ask the processor for the columns and overlap that it needs under this schema."""
+        """Read the columns and overlap that the processor needs under this schema."""
         self._columns = self._processor.columns(self._context)
         if reads_values(self._manifest.request):
             # Fields that are copied unread have no type: the whole file decides on it.

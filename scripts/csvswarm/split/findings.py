@@ -1,6 +1,6 @@
 """What a job did with its columns that its user may not have meant: the warnings of its end.
 
-Only columns that came out as text, and that the processor would have used as numbers, are looked at, and of those only
+Only columns that came out as text, and that the processor would have used as numbers, are examined, and of those only
 the first records and the values that attempts reported: no warning costs a pass over the data.
 """
 
@@ -24,7 +24,7 @@ from csvswarm.types.formats import Formats
 from csvswarm.types.number_text import Survey, survey
 from csvswarm.types.schema import Schema
 
-#: How much of a file is looked at: bytes and columns.
+#: How much of a file is examined: bytes and columns.
 MAX_BYTES, MAX_COLUMNS = 1 << 16, 200
 #: The share of values that makes a column look like one of numbers; how many values a warning names.
 SHARE, NAMED = 0.8, 3

@@ -63,7 +63,7 @@ class SplitPlan:
 
     @property
     def permissions(self) -> int:
-        """What the job's files may be open to: on boards, whoever fetches the result is not the owner of the share."""
+        """The permissions that the job's files may have: on boards, the fetching user is not the owner of the share."""
         return ANYONE if self.request.durable else permissions_of(self.source.path)
 
     @property
@@ -181,7 +181,7 @@ class SplitPlan:
         self.processor.files.copy_to(job.files_directory)
 
     def _check_options(self, header: InputHeader, schema: Schema) -> Context:
-        """Let the processor look at the columns, so that a wrong option is reported before the work and not after."""
+        """Let the processor check the columns, so that a wrong option is reported before the work and not after."""
         context = Context(
             options=dict(self.canonical_request["options"]),
             names=header.names,
@@ -231,7 +231,7 @@ def split(job: JobDirectory, request: Request, output: Path | None = None) -> Ma
 
 
 def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
-    """Return the manifest of a job that was split already, as this request asks for it. The caller owns the lock."""
+    """Return the manifest of an already split job, updated to this request. The caller owns the lock."""
     manifest = job.require_manifest()
     canonical_request = plan.canonical_request
     require_same(job, manifest, plan.source, plan.processor, canonical_request)

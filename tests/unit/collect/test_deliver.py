@@ -131,7 +131,7 @@ def test_unknown_files_are_not_replaced(delivery: Delivery) -> None:
     assert delivery.delivered() == {"result.csv": b"mine\n"}
 
 
-def test_changed_result_is_delivered_again(delivery: Delivery) -> None:
+def test_changed_result_is_redelivered(delivery: Delivery) -> None:
     delivery.deliver()
     copy(delivery)
     whole = delivery.delivered()
@@ -205,7 +205,7 @@ def test_damaged_side_file_is_not_delivered(tmp_path: Path, name: str, damage: s
 
 
 @pytest.mark.parametrize("name", ["rejected.csv", "result.csv"])
-def test_missing_file_is_delivered_again(tmp_path: Path, name: str) -> None:
+def test_missing_file_is_redelivered(tmp_path: Path, name: str) -> None:
     delivery = fetched(tmp_path, DATA + "x,y,z\n", on_error="quarantine")
     delivery.deliver()
     whole = delivery.delivered()

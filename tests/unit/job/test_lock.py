@@ -1,4 +1,4 @@
-"""The lock on a job or an output directory: it ends with its holder, who is named to those it keeps out."""
+"""The lock on a job or an output directory: it ends with its owner, whom error messages name."""
 
 from __future__ import annotations
 

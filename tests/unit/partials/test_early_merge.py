@@ -174,7 +174,7 @@ def test_empty_merged_file_is_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [errno.EXDEV, errno.EPERM])
-def test_merged_file_is_copied_where_links_fail(
+def test_merged_file_is_copied_if_links_fail(
     job: JobDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def refused(*_: object) -> None:
@@ -185,7 +185,7 @@ def test_merged_file_is_copied_where_links_fail(
     assert result.read_bytes() == SAMPLE.read_bytes()
 
 
-def test_damaged_result_is_written_again(job: JobDirectory, tmp_path: Path) -> None:
+def test_damaged_result_is_rewritten(job: JobDirectory, tmp_path: Path) -> None:
     output = tmp_path / "out"
     collect(job, output)
     (output / "result.csv").write_bytes(b"damaged")
