@@ -34,7 +34,7 @@ def processing_job_notify_problem(notify: object, directory: str) -> str:
     """Return what is wrong with `notify`, nothing when it is empty, a URL or a command that can be run."""
     if notify == "" or (isinstance(notify, str) and URL.fullmatch(notify)):
         return ""
-    wanted = "Give a URL that begins with http:// or https://, or a command like ./tell-me.sh"
+    wanted = "Give a URL that begins with http:// or https://, or a command like ./job-ended.sh"
     if not isinstance(notify, str) or SCHEME.match(notify):
         return f"notify: {notify!r} is neither a URL nor a command. {wanted}"
     try:
