@@ -115,10 +115,9 @@ def test_page_of_boards(status: ModuleType, tmp_path: Path) -> None:
     reports = cluster(b2=MORE) | {"b3": {}}
     wrong = status.status_problems(reports, GROUPS)
     given = {
-        "csvswarm_html": "page.html",
-        "csvswarm_page": str(tmp_path / "page.html"),
-        "csvswarm_reports": reports,
-        "csvswarm_wrong": wrong,
+        "processing_job_boards_html": str(tmp_path / "page.html"),
+        "processing_job_boards_reports": reports,
+        "processing_job_boards_problems": wrong,
         "__processing_job_root": str(tmp_path),
     }
     (tmp_path / "play.yml").write_text(PLAYBOOK)
