@@ -2,6 +2,7 @@
 """Write the report of a job, report.html: beside its result, or in its job directory when there is none."""
 
 import argparse
+import json
 from pathlib import Path
 
 from csvswarm import cli
@@ -29,6 +30,9 @@ def main() -> int:
         "--failed", type=Path, metavar="FILE", help="with --output: move there what boards recorded of a failed job"
     )
     parser.add_argument("--error", metavar="TEXT", help="what ended the job: report on its job directory")
+    parser.add_argument(
+        "--stages", default="[]", metavar="JSON", help="stages that no record has: a list of [name, start, end]"
+    )
     parser.add_argument("--remedy", default="", metavar="TEXT", help="what the report of a failed job advises to do")
     arguments = parser.parse_args()
     if bool(arguments.output) == (arguments.error is not None):
@@ -61,6 +65,8 @@ def _report(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str,
             write_json(directory / REPORT, record)
     material = gather(record, directory, job.logs_directory)
     material.remedy = arguments.remedy
+    names = ("name", "started", "ended")
+    material.stages = [dict(zip(names, stage, strict=True)) for stage in json.loads(arguments.stages)]
     material.logs = logs or material.logs
     page = directory / PAGE
     with no_wider_than(permissions):

@@ -110,6 +110,8 @@ def test_finished_job_has_no_seconds_of_processing(recorded_engine: RecordedEngi
     scripts = Scripts(tmp_path)
     scripts.all(source, "--durable", "--chunks", "1")
     job, output = f"--job={scripts.job}", f"--output={scripts.output}"
+    for name in FAILURE, f".{FAILURE}.0123456789ab":
+        (scripts.output / name).touch()
     request = request_of(
         job_directory=str(scripts.job),
         output=str(scripts.output),
@@ -122,5 +124,6 @@ def test_finished_job_has_no_seconds_of_processing(recorded_engine: RecordedEngi
         JobDriver(request, engine, status).run()
 
     assert (status.values["stage"], status.values["error"]) == ("done", None)
+    assert not [*scripts.output.glob("*failed*")]  # an earlier failure is no longer true
     assert status.values["stages"]["process"] == 0
     assert status.values["stages"]["split"] > 0

@@ -34,6 +34,7 @@ def attempt(chunk: int, board: str = "board1", start: float = 0.0, took: float =
         "board": board,
         "status": "done",
         "counts": True,
+        "queued": None,
         "launched": None,
         "started": 1_780_000_010.0 + start,
         "ended": 1_780_000_010.0 + start + took,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from csvswarm.driver.engine import Engine, EngineRefused, EngineUnavailable, ServiceRemoved
 from csvswarm.driver.errors import JobFailed
@@ -59,6 +60,7 @@ class RoundRunner:
         self._logs: list[AttemptLog] = []
         self._tasks_due = 0.0
         self._busy = 0
+        self._placed: dict[str, float] = {}
 
     def run(self) -> None:
         """Return when the receipts decide what comes next.
@@ -126,6 +128,9 @@ class RoundRunner:
             for round_ in self._rounds
             for task in self._engine.tasks(service_name(self._request, round_))
         ]
+        for task in self._tasks:
+            if task.placed is not None:  # its state may have changed since: the earliest counts
+                self._placed[task.attempt] = min(task.placed, self._placed.get(task.attempt, task.placed))
         self._slots = slots_of(self._tasks, self._open)
         self._busy = len(self._slots.running)
         self._logs = [
@@ -191,7 +196,8 @@ class RoundRunner:
         """Write down how the containers ended, for job.json. The engine may be what has failed."""
         with suppress(ServiceRemoved, EngineRefused, EngineUnavailable):
             self._read_tasks()
-        self._files.write_tasks(self._rounds[0].number, self._tasks)
+        tasks = [replace(task, placed=self._placed.get(task.attempt)) for task in self._tasks]
+        self._files.write_tasks(self._rounds[0].number, tasks)
 
 
 def _bounded(value: float, bounds: tuple[float, float]) -> float:

@@ -57,7 +57,8 @@ class JobDriver:
         try:
             with driver_lock(self._request.job_directory, _report_waiting):
                 self._status.take_over()
-                (self._request.output / FAILURE).unlink(missing_ok=True)
+                for path in self._request.output.glob(f"*{FAILURE}*"):  # and what a killed driver left of one
+                    path.unlink(missing_ok=True)
                 self._run()
         except JobFailed as error:
             self.fail(str(error), error.hint)

@@ -50,7 +50,8 @@ class Reason:
 class Material:
     """record: job.json. directory: where it and the result are. logs: (name, last lines) of failed attempts.
 
-    remedy: what to do after a failure, "" where a resume is all.
+    remedy: what to do after a failure, "" where a resume is all. stages: those that the control node knows besides the
+    record's, as the record has them.
     """
 
     record: dict[str, Any]
@@ -59,6 +60,7 @@ class Material:
     reasons: list[Reason] = field(default_factory=list)
     logs: list[tuple[str, str]] = field(default_factory=list)
     remedy: str = ""
+    stages: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def attempts(self) -> list[dict[str, Any]]:
