@@ -99,7 +99,7 @@ def xlsx_writer(path: Path, layout: Layout) -> Iterator[XlsxWriter]:
     try:
         from openpyxl import Workbook
     except ImportError:
-        raise JobError("output_format xlsx needs the package openpyxl: run make setup, and then this again.") from None
+        raise JobError("output_format xlsx needs the package openpyxl: run make setup, then resume the job.") from None
     with tempfile.TemporaryDirectory(prefix=f"{path.name}.", dir=path.parent) as name, _temporary_directory(name):
         book = Workbook(write_only=True)
         sheet = book.create_sheet(SHEET)
