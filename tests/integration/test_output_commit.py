@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -55,13 +56,10 @@ def test_a_part_that_is_lost_makes_the_job_run_anew(tmp_path: Path) -> None:
     before = part.read_bytes()
     part.unlink()
 
-    request = {"input": tmp_path / "data.csv", "processor": "transform", "output_format": "jsonl"}
-    split(
-        Job(tmp_path / path.parent.name.removesuffix("-out")),
-        Request(chunks=1, workers=1, partition_by=["ok"], **request),
-        path.parent,
-    )
-    run_in_process(tmp_path, tmp_path / "data.csv", processor="transform", output_format="jsonl", partition_by=["ok"])
+    request: dict[str, Any] = {"processor": "transform", "output_format": "jsonl", "partition_by": ["ok"]}
+    job = Job(tmp_path / path.parent.name.removesuffix("-out"))
+    split(job, Request(input=tmp_path / "data.csv", chunks=1, workers=1, **request), path.parent)
+    run_in_process(tmp_path, tmp_path / "data.csv", **request)
 
     assert part.read_bytes() == before
 

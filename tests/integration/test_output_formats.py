@@ -8,6 +8,7 @@ import io
 import json
 import math
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,17 @@ def test_values_without_an_exact_type_are_text(tmp_path: Path) -> None:
     ]
 
 
+def test_names_and_zeros_in_sqlite(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text('"say ""hi""; --","select"\n-0.0,1\n1e16,2\n')
+
+    with closing(sqlite3.connect(produce(tmp_path, path, "sqlite"))) as database:
+        found = database.execute("SELECT * FROM result").fetchall()
+        names = [row[1] for row in database.execute("PRAGMA table_info(result)")]
+
+    assert (names, found) == (['say "hi"; --', "select"], [(0.0, 1), (1e16, 2)])
+
+
 @pytest.mark.parametrize("output_format", ["parquet", "sqlite", "jsonl", "xlsx", "csv.gz"])
 def test_no_rows_and_a_single_column_with_missing_values(tmp_path: Path, output_format: str) -> None:
     path = tmp_path / "data.csv"
@@ -197,11 +209,12 @@ def test_no_rows_and_a_single_column_with_missing_values(tmp_path: Path, output_
     empty_directory.mkdir()
     empty = produce(empty_directory, path, output_format, options={"where": "b == 'no'"})
 
-    read = {
+    readers: dict[str, Callable[[Path], Any]] = {
         "parquet": lambda file: pq.read_table(file).to_pydict(),
         "csv.gz": lambda file: pd.read_csv(file, keep_default_na=False, dtype=str).to_dict("list"),
-    }.get(output_format)
-    if read is not None:
+    }
+    if output_format in readers:
+        read = readers[output_format]
         assert read(single) == {"a": [1, None, None] if output_format == "parquet" else ["1", "", ""]}
         assert read(empty) == {"a": [], "b": []}
     elif output_format == "xlsx":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 from pathlib import Path
 from typing import Any
@@ -117,4 +118,28 @@ def test_a_resume_may_change_the_format(tmp_path: Path) -> None:
     split(job, Request(input=path, processor="transform", chunks=1, workers=1, output_format="csv"))
     with pytest.raises(JobError, match="with another value of output_format"):  # what is copied was not read
         split(job, Request(input=path, processor="transform", chunks=1, workers=1, output_format="parquet"))
-    assert run_in_process(tmp_path, path, processor="transform", output_format="csv.gz")
+
+    found = run_in_process(tmp_path, path, processor="transform", output_format="csv.gz")
+
+    assert gzip.decompress(found.data) == path.read_bytes()
+
+
+def test_parts_keep_the_dialect_of_the_input(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(b'\xef\xbb\xbfa;b;c\r\n"x;""1";1,5;p\r\n"two\r\nlines";2,25;q\r\n;3,0;p\r\n')
+
+    found = produce(tmp_path, path, "csv", partition_by=["c"], decimal=",")
+
+    assert {str(part.relative_to(found)): part.read_bytes() for part in found.rglob("*.csv")} == {
+        "c=p/part.csv": b'\xef\xbb\xbfa;b\r\n"x;""1";1,5\r\n;3,0\r\n',
+        "c=q/part.csv": b'\xef\xbb\xbfa;b\r\n"two\r\nlines";2,25\r\n',
+    }
+
+
+def test_a_lone_column_in_a_part_has_no_blank_lines(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("a,b\n1,x\n,x\n2,y\n")
+
+    found = produce(tmp_path, path, "csv", partition_by=["b"])
+
+    assert (found / "b=x/part.csv").read_text() == 'a\n1\n""\n'
