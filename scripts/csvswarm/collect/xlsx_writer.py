@@ -22,7 +22,7 @@ MAX_TEXT = 32_767
 #: Excel shows and computes with 15 digits: a longer integer, possibly an id, is written as text.
 MAX_INTEGER = 10**15
 #: The oldest date on which Excel and everybody else agree: Excel has a February 29 in 1900.
-FIRST_DATE = dt.datetime.min.replace(year=1900, month=3)
+FIRST_MONTH = (1900, 3)
 #: What ZIP files and Excel's own properties have in place of the time.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 _TIMES = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*(</)")
@@ -73,7 +73,7 @@ class XlsxWriter:
         return cell
 
     def _time(self, value: dt.datetime, column: str) -> Any:
-        if value >= FIRST_DATE and not value.microsecond:
+        if (value.year, value.month) >= FIRST_MONTH and not value.microsecond:
             return value
         return self._text(str(value).rstrip("0").rstrip(".") if value.microsecond else str(value), column)
 
