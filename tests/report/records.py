@@ -26,6 +26,10 @@ REQUEST: dict[str, Any] = {
 }
 
 
+_FILE = {"name": "result.csv", "bytes": 1, "checksum": CHECKSUM}
+RESULT: dict[str, Any] = {"result": _FILE, "result_files": [_FILE], "preview": None}
+
+
 def attempt(chunk: int, board: str = "board1", start: float = 0.0, took: float = 1.0, **more: Any) -> dict[str, Any]:
     """An attempt that went well, `start` seconds after the split."""
     return {
@@ -91,9 +95,7 @@ def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         "rows_in": chunks * 10_000,
         "rows_out": chunks * 10_000,
         "rejected": 0,
-        "result": {"name": "result.csv", "bytes": 1, "checksum": CHECKSUM},
-        "result_files": [{"name": "result.csv", "bytes": 1, "checksum": CHECKSUM}],
-        "preview": None,
+        **RESULT,
         "rejected_file": None,
         "rejected_reasons": [],
         "seconds": {"split": 2.0, "process": ended - 1_780_000_010, "collect": 2.0},

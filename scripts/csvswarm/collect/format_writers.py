@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+import xxhash
+
 from csvswarm.collect.result_layout import Layout
 from csvswarm.csv_format.canonical_text import join_columns, to_canonical_text
 from csvswarm.csv_format.row_writer import value_bytes
-from csvswarm.job.checksums import HashingWriter, file_entry
+from csvswarm.job.checksums import file_entry
 from csvswarm.runtime.lazy_imports import pa, pc
 
 COPY_BYTES = 1 << 20
@@ -57,16 +59,11 @@ def _compressed(file: BinaryIO, output_format: str) -> Iterator[Any]:
 
 def same_text(source: Path, target: Path, output_format: str) -> bool:
     """Whether a file that was written contains the text of its source."""
-    digest = HashingWriter(_Nowhere())  # type: ignore[arg-type]  # only what it counts is used
+    digest = xxhash.xxh3_128()
     with target.open("rb") as file, _uncompressed(file, output_format) as text:
         while piece := text.read(COPY_BYTES):
-            digest.write(piece)
-    return digest.file_entry(source.name) == file_entry(source)
-
-
-class _Nowhere:
-    def write(self, data: Any) -> None:
-        pass
+            digest.update(piece)
+    return digest.hexdigest() == str(file_entry(source)["checksum"])
 
 
 @contextmanager

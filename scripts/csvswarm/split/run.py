@@ -22,13 +22,7 @@ from csvswarm.job.output_directory import committed_result
 from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
 from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
-from csvswarm.job.result_format import (
-    FORMAT_OPTIONS,
-    check_columns,
-    check_format,
-    check_size,
-    reads_values,
-)
+from csvswarm.job.result_format import FORMAT_OPTIONS, check_format, reads_values
 from csvswarm.job.side_files import find_side_files
 from csvswarm.packages.environment import find_packages
 from csvswarm.processor_api.context import Context
@@ -38,6 +32,7 @@ from csvswarm.runtime.resources import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
 from csvswarm.split.chunking import cut_input
 from csvswarm.split.findings import Findings, refuse
 from csvswarm.split.number_format import find_formats
+from csvswarm.split.result_checks import check_result
 from csvswarm.split.reuse import chunks_of
 from csvswarm.split.schema_sample import Sampler, sample_blocks, sampled_misfits
 from csvswarm.types.formats import Formats
@@ -131,7 +126,7 @@ class SplitPlan:
         if chunks is None:
             chunks = cut_input(job, source, header, request, mode, max_bytes)
         schema = sampler.schema(sample_blocks(job, source, chunks))
-        context = self._check_options(header, schema)
+        context = self._check_options(header, schema, sum(chunk.rows for chunk in chunks))
         job.save_schema(1, schema.to_json())
         _check_unchanged(source)
         manifest = Manifest(
@@ -168,8 +163,6 @@ class SplitPlan:
             manifest.misfits.update(found)
         if request.strict:
             refuse([*manifest.warnings, *Findings(job, manifest, schema).of_columns()])
-        if not request.partition_by and manifest.fails_on_bad_records and self.processor.keeps_rows(context):
-            check_size(request.output_format, manifest.rows, 0)
         job.save_manifest(manifest)
         return manifest
 
@@ -180,7 +173,7 @@ class SplitPlan:
         replace_durably(temporary, job.processor_path)
         self.processor.files.copy_to(job.files_directory)
 
-    def _check_options(self, header: InputHeader, schema: Schema) -> Context:
+    def _check_options(self, header: InputHeader, schema: Schema, rows: int = 0) -> Context:
         """Let the processor check the columns, so that a wrong option is reported before the work and not after."""
         context = Context(
             options=dict(self.canonical_request["options"]),
@@ -192,8 +185,7 @@ class SplitPlan:
         )
         self.processor.columns(context)
         self.processor.overlap(context)
-        if reads_values(self.canonical_request) and (columns := self.processor.result_columns(context)) is not None:
-            check_columns(self.canonical_request, columns)
+        check_result(self.processor, context, self.canonical_request, rows)
         return context
 
 
