@@ -14,15 +14,14 @@ from typing import Any
 
 import numpy as np
 from csvswarm.csv_format.canonical_text import as_arrow, output_type, to_canonical_text
-from csvswarm.csv_format.record_scan import Grammar, unquoted
-from csvswarm.csv_format.row_writer import quote_field, to_field
+from csvswarm.csv_format.row_writer import to_field
 from csvswarm.errors import OptionError
 from csvswarm.expressions.rowwise import Expression
 from csvswarm.native.row_writing import write_rows
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.encoded_rows import EncodedRows
 from csvswarm.reading.rows import Rows
-from csvswarm.records.derived_records import write_records
+from csvswarm.records.derived_records import header_of, write_records
 from csvswarm.records.plain_values import plain_values, type_name
 from csvswarm.records.step_rows import with_columns
 from csvswarm.runtime.lazy_imports import pa
@@ -227,16 +226,7 @@ def _assigned(context: Context) -> Iterator[tuple[str, Expression]]:
 
 def header(context: Context, record: bytes) -> bytes:
     """Return the header of the result, with names copied from the input's header `record`."""
-    wanted = result_columns(context)
-    grammar = Grammar(context.dialect)
-    structure = grammar.scan(record)
-    array = np.frombuffer(record, np.uint8)
-    delimiters = unquoted(np.flatnonzero(array == grammar.delimiter), structure.quote_toggles, False).tolist()
-    starts, ends = [0, *(position + 1 for position in delimiters)], [*delimiters, len(record)]
-    own = {name: record[a:b] for name, a, b in zip(context.names, starts, ends, strict=True)}
-    new = {name: quote_field(name, context.dialect).encode() for name in wanted if name not in own}
-    fields = [own.get(name, new.get(name, b"")) for name in wanted]
-    return context.dialect.delimiter.encode().join(fields) + context.dialect.lineterminator.encode()
+    return header_of(result_columns(context), context, record)
 
 
 def result_columns(context: Context) -> list[str]:

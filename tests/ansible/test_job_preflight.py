@@ -24,6 +24,12 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"options": "window"}, "options: 'window' is not a dictionary."),
     ({"options": '{"columns": ["a"'}, """options: '{"columns": ["a"' is not a dictionary."""),
     ({"options": ["window"]}, "is not a dictionary."),
+    ({"steps": "sort"}, "steps: 'sort' is not a list of steps without processor and options beside it."),
+    (
+        {"steps": [{"processor": "sort"}], "options": {"by": ["a"]}},
+        "is not a list of steps without processor and options",
+    ),
+    ({"steps": [{"processor": "sort"}], "processor": "top"}, "is not a list of steps without processor"),
     ({"files": 7}, "files: '7' is not a list of paths. Write it as JSON"),
     ({"files": ["data.csv", 7]}, "is not a list of paths."),
     ({"files": "lookup.csv"}, "/lookup.csv. A relative path starts in the current directory"),

@@ -12,19 +12,21 @@ from csvswarm.processor_api.loader import SHIPPED, load_processor
 from tests.support.jobs import ROOT, run_with_all_cuts
 
 PAGE = (ROOT / "docs/processors.md").read_text()
-INPUT = re.search(r"`orders\.csv`.*?\n```csv\n(.*?)```", PAGE, re.DOTALL)
+FILES = dict(re.findall(r"<!-- file: (\S+) -->\n```csv\n(.*?)```", PAGE, re.DOTALL))
 EXAMPLES = re.findall(r"<!-- example: (\w+) -->\n```json\n(.*?)```\n\n```csv\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.parametrize(("processor", "options", "expected"), EXAMPLES)
 def test_examples_give_their_results(tmp_path: Path, processor: str, options: str, expected: str) -> None:
-    assert INPUT
-    source = tmp_path / "orders.csv"
-    source.write_text(INPUT[1])
+    source, *lookups = [tmp_path / name for name in FILES]
+    for path in (source, *lookups):
+        path.write_text(FILES[path.name])
 
-    assert (
-        run_with_all_cuts(tmp_path, source, processor=processor, options=json.loads(options)).data == expected.encode()
+    result = run_with_all_cuts(
+        tmp_path, source, processor=processor, options=json.loads(options), files=lookups if processor == "join" else []
     )
+
+    assert result.data == expected.encode()
 
 
 def test_every_example_is_found() -> None:

@@ -8,13 +8,26 @@ import numpy as np
 
 from csvswarm.csv_format.canonical_text import Data, join_columns
 from csvswarm.csv_format.dialect import Dialect
-from csvswarm.csv_format.record_scan import NO_POSITIONS, positions_of, unquoted
-from csvswarm.csv_format.row_writer import join_fields, value_bytes, with_line_terminator
+from csvswarm.csv_format.record_scan import NO_POSITIONS, Grammar, positions_of, unquoted
+from csvswarm.csv_format.row_writer import join_fields, quote_field, value_bytes, with_line_terminator
 from csvswarm.processor_api.context import Context
 from csvswarm.reading.rows import Rows
 from csvswarm.runtime.lazy_imports import pa, pc
 
 Array = np.ndarray[Any, Any]
+
+
+def header_of(wanted: list[str], context: Context, record: bytes) -> bytes:
+    """Return a header with some names, those of the input copied from its header `record`."""
+    grammar = Grammar(context.dialect)
+    structure = grammar.scan(record)
+    array = np.frombuffer(record, np.uint8)
+    delimiters = unquoted(np.flatnonzero(array == grammar.delimiter), structure.quote_toggles, False).tolist()
+    starts, ends = [0, *(position + 1 for position in delimiters)], [*delimiters, len(record)]
+    own = {name: record[a:b] for name, a, b in zip(context.names, starts, ends, strict=True)}
+    new = {name: quote_field(name, context.dialect).encode() for name in wanted if name not in own}
+    fields = [own.get(name, new.get(name, b"")) for name in wanted]
+    return context.dialect.delimiter.encode().join(fields) + context.dialect.lineterminator.encode()
 
 
 def write_records(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
