@@ -147,6 +147,7 @@ def _fail(message: str, kind: str = "CsvswarmError") -> int:
     if path := os.environ.get(ERROR_FILE):
         with contextlib.suppress(OSError):
             Path(path).write_text(json.dumps({"kind": kind, "message": printable(message)}))
+            return REPORTED
     with contextlib.suppress(OSError):  # standard error may be a file on a full disk
         print(printable(message), file=sys.stderr)
     return REPORTED

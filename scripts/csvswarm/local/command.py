@@ -15,9 +15,8 @@ from pathlib import Path
 from csvswarm import __version__
 from csvswarm.errors import printable
 from csvswarm.local.api import Result, result_of
-from csvswarm.local.stages import FAILED, SCRIPTS, LocalJob, StageFailed, new_job_id
+from csvswarm.local.stages import INTERRUPTED, SCRIPTS, USAGE, LocalJob, StageFailed, new_job_id
 
-INTERRUPTED = 130
 DESCRIPTION = "Process a large CSV file in parallel on this machine. For boards, use run_job.yml."
 EPILOG = """\
 examples:
@@ -30,16 +29,8 @@ All other options are those of a split:
 """
 #: Options of the split that this command sets, or that are for boards.
 _NOT_HERE = (
-    "-h",
-    "--version",
-    "--job",
-    "--json",
-    "--input",
-    "--output",
-    "--plan",
-    "--durable",
-    "--workers",
-    "--split-of",
+    *("-h", "--version", "--job", "--json", "--input", "--output", "--workers"),
+    *("--plan", "--durable", "--split-of"),
 )
 
 
@@ -71,21 +62,32 @@ def _run(given: argparse.Namespace, others: list[str]) -> int:
     job_id = given.job_id or new_job_id()
     directory = given.jobs.expanduser().absolute() / job_id
     output = (given.output or Path("results", job_id)).expanduser().absolute()
-    resume = _resume_command(given, others, job_id)
-    job = LocalJob(directory, output, quiet=False, resume=resume)
+    job = LocalJob(directory, output, live=True)
     try:
         done = job.run([*(f"--input={path}" for path in given.input), *others], given.workers)
     except StageFailed as failure:
-        if failure.code == FAILED and (directory / "report.html").is_file():
-            print(f"report    {directory / 'report.html'}", file=sys.stderr)
-        return failure.code
+        return _report_failure(failure)
     except KeyboardInterrupt:
-        return INTERRUPTED  # the script has printed how to resume
+        print(f"Interrupted. Resume with: {_resume_command(given, others, job_id)}", file=sys.stderr)
+        return INTERRUPTED
     if given.json:
         print(json.dumps({"job_id": job_id, **done}))
     else:
         _print(result_of(job_id, directory, done), done["collect"])
     return 0
+
+
+def _report_failure(failure: StageFailed) -> int:
+    """Print the error, and where the report of the failed job is. Return the exit code."""
+    if failure.code == USAGE:
+        print(f"csvswarm run: {failure.error} (csvswarm run --help lists the options)", file=sys.stderr)
+    elif failure.error is None:
+        print(f"{failure}A script ended with code {failure.code}. Please report this.", file=sys.stderr)
+    else:
+        print(f"{failure}{printable(str(failure.error))}", file=sys.stderr)
+    if failure.report:
+        print(f"report    {printable(failure.report)}", file=sys.stderr)
+    return failure.code
 
 
 def _resume_command(given: argparse.Namespace, others: list[str], job_id: str) -> str:

@@ -19,88 +19,92 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from csvswarm import errors
+from csvswarm import cli, errors
 from csvswarm.errors import CsvswarmError, OptionError
 
 #: Beside the package, in a clone as well as installed.
 SCRIPTS = Path(__file__).resolve().parents[2]
-#: Exit codes of the scripts.
-FAILED, USAGE = 1, 2
-#: Environment variables that `csvswarm.cli` reads.
-ERROR_FILE, RESUME = "CSVSWARM_ERROR_FILE", "CSVSWARM_RESUME"
+#: Exit codes of the scripts, besides that of a reported error.
+USAGE, INTERRUPTED = 2, 130
 #: Seconds that a script may take to end after Ctrl-C.
 _GRACE = 10
 
 
 class StageFailed(Exception):
-    """Internal: a script has ended without success. code: its exit code. error: what it reports, None for a bug."""
+    """Internal: a script has ended without success.
 
-    def __init__(self, code: int, error: CsvswarmError | None, output: str) -> None:
-        super().__init__(output)
-        self.code, self.error, self.output = code, error, output
+    code: its exit code. error: what it reports, None for a bug. report: path of the report of the failed job, if any.
+    The text of the exception is what the script printed, unless it did so at once.
+    """
+
+    def __init__(self, code: int, error: CsvswarmError | None, printed: str) -> None:
+        super().__init__(printed)
+        self.code, self.error = code, error
+        self.report: str | None = None
 
 
 @dataclass(frozen=True)
 class LocalJob:
     """A job on this machine.
 
-    directory: its job directory. output: where the result goes. quiet: keep what the scripts print, and print it only
-    if they succeed. resume: the command that resumes it, for the line after Ctrl-C.
+    directory: its job directory. output: where the result goes. live: print at once what a processor prints, instead of
+    at the end of a stage that succeeds.
     """
 
     directory: Path
     output: Path
-    quiet: bool = True
-    resume: str = ""
+    live: bool = False
 
     def run(self, split_arguments: Sequence[str], workers: str = "auto") -> dict[str, Any]:
-        """Split, process, collect and report. Returns the summaries by stage. Raises StageFailed."""
+        """Split, process, collect and report. Returns summaries by stage. Raises StageFailed and KeyboardInterrupt."""
         job, output = f"--job={self.directory}", f"--output={self.output}"
-        split = self._run("split_dataframe.py", job, output, f"--workers={workers}", *split_arguments)
+        split = _run("split_dataframe.py", job, output, f"--workers={workers}", *split_arguments)
         try:
-            process = self._run("split_processing.py", job, f"--workers={workers}")
-            collect = self._run("collect_results.py", job, output)
+            process = _run("split_processing.py", job, f"--workers={workers}", live=self.live)
+            collect = _run("collect_results.py", job, output, live=self.live)
         except StageFailed as failure:
             if failure.error is not None:
-                self._report(job, f"--error={failure.error}")
+                failure.report = _report(job, f"--error={failure.error}")
             raise
-        return {"split": split, "process": process, "collect": collect, "report": self._report(job, output)}
+        return {"split": split, "process": process, "collect": collect, "report": _report(job, output)}
 
-    def _report(self, *arguments: str) -> str | None:
-        """Return the path of the report. A report that cannot be written fails no job."""
+
+def _report(*arguments: str) -> str | None:
+    """Return the path of the report. A report that cannot be written fails no job."""
+    try:
+        path = _run("report_job.py", *arguments)["report"]
+    except StageFailed:
+        return None
+    return None if path is None else str(path)
+
+
+def _run(script: str, *arguments: str, live: bool = False) -> dict[str, Any]:
+    """Run a script and return its summary. live: let it print, instead of keeping what it prints to the end."""
+    command = [sys.executable, str(SCRIPTS / script), "--json", *arguments]
+    with tempfile.TemporaryDirectory(prefix="csvswarm-") as name:
+        error_file = Path(name) / "error.json"
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, cli.ERROR_FILE: str(error_file)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=None if live else subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
         try:
-            path = LocalJob(self.directory, self.output)._run("report_job.py", *arguments)["report"]  # noqa: SLF001
-        except StageFailed:
-            return None
-        return None if path is None else str(path)
-
-    def _run(self, script: str, *arguments: str) -> dict[str, Any]:
-        command = [sys.executable, str(SCRIPTS / script), "--json", *arguments]
-        with tempfile.TemporaryDirectory(prefix="csvswarm-") as name:
-            error_file = Path(name) / "error.json"
-            environment = {**os.environ, ERROR_FILE: str(error_file), RESUME: self.resume}
-            process = subprocess.Popen(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE if self.quiet else None,
-                text=True,
-                errors="replace",
-            )
-            try:
-                answer, printed = process.communicate()
-            except BaseException:
-                _interrupt(process)
-                raise
-            if process.returncode == 0:
-                if printed:
-                    print(printed, end="", file=sys.stderr)
-                summary: dict[str, Any] = json.loads(answer)
-                return summary
-            raise StageFailed(
-                process.returncode, _error_of(process.returncode, error_file, printed or ""), printed or ""
-            )
+            answer, output = process.communicate()
+        except KeyboardInterrupt:
+            _interrupt(process)
+            raise
+        code, printed = process.returncode, output or ""
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        if code:
+            raise StageFailed(code, _error_of(code, error_file, printed), "" if code == USAGE else printed)
+        print(printed, end="", file=sys.stderr)
+        summary: dict[str, Any] = json.loads(answer)
+        return summary
 
 
 def _interrupt(process: subprocess.Popen[str]) -> None:
