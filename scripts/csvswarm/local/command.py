@@ -93,6 +93,7 @@ def _report_failure(failure: StageFailed) -> int:
 def _resume_command(given: argparse.Namespace, others: list[str], job_id: str) -> str:
     words = ["csvswarm", "run", *given.input, *others, f"--job-id={job_id}", f"--jobs={given.jobs}"]
     words += [f"--output={given.output}"] if given.output else []
+    words += [f"--workers={given.workers}"] if given.workers != "auto" else []
     return shlex.join(word for word in words if word != "--jobs=jobs")
 
 
