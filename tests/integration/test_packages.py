@@ -172,13 +172,13 @@ def test_scikit_learn_scipy_and_statsmodels(mine: Path, tmp_path: Path) -> None:
         pytest.skip(f"the package index does not answer: {error}")
     mine.write_text(SCORES)
     (tmp_path / "packages.txt").write_text("scikit-learn\nscipy\nstatsmodels\n")
-    arguments = ["--processor", mine, "--requirements", tmp_path / "packages.txt", "--job", tmp_path / "job"]
+    arguments = ["--processor", str(mine), f"--requirements={tmp_path}/packages.txt", f"--job={tmp_path}/job"]
 
     # In processes of its own, as a user runs it: nothing of this one's environment is imported already.
     for command in (
-        ["split_dataframe.py", "--input", tmp_path / "data.csv", *arguments],
-        ["split_processing.py", *arguments[-2:]],
-        ["collect_results.py", "--output", tmp_path / "out", *arguments[-2:]],
+        ["split_dataframe.py", f"--input={tmp_path}/data.csv", *arguments],
+        ["split_processing.py", arguments[-1]],
+        ["collect_results.py", f"--output={tmp_path}/out", arguments[-1]],
     ):
         subprocess.run([sys.executable, ROOT / "scripts" / command[0], *command[1:]], check=True)
 

@@ -148,7 +148,7 @@ def test_installed_package_runs_without_the_clone(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
     shutil.rmtree(copy)
-    words = [site / "bin/csvswarm", "run", "data.csv", "--processor", "transform", "--output", "out"]
+    words = [str(site / "bin/csvswarm"), "run", "data.csv", "--processor", "transform", "--output", "out"]
     ran = subprocess.run(
         [sys.executable, *words],
         cwd=folder,

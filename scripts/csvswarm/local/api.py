@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,15 +52,15 @@ class Result:
         """
         import pandas as pd
 
-        name = self.path.name
-        if name.endswith((".csv", ".csv.gz", ".csv.zst")):
-            return pd.read_csv(self.path, **options)
-        if name.endswith(".jsonl"):
-            return pd.read_json(self.path, lines=True, **options)
-        if name.endswith(".parquet"):
-            return pd.read_parquet(self.path, **options)
-        if name.endswith(".xlsx"):
-            return pd.read_excel(self.path, **options)
+        readers: dict[tuple[str, ...], Callable[..., pd.DataFrame]] = {
+            (".csv", ".csv.gz", ".csv.zst"): pd.read_csv,
+            (".jsonl",): partial(pd.read_json, lines=True),
+            (".parquet",): pd.read_parquet,
+            (".xlsx",): pd.read_excel,
+        }
+        for suffixes, reader in readers.items():
+            if self.path.name.endswith(suffixes):
+                return reader(self.path, **options)
         raise CsvswarmError(f"{self.path} is not in a format that to_pandas reads: open it with another library.")
 
 
