@@ -42,7 +42,7 @@ def main() -> int:
         "--max-rejected",
         default=MAX_REJECTED,
         metavar="N|P%",
-        help=f"with quarantine, stop when more records are bad ({MAX_REJECTED})",
+        help="with quarantine, stop when more records are bad (%(default)s)",
     )
     add("--limit", default="none", metavar="N", help="process the first N records only, to try a processor (none)")
     add("--split-of", type=Path, metavar="DIR", help="use the chunks of this job over the same input, where possible")

@@ -174,22 +174,15 @@ def test_scikit_learn_scipy_and_statsmodels(mine: Path, tmp_path: Path) -> None:
         pytest.skip(f"the package index does not answer: {error}")
     mine.write_text(SCORES)
     (tmp_path / "packages.txt").write_text("scikit-learn\nscipy\nstatsmodels\n")
-    arguments: list[str | Path] = [
-        "--processor",
-        mine,
-        "--requirements",
-        tmp_path / "packages.txt",
-        "--job",
-        tmp_path / "job",
-    ]
+    arguments = ["--processor", str(mine), f"--requirements={tmp_path}/packages.txt", f"--job={tmp_path}/job"]
 
     # In processes of its own, as a user runs it: nothing of this one's environment is imported already.
-    job, commands = arguments[-2:], dict[str, list[str | Path]]()
-    commands["split_dataframe.py"] = ["--input", tmp_path / "data.csv", *arguments]
-    commands["split_processing.py"] = job
-    commands["collect_results.py"] = ["--output", tmp_path / "out", *job]
-    for script, given in commands.items():
-        subprocess.run([sys.executable, ROOT / "scripts" / script, *given], check=True)
+    for command in (
+        ["split_dataframe.py", f"--input={tmp_path}/data.csv", *arguments],
+        ["split_processing.py", arguments[-1]],
+        ["collect_results.py", f"--output={tmp_path}/out", arguments[-1]],
+    ):
+        subprocess.run([sys.executable, ROOT / "scripts" / command[0], *command[1:]], check=True)
 
     assert (tmp_path / "out/result.csv").read_text().splitlines() == [
         "x,z,score,p,s",

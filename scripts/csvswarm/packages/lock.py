@@ -17,7 +17,7 @@ from csvswarm.errors import OptionError
 _PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 _NO_WHEEL = re.compile(r"\b([A-Za-z0-9][A-Za-z0-9._-]*)==(\S+) has no (?:usable wheels|wheels with)")
 _NO_INDEX = ("Failed to fetch", "error sending request", "Network connectivity is disabled")
-#: What of uv's message says nothing to a user of csvswarm.
+#: Parts of uv's message that mean nothing to a user of csvswarm.
 _NOISE = re.compile(r"\s*\n\s*|error: No solution found when resolving dependencies|cause: ")
 SYSTEM = "manylinux_2_28"
 #: Architectures as Docker names them.

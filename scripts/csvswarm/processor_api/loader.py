@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from csvswarm.job.manifest import Manifest
 
 
-SHIPPED = Path(__file__).resolve().parents[3] / "files" / "processors"
+_CLONE = Path(__file__).resolve().parents[3] / "files" / "processors"
+#: In a clone and in an image; else in the installed package.
+SHIPPED = _CLONE if _CLONE.is_dir() else Path(__file__).resolve().parents[1] / "shipped_processors"
 
 
 def find_processor(name: str) -> Path:

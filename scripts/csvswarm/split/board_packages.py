@@ -22,7 +22,8 @@ def lock_for_boards(path: Path, image: Path, python: str, machines: list[str], c
 
     image: the lock of the packages that every image has. The first architecture decides the versions.
     """
-    given, versions = pinned(image.read_text()), dict[str, str]()
+    given = pinned(image.read_text())
+    versions: dict[str, str] = {}
     locks: dict[str, Path] = {}
     for machine in machines:
         locks[machine] = lock(path, Target(python, machine), given, cache, versions)
