@@ -41,7 +41,7 @@ def wheel(directory: Path, name: str, files: Iterable[str]) -> Path:
 
 
 def unpack(wheels: Path, packages: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "files/docker/unpack.py", wheels, packages, *options]
+    command: list[str | Path] = [sys.executable, ROOT / "files/docker/unpack.py", wheels, packages, *options]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 

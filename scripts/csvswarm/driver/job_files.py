@@ -61,7 +61,9 @@ class JobFiles:
 
     def logs(self, number: int, slots: Mapping[int, int]) -> list[AttemptLog]:
         """Return the newest log of each of these slots of a round that left one. slots: slot -> its chunk."""
-        found = []
+        found: list[AttemptLog] = []
+        if not slots:
+            return found
         with suppress(FileNotFoundError), open_directory(self._directory) as job, open_directory("logs", job) as logs:
             names = [name for name in names_in(logs) if name.endswith(".log")]
             for slot, chunk in slots.items():

@@ -97,7 +97,7 @@ class RoundRunner:
 
     def _look(self) -> Snapshot:
         # The tasks first: a slot that has stopped has written its receipt before.
-        if time.monotonic() >= self._tasks_due:
+        if reads_tasks := time.monotonic() >= self._tasks_due:
             began = time.process_time()
             self._read_tasks()
             pause = _bounded((time.process_time() - began) / _TASKS_SHARE, _TASKS)
@@ -107,6 +107,8 @@ class RoundRunner:
             found = {receipt.chunk for receipt in receipts}
             self._open -= found
             self._slots = self._slots.without(found)
+        if reads_tasks:
+            self._read_logs()
         return self._snapshot(receipts)
 
     def _snapshot(self, receipts: Sequence[ReceiptSummary]) -> Snapshot:
@@ -133,6 +135,9 @@ class RoundRunner:
                 self._placed[task.attempt] = min(task.placed, self._placed.get(task.attempt, task.placed))
         self._slots = slots_of(self._tasks, self._open)
         self._busy = len(self._slots.running)
+
+    def _read_logs(self) -> None:
+        """Read the logs of slots that stopped without a receipt; a finished chunk may have left anything there."""
         self._logs = [
             log
             for round_ in self._rounds
