@@ -50,7 +50,14 @@ def cluster(reached: Lab, play: Play) -> Lab:
     for board in reached.boards.values():
         until(f"{board.name} answers", partial(board.holds, "true"), 400)
         board.sh(f"date --set=@{time.time():.0f}")
-    if not all(map(reached.is_ready, reached.boards.values())):
+    try:
+        until("the cluster is healthy", partial(all_ready, reached), 120)
+    except AssertionError:
         code, output = play("site.yml", "-e", "swarm_worker_leave_other=true")
         assert code == 0, output[-4000:]
     return reached
+
+
+def all_ready(lab: Lab) -> bool:
+    """Return whether every board serves. False also while no manager answers, as after a boot."""
+    return lab.manager.holds("docker node ls") and all(map(lab.is_ready, lab.boards.values()))
