@@ -30,7 +30,7 @@ def board_found_problems(found: str, controllers: list[str], firewall_allowed: b
     if firewalls and not firewall_allowed:
         problems.append(
             f"has a firewall of its own ({', '.join(firewalls)}), which drops what the boards send to each other. "
-            "Switch it off (sudo systemctl disable --now firewalld nftables), or let the addresses of all boards in and set "
+            "Switch it off (sudo systemctl disable --now firewalld nftables), or let all boards in and set "
             "board_other_firewall: true for this board in the inventory"
         )
     return problems

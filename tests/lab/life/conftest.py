@@ -14,7 +14,7 @@ import pytest
 
 from tests.lab.kit.control_node import ANSIBLE_PLAYBOOK, ROOT
 from tests.lab.kit.lab import Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 
 #: Runs a playbook with these arguments; returns (exit code, output as one line).
 Play = Callable[..., tuple[int, str]]
@@ -42,22 +42,22 @@ def play() -> Play:
 
 
 @pytest.fixture
-def cluster(reached: Lab, play: Play) -> Lab:
+def cluster(reachable_lab: Lab, play: Play) -> Lab:
     """A healthy cluster, also when the test before this one failed."""
-    for board in reached.boards.values():
+    for board in reachable_lab.boards.values():
         if not board.is_on:
-            board.plug_in()
-    for board in reached.boards.values():
-        until(f"{board.name} answers", partial(board.holds, "true"), 400)
+            board.power_on()
+    for board in reachable_lab.boards.values():
+        wait_until(f"{board.name} is reachable", partial(board.succeeds, "true"), 400)
         board.sh(f"date --set=@{time.time():.0f}")
     try:
-        until("the cluster is healthy", partial(all_ready, reached), 120)
+        wait_until("the cluster is healthy", partial(all_ready, reachable_lab), 120)
     except AssertionError:
         code, output = play("site.yml", "-e", "swarm_worker_leave_other=true")
         assert code == 0, output[-4000:]
-    return reached
+    return reachable_lab
 
 
 def all_ready(lab: Lab) -> bool:
     """Return whether every board serves. False also while no manager answers, as after a boot."""
-    return lab.manager.holds("docker node ls") and all(map(lab.is_ready, lab.boards.values()))
+    return lab.manager.succeeds("docker node ls") and all(map(lab.is_ready, lab.boards.values()))

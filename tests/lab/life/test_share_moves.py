@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.lab.kit.board import Board
 from tests.lab.kit.control_node import ROOT
 from tests.lab.kit.lab import SHARE, Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 from tests.lab.life.conftest import Play, all_ready
 
 MOVED = ROOT / "molecule/life/moved_share"
@@ -39,8 +39,8 @@ def swap_card(board: Board) -> None:
     volume = f"{board.container}:/disk"
     remove = ["docker", "run", "--rm", "--volume", volume, "--entrypoint", "rm", image, "/disk/card.img"]
     subprocess.run(remove, check=True, capture_output=True, timeout=120)
-    board.plug_in()
-    until(f"{board.name} boots", partial(board.holds, "true"), 400)
+    board.power_on()
+    wait_until(f"{board.name} boots", partial(board.succeeds, "true"), 400)
 
 
 def test_the_share_moves_and_comes_back(cluster: Lab, play: Play, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_the_share_moves_and_comes_back(cluster: Lab, play: Play, tmp_path: Path
     code, output = play("site.yml", inventory=MOVED)
     assert code == 0, output[-4000:]
     assert there.sh(CONTENT) == content
-    until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards serve again", lambda: all_ready(cluster))
     assert play("playbooks/status.yml", inventory=MOVED)[0] == 0
 
     back = ("-e", f"to={here.name}", "-e", f"backup={tmp_path}")
@@ -62,7 +62,7 @@ def test_the_share_moves_and_comes_back(cluster: Lab, play: Play, tmp_path: Path
     code, output = play("site.yml")
     assert code == 0, output[-4000:]
     assert here.sh(CONTENT) == content
-    until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards serve again", lambda: all_ready(cluster))
     for board in (here, there):
         board.sh(f"rm -r {SHARE}.before")
 
@@ -77,7 +77,7 @@ def test_the_server_and_only_manager_is_replaced(cluster: Lab, play: Play, tmp_p
 
     assert code == 0, output[-4000:]
     assert cluster.server.sh(CONTENT) == content
-    until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards serve again", lambda: all_ready(cluster))
     assert play("playbooks/status.yml")[0] == 0
 
 
@@ -88,7 +88,7 @@ def test_a_worker_is_replaced(cluster: Lab, play: Play) -> None:
     code, output = play("playbooks/replace_board.yml", "-e", f"board={board.name}")
 
     assert code == 0, output[-4000:]
-    until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards serve again", lambda: all_ready(cluster))
     assert len(cluster.manager.sh("docker node ls --quiet").split()) == len(cluster.boards)
 
 
@@ -106,6 +106,6 @@ def test_a_backup_is_restored_on_bare_boards(cluster: Lab, play: Play, tmp_path:
 
     assert code == 0, output[-4000:]
     assert cluster.server.sh(CONTENT) == content
-    until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards serve again", lambda: all_ready(cluster))
     inventory = json.loads(os.environ["CSVSWARM_INVENTORIES"])[1].removeprefix("--inventory=")
     assert (tmp_path / "inventory" / Path(inventory).name).exists()

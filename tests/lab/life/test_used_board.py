@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab.kit.board import Board
 from tests.lab.kit.lab import Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 from tests.lab.life.conftest import Play, all_ready
 
 # As an imager of SD cards writes it. No other module of cloud-init runs: the lab has made keys and network.
@@ -47,10 +47,10 @@ def test_cloud_init_leaves_the_names_alone(cluster: Lab, play: Play, board: Boar
     assert code == 0, output[-4000:]
 
     board.cut_power()
-    board.plug_in()
-    until(f"{board.name} boots", partial(board.holds, BOOTED), 400)
+    board.power_on()
+    wait_until(f"{board.name} boots", partial(board.succeeds, BOOTED), 400)
     board.sh("grep update_etc_hosts /var/log/cloud-init.log")
 
     assert board.sh("hostname; cat /etc/hostname").split() == [board.name, board.name]
     assert set(cluster.boards) <= set(board.sh("cat /etc/hosts").split())
-    until("all boards serve again", partial(all_ready, cluster))
+    wait_until("all boards serve again", partial(all_ready, cluster))
