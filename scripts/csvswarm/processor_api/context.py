@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Context:
             processor requests in OVERLAP, fewer at the start of the file. `process` may read these rows, but must
             return nothing for them.
         rows: number of records processed in the whole file, set for `finish`; 0 elsewhere.
+        sorter: internal; what `sort` calls in `finish`.
         files: the side files of the job; see `file`.
     """
 
@@ -44,6 +45,7 @@ class Context:
     first_record: int = 1
     overlap: int = 0
     rows: int = field(default=0, repr=False)
+    sorter: Callable[[Iterator[Any], Sequence[str]], Iterator[Any]] | None = field(default=None, repr=False)
     files: SideFiles = field(default_factory=SideFiles, repr=False)
 
     def type_of(self, column: str) -> str:
@@ -75,6 +77,23 @@ class Context:
         for column in columns:
             if column not in known:
                 raise OptionError(f"{where} names a column {column!r}, but the file has: {format_names(self.names)}.")
+
+    def sort(self, tables: Iterator[Any], keys: Sequence[str]) -> Iterator[Any]:
+        """Sort the rows of tables in files, so that they may exceed memory. Only for `finish` of keyed tables.
+
+        Args:
+            tables: at least one pyarrow Table, all with the same columns.
+            keys: columns to sort by, missing values first. No two rows have the same values in all of them.
+
+        Yields:
+            Tables with all rows, in order.
+
+        Raises:
+            OptionError: called outside of `finish`.
+        """
+        if self.sorter is None:
+            raise OptionError("context.sort is available only in finish of a processor with keys.")
+        yield from self.sorter(tables, keys)
 
     #: Former name of `require_columns`, for one release.
     require = require_columns
