@@ -35,7 +35,7 @@ def main() -> int:
         "--max-rejected",
         default=MAX_REJECTED,
         metavar="N|P%",
-        help=f"with quarantine, stop when more records are bad ({MAX_REJECTED})",
+        help="with quarantine, stop when more records are bad (%(default)s)",
     )
     add("--limit", default="none", metavar="N", help="process the first N records only, to try a processor (none)")
     add("--split-of", type=Path, metavar="DIR", help="use the chunks of this job over the same input, where possible")
@@ -61,6 +61,7 @@ def main() -> int:
         help="sync partials to disk before committing them, for boards that may lose power",
     )
     add("--file", type=Path, action="append", default=[], metavar="PATH", help="a file for the processor; may repeat")
+    add("--requirements", type=Path, metavar="FILE", help="packages for the processor, in pip's format")
     add("--strict", action="store_true", help="warnings are errors")
     cli.add_plan_argument(parser)
     arguments = parser.parse_args()
@@ -98,6 +99,7 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         durable=arguments.durable,
         strict=arguments.strict,
         files=arguments.file,
+        requirements=arguments.requirements,
     )
     manifest = split(job, request, output)
     done = {

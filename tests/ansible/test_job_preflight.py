@@ -38,6 +38,8 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
         {"files": ["data.csv", "./data.csv"]},
         "/data.csv have the same name, by which a processor finds them.",
     ),
+    ({"requirements": "none.txt"}, "/none.txt. Name a file that lists packages, one a line, like scikit-learn>=1.5."),
+    ({"requirements": "data.csv"}, "requirements: processor statistics needs no packages. Leave out requirements"),
     ({"output": "data.csv"}, "data.csv is a file. Name a directory"),
     ({"chunks": "abc"}, "chunks: 'abc' is neither auto nor a whole number from 1 to 100000."),
     ({"chunks": 0}, "chunks: '0' is neither auto nor a whole number from 1 to 100000."),

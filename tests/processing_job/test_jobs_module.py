@@ -81,10 +81,11 @@ def test_a_request_that_is_not_roots_own_does_not_count(share: Path) -> None:
 
 def test_a_job_of_this_machine_remembers_its_request_itself(share: Path) -> None:
     manifest = MANIFEST | {"request": {"options": {"columns": ["a"]}}, "output": "/out", "files": [{"name": "x"}]}
+    manifest["packages"] = {"source": "p.txt"}
     (share / "jobs/one/manifest.json").write_text(json.dumps(manifest))
 
     job = show(share, "one", owner=None)
-    wanted = ("input", "processor", "request", "output", "files")
+    wanted = ("input", "processor", "request", "output", "files", "packages")
     assert (job["request"], job["manifest"]) == ({}, {name: manifest[name] for name in wanted})
     assert job["options"] == '{"columns": ["a"]}'
 

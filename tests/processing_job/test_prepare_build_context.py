@@ -40,9 +40,9 @@ def wheel(directory: Path, name: str, files: Iterable[str]) -> Path:
 # -- unpack.py ---------------------------------------------------------------------------------------------------------
 
 
-def unpack(wheels: Path, packages: Path) -> subprocess.CompletedProcess[str]:
-    script = ROOT / "files/docker/unpack.py"
-    return subprocess.run([sys.executable, script, wheels, packages], check=False, capture_output=True, text=True)
+def unpack(wheels: Path, packages: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "files/docker/unpack.py"), str(wheels), str(packages), *options]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
 def test_wheels_are_unpacked_and_compiled(tmp_path: Path) -> None:
@@ -180,6 +180,17 @@ def test_the_context_holds_what_the_image_takes_and_nothing_else(clone: Path, tm
     kernel = f"scripts/csvswarm/native/built/{library_name('aarch64')}"
     assert inside(made) == sources | {"wheels/one-1.0-py3-none-any.whl", kernel}
     assert (made / kernel).read_text().startswith("cc -target aarch64-linux-gnu.2.28 -std=c11")
+
+
+def test_packages_of_a_user_are_beside_those_of_the_image(clone: Path, tmp_path: Path) -> None:
+    path = wheel(tmp_path / "index", "two-1.0-py3-none-any.whl", ["two.py"])
+    lock = tmp_path / "lock.txt"
+    lock.write_text(f"two @ {path.as_uri()} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n")
+
+    image_context.prepare(clone, tmp_path / "context", "aarch64", "3.13", lock)
+
+    assert inside(tmp_path / "context/own") == {"two-1.0-py3-none-any.whl"}
+    assert inside(tmp_path / "context/wheels") == {"one-1.0-py3-none-any.whl"}
 
 
 def test_without_the_compiler_there_is_an_image_without_the_kernel(clone: Path, tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def _request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
         "limit": request["limit"] or "none",
         "strict": request.get("strict", False),
         "files": [file["source"] for file in job.get("files", [])],
+        "requirements": job.get("packages", {}).get("source", ""),
         "input": job["input"]["path"],
         "encoding": job["input"]["encoding"],
         "output": job["output"],

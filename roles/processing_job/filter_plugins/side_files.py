@@ -81,7 +81,7 @@ def _is_list(parsed: object) -> bool:
 
 
 def _parsed(value: object) -> object:
-    """Return a list that a text says in YAML or JSON; any other text is one path."""
+    """Return the list that a text in YAML or JSON contains; any other text is one path."""
     if not isinstance(value, str):
         return list(value) if isinstance(value, tuple) else value
     try:

@@ -95,7 +95,7 @@ def facts(
         # What the job was asked for, exactly: a resume repeats it.
         output = value(manifest, "output", str) or value(done, "output", str)
         found["manifest"] = {"request": request, "input": source, "processor": processor, "output": output}
-        found["manifest"]["files"] = value(manifest, "files", list)
+        found["manifest"] |= {"files": value(manifest, "files", list), "packages": value(manifest, "packages", dict)}
     return found
 
 

@@ -70,6 +70,7 @@ def _record(
         "preamble": manifest.preamble,
         "processor": manifest.processor,
         "files": manifest.files,
+        "packages": manifest.packages,
         "request": manifest.request,
         "versions": manifest.versions,
         "native": kernel() is not None,

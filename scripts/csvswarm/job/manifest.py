@@ -12,7 +12,7 @@ from csvswarm.job.chunk import Chunk
 #: Version of the files in a job directory and of job.json.
 FORMAT = 2
 _KINDS: dict[type | tuple[type, ...], tuple[str, ...]] = {
-    dict: ("input", "request", "processor", "versions", "preamble", "misfits", "formats"),
+    dict: ("input", "request", "processor", "versions", "preamble", "misfits", "formats", "packages"),
     str: ("job_id", "split", "header", "mode", "output"),
     int: ("permissions", "bom", "durable"),
     (int, float): ("created", "split_seconds"),
@@ -35,7 +35,8 @@ class Manifest:
     formats: how numbers and dates are written, where not plainly.
     decisions: what was detected about the file, a sentence each. warnings: what the user may not have meant. misfits:
     as in a receipt, of the samples that gave the first schema. numeric_columns: those that the processor uses as
-    numbers when they are. files: the side files, each {name, bytes, sha256, source}.
+    numbers when they are. files: the side files, each {name, bytes, sha256, source}. packages: those that the user's
+    list names, {source, directory, versions}, or empty.
     """
 
     job_id: str
@@ -62,6 +63,7 @@ class Manifest:
     misfits: dict[str, list[list[Any]]] = field(default_factory=dict)
     numeric_columns: list[str] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
+    packages: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     @property

@@ -44,3 +44,4 @@ class Request:
     split_of: Path | None = None
     strict: bool = False
     files: list[Path] = field(default_factory=list)
+    requirements: Path | None = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from csvswarm.errors import OptionError, ProcessorError
 from csvswarm.job.side_files import SideFiles
+from csvswarm.packages.environment import Packages, deactivate
 from csvswarm.processor_api.processor import Processor
 from csvswarm.processor_api.side_modules import provide_modules, withdraw_modules
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from csvswarm.job.manifest import Manifest
 
 
-SHIPPED = Path(__file__).resolve().parents[3] / "files" / "processors"
+_CLONE = Path(__file__).resolve().parents[3] / "files" / "processors"
+#: In a clone and in an image; else in the installed package.
+SHIPPED = _CLONE if _CLONE.is_dir() else Path(__file__).resolve().parents[1] / "shipped_processors"
 
 
 def find_processor(name: str) -> Path:
@@ -38,14 +41,20 @@ def find_processor(name: str) -> Path:
 
 
 def load_processor(
-    path: Path, files: SideFiles | None = None, *, name: str | None = None, shown: Path | None = None
+    path: Path,
+    files: SideFiles | None = None,
+    packages: Packages | None = None,
+    *,
+    name: str | None = None,
+    shown: Path | None = None,
 ) -> Processor:
     """Load a processor file. shown: the path for messages, if `path` is a job's copy.
 
-    files: its side files. A processor that ships imports none of them: the driver of a job on boards runs no code of a
-    user, and such a processor runs there.
+    files, packages: the side files and packages of its job. A processor that ships imports none of them: the driver of
+    a job on boards runs no code of a user, and such a processor runs there.
 
-    Raises ProcessorError if it cannot be read, is not Python or fails to load.
+    Raises ProcessorError if it cannot be read, is not Python or fails to load, and OptionError for files or packages
+    that it cannot use.
     """
     shown = shown or path
     name = name or shown.stem
@@ -62,13 +71,16 @@ def load_processor(
     text = source.decode("utf-8", errors="replace")
     linecache.cache[str(shown)] = (len(text), None, text.splitlines(keepends=True), str(shown))
     sys.modules[module.__name__] = module
-    files = files or SideFiles()
-    if _is_shipped(source):
-        withdraw_modules()
-    else:
+    files, packages = files or SideFiles(), packages or Packages()
+    withdraw_modules()
+    deactivate()
+    if not _is_shipped(source):
+        packages.activate()
         provide_modules(files)
+    elif packages.source:
+        raise OptionError(f"requirements: processor {name} needs no packages: leave out requirements.")
     _run_module(code, module, shown)
-    return Processor(name, module, hashlib.sha256(source).hexdigest(), files)
+    return Processor(name, module, hashlib.sha256(source).hexdigest(), files, packages)
 
 
 def _is_shipped(source: bytes) -> bool:
@@ -92,6 +104,7 @@ def load_job_processor(job: Job, manifest: Manifest) -> Processor:
     processor = load_processor(
         job.processor_path,
         SideFiles.of_job(job.files_directory, manifest),
+        Packages(**manifest.packages),
         name=manifest.processor["name"],
         shown=Path(manifest.processor["source"]),
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import CsvswarmError, ProcessorError
 from csvswarm.job.side_files import SideFiles
+from csvswarm.packages.environment import Packages
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.options import check_options
 from csvswarm.processor_api.side_modules import SideModuleLoader
@@ -27,8 +28,11 @@ NEVER_OF_TYPES = (NameError, ImportError, NotImplementedError, RecursionError, S
 class Processor:
     """A loaded processor file. files/processors/README.md lists the names it may define."""
 
-    def __init__(self, name: str, module: ModuleType, sha256: str, files: SideFiles) -> None:
+    def __init__(
+        self, name: str, module: ModuleType, sha256: str, files: SideFiles, packages: Packages | None = None
+    ) -> None:
         self.name, self.sha256, self.files = name, sha256, files
+        self.packages = packages or Packages()
         self.file = str(module.__file__)
         self.module: Any = module
         if not callable(getattr(module, "process", None)) and not hasattr(module, "for_options"):

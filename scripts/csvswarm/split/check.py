@@ -88,6 +88,7 @@ def request_of(data: dict[str, Any]) -> tuple[Job, Request, Path]:
     data["skip_lines"] = count_option("skip_lines", data.get("skip_lines"))
     data["trailing_delimiter"] = yes_or_no("trailing_delimiter", data.get("trailing_delimiter"))
     data["strict"] = bool(yes_or_no("strict", data.get("strict")))
+    data["requirements"] = Path(data["requirements"]) if data.get("requirements") else None
     data["files"] = [Path(path) for path in data.get("files", [])]
     return job, Request(**{**data, "input": Path(data["input"])}), output
 

@@ -23,6 +23,7 @@ from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
 from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
 from csvswarm.job.side_files import find_side_files
+from csvswarm.packages.environment import find_packages
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
@@ -153,6 +154,7 @@ class SplitPlan:
             warnings=header.warnings,
             numeric_columns=self.processor.numeric_columns(context),
             files=self.processor.files.to_json(),
+            packages=self.processor.packages.to_json(),
         )
         if columns := Findings(job, manifest, schema).numeric_at_first():
             found = sampled_misfits(job, manifest, source, header, columns)
@@ -188,7 +190,9 @@ def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     """Load the processor, find the input, and check the options. Raises InputError, OptionError and ProcessorError."""
     started = time.monotonic()
     processor_path = _plain(find_processor(request.processor))
-    processor = load_processor(processor_path, find_side_files([_plain(path) for path in request.files]))
+    files = find_side_files([_plain(path) for path in request.files])
+    packages = find_packages(request.requirements and _plain(request.requirements))
+    processor = load_processor(processor_path, files, packages)
     source = find_source(_plain(request.input), request.encoding)
     canonical_request = _canonical_request(request, processor.check(request.options))
     return SplitPlan(request, canonical_request, source, processor_path, processor, output, started)
@@ -274,7 +278,9 @@ def require_same(
         what = f"from {source.path} as it was before it changed"
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
-    elif difference := processor.files.difference_to(manifest.files):
+    elif difference := (
+        processor.files.difference_to(manifest.files) or processor.packages.difference_to(manifest.packages)
+    ):
         what = difference
     elif changed := [
         name for name, value in canonical_request.items() if manifest.request[name] != value and name not in MAY_CHANGE
