@@ -37,7 +37,7 @@ def target(name: str, *, whole: bool) -> str | None:
 
 
 def unpack(wheels: Path, packages: Path, *, whole: bool = False) -> None:
-    """Unpack all wheels of a directory into another, and compile what is there."""
+    """Unpack all wheels of a directory into another, and compile their contents."""
     found = sorted(wheels.glob("*.whl"))
     if whole:
         packages.mkdir()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import OptionError, format_names
-from csvswarm.groupby.group_metrics import GroupMetrics, StateRows
+from csvswarm.groupby.group_metrics import PICKS, GroupMetrics, StateRows
 from csvswarm.groupby.group_table import (
     COUNT,
     LARGEST,
@@ -100,6 +100,22 @@ def _measures(context: Context) -> list[Measure]:
 def _columns_of(measures: list[Measure]) -> list[str]:
     columns = [name for one in measures for name in (one.column, one.weight)]
     return [name for name in columns if name is not None and name != ALL_ROWS]
+
+
+def result_kinds(context: Context) -> dict[str, str]:
+    """Return the types of the metrics, whose values are text."""
+    kinds = {}
+    for one in _measures(context):
+        own = _type_for_metrics(context, one.column, one)
+        for name, metric in zip(one.names, one.metrics, strict=True):
+            if metric in ("count", "nunique"):
+                kind = "int"
+            elif metric in PICKS:
+                kind = own
+            else:
+                kind = "int" if metric == "sum" and own in ("int", "bool") and one.weight is None else "float"
+            kinds[name] = kind
+    return kinds
 
 
 def why_empty(context: Context, rows: int) -> str:

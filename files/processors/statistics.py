@@ -3,6 +3,8 @@
 The state is a table of additive rows (slot, key, n), so blocks and chunks combine in any order: per column, the numbers
 of values and of missing values, the exact sums of the values and of the rolling variances, and every distinct value
 with its count. The statistics are computed from the merged table in order of value, in little memory.
+
+Over 300 lines: a processor is one file.
 """
 
 from __future__ import annotations
@@ -67,6 +69,12 @@ def columns(context: Context) -> list[str]:
 def numeric_columns(context: Context) -> list[str]:
     """Return the columns that would have statistics if they were numeric."""
     return list(context.names) if context.options["columns"] is None else columns(context)
+
+
+def result_kinds(context: Context) -> dict[str, str]:
+    """Return the types of the result's columns, whose values are text: integers and floats share columns."""
+    own = "int" if all(context.type_of(name) == "int" for name in columns(context)) else "float"
+    return dict.fromkeys(METRICS[1:], "float") | dict.fromkeys(METRICS[4:7], own) | dict.fromkeys(METRICS[1:3], "int")
 
 
 def why_empty(context: Context, _: int) -> str:
@@ -242,7 +250,7 @@ class ColumnStatistics:
         if count <= self._ddof:
             return None
         if isinstance(variance, Fraction):
-            variance = exact_sum.rounded(variance * Fraction(count, count - self._ddof))
+            variance = exact_sum.to_double(variance * Fraction(count, count - self._ddof))
         return _text(variance)
 
     def _shape(self, mean: float) -> tuple[Fraction | float, float, float]:

@@ -3,6 +3,8 @@
 Unchanged text is copied from the file byte for byte; only the columns named in expressions are parsed. Equivalent to
 `frame.query(where).assign(...)[columns]` in pandas on the whole file, with the differences listed in
 files/processors/README.md.
+
+Over 300 lines: a processor is one file.
 """
 
 from __future__ import annotations
@@ -68,6 +70,16 @@ def columns(context: Context) -> list[str]:
 def numeric_columns(_: Context) -> list[str]:
     """Return no column: an expression that needs numbers fails on text, and other columns are copied."""
     return []
+
+
+def copied_columns(context: Context) -> list[str]:
+    """Return the columns of the result that are copied from the input."""
+    return [name for name in result_columns(context) if name in {*context.names} - {*(context.options["assign"] or ())}]
+
+
+def keeps_rows(context: Context) -> bool:
+    """Return whether no record is dropped."""
+    return not context.options["where"]
 
 
 def why_empty(context: Context, rows: int) -> str:

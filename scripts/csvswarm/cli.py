@@ -19,7 +19,7 @@ from csvswarm.runtime import startup
 # isort: split
 from csvswarm import __version__
 from csvswarm.errors import CsvswarmError, OptionError, printable
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.round import plan_round
 
@@ -53,9 +53,9 @@ def parser(description: str, epilog: str) -> argparse.ArgumentParser:
     return result
 
 
-def job_from(arguments: argparse.Namespace) -> Job:
+def job_from(arguments: argparse.Namespace) -> JobDirectory:
     """Return the job that the arguments name."""
-    return Job(arguments.job.expanduser().absolute())
+    return JobDirectory(arguments.job.expanduser().absolute())
 
 
 def add_plan_argument(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +65,7 @@ def add_plan_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def plan_next_round(job: Job, manifest: Manifest) -> dict[str, Any]:
+def plan_next_round(job: JobDirectory, manifest: Manifest) -> dict[str, Any]:
     """Plan a round and return it as part of a script's summary; "round" is None if no chunk must run."""
     planned = plan_round(job, manifest)
     return {"round": planned.to_json() if planned else None}

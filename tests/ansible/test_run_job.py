@@ -218,7 +218,7 @@ def test_killed_job_resumes_from_its_job_id_alone(clone: Clone, tmp_path: Path) 
 GROUPBY = 'def process(block, context):\n    return block.groupby("carrier", as_index=False)["distance"].sum()\n'
 
 
-def test_a_limit_verifies_the_processor_and_is_named(clone: Clone) -> None:
+def test_limited_run_verifies_the_processor(clone: Clone) -> None:
     mine = clone.root / "mine.py"
     mine.write_text(GROUPBY)
     options = ("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "limit=1000", "-e", "job_id=one")
@@ -243,14 +243,14 @@ def test_a_limit_verifies_the_processor_and_is_named(clone: Clone) -> None:
     assert (report["request"]["limit"], report["rows_in"]) == (1000, 1000)
 
 
-def test_verify_takes_place_before_a_whole_job(clone: Clone) -> None:
+def test_verify_runs_before_the_whole_job(clone: Clone) -> None:
     summary = clone.run_job("-e", f"input={SAMPLE}", "-e", "verify=true").summary
 
     assert "rows      27,004 in" in summary
     assert "verified  the first 10,000 records give the same result, cut in 3 ways" in summary
 
 
-def test_too_many_bad_records_name_the_way_to_accept_them(clone: Clone, tmp_path: Path) -> None:
+def test_too_many_bad_records_suggest_quarantine(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n" + "1\n" * 9)
 
     run = clone.run_job("-e", f"input={tmp_path}/bad.csv", "-e", "processor=transform", "-e", "on_error=quarantine",

@@ -1,4 +1,4 @@
-"""What Docker is asked to run, and what its containers may do."""
+"""What Docker runs, and what its containers may do."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def mounts(service: dict[str, Any]) -> list[tuple[str, str, bool]]:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_container_can_do_nothing_but_its_work(name: str) -> None:
+def test_container_has_minimal_privileges(name: str) -> None:
     service = SERVICES[name]
     spec, template = container(service), service["task_template"]
 
@@ -115,7 +115,7 @@ def test_swarm_fills_in_only_board_slot_and_attempt() -> None:
     assert json.dumps(SERVICES["chunks"]).count("{{") == 3
 
 
-def test_what_a_container_sees() -> None:
+def test_mounts_of_a_chunk_container() -> None:
     job, data = (JOB, JOB, False), ("/srv/my share/inputs/0123abcd", "/home/me/data.csv", True)
     output = ("/srv/my share/results/demo.1", "/home/me/results/demo.1", False)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from csvswarm.errors import JobError, OptionError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.request import Request
 from csvswarm.packages import environment
 from csvswarm.packages.environment import find_packages, own_versions
@@ -90,19 +90,19 @@ def test_resume_compares_versions(index: Path, mine: Path, tmp_path: Path) -> No
     request = Request(
         input=tmp_path / "data.csv", processor=str(mine), requirements=tmp_path / "packages.txt", chunks=2
     )
-    first = split(Job(tmp_path / "job"), request)
-    assert split(Job(tmp_path / "job"), request) == first
+    first = split(JobDirectory(tmp_path / "job"), request)
+    assert split(JobDirectory(tmp_path / "job"), request) == first
     wheel(index, "1.5", "py3-none-any")
     (tmp_path / "packages.txt").write_text("side-package==1.5\n")
 
     with pytest.raises(JobError, match=r"with other packages \(side-package 1\.0, now 1\.5\): leave out job_id"):
-        split(Job(tmp_path / "job"), request)
+        split(JobDirectory(tmp_path / "job"), request)
 
 
 @pytest.mark.usefixtures("index")
 def test_packages_that_are_gone(mine: Path, tmp_path: Path) -> None:
     request = Request(input=tmp_path / "data.csv", processor=str(mine), requirements=tmp_path / "packages.txt")
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     split(job, request)
     (directory,) = (tmp_path / "cache").glob("site-*")
     directory.rename(tmp_path / "away")
@@ -117,7 +117,9 @@ def test_packages_that_are_gone(mine: Path, tmp_path: Path) -> None:
 def test_shipped_processor_takes_none(tmp_path: Path, mine: Path) -> None:
     assert mine.is_file()
     with pytest.raises(OptionError, match="requirements: processor statistics needs no packages: leave out"):
-        split(Job(tmp_path / "job"), Request(input=tmp_path / "data.csv", requirements=tmp_path / "packages.txt"))
+        split(
+            JobDirectory(tmp_path / "job"), Request(input=tmp_path / "data.csv", requirements=tmp_path / "packages.txt")
+        )
 
 
 @pytest.mark.usefixtures("index")

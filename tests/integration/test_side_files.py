@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from csvswarm.errors import CsvswarmError, JobError, OptionError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.request import Request
 from csvswarm.job.side_files import find_side_files
 from csvswarm.process.run import process_all
@@ -88,10 +88,10 @@ def test_job_keeps_copies_that_nobody_writes_to(tmp_path: Path, files: list[Path
 def test_workers_check_and_verify_find_side_files(tmp_path: Path, files: list[Path]) -> None:
     request = Request(input=tmp_path / "data.csv", processor=str(tmp_path / "mine.py"), files=files, chunks=3)
 
-    assert check(Job(tmp_path / "job"), request, tmp_path / "out")["chunks"] == 3
+    assert check(JobDirectory(tmp_path / "job"), request, tmp_path / "out")["chunks"] == 3
     assert verify(request, tmp_path / "jobs") == {"records": 30, "ways": 3}
-    split(Job(tmp_path / "job"), request)
-    assert process_all(Job(tmp_path / "job"), 2).chunks_run == 3
+    split(JobDirectory(tmp_path / "job"), request)
+    assert process_all(JobDirectory(tmp_path / "job"), 2).chunks_run == 3
 
 
 def test_module_of_another_job_is_not_imported(tmp_path: Path, files: list[Path]) -> None:
@@ -169,7 +169,7 @@ def test_error_in_a_module_names_its_line(tmp_path: Path, files: list[Path]) -> 
 
 def test_resume_compares_files_by_content(tmp_path: Path, files: list[Path]) -> None:
     request = Request(input=tmp_path / "data.csv", processor=str(tmp_path / "mine.py"), files=files, chunks=2)
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     first = split(job, request)
 
     assert split(job, request) == first
@@ -181,7 +181,7 @@ def test_resume_compares_files_by_content(tmp_path: Path, files: list[Path]) -> 
 
 
 def test_changed_copy_is_refused(tmp_path: Path, files: list[Path]) -> None:
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     manifest = split(
         job, Request(input=tmp_path / "data.csv", processor=str(tmp_path / "mine.py"), files=files, chunks=2)
     )

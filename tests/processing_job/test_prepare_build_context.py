@@ -41,7 +41,7 @@ def wheel(directory: Path, name: str, files: Iterable[str]) -> Path:
 
 
 def unpack(wheels: Path, packages: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "files/docker/unpack.py"), str(wheels), str(packages), *options]
+    command: list[str | Path] = [sys.executable, ROOT / "files/docker/unpack.py", wheels, packages, *options]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
@@ -62,7 +62,7 @@ def test_wheels_are_unpacked_and_compiled(tmp_path: Path) -> None:
         assert int.from_bytes(flags, "little") == 0b01, "a pyc that is not checked against its source"
 
 
-def test_what_no_job_needs_is_left_out(tmp_path: Path) -> None:
+def test_build_context_omits_unneeded_files(tmp_path: Path) -> None:
     needed = [
         "pandas/__init__.py",
         "pandas/_testing/__init__.py",
@@ -163,7 +163,7 @@ def inside(directory: Path) -> set[str]:
     return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
 
 
-def test_the_context_holds_what_the_image_takes_and_nothing_else(clone: Path, tmp_path: Path) -> None:
+def test_build_context_contains_exactly_the_image_files(clone: Path, tmp_path: Path) -> None:
     made = tmp_path / "context"
     (made / "wheels").mkdir(parents=True)
     (made / "wheels/old-1-py3-none-any.whl").write_text("of an earlier time")
@@ -212,7 +212,7 @@ def compiler(directory: Path, then: str) -> Path:
     return zig
 
 
-def test_a_compiler_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_compiler_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zig = compiler(tmp_path, "exec sleep 600")
     monkeypatch.setattr(image_context, "LIMIT", 10)
 
@@ -220,7 +220,7 @@ def test_a_compiler_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
 
     assert not list((tmp_path / "scripts/csvswarm/native/built").glob("*aarch64*"))
     process = Path("/proc", (tmp_path / "called").read_text().split()[0], "cmdline")
-    # Gone, or what is left of it until somebody asks how it ended.
+    # Gone, or a zombie until its parent waits for it.
     wait_until("the compiler is ended", lambda: not process.exists() or process.read_bytes() == b"", 60)
 
 
@@ -234,7 +234,7 @@ def test_no_compiler_shares_its_cache(tmp_path: Path) -> None:
     assert not first & second
 
 
-def test_all_that_goes_in_counts_for_the_name(clone: Path, tmp_path: Path) -> None:
+def test_every_image_file_changes_the_image_name(clone: Path, tmp_path: Path) -> None:
     made = tmp_path / "context"
     assert context(clone, made) == []
     places = {"processors": "files/processors", "scripts": "scripts"}
@@ -250,7 +250,7 @@ def test_all_that_goes_in_counts_for_the_name(clone: Path, tmp_path: Path) -> No
         assert len(names) == before + 1, name
 
 
-def test_a_package_that_is_not_the_one_that_was_locked(clone: Path, tmp_path: Path) -> None:
+def test_package_with_another_hash_is_rejected(clone: Path, tmp_path: Path) -> None:
     require(clone, tmp_path / "index/one-1.0-py3-none-any.whl", "0" * 64)
 
     with pytest.raises(BuildError, match="DO NOT MATCH THE HASHES") as refused:

@@ -48,10 +48,10 @@ def fetch_wheels(
 
 def fetch_compiler(requirements: Path, cache: Path) -> tuple[Path | None, str]:
     """Return the locked compiler, fetched unless it is in the cache; None and pip's message when it cannot be."""
-    place = cache / f"compiler-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
-    zig = place / "ziglang/zig"
+    compiler = cache / f"compiler-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
+    zig = compiler / "ziglang/zig"
     if not zig.is_file():
-        part = place.with_name(f".{place.name}.{os.getpid()}")
+        part = compiler.with_name(f".{compiler.name}.{os.getpid()}")
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-deps"]
         command += ["--require-hashes", "--only-binary=:all:", f"--target={part}", f"--requirement={requirements}"]
         done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -60,7 +60,7 @@ def fetch_compiler(requirements: Path, cache: Path) -> tuple[Path | None, str]:
             return None, f"{done.stdout}\nThe compiler could not be fetched: the image has no native kernel."
         (part / "ziglang/zig").chmod(0o755)
         with contextlib.suppress(OSError):  # another run was faster
-            part.rename(place)
+            part.rename(compiler)
         shutil.rmtree(part, ignore_errors=True)
     return zig, ""
 
@@ -71,8 +71,8 @@ def build_kernel(scripts: Path, machine: str, zig: Path) -> str:
     command += [str(zig), "cc", "-target", f"{machine}-linux-gnu.2.28"]
     # A cache of its own: compilers that share one may wait for each other for ever (ziglang/zig#22453).
     with tempfile.TemporaryDirectory(prefix="csvswarm-compiled-") as cache:
-        places = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), cache)
-        environment = {**os.environ, **places, "PYTHONDONTWRITEBYTECODE": "1"}
+        cache_directories = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), cache)
+        environment = {**os.environ, **cache_directories, "PYTHONDONTWRITEBYTECODE": "1"}
         with subprocess.Popen(
             command,
             cwd=scripts,

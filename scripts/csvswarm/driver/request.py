@@ -1,4 +1,4 @@
-"""What a driver is asked to do: the request that the control node passes as a Swarm config."""
+"""The request of a driver, which the control node passes as a Swarm config."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ class Result:
 
         readers: dict[tuple[str, ...], Callable[..., Any]] = {
             (".csv", ".csv.gz", ".csv.zst"): pd.read_csv,
-            (".jsonl",): partial(pd.read_json, lines=True),
+            (".jsonl",): lambda path, **more: pd.read_json(path, lines=True, **more),
             (".parquet",): pd.read_parquet,
             (".xlsx",): pd.read_excel,
         }

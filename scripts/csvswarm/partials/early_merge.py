@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from csvswarm.errors import CsvswarmError
 from csvswarm.job.checksums import HashingWriter
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import new_token, sync_directory
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
@@ -52,7 +52,7 @@ class EarlyMerger:
     state: the state of the job; its committed partials are merged first.
     """
 
-    def __init__(self, job: Job, manifest: Manifest, processor: Processor, state: JobState) -> None:
+    def __init__(self, job: JobDirectory, manifest: Manifest, processor: Processor, state: JobState) -> None:
         context = get_context("fork")
         theirs, self._pipe = context.Pipe(duplex=False)
         self._process = context.Process(
@@ -76,7 +76,9 @@ class EarlyMerger:
         self._process.join()
 
 
-def _merge(pipe: Any, other_end: Any, job: Job, manifest: Manifest, processor: Processor, state: JobState) -> None:
+def _merge(
+    pipe: Any, other_end: Any, job: JobDirectory, manifest: Manifest, processor: Processor, state: JobState
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the parent closes the pipe
     other_end.close()
     progress.stop()  # the attempts are what counts
@@ -85,7 +87,7 @@ def _merge(pipe: Any, other_end: Any, job: Job, manifest: Manifest, processor: P
     os._exit(0)
 
 
-def _append_all(pipe: Any, job: Job, manifest: Manifest, processor: Processor, state: JobState) -> None:
+def _append_all(pipe: Any, job: JobDirectory, manifest: Manifest, processor: Processor, state: JobState) -> None:
     """Write a merged file. The primary one may have the only copy of a partial; the secondary one is a copy."""
     merged, is_primary = MergedFile(job.directory, PRIMARY), True
     try:
@@ -111,7 +113,9 @@ class _Appender:
     parts: receipts of the logged partials, in order. end: end of the last one, in bytes.
     """
 
-    def __init__(self, job: Job, manifest: Manifest, merged: MergedFile, log: Any, *, reclaims_partials: bool) -> None:
+    def __init__(
+        self, job: JobDirectory, manifest: Manifest, merged: MergedFile, log: Any, *, reclaims_partials: bool
+    ) -> None:
         self._job, self._manifest, self._merged, self._log = job, manifest, merged, log
         self.reclaims_partials = reclaims_partials
         self.parts: list[Receipt] = []
@@ -218,7 +222,7 @@ def _is_named(file: BinaryIO, path: Path) -> bool:
 
 
 def adopt_merged_file(
-    job: Job, target: Path, receipts: Sequence[Receipt], is_intact: Callable[[dict[str, Any]], bool]
+    job: JobDirectory, target: Path, receipts: Sequence[Receipt], is_intact: Callable[[dict[str, Any]], bool]
 ) -> tuple[int, dict[str, Any]] | None:
     """Link a merged file to `target` if it contains exactly these receipts; return (rows, its file entry).
 

@@ -18,7 +18,7 @@ from csvswarm.processor_api.processor import Processor
 from csvswarm.processor_api.side_modules import provide_modules, withdraw_modules
 
 if TYPE_CHECKING:
-    from csvswarm.job.directory import Job
+    from csvswarm.job.directory import JobDirectory
     from csvswarm.job.manifest import Manifest
 
 
@@ -99,7 +99,7 @@ def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:
         ) from error
 
 
-def load_job_processor(job: Job, manifest: Manifest) -> Processor:
+def load_job_processor(job: JobDirectory, manifest: Manifest) -> Processor:
     """Return the job's copy of its processor; errors name the user's file."""
     processor = load_processor(
         job.processor_path,

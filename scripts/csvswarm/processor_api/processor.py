@@ -11,6 +11,7 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import CsvswarmError, ProcessorError
+from csvswarm.job.result_format import reads_values
 from csvswarm.job.side_files import SideFiles
 from csvswarm.packages.environment import Packages
 from csvswarm.processor_api.context import Context
@@ -81,6 +82,33 @@ class Processor:
         context.require_columns(wanted, f"processor {self.name}")
         names = set(wanted)
         return [name for name in context.names if name in names]
+
+    def columns_to_read(self, context: Context, request: dict[str, Any]) -> list[str]:
+        """Return the input columns whose values `process` or the result's format needs, in the input's order."""
+        wanted = set(self.columns(context))
+        if reads_values(request):  # fields that are copied unread have no type
+            wanted |= set(self.copied_columns(context))
+        return [name for name in context.names if name in wanted]
+
+    def copied_columns(self, context: Context) -> list[str]:
+        """Return the columns of the result whose fields are copied from the input's columns of these names."""
+        declared = getattr(self.module, "copied_columns", None)
+        return [] if declared is None else list(self.call(declared, context))
+
+    def result_columns(self, context: Context) -> list[str] | None:
+        """Return the columns of the result, None if it is unknown before the work."""
+        declared = getattr(self.module, "result_columns", None)
+        return None if declared is None else list(self.call(declared, context))
+
+    def result_kinds(self, context: Context) -> dict[str, str]:
+        """Return the types of columns of the result that `finish` returns as text."""
+        declared = getattr(self.module, "result_kinds", None)
+        return {} if declared is None else dict(self.call(declared, context))
+
+    def keeps_rows(self, context: Context) -> bool:
+        """Return whether it is known before the work that the result has one row for each record."""
+        declared = getattr(self.module, "keeps_rows", None)
+        return declared is not None and bool(self.call(declared, context))
 
     def overlap(self, context: Context) -> int:
         """Return the number of preceding rows that `process` also needs."""
