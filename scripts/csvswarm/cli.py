@@ -35,12 +35,17 @@ __all__ = [
 ]
 
 REPORTED = 1
+#: Set by `csvswarm run` and `csvswarm.run`: the file for the error, which they report; they also report a Ctrl-C.
+ERROR_FILE = "CSVSWARM_ERROR_FILE"
 
 
 def parser(description: str, epilog: str) -> argparse.ArgumentParser:
     """Return a parser with the arguments of every script."""
     result = argparse.ArgumentParser(
-        description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     result.add_argument("--version", action="version", version=f"csvswarm {__version__}")
     result.add_argument("--job", type=Path, required=True, metavar="DIR", help="job directory; its name is the job id")
@@ -98,7 +103,7 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
         with contextlib.redirect_stdout(sys.stderr):
             done, message = main()
     except CsvswarmError as error:
-        return _fail(str(error))
+        return _fail(str(error), type(error).__name__)
     except OSError as error:
         return _fail(_remedy(error))
     except MemoryError:
@@ -107,7 +112,8 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
             "or finish that needs the whole result in memory has to return less, or to declare keys."
         )
     except KeyboardInterrupt:
-        print("Interrupted. Rerun with the same job_id to resume.", file=sys.stderr)
+        if ERROR_FILE not in os.environ:
+            print("Interrupted. Rerun with the same job_id to resume.", file=sys.stderr)
         return 130
     if as_json:
         print(json.dumps(done))
@@ -137,7 +143,11 @@ def _remedy(error: OSError) -> str:
     return f"{where}{error.strerror or error}. Fix it and rerun with the same job_id; finished work is kept."
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, kind: str = "CsvswarmError") -> int:
+    if path := os.environ.get(ERROR_FILE):
+        with contextlib.suppress(OSError):
+            Path(path).write_text(json.dumps({"kind": kind, "message": printable(message)}))
+            return REPORTED
     with contextlib.suppress(OSError):  # standard error may be a file on a full disk
         print(printable(message), file=sys.stderr)
     return REPORTED

@@ -24,6 +24,15 @@ def process(block, context):
     raise ValueError("\x1b]0;owned\x07 \x9b31m \r[ok] \u202e")
 """
 
+LOOKUP = """
+import names
+
+def process(block, context):
+    table = context.file("names.csv").read_text().splitlines()
+    block["name"] = block["carrier"].map(names.parse(table))
+    return block[["carrier", "name"]]
+"""
+
 
 def jobs(clone: Clone, *arguments: str) -> PlaybookResult:
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
@@ -197,3 +206,23 @@ def test_retry_uses_the_old_request_and_split_with_new_code(clone: Clone) -> Non
     [old, new] = [json.loads((clone.root / "jobs" / job / "manifest.json").read_text()) for job in ("one", found[1])]
     assert old["chunks"] == new["chunks"]
     assert old["processor"]["sha256"] != new["processor"]["sha256"]
+
+
+def test_side_files_travel_with_the_job(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(LOOKUP)
+    (tmp_path / "data.csv").write_text("carrier\nUA\nB6\n")
+    (tmp_path / "side").mkdir()
+    (tmp_path / "side/names.csv").write_text("UA,United\nB6,JetBlue\n")
+    (tmp_path / "side/names.py").write_text("def parse(lines):\n    return dict(line.split(',') for line in lines)\n")
+    asked = {"input": "data.csv", "processor": "./mine.py", "files": ["side/names.csv", "side/names.py"], "job_id": "x"}
+
+    run = clone.run_job("-e", json.dumps(asked), stand=tmp_path)
+    # The request of the retry comes from the manifest.
+    (tmp_path / "side/names.csv").write_text("UA,Other\nB6,JetBlue\n")
+    retried = jobs(clone, "-e", "action=retry", "-e", "job_id=x")
+
+    assert run.code == 0, run.output
+    found = re.search(r"^job +(\S+)$", retried.summary, re.MULTILINE)
+    assert found
+    assert (clone.root / "results/x/result.csv").read_text() == "carrier,name\nUA,United\nB6,JetBlue\n"
+    assert (clone.root / "results" / found[1] / "result.csv").read_text() == "carrier,name\nUA,Other\nB6,JetBlue\n"

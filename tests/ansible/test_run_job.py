@@ -58,6 +58,22 @@ def test_sample_job_writes_a_result(clone: Clone) -> None:
     assert result.with_name("report.html").is_file()
 
 
+def test_steps_are_passed_in_place_of_a_processor(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("a,b\n1,x\n3,y\n2,z\n")
+    (tmp_path / "look.csv").write_text("b,c\ny,7\n")
+    steps = [
+        {"processor": "join", "options": {"file": "look.csv", "on": "b"}},
+        {"processor": "transform", "options": {"where": "a > 1"}},
+        {"processor": "sort", "options": {"by": ["a"]}},
+    ]
+    variables = {"input": "data.csv", "output": "out", "steps": steps, "files": ["look.csv"]}
+
+    run = clone.run_job("-e", json.dumps(variables), stand=tmp_path)
+
+    assert run.code == 0, run.output
+    assert (tmp_path / "out/result.csv").read_text() == "a,b,c\n2,z,\n3,y,7\n"
+
+
 @pytest.mark.parametrize("config", [True, False], ids=["with ansible.cfg", "without ansible.cfg"])
 def test_relative_paths_resolve_from_the_current_directory(clone: Clone, tmp_path: Path, config: bool) -> None:
     here = tmp_path / "desk"

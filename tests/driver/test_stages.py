@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from csvswarm.driver import stages as stages_module
 from csvswarm.driver.engine import Engine
 from csvswarm.driver.errors import JobFailed
 from csvswarm.driver.job_files import JobFiles
@@ -61,6 +63,28 @@ def test_whole_job_without_an_engine(make: Make, tmp_path: Path) -> None:
 
     assert (tmp_path / "out/_SUCCESS").is_file()
     assert Scripts(tmp_path).collect().code == 0
+
+
+def test_status_has_the_progress_of_a_script(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a split that has read 3 of 9 MB, and runs until its progress is in the driver's status."""
+    script, seen = tmp_path / "scripts/split_dataframe.py", tmp_path / "out/.status.json"
+    script.parent.mkdir()
+    script.write_text(
+        "import json, os, pathlib, sys, time\n"
+        "shown = {'bytes': {'total': 9_000_000, 'done': 3_000_000}, 'rows_per_second': 7, 'seconds_left': 4.5}\n"
+        "pathlib.Path(os.environ['CSVSWARM_STATUS']).write_text(json.dumps(shown))\n"
+        f"seen, limit = pathlib.Path({str(seen)!r}), time.monotonic() + 60\n"
+        "while not seen.exists() or '3000000' not in seen.read_text():\n"
+        "    assert time.monotonic() < limit, 'the status has no progress'\n"
+        "    time.sleep(0.05)\n"
+    )
+    monkeypatch.setattr(stages_module, "SCRIPTS", script.parent)
+
+    make().split()
+
+    status = json.loads(seen.read_text())
+    assert status["bytes"] == {"total": 9_000_000, "done": 3_000_000}
+    assert (status["rows_per_second"], status["seconds_left"]) == (7, 4.5)
 
 
 def test_script_messages_equal_those_of_one_machine(make: Make) -> None:

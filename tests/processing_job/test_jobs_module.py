@@ -43,11 +43,12 @@ def test_request_not_owned_by_root_is_ignored(share: Path) -> None:
 
 
 def test_local_job_reads_the_request_from_its_manifest(share: Path) -> None:
-    manifest = MANIFEST | {"request": {"options": {"columns": ["a"]}}, "output": "/out"}
+    manifest = MANIFEST | {"request": {"options": {"columns": ["a"]}}, "output": "/out", "files": [{"name": "x"}]}
+    manifest["packages"] = {"source": "p.txt"}
     (share / "jobs/one/manifest.json").write_text(json.dumps(manifest))
 
     job = show(share, "one", owner=None)
-    wanted = ("input", "processor", "request", "output")
+    wanted = ("input", "processor", "request", "output", "files", "packages")
     assert (job["request"], job["manifest"]) == ({}, {name: manifest[name] for name in wanted})
     assert job["options"] == '{"columns": ["a"]}'
 

@@ -40,9 +40,9 @@ def wheel(directory: Path, name: str, files: Iterable[str]) -> Path:
 # -- unpack.py ---------------------------------------------------------------------------------------------------------
 
 
-def unpack(wheels: Path, packages: Path) -> subprocess.CompletedProcess[str]:
-    script = ROOT / "files/docker/unpack.py"
-    return subprocess.run([sys.executable, script, wheels, packages], check=False, capture_output=True, text=True)
+def unpack(wheels: Path, packages: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command: list[str | Path] = [sys.executable, ROOT / "files/docker/unpack.py", wheels, packages, *options]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
 def test_wheels_are_unpacked_and_compiled(tmp_path: Path) -> None:
@@ -113,6 +113,30 @@ def test_a_wheel_of_another_python_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "packages").exists()
 
 
+def test_packages_of_a_user_are_unpacked_whole(tmp_path: Path) -> None:
+    data = "one-1.data"
+    files = [
+        f"{data}/purelib/pure.py",
+        f"{data}/platlib/deep/native.py",
+        f"{data}/scripts/run.py",
+        f"{data}/data/x.txt",
+    ]
+    wheel(tmp_path / "wheels", "one-1-cp39-abi3-manylinux_2_17_x86_64.whl", ["one/tests/it.py", "one/a.pyi", *files])
+
+    assert unpack(tmp_path / "wheels", tmp_path / "packages", "--whole").returncode == 0
+
+    there = inside(tmp_path / "packages")
+    assert {"one/tests/it.py", "one/a.pyi", "pure.py", "deep/native.py", "one-1.dist-info/METADATA"} <= there
+    assert not [name for name in there if name.endswith(("run.py", "x.txt"))]
+
+
+def test_a_user_may_have_no_packages(tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
+
+    assert unpack(tmp_path / "wheels", tmp_path / "packages", "--whole").returncode == 0
+    assert inside(tmp_path / "packages") == set()
+
+
 def test_no_wheels(tmp_path: Path) -> None:
     (tmp_path / "wheels").mkdir()
 
@@ -180,6 +204,17 @@ def test_build_context_contains_exactly_the_image_files(clone: Path, tmp_path: P
     kernel = f"scripts/csvswarm/native/built/{library_name('aarch64')}"
     assert inside(made) == sources | {"wheels/one-1.0-py3-none-any.whl", kernel}
     assert (made / kernel).read_text().startswith("cc -target aarch64-linux-gnu.2.28 -std=c11")
+
+
+def test_packages_of_a_user_are_beside_those_of_the_image(clone: Path, tmp_path: Path) -> None:
+    path = wheel(tmp_path / "index", "two-1.0-py3-none-any.whl", ["two.py"])
+    lock = tmp_path / "lock.txt"
+    lock.write_text(f"two @ {path.as_uri()} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n")
+
+    image_context.prepare(clone, tmp_path / "context", "aarch64", "3.13", lock)
+
+    assert inside(tmp_path / "context/own") == {"two-1.0-py3-none-any.whl"}
+    assert inside(tmp_path / "context/wheels") == {"one-1.0-py3-none-any.whl"}
 
 
 def test_without_the_compiler_there_is_an_image_without_the_kernel(clone: Path, tmp_path: Path) -> None:

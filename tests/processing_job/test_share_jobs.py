@@ -71,14 +71,16 @@ def test_job_folders_are_created(place: Place) -> None:
     assert facts(place.share / "results/one")[:3] == (OWNER, OWNER, 0o700)
     assert facts(place.share / "exchange/you")[:3] == (SENDER, SENDER, 0o700)
 
-    new = place.answer(SHARE, job="two", digest=SUM, images={"amd64": NAME})
-    second = place.answer(SHARE, job="two", digest=SUM, images={"amd64": NAME})
+    asked = {"job": "two", "digest": SUM, "files": ["4" * 64], "images": {"amd64": NAME}}
+    new = place.answer(SHARE, **asked)
+    second = place.answer(SHARE, **asked)
 
     exchange = f"{place.share}/exchange/you"
     assert new == {
         "exchange": exchange,
         "resumed": False,
         "input_present": False,
+        "files_present": [],
         "size": None,
         "images": {},
         "status": {},
@@ -152,6 +154,7 @@ def test_uploaded_file_is_taken_over(place: Place) -> None:
     assert acting(STRANGER, f"cat {taken}", cwd=place.share).returncode
     assert place.look(**INPUT)["present"]
     assert place.answer(SHARE, digest=SUM)["input_present"]
+    assert place.answer(SHARE, files=["4" * 64, SUM])["files_present"] == [SUM]
 
 
 def test_file_taken_over_by_another_run_is_kept(place: Place) -> None:

@@ -29,7 +29,11 @@ CASES: dict[str, dict[str, Any]] = {
         "processing_job_chunks": "4",
         "processing_job_speculate": "true",
     },
-    "shared": {"processing_job_input": "share:sets/data.csv"},
+    "shared": {
+        "processing_job_input": "share:sets/data.csv",
+        "processing_job_files": [MINE],
+        "__processing_job_input_info": {"digest": "", "bytes": 0, "files": [{"path": MINE, "digest": "4567"}]},
+    },
 }
 INVENTORY = {
     "swarm_manager": {"hosts": {"board1": {}}},
@@ -217,6 +221,12 @@ def test_mounts_of_the_driver(rendered: dict[str, dict[str, Any]], case: str, so
         assert (processor["target"], processor["read_only"]) == (MINE, True)
         assert re.fullmatch("/srv/my share/processors/[0-9a-f]{64}[.]py", processor["source"])
         assert rendered[case]["request"]["processor_source"] == processor["source"]
+    elif case == "shared":
+        (file,) = processors
+        assert file == {"type": "bind", "source": "/srv/my share/inputs/4567", "target": MINE, "read_only": True}
+        assert rendered[case]["request"]["files"] == [{"path": MINE, "source": file["source"]}]
+        assert f"--file={MINE}" in rendered[case]["request"]["split_arguments"]
+        assert rendered[case]["request"]["asked"]["file_digests"] == ["4567"]
     else:
         assert processors == []
 

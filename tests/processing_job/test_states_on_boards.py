@@ -37,6 +37,12 @@ def listed(share: Path, status: dict[str, Any], *, age: float = 0, receipts: tup
     [
         ({}, 0, (), ("unfinished", "", "")),
         (STATUS, 0, (), ("running", "", "processing on board1, 3 chunks run, about 4:30 left")),
+        (
+            STATUS | {"seconds_left": 119.7},
+            0,
+            (),
+            ("running", "", "processing on board1, 3 chunks run, about 2:00 left"),
+        ),
         # The driver gives the chunk another attempt, or will report its error.
         (STATUS, 0, (FAILED,), ("running", "", "processing on board1, 3 chunks run, about 4:30 left")),
         (STATUS, 1000, (), ("unfinished", "", "nothing from board1 for 1000 s")),

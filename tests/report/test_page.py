@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -16,48 +15,9 @@ from csvswarm.report.data import Material, gather
 from csvswarm.report.render import PAGE, TEMPLATES, render
 from csvswarm.report.timeline import scale_of
 
+from tests.report.html_page import EVIL, Page, page
 from tests.report.records import MB, attempt, column, record
 from tests.support.jobs import SAMPLE, Scripts, record_validator, write_csv
-
-EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}"
-
-
-class Page(HTMLParser):
-    """The elements of a page, and its text without scripts and styles."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._raw = False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._raw = tag in ("script", "style")
-
-    def handle_endtag(self, _: str) -> None:
-        self._raw = False
-
-    def handle_data(self, data: str) -> None:
-        self.text += "" if self._raw else data
-
-    @property
-    def words(self) -> str:
-        return " ".join(self.text.split())
-
-    def check_safe(self) -> None:
-        """Nothing runs but the page's own script, and nothing is fetched."""
-        names = [tag for tag, _ in self.elements]
-        assert names.count("script") == 2
-        assert not {"img", "iframe", "object", "embed", "base", "form"} & {*names}
-        for tag, attributes in self.elements:
-            assert not [name for name in attributes if name.startswith("on") or name in ("src", "srcdoc")], tag
-            assert (attributes.get("href") or "data:,").startswith("data:,"), tag
-
-
-def page(directory: Path) -> Page:
-    return Page((directory / PAGE).read_text())
 
 
 def test_report_of_the_sample(tmp_path: Path) -> None:
@@ -171,9 +131,11 @@ def test_markup_in_messages_is_text() -> None:
 @pytest.mark.parametrize("count", [1, 500, 10_000])
 def test_size_is_bounded(count: int) -> None:
     attempts = [
-        attempt(n + 1, f"board-{n % 13}", start=n // 52 * 7.31, took=7.1 + n % 7 / 13, launched=1_780_000_009.5)
+        attempt(n + 1, f"board-{n % 13}", start=n // 52 * 7.31, took=7.1 + n % 7 / 13, queued=1_780_000_009.5)
         for n in range(count)
     ]
+    for one in attempts:
+        one["launched"] = one["started"] - 0.2
     made_up = record(attempts)
     record_validator().validate(made_up)
 

@@ -98,7 +98,15 @@ def run_in_process(
         collected = collect(job, output)
     check_record(output)
     rejected = Path(collected.rejected_file).read_bytes() if collected.rejected_file else None
-    return Result(Path(collected.result).read_bytes(), rejected)
+    return Result(bytes_of(Path(collected.result)), rejected)
+
+
+def bytes_of(result: Path) -> bytes:
+    """The bytes of a result; of a partitioned one, the names and bytes of all its files."""
+    if result.is_file():
+        return result.read_bytes()
+    files = sorted(path for path in result.rglob("*") if path.is_file())
+    return b"".join(f"{path.relative_to(result)}\0".encode() + path.read_bytes() for path in files)
 
 
 @cache

@@ -52,6 +52,9 @@ options:
     description: The version of Python in the image, like C(3.13).
     type: str
     required: true
+  packages:
+    description: The lock of the user's packages for that architecture.
+    type: path
   archive:
     description: Whether to build the image here. Otherwise only image.tar is made, its build context for a board.
     type: bool
@@ -85,10 +88,15 @@ def cached_metadata(kept: Path) -> dict[str, Any] | None:
         return None
 
 
+def lock_of(params: dict[str, Any]) -> Path | None:
+    """Return the lock of the user's packages, if there are any."""
+    return Path(params["packages"]) if params["packages"] else None
+
+
 def make(params: dict[str, Any], context: Path) -> tuple[Path, list[str]]:
     """Make the archive in the context, and return it with warnings. Raises BuildError."""
     require_base(params["base"])
-    warnings = prepare(Path(params["root"]), context, params["machine"], params["python"])
+    warnings = prepare(Path(params["root"]), context, params["machine"], params["python"], lock_of(params))
     build(params["name"], params["base"], context)
     archive = context / "image.tar.gz"
     pack(params["name"], archive)
@@ -131,7 +139,7 @@ def context_only(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
     context = Path(params["context"])
     warnings: list[str] = []
     if not check:
-        warnings = prepare(Path(params["root"]), context, params["machine"], params["python"])
+        warnings = prepare(Path(params["root"]), context, params["machine"], params["python"], lock_of(params))
         pack_context(context)
     return {"image": {}, "changed": True, "warned": warnings}
 
@@ -143,6 +151,7 @@ def main() -> None:
         argument_spec={
             **dict.fromkeys(("name", "base", "machine", "python"), text),
             **dict.fromkeys(("root", "context"), path),
+            "packages": {"type": "path"},
             "archive": {"type": "bool", "default": True},
         },
         supports_check_mode=True,

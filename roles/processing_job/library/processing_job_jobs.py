@@ -139,7 +139,7 @@ class Jobs:
         if status["age"] > STALE_AFTER:
             return {"progress": f"nothing from {status['board']} for {status['age']:.0f} s"}
         chunks, left = status["chunks"], status["seconds_left"]
-        about = "" if left is None else f", about {left // 60:.0f}:{left % 60:02.0f} left"
+        about = "" if left is None else f", about {round(left) // 60}:{round(left) % 60:02} left"
         where = f"{status['stage']} on {status['board']}"
         return {"running": True, "progress": f"{where}, {chunks['running']} chunks run{about}"}
 

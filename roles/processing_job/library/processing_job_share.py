@@ -52,6 +52,11 @@ options:
   digest:
     description: SHA-256 of an input that is uploaded.
     type: str
+  files:
+    description: SHA-256 of the side files that are uploaded.
+    type: list
+    elements: str
+    default: []
   images:
     description: Names of the image's archives by architecture.
     type: dict
@@ -93,6 +98,10 @@ input_present:
   description: Whether an input with this digest was uploaded before.
   returned: success
   type: bool
+files_present:
+  description: Those of O(files) that were uploaded before.
+  returned: success
+  type: list
 size:
   description: Bytes of the input on the share; null when there is no such file.
   returned: success
@@ -173,15 +182,15 @@ def prepare(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
         with of_root("images", root) as images:
             known = {kind: received(params["state"], images, name, "images") for kind, name in params["images"].items()}
         with of_root("inputs", root) as inputs:
-            present = (
-                bool(params["digest"]) and received(params["state"], inputs, params["digest"], "inputs") is not None
-            )
+            wanted = [digest for digest in (params["digest"], *params["files"]) if digest]
+            present = [one for one in wanted if received(params["state"], inputs, one, "inputs") is not None]
         with of_root("results", root) as results:
             last = read_status(job, results, owner) or {}
     return {
         "exchange": f"{share}/exchange/{sender()[0]}",
         "resumed": resumed,
-        "input_present": present,
+        "input_present": params["digest"] in present,
+        "files_present": [digest for digest in params["files"] if digest in present],
         "size": size_of(params["input"], owner) if params["input"] else None,
         "images": {kind: record for kind, record in known.items() if record},
         "status": last,
@@ -213,6 +222,7 @@ def main() -> None:
             "state": {"type": "str", "required": True},
             "input": {"type": "str"},
             "digest": {"type": "str"},
+            "files": {"type": "list", "elements": "str", "default": []},
             "images": {"type": "dict", "default": {}},
             "request": {"type": "str"},
             "processor": {"type": "str"},

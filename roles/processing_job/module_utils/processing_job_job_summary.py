@@ -96,6 +96,7 @@ def read_summary(
         # The exact request: a resume repeats it.
         output = value(manifest, "output", str) or value(done, "output", str)
         found["manifest"] = {"request": request, "input": source, "processor": processor, "output": output}
+        found["manifest"] |= {"files": value(manifest, "files", list), "packages": value(manifest, "packages", dict)}
     return found
 
 

@@ -13,15 +13,15 @@ from csvswarm.job.receipt import Receipt, try_receipt
 def attempt_history(job: JobDirectory, manifest: Manifest, counting: list[Receipt]) -> list[dict[str, Any]]:
     """Return all attempts in order of chunk and time: board, times, what each read and wrote, and how it ended.
 
-    counting: the receipts that the result consists of. launched: when an engine started its container, None for a local
-    process. exit: exit code of the process, None if unknown.
+    counting: the receipts that the result consists of. queued: when an engine planned its container, and launched: when
+    that had a board, None for a local process. exit: exit code of the process, None if unknown.
     """
     counts = {(receipt.chunk, receipt.attempt, receipt.generation) for receipt in counting}
     tasks = _engine_tasks(job)
-    launched = {task["attempt"]: task["started"] for task in tasks}
+    by_attempt = {task["attempt"]: task for task in tasks}
     entries = [
         _receipt_entry(receipt, manifest, (receipt.chunk, receipt.attempt, receipt.generation) in counts)
-        | {"launched": launched.get(receipt.attempt)}
+        | _launch(by_attempt.get(receipt.attempt), receipt.started)
         for receipt in _receipts(job)
         if receipt.split == manifest.split and 1 <= receipt.chunk <= len(manifest.chunks)
     ]
@@ -57,8 +57,21 @@ def _engine_tasks(job: JobDirectory) -> list[dict[str, Any]]:
     return [task for file in files for task in file.get("tasks", [])]
 
 
+def _launch(task: dict[str, Any] | None, began: float) -> dict[str, float | None]:
+    """Return queued and launched. began: when work began, None of both for a local process.
+
+    A task that was short may never have been seen on its board: then it was launched when its work began.
+    """
+    if task is None:
+        return {"queued": None, "launched": None}
+    placed = task.get("placed")
+    return {"queued": task["started"], "launched": began if placed is None else min(placed, began)}
+
+
 def _lost_entry(task: dict[str, Any]) -> dict[str, Any]:
     names = "chunk", "attempt", "board", "started", "ended", "exit", "message"
     counters = "rows_in", "rows_out", "rejected", "peak_bytes", "limit_bytes", "cpu_seconds", "bytes_in", "bytes_out"
-    nothing = {"launched": task["started"], **dict.fromkeys(counters, 0)}
-    return {**nothing, **{name: task[name] for name in names}, "status": "lost", "counts": False}
+    # Nobody knows when its work began.
+    began = task["started"] if "placed" not in task else task["ended"] if task["placed"] is None else task["placed"]
+    known = {name: task[name] for name in names} | {"started": began} | _launch(task, began)
+    return {**dict.fromkeys(counters, 0), **known, "status": "lost", "counts": False}

@@ -7,6 +7,7 @@ from typing import Any
 
 from csvswarm.collect.attempt_history import attempt_history
 from csvswarm.collect.column_sample import columns
+from csvswarm.collect.result_files import ResultFiles
 from csvswarm.job.checksums import checksum
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import read_json
@@ -23,11 +24,13 @@ def record_of_done(
     manifest: Manifest,
     state: JobState,
     collected: Collected,
-    files: dict[str, dict[str, Any] | None],
+    entries: dict[str, dict[str, Any] | None],
+    written: ResultFiles,
 ) -> dict[str, Any]:
-    """Return the record of a job that is done. files: its entries `result` and `rejected_file`."""
+    """Return the record of a job that is done. entries: `result` and `rejected_file`."""
     counts = {name: getattr(collected, name) for name in ("rows_in", "rows_out", "rejected")}
-    return _record(job, manifest, state, "done", collected) | counts | files
+    found = {"result_files": written.files, "preview": written.preview}
+    return _record(job, manifest, state, "done", collected) | counts | entries | found
 
 
 def record_of_unfinished(job: JobDirectory, error: str) -> dict[str, Any]:
@@ -47,6 +50,8 @@ def record_of_unfinished(job: JobDirectory, error: str) -> dict[str, Any]:
         "rejected": sum(receipt.rejected for receipt in done),
         "result": None,
         "rejected_file": None,
+        "result_files": [],
+        "preview": None,
     }
 
 
@@ -73,6 +78,8 @@ def _record(
         "input": {**manifest.input, "checksum": input_checksum(manifest)},
         "preamble": manifest.preamble,
         "processor": manifest.processor,
+        "files": manifest.files,
+        "packages": manifest.packages,
         "request": manifest.request,
         "versions": manifest.versions,
         "native": kernel() is not None,

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from csvswarm.collect.record import record_of_done
+from csvswarm.collect.result_files import write_files
 from csvswarm.errors import JobError
 from csvswarm.job.checksums import file_entry
 from csvswarm.job.directory import SUCCESS, JobDirectory
@@ -15,28 +16,27 @@ from csvswarm.job.manifest import Manifest
 from csvswarm.job.output_directory import (
     REJECTED,
     REPORT,
-    RESULT,
     Collected,
     check_output,
     claim_output,
     commit_file,
     committed_result,
-    is_intact,
     locked_output,
     remove_leftovers,
+    remove_tree,
 )
 from csvswarm.job.permissions import no_wider_than
 from csvswarm.job.receipt import Receipt
+from csvswarm.job.result_format import result_name
 from csvswarm.job.state import JobState, reconcile
-from csvswarm.partials.assemble import write_rejected, write_result
-from csvswarm.partials.early_merge import adopt_merged_file
+from csvswarm.partials.assemble import write_rejected
 from csvswarm.partials.merged_file import merged_files
 from csvswarm.runtime import progress
 from csvswarm.split.findings import Findings, refuse
 
 
 def collect(job: JobDirectory, output: Path) -> Collected:
-    """Merge the partials into output/result.csv, then write job.json and, last, the success marker.
+    """Merge the partials into the result in `output`, then write job.json and, last, the success marker.
 
     The job's data is removed after the result was read back under its final name.
 
@@ -48,7 +48,7 @@ def collect(job: JobDirectory, output: Path) -> Collected:
     output = output.expanduser().absolute()
     with job.locked():
         manifest = job.require_manifest()
-        check_output(output, job.job_id)
+        check_output(output, job.job_id, result_name(manifest.request))
         if output.is_dir():
             with locked_output(output):
                 finished = committed_result(output, job.job_id, rejects=not manifest.fails_on_bad_records)
@@ -61,7 +61,7 @@ def collect(job: JobDirectory, output: Path) -> Collected:
         state = _complete(job, manifest)
         output.mkdir(parents=True, exist_ok=True)
         with locked_output(output), no_wider_than(manifest.permissions):
-            check_output(output, job.job_id)
+            check_output(output, job.job_id, result_name(manifest.request))
             collected = _write(job, manifest, state, output, started)
             _finish_job(job, output)
         return collected
@@ -92,15 +92,13 @@ def _write(job: JobDirectory, manifest: Manifest, state: JobState, output: Path,
     warnings = [*manifest.warnings, *findings.of_columns()]
     (output / SUCCESS).unlink(missing_ok=True)  # the result it marked is no longer valid
     progress.begin("collecting", [sum(file["bytes"] for one in receipts for file in one.files.values())])
-    claim_output(output, job.job_id)
+    claim_output(output, job.job_id, result_name(manifest.request))
     remove_leftovers(output, job.job_id)
-    merged = adopt_merged_file(job, output / RESULT, receipts, lambda named: is_intact(output, named))
-    rows_out, result = merged or commit_file(
-        output / RESULT, job.job_id, lambda file: write_result(file, job, manifest, state.schema, receipts)
-    )
-    warnings += findings.of_empty_result(sum(receipt.rows_in for receipt in receipts), rows_out)
+    written = write_files(job, manifest, state.schema, receipts, output)
+    path = output / written.entry["name"]
+    warnings += findings.of_empty_result(sum(receipt.rows_in for receipt in receipts), written.rows)
     if manifest.request["strict"] and warnings:
-        (output / RESULT).unlink()
+        remove_tree(path)
         refuse(warnings)
     rejected = sum(receipt.rejected for receipt in receipts)
     rejects = None
@@ -111,16 +109,17 @@ def _write(job: JobDirectory, manifest: Manifest, state: JobState, output: Path,
     collected = Collected(
         chunks=len(receipts),
         rows_in=manifest.rows,
-        rows_out=rows_out,
+        rows_out=written.rows,
         rejected=rejected,
-        result=str(output / RESULT),
+        result=str(path),
         rejected_file=str(output / REJECTED) if rejected else None,
         seconds=time.monotonic() - started,
         warnings=warnings,
     )
-    record = record_of_done(job, manifest, state, collected, {"result": result, "rejected_file": rejects})
+    entries = {"result": written.entry, "rejected_file": rejects}
+    record = record_of_done(job, manifest, state, collected, entries, written)
     write_json(output / REPORT, record, owner=job.job_id)
-    files = [result, *([rejects] if rejects else []), file_entry(output / REPORT)]
+    files = [*written.files, *([rejects] if rejects else []), file_entry(output / REPORT)]
     write_json(output / SUCCESS, {"job_id": job.job_id, "files": files, **collected.to_json()}, owner=job.job_id)
     progress.finish()
     return collected

@@ -58,9 +58,16 @@ def _files(output: Path, record: dict[str, Any]) -> Iterator[str]:
         yield f"{output / SUCCESS} is missing or damaged."
     elif not all(is_intact(output, file) for file in marker[0] if file["name"] == REPORT):
         yield f"{output / REPORT} was changed after the job had written it."
-    for file in (record["result"], record["rejected_file"]):
-        if file and not is_intact(output, file):
+    for file in _result_files(record):
+        if not is_intact(output, file):
             yield f"{output / file['name']} is missing, or differs from what the job wrote."
+
+
+def _result_files(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the entries of all files of the result."""
+    rejected = record["rejected_file"]
+    # A record of an earlier version has the entry of its only file.
+    return [*record.get("result_files", [record["result"]]), *([rejected] if rejected else [])]
 
 
 def _input(record: dict[str, Any]) -> Iterator[str]:

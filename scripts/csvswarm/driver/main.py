@@ -61,11 +61,11 @@ def _drive(request: Request, engine: Engine) -> int:
         status.note(f"the driver restarts: {error}")
         raise
     except EngineRefused as error:
-        status.end("failed", error=f"Docker refuses to run the job: {error}", hint="resume")
+        driver.fail(f"Docker refuses to run the job: {error}", "resume")
     except Exception as error:  # noqa: BLE001 - a bug must not restart the driver endlessly
         traceback.print_exc()
         message = f"the driver ended with an internal error, please report it: {type(error).__name__}: {error}"
-        status.end("failed", error=message, hint="resume")
+        driver.fail(message, "resume")
     return 0
 
 

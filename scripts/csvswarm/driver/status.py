@@ -10,6 +10,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ MAX_BYTES = 65_536
 RENEW_AFTER = 2.0
 MAX_NOTES, MAX_NOTE = 20, 300
 STAGES = ("split", "process", "collect")
+#: How a job ends.
+ENDED = ("done", "failed", "stopped")
 
 
 class Status:
@@ -78,8 +81,14 @@ class Status:
         """Begin a stage. part: the entry of "stages" that its seconds count for."""
         self._count()
         self._stage_since = None if part is None else (part, time.monotonic())
+        if stage not in ENDED:
+            self.values |= {"bytes": {"total": 0, "done": 0}, "rows_per_second": 0, "seconds_left": None}
         self.values["stage"] = stage
         self.write()
+
+    def show_progress(self, of_script: Mapping[str, Any]) -> None:
+        """Take over how far a script is with its stage: bytes, rows per second and seconds left."""
+        self.values |= {name: of_script[name] for name in ("bytes", "rows_per_second", "seconds_left")}
 
     def seconds_of(self, part: str) -> float:
         """Return how many seconds a part of the job has taken so far."""

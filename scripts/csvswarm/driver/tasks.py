@@ -35,7 +35,8 @@ class Task:
     """One attempt at a chunk, as Swarm reports it.
 
     exit: exit code of its container, None without one. started, ended: seconds since 1970, by the clock of whoever
-    wrote them; ended is None while it waits or runs.
+    wrote them; ended is None while it waits or runs. placed: when it was first seen to have a board, None as long as it
+    was not.
     """
 
     round: int
@@ -47,13 +48,15 @@ class Task:
     exit: int | None
     started: float
     ended: float | None
+    placed: float | None = None
 
     @classmethod
     def from_json(cls, task: dict[str, Any], boards: dict[str, str], number: int, chunks: Sequence[int]) -> Task:
         """Read what the engine returns. boards: node id -> name. chunks: those of round `number`, in slot order."""
         status = task["Status"]
         container = status.get("ContainerStatus") or {}
-        ended = status["State"] not in (*STARTING, "running", *WAITING)
+        has_board = status["State"] in (*STARTING, "running")
+        ended = not has_board and status["State"] not in WAITING
         return cls(
             round=number,
             chunk=chunks[task["Slot"] - 1],
@@ -64,6 +67,7 @@ class Task:
             exit=container.get("ExitCode") if ended and container.get("ContainerID") else None,
             started=seconds_of(task["CreatedAt"]),
             ended=seconds_of(status["Timestamp"]) if ended else None,
+            placed=seconds_of(status["Timestamp"]) if has_board else None,
         )
 
     @property

@@ -59,6 +59,11 @@ class JobDirectory:
         return self.directory / "processor.py"
 
     @property
+    def files_directory(self) -> Path:
+        """The copies of the side files."""
+        return self.directory / "files"
+
+    @property
     def done_path(self) -> Path:
         """The record that the job is done: where its result is, and that its data was removed."""
         return self.directory / "done.json"

@@ -143,15 +143,15 @@ def read_tail(name: str, at: int) -> str:
         return _read_up_to(opened, TAIL_BYTES).decode(errors="replace")
 
 
-def newest_file(names: list[str], at: int) -> str | None:
-    """Return which of these regular files was written last, None when none of them is one."""
+def newest_files(names: list[str], at: int) -> list[str]:
+    """Return those of these names that are regular files, the one written last first."""
     written: dict[str, float] = {}
     for name in names:
         with suppress(FileNotFoundError):
             status = os.stat(name, dir_fd=at, follow_symlinks=False)
             if stat.S_ISREG(status.st_mode):
                 written[name] = status.st_mtime
-    return max(written, key=lambda name: written[name], default=None)
+    return sorted(written, key=lambda name: -written[name])
 
 
 def _read_up_to(opened: int, limit: int) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import xxhash
 
-from csvswarm.csv_format.canonical_text import output_type
+from csvswarm.csv_format.canonical_text import common_type, output_type
 from csvswarm.csv_format.dialect import BOM, CANONICAL
 from csvswarm.csv_format.row_writer import encode_header, text_rows
 from csvswarm.csv_format.table_writer import encode_table
@@ -21,8 +22,16 @@ from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.partials.merged_file import locate
 from csvswarm.partials.outputs import frame_to_table, read_table
-from csvswarm.partials.sorted_runs import FAN_IN, TOTALS_SUFFIX, load_all_totals, merge_sorted_runs, write_sorted_run
+from csvswarm.partials.sorted_runs import (
+    FAN_IN,
+    TOTALS_SUFFIX,
+    load_all_totals,
+    merge_sorted_runs,
+    sort_tables,
+    write_sorted_run,
+)
 from csvswarm.processor_api.context import Context
+from csvswarm.processor_api.encoded_rows import EncodedRows
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import progress
@@ -34,12 +43,27 @@ COPY_BYTES = 1 << 20
 REJECTED_COLUMNS = ["record", "column", "reason", "text"]
 
 
+@dataclass
+class Written:
+    """rows: number of rows that were written. names, kinds: of the columns of a combined result, where `typed`."""
+
+    rows: int = 0
+    names: list[str] = field(default_factory=list)
+    kinds: list[str | None] = field(default_factory=list)
+
+
 def write_result(
-    file: HashingWriter, job: JobDirectory, manifest: Manifest, schema: Schema, receipts: Sequence[Receipt]
-) -> int:
-    """Write the result of a job; return its number of rows. receipts: of all its chunks, in order."""
+    file: HashingWriter,
+    job: JobDirectory,
+    manifest: Manifest,
+    schema: Schema,
+    receipts: Sequence[Receipt],
+    *,
+    typed: bool = False,
+) -> Written:
+    """Write the result of a job as CSV. receipts: of all its chunks, in order. typed: find the types of its columns."""
     processor = load_job_processor(job, manifest)
-    context = Context.for_job(manifest, schema, rows=sum(receipt.rows_in for receipt in receipts))
+    context = Context.for_job(manifest, schema, processor.files, rows=sum(receipt.rows_in for receipt in receipts))
     if not processor.combines:
         return _concatenate(file, job, manifest, processor, context, receipts)
     for receipt in receipts:
@@ -47,7 +71,7 @@ def write_result(
         progress.advance(0, receipt.files["partial"]["bytes"])
     paths = [_partial(job, receipt) for receipt in receipts]
     if processor.is_keyed:
-        return _merge_keyed(file, job, processor, context, paths)
+        return _merge_keyed(file, job, manifest, processor, context, paths, typed=typed)
     import pandas as pd  # lazy: most jobs do not need pandas
 
     frames = [read_table(path) for path in paths]
@@ -60,7 +84,7 @@ def write_result(
 
         names, arrays = to_columns(result, processor.name)
         result = pa.table(arrays, names=names)
-    return _write_tables(file, iter([result]))
+    return _write_tables(file, iter([result]), lambda names: encode_header(names, CANONICAL))
 
 
 def _concatenate(
@@ -70,7 +94,7 @@ def _concatenate(
     processor: Processor,
     context: Context,
     receipts: Sequence[Receipt],
-) -> int:
+) -> Written:
     columns = next((receipt.columns for receipt in receipts if receipt.columns is not None), None)
     file.write(result_header(manifest, processor, context, columns))
     for index, receipt in enumerate(receipts):
@@ -78,7 +102,7 @@ def _concatenate(
             # More may be lost: find them all, so that one run reprocesses them.
             rest = receipts[index + 1 :]
             _revoke_lost(job, [receipt, *(other for other in rest if not try_append(None, job, other, "partial"))])
-    return sum(receipt.rows_out for receipt in receipts)
+    return Written(sum(receipt.rows_out for receipt in receipts))
 
 
 def result_header(manifest: Manifest, processor: Processor, context: Context, columns: list[str] | None) -> bytes:
@@ -90,19 +114,27 @@ def result_header(manifest: Manifest, processor: Processor, context: Context, co
 
 
 def _merge_keyed(
-    file: HashingWriter, job: JobDirectory, processor: Processor, context: Context, paths: list[Path]
-) -> int:
+    file: HashingWriter,
+    job: JobDirectory,
+    manifest: Manifest,
+    processor: Processor,
+    context: Context,
+    paths: list[Path],
+    *,
+    typed: bool,
+) -> Written:
     def combine(tables: list[pa.Table]) -> pa.Table:
         table: pa.Table = processor.call("combine", tables, context)
         return table
 
-    if (groups := load_all_totals(paths)) is not None:
+    if not typed and (groups := load_all_totals(paths)) is not None:
         names, rows = processor.call("finish_groups", groups, context)
         file.write(text_rows([names, *rows], CANONICAL))
-        return len(rows)
+        return Written(len(rows))
     keys = processor.keys(context)
     merged: list[Path] = []
     token = new_token()
+    context.sorter = lambda tables, by: sort_tables(tables, by, lambda n: job.directory / f"merge-{token}-sort{n}")
     try:
         for index, path in enumerate(paths):
             if path.suffix == TOTALS_SUFFIX:
@@ -120,28 +152,47 @@ def _merge_keyed(
         result = processor.call("finish", pieces, context) if processor.finishes else pieces
         if not isinstance(result, Iterator):
             result = iter([frame_to_table(result, processor)])
-        return _write_tables(file, _with_processor_errors(result, processor))
+        return _write_tables(
+            file,
+            _with_processor_errors(result, processor),
+            lambda names: result_header(manifest, processor, context, names),
+        )
     finally:
         for path in merged:
             path.unlink(missing_ok=True)
 
 
-def _with_processor_errors(tables: Iterator[pa.Table], processor: Processor) -> Iterator[pa.Table]:
-    """Yield the tables that a processor yields, and report its errors as processor errors."""
-    while (table := processor.call(next, tables, None)) is not None:
-        yield table
+def _with_processor_errors(results: Iterator[Any], processor: Processor) -> Iterator[Any]:
+    """Yield what a processor yields, and report its errors as processor errors."""
+    while (result := processor.call(next, results, None)) is not None:
+        yield result
 
 
-def _write_tables(file: HashingWriter, tables: Iterator[pa.Table]) -> int:
-    rows, header = 0, False
-    for table in tables:
-        if not header:
-            file.write(encode_header(table.column_names, CANONICAL))
-            header = True
-        arrays = [column.combine_chunks() for column in table.columns]
-        file.write(encode_table(arrays, [output_type(array) for array in arrays], CANONICAL))
-        rows += table.num_rows
-    return rows
+def _write_tables(file: HashingWriter, results: Iterator[Any], header: Callable[[list[str]], bytes]) -> Written:
+    """Write tables or encoded rows. header: returns the header, given the columns."""
+    written = Written()
+    for result in results:
+        is_encoded = isinstance(result, EncodedRows)
+        names = result.columns if is_encoded else result.column_names
+        kinds = result.kinds if is_encoded else [output_type(column) for column in result.columns]
+        if not written.names:
+            file.write(header(names))
+            written.names, written.kinds = [str(name) for name in names], kinds
+        if is_encoded:
+            file.write(result.data)
+            written.rows += result.rows
+            continue
+        arrays = [column.combine_chunks() for column in result.columns]
+        file.write(encode_table(arrays, kinds, CANONICAL))
+        known = [kind or _type_without_values(result.column(i).type) for i, kind in enumerate(kinds)]
+        written.kinds = [common_type(*both) for both in zip(written.kinds, known, strict=True)]
+        written.rows += result.num_rows
+    return written
+
+
+def _type_without_values(arrow_type: pa.DataType) -> str | None:
+    """Return the output type of a column that has no values, None if its Arrow type does not tell."""
+    return output_type(pa.array([0], pa.int8()).cast(arrow_type)) if pa.types.is_floating(arrow_type) else None
 
 
 def write_rejected(file: HashingWriter, job: JobDirectory, receipts: Sequence[Receipt]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +58,11 @@ class EarlyMerger:
         self._process = context.Process(
             target=_merge, args=(theirs, self._pipe, job, manifest, processor, state), daemon=True
         )
-        self._process.start()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
 
     def notify_committed(self, chunk: int) -> None:
@@ -74,6 +79,7 @@ class EarlyMerger:
 def _merge(
     pipe: Any, other_end: Any, job: JobDirectory, manifest: Manifest, processor: Processor, state: JobState
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the parent closes the pipe
     other_end.close()
     progress.stop()  # the attempts are what counts
     with suppress(OSError, CsvswarmError):
@@ -204,7 +210,7 @@ def _write_header(
 ) -> None:
     if first.columns is None and not hasattr(processor.module, "header"):
         raise CsvswarmError("the first chunk has no columns: a later one may")
-    file.write(result_header(manifest, processor, Context.for_job(manifest, schema), first.columns))
+    file.write(result_header(manifest, processor, Context.for_job(manifest, schema, processor.files), first.columns))
 
 
 def _is_named(file: BinaryIO, path: Path) -> bool:

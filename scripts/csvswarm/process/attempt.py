@@ -54,6 +54,7 @@ class Attempt:
             dialect=manifest.dialect,
             null_values=request["null_values"],
             chunk=number,
+            files=processor.files,
         )
         self._quarantine = request["on_error"] == "quarantine"
         self._rejected: list[Rejected] = []
@@ -64,7 +65,7 @@ class Attempt:
 
     def _query_processor(self) -> None:
         """Read the columns and overlap that the processor needs under this schema."""
-        self._columns = self._processor.columns(self._context)
+        self._columns = self._processor.columns_to_read(self._context, self._manifest.request)
         self._overlap = self._processor.overlap(self._context)
         self._reader = self._new_reader()
 

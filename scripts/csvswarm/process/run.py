@@ -65,7 +65,7 @@ def _process_all(job: JobDirectory, manifest: Manifest, workers: int | None) -> 
     job.discard_error_receipts()
     state = reconcile(job, manifest)
     count = resources.workers_for(workers, max(1, len(state.pending or manifest.chunks)))
-    if state.pending and processor.needs_pandas(Context.for_job(manifest, state.schema)):
+    if state.pending and processor.needs_pandas(Context.for_job(manifest, state.schema, processor.files)):
         importlib.import_module(
             "csvswarm.processor_api.dataframe"
         )  # imports pandas: once here, before the fork, for all workers

@@ -79,10 +79,8 @@ class Findings:
         """Return a warning when a result has no rows, although there were records to process."""
         if rows_out or not rows_in:
             return []
-        processor, context = (
-            load_job_processor(self._job, self._manifest),
-            Context.for_job(self._manifest, self._schema),
-        )
+        processor = load_job_processor(self._job, self._manifest)
+        context = Context.for_job(self._manifest, self._schema, processor.files)
         columns = processor.columns(context) or context.names
         return [f"{processor.why_empty(context, rows_in)} {self._described(columns)}"]
 

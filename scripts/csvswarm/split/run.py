@@ -22,6 +22,9 @@ from csvswarm.job.output_directory import committed_result
 from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
 from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
+from csvswarm.job.result_format import FORMAT_OPTIONS, check_format, reads_values
+from csvswarm.job.side_files import find_side_files
+from csvswarm.packages.environment import find_packages
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
@@ -29,6 +32,7 @@ from csvswarm.runtime.resources import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
 from csvswarm.split.chunking import cut_input
 from csvswarm.split.findings import Findings, refuse
 from csvswarm.split.number_format import find_formats
+from csvswarm.split.result_checks import check_result
 from csvswarm.split.reuse import chunks_of
 from csvswarm.split.schema_sample import Sampler, sample_blocks, sampled_misfits
 from csvswarm.types.formats import Formats
@@ -115,16 +119,14 @@ class SplitPlan:
     def _split(self, job: JobDirectory, header: InputHeader, sampler: Sampler) -> Manifest:
         request, source = self.request, self.source
         job.create()
-        with temporary_file(job.processor_path) as (temporary, file):
-            file.write(self.processor_path.read_bytes())
-        replace_durably(temporary, job.processor_path)
+        self._copy_code(job)
         mode = self.mode
         max_bytes = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
         chunks = chunks_of(request.split_of, job, source, self.canonical_request, mode) if request.split_of else None
         if chunks is None:
             chunks = cut_input(job, source, header, request, mode, max_bytes)
         schema = sampler.schema(sample_blocks(job, source, chunks))
-        context = self._check_options(header, schema)
+        context = self._check_options(header, schema, sum(chunk.rows for chunk in chunks))
         job.save_schema(1, schema.to_json())
         _check_unchanged(source)
         manifest = Manifest(
@@ -153,6 +155,8 @@ class SplitPlan:
             decisions=header.decisions,
             warnings=header.warnings,
             numeric_columns=self.processor.numeric_columns(context),
+            files=self.processor.files.to_json(),
+            packages=self.processor.packages.to_json(),
         )
         if columns := Findings(job, manifest, schema).numeric_at_first():
             found = sampled_misfits(job, manifest, source, header, columns)
@@ -162,7 +166,14 @@ class SplitPlan:
         job.save_manifest(manifest)
         return manifest
 
-    def _check_options(self, header: InputHeader, schema: Schema) -> Context:
+    def _copy_code(self, job: JobDirectory) -> None:
+        """Copy the processor and the side files into the job."""
+        with temporary_file(job.processor_path) as (temporary, file):
+            file.write(self.processor_path.read_bytes())
+        replace_durably(temporary, job.processor_path)
+        self.processor.files.copy_to(job.files_directory)
+
+    def _check_options(self, header: InputHeader, schema: Schema, rows: int = 0) -> Context:
         """Let the processor check the columns, so that a wrong option is reported before the work and not after."""
         context = Context(
             options=dict(self.canonical_request["options"]),
@@ -170,9 +181,11 @@ class SplitPlan:
             schema=schema,
             dialect=header.dialect,
             null_values=self.canonical_request["null_values"],
+            files=self.processor.files,
         )
         self.processor.columns(context)
         self.processor.overlap(context)
+        check_result(self.processor, context, self.canonical_request, rows)
         return context
 
 
@@ -180,7 +193,9 @@ def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     """Load the processor, find the input, and check the options. Raises InputError, OptionError and ProcessorError."""
     started = time.monotonic()
     processor_path = _plain(find_processor(request.processor))
-    processor = load_processor(processor_path)
+    files = find_side_files([_plain(path) for path in request.files])
+    packages = find_packages(request.requirements and _plain(request.requirements))
+    processor = load_processor(processor_path, files, packages)
     source = find_source(_plain(request.input), request.encoding)
     canonical_request = _canonical_request(request, processor.check(request.options))
     return SplitPlan(request, canonical_request, source, processor_path, processor, output, started)
@@ -221,9 +236,10 @@ def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
             return plan.resplit(job)
     else:
         check_versions(job.job_id, manifest.versions)
-    if any(manifest.request[name] != canonical_request[name] for name in MAY_CHANGE):
+    names = (*MAY_CHANGE, *FORMAT_OPTIONS)
+    if any(manifest.request.get(name) != canonical_request[name] for name in names):
         # A chunk that set records aside is no longer done where these fail the job (state.py); others stay done.
-        manifest.request.update({name: canonical_request[name] for name in MAY_CHANGE})
+        manifest.request.update({name: canonical_request[name] for name in names})
         job.save_manifest(manifest)
     return manifest
 
@@ -232,8 +248,11 @@ def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, A
     """Return what of the request decides about the result, as the manifest keeps it."""
     if request.on_error not in ("fail", "quarantine"):
         raise OptionError(f"on_error is {request.on_error!r}, but must be fail or quarantine.")
+    check_format(request.output_format, request.partition_by)
     return {
         "options": options,
+        "output_format": request.output_format,
+        "partition_by": request.partition_by,
         "on_error": request.on_error,
         "max_rejected": check_max_rejected(request.max_rejected),
         "limit": request.limit,
@@ -258,6 +277,10 @@ def require_same(
 ) -> None:
     """Raise JobError when a job that is to be resumed was made for another input, processor or request."""
     same = source.to_json()
+    # A copied column whose values no chunk has read has no type yet.
+    typed_anew = reads_values(canonical_request) and not reads_values(manifest.request)
+    is_open = not job.done_path.exists() and not (typed_anew and hasattr(processor.module, "copied_columns"))
+    may_change = (*MAY_CHANGE, *FORMAT_OPTIONS) if is_open else MAY_CHANGE
     if manifest.input["path"] != same["path"]:
         what = f"for another input ({manifest.input['path']})"
     elif manifest.input["encoding"] != same["encoding"]:
@@ -266,8 +289,14 @@ def require_same(
         what = f"from {source.path} as it was before it changed"
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
+    elif difference := (
+        processor.files.difference_to(manifest.files) or processor.packages.difference_to(manifest.packages)
+    ):
+        what = difference
     elif changed := [
-        name for name, value in canonical_request.items() if manifest.request[name] != value and name not in MAY_CHANGE
+        name
+        for name, value in canonical_request.items()
+        if manifest.request.get(name, value) != value and name not in may_change
     ]:
         what = f"with another value of {', '.join(changed)}"
     else:
