@@ -90,4 +90,4 @@ def test_failure_advice_matches_the_failure(message: str, change: dict[str, Any]
 
     assert remedy in found
     assert bool(found) == bool(remedy)
-    assert ("Resume when" in found) == (change.get("chunk") is False and bool(remedy))
+    assert ("then resume: " in found) == (change.get("chunk") is False and bool(remedy))
