@@ -1,8 +1,9 @@
 """aggregate: metrics of groups of rows, with the results of pandas' groupby on the whole file.
 
-The state is a table of rows (group, slot, key, ...) of three kinds: counts and exact sums, which are added; selections
-(smallest, largest, first, last), of which one is kept; and, for medians and numbers of distinct values, every value
-with its count. Missing groups are dropped and groups are sorted, the defaults of groupby.
+The state of a group has three kinds: counts and exact sums, which are added; selections (smallest, largest, first,
+last), of which one is kept; and, for medians and numbers of distinct values, every value with its count. The native
+kernel accumulates it in arrays; where that is not possible, it is a table. Missing groups are dropped and groups are
+sorted, the defaults of groupby.
 """
 
 from __future__ import annotations
@@ -10,25 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from csvswarm.arithmetic.sort_keys import values_of
 from csvswarm.errors import OptionError, format_names
 from csvswarm.groupby.group_metrics import GroupMetrics, StateRows
-from csvswarm.groupby.group_table import (
-    COUNT,
-    FIRST,
-    LARGEST,
-    LAST,
-    SMALLEST,
-    SQUARES,
-    STATE_KINDS,
-    SUM,
-    VALUES,
-    StateBuilder,
-    combine_states,
-    group_codes,
-    key_names,
-    present_mask,
-)
-from csvswarm.groupby.group_totals import TotalsByGroup, measure_groups
+from csvswarm.groupby.group_table import StateBuilder, combine_states, group_codes, key_names, present_mask
+from csvswarm.groupby.group_totals import GroupedBlock, GroupTotals
+from csvswarm.groupby.state_kinds import COUNT, FIRST, LARGEST, LAST, SMALLEST, SQUARES, STATE_KINDS, SUM, VALUES
 from csvswarm.processor_api.context import Context
 from csvswarm.runtime.lazy_imports import np, pa
 from csvswarm.types.schema import ARROW
@@ -72,8 +60,6 @@ NEEDS = {
     "last": {LAST},
 }
 FOR_NUMBERS = {"sum", "mean", "std", "var", "median"}
-#: Metrics that need no table.
-SIMPLE = {COUNT, SUM, SMALLEST, LARGEST}
 BATCH_GROUPS = 8192
 
 
@@ -133,13 +119,16 @@ def keys(context: Context) -> list[str]:
     return key_names(len(context.options["group_by"]))
 
 
-def process(rows: Rows, context: Context) -> pa.Table | TotalsByGroup:
-    """Return the state of one block."""
-    if rows.block is not None and _is_simple(context):
-        wanted = {column: SUM in needs for column, needs in _needs(context).items()}
-        small = measure_groups(rows.block, context.options["group_by"][0], wanted)
-        if small is not None:
-            return small
+def process(rows: Rows, context: Context) -> pa.Table | GroupedBlock:
+    """Return the state of one block, or its columns for the kernel to accumulate."""
+    if rows.block is not None:
+        from csvswarm.groupby.accumulator import grouped_block  # imports numpy
+
+        group_by, wanted = context.options["group_by"], _needs(context)
+        types = {name: context.type_of(name) for name in (*group_by, *wanted)}
+        block = grouped_block(rows.block, rows.numbers, group_by, wanted, types)
+        if block is not None:
+            return block
     table = rows.table
     numbers = rows.numbers
     grouped = np.ones(len(rows), dtype=bool)
@@ -166,35 +155,41 @@ def _needs(context: Context) -> dict[str, set[int]]:
     }
 
 
-def _is_simple(context: Context) -> bool:
-    """Whether the options need only one grouping text column and metrics of numbers without a table."""
-    group_by = context.options["group_by"]
-    if len(group_by) != 1 or context.type_of(group_by[0]) != "text":
-        return False
-    return all(
-        context.type_of(column) in ("int", "float") and needs <= SIMPLE for column, needs in _needs(context).items()
-    )
-
-
-def table_of(groups: TotalsByGroup, context: Context) -> pa.Table:
+def table_of(totals: GroupTotals, context: Context) -> pa.Table:
     """Return groups as the table that `process` returns for other blocks."""
-    state = StateBuilder([pa.array(list(groups), pa.string())])
-    for index, needs in enumerate(_needs(context).values()):
-        state.add_totals(index * STATE_KINDS, needs, [figures[index] for figures in groups.values()])
+    types = [context.type_of(name) for name in context.options["group_by"]]
+    columns = zip(*totals.groups, strict=True) if totals.groups else [()] * len(types)
+    state = StateBuilder([_group_array(list(keys), kind) for keys, kind in zip(columns, types, strict=True)])
+    for index, (needs, column) in enumerate(zip(_needs(context).values(), totals.columns, strict=True)):
+        state.add_totals(index * STATE_KINDS, needs, column)
     return combine([state.table()], context)
 
 
-def finish_groups(groups: TotalsByGroup, context: Context) -> tuple[list[str], list[list[str | None]]]:
+def _group_array(keys: list[Any], kind: str) -> pa.Array:
+    """Return the values of a grouping column, given as texts or as keys of `sort_keys`."""
+    if kind == "text":
+        return pa.array(keys, pa.string())
+    values = pa.array(values_of(np.array(keys, np.int64), kind != "float"))
+    return values.cast(ARROW[kind])
+
+
+def finish_groups(totals: GroupTotals, context: Context) -> tuple[list[str], list[list[str | None]]]:
     """Return (names, rows of text) of the result, like `finish`, for groups without a table."""
-    metrics = metrics_of(context)
+    count = len(totals.groups)
+    group_metrics = [GroupMetrics(context.type_of(name), [], 0) for name in context.options["group_by"]]
+    figures = []
+    for (column, wanted), one in zip(metrics_of(context).items(), totals.columns, strict=True):
+        values = one.group_values(count) if one.values else None
+        texts = []
+        for group in range(count):
+            metrics = GroupMetrics(context.type_of(column), wanted, context.options["ddof"])
+            metrics.add_totals(one, group, values[group] if values else None)
+            texts.append(metrics.texts())
+        figures.append(texts)
     rows = []
-    for name in sorted(groups):
-        row: list[str | None] = [name]
-        for (column, wanted), totals in zip(metrics.items(), groups[name], strict=True):
-            group_metrics = GroupMetrics(context.type_of(column), wanted, context.options["ddof"])
-            group_metrics.add_totals(totals)
-            row += group_metrics.texts()
-        rows.append(row)
+    for group in sorted(range(count), key=totals.groups.__getitem__):
+        names = [one.text_of_key(key) for one, key in zip(group_metrics, totals.groups[group], strict=True)]
+        rows.append([*names, *(text for texts in figures for text in texts[group])])
     return _names(context), rows
 
 

@@ -10,19 +10,9 @@ from typing import TYPE_CHECKING, Any
 from csvswarm.arithmetic import exact_sum
 from csvswarm.arithmetic.sort_keys import value_of
 from csvswarm.csv_format.canonical_text import to_canonical_text
-from csvswarm.groupby.group_table import (
-    COUNT,
-    FIRST,
-    LARGEST,
-    LAST,
-    SMALLEST,
-    SQUARES,
-    SUM,
-    VALUES,
-    group_names,
-    row_changes,
-)
-from csvswarm.groupby.group_totals import GroupTotals
+from csvswarm.groupby.group_table import group_names, row_changes
+from csvswarm.groupby.group_totals import ColumnTotals
+from csvswarm.groupby.state_kinds import COUNT, FIRST, LARGEST, LAST, SMALLEST, SQUARES, SUM, VALUES
 from csvswarm.runtime.lazy_imports import np, pa
 from csvswarm.types.schema import ARROW
 
@@ -88,13 +78,17 @@ class GroupMetrics:
                 self._middle[rank] = int(keys[np.searchsorted(until, rank, side="right")])
         self._seen = int(until[-1])
 
-    def add_totals(self, totals: GroupTotals) -> None:
-        """Use the totals of a group as its state."""
-        self._count = totals.count
-        self._sums[SUM] = totals.sums
-        for state_kind, key in ((SMALLEST, totals.smallest), (LARGEST, totals.largest)):
-            if key is not None:
-                self._picked[state_kind] = value_of(key, self._whole)
+    def add_totals(self, totals: ColumnTotals, group: int, values: tuple[Array, Array] | None) -> None:
+        """Use the totals of a group as its state. values: its distinct values and their numbers, if they are needed."""
+        self._count = int(totals.counts[group])
+        for (kind, level), units in totals.added.items():
+            if kind != COUNT:
+                self._sums[kind][level] = int(units[group])
+        if self._count:
+            for kind, (_, key) in totals.picked.items():
+                self._picked[kind] = value_of(int(key[group]), self._whole)
+            if values is not None:
+                self._add_values(*values)
 
     def texts(self) -> list[str | None]:
         """Return the metrics as text, in their order; None where undefined."""
@@ -126,6 +120,10 @@ class GroupMetrics:
             return math.nan
         variance = exact_sum.to_double((squares - total * total / self._count) / (self._count - self._ddof))
         return variance if name == "var" else math.sqrt(variance)
+
+    def text_of_key(self, key: Any) -> str | None:
+        """Return a value of the column, given as text or as a key of `sort_keys`, as its canonical text."""
+        return self._as_column(key if isinstance(key, str) else value_of(key, self._whole))
 
     def _as_column(self, value: Any) -> str | None:
         """Return a value of the column itself as its canonical text."""

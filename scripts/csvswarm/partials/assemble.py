@@ -21,7 +21,7 @@ from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.partials.merged_file import locate
 from csvswarm.partials.outputs import frame_to_table, read_table
-from csvswarm.partials.sorted_runs import FAN_IN, TOTALS_SUFFIX, load_all_totals, merge_sorted_runs, write_sorted_run
+from csvswarm.partials.sorted_runs import FAN_IN, TOTALS_SUFFIX, load_totals_only, merge_sorted_runs, write_sorted_run
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.processor import Processor
@@ -92,7 +92,7 @@ def _merge_keyed(file: HashingWriter, job: Job, processor: Processor, context: C
         table: pa.Table = processor.call("combine", tables, context)
         return table
 
-    if (groups := load_all_totals(paths)) is not None:
+    if (groups := load_totals_only(paths)) is not None:
         names, rows = processor.call("finish_groups", groups, context)
         file.write(text_rows([names, *rows], CANONICAL))
         return len(rows)

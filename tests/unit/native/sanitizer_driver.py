@@ -116,9 +116,15 @@ def _column(
         library.csvswarm_floats(*span, *nulls, numeric, values, memory.room(4 * rows), memory.room(8))
     total = sum(_read_int32s(stops, rows)) - sum(_read_int32s(starts, rows))
     library.csvswarm_texts(*span, *nulls, memory.room(total), memory.room(4 * rows + 4), memory.room(rows))
-    slots = 1 << (2 * rows).bit_length()
-    table, codes = memory.copy(bytes(4 * slots)), memory.room(4 * rows)
-    groups = library.csvswarm_groups(*span, *nulls, table, slots, codes, memory.room(4 * rows))
+    slots, codes = 1 << (2 * rows).bit_length(), memory.room(4 * rows)
+    table, keys = memory.copy(bytes(8 * slots)), memory.copy(bytes(8 * rows + 8))
+    groups = library.csvswarm_text_codes(*span, *nulls, table, slots, memory.room(total), keys, 0, codes)
+    library.csvswarm_grow(table, slots, memory.copy(bytes(16 * slots)), 2 * slots)
+    numbers, missing = memory.copy(source.randbytes(8 * rows)), memory.copy(bytes(source.choices((0, 1), k=rows)))
+    table = memory.copy(bytes(8 * slots))
+    library.csvswarm_number_codes(
+        numbers, source.choice([None, missing]), rows, table, slots, keys, 0, memory.room(4 * rows)
+    )
     if groups > 0:
         numbers = memory.copy(b"".join(source.randbytes(8) for _ in range(rows)))
         limits = memory.copy(bytes(8))
@@ -127,7 +133,7 @@ def _column(
             sums = memory.copy(bytes(8 * groups * (high - low + 1)))
             library.csvswarm_sums(numbers, codes, rows, groups, low, high - low + 1, sums)
         for whole in (0, 1):
-            found = [memory.room(8 * groups) for _ in range(3)]
+            found = [memory.copy(bytes(8 * groups)) for _ in range(3)]
             library.csvswarm_extremes(numbers, whole, codes, rows, groups, *found)
 
 
