@@ -47,7 +47,7 @@ demo: setup  ## process the sample CSV on this machine
 
 SIZE := 100MB
 
-.PHONY: bench bench-plots setup-bench
+.PHONY: bench bench-plots bench-boards setup-bench
 bench: setup setup-bench  ## ask other tools the same questions (SIZE=1MB ROUNDS=1: a minute; SEED=7 ONLY=carrier PEERS=Polars KEEP=1)
 	@.venv-bench/bin/python -m bench --size $(SIZE) $(if $(KEEP),--keep) $(if $(SEED),--seed $(SEED)) \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)") $(if $(PEERS),--peers "$(PEERS)")
@@ -55,6 +55,9 @@ bench: setup setup-bench  ## ask other tools the same questions (SIZE=1MB ROUNDS
 bench-plots: setup setup-bench  ## draw docs/images (SIZES=10MB,30MB CHUNKS=1,10 SIZE=30MB: a quick look)
 	@.venv-bench/bin/python -m bench.plots --size $(SIZE) $(if $(SIZES),--sizes $(SIZES)) \
 	    $(if $(CHUNKS),--chunks $(CHUNKS)) $(if $(KEEP),--keep)
+
+bench-boards: setup setup-bench  ## measure jobs on the lab's boards beside GNU parallel (make lab first; SIZES=2.5MB ROUNDS=1: a quick look)
+	@.venv-bench/bin/python -m bench.boards $(if $(SIZES),--sizes $(SIZES)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 setup-bench:
 	@$(or $(PYTHON),exit 1;) tools/environment.py .venv-bench bench
@@ -127,7 +130,9 @@ lint-ansible: setup-dev
 
 .PHONY: unit
 unit: setup-dev  ## run the tests (T=... chooses: make unit T=tests/ansible)
-	@tools/fault_tools.sh || true  # it has said what is missing; the tests that need it skip, and in CI fail
+	@# Both print what is missing. The tests that need it are skipped then, and fail in CI.
+	@tools/fault_tools.sh || true
+	@tools/docker_engine.sh || true
 	python -m pytest $(T)
 
 .PHONY: arm64
