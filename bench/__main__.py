@@ -53,11 +53,11 @@ def main() -> int:
     parser.add_argument("--size", type=size_of, default=size_of("100MB"), help="size of the files, like 10MB (100MB)")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="seed of parameters (a new one)")  # noqa: S311
     parser.add_argument("--rounds", type=int, default=3, help="runs of each question in each tool (3)")
-    parser.add_argument("--only", default="", help="ask only questions whose name contains this text")
+    parser.add_argument("--only", default="", help="ask only questions whose name contains one of these texts")
     parser.add_argument("--peers", default="Polars,DuckDB,pandas", help="compare with tools of these names")
     parser.add_argument("--keep", action="store_true", help="keep the data for the next run")
     arguments = parser.parse_args()
-    chosen = [question for question in QUESTIONS if arguments.only in question.name]
+    chosen = [question for question in QUESTIONS if any(one in question.name for one in arguments.only.split(","))]
     if not chosen:
         parser.error(f"no question's name contains {arguments.only!r}")
     ours, *others = all_tools()

@@ -220,24 +220,27 @@ class _Accumulated:
 
     def totals(self, count: int) -> ColumnTotals:
         """Return the state of the first `count` groups."""
-        added = {(COUNT, 0): self._counts[:count]}
+        added = {(COUNT, 0): self._counts}
         for kind, sums in self._sums.items():
-            added |= {
-                (kind, sums.lowest + level): units[:count] for level, units in enumerate(sums.units.T) if units.any()
-            }
-        picked = {kind: (ends[:count], ends[:count]) for kind, ends in self._ends.items() if kind in self._kinds}
-        picked |= {kind: (pair[:count, 0], pair[:count, 1]) for kind, pair in self._picked.items()}
-        values = []
+            added |= {(kind, sums.lowest + level): units for level, units in enumerate(sums.units.T) if units.any()}
+        picked = {kind: (ends, ends) for kind, ends in self._ends.items() if kind in self._kinds}
+        picked |= {kind: (pair[:, 0], pair[:, 1]) for kind, pair in self._picked.items()}
+        pairs: list[tuple[int, Any]] = []
         if self._values is not None:
             both = self._pairs.keys()
-            values = [(both >> 32, _values(self._values, both & 0xFFFFFFFF), self._numbers[: self._pairs.count])]
-        return ColumnTotals({key: _full(units, count) for key, units in added.items()}, picked, values)
+            keys = _values(self._values, both & 0xFFFFFFFF)
+            pairs = list(zip((both >> 32).tolist(), keys, strict=True))
+        return ColumnTotals(
+            {slot: _listed(units, count) for slot, units in added.items()},
+            {kind: (_listed(order, count), _listed(key, count)) for kind, (order, key) in picked.items()},
+            dict(zip(pairs, self._numbers.tolist(), strict=False)),
+        )
 
 
-def _full(units: Integers, count: int) -> Integers:
-    full = np.zeros(count, np.int64)
-    full[: len(units)] = units
-    return full
+def _listed(units: Integers, count: int) -> list[int]:
+    """Return the first `count` entries; there may be room for more, or none yet for groups without a value."""
+    listed: list[int] = units[:count].tolist()
+    return listed + [0] * (count - len(listed))
 
 
 class _Sums:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from fractions import Fraction
@@ -78,17 +79,21 @@ class GroupMetrics:
                 self._middle[rank] = int(keys[np.searchsorted(until, rank, side="right")])
         self._seen = int(until[-1])
 
-    def add_totals(self, totals: ColumnTotals, group: int, values: tuple[Array, Array] | None) -> None:
+    def add_totals(self, totals: ColumnTotals, group: int, values: tuple[list[Any], list[int]] | None) -> None:
         """Use the totals of a group as its state. values: its distinct values and their numbers, if they are needed."""
-        self._count = int(totals.counts[group])
+        self._count = totals.counts[group]
         for (kind, level), units in totals.added.items():
             if kind != COUNT:
-                self._sums[kind][level] = int(units[group])
-        if self._count:
-            for kind, (_, key) in totals.picked.items():
-                self._picked[kind] = value_of(int(key[group]), self._whole)
-            if values is not None:
-                self._add_values(*values)
+                self._sums[kind][level] = units[group]
+        if not self._count:
+            return
+        for kind, (_, keys) in totals.picked.items():
+            self._picked[kind] = value_of(keys[group], self._whole)
+        if values is not None:
+            until = list(itertools.accumulate(values[1]))
+            self._distinct = len(until)
+            ranks = (self._count - 1) // 2, self._count // 2
+            self._middle = {rank: values[0][bisect.bisect_right(until, rank)] for rank in ranks}
 
     def texts(self) -> list[str | None]:
         """Return the metrics as text, in their order; None where undefined."""

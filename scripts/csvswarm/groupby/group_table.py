@@ -68,19 +68,23 @@ class StateBuilder:
     def add_totals(self, slot: int, needs: set[int], totals: ColumnTotals) -> None:
         """Add the state of one column, given its totals in each group."""
         if COUNT in needs:
-            self._add(slot + COUNT, np.arange(self.count), n=totals.counts)
-        for (kind, level), units in totals.added.items():
+            self._add(slot + COUNT, np.arange(self.count), n=np.array(totals.counts, np.int64))
+        for (kind, level), listed in totals.added.items():
+            units = np.array(listed, np.int64)
             some = np.flatnonzero(units)
             if kind in needs - {COUNT} and len(some):
                 self._add(slot + kind, some, key=np.full(len(some), level), n=units[some])
         some = np.flatnonzero(totals.counts)
-        for kind, (order, key) in totals.picked.items():
-            self._add(slot + kind, some, order=order[some], value=key[some] if kind in (FIRST, LAST) else None)
-        for groups, keys, n in totals.values:
-            if keys and isinstance(keys[0], str):
-                self._add(slot + VALUES, groups, text=pa.array(keys, pa.string()), n=n)
+        for kind, pair in totals.picked.items():
+            order, key = (np.array(listed, np.int64)[some] for listed in pair)
+            self._add(slot + kind, some, order=order, value=key if kind in (FIRST, LAST) else None)
+        if totals.values:
+            groups, keys = zip(*totals.values, strict=True)
+            codes, n = np.array(groups, np.int64), np.array(list(totals.values.values()), np.int64)
+            if isinstance(keys[0], str):
+                self._add(slot + VALUES, codes, text=pa.array(keys, pa.string()), n=n)
             else:
-                self._add(slot + VALUES, groups, key=np.array(keys, np.int64), n=n)
+                self._add(slot + VALUES, codes, key=np.array(keys, np.int64), n=n)
 
     def _measure_numbers(self, slot: int, needs: set[int], values: Array, codes: Array, numbers: Array) -> None:
         for kind, add in ((SUM, exact_sum.add_up), (SQUARES, exact_sum.add_up_squares)):

@@ -1,6 +1,7 @@
 """The state of groups as columns of numbers, and its file: what partials of not too many groups have.
 
-It needs neither pyarrow nor the native kernel, and is converted to a table (`group_table`) where one is needed.
+It needs neither numpy, pyarrow nor the native kernel: importing these takes longer than merging usual partials. It is
+converted to a table (`group_table`) where one is needed.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import filename_in_errors
 from csvswarm.groupby.state_kinds import COUNT, LOWEST_PICKED
-from csvswarm.runtime.lazy_imports import np
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     from csvswarm.reading.native_block import NumericColumn, TextColumn
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 #: Maximum number of rows of state; tables in files handle more.
 MAX_ROWS = 1 << 18
+MAX_INT64 = 2**63 - 1
 #: A group: per grouping column its text, or its value as a key of `sort_keys`.
 Group = tuple[Any, ...]
 
@@ -43,50 +45,45 @@ class GroupedBlock:
 
 @dataclass
 class ColumnTotals:
-    """The state of one column in all groups, as arrays of shape (groups,).
+    """The state of one column, as lists of one entry per group.
 
     added: (COUNT, 0) -> number of values; (SUM or SQUARES, level) -> units of an exact sum. picked: kind -> (order,
-    key) of the value that is kept, undefined in groups without a value. values: group, key (or text) and number of
-    equal values; a pair may occur more than once.
+    key) of the value that is kept, undefined in groups without a value. values: (group, key or text) -> number of
+    values.
     """
 
-    added: dict[tuple[int, int], Integers] = field(default_factory=dict)
-    picked: dict[int, tuple[Integers, Integers]] = field(default_factory=dict)
-    values: list[tuple[Integers, list[Any], Integers]] = field(default_factory=list)
+    added: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    picked: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
+    values: dict[tuple[int, Any], int] = field(default_factory=dict)
 
     @property
-    def counts(self) -> Integers:
+    def counts(self) -> list[int]:
         """The number of values in every group."""
         return self.added[COUNT, 0]
 
-    def add(self, other: ColumnTotals, groups: Integers, count: int) -> None:
+    def add(self, other: ColumnTotals, groups: list[int], count: int) -> None:
         """Add the state of other rows. groups: the own group of each group of `other`. count: number of own groups."""
         for slot, units in other.added.items():
-            self.added[slot] = _padded(self.added.get(slot), count, 0)
-            self.added[slot][groups] += units
+            mine = _pad(self.added.setdefault(slot, []), count, 0)
+            for group, more in zip(groups, units, strict=True):
+                mine[group] += more
         for kind, (order, key) in other.picked.items():
-            limit = np.iinfo(np.int64).max if kind in LOWEST_PICKED else np.iinfo(np.int64).min
-            orders, picked = (_padded(array, count, limit) for array in self.picked.get(kind, (None, None)))
-            better = order < orders[groups] if kind in LOWEST_PICKED else order > orders[groups]
-            orders[groups[better]], picked[groups[better]] = order[better], key[better]
-            self.picked[kind] = (orders, picked)
-        self.values += [(groups[of], keys, n) for of, keys, n in other.values]
+            sign, worst = (1, MAX_INT64) if kind in LOWEST_PICKED else (-1, -MAX_INT64 - 1)
+            orders, keys = (_pad(mine, count, worst) for mine in self.picked.setdefault(kind, ([], [])))
+            for index, group in enumerate(groups):
+                if sign * order[index] < sign * orders[group]:
+                    orders[group], keys[group] = order[index], key[index]
+        for (group, value), n in other.values.items():
+            pair = groups[group], value
+            self.values[pair] = self.values.get(pair, 0) + n
 
-    def group_values(self, count: int) -> list[tuple[Integers, Integers]]:
-        """Return (distinct keys in ascending order, their numbers) of each of `count` groups; texts become codes."""
-        keys = [key for _, part, _ in self.values for key in part]
-        if keys and isinstance(keys[0], str):
-            codes: dict[str, int] = {}
-            keys = [codes.setdefault(text, len(codes)) for text in keys]
-        of = np.concatenate([np.empty(0, np.int64), *(part for part, _, _ in self.values)])
-        numbers = np.concatenate([np.empty(0, np.int64), *(n for _, _, n in self.values)])
-        key = np.array(keys, np.int64)
-        order = np.lexsort((key, of))
-        of, key = of[order], key[order]
-        first = np.flatnonzero(np.diff(of, prepend=-1) | np.diff(key, prepend=0))
-        totals = np.add.reduceat(numbers[order], first) if len(first) else numbers
-        cuts = np.searchsorted(of[first], np.arange(1, count))
-        return list(zip(np.split(key[first], cuts), np.split(totals, cuts), strict=True))
+    def group_values(self, count: int) -> list[tuple[list[Any], list[int]]]:
+        """Return (distinct keys or texts in ascending order, their numbers) of each of `count` groups."""
+        groups: list[tuple[list[Any], list[int]]] = [([], []) for _ in range(count)]
+        for (group, key), n in sorted(self.values.items()):
+            groups[group][0].append(key)
+            groups[group][1].append(n)
+        return groups
 
 
 @dataclass
@@ -101,12 +98,12 @@ class GroupTotals:
     def rows(self) -> int:
         """About the number of rows of the table that this state is converted to."""
         per_group = sum(len(one.added) + len(one.picked) for one in self.columns)
-        return len(self.groups) * per_group + sum(len(n) for one in self.columns for _, _, n in one.values)
+        return len(self.groups) * per_group + sum(len(one.values) for one in self.columns)
 
     def merge_from(self, other: GroupTotals) -> None:
         """Add the groups of other rows."""
         index = self._index or {group: number for number, group in enumerate(self.groups)}
-        groups = np.array([index.setdefault(group, len(index)) for group in other.groups], np.int64)
+        groups = [index.setdefault(group, len(index)) for group in other.groups]
         self._index, self.groups = index, list(index)
         self.columns = self.columns or [ColumnTotals() for _ in other.columns]
         for mine, theirs in zip(self.columns, other.columns, strict=True):
@@ -117,9 +114,9 @@ def save_totals(path: Path, totals: GroupTotals) -> int:
     """Write a state to a file; return its number of groups."""
     columns = [
         {
-            "added": [[*key, units.tolist()] for key, units in one.added.items()],
-            "picked": [[kind, order.tolist(), key.tolist()] for kind, (order, key) in one.picked.items()],
-            "values": [[of.tolist(), list(keys), n.tolist()] for of, keys, n in one.values],
+            "added": [[*slot, units] for slot, units in one.added.items()],
+            "picked": [[kind, *pair] for kind, pair in one.picked.items()],
+            "values": [[*pair, n] for pair, n in one.values.items()],
         }
         for one in totals.columns
     ]
@@ -134,9 +131,9 @@ def load_totals(path: Path) -> GroupTotals:
         data = json.loads(path.read_text(encoding="utf-8"))
     columns = [
         ColumnTotals(
-            {(kind, level): np.array(units, np.int64) for kind, level, units in one["added"]},
-            {kind: (np.array(order, np.int64), np.array(key, np.int64)) for kind, order, key in one["picked"]},
-            [(np.array(of, np.int64), keys, np.array(n, np.int64)) for of, keys, n in one["values"]],
+            {(kind, level): units for kind, level, units in one["added"]},
+            {kind: (order, key) for kind, order, key in one["picked"]},
+            {(group, key): n for group, key, n in one["values"]},
         )
         for one in data["columns"]
     ]
@@ -153,12 +150,7 @@ def load_all_totals(paths: Iterable[Path]) -> GroupTotals | None:
     return totals
 
 
-def _padded(array: Integers | None, count: int, fill: int) -> Integers:
-    """Return an array of `count` entries that starts with the given one."""
-    used = 0 if array is None else len(array)
-    if array is not None and used == count:
-        return array
-    padded = np.full(count, fill, np.int64)
-    if array is not None:
-        padded[:used] = array
-    return padded
+def _pad(values: list[int], count: int, fill: int) -> list[int]:
+    """Append entries up to `count`; return the list."""
+    values.extend([fill] * (count - len(values)))
+    return values
