@@ -11,17 +11,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from csvswarm.csv_format.canonical_text import Data, as_arrow, join_columns, output_type, to_canonical_text
-from csvswarm.csv_format.dialect import Dialect
-from csvswarm.csv_format.record_scan import NO_POSITIONS, Grammar, positions_of, unquoted
-from csvswarm.csv_format.row_writer import join_fields, quote_field, to_field, value_bytes, with_line_terminator
+from csvswarm.csv_format.canonical_text import as_arrow, output_type, to_canonical_text
+from csvswarm.csv_format.record_scan import Grammar, unquoted
+from csvswarm.csv_format.row_writer import quote_field, to_field
 from csvswarm.errors import OptionError
+from csvswarm.expressions.operands import Masked, Operand, Text
 from csvswarm.expressions.rowwise import Expression
-from csvswarm.native.row_writing import write_rows
+from csvswarm.native.record_scan import scan
+from csvswarm.native.row_writing import Fields, Values, write_rows
 from csvswarm.processor_api.context import Context
+from csvswarm.processor_api.copied_rows import write_copied
 from csvswarm.processor_api.encoded_rows import EncodedRows
+from csvswarm.reading.native_block import NumericColumn, ScannedBlock, TextColumn
 from csvswarm.reading.rows import Rows
-from csvswarm.runtime.lazy_imports import pa, pc
+from csvswarm.runtime.lazy_imports import pa
 
 OPTIONS = {
     "where": {
@@ -87,31 +90,68 @@ def process(rows: Rows, context: Context) -> EncodedRows:
         if name in derived
     }
     kept = np.arange(len(rows)) if mask is None else np.flatnonzero(mask)
-    data = write(rows, kept, wanted, text, context)
+    data = write_copied(rows, kept, wanted, text, context)
     return EncodedRows(data, len(kept), wanted, list(forced))
 
 
 def _process_native(rows: Rows, context: Context) -> EncodedRows | None:
-    """Return the result of `process` directly from bytes; None if it needs more than plain numbers."""
-    dialect, own, block = context.dialect, context.names, rows.block
-    wanted = result_columns(context)
-    if block is None or wanted[: len(own)] != own or dialect.lineterminator != "\n" or dialect.delimiter in "+-.":
+    """Return the result of `process` directly from bytes; None if it needs pandas or Arrow."""
+    dialect, block, own = context.dialect, rows.block, context.names
+    if block is None or dialect.lineterminator != "\n" or dialect.delimiter in "+-.":
         return None
-    computed = _compute_with_numpy(_plain_columns(rows, context), context)
-    if computed is None or any(name in own for name in computed[1]) or (computed[0] is None and not computed[1]):
+    computed = _compute_with_numpy(_operands(rows, context), context)
+    if computed is None:
         return None
     mask, derived = computed
-    new = [derived[name] for name in wanted[len(own) :]]
-    kinds: list[str | None] = [None if _is_all_missing(values) else NAMES.get(values.dtype.char, "") for values in new]
-    forced = context.schema.output[len(own) :] if context.schema.output else kinds
-    for index, (kind, expected) in enumerate(zip(kinds, forced, strict=True)):
-        if kind == "int" and expected == "float":
-            new[index] = new[index].astype(np.float64)
-        elif kind == "" or kind not in (None, expected):
-            return None
-    data = write_rows(block.data, block.ends, mask, new, dialect.delimiter)
+    wanted = result_columns(context)
+    copied = [] if wanted[: len(own)] == own and not derived.keys() & own else [n for n in wanted if n not in derived]
+    if not copied and mask is None and len(wanted) == len(own):
+        return None  # the input itself
+    fields = _fields(block, copied, context)
+    if fields is None:
+        return None
+    kinds = [_kind(derived[name]) if name in derived else "text" for name in wanted]
+    forced: list[str | None] = list(context.schema.output or kinds)
+    columns = [] if copied or derived.keys() & own else [_records(block)]
+    for name, kind, expected in zip(wanted, kinds, forced, strict=True):
+        if name in fields:
+            columns.append(fields[name])
+        elif name in derived:
+            if kind == "" or (kind not in (None, expected) and (kind, expected) != ("int", "float")):
+                return None
+            columns.append(_values(derived[name], as_float=kind == "int" and expected == "float"))
     kept = len(rows) if mask is None else int(np.count_nonzero(mask))
-    return None if data is None else EncodedRows(data, kept, wanted, [*["text"] * len(own), *forced])
+    data = write_rows(block.data, len(rows), mask, columns, dialect.delimiter, dialect.quotechar)
+    return None if data is None else EncodedRows(data, kept, wanted, forced)
+
+
+def _fields(block: ScannedBlock, names: list[str], context: Context) -> dict[str, Fields | Values] | None:
+    """Return the fields of some columns of the input; None if the kernel declines."""
+    if not names:
+        return {}
+    indexes = sorted({context.names.index(name) for name in names})
+    delimiter = ord(context.dialect.delimiter)
+    found = scan(block.data, delimiter, block.quote, len(context.names), indexes, len(block))
+    if found is None:
+        return None
+    spans = zip(indexes, found.starts, found.stops, strict=True)
+    return {context.names[index]: Fields(starts, stops) for index, starts, stops in spans}
+
+
+def _records(block: ScannedBlock) -> Fields | Values:
+    return Fields(np.concatenate([np.zeros(1, np.int32), block.ends[:-1] + np.int32(1)]), block.ends)
+
+
+def _kind(values: Array | Masked) -> str | None:
+    """Return the kind of a new column: None if all values are missing, empty if it is not written here."""
+    if isinstance(values, Masked):
+        return None if values.missing.all() else "int" if values.dtype == np.int64 else ""
+    return None if _is_all_missing(values) else NAMES.get(values.dtype.char, "")
+
+
+def _values(values: Array | Masked, as_float: bool) -> Values:
+    plain, missing = (values.values, values.missing) if isinstance(values, Masked) else (values, None)
+    return Values(plain.astype(np.float64) if as_float else plain, missing)
 
 
 def _is_all_missing(values: Array) -> bool:
@@ -120,15 +160,22 @@ def _is_all_missing(values: Array) -> bool:
 
 def needs_pandas(context: Context) -> bool:
     """Whether the expressions need pandas."""
-    none = {name: np.empty(0, KINDS[context.type_of(name)]) for name in columns(context) if _is_plain(name, context)}
+    none: dict[str, Any] = {}
+    for name in columns(context):
+        kind = context.type_of(name)
+        if kind in KINDS:
+            values = np.empty(0, KINDS[kind])
+            none[name] = values if _is_plain(name, context) else Masked(values, np.empty(0, np.bool_))
+        elif kind == "text":
+            none[name] = Text(None, None)
     return bool(context.options["where"] or context.options["assign"]) and _compute_with_numpy(none, context) is None
 
 
 def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Array]]:
     """Return (mask of the kept rows, None for all; new columns of the kept rows)."""
-    if (computed := _compute_with_numpy(_plain_columns(rows, context), context)) is not None:
+    if (computed := _compute_with_numpy(_operands(rows, context), context)) is not None:
         mask, values = computed
-        return mask, {name: pa.array(array, from_pandas=True) for name, array in values.items()}
+        return mask, {name: _arrow(array) for name, array in values.items()}
     from csvswarm.processor_api.dataframe import to_frame  # imports pandas, which most expressions do not need
 
     frame = to_frame(rows, context.schema)
@@ -144,8 +191,25 @@ def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Ar
     return mask, derived
 
 
-def _plain_columns(rows: Rows, context: Context) -> dict[str, Array]:
-    return {name: rows.plain(name) for name in columns(context) if _is_plain(name, context)}
+def _operands(rows: Rows, context: Context) -> dict[str, Array | Operand]:
+    """Return the columns on which expressions need no pandas."""
+    found: dict[str, Array | Operand] = {}
+    for name in columns(context):
+        column = rows.block.columns[name] if rows.block else None
+        if _is_plain(name, context):
+            found[name] = rows.plain(name)
+        elif isinstance(column, NumericColumn) and column.values.dtype == np.int64:
+            missing = np.zeros(len(rows), np.bool_) if column.missing is None else column.missing
+            found[name] = Masked(column.values, missing)
+        elif isinstance(column, TextColumn):
+            found[name] = Text(column.span, column.null_values)
+    return found
+
+
+def _arrow(values: Array | Masked) -> pa.Array:
+    if isinstance(values, Masked):
+        return pa.array(values.values, mask=values.missing)
+    return pa.array(values, from_pandas=True)
 
 
 def _is_plain(name: str, context: Context) -> bool:
@@ -153,20 +217,23 @@ def _is_plain(name: str, context: Context) -> bool:
     return context.type_of(name) in KINDS and not (context.type_of(name) == "int" and name in context.schema.missing)
 
 
-def _compute_with_numpy(plain: dict[str, Array], context: Context) -> tuple[Array | None, dict[str, Array]] | None:
-    """Return the result of `compute` on columns of plain numbers; None if it needs pandas."""
+def _compute_with_numpy(
+    found: dict[str, Any], context: Context
+) -> tuple[Array | None, dict[str, Array | Masked]] | None:
+    """Return the result of `compute` on columns that need no pandas; None if the expressions need it."""
     mask = None
     if context.options["where"]:
-        mask = Expression(context.options["where"], context.names, "where").evaluate_with_numpy(plain)
-        if mask is None or mask.dtype != np.bool_:
+        true = Expression(context.options["where"], context.names, "where").evaluate_with_numpy(found)
+        if true is None or true.dtype != np.bool_:
             return None
-        plain = {name: array[mask] for name, array in plain.items()}
-    derived: dict[str, Array] = {}
+        mask = true.is_true() if isinstance(true, Masked) else true
+        found = {name: values[mask] for name, values in found.items() if not isinstance(values, Text)}
+    derived: dict[str, Array | Masked] = {}
     for name, expression in _assigned(context):
-        values = expression.evaluate_with_numpy(plain)
-        if values is None:
+        values = expression.evaluate_with_numpy(found)
+        if values is None or (isinstance(values, Masked) and values.dtype != np.int64):
             return None
-        plain[name] = derived[name] = values
+        found[name] = derived[name] = values
     return mask, derived
 
 
@@ -198,99 +265,3 @@ def result_columns(context: Context) -> list[str]:
         return list(context.options["columns"])
     new = [name for name in context.options["assign"] or {} if name not in context.names]
     return [*context.names, *new]
-
-
-def write(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
-    """Return the kept rows: raw fields copied from the file, derived ones as canonical text."""
-    if not len(kept):
-        return b""
-    dialect, own = context.dialect, context.names
-    if wanted[: len(own)] != own or any(name in text for name in own):
-        return _write_fields(rows, kept, wanted, text, context)
-    if len(wanted) == len(own) and len(kept) == len(rows):
-        return with_line_terminator(rows.data, rows.ends, dialect)
-    new = [text[name].cast(pa.binary()) for name in wanted[len(own) :]]
-    if new and dialect.lineterminator == "\n":
-        return _append_fields(rows, kept, new, dialect)
-    data = _replace_ends(dialect.delimiter, rows.data, rows.ends) if new else rows.data
-    records = _split_at(data, rows.ends)
-    if len(kept) < len(rows):
-        records = records.take(pa.array(kept))
-    if not new:
-        return with_line_terminator(value_bytes(records), _ends_in(records), dialect)
-    return join_fields(new, dialect, prefix=records)
-
-
-def _append_fields(rows: Rows, kept: Array, new: list[pa.Array], dialect: Dialect) -> Data:
-    """Return the kept rows with new fields appended.
-
-    Each record is copied with the LF before it instead of the one after it, so that new fields directly follow it.
-    """
-    offsets = np.zeros(len(rows) + 1, np.int32)
-    offsets[1:] = rows.ends
-    records = pa.Array.from_buffers(pa.binary(), len(rows), [None, pa.py_buffer(offsets), pa.py_buffer(rows.data)])
-    if len(kept) < len(rows):
-        records = records.take(pa.array(kept))
-    last = pa.array([(new[-1][len(kept) - 1].as_py() or b"") + b"\n"], pa.binary())
-    new = [*new[:-1], pa.concat_arrays([new[-1].slice(0, len(kept) - 1), last])]
-    data = value_bytes(join_columns(dialect.delimiter, [records, *new]))
-    return data[1:] if kept[0] else data
-
-
-def _write_fields(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
-    """Return the kept rows with columns dropped, moved or replaced."""
-    dialect, own = context.dialect, len(context.names)
-    fields = _split_at(rows.data, _field_ends(rows, context))
-    index_of = {name: index for index, name in enumerate(context.names)}
-    if len(wanted) == 1 or any(name in text for name in wanted):
-        columns = [
-            text[name].cast(pa.binary())
-            if name in text
-            else pc.binary_slice(fields.take(pa.array(kept * own + index_of[name])), 0, -1)
-            for name in wanted
-        ]
-        if (
-            len(wanted) == 1
-        ):  # a blank line is not a record, so a lone missing value is written as an empty pair of quotes
-            missing = pc.fill_null(pc.equal(pc.binary_length(columns[0]), 0), True)
-            columns = [pc.if_else(missing, pa.scalar(dialect.quotechar.encode() * 2, pa.binary()), columns[0])]
-        return join_fields(columns, dialect)
-    index = kept[:, None] * own + np.array([index_of[name] for name in wanted])
-    taken = fields.take(pa.array(index.reshape(-1)))
-    ends = _ends_in(taken)
-    data = np.frombuffer(_replace_ends(dialect.delimiter, value_bytes(taken), ends), np.uint8).copy()
-    record_ends = ends[len(wanted) - 1 :: len(wanted)]
-    data[record_ends] = 10
-    return with_line_terminator(data.data, record_ends, dialect)
-
-
-def _split_at(data: Data, ends: Array) -> pa.Array:
-    """Return the bytes between ends, each piece with its final byte."""
-    offsets = np.zeros(len(ends) + 1, np.int32)
-    offsets[1:] = ends + 1
-    return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
-
-
-def _ends_in(pieces: pa.Array) -> Array:
-    """Return the end of each piece in `content(pieces)`."""
-    offsets = np.frombuffer(pieces.buffers()[1], np.int32)[pieces.offset : pieces.offset + len(pieces) + 1]
-    ends: Array = offsets[1:] - offsets[0] - 1
-    return ends
-
-
-def _replace_ends(char: str, data: Data, ends: Array) -> Data:
-    """Return data with the bytes at `ends` replaced."""
-    array = np.frombuffer(data, np.uint8).copy()
-    array[ends] = ord(char)
-    return array.data
-
-
-def _field_ends(rows: Rows, context: Context) -> Array:
-    field_ends = positions_of(np.frombuffer(rows.data, np.uint8), ord(context.dialect.delimiter), 10)
-    return (
-        unquoted(field_ends, rows.toggles, False)
-        if rows.toggles.size
-        else field_ends
-        if field_ends.size
-        else NO_POSITIONS
-    )

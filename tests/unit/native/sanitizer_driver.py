@@ -114,6 +114,9 @@ def _column(
         library.csvswarm_integers(*span, *nulls, numeric, memory.room(8 * rows), memory.room(rows))
         values = memory.room(8 * rows)
         library.csvswarm_floats(*span, *nulls, numeric, values, memory.room(4 * rows), memory.room(8))
+    wanted = source.choice([b"", b"1", b"NA", b"x" * 70])
+    copied = ctypes.cast(memory.copy(wanted), ctypes.c_char_p)
+    library.csvswarm_equal(*span, *nulls, copied, len(wanted), memory.room(rows))
     total = sum(_read_int32s(stops, rows)) - sum(_read_int32s(starts, rows))
     library.csvswarm_texts(*span, *nulls, memory.room(total), memory.room(4 * rows + 4), memory.room(rows))
     slots, codes = 1 << (2 * rows).bit_length(), memory.room(4 * rows)
@@ -150,10 +153,18 @@ def _rows(
     kept = sum(mask)
     numbers = [memory.copy(b"".join(source.randbytes(8) for _ in range(kept))) for _ in range(2)]
     truths = memory.copy(bytes(source.randrange(2) for _ in range(kept)))
-    pointers = memory.copy(b"".join(address.to_bytes(8, "little") for address in [*numbers, truths]))
-    kinds, chosen = _int32s(memory, 0, 1, 2), memory.copy(bytes(mask))
-    library.csvswarm_rows(text, ends, chosen, rows, 44, 3, kinds, pointers, memory.room(len(data) + kept * 96))
-    library.csvswarm_rows(text, ends, None, rows, 44, 0, kinds, pointers, memory.room(len(data)))
+    stops = _read_int32s(ends, rows)
+    starts = _int32s(memory, *(stop + 1 for stop in [-1, *stops[:-1]])) if rows else memory.room(0)
+    fields = (3, 0, 0, starts, ends)
+    for columns in (
+        (fields, (0, numbers[0], 0, 0, 0), (1, numbers[1], truths, 0, 0)),
+        ((2, truths, truths, 0, 0), fields),
+    ):
+        described = memory.copy(b"".join(value.to_bytes(8, "little") for column in columns for value in column))
+        room = memory.room(len(data) + kept * (len(columns) * 32 + 2))
+        library.csvswarm_rows(text, memory.copy(bytes(mask)), rows, 44, 34, len(columns), described, room)
+    described = memory.copy(b"".join(value.to_bytes(8, "little") for value in fields))
+    library.csvswarm_rows(text, None, rows, 44, 34, 1, described, memory.room(len(data) + 2 * rows))
 
 
 def _table(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Memory) -> None:
