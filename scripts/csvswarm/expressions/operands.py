@@ -27,6 +27,9 @@ class Operand:
     __array_ufunc__ = None  # so that an array as the left operand leaves the operation to this class
     dtype: np.dtype[Any]
 
+    def __hash__(self) -> int:
+        return id(self)
+
     def _refuse(self, *_: Any) -> Any:
         raise NeedsPandas
 
@@ -40,7 +43,7 @@ class Operand:
 class Masked(Operand):
     """Integers or booleans with a mask of the missing ones: Int64 and boolean of pandas."""
 
-    __hash__ = None  # type: ignore[assignment]  # as of arrays
+    __hash__ = Operand.__hash__
 
     def __init__(self, values: Array, missing: Array) -> None:
         self.values, self.missing, self.dtype = values, missing, values.dtype
@@ -55,7 +58,7 @@ class Masked(Operand):
         """Return the values and the missing mask of the other operand. kinds: of its dtype, if it is a column."""
         if isinstance(other, (Masked, np.ndarray)) and other.dtype.kind in kinds:
             return (other.values, other.missing) if isinstance(other, Masked) else (other, False)
-        if isinstance(other, constants) and -(2**63) <= other < 2**63:  # type: ignore[operator]
+        if isinstance(other, (int, float)) and isinstance(other, constants) and -(2**63) <= other < 2**63:
             return other, False
         raise NeedsPandas
 
@@ -102,10 +105,10 @@ class Masked(Operand):
     def __ge__(self, other: Any) -> Masked:
         return self._compare(operator.ge, other)
 
-    def __eq__(self, other: object) -> Masked:  # type: ignore[override]
+    def __eq__(self, other: object) -> Any:
         return self._compare(operator.eq, other)
 
-    def __ne__(self, other: object) -> Masked:  # type: ignore[override]
+    def __ne__(self, other: object) -> Any:
         return self._compare(operator.ne, other)
 
     def _link(self, other: Any, decisive: bool) -> Masked:
@@ -140,13 +143,13 @@ class Masked(Operand):
 class Text(Operand):
     """Text in place, to be compared with constants. span: None for no rows."""
 
-    __hash__ = None  # type: ignore[assignment]  # as of arrays
+    __hash__ = Operand.__hash__
     dtype = np.dtype("U")
 
     def __init__(self, span: Span | None, null_values: EncodedNullValues | None) -> None:
         self._span, self._null_values = span, null_values
 
-    def __eq__(self, other: object) -> Array:  # type: ignore[override]
+    def __eq__(self, other: object) -> Any:
         if not isinstance(other, str):
             raise NeedsPandas
         if self._span is None or self._null_values is None:
@@ -158,5 +161,5 @@ class Text(Operand):
             raise NeedsPandas
         return found
 
-    def __ne__(self, other: object) -> Array:  # type: ignore[override]
+    def __ne__(self, other: object) -> Any:
         return ~(self == other)
