@@ -3,6 +3,8 @@
 Unchanged text is copied from the file byte for byte; only the columns named in expressions are parsed. Equivalent to
 `frame.query(where).assign(...)[columns]` in pandas on the whole file, with the differences listed in
 files/processors/README.md.
+
+Over 300 lines: a processor is one file.
 """
 
 from __future__ import annotations
@@ -12,19 +14,21 @@ from typing import Any
 
 import numpy as np
 from csvswarm.csv_format.canonical_text import as_arrow, output_type, to_canonical_text
-from csvswarm.csv_format.record_scan import Grammar, unquoted
-from csvswarm.csv_format.row_writer import quote_field, to_field
+from csvswarm.csv_format.row_writer import to_field
 from csvswarm.errors import OptionError
 from csvswarm.expressions.operands import Masked, Operand, Text
 from csvswarm.expressions.rowwise import Expression
 from csvswarm.native.record_scan import scan
 from csvswarm.native.row_writing import Fields, Values, write_rows
 from csvswarm.processor_api.context import Context
-from csvswarm.processor_api.copied_rows import write_copied
 from csvswarm.processor_api.encoded_rows import EncodedRows
 from csvswarm.reading.native_block import NumericColumn, ScannedBlock, TextColumn
 from csvswarm.reading.rows import Rows
+from csvswarm.records.derived_records import header_of, write_records
+from csvswarm.records.plain_values import plain_values, type_name
+from csvswarm.records.step_rows import with_columns
 from csvswarm.runtime.lazy_imports import pa
+from csvswarm.types.schema import ARROW
 
 OPTIONS = {
     "where": {
@@ -71,6 +75,16 @@ def numeric_columns(_: Context) -> list[str]:
     return []
 
 
+def copied_columns(context: Context) -> list[str]:
+    """Return the columns of the result that are copied from the input."""
+    return [name for name in result_columns(context) if name in {*context.names} - {*(context.options["assign"] or ())}]
+
+
+def keeps_rows(context: Context) -> bool:
+    """Return whether no record is dropped."""
+    return not context.options["where"]
+
+
 def why_empty(context: Context, rows: int) -> str:
     """Return why the result has no rows: only `where` drops records."""
     return f"The result has no rows: where ({context.options['where']}) keeps none of the {rows:,} records."
@@ -80,7 +94,37 @@ def process(rows: Rows, context: Context) -> EncodedRows:
     """Return the kept rows, encoded in the input's dialect."""
     if (written := _process_native(rows, context)) is not None:
         return written
-    mask, derived = compute(rows, context) if context.options["where"] or context.options["assign"] else (None, {})
+    return _encode(rows, *compute(rows, context), context)
+
+
+def step(rows: Rows, context: Context, raw: bool) -> Rows:
+    """Return the kept rows with their new columns, for the next step. raw: whether it needs the raw records."""
+    mask, derived = compute(rows, context)
+    numbers = rows.numbers if mask is None else rows.numbers[mask]
+    table = rows.table if mask is None else rows.table.filter(pa.array(mask))
+    found = {name: table.column(name) for name in table.column_names}
+    found |= {name: plain_values(values) for name, values in derived.items()}
+    kept = [name for name in result_columns(context) if name in found]
+    if not raw:
+        return with_columns(found, kept, numbers)
+    return with_columns(found, kept, numbers, _encode(rows, mask, derived, context).data, context)
+
+
+def keeps_all_rows(options: dict[str, Any]) -> bool:
+    """Whether `step` drops no row."""
+    return not options["where"]
+
+
+def outline(context: Context) -> tuple[list[str], dict[str, str]]:
+    """Return (names of the columns after this step, types of the new ones)."""
+    needed = {name: pa.array([], ARROW[context.type_of(name)]) for name in columns(context)}
+    _, derived = compute(Rows(pa.table(needed), np.empty(0, np.int64)), context)
+    types = {name: type_name(plain_values(values).type) for name, values in derived.items()}
+    names = result_columns(context)
+    return names, {name: types[name] for name in names if name in types}
+
+
+def _encode(rows: Rows, mask: Array | None, derived: dict[str, pa.Array], context: Context) -> EncodedRows:
     wanted = result_columns(context)
     kinds: list[str | None] = ["text" if name not in derived else output_type(derived[name]) for name in wanted]
     forced = context.schema.output or kinds
@@ -90,7 +134,7 @@ def process(rows: Rows, context: Context) -> EncodedRows:
         if name in derived
     }
     kept = np.arange(len(rows)) if mask is None else np.flatnonzero(mask)
-    data = write_copied(rows, kept, wanted, text, context)
+    data = write_records(rows, kept, wanted, text, context)
     return EncodedRows(data, len(kept), wanted, list(forced))
 
 
@@ -173,6 +217,8 @@ def needs_pandas(context: Context) -> bool:
 
 def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Array]]:
     """Return (mask of the kept rows, None for all; new columns of the kept rows)."""
+    if not (context.options["where"] or context.options["assign"]):
+        return None, {}
     if (computed := _compute_with_numpy(_operands(rows, context), context)) is not None:
         mask, values = computed
         return mask, {name: _arrow(array) for name, array in values.items()}
@@ -195,7 +241,7 @@ def _operands(rows: Rows, context: Context) -> dict[str, Array | Operand]:
     """Return the columns on which expressions need no pandas."""
     found: dict[str, Array | Operand] = {}
     for name in columns(context):
-        column = rows.block.columns[name] if rows.block else None
+        column = rows.block.columns.get(name) if rows.block else None
         if _is_plain(name, context):
             found[name] = rows.plain(name)
         elif isinstance(column, NumericColumn) and column.values.dtype == np.int64:
@@ -247,16 +293,7 @@ def _assigned(context: Context) -> Iterator[tuple[str, Expression]]:
 
 def header(context: Context, record: bytes) -> bytes:
     """Return the header of the result, with names copied from the input's header `record`."""
-    wanted = result_columns(context)
-    grammar = Grammar(context.dialect)
-    structure = grammar.scan(record)
-    array = np.frombuffer(record, np.uint8)
-    delimiters = unquoted(np.flatnonzero(array == grammar.delimiter), structure.quote_toggles, False).tolist()
-    starts, ends = [0, *(position + 1 for position in delimiters)], [*delimiters, len(record)]
-    own = {name: record[a:b] for name, a, b in zip(context.names, starts, ends, strict=True)}
-    new = {name: quote_field(name, context.dialect).encode() for name in wanted if name not in own}
-    fields = [own.get(name, new.get(name, b"")) for name in wanted]
-    return context.dialect.delimiter.encode().join(fields) + context.dialect.lineterminator.encode()
+    return header_of(result_columns(context), context, record)
 
 
 def result_columns(context: Context) -> list[str]:

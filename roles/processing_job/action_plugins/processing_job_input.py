@@ -1,4 +1,4 @@
-"""Identify the input of a job for boards, on this machine and without the second Python that a module costs."""
+"""Identify the input and the side files of a job for boards, without the second Python that a module costs."""
 
 from __future__ import annotations
 
@@ -18,27 +18,29 @@ NO_RSYNC = (
 class ActionModule(ActionBase):
     """Returns the SHA-256 and the size of the input, also with --check. Fails when rsync is not installed.
 
-    Arguments: path, the input (empty for one that is on the share); cache, the folder that remembers checksums.
-    Returns digest and bytes, both empty without a path.
+    Arguments: path, the input (empty for one that is on the share); files, the paths of side files; cache, the folder
+    that remembers checksums. Returns digest and bytes, both empty without a path; and files, each with path and digest.
     """
 
-    _VALID_ARGS = frozenset(("path", "cache"))
+    _VALID_ARGS = frozenset(("path", "files", "cache"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Identify the input."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if shutil.which("rsync") is None:
             return result | {"failed": True, "msg": NO_RSYNC, "is_written": True}
-        path = self._task.args.get("path") or ""
-        if not path:
-            return result | {"changed": False, "digest": "", "bytes": 0}
+        path, cache = self._task.args.get("path") or "", Path(self._task.args["cache"])
+        files, role = [], "input"
+        found, size = "", 0
         try:
-            found = digest(Path(path), Path(self._task.args["cache"]))
-            size = Path(path).stat().st_size
+            if path:
+                found, size = digest(Path(path), cache), Path(path).stat().st_size
+            role = "files"
+            files = [{"path": one, "digest": digest(Path(one), cache)} for one in self._task.args.get("files") or []]
         except OSError as error:
-            message = f"input: {path} cannot be read: {error.strerror}."
+            message = f"{role}: {error.filename} cannot be read: {error.strerror}."
             return result | {"failed": True, "msg": message, "is_written": True}
-        return result | {"changed": False, "digest": found, "bytes": size}
+        return result | {"changed": False, "digest": found, "bytes": size, "files": files}
 
 
 def digest(path: Path, cache: Path) -> str:

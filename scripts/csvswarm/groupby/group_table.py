@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.arithmetic import exact_sum
+from csvswarm.arithmetic.exact_products import add_up_products
 from csvswarm.arithmetic.sort_keys import keys_of
 from csvswarm.groupby.group_totals import ColumnTotals
 from csvswarm.groupby.state_kinds import (
@@ -18,11 +19,14 @@ from csvswarm.groupby.state_kinds import (
     HIGHEST_PICKED,
     LARGEST,
     LAST,
+    PRODUCTS,
+    ROWS,
     SMALLEST,
     SQUARES,
     STATE_KINDS,
     SUM,
     VALUES,
+    WEIGHTS,
 )
 from csvswarm.runtime.lazy_imports import np, pa, pc
 
@@ -65,6 +69,19 @@ class StateBuilder:
         else:
             self._measure_numbers(slot, needs, _as_numbers(values), codes, numbers)
 
+    def measure_rows(self, slot: int, codes: Array) -> None:
+        """Add the number of rows of every group."""
+        self._add(slot + ROWS, np.arange(self.count), n=np.bincount(codes, minlength=self.count))
+
+    def measure_weighted(self, slot: int, values: pa.Array, weights: pa.Array, codes: Array) -> None:
+        """Add the state of a weighted mean: of the rows with a value and a weight."""
+        present = present_mask(values) & present_mask(weights)
+        kept, codes = pa.array(present), codes[present]
+        self._add(slot + COUNT, np.arange(self.count), n=np.bincount(codes, minlength=self.count))
+        numbers, factors = _as_numbers(values.filter(kept)), _as_numbers(weights.filter(kept))
+        self._add_levels(slot + PRODUCTS, add_up_products(numbers, factors, codes, self.count))
+        self._add_levels(slot + WEIGHTS, exact_sum.add_up(factors, codes, self.count))
+
     def add_totals(self, slot: int, needs: set[int], totals: ColumnTotals) -> None:
         """Add the state of one column, given its totals in each group."""
         if COUNT in needs:
@@ -89,9 +106,7 @@ class StateBuilder:
     def _measure_numbers(self, slot: int, needs: set[int], values: Array, codes: Array, numbers: Array) -> None:
         for kind, add in ((SUM, exact_sum.add_up), (SQUARES, exact_sum.add_up_squares)):
             if kind in needs:
-                for level, sums in add(values, codes, self.count).items():
-                    some = np.flatnonzero(sums)
-                    self._add(slot + kind, some, key=np.full(len(some), level), n=sums[some])
+                self._add_levels(slot + kind, add(values, codes, self.count))
         keys = keys_of(values)
         for kind in needs & {SMALLEST, LARGEST}:
             rows = _extreme_number(keys, codes, self.count, kind)
@@ -104,6 +119,11 @@ class StateBuilder:
             code, key = codes[order], keys[order]
             first = np.flatnonzero(np.r_[True, (code[1:] != code[:-1]) | (key[1:] != key[:-1])])
             self._add(slot + VALUES, code[first], key=key[first], n=np.diff(np.r_[first, len(code)]))
+
+    def _add_levels(self, slot: int, levels: exact_sum.Levels) -> None:
+        for level, sums in levels.items():
+            some = np.flatnonzero(sums)
+            self._add(slot, some, key=np.full(len(some), level), n=sums[some])
 
     def _measure_text(self, slot: int, needs: set[int], values: pa.Array, codes: Array, numbers: Array) -> None:
         for kind in needs & {SMALLEST, LARGEST}:
@@ -178,12 +198,13 @@ def row_changes(table: pa.Table, names: Sequence[str]) -> Array:
 
 
 def group_codes(columns: Sequence[pa.Array]) -> tuple[Array, list[pa.Array]]:
-    """Return (group of every row, per column its value in every group). No value may be missing."""
+    """Return (group of every row, per column its value in every group). Missing values are a group."""
     encoded = []
     for column in columns:
-        # -0.0 and 0.0 are one group
-        values = pa.array(column.to_numpy() + 0.0) if pa.types.is_floating(column.type) else column
-        encoded.append(values.dictionary_encode())
+        values = column
+        if pa.types.is_floating(column.type):  # -0.0 and 0.0 are one group
+            values = pa.array(column.to_numpy(zero_copy_only=False) + 0.0, from_pandas=True)
+        encoded.append(values.dictionary_encode(null_encoding="encode"))
     if len(encoded) == 1:
         return encoded[0].indices.to_numpy().astype(np.int64), [encoded[0].dictionary]
     codes = encoded[0].indices.to_numpy().astype(np.int64)

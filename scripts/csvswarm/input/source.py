@@ -1,4 +1,4 @@
-"""Open the input, plain or compressed, and report clearly what is wrong with one that cannot be read."""
+"""Open the input, plain or compressed, and report clearly why it cannot be read."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Source:
 
 
 def find_source(path: Path, encoding: str = "utf-8") -> Source:
-    """Look at the input file. Raises InputError when it cannot be read or is no CSV, OptionError for the encoding."""
+    """Inspect the input file. Raises InputError if it is unreadable or not a CSV, OptionError for the encoding."""
     encoding = check_encoding(encoding)
     try:
         if path.is_dir():
@@ -117,7 +117,7 @@ def _refuse_binary(prefix: bytes, path: Path) -> None:
 
 
 def check_text(prefix: bytes, source: Source, *, any_text: bool = False) -> None:
-    """Raise InputError when the first bytes of the CSV show that it is none.
+    """Raise InputError when the first bytes show that the file is not a CSV.
 
     any_text: accept text of other kinds too, because the user passed the delimiter.
     """
@@ -238,7 +238,7 @@ class _Positioned:
 
 
 class _ErrorReportingStream:
-    """A stream whose decompression errors report what is wrong with the file."""
+    """A stream whose decompression errors report the file's problem."""
 
     def __init__(self, stream: BinaryIO, path: Path, compression: str) -> None:
         self._stream, self._path, self._compression = stream, path, compression

@@ -43,3 +43,7 @@ class Request:
     limit: int | None = None
     split_of: Path | None = None
     strict: bool = False
+    output_format: str = "csv"
+    partition_by: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    requirements: Path | None = None

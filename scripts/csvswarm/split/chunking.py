@@ -15,7 +15,7 @@ from csvswarm.errors import InputError, filename_in_errors
 from csvswarm.input.header import InputHeader, with_source_name
 from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import write_durably
 from csvswarm.job.free_space import FreeSpaceGuard
 from csvswarm.job.request import Request
@@ -37,7 +37,7 @@ HEADER_FILE = "000000-header.csv"
 
 
 def cut_input(
-    job: Job,
+    job: JobDirectory,
     source: Source,
     header: InputHeader,
     request: Request,

@@ -11,7 +11,7 @@ from typing import Any
 from csvswarm.errors import CsvswarmError
 from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.fingerprint import versions
 
 #: What of a request decides about the bytes of the chunks. Missing values matter where an input is rewritten.
@@ -20,14 +20,16 @@ DECIDES = (
 )  # fmt: skip
 
 
-def chunks_of(previous: Path, job: Job, source: Source, wanted: dict[str, Any], mode: str) -> list[Chunk] | None:
+def chunks_of(
+    previous: Path, job: JobDirectory, source: Source, wanted: dict[str, Any], mode: str
+) -> list[Chunk] | None:
     """Return the chunks of a previous job, their files linked into a job; None when the input must be split.
 
     That is when the previous job is gone or damaged, or was made from other bytes, in another way or by another
     version. Workers verify the bytes of every chunk by its checksum as usual.
     """
     with suppress(CsvswarmError, OSError):
-        old = Job(previous)
+        old = JobDirectory(previous)
         manifest = old.manifest()
         if manifest is None or manifest.input != source.to_json() or manifest.mode != mode:
             return None

@@ -14,7 +14,7 @@ from csvswarm.input.header import InputHeader, open_layout, with_source_name
 from csvswarm.input.layout import Given
 from csvswarm.input.source import Source, find_source
 from csvswarm.job.checksums import checksum
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import new_token, replace_durably, temporary_file
 from csvswarm.job.fingerprint import check_versions, versions
 from csvswarm.job.manifest import Manifest
@@ -22,6 +22,9 @@ from csvswarm.job.output_directory import committed_result
 from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
 from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
+from csvswarm.job.result_format import FORMAT_OPTIONS, check_format, reads_values
+from csvswarm.job.side_files import find_side_files
+from csvswarm.packages.environment import find_packages
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
@@ -29,6 +32,7 @@ from csvswarm.runtime.resources import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
 from csvswarm.split.chunking import cut_input
 from csvswarm.split.findings import Findings, refuse
 from csvswarm.split.number_format import find_formats
+from csvswarm.split.result_checks import check_result
 from csvswarm.split.reuse import chunks_of
 from csvswarm.split.schema_sample import Sampler, sample_blocks, sampled_misfits
 from csvswarm.types.formats import Formats
@@ -54,7 +58,7 @@ class SplitPlan:
 
     @property
     def permissions(self) -> int:
-        """What the job's files may be open to: on boards, whoever fetches the result is not the owner of the share."""
+        """The permissions that the job's files may have: on boards, the fetching user is not the owner of the share."""
         return ANYONE if self.request.durable else permissions_of(self.source.path)
 
     @property
@@ -67,7 +71,7 @@ class SplitPlan:
             )
         return ("ranges" if self.source.is_plain else "files") if self.request.mode == "auto" else self.request.mode
 
-    def new_manifest(self, job: Job) -> Manifest:
+    def new_manifest(self, job: JobDirectory) -> Manifest:
         """Split the input. Only the request and the input decide whether this fails, until the job is claimed."""
         header, sampler = self.inspect_input()
         job.claim()
@@ -76,8 +80,8 @@ class SplitPlan:
                 return _resume(job, self)
             return self._split(job, header, sampler)
 
-    def split_again(self, job: Job) -> Manifest:
-        """Split the input of a job anew. Its lock is held."""
+    def resplit(self, job: JobDirectory) -> Manifest:
+        """Resplit the input of a job whose lock the caller owns."""
         header, sampler = self.inspect_input()
         job.reset()
         with no_wider_than(self.permissions):
@@ -112,19 +116,17 @@ class SplitPlan:
         self._check_options(header, sampler.schema_of_first_records(source))
         return header, sampler
 
-    def _split(self, job: Job, header: InputHeader, sampler: Sampler) -> Manifest:
+    def _split(self, job: JobDirectory, header: InputHeader, sampler: Sampler) -> Manifest:
         request, source = self.request, self.source
         job.create()
-        with temporary_file(job.processor_path) as (temporary, file):
-            file.write(self.processor_path.read_bytes())
-        replace_durably(temporary, job.processor_path)
+        self._copy_code(job)
         mode = self.mode
         max_bytes = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
         chunks = chunks_of(request.split_of, job, source, self.canonical_request, mode) if request.split_of else None
         if chunks is None:
             chunks = cut_input(job, source, header, request, mode, max_bytes)
         schema = sampler.schema(sample_blocks(job, source, chunks))
-        context = self._check_options(header, schema)
+        context = self._check_options(header, schema, sum(chunk.rows for chunk in chunks))
         job.save_schema(1, schema.to_json())
         _check_unchanged(source)
         manifest = Manifest(
@@ -153,6 +155,8 @@ class SplitPlan:
             decisions=header.decisions,
             warnings=header.warnings,
             numeric_columns=self.processor.numeric_columns(context),
+            files=self.processor.files.to_json(),
+            packages=self.processor.packages.to_json(),
         )
         if columns := Findings(job, manifest, schema).numeric_at_first():
             found = sampled_misfits(job, manifest, source, header, columns)
@@ -162,17 +166,26 @@ class SplitPlan:
         job.save_manifest(manifest)
         return manifest
 
-    def _check_options(self, header: InputHeader, schema: Schema) -> Context:
-        """Let the processor look at the columns, so that a wrong option is reported before the work and not after."""
+    def _copy_code(self, job: JobDirectory) -> None:
+        """Copy the processor and the side files into the job."""
+        with temporary_file(job.processor_path) as (temporary, file):
+            file.write(self.processor_path.read_bytes())
+        replace_durably(temporary, job.processor_path)
+        self.processor.files.copy_to(job.files_directory)
+
+    def _check_options(self, header: InputHeader, schema: Schema, rows: int = 0) -> Context:
+        """Let the processor check the columns, so that a wrong option is reported before the work and not after."""
         context = Context(
             options=dict(self.canonical_request["options"]),
             names=header.names,
             schema=schema,
             dialect=header.dialect,
             null_values=self.canonical_request["null_values"],
+            files=self.processor.files,
         )
         self.processor.columns(context)
         self.processor.overlap(context)
+        check_result(self.processor, context, self.canonical_request, rows)
         return context
 
 
@@ -180,7 +193,9 @@ def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     """Load the processor, find the input, and check the options. Raises InputError, OptionError and ProcessorError."""
     started = time.monotonic()
     processor_path = _plain(find_processor(request.processor))
-    processor = load_processor(processor_path)
+    files = find_side_files([_plain(path) for path in request.files])
+    packages = find_packages(request.requirements and _plain(request.requirements))
+    processor = load_processor(processor_path, files, packages)
     source = find_source(_plain(request.input), request.encoding)
     canonical_request = _canonical_request(request, processor.check(request.options))
     return SplitPlan(request, canonical_request, source, processor_path, processor, output, started)
@@ -192,13 +207,13 @@ def _plain(path: Path) -> Path:
     return path.resolve() if ".." in path.parts else Path(os.path.normpath(path.absolute()))
 
 
-def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
+def split(job: JobDirectory, request: Request, output: Path | None = None) -> Manifest:
     """Make the job's chunks, schema and manifest; a job that has them already is returned as it is.
 
-    output: where the result is wanted. A job that is done, but has no result there (any more), is split again.
+    output: where the result is wanted. A finished job without a result there is resplit.
 
     Raises InputError, OptionError, ProcessorError, and JobError when the job was made for something else, another run
-    of it is going on, or its directory holds somebody's files.
+    of it is active, or its directory contains other files.
     """
     plan = plan_split(request, output)
     if job.manifest() is None:
@@ -207,23 +222,24 @@ def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
         return _resume(job, plan)
 
 
-def _resume(job: Job, plan: SplitPlan) -> Manifest:
-    """Return the manifest of a job that was split already, as this request asks for it. Its lock is held."""
+def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
+    """Return the manifest of an already split job, updated to this request. The caller owns the lock."""
     manifest = job.require_manifest()
     canonical_request = plan.canonical_request
     require_same(job, manifest, plan.source, plan.processor, canonical_request)
     rejects = canonical_request["on_error"] != "fail"
     if job.done_path.exists():
-        # Its data was removed: what is not there as it is wanted now is made from the start.
+        # Its data was removed: a result that is missing or no longer wanted as it is requires a new split.
         gone = plan.output is not None and committed_result(plan.output, job.job_id, rejects=rejects) is None
         unwanted = not rejects and any(receipt.rejected for receipt in job.receipts())
         if gone or unwanted:
-            return plan.split_again(job)
+            return plan.resplit(job)
     else:
         check_versions(job.job_id, manifest.versions)
-    if any(manifest.request[name] != canonical_request[name] for name in MAY_CHANGE):
-        # A chunk that set records aside does not stand any more where these fail the job (state.py); others do.
-        manifest.request.update({name: canonical_request[name] for name in MAY_CHANGE})
+    names = (*MAY_CHANGE, *FORMAT_OPTIONS)
+    if any(manifest.request.get(name) != canonical_request[name] for name in names):
+        # A chunk that set records aside is no longer done where these fail the job (state.py); others stay done.
+        manifest.request.update({name: canonical_request[name] for name in names})
         job.save_manifest(manifest)
     return manifest
 
@@ -232,8 +248,11 @@ def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, A
     """Return what of the request decides about the result, as the manifest keeps it."""
     if request.on_error not in ("fail", "quarantine"):
         raise OptionError(f"on_error is {request.on_error!r}, but must be fail or quarantine.")
+    check_format(request.output_format, request.partition_by)
     return {
         "options": options,
+        "output_format": request.output_format,
+        "partition_by": request.partition_by,
         "on_error": request.on_error,
         "max_rejected": check_max_rejected(request.max_rejected),
         "limit": request.limit,
@@ -254,10 +273,14 @@ def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, A
 
 
 def require_same(
-    job: Job, manifest: Manifest, source: Source, processor: Processor, canonical_request: dict[str, Any]
+    job: JobDirectory, manifest: Manifest, source: Source, processor: Processor, canonical_request: dict[str, Any]
 ) -> None:
     """Raise JobError when a job that is to be resumed was made for another input, processor or request."""
     same = source.to_json()
+    # A copied column whose values no chunk has read has no type yet.
+    typed_anew = reads_values(canonical_request) and not reads_values(manifest.request)
+    is_open = not job.done_path.exists() and not (typed_anew and hasattr(processor.module, "copied_columns"))
+    may_change = (*MAY_CHANGE, *FORMAT_OPTIONS) if is_open else MAY_CHANGE
     if manifest.input["path"] != same["path"]:
         what = f"for another input ({manifest.input['path']})"
     elif manifest.input["encoding"] != same["encoding"]:
@@ -266,8 +289,14 @@ def require_same(
         what = f"from {source.path} as it was before it changed"
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
+    elif difference := (
+        processor.files.difference_to(manifest.files) or processor.packages.difference_to(manifest.packages)
+    ):
+        what = difference
     elif changed := [
-        name for name, value in canonical_request.items() if manifest.request[name] != value and name not in MAY_CHANGE
+        name
+        for name, value in canonical_request.items()
+        if manifest.request.get(name, value) != value and name not in may_change
     ]:
         what = f"with another value of {', '.join(changed)}"
     else:
@@ -278,4 +307,4 @@ def require_same(
 def _check_unchanged(source: Source) -> None:
     status = source.path.stat()
     if (status.st_size, status.st_mtime_ns) != (source.size, source.mtime_ns):
-        raise InputError(f"{source.path} changed while it was split: run again when nothing writes to it.")
+        raise InputError(f"{source.path} changed while it was split: rerun the job when nothing writes to it.")

@@ -1,4 +1,4 @@
-"""Rows of raw fields of the records and of new ones, with Arrow; `native.row_writing` does the same in the kernel."""
+"""Writes records with new, replaced, moved or dropped columns: raw fields are copied, new ones are canonical text."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from csvswarm.csv_format.canonical_text import Data
-from csvswarm.csv_format.record_scan import NO_POSITIONS, positions_of, unquoted
-from csvswarm.csv_format.row_writer import join_fields, value_bytes, with_line_terminator
+from csvswarm.csv_format.canonical_text import Data, join_columns
+from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.record_scan import NO_POSITIONS, Grammar, positions_of, unquoted
+from csvswarm.csv_format.row_writer import join_fields, quote_field, value_bytes, with_line_terminator
 from csvswarm.processor_api.context import Context
 from csvswarm.reading.rows import Rows
 from csvswarm.runtime.lazy_imports import pa, pc
@@ -16,7 +17,20 @@ from csvswarm.runtime.lazy_imports import pa, pc
 Array = np.ndarray[Any, Any]
 
 
-def write_copied(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
+def header_of(wanted: list[str], context: Context, record: bytes) -> bytes:
+    """Return a header with some names, those of the input copied from its header `record`."""
+    grammar = Grammar(context.dialect)
+    structure = grammar.scan(record)
+    array = np.frombuffer(record, np.uint8)
+    delimiters = unquoted(np.flatnonzero(array == grammar.delimiter), structure.quote_toggles, False).tolist()
+    starts, ends = [0, *(position + 1 for position in delimiters)], [*delimiters, len(record)]
+    own = {name: record[a:b] for name, a, b in zip(context.names, starts, ends, strict=True)}
+    new = {name: quote_field(name, context.dialect).encode() for name in wanted if name not in own}
+    fields = [own.get(name, new.get(name, b"")) for name in wanted]
+    return context.dialect.delimiter.encode().join(fields) + context.dialect.lineterminator.encode()
+
+
+def write_records(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
     """Return the kept rows: raw fields copied from the file, derived ones as canonical text."""
     if not len(kept):
         return b""
@@ -26,6 +40,8 @@ def write_copied(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.
     if len(wanted) == len(own) and len(kept) == len(rows):
         return with_line_terminator(rows.data, rows.ends, dialect)
     new = [text[name].cast(pa.binary()) for name in wanted[len(own) :]]
+    if new and dialect.lineterminator == "\n":
+        return _append_fields(rows, kept, new, dialect)
     data = _replace_ends(dialect.delimiter, rows.data, rows.ends) if new else rows.data
     records = _split_at(data, rows.ends)
     if len(kept) < len(rows):
@@ -33,6 +49,22 @@ def write_copied(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.
     if not new:
         return with_line_terminator(value_bytes(records), _ends_in(records), dialect)
     return join_fields(new, dialect, prefix=records)
+
+
+def _append_fields(rows: Rows, kept: Array, new: list[pa.Array], dialect: Dialect) -> Data:
+    """Return the kept rows with new fields appended.
+
+    Each record is copied with the LF before it instead of the one after it, so that new fields directly follow it.
+    """
+    offsets = np.zeros(len(rows) + 1, np.int32)
+    offsets[1:] = rows.ends
+    records = pa.Array.from_buffers(pa.binary(), len(rows), [None, pa.py_buffer(offsets), pa.py_buffer(rows.data)])
+    if len(kept) < len(rows):
+        records = records.take(pa.array(kept))
+    last = pa.array([(new[-1][len(kept) - 1].as_py() or b"") + b"\n"], pa.binary())
+    new = [*new[:-1], pa.concat_arrays([new[-1].slice(0, len(kept) - 1), last])]
+    data = value_bytes(join_columns(dialect.delimiter, [records, *new]))
+    return data[1:] if kept[0] else data
 
 
 def _write_fields(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
