@@ -25,7 +25,7 @@ from csvswarm.partials.outputs import frame_to_table, read_table
 from csvswarm.partials.sorted_runs import (
     FAN_IN,
     TOTALS_SUFFIX,
-    load_all_totals,
+    load_totals_only,
     merge_sorted_runs,
     sort_tables,
     write_sorted_run,
@@ -127,7 +127,7 @@ def _merge_keyed(
         table: pa.Table = processor.call("combine", tables, context)
         return table
 
-    if not typed and (groups := load_all_totals(paths)) is not None:
+    if not typed and (groups := load_totals_only(paths)) is not None:
         names, rows = processor.call("finish_groups", groups, context)
         file.write(text_rows([names, *rows], CANONICAL))
         return Written(len(rows))
