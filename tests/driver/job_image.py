@@ -48,6 +48,7 @@ def job_image() -> str:
     with tempfile.TemporaryDirectory() as directory:
         context = Path(directory)
         shutil.copytree(wheels, context / "wheels", copy_function=os.link if _same_disk(context) else shutil.copy)
+        (context / "own").mkdir()  # no packages of a user
         for path in (ROOT / "files/docker").iterdir():
             shutil.copy(path, context)
         ignored = shutil.ignore_patterns("__pycache__", "*.md", "built")
