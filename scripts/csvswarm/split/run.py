@@ -9,7 +9,7 @@ from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any
 
-from csvswarm.errors import InputError, JobError, OptionError
+from csvswarm.errors import InputError, OptionError
 from csvswarm.input.header import InputHeader, open_layout, with_source_name
 from csvswarm.input.layout import Given
 from csvswarm.input.source import Source, find_source
@@ -22,7 +22,7 @@ from csvswarm.job.output_directory import committed_result
 from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
 from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
-from csvswarm.job.result_format import FORMAT_OPTIONS, check_format, reads_values
+from csvswarm.job.result_format import FORMAT_OPTIONS, check_format
 from csvswarm.job.side_files import find_side_files
 from csvswarm.packages.environment import find_packages
 from csvswarm.processor_api.context import Context
@@ -34,13 +34,12 @@ from csvswarm.split.findings import Findings, refuse
 from csvswarm.split.number_format import find_formats
 from csvswarm.split.result_checks import check_result
 from csvswarm.split.reuse import chunks_of
+from csvswarm.split.same_job import MAY_CHANGE, require_same
 from csvswarm.split.schema_sample import Sampler, sample_blocks, sampled_misfits
 from csvswarm.types.formats import Formats
 from csvswarm.types.schema import NULL_VALUES, Schema, check_types
 
 __all__ = ["Request", "SplitPlan", "plan_split", "require_same", "split"]
-#: What of a request a resume may change.
-MAY_CHANGE = ("on_error", "max_rejected", "strict")
 
 
 @dataclass
@@ -270,38 +269,6 @@ def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, A
         "column_types": request.column_types,
         "null_values": list(NULL_VALUES) if request.null_values is None else ["", *request.null_values],
     }
-
-
-def require_same(
-    job: JobDirectory, manifest: Manifest, source: Source, processor: Processor, canonical_request: dict[str, Any]
-) -> None:
-    """Raise JobError when a job that is to be resumed was made for another input, processor or request."""
-    same = source.to_json()
-    # A copied column whose values no chunk has read has no type yet.
-    typed_anew = reads_values(canonical_request) and not reads_values(manifest.request)
-    is_open = not job.done_path.exists() and not (typed_anew and hasattr(processor.module, "copied_columns"))
-    may_change = (*MAY_CHANGE, *FORMAT_OPTIONS) if is_open else MAY_CHANGE
-    if manifest.input["path"] != same["path"]:
-        what = f"for another input ({manifest.input['path']})"
-    elif manifest.input["encoding"] != same["encoding"]:
-        what = f"with another encoding ({manifest.input['encoding']})"
-    elif manifest.input != same:
-        what = f"from {source.path} as it was before it changed"
-    elif manifest.processor["sha256"] != processor.sha256:
-        what = f"with another processor, or another version of it ({manifest.processor['source']})"
-    elif difference := (
-        processor.files.difference_to(manifest.files) or processor.packages.difference_to(manifest.packages)
-    ):
-        what = difference
-    elif changed := [
-        name
-        for name, value in canonical_request.items()
-        if manifest.request.get(name, value) != value and name not in may_change
-    ]:
-        what = f"with another value of {', '.join(changed)}"
-    else:
-        return
-    raise JobError(f"job {job.job_id} was made {what}: leave out job_id to start a new job.")
 
 
 def _check_unchanged(source: Source) -> None:
