@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-#: Jobs that are looked at, the newest; and bytes that are read of one record.
+#: Number of newest jobs, and of bytes of one record, that are read.
 JOBS, MAX_BYTES = 20, 64 << 20
 
 

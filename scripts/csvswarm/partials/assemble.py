@@ -191,7 +191,7 @@ def _write_tables(file: HashingWriter, results: Iterator[Any], header: Callable[
 
 
 def _type_without_values(arrow_type: pa.DataType) -> str | None:
-    """Return the output type of a column that has no values, None if its Arrow type does not tell."""
+    """Return the output type of a column that has no values, None if its Arrow type leaves it open."""
     return output_type(pa.array([0], pa.int8()).cast(arrow_type)) if pa.types.is_floating(arrow_type) else None
 
 
