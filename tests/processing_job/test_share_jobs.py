@@ -71,9 +71,9 @@ def test_job_folders_are_created(place: Place) -> None:
     assert facts(place.share / "results/one")[:3] == (OWNER, OWNER, 0o700)
     assert facts(place.share / "exchange/you")[:3] == (SENDER, SENDER, 0o700)
 
-    asked = {"job": "two", "digest": SUM, "files": ["4" * 64], "images": {"amd64": NAME}}
-    new = place.answer(SHARE, **asked)
-    second = place.answer(SHARE, **asked)
+    params = {"job": "two", "digest": SUM, "files": ["4" * 64], "images": {"amd64": NAME}}
+    new = place.answer(SHARE, **params)
+    second = place.answer(SHARE, **params)
 
     exchange = f"{place.share}/exchange/you"
     assert new == {
