@@ -91,10 +91,10 @@ def test_record_of_the_driver_becomes_a_report(clone: Clone, tmp_path: Path, res
     output = clone.root / "results/one"
     assert "chunk 2 failed 3 times: no space" in message
     assert f"Report: {output / 'report.html'}" in message
-    assert "Resume when the cause is gone: ansible-playbook run_job.yml -e job_id=one" in message
+    assert "Fix the cause, then resume: ansible-playbook run_job.yml -e job_id=one" in message
     words = page(output).words
     assert "Failed: 1 of 2 chunks are done and kept." in words
-    assert "How to continue: What is done is kept. Resume when the cause is gone:" in words
+    assert "How to continue: Finished chunks are kept. Fix the cause, then resume:" in words
     assert "a.log ends with: OSError: no space" in words
     assert "prepare · " in words
     assert json.loads((output / "job.json").read_text())["status"] == "failed"
@@ -107,7 +107,7 @@ def test_record_of_the_driver_becomes_a_report(clone: Clone, tmp_path: Path, res
 def test_without_a_record_the_error_is_reported(clone: Clone, tmp_path: Path, results: Path, stage: str) -> None:
     message = failed(clone, tmp_path, stage)
 
-    assert ("no space" if stage == "failed" else "job one was stopped. What is done is kept.") in message
+    assert ("no space" if stage == "failed" else "job one was stopped. Finished chunks are kept.") in message
     assert "Report:" not in message
     assert not (clone.root / "results/one").exists()
     assert not [*results.iterdir()]

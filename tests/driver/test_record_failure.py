@@ -60,7 +60,7 @@ def test_report_of_a_job_that_failed_on_boards(scripts: Scripts, tmp_path: Path)
     fetched, output = tmp_path / "fetched", tmp_path / "results"
     fetched.mkdir()
     (scripts.output / FAILURE).rename(fetched / FAILURE)
-    remedy = "\nWhat is done is kept. Resume when the cause is gone: run it"
+    remedy = "\nFinished chunks are kept. Fix the cause, then resume: run it"
     done = scripts.report("--output", output, "--failed", fetched / FAILURE, "--remedy", remedy).answer
 
     assert done == {"report": str(output / "report.html")}
@@ -70,7 +70,7 @@ def test_report_of_a_job_that_failed_on_boards(scripts: Scripts, tmp_path: Path)
     found = page(output)
     found.check_safe()
     assert "Failed: 2 of 3 chunks are done and kept." in found.words
-    assert "How to continue: What is done is kept. Resume when the cause is gone: run it" in found.words
+    assert "How to continue: Finished chunks are kept. Fix the cause, then resume: run it" in found.words
     assert "0001-000003-29.log ends with: lines no space \\x1b[31m29" in found.words
 
 

@@ -142,7 +142,7 @@ def test_files_that_vanish_while_a_job_is_read_are_ignored(share: Path, monkeypa
     """Files come and go: what is gone before it is read counts as not there."""
     gone = share / "jobs/one/round-0001.json.tmp"
     gone.touch()
-    real = files.entries_in
+    real = job_summary.entries_in
 
     def then_gone(at: int, limit: int = 100) -> Any:
         found = real(at, limit)

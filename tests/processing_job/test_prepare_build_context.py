@@ -1,14 +1,11 @@
-"""What the image of a job is built from: the context that pip fills, and the wheels as they are unpacked."""
+"""The build context of a job's image, which pip fills."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
-import sys
 import tarfile
 import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -16,117 +13,17 @@ from csvswarm.native.library import library_name
 
 from tests.lab.kit.polling import wait_until
 from tests.processing_job.plugin_loader import image, shared
+from tests.processing_job.wheels import inside, wheel
 from tests.support.jobs import ROOT
 
 image_context = shared("build_context")
 BuildError = shared("image_archive").BuildError
-HERE = f"cp{sys.version_info.major}{sys.version_info.minor}"
-
-
-def wheel(directory: Path, name: str, files: Iterable[str]) -> Path:
-    """Make a wheel of Python files that contain only their name."""
-    directory.mkdir(parents=True, exist_ok=True)
-    package, version, *_ = name.split("-")
-    path = directory / name
-    with zipfile.ZipFile(path, "w") as archive:
-        for file in files:
-            archive.writestr(file, f"NAME = {file!r}\n")
-        archive.writestr(f"{package}-{version}.dist-info/METADATA", f"Name: {package}\nVersion: {version}\n")
-        archive.writestr(f"{package}-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\n")
-        archive.writestr(f"{package}-{version}.dist-info/RECORD", "")
-    return path
-
-
-# -- unpack.py ---------------------------------------------------------------------------------------------------------
-
-
-def unpack(wheels: Path, packages: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command: list[str | Path] = [sys.executable, ROOT / "files/docker/unpack.py", wheels, packages, *options]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
-
-
-def test_wheels_are_unpacked_and_compiled(tmp_path: Path) -> None:
-    wheel(tmp_path / "wheels", f"one-1.0-{HERE}-{HERE}-manylinux_2_28_x86_64.whl", ["one/__init__.py", "one/a.py"])
-    wheel(tmp_path / "wheels", "two-1.0-py3-none-any.whl", ["two.py"])
-
-    done = unpack(tmp_path / "wheels", tmp_path / "packages")
-
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    # What is compiled is used as it is, whatever the time of its source: without the source it still is one.
-    asked = "import importlib, sys; [print(importlib.import_module(name).__cached__) for name in ('one.a', 'two')]"
-    found = subprocess.run(
-        [sys.executable, "-B", "-c", asked], check=True, capture_output=True, text=True, cwd=tmp_path / "packages"
-    )
-    for path in found.stdout.splitlines():
-        flags = Path(path).read_bytes()[4:8]
-        assert int.from_bytes(flags, "little") == 0b01, "a pyc that is not checked against its source"
-
-
-def test_build_context_omits_unneeded_files(tmp_path: Path) -> None:
-    needed = [
-        "pandas/__init__.py",
-        "pandas/_testing/__init__.py",
-        "pandas/testing.py",
-        "numpy/testing/overrides.py",
-        "pyarrow/__init__.py",
-        "pyarrow/libarrow.so.2200",
-        "pyarrow/_csv.cpython-313-x86_64-linux-gnu.so",
-        "pyarrow/fs.py",
-        "numpy.libs/libscipy_openblas.so",
-    ]
-    needless = [
-        "pandas/tests/__init__.py",
-        "pandas/conftest.py",
-        "numpy/f2py/tests/test_it.py",
-        "numpy/linalg/test/it.py",
-        "pyarrow/include/arrow/api.py",
-        "pyarrow/libarrow_flight.so.2200",
-        "pyarrow/libarrow_python_flight.so",
-        "pyarrow/_flight.cpython-313-x86_64-linux-gnu.so",
-        "pyarrow/_s3fs.cpython-313-x86_64-linux-gnu.so",
-        "numpy/lib/libnpymath.a",
-        "pandas/_libs/index.pyi",
-        "pyarrow/table.pxi",
-        "pyarrow/lib.pyx",
-        "pyarrow/lib.h",
-    ]
-    wheel(tmp_path / "wheels", "all-1-py3-none-any.whl", needed + needless)
-
-    assert unpack(tmp_path / "wheels", tmp_path / "packages").returncode == 0
-
-    there = {
-        str(path.relative_to(tmp_path / "packages"))
-        for path in (tmp_path / "packages").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and ".dist-info" not in str(path)
-    }
-    assert there == set(needed)
-
-
-def test_a_wheel_of_another_python_is_refused(tmp_path: Path) -> None:
-    name = "one-1.0-cp39-cp39-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
-    wheel(tmp_path / "wheels", name, ["one.py"])
-
-    done = unpack(tmp_path / "wheels", tmp_path / "packages")
-
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"unpack: {name} is not for this image's Python ({sys.version.split()[0]}): name a ")
-    assert not (tmp_path / "packages").exists()
-
-
-def test_no_wheels(tmp_path: Path) -> None:
-    (tmp_path / "wheels").mkdir()
-
-    done = unpack(tmp_path / "wheels", tmp_path / "packages")
-
-    assert (done.returncode, done.stderr) == (1, f"unpack: there are no wheels in {tmp_path / 'wheels'}\n")
 
 
 #: A compiler that writes down how it is called.
 ZIG = """#!/bin/sh
 echo "$@" >"$(echo "$@" | sed 's/.* -o \\([^ ]*\\) .*/\\1/')"
 """
-
-# -- module_utils/processing_job_build_context.py ----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -157,10 +54,6 @@ def context(root: Path, directory: Path) -> list[str]:
     """Make the context and return the warnings."""
     warnings: list[str] = image_context.prepare(root, directory, "aarch64", "3.13")
     return warnings
-
-
-def inside(directory: Path) -> set[str]:
-    return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
 
 
 def test_build_context_contains_exactly_the_image_files(clone: Path, tmp_path: Path) -> None:

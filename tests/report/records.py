@@ -67,7 +67,6 @@ def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         "format": 3,
         "job_id": "20260101-000000-abcdef",
         "status": "done",
-        "error": None,
         "created": 1_780_000_010.0,
         "ended": ended + 2,
         "input": {
@@ -99,7 +98,7 @@ def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         "rows_out": chunks * 10_000,
         "rejected": 0,
         **RESULT,
-        "rejected_file": None,
+        **dict.fromkeys(("error", "rejected_file")),
         "rejected_reasons": [],
         "seconds": {"split": 2.0, "process": ended - 1_780_000_010, "collect": 2.0},
         "stages": [

@@ -19,12 +19,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-try:
+if TYPE_CHECKING:
     from csvswarm.printable import printable_line
-except ModuleNotFoundError:
-    from ansible.module_utils.processing_job_text import printable_line  # type: ignore[no-redef]  # the same file
+else:
+    try:
+        from csvswarm.printable import printable_line
+    except ModuleNotFoundError:  # on a board: the same file
+        from ansible.module_utils.processing_job_text import printable_line
 
 MAX_VALUES, MAX_DEPTH = 1_000_000, 64
 #: Entries of one directory.
