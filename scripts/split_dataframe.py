@@ -24,7 +24,16 @@ def main() -> int:
     """Read the arguments, do the work, return the exit code."""
     parser = cli.parser(__doc__, EPILOG)
     add = parser.add_argument
-    add("--input", type=Path, required=True, metavar="FILE", help="CSV or TSV file, plain, .gz, .bz2, .xz or .zst")
+    add(
+        "--input",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="CSV or TSV file, plain or compressed; a folder, or a pattern like '2024-*.csv'; may be repeated",
+    )
+    add("--union", action="store_true", help="the files may lack columns, which are then missing")
+    add("--source-file", action="store_true", help="add a column with the name of each record's file")
     add("--output", type=Path, metavar="DIR", help="output directory, checked before the split")
     add("--processor", default="statistics", help="statistics, aggregate, transform or a Python file (statistics)")
     add("--options", metavar="JSON", help="the processor's options, as a JSON object")
@@ -96,6 +105,8 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         null_values=cli.json_value("null_values", arguments.null_values, list) if arguments.null_values else None,
         durable=arguments.durable,
         strict=arguments.strict,
+        union=arguments.union,
+        source_file=arguments.source_file,
     )
     manifest = split(job, request, output)
     done = {

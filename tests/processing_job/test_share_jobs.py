@@ -69,15 +69,16 @@ def test_the_places_of_a_job(place: Place) -> None:
     assert facts(place.share / "results/one")[:3] == (OWNER, OWNER, 0o700)
     assert facts(place.share / "exchange/you")[:3] == (SENDER, SENDER, 0o700)
 
-    new = place.answer(SHARE, job="two", digest=SUM, images={"amd64": NAME})
-    again = place.answer(SHARE, job="two", digest=SUM, images={"amd64": NAME})
+    new = place.answer(SHARE, job="two", digests=[SUM], images={"amd64": NAME})
+    again = place.answer(SHARE, job="two", digests=[SUM], images={"amd64": NAME})
 
     exchange = f"{place.share}/exchange/you"
     assert new == {
         "exchange": exchange,
         "resumed": False,
-        "input_present": False,
-        "size": None,
+        "present": [],
+        "files": [],
+        "missing": "",
         "images": {},
         "status": {},
     }
@@ -119,13 +120,17 @@ def test_an_input_that_is_on_the_share(place: Place) -> None:
     folder = place.share / "sets"
     folder.mkdir()
     (folder / "data.csv").write_bytes(CONTENT)
-    assert place.answer(SHARE, input=f"{folder}/data.csv")["size"] == len(CONTENT)
-    assert place.answer(SHARE, input=f"{folder}/nothing.csv")["size"] is None
-    assert place.answer(SHARE, input=str(folder))["size"] is None
+    found = [{"path": f"{folder}/data.csv", "bytes": len(CONTENT)}]
+    assert place.answer(SHARE, inputs=[f"{folder}/data.csv"])["files"] == found
+    assert place.answer(SHARE, inputs=[str(folder)])["files"] == found
+    assert place.answer(SHARE, inputs=[f"{folder}/*.csv"])["files"] == found
+    missing = place.answer(SHARE, inputs=[f"{folder}/nothing.csv"])
+    assert (missing["files"], missing["missing"]) == ([], f"there is no file {folder}/nothing.csv.")
+    assert "matches no file" in place.answer(SHARE, inputs=[f"{folder}/*.tsv"])["missing"]
 
     (folder / "data.csv").chmod(0o600)
 
-    refusal = place.refusal(SHARE, input=f"{folder}/data.csv")
+    refusal = place.refusal(SHARE, inputs=[f"{folder}/data.csv"])
     assert refusal == (f"input: user id {OWNER} may not read {folder}/data.csv: jobs run as that user, so give it the "
                        "file")  # fmt: skip
 
@@ -149,7 +154,7 @@ def test_a_file_that_was_sent(place: Place) -> None:
     assert acting(OWNER, f"cat {taken}", cwd=place.share).stdout == CONTENT
     assert acting(STRANGER, f"cat {taken}", cwd=place.share).returncode
     assert place.look(**INPUT)["present"]
-    assert place.answer(SHARE, digest=SUM)["input_present"]
+    assert place.answer(SHARE, digests=[SUM, "0" * 64])["present"] == [SUM]
 
 
 def test_what_another_run_has_brought_stays(place: Place) -> None:

@@ -10,35 +10,40 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+#: Each file is a mount of every container.
+MAX_FILES = 1000
 NO_RSYNC = (
     "rsync is missing on this machine: files go to the boards with it. On Debian and Ubuntu: sudo apt-get install rsync"
 )
 
 
 class ActionModule(ActionBase):
-    """Returns the SHA-256 and the size of the input, also with --check. Fails when rsync is not installed.
+    """Returns path, SHA-256 (digest) and size (bytes) of each file of the input, also with --check.
 
-    Arguments: path, the input (empty for one that is on the share); cache, the folder that remembers checksums.
-    Returns digest and bytes, both empty without a path.
+    Arguments: paths, the files (none for an input that is on the share); cache, the folder that remembers checksums.
+    Fails when rsync is not installed, or for more files than a container can have mounts.
     """
 
-    _VALID_ARGS = frozenset(("path", "cache"))
+    _VALID_ARGS = frozenset(("paths", "cache"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Identify the input."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if shutil.which("rsync") is None:
             return result | {"failed": True, "msg": NO_RSYNC, "is_written": True}
-        path = self._task.args.get("path") or ""
-        if not path:
-            return result | {"changed": False, "digest": "", "bytes": 0}
-        try:
-            found = digest(Path(path), Path(self._task.args["cache"]))
-            size = Path(path).stat().st_size
-        except OSError as error:
-            message = f"input: {path} cannot be read: {error.strerror}."
+        paths = self._task.args.get("paths") or []
+        if len(paths) > MAX_FILES:
+            message = f"input: {len(paths)} files are more than the {MAX_FILES} of a job on boards: join some."
             return result | {"failed": True, "msg": message, "is_written": True}
-        return result | {"changed": False, "digest": found, "bytes": size}
+        files = []
+        for path in paths:
+            try:
+                found = digest(Path(path), Path(self._task.args["cache"]))
+                files.append({"path": path, "digest": found, "bytes": Path(path).stat().st_size})
+            except OSError as error:
+                message = f"input: {path} cannot be read: {error.strerror}."
+                return result | {"failed": True, "msg": message, "is_written": True}
+        return result | {"changed": False, "files": files}
 
 
 def digest(path: Path, cache: Path) -> str:

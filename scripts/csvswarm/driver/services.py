@@ -98,7 +98,7 @@ def chunk_service(request: Request, round_: Round, avoid: Sequence[str] = ()) ->
         command,
         labels=round_.labels(),
         environment=_SLOT_ENVIRONMENT,
-        mounts=[_bind(str(request.job_directory), str(request.job_directory)), _input(request)],
+        mounts=[_bind(str(request.job_directory), str(request.job_directory)), *_inputs(request)],
         resources=resources,
         restart=RestartPolicy(condition="on-failure", delay=2 * _SECOND, max_attempts=request.restarts),
         constraints=[f"node.hostname != {board}" for board in avoid],
@@ -113,7 +113,7 @@ def stage_service(request: Request, stage: str, command: Sequence[str], *, node:
     """
     mounts = [
         _bind(str(request.job_directory), str(request.job_directory)),
-        _input(request),
+        *_inputs(request),
         _bind(request.output_source, str(request.output)),
     ]
     if request.processor_source is not None and stage == "split":
@@ -180,8 +180,8 @@ def _bind(source: str, target: str, *, read_only: bool = False) -> Mount:
     return Mount(target=target, source=source, type="bind", read_only=read_only)
 
 
-def _input(request: Request) -> Mount:
-    return _bind(request.input_source, request.input, read_only=True)
+def _inputs(request: Request) -> list[Mount]:
+    return [_bind(source, target, read_only=True) for source, target in request.inputs]
 
 
 def format_ranges(chunks: Sequence[int]) -> str:

@@ -23,7 +23,7 @@ class InputHeader:
     """The start of the CSV: dialect, whether there is a byte order mark, the header, where the records start.
 
     record: what the result of `transform` begins with. preamble: all bytes before the records. decisions
-    and warnings: a sentence each, of what was detected.
+    and warnings: a sentence each, of what was detected. layout: of the file as it is.
     """
 
     dialect: Dialect
@@ -34,6 +34,7 @@ class InputHeader:
     preamble: bytes
     decisions: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    layout: Layout = field(default_factory=Layout)
 
 
 def open_layout(source: Source, given: Given, null_values: list[str]) -> tuple[Source, InputHeader]:
@@ -60,7 +61,7 @@ def open_layout(source: Source, given: Given, null_values: list[str]) -> tuple[S
 
 
 def _described(header: InputHeader, layout: Layout) -> InputHeader:
-    return replace(header, decisions=layout.decisions, warnings=layout.warnings)
+    return replace(header, decisions=layout.decisions, warnings=layout.warnings, layout=layout)
 
 
 def read_header(

@@ -24,6 +24,8 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 READ_BYTES = 1 << 20
 #: How many bytes of a file show what kind of content it is.
 HEAD_BYTES = 512
+#: Usual ratio of unpacked to compressed size.
+USUAL_UNPACK_RATIO = 5
 
 
 class OpenedSource(BinaryIO):
@@ -51,6 +53,11 @@ class Source:
     def is_plain(self) -> bool:
         """Whether the file's own bytes are the UTF-8 CSV, so that ranges of it can be read."""
         return not self.compression and self.encoding == "utf-8" and self.rules is None
+
+    @property
+    def likely_bytes(self) -> int:
+        """About how many bytes of CSV it has: compressed text grows to about five times its size."""
+        return self.size * (USUAL_UNPACK_RATIO if self.compression else 1)
 
     @contextmanager
     def open(self) -> Iterator[OpenedSource]:

@@ -14,6 +14,7 @@ from csvswarm.csv_format.row_writer import encode_header, text_rows
 from csvswarm.csv_format.table_writer import encode_table
 from csvswarm.errors import JobError, filename_in_errors
 from csvswarm.groupby.group_totals import load_totals
+from csvswarm.input.many_files import SOURCE_FILE
 from csvswarm.job.checksums import HashingWriter, file_entry
 from csvswarm.job.directory import Job
 from csvswarm.job.durable_files import NotRegular, new_token, open_regular
@@ -140,9 +141,9 @@ def _write_tables(file: HashingWriter, tables: Iterator[pa.Table]) -> int:
     return rows
 
 
-def write_rejected(file: HashingWriter, job: Job, receipts: Sequence[Receipt]) -> int:
-    """Write the rejected records; return their number."""
-    file.write(encode_header(REJECTED_COLUMNS, CANONICAL))
+def write_rejected(file: HashingWriter, job: Job, receipts: Sequence[Receipt], *, names_files: bool = False) -> int:
+    """Write the rejected records; return their number. names_files: whether the input is of many files."""
+    file.write(encode_header([*REJECTED_COLUMNS, SOURCE_FILE] if names_files else REJECTED_COLUMNS, CANONICAL))
     for receipt in receipts:
         if "rejected" in receipt.files:
             append_verified(file, job, receipt, "rejected")
