@@ -47,13 +47,16 @@ demo: setup  ## process the sample CSV on this machine
 
 SIZE := 1GB
 
-.PHONY: bench bench-plots setup-bench
+.PHONY: bench bench-plots bench-boards setup-bench
 bench: setup setup-bench  ## measure beside other tools (SIZE=100MB: a quick look; KEEP=1: keep the data)
 	@.venv-bench/bin/python -m bench --size $(SIZE) $(if $(KEEP),--keep)
 
 bench-plots: setup setup-bench  ## draw docs/images (SIZES=10MB,30MB CHUNKS=1,10 SIZE=30MB: a quick look)
 	@.venv-bench/bin/python -m bench.plots --size $(SIZE) $(if $(SIZES),--sizes $(SIZES)) \
 	    $(if $(CHUNKS),--chunks $(CHUNKS)) $(if $(KEEP),--keep)
+
+bench-boards: setup setup-bench  ## measure jobs on the lab's boards beside GNU parallel (make lab first; SIZES=2.5MB ROUNDS=1: a quick look)
+	@.venv-bench/bin/python -m bench.boards $(if $(SIZES),--sizes $(SIZES)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 setup-bench:
 	@$(or $(PYTHON),exit 1;) tools/environment.py .venv-bench bench
@@ -126,7 +129,9 @@ lint-ansible: setup-dev
 
 .PHONY: unit
 unit: setup-dev  ## run the tests (T=... chooses: make unit T=tests/ansible)
-	@tools/fault_tools.sh || true  # it has said what is missing; the tests that need it skip, and in CI fail
+	@# Both print what is missing. The tests that need it are skipped then, and fail in CI.
+	@tools/fault_tools.sh || true
+	@tools/docker_engine.sh || true
 	python -m pytest $(T)
 
 .PHONY: arm64

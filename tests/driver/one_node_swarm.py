@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -64,8 +65,11 @@ class Cluster:
 def one_node_swarm() -> Iterator[Cluster]:
     """Yield a swarm of this machine alone. A swarm that is not there yet is left at the end. Raises NoEngine."""
     try:
+        # The docker package leaves a socket that could not connect to the garbage collector, which warns later.
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(_SOCKET)
         api = docker.APIClient(version="auto", timeout=120)
-    except DockerException as error:
+    except (OSError, DockerException) as error:
         raise NoEngine(f"no Docker engine answers ({error})") from error
     lock = Path(tempfile.gettempdir()) / f"csvswarm-driver-tests.{os.getuid()}.lock"
     with lock.open("w") as held:  # other processes of the same test run

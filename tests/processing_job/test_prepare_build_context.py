@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from csvswarm.native.library import library_name
 
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 from tests.processing_job.plugin_loader import image, shared
 from tests.support.jobs import ROOT
 
@@ -209,7 +210,7 @@ def test_a_compiler_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
     assert not list((tmp_path / "scripts/csvswarm/native/built").glob("*aarch64*"))
     process = Path("/proc", (tmp_path / "called").read_text().split()[0], "cmdline")
     # Gone, or what is left of it until somebody asks how it ended.
-    until("the compiler is ended", lambda: not process.exists() or process.read_bytes() == b"", 60)
+    wait_until("the compiler is ended", lambda: not process.exists() or process.read_bytes() == b"", 60)
 
 
 def test_no_compiler_shares_its_cache(tmp_path: Path) -> None:
@@ -257,3 +258,18 @@ def test_wheels_are_those_of_the_boards(clone: Path, tmp_path: Path, machine: st
     else:
         with pytest.raises(BuildError, match="is not a supported wheel on this platform"):
             context(clone, tmp_path / "context")
+
+
+def test_context_is_a_tar_by_its_first_header(tmp_path: Path) -> None:
+    """`docker build -` reads no further; anything else is a Dockerfile to it."""
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM debian:13\n")
+
+    image_context.pack_context(context)
+
+    with (tmp_path / "context.tar").open("rb") as file:
+        first = tarfile.TarInfo.frombuf(file.read(512), "utf-8", "strict")
+    assert (first.type, first.name) == (tarfile.DIRTYPE, ".")
+    with tarfile.open(tmp_path / "context.tar") as tar:
+        assert tar.getnames() == [".", "./Dockerfile"]

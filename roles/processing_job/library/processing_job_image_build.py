@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.processing_job_build_context import prepare
+from ansible.module_utils.processing_job_build_context import pack_context, prepare
 from ansible.module_utils.processing_job_image_archive import (
     BuildError,
     build,
@@ -132,7 +132,7 @@ def context_only(asked: dict[str, Any], *, check: bool) -> dict[str, Any]:
     warnings: list[str] = []
     if not check:
         warnings = prepare(Path(asked["root"]), context, asked["machine"], asked["python"])
-        shutil.make_archive(str(context), "tar", context)
+        pack_context(context)
     return {"image": {}, "changed": True, "warned": warnings}
 
 

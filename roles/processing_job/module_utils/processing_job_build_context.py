@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -107,3 +108,12 @@ def prepare(root: Path, context: Path, machine: str, python: str) -> list[str]:
     if zig is not None:
         warning = build_kernel(context / "scripts", machine, zig)
     return [warning] if warning else []
+
+
+def pack_context(context: Path) -> None:
+    """Write a build context as a tar beside it, for `docker build -`.
+
+    Docker recognises a tar by its first header. One of the pax format, Python's default, is none of a file's own.
+    """
+    with tarfile.open(f"{context}.tar", "w", format=tarfile.GNU_FORMAT) as tar:
+        tar.add(context, ".")

@@ -10,44 +10,46 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.lab.faults.blocking_processors import HELD
-from tests.lab.faults.running_job import Running
-from tests.lab.kit.control_node import Desk
+from tests.lab.faults.blocking_processors import BLOCKING
+from tests.lab.faults.running_job import RunningJob
+from tests.lab.kit.control_node import ControlNode
 from tests.lab.kit.lab import Lab
 
 
-class Begin(Protocol):
+class StartJob(Protocol):
     """Starts a job: its processor's text, its number of chunks, and further options of the user."""
 
-    def __call__(self, processor: str = HELD, chunks: int = 3, **said: Any) -> Running: ...
+    def __call__(self, processor: str = BLOCKING, chunks: int = 3, **variables: Any) -> RunningJob: ...
 
 
-class Answers(Protocol):
+class LocalResult(Protocol):
     """What one machine makes of the same input with the same processor."""
 
-    def __call__(self, processor: str = HELD, **said: Any) -> dict[str, bytes]: ...
+    def __call__(self, processor: str = BLOCKING, **variables: Any) -> dict[str, bytes]: ...
 
 
 @pytest.fixture(scope="session")
-def whole_lab(reached: Lab) -> Lab:
-    reached.mend()
-    return reached
+def whole_lab(reachable_lab: Lab) -> Lab:
+    reachable_lab.restore()
+    return reachable_lab
 
 
 @pytest.fixture
 def lab(whole_lab: Lab) -> Iterator[Lab]:
     yield whole_lab
-    whole_lab.mend()
+    whole_lab.restore()
 
 
 @pytest.fixture
-def prepare(lab: Lab, desk: Desk) -> Iterator[Callable[..., Running]]:
+def prepare(lab: Lab, control_node: ControlNode) -> Iterator[Callable[..., RunningJob]]:
     """Makes a job ready, and ends what is left of it after the test."""
-    jobs: list[Running] = []
+    jobs: list[RunningJob] = []
 
-    def ready(processor: str = HELD, chunks: int = 3, **said: Any) -> Running:
-        (desk.place / "mine.py").write_text(processor)
-        job = Running(lab, desk, f"f-{uuid.uuid4().hex[:8]}", {"processor": "./mine.py", "chunks": chunks, **said})
+    def ready(processor: str = BLOCKING, chunks: int = 3, **variables: Any) -> RunningJob:
+        (control_node.place / "mine.py").write_text(processor)
+        job = RunningJob(
+            lab, control_node, f"f-{uuid.uuid4().hex[:8]}", {"processor": "./mine.py", "chunks": chunks, **variables}
+        )
         jobs.append(job)
         return job
 
@@ -58,25 +60,25 @@ def prepare(lab: Lab, desk: Desk) -> Iterator[Callable[..., Running]]:
 
 
 @pytest.fixture
-def begin(prepare: Callable[..., Running]) -> Begin:
-    def start(processor: str = HELD, chunks: int = 3, **said: Any) -> Running:
-        job = prepare(processor, chunks, **said)
-        job.begin()
+def start_job(prepare: Callable[..., RunningJob]) -> StartJob:
+    def start(processor: str = BLOCKING, chunks: int = 3, **variables: Any) -> RunningJob:
+        job = prepare(processor, chunks, **variables)
+        job.start()
         return job
 
     return start
 
 
 @pytest.fixture(scope="session")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+def local_result(tmp_path_factory: pytest.TempPathFactory) -> LocalResult:
     known: dict[str, dict[str, bytes]] = {}
 
-    def answer(processor: str = HELD, **said: Any) -> dict[str, bytes]:
-        name = hashlib.sha256(f"{processor}{said}".encode()).hexdigest()
+    def answer(processor: str = BLOCKING, **variables: Any) -> dict[str, bytes]:
+        name = hashlib.sha256(f"{processor}{variables}".encode()).hexdigest()
         if name not in known:
-            desk = Desk(tmp_path_factory.mktemp("here"))
-            (desk.place / "mine.py").write_text(processor)
-            known[name] = desk.run("local", processor="./mine.py", **said).files
+            control_node = ControlNode(tmp_path_factory.mktemp("here"))
+            (control_node.place / "mine.py").write_text(processor)
+            known[name] = control_node.run("local", processor="./mine.py", **variables).files
         return known[name]
 
     return answer

@@ -8,12 +8,12 @@ from typing import Any
 
 import xxhash
 
-from tests.lab.faults.running_job import Running
+from tests.lab.faults.running_job import RunningJob
 from tests.lab.kit.job_run import Run
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 
 #: Runs on the server. Prints the content of the job directory, and the result's files.
-_LOOK = """python3 - {job} {results} <<'END'
+_READ = """python3 - {job} {results} <<'END'
 import base64, json, os, pathlib, sys
 job, results = map(pathlib.Path, sys.argv[1:])
 print(json.dumps({{
@@ -28,22 +28,22 @@ print(json.dumps({{
 END"""
 
 
-def look(job: Running) -> dict[str, Any]:
+def read_job_files(job: RunningJob) -> dict[str, Any]:
     """Return a job's files on the server's disk."""
-    told: dict[str, Any] = json.loads(job.lab.server.sh(_LOOK.format(job=job.directory, results=job.results)))
-    return told
+    files: dict[str, Any] = json.loads(job.lab.server.sh(_READ.format(job=job.directory, results=job.results)))
+    return files
 
 
-def check_done(job: Running, run: Run, expected: dict[str, bytes]) -> dict[str, Any]:
+def check_done(job: RunningJob, run: Run, expected: dict[str, bytes]) -> dict[str, Any]:
     """The job is done as if nothing had happened. Returns the result's files, for a later comparison."""
     assert run.code == 0, run.output
     assert run.files == expected, "the result is not that of one machine"
-    seen = look(job)
+    seen = read_job_files(job)
     _check_receipts(seen)
     chunks = [chunk["number"] for chunk in seen["manifest"]["chunks"]]
-    assert [attempt["chunk"] for attempt in run.counting] == chunks
-    commits = {told["attempt"] for told in seen["receipts"].values() if told["status"] == "done"}
-    assert {attempt["attempt"] for attempt in run.counting} <= commits
+    assert [attempt["chunk"] for attempt in run.counted_attempts] == chunks
+    commits = {receipt["attempt"] for receipt in seen["receipts"].values() if receipt["status"] == "done"}
+    assert {attempt["attempt"] for attempt in run.counted_attempts} <= commits
     # Once the result is complete, the server keeps it and nothing else.
     assert seen["done"]
     assert seen["data"] == {}
@@ -56,7 +56,7 @@ def check_done(job: Running, run: Run, expected: dict[str, bytes]) -> dict[str, 
     return results
 
 
-def check_failed(job: Running, run: Run, *words: str) -> None:
+def check_failed(job: RunningJob, run: Run, *words: str) -> None:
     """The job failed with one message that has these words in it; what was done is kept, and there is no result."""
     message = run.message
     for word in (*words, f"job_id={job.name}"):
@@ -64,35 +64,37 @@ def check_failed(job: Running, run: Run, *words: str) -> None:
     assert "Traceback" not in run.output
     assert not (run.result / "_SUCCESS").exists()
     assert not (run.result / "result.csv").exists()
-    seen = look(job)
+    seen = read_job_files(job)
     _check_receipts(seen, whole=False)
     assert "_SUCCESS" not in seen["results"]
     check_nothing_left(job)
 
 
-def check_untouched(job: Running, before: dict[str, Any]) -> None:
+def check_untouched(job: RunningJob, before: dict[str, Any]) -> None:
     """Nothing was written to the result since."""
-    assert look(job)["results"] == before
+    assert read_job_files(job)["results"] == before
 
 
-def check_nothing_left(job: Running) -> None:
+def check_nothing_left(job: RunningJob) -> None:
     """Its stack, networks, configs and containers are gone. A container may need its grace period."""
-    until(f"nothing is left of {job.name}: {job.lab.left(job.name)}", lambda: not job.lab.left(job.name), 90)
+    wait_until(
+        f"nothing is left of {job.name}: {job.lab.leftovers(job.name)}", lambda: not job.lab.leftovers(job.name), 90
+    )
 
 
 def _check_receipts(seen: dict[str, Any], *, whole: bool = True) -> None:
     """One receipt for each chunk, or at most one; the files that they name match them, as long as they exist."""
     chunks = {chunk["number"] for chunk in seen["manifest"]["chunks"]}
-    done = [told for told in seen["receipts"].values() if told["status"] == "done"]
-    numbers = [told["chunk"] for told in done]
+    done = [receipt for receipt in seen["receipts"].values() if receipt["status"] == "done"]
+    numbers = [receipt["chunk"] for receipt in done]
     assert len(numbers) == len(set(numbers))
     assert set(numbers) == chunks if whole else set(numbers) <= chunks
-    for name, told in seen["receipts"].items():
-        assert name == f"{told['chunk']:06d}-{told['generation']:04d}.json"
+    for name, receipt in seen["receipts"].items():
+        assert name == f"{receipt['chunk']:06d}-{receipt['generation']:04d}.json"
     if seen["done"]:
         return
-    for told in done:
-        for file in told["files"].values():
+    for receipt in done:
+        for file in receipt["files"].values():
             data = base64.b64decode(seen["data"][file["name"]])
             assert (len(data), xxhash.xxh3_128(data).hexdigest()) == (file["bytes"], file["checksum"]), file["name"]
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.lab.kit.board import Board
-from tests.lab.kit.control_node import Desk
+from tests.lab.kit.control_node import ControlNode
 from tests.lab.kit.job_run import Run
 from tests.lab.kit.lab import SHARE, Lab
 from tests.lab.kit.playbook_process import Playbook
-from tests.lab.kit.polling import T, until
+from tests.lab.kit.polling import T, wait_until
 
 
 @dataclass(frozen=True)
-class Held:
+class BlockedAttempt:
     """An attempt that blocks."""
 
     chunk: int
@@ -26,13 +26,13 @@ class Held:
 
 
 @dataclass
-class Running:
+class RunningJob:
     """A job by its name: start, watch, kill and restart it."""
 
     lab: Lab
-    desk: Desk
+    control_node: ControlNode
     name: str
-    said: dict[str, Any]
+    variables: dict[str, Any]
     environment: dict[str, str] = field(default_factory=dict)
     playbook: Playbook | None = None
 
@@ -46,18 +46,18 @@ class Running:
 
     # -- the run ---------------------------------------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Start run_job.yml."""
-        self.playbook = self.desk.begin(self.name, self.said, **self.environment)
+        self.playbook = self.control_node.start(self.name, self.variables, **self.environment)
 
     def end(self) -> Run:
         """Wait until run_job.yml has ended."""
         assert self.playbook
-        return self.desk.end(self.name, self.playbook)
+        return self.control_node.end(self.name, self.playbook)
 
-    def again(self) -> Run:
+    def rerun(self) -> Run:
         """Run the same once more, to its end."""
-        self.begin()
+        self.start()
         return self.end()
 
     def kill(self) -> None:
@@ -71,7 +71,7 @@ class Running:
 
     # -- what is seen of it ----------------------------------------------------------------------------------------
 
-    def until(self, what: str, condition: Callable[[], T], limit: float = 480) -> T:
+    def wait_until(self, what: str, condition: Callable[[], T], limit: float = 480) -> T:
         """Return the first true answer of a condition of this job. Raises AssertionError when the run ends before."""
 
         def still() -> T:
@@ -81,13 +81,13 @@ class Running:
             return answer
 
         try:
-            return until(what, still, limit)
+            return wait_until(what, still, limit)
         except AssertionError as error:
             raise AssertionError(f"{error}\nin {self.files()}\n{self.output[-3000:]}") from None
 
-    def reach(self, task: str) -> None:
+    def wait_for_task(self, task: str) -> None:
         """Wait until a task of the playbook begins."""
-        self.until(f"the task {task!r}", lambda: f"TASK [processing_job : {task}" in self.output, 420)
+        self.wait_until(f"the task {task!r}", lambda: f"TASK [processing_job : {task}" in self.output, 420)
 
     def files(self, folder: str = "") -> list[str]:
         """Return the names in the job's directory on the server's disk, none while the server is away."""
@@ -97,46 +97,47 @@ class Running:
         except (AssertionError, subprocess.TimeoutExpired):
             return []
 
-    def held(self) -> list[Held]:
+    def blocked_attempts(self) -> list[BlockedAttempt]:
         """Return all attempts that have ever blocked, by chunk."""
-        found = [name.split("-", 3)[1:] for name in self.files() if name.startswith("held-")]
+        found = [name.split("-", 3)[1:] for name in self.files() if name.startswith("blocked-")]
         return sorted(
-            (Held(int(chunk), self.lab.boards[board], attempt) for chunk, board, attempt in found),
+            (BlockedAttempt(int(chunk), self.lab.boards[board], attempt) for chunk, board, attempt in found),
             key=lambda one: one.chunk,
         )
 
-    def wait_for(self, chunk: int | None = None, *, on: list[Board] | None = None, besides: list[Held] | None = None,
-                 ) -> Held:  # fmt: skip
+    def wait_for(
+        self, chunk: int | None = None, *, on: list[Board] | None = None, besides: list[BlockedAttempt] | None = None
+    ) -> BlockedAttempt:
         """Wait until an attempt blocks: at this chunk, on one of these boards, and not a known one."""
 
-        def find() -> Held | None:
+        def find() -> BlockedAttempt | None:
             return next(
                 (
                     one
-                    for one in self.held()
+                    for one in self.blocked_attempts()
                     if chunk in (None, one.chunk) and (on is None or one.board in on) and one not in (besides or [])
                 ),
                 None,
             )
 
         where = "" if on is None else f" on {', '.join(board.name for board in on)}"
-        found = self.until(f"an attempt at chunk {chunk or 'any'}{where} stands still", find)
+        found = self.wait_until(f"an attempt at chunk {chunk or 'any'}{where} blocks", find)
         assert found
         return found
 
-    def wait_for_all(self, count: int = 3) -> list[Held]:
+    def wait_for_all(self, count: int = 3) -> list[BlockedAttempt]:
         """Wait until attempts at so many chunks block."""
-        self.until(f"{count} attempts stand still", lambda: len({one.chunk for one in self.held()}) >= count)
-        return self.held()
+        self.wait_until(f"{count} attempts block", lambda: len({one.chunk for one in self.blocked_attempts()}) >= count)
+        return self.blocked_attempts()
 
-    def let_go(self, *names: object) -> None:
+    def release(self, *names: object) -> None:
         """Release chunks, attempts or "all"."""
         self.lab.server.sh("touch " + " ".join(f"{self.directory}/go-{name}" for name in names))
 
-    def let_go_at_once(self) -> None:
+    def release_at_once(self) -> None:
         """Block nothing: released as soon as the directory exists."""
-        self.until("the job is split", lambda: "manifest.json" in self.files())
-        self.let_go("all")
+        self.wait_until("the job is split", lambda: "manifest.json" in self.files())
+        self.release("all")
 
     @property
     def status(self) -> dict[str, Any]:
@@ -149,7 +150,7 @@ class Running:
 
     def wait_for_stage(self, *stages: str, limit: float = 480) -> dict[str, Any]:
         """Wait until the driver is in one of these stages, whether or not anybody watches the job."""
-        until(f"{self.name} is {' or '.join(stages)}", lambda: self.status.get("stage") in stages, limit)
+        wait_until(f"{self.name} is {' or '.join(stages)}", lambda: self.status.get("stage") in stages, limit)
         return self.status
 
     @property
@@ -163,4 +164,4 @@ class Running:
         return {int(name[:6]) for name in self.files("receipts") if name.endswith(".json") and name[0] != "."}
 
     def wait_until_committed(self, *chunks: int) -> None:
-        self.until(f"receipts of the chunks {chunks}", lambda: set(chunks) <= self.committed)
+        self.wait_until(f"receipts of the chunks {chunks}", lambda: set(chunks) <= self.committed)

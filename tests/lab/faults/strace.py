@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.lab.faults.running_job import Held
+from tests.lab.faults.running_job import BlockedAttempt
 from tests.lab.kit.board import Board
 from tests.lab.kit.lab import Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 
 #: Of an attempt's fsyncs: its partial, its receipt, and after the link the directory of receipts.
 OF_PARTIAL, OF_RECEIPT, AFTER_LINK = 1, 2, 3
@@ -17,40 +17,40 @@ def install(lab: Lab) -> None:
         board.sh("command -v strace >/dev/null || { apt-get update -qq; apt-get install -y -qq strace; } >&2", 300)
 
 
-def at_call(held: Held, call: str, number: int, fault: str) -> None:
+def at_call(attempt: BlockedAttempt, call: str, number: int, fault: str) -> None:
     """Inject a fault into a blocked attempt: at its n-th call from now on, in the syntax of strace's --inject."""
-    process = process_of(held)
-    held.board.sh(
-        f"systemd-run --quiet --unit=fault-{held.attempt} --collect"
-        f" strace -f -p {process} -o /run/fault-{held.attempt} -e trace={call} -e inject={call}:{fault}:when={number}"
+    process = process_of(attempt)
+    attempt.board.sh(
+        f"systemd-run --quiet --unit=fault-{attempt.attempt} --collect"
+        f" strace -f -p {process} -o /run/fault-{attempt.attempt}"
+        f" -e trace={call} -e inject={call}:{fault}:when={number}"
     )
-    until(
-        f"strace is attached on {held.board.name}",
-        lambda: held.board.holds(f"grep -qv '^TracerPid:[[:space:]]*0' /proc/{process}/status"
-                                 f" && grep -q '^TracerPid:[[:space:]]*[1-9]' /proc/{process}/status"),
+    wait_until(
+        f"strace is attached on {attempt.board.name}",
+        lambda: attempt.board.succeeds(f"grep -q '^TracerPid:[[:space:]]*[1-9]' /proc/{process}/status"),
         30,
-    )  # fmt: skip
+    )
 
 
-def process_of(held: Held) -> int:
+def process_of(attempt: BlockedAttempt) -> int:
     """Return the process of an attempt on its board: the child of the container's init."""
     return int(
-        held.board.sh(
-            f"container=$(docker ps --quiet --no-trunc --filter name={held.attempt})\n"
+        attempt.board.sh(
+            f"container=$(docker ps --quiet --no-trunc --filter name={attempt.attempt})\n"
             "init=$(docker inspect --format '{{.State.Pid}}' $container)\n"
             "pgrep --parent $init"
         )
     )
 
 
-def calls_of(held: Held) -> str:
+def calls_of(attempt: BlockedAttempt) -> str:
     """Return the calls that were traced so far."""
-    return _log(held.board, held.attempt)
+    return _log(attempt.board, attempt.attempt)
 
 
-def was_killed(held: Held) -> bool:
+def was_killed(attempt: BlockedAttempt) -> bool:
     """Return whether the attempt has received the injected signal."""
-    return "killed by SIGKILL" in calls_of(held)
+    return "killed by SIGKILL" in calls_of(attempt)
 
 
 def _log(board: Board, attempt: str) -> str:

@@ -6,54 +6,54 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab.faults.conftest import Answers
-from tests.lab.faults.invariants import check_done, look
-from tests.lab.faults.running_job import Running
-from tests.lab.kit.control_node import SAMPLE, Desk
+from tests.lab.faults.conftest import LocalResult
+from tests.lab.faults.invariants import check_done, read_job_files
+from tests.lab.faults.running_job import RunningJob
+from tests.lab.kit.control_node import SAMPLE, ControlNode
 from tests.lab.kit.lab import Lab
 
 
-def test_killed_at_each_stage(lab: Lab, prepare: Callable[..., Running], answers: Answers) -> None:
+def test_killed_at_each_stage(lab: Lab, prepare: Callable[..., RunningJob], local_result: LocalResult) -> None:
     job = prepare()
     # A file that is not on the share yet has to be sent; without its image a board has to load it.
-    source = job.desk.place / "mine.csv"
+    source = job.control_node.place / "mine.csv"
     source.write_text(SAMPLE.read_text().replace("N14228", uuid.uuid4().hex[:6]))
-    job.said["input"] = "mine.csv"
+    job.variables["input"] = "mine.csv"
     lab.workers[0].sh("docker images --quiet csvswarm-job | sort -u | xargs -r docker image rm --force")
 
     for stage in ("Send the input", "Load the image", "Deploy and watch the job", "Watch the job"):
-        job.begin()
-        job.reach(stage)
+        job.start()
+        job.wait_for_task(stage)
         job.kill()
-    job.begin()
+    job.start()
     first, *_ = job.wait_for_all()
-    job.let_go(first.chunk)
+    job.release(first.chunk)
     job.wait_until_committed(first.chunk)
     job.kill()
-    kept = look(job)["receipts"]
-    job.begin()
-    job.let_go("all")
-    job.reach("Fetch the result")
+    kept = read_job_files(job)["receipts"]
+    job.start()
+    job.release("all")
+    job.wait_for_task("Fetch the result")
     job.kill()
-    run = job.again()
+    run = job.rerun()
 
-    check_done(job, run, answers(input=str(source)))
-    assert kept.items() <= look(job)["receipts"].items()
+    check_done(job, run, local_result(input=str(source)))
+    assert kept.items() <= read_job_files(job)["receipts"].items()
 
 
-def test_a_control_node_that_is_gone_for_good(
-    prepare: Callable[..., Running], answers: Answers, tmp_path: Path
+def test_control_node_never_returns(
+    prepare: Callable[..., RunningJob], local_result: LocalResult, tmp_path: Path
 ) -> None:
     """Nothing is rerun until the job is done; then its result is fetched from another directory."""
     job = prepare()
-    job.begin()
+    job.start()
     job.wait_for_all()
     job.kill()
 
-    job.let_go("all")
+    job.release("all")
     job.wait_for_stage("done")
-    elsewhere = Desk(tmp_path / "elsewhere")
+    elsewhere = ControlNode(tmp_path / "elsewhere")
     elsewhere.place.mkdir()
     run = elsewhere.manage("fetch", job.name)
 
-    check_done(job, run, answers())
+    check_done(job, run, local_result())

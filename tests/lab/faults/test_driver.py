@@ -7,53 +7,55 @@ import json
 import pytest
 
 from tests.lab.faults.blocking_processors import BLOCKING_ENDS
-from tests.lab.faults.conftest import Answers, Begin
-from tests.lab.faults.invariants import check_done, look
+from tests.lab.faults.conftest import LocalResult, StartJob
+from tests.lab.faults.invariants import check_done, read_job_files
 from tests.lab.kit.lab import Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 
 
 def cut_and_boot(lab: Lab) -> None:
     """Pull the plug of the manager, which is the server of the share as well, and let it boot."""
     lab.manager.cut_power()
-    lab.manager.plug_in()
-    until("the manager is back", lambda: lab.manager.holds("docker info && systemctl is-active nfs-server"), 400)
+    lab.manager.power_on()
+    wait_until(
+        "the manager is back", lambda: lab.manager.succeeds("docker info && systemctl is-active nfs-server"), 400
+    )
 
 
 @pytest.mark.parametrize("stage", ["splitting", "processing", "collecting"])
-def test_the_board_of_the_driver_loses_its_power(lab: Lab, begin: Begin, answers: Answers, stage: str) -> None:
-    expected = answers(BLOCKING_ENDS)
+def test_board_of_the_driver_loses_power(lab: Lab, start_job: StartJob, local_result: LocalResult, stage: str) -> None:
+    expected = local_result(BLOCKING_ENDS)
     # Split and collect wait for the test, as the attempts do: the processor is imported by the one, and its combine
     # called by the other.
-    job = begin(BLOCKING_ENDS)
+    job = start_job(BLOCKING_ENDS)
     kept = {}
     if stage == "splitting":
-        job.until("the split waits", lambda: "waits-split" in job.files())
+        job.wait_until("the split waits", lambda: "waits-split" in job.files())
         cut_and_boot(lab)
-        job.let_go("split", "all", "collect")
+        job.release("split", "all", "collect")
     elif stage == "processing":
-        job.let_go("split", "collect")
+        job.release("split", "collect")
         first, *_ = job.wait_for_all()
-        job.let_go(first.chunk)
+        job.release(first.chunk)
         job.wait_until_committed(first.chunk)
-        kept = look(job)["receipts"]
+        kept = read_job_files(job)["receipts"]
         cut_and_boot(lab)
-        job.let_go("all")
+        job.release("all")
     else:
-        job.let_go("split", "all")
-        job.until("the collection waits", lambda: "waits-collect" in job.files())
-        kept = look(job)["receipts"]
+        job.release("split", "all")
+        job.wait_until("the collection waits", lambda: "waits-collect" in job.files())
+        kept = read_job_files(job)["receipts"]
         cut_and_boot(lab)
-        job.let_go("collect")
+        job.release("collect")
     run = job.end()
 
     check_done(job, run, expected)
-    assert kept.items() <= look(job)["receipts"].items()
+    assert kept.items() <= read_job_files(job)["receipts"].items()
 
 
-def test_two_drivers_of_one_job(lab: Lab, begin: Begin, answers: Answers) -> None:
+def test_two_drivers_of_one_job(lab: Lab, start_job: StartJob, local_result: LocalResult) -> None:
     """As after a partition of the managers: a second driver waits, and takes nothing from the first."""
-    job = begin()
+    job = start_job()
     attempts = job.wait_for_all()
     service = f"csvswarm-{job.name}_driver"
     spec = json.loads(lab.manager.sh(f"docker service inspect {service}"))[0]["Spec"]
@@ -63,33 +65,33 @@ def test_two_drivers_of_one_job(lab: Lab, begin: Begin, answers: Answers) -> Non
         f"--data @- http://localhost/services/create <<'END'\n{json.dumps(spec)}\nEND"
     )
     state = f"docker service ps --format '{{{{.CurrentState}}}}' {service}-2"
-    until("the second driver runs", lambda: lab.manager.sh(state).startswith("Running"))
-    job.let_go("all")
+    wait_until("the second driver runs", lambda: lab.manager.sh(state).startswith("Running"))
+    job.release("all")
     run = job.end()
 
-    check_done(job, run, answers())
+    check_done(job, run, local_result())
     assert {attempt["attempt"] for attempt in run.report["attempts"]} == {one.attempt for one in attempts}
 
 
-def test_a_running_job_is_watched_or_refused(lab: Lab, begin: Begin, answers: Answers) -> None:
-    job = begin()
+def test_running_job_is_watched_or_refused(lab: Lab, start_job: StartJob, local_result: LocalResult) -> None:
+    job = start_job()
     attempts = job.wait_for_all()
     job.kill()
-    services = lab.left(job.name)
-    asked = dict(job.said)
+    services = lab.leftovers(job.name)
+    asked = dict(job.variables)
 
-    job.said["processor"] = "transform"
-    refused = job.again()
-    job.said = asked
-    job.begin()
-    job.until("the run attaches", lambda: f"Job {job.name} is deployed already" in job.output)
-    job.let_go("all")
+    job.variables["processor"] = "transform"
+    refused = job.rerun()
+    job.variables = asked
+    job.start()
+    job.wait_until("the run attaches", lambda: f"Job {job.name} is deployed already" in job.output)
+    job.release("all")
     run = job.end()
 
     assert refused.code
     assert f"job {job.name} runs on the boards already (driver on {lab.manager.name} since " in refused.message
     assert "processor" in refused.message.partition("with another request: ")[2].partition(" differ")[0]
     assert services
-    check_done(job, run, answers())
+    check_done(job, run, local_result())
     # Neither run has touched what ran.
     assert {attempt["attempt"] for attempt in run.report["attempts"]} == {one.attempt for one in attempts}

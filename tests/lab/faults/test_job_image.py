@@ -5,15 +5,15 @@ from __future__ import annotations
 import subprocess
 import uuid
 
-from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.conftest import LocalResult, StartJob
 from tests.lab.faults.invariants import check_done
-from tests.lab.faults.running_job import Running
+from tests.lab.faults.running_job import RunningJob
 from tests.lab.kit.control_node import BASE, ROOT
 from tests.lab.kit.lab import SHARE, Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 
 
-def image_of(lab: Lab, job: Running) -> tuple[str, str]:
+def image_of(lab: Lab, job: RunningJob) -> tuple[str, str]:
     """Return the id of the image that a job runs, and its tag."""
     image = lab.manager.sh(
         f"docker service inspect --format '{{{{.Spec.TaskTemplate.ContainerSpec.Image}}}}' csvswarm-{job.name}_driver"
@@ -22,67 +22,69 @@ def image_of(lab: Lab, job: Running) -> tuple[str, str]:
     return image, tag
 
 
-def test_another_image_under_the_tag_never_runs(lab: Lab, begin: Begin, answers: Answers) -> None:
+def test_another_image_under_the_tag_never_runs(lab: Lab, start_job: StartJob, local_result: LocalResult) -> None:
     """A service runs by the image's id, which no other image has."""
     board = lab.workers[0]
-    first = begin()
+    first = start_job()
     first.wait_for_all()
     image, tag = image_of(lab, first)
     assert image.startswith("sha256:")
-    first.let_go("all")
-    check_done(first, first.end(), answers())
+    first.release("all")
+    check_done(first, first.end(), local_result())
     board.sh(f"tar --create --directory=/etc hostname | docker import - {tag}")
 
-    job = begin()
+    job = start_job()
     job.wait_for(on=[board])
-    job.let_go("all")
-    check_done(job, job.end(), answers())
+    job.release("all")
+    check_done(job, job.end(), local_result())
 
     board.sh(f"docker tag {image} {tag}")
 
 
-def test_a_board_that_has_lost_its_image_and_another_archive(lab: Lab, begin: Begin, answers: Answers) -> None:
+def test_board_without_the_image_and_a_changed_archive(
+    lab: Lab, start_job: StartJob, local_result: LocalResult
+) -> None:
     """A resume verifies all boards: the one that lacks the image refuses to load another one."""
     board = lab.workers[0]
-    job = begin()
+    job = start_job()
     job.wait_for_all()
     image, tag = image_of(lab, job)
     job.kill()
-    stopped = job.desk.manage("stop", job.name)
+    stopped = job.control_node.manage("stop", job.name)
     assert stopped.code == 0, stopped.output
     archive = f"{SHARE}/images/{tag.replace(':', '-')}-amd64.tar.gz"
-    until("the image is removed", lambda: board.holds(f"docker image rm --force {image}"))
+    wait_until("the image is removed", lambda: board.succeeds(f"docker image rm --force {image}"))
     lab.server.sh(f"mv {archive} {archive}.kept; tar --create --gzip --directory=/etc hostname >{archive}")
-    refused = job.again()
+    refused = job.rerun()
 
     assert refused.code
     assert f"{board.name}: the image {tag} is not there, or is another one" in refused.message
     assert f"{archive} contains another image: remove that file" in refused.message
     assert "Deploy the job" not in refused.output
-    lab.put_back_images()
-    job.let_go("all")
-    check_done(job, job.again(), answers())
+    lab.restore_images()
+    job.release("all")
+    check_done(job, job.rerun(), local_result())
 
 
-def test_an_image_that_was_removed_is_loaded_while_a_job_runs(lab: Lab, begin: Begin, answers: Answers) -> None:
+def test_removed_image_is_loaded_while_a_job_runs(lab: Lab, start_job: StartJob, local_result: LocalResult) -> None:
     """A board that was verified before rejects its chunk; others try it, and the board loads the image."""
     board = lab.workers[0]
-    first = begin()
+    first = start_job()
     first.wait_for_all()
     image, _ = image_of(lab, first)
-    first.let_go("all")
-    check_done(first, first.end(), answers())
-    until("the image is removed", lambda: board.holds(f"docker image rm --force {image}"))
+    first.release("all")
+    check_done(first, first.end(), local_result())
+    wait_until("the image is removed", lambda: board.succeeds(f"docker image rm --force {image}"))
 
-    job = begin()
-    job.let_go_at_once()
-    check_done(job, job.end(), answers())
+    job = start_job()
+    job.release_at_once()
+    check_done(job, job.end(), local_result())
 
     assert "No such image" in job.output
-    until("the board has the image", lambda: board.holds(f"docker image inspect {image}"))
+    wait_until("the board has the image", lambda: board.succeeds(f"docker image inspect {image}"))
 
 
-def test_two_first_jobs_at_once(begin: Begin, answers: Answers) -> None:
+def test_two_first_jobs_at_once(start_job: StartJob, local_result: LocalResult) -> None:
     """Both find no image on the share, and make one. With nothing in the engine's cache each build differs."""
     name = f"csvswarm-base:{uuid.uuid4().hex[:8]}"
     built = subprocess.run(
@@ -94,17 +96,17 @@ def test_two_first_jobs_at_once(begin: Begin, answers: Answers) -> None:
     )
     assert built.returncode == 0, built.stderr
 
-    jobs = [begin(image_base=name) for _ in range(2)]
+    jobs = [start_job(image_base=name) for _ in range(2)]
     for job in jobs:
-        job.let_go_at_once()
+        job.release_at_once()
 
     for job in jobs:
-        check_done(job, job.end(), answers())
+        check_done(job, job.end(), local_result())
     subprocess.run(["docker", "rmi", name], check=True, capture_output=True)
 
 
-def test_a_base_that_is_not_there(begin: Begin) -> None:
-    job = begin(image_base="csvswarm-nothing:here")
+def test_missing_base_image(start_job: StartJob) -> None:
+    job = start_job(image_base="csvswarm-nothing:here")
 
     refused = job.end()
 

@@ -6,44 +6,44 @@ from typing import Any
 
 import pytest
 
-from tests.lab.faults.conftest import Answers, Begin
-from tests.lab.faults.invariants import check_done, check_nothing_left, check_untouched, look
+from tests.lab.faults.conftest import LocalResult, StartJob
+from tests.lab.faults.invariants import check_done, check_nothing_left, check_untouched, read_job_files
 from tests.lab.kit.lab import Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 
 
 @pytest.mark.parametrize("moment", ["while the job runs", "when the job is done"])
-def test_an_attempt_that_comes_second(lab: Lab, begin: Begin, answers: Answers, moment: str) -> None:
-    expected = answers()
-    job = begin()
+def test_second_commit_of_a_chunk(lab: Lab, start_job: StartJob, local_result: LocalResult, moment: str) -> None:
+    expected = local_result()
+    job = start_job()
     attempts = job.wait_for_all()
     late = next(one for one in attempts if one.board in lab.workers)
     other, last = (one for one in attempts if one != late)
 
     def finish() -> dict[str, Any]:
-        job.let_go(last.attempt)
+        job.release(last.attempt)
         return check_done(job, job.end(), expected)
 
-    late.board.pull_cable()
-    until(f"{late.board.name} is given up", lambda: lab.node(late.board) == "Down Active")
-    job.let_go(other.attempt)
+    late.board.disconnect()
+    wait_until(f"{late.board.name} is given up", lambda: lab.node(late.board) == "Down Active")
+    job.release(other.attempt)
     replacement = job.wait_for(late.chunk, besides=[late])
-    job.let_go(replacement.attempt)
+    job.release(replacement.attempt)
     job.wait_until_committed(late.chunk)
     assert any(late.attempt in name for name in job.files("logs"))
     results = finish() if moment == "when the job is done" else None
     # It reaches the share, but not yet the manager, which would have it killed.
-    late.board.reach_share()
-    job.let_go(late.attempt)
+    late.board.reconnect_share()
+    job.release(late.attempt)
     # It finds the name taken, or that the data of a job that is done was removed. The log of one that fails stays.
-    until("the late attempt has ended well", lambda: not any(late.attempt in name for name in job.files("logs")))
+    wait_until("the late attempt has ended well", lambda: not any(late.attempt in name for name in job.files("logs")))
     assert f"{late.chunk:06d}-{late.attempt}.partial.csv" not in job.files("attempts")
-    receipt = look(job)["receipts"][f"{late.chunk:06d}-0001.json"]
+    receipt = read_job_files(job)["receipts"][f"{late.chunk:06d}-0001.json"]
     results = results or finish()
 
     assert receipt["attempt"] == replacement.attempt
-    late.board.reach_swarm()
-    until(f"{late.board.name} is back", lambda: lab.node(late.board) == "Ready Active")
+    late.board.reconnect_swarm()
+    wait_until(f"{late.board.name} is back", lambda: lab.node(late.board) == "Ready Active")
     # What it had running is removed now.
     check_nothing_left(job)
     check_untouched(job, results)

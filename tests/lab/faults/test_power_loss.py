@@ -3,64 +3,68 @@
 from __future__ import annotations
 
 from tests.lab.faults import strace
-from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.conftest import LocalResult, StartJob
 from tests.lab.faults.invariants import check_done, check_untouched
 from tests.lab.kit.lab import Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 
 
-def test_a_worker_that_never_comes_back(lab: Lab, begin: Begin, answers: Answers) -> None:
-    job = begin()
+def test_worker_never_returns(lab: Lab, start_job: StartJob, local_result: LocalResult) -> None:
+    job = start_job()
     attempts = job.wait_for_all()
     lost = next(one for one in attempts if one.board in lab.workers)
 
     lost.board.cut_power()
-    job.let_go("all")
+    job.release("all")
     run = job.end()
 
-    check_done(job, run, answers())
-    assert {attempt["attempt"] for attempt in run.counting}.isdisjoint({lost.attempt})
-    assert lost.board.name not in {attempt["board"] for attempt in run.counting if attempt["chunk"] == lost.chunk}
+    check_done(job, run, local_result())
+    assert {attempt["attempt"] for attempt in run.counted_attempts}.isdisjoint({lost.attempt})
+    assert lost.board.name not in {
+        attempt["board"] for attempt in run.counted_attempts if attempt["chunk"] == lost.chunk
+    }
 
 
-def test_a_worker_that_is_back_while_its_replacement_runs(lab: Lab, begin: Begin, answers: Answers) -> None:
-    job = begin()
+def test_worker_returns_while_its_replacement_runs(lab: Lab, start_job: StartJob, local_result: LocalResult) -> None:
+    job = start_job()
     attempts = job.wait_for_all()
     lost = next(one for one in attempts if one.board in lab.workers)
 
     lost.board.cut_power()
-    job.let_go(*(one.chunk for one in attempts if one != lost))
+    job.release(*(one.chunk for one in attempts if one != lost))
     again = job.wait_for(lost.chunk, besides=[lost])
-    lost.board.plug_in()
-    until(f"{lost.board.name} is back", lambda: lab.node(lost.board) == "Ready Active", 400)
-    job.let_go("all")
+    lost.board.power_on()
+    wait_until(f"{lost.board.name} is back", lambda: lab.node(lost.board) == "Ready Active", 400)
+    job.release("all")
     run = job.end()
 
     assert again.board != lost.board
-    results = check_done(job, run, answers())
-    assert [attempt["attempt"] for attempt in run.counting if attempt["chunk"] == lost.chunk] == [again.attempt]
+    results = check_done(job, run, local_result())
+    assert [attempt["attempt"] for attempt in run.counted_attempts if attempt["chunk"] == lost.chunk] == [again.attempt]
     check_untouched(job, results)
 
 
-def test_manager_and_share_are_gone_while_a_partial_is_written(lab: Lab, begin: Begin, answers: Answers) -> None:
+def test_manager_and_share_fail_while_a_partial_is_written(
+    lab: Lab, start_job: StartJob, local_result: LocalResult
+) -> None:
     """They are one board here: the manager and the server of the share lose their power at once."""
     strace.install(lab)
-    job = begin()
+    job = start_job()
     attempts = job.wait_for_all()
     writing = next(one for one in attempts if one.board in lab.workers)
     partial = f"{writing.chunk:06d}-{writing.attempt}.partial.csv"
 
     # Written, but not yet on the server's disk: the fsync is delayed until after the cut.
     strace.at_call(writing, "fsync", strace.OF_PARTIAL, "delay_enter=15000000")
-    job.let_go(writing.chunk)
-    job.until("a partial is being written", lambda: partial in job.files("attempts"))
+    job.release(writing.chunk)
+    job.wait_until("a partial is being written", lambda: partial in job.files("attempts"))
     assert not job.committed
     lab.server.cut_power()
-    lab.server.plug_in()
-    until("the server is back", lambda: lab.server.holds("docker info && systemctl is-active nfs-server"), 400)
-    job.let_go("all")
+    lab.server.power_on()
+    wait_until("the server is back", lambda: lab.server.succeeds("docker info && systemctl is-active nfs-server"), 400)
+    job.release("all")
     run = job.end()
 
     assert f"{lab.server.name} has not answered for " in run.output
-    results = check_done(job, run, answers())
+    results = check_done(job, run, local_result())
     check_untouched(job, results)

@@ -5,24 +5,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.lab.faults.conftest import Answers, Begin
+from tests.lab.faults.conftest import LocalResult, StartJob
 from tests.lab.faults.invariants import check_done
 from tests.lab.kit.lab import Lab
 
 
-def test_the_clock_of_a_worker_is_an_hour_ahead(lab: Lab, begin: Begin, answers: Answers) -> None:
+def test_worker_clock_is_an_hour_ahead(lab: Lab, start_job: StartJob, local_result: LocalResult) -> None:
     wrong = lab.workers[-1]
     # Its clock service would see the jump, and take it back within seconds.
     wrong.sh("systemctl stop chrony; date --set=@$(( $(date +%s) + 3600 ))")
 
-    job = begin()
+    job = start_job()
     job.wait_for_all()
-    job.let_go("all")
+    job.release("all")
     run = job.end()
 
-    check_done(job, run, answers())
+    check_done(job, run, local_result())
     started: dict[bool, list[Any]] = {True: [], False: []}
-    for attempt in run.counting:
+    for attempt in run.counted_attempts:
         started[attempt["board"] == wrong.name].append(attempt["started"])
     # It did take part, and its own times are those of its clock.
     assert min(started[True]) > max(started[False]) + 3000

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.kit.control_node import Desk
+from tests.lab.kit.control_node import ControlNode
 from tests.lab.kit.lab import Lab
 
 MINE = """
@@ -33,24 +33,24 @@ JOBS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("processor", JOBS)
-def test_the_same_bytes_as_on_one_machine(desk: Desk, processor: str) -> None:
-    (desk.place / "mine.py").write_text(MINE)
-    said = JOBS[processor] | {"processor": processor, "chunks": 3}
+def test_result_has_the_bytes_of_the_local_engine(control_node: ControlNode, processor: str) -> None:
+    (control_node.place / "mine.py").write_text(MINE)
+    variables = JOBS[processor] | {"processor": processor, "chunks": 3}
 
-    assert desk.run("swarm", **said).files == desk.run("local", **said).files
+    assert control_node.run("swarm", **variables).files == control_node.run("local", **variables).files
 
 
-def test_chunks_are_spread_as_reserved(desk: Desk, reached: Lab) -> None:
-    said: dict[str, Any] = {
+def test_chunks_are_spread_as_reserved(control_node: ControlNode, reachable_lab: Lab) -> None:
+    variables: dict[str, Any] = {
         "processor": "transform",
         "options": {"assign": {"gained": "dep_delay - arr_delay"}, "where": "distance > 500"},
         "chunks": 24,
     }
 
-    run = desk.run("swarm", **said)
+    run = control_node.run("swarm", **variables)
 
-    assert run.files == desk.run("local", **said).files
-    attempts = run.counting
+    assert run.files == control_node.run("local", **variables).files
+    attempts = run.counted_attempts
     by_board: dict[str, list[dict[str, Any]]] = {}
     for attempt in sorted(attempts, key=lambda one: one["started"]):
         by_board.setdefault(attempt["board"], []).append(attempt)
@@ -60,28 +60,28 @@ def test_chunks_are_spread_as_reserved(desk: Desk, reached: Lab) -> None:
     for shares in by_board.values():
         assert all(before["ended"] <= after["started"] for before, after in pairwise(shares))
     # Nothing is left running.
-    assert reached.left(run.report["job_id"]) == ""
+    assert reachable_lab.leftovers(run.report["job_id"]) == ""
 
 
-def test_a_processor_that_is_not_there_is_told_as_on_one_machine(desk: Desk) -> None:
+def test_missing_processor_has_the_message_of_the_local_engine(control_node: ControlNode) -> None:
     job = f"nowhere-{os.getpid()}"
 
-    swarm, local = (desk.run(engine, job, processor="./nowhere.py") for engine in ("swarm", "local"))
+    swarm, local = (control_node.run(engine, job, processor="./nowhere.py") for engine in ("swarm", "local"))
 
     assert swarm.message == local.message
 
 
-def test_a_bad_record_is_refused_or_set_aside_and_nothing_is_sent_twice(desk: Desk) -> None:
+def test_bad_record_is_refused_or_rejected_and_nothing_is_sent_twice(control_node: ControlNode) -> None:
     rows = "1,2\n" * 9000
-    (desk.place / "bad.csv").write_text(f"{uuid.uuid4()},b\n{rows}1,2,3\n{rows}")
-    said: dict[str, Any] = {"input": "bad.csv", "chunks": 2, "processor": "transform"}
+    (control_node.place / "bad.csv").write_text(f"{uuid.uuid4()},b\n{rows}1,2,3\n{rows}")
+    variables: dict[str, Any] = {"input": "bad.csv", "chunks": 2, "processor": "transform"}
     job = f"bad-{os.getpid()}"
 
-    refused = desk.run("swarm", job, **said)
-    aside = desk.run("swarm", on_error="quarantine", **said)
+    refused = control_node.run("swarm", job, **variables)
+    aside = control_node.run("swarm", on_error="quarantine", **variables)
 
-    assert refused.message == desk.run("local", job, **said).message
-    assert aside.files == desk.run("local", on_error="quarantine", **said).files
+    assert refused.message == control_node.run("local", job, **variables).message
+    assert aside.files == control_node.run("local", on_error="quarantine", **variables).files
     assert aside.files["rejected.csv"].count(b"\n") == 2
     assert "Send the input" in refused.output
     assert "Send the" not in aside.output

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.lab.kit.control_node import BASE, SAMPLE, Desk
+from tests.lab.kit.control_node import BASE, SAMPLE, ControlNode
 from tests.lab.kit.lab import SHARE, Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 
 SLOW = """
 import time
@@ -31,58 +31,62 @@ def process(block, context):
 
 
 @pytest.fixture
-def base(desk: Desk, reached: Lab) -> str:
+def base(control_node: ControlNode, reachable_lab: Lab) -> str:
     """The base of the image on the board that builds, as if it had been pulled there; its name makes the image new."""
     name = f"csvswarm-base:{uuid.uuid4().hex[:8]}"
-    archive = desk.place / "base.tar"
+    archive = control_node.place / "base.tar"
     subprocess.run(["docker", "tag", BASE, name], check=True)
     subprocess.run(["docker", "save", "--output", archive, name], check=True)
     subprocess.run(["docker", "rmi", name], check=True, capture_output=True)
     with archive.open("rb") as file:
-        subprocess.run([*reached.manager.ssh, "sudo docker load"], stdin=file, check=True)
+        subprocess.run([*reachable_lab.manager.ssh, "sudo docker load"], stdin=file, check=True)
     return name
 
 
-def test_a_board_builds_the_image(desk: Desk, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{desk.place}/nobody-listens")
-    said: dict[str, Any] = {"processor": "statistics", "chunks": 3}
+def test_board_builds_the_image(control_node: ControlNode, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{control_node.place}/nobody-listens")
+    variables: dict[str, Any] = {"processor": "statistics", "chunks": 3}
 
-    run = desk.run("swarm", image_base=base, **said)
+    run = control_node.run("swarm", image_base=base, **variables)
 
-    assert run.files == desk.run("local", **said).files
+    assert run.files == control_node.run("local", **variables).files
     assert "Build the image, and put it on the share" in run.output
 
 
-def test_an_input_that_lies_on_the_share(desk: Desk, reached: Lab) -> None:
+def test_input_on_the_share(control_node: ControlNode, reachable_lab: Lab) -> None:
     folder = f"{SHARE}/sets of mine"
-    reached.server.sh(f"mkdir -p '{folder}'")
+    reachable_lab.server.sh(f"mkdir -p '{folder}'")
     with SAMPLE.open("rb") as file:
         put = f"sudo tee '{folder}/flights.csv' >/dev/null"
-        subprocess.run([*reached.server.ssh, put], stdin=file, check=True)
-    said: dict[str, Any] = {"processor": "transform", "options": {"where": "distance > 1000"}, "chunks": 3}
+        subprocess.run([*reachable_lab.server.ssh, put], stdin=file, check=True)
+    variables: dict[str, Any] = {"processor": "transform", "options": {"where": "distance > 1000"}, "chunks": 3}
 
-    run = desk.run("swarm", input="share:sets of mine/flights.csv", **said)
+    run = control_node.run("swarm", input="share:sets of mine/flights.csv", **variables)
 
-    assert run.files == desk.run("local", **said).files
+    assert run.files == control_node.run("local", **variables).files
     assert "Send the input" not in run.output
 
 
-def test_a_job_that_was_interrupted_is_resumed(desk: Desk) -> None:
-    (desk.place / "slow.py").write_text(SLOW)
-    said: dict[str, Any] = {"processor": "./slow.py", "chunks": 6}
+def test_interrupted_job_is_resumed(control_node: ControlNode) -> None:
+    (control_node.place / "slow.py").write_text(SLOW)
+    variables: dict[str, Any] = {"processor": "./slow.py", "chunks": 6}
     job = f"stopped-{os.getpid()}"
-    begun = desk.begin(job, said)
+    playbook = control_node.start(job, variables)
     # One chunk is done at least.
-    until("chunks are done", lambda: begun.has_ended or re.search(r"^chunks [1-9]", begun.output, re.MULTILINE), 900)
-    begun.interrupt()
-    assert begun.end(120) != 0, begun.output
-    assert begun.output.splitlines()[-1].startswith(f"Only the watching has ended: job {job} continues on the boards.")
+    wait_until(
+        "chunks are done", lambda: playbook.has_ended or re.search(r"^chunks [1-9]", playbook.output, re.MULTILINE), 900
+    )
+    playbook.interrupt()
+    assert playbook.end(120) != 0, playbook.output
+    assert playbook.output.splitlines()[-1].startswith(
+        f"Only the watching has ended: job {job} continues on the boards."
+    )
 
-    again = desk.run("swarm", job, **said)
+    resumed = control_node.run("swarm", job, **variables)
 
-    assert again.files == desk.run("local", **said).files
+    assert resumed.files == control_node.run("local", **variables).files
     # Chunks done before the interruption were not reprocessed.
-    attempts = again.counting
+    attempts = resumed.counted_attempts
     first = [attempt for attempt in attempts if attempt["ended"] < max(a["started"] for a in attempts)]
     assert first
     assert len({attempt["chunk"] for attempt in attempts}) == len(attempts) == 6
@@ -98,10 +102,12 @@ FAILURES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failure_is_told_as_on_one_machine(desk: Desk, failure: str) -> None:
-    (desk.place / "failing.py").write_text(FAILING)
+def test_failure_has_the_message_of_the_local_engine(control_node: ControlNode, failure: str) -> None:
+    (control_node.place / "failing.py").write_text(FAILING)
     job = f"failing-{os.getpid()}-{list(FAILURES).index(failure)}"
 
-    swarm, local = (desk.run(engine, job, chunks=3, workers=1, **FAILURES[failure]) for engine in ("swarm", "local"))
+    swarm, local = (
+        control_node.run(engine, job, chunks=3, workers=1, **FAILURES[failure]) for engine in ("swarm", "local")
+    )
 
     assert swarm.message == local.message

@@ -21,18 +21,18 @@ class Board:
 
     def sh(self, script: str, limit: float = 120) -> str:
         """Run a script as root, and return what it prints. Raises AssertionError with its words when it fails."""
-        done = self._ask(script, limit)
+        done = self._run(script, limit)
         assert done.returncode == 0, f"{self.name}: {script}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def holds(self, script: str) -> bool:
-        """Whether the board answers, and the script ends well on it."""
+    def succeeds(self, script: str) -> bool:
+        """Whether the board local_result, and the script ends well on it."""
         try:
-            return self._ask(script, 20).returncode == 0
+            return self._run(script, 20).returncode == 0
         except subprocess.TimeoutExpired:
             return False
 
-    def _ask(self, script: str, limit: float) -> subprocess.CompletedProcess[str]:
+    def _run(self, script: str, limit: float) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*self.ssh, "sudo bash -euo pipefail -s"],
             input=script,
@@ -46,21 +46,21 @@ class Board:
 
     @property
     def is_on(self) -> bool:
-        return self._docker("inspect", "--format={{.State.Running}}", self.container) == "true"
+        return self._docker("inspect", "--format={{.State.RunningJob}}", self.container) == "true"
 
     def cut_power(self) -> None:
         """Pull the plug."""
         self._docker("kill", self.container)
-        self._hang_up()
+        self._close_connection()
 
-    def plug_in(self) -> None:
+    def power_on(self) -> None:
         """Let it boot from the same disk."""
         self._docker("start", self.container)
 
-    def pull_cable(self) -> None:
+    def disconnect(self) -> None:
         """Cut it off: nothing that it sends leaves it, so nobody has an answer of it and it has none.
 
-        Put back in two steps: reach_share, then reach_swarm.
+        Put back in two steps: reconnect_share, then reconnect_swarm.
         """
         rules = [
             f"iptables -w -I {chain} -p {protocol} --{side} {port} -m comment --comment cut -j DROP"
@@ -70,21 +70,21 @@ class Board:
         ]
         self.sh("\n".join(rules))
         self._docker("exec", self.container, "tc", "qdisc", "add", "dev", "eth0", "root", "blackhole")
-        self._hang_up()
+        self._close_connection()
 
-    def reach_share(self) -> None:
+    def reconnect_share(self) -> None:
         """Reconnect it to the control node and the share, but not to the other boards' Swarm."""
         self._docker("exec", self.container, "tc", "qdisc", "del", "dev", "eth0", "root")
 
-    def reach_swarm(self) -> None:
+    def reconnect_swarm(self) -> None:
         """Undo all cuts of its network."""
         self.sh("iptables-save | grep -v -- '--comment cut' | iptables-restore -w")
 
     @property
-    def is_cut_off(self) -> bool:
+    def is_disconnected(self) -> bool:
         return "blackhole" in self._docker("exec", self.container, "tc", "qdisc", "show", "dev", "eth0")
 
-    def _hang_up(self) -> None:
+    def _close_connection(self) -> None:
         """End the connection that is kept for the next command: it would be waited for."""
         subprocess.run([*self.ssh, "-O", "exit"], capture_output=True, check=False)
 

@@ -40,6 +40,6 @@ class Run:
         return found
 
     @property
-    def counting(self) -> list[dict[str, Any]]:
+    def counted_attempts(self) -> list[dict[str, Any]]:
         """The attempts that the result is made of."""
         return [attempt for attempt in self.report["attempts"] if attempt["counts"]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from tests.lab.kit.board import Board
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 
 SHARE = "/srv/csvswarm"
 #: A service that takes the cores of a board.
@@ -28,9 +28,9 @@ class Lab:
             yaml.safe_load(path.read_text())["all"]
             for path in map(_inventory, json.loads(os.environ["CSVSWARM_INVENTORIES"]))
         )
-        told = places["vars"]
+        variables = places["vars"]
         ssh = (
-            *("ssh", "-i", told["ansible_ssh_private_key_file"], *told["ansible_ssh_common_args"].split()),
+            *("ssh", "-i", variables["ansible_ssh_private_key_file"], *variables["ansible_ssh_common_args"].split()),
             *("-o", "ConnectTimeout=5", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"),
             *("-o", "ControlMaster=auto", "-o", "ControlPersist=300", "-o", f"ControlPath={sockets}/%h"),
         )
@@ -38,7 +38,7 @@ class Lab:
             name: Board(
                 name,
                 f"{os.environ['CSVSWARM_LAB']}-{name}",
-                (*ssh, f"{told['ansible_user']}@{place['ansible_host']}"),
+                (*ssh, f"{variables['ansible_user']}@{place['ansible_host']}"),
             )
             for name, place in places["hosts"].items()
         }
@@ -69,7 +69,7 @@ class Lab:
             f"docker service create --detach --quiet --name {FILLER} --constraint node.hostname=={board.name}"
             f" --reserve-cpu $((cores / 1000000000)) --no-resolve-image {image} -c 'import time; time.sleep(86400)'"
         )
-        until(
+        wait_until(
             f"{board.name} is taken",
             lambda: self.manager.sh(f"docker service ps --format '{{{{.CurrentState}}}}' {FILLER}").startswith(
                 "Running"
@@ -78,17 +78,17 @@ class Lab:
 
     # -- health ----------------------------------------------------------------------------------------------------
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Take back every fault that a test may have left, and wait until all is as site.yml made it."""
         boards = [self.server, *(board for board in self.boards.values() if board != self.server)]
         for board in boards:
             if not board.is_on:
-                board.plug_in()
-            elif board.is_cut_off:
-                board.reach_share()
+                board.power_on()
+            elif board.is_disconnected:
+                board.reconnect_share()
         for board in boards:
-            until(f"{board.name} answers", partial(board.holds, "true"), 400)
-            board.reach_swarm()
+            wait_until(f"{board.name} local_result", partial(board.succeeds, "true"), 400)
+            board.reconnect_swarm()
             board.sh(
                 # Its own clock service would take a while.
                 f"now=$(date +%s); [ $((now - {time.time():.0f})) -lt 30 ] || date --set=@{time.time():.0f}\n"
@@ -98,12 +98,12 @@ class Lab:
                 180,
             )
         for board in boards:
-            until(f"{board.name} has the share", partial(board.holds, HAS_SHARE), 400)
-            until(f"{board.name} has Docker", partial(board.holds, "docker info"), 400)
+            wait_until(f"{board.name} has the share", partial(board.succeeds, HAS_SHARE), 400)
+            wait_until(f"{board.name} has Docker", partial(board.succeeds, "docker info"), 400)
         for board in boards:
             self.set_availability(board, "active")
-            until(f"{board.name} is ready", partial(self.is_ready, board))
-        self.put_back_images()
+            wait_until(f"{board.name} is ready", partial(self.is_ready, board))
+        self.restore_images()
         self.manager.sh(
             "for kind in service config network; do\n"
             "    docker $kind ls --quiet --filter label=csvswarm.job | xargs -r docker $kind rm || true\n"
@@ -111,14 +111,14 @@ class Lab:
             f"! docker service inspect {FILLER} || docker service rm {FILLER}"
         )
 
-    def put_back_images(self) -> None:
+    def restore_images(self) -> None:
         """Restore the names of archives on the share that a test has moved aside."""
         self.server.sh(
             f"cd {SHARE}/images 2>/dev/null || exit 0\n"
             'for kept in *.kept; do [ ! -e "$kept" ] || mv --force "$kept" "${kept%.kept}"; done'
         )
 
-    def left(self, job: str) -> str:
+    def leftovers(self, job: str) -> str:
         """Return all that still runs for a job on boards that Swarm reaches, or is kept in Swarm for it."""
         name = f"csvswarm-{job}"
         # grep that finds nothing exits with 1, and here that is the good news.

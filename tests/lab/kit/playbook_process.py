@@ -19,7 +19,7 @@ class Playbook:
     log: Path
 
     @classmethod
-    def begin(cls, command: list[str], place: Path, environment: dict[str, str], log: Path) -> Playbook:
+    def start(cls, command: list[str], place: Path, environment: dict[str, str], log: Path) -> Playbook:
         """Start a command in a directory, in a process group of its own."""
         with log.open("wb") as output:
             process = subprocess.Popen(

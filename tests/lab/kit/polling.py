@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(what: str, condition: Callable[[], T], limit: float = 300) -> T:
+def wait_until(what: str, condition: Callable[[], T], limit: float = 300) -> T:
     """Return the first true answer of `condition`. Raises AssertionError, which names `what`, after `limit` seconds."""
     deadline = time.monotonic() + limit
     while True:

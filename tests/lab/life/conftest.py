@@ -14,7 +14,7 @@ import pytest
 
 from tests.lab.kit.control_node import ANSIBLE_PLAYBOOK, ROOT
 from tests.lab.kit.lab import Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 
 #: Runs a playbook with these arguments; returns (exit code, output as one line).
 Play = Callable[..., tuple[int, str]]
@@ -42,15 +42,15 @@ def play() -> Play:
 
 
 @pytest.fixture
-def cluster(reached: Lab, play: Play) -> Lab:
+def cluster(reachable_lab: Lab, play: Play) -> Lab:
     """A healthy cluster, also when the test before this one failed."""
-    for board in reached.boards.values():
+    for board in reachable_lab.boards.values():
         if not board.is_on:
-            board.plug_in()
-    for board in reached.boards.values():
-        until(f"{board.name} answers", partial(board.holds, "true"), 400)
+            board.power_on()
+    for board in reachable_lab.boards.values():
+        wait_until(f"{board.name} local_result", partial(board.succeeds, "true"), 400)
         board.sh(f"date --set=@{time.time():.0f}")
-    if not all(map(reached.is_ready, reached.boards.values())):
+    if not all(map(reachable_lab.is_ready, reachable_lab.boards.values())):
         code, output = play("site.yml", "-e", "swarm_worker_leave_other=true")
         assert code == 0, output[-4000:]
-    return reached
+    return reachable_lab

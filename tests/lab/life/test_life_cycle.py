@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.lab.kit.board import Board
 from tests.lab.kit.lab import SHARE, Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 from tests.lab.life.conftest import Play
 
 LEFT = """
@@ -36,7 +36,7 @@ def test_reboot(cluster: Lab, play: Play) -> None:
     assert code == 0, output[-4000:]
     for board in cluster.boards.values():
         assert boot(board) != before[board.name]
-    until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards serve again", lambda: all_ready(cluster))
     assert play("playbooks/status.yml")[0] == 0
 
 
@@ -44,12 +44,12 @@ def test_upgrade(cluster: Lab, play: Play) -> None:
     code, output = play("playbooks/upgrade.yml")
 
     assert code == 0, output[-4000:]
-    until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards serve again", lambda: all_ready(cluster))
     for board in cluster.boards.values():
         assert board.sh("apt-get --simulate --quiet=2 dist-upgrade | grep -c ^Inst || true").strip() == "0"
 
 
-def test_one_board_is_set_up_anew(cluster: Lab, play: Play) -> None:
+def test_one_board_is_reset(cluster: Lab, play: Play) -> None:
     board = cluster.workers[-1]
     others = {other.name: other.sh("systemctl show --property=ActiveEnterTimestamp docker") for other in
               cluster.boards.values() if other != board}  # fmt: skip
@@ -75,7 +75,7 @@ def locked_out(lab: Lab, board: Board) -> None:
             assert f" {board.name}\n" not in other.sh("cat /etc/hosts")
 
 
-def test_a_board_is_removed_and_added(cluster: Lab, play: Play) -> None:
+def test_board_is_removed_and_added(cluster: Lab, play: Play) -> None:
     board = cluster.workers[-1]
     tokens = cluster.manager.sh("docker swarm join-token --quiet worker")
 
@@ -92,29 +92,29 @@ def test_a_board_is_removed_and_added(cluster: Lab, play: Play) -> None:
     assert all_ready(cluster)
 
 
-def test_a_dead_board_is_removed_and_locked_out(cluster: Lab, play: Play) -> None:
+def test_dead_board_is_removed_and_locked_out(cluster: Lab, play: Play) -> None:
     board = cluster.workers[-1]
     board.cut_power()
-    until("the swarm notices", lambda: cluster.node(board).startswith("Down"))
+    wait_until("the swarm notices", lambda: cluster.node(board).startswith("Down"))
 
     code, output = play("playbooks/remove_board.yml", "-e", f"board={board.name}", "-e", "rotate_ca=true")
 
     assert code == 0, output[-4000:]
     locked_out(cluster, board)
     # Somebody switches it on: it gets neither the share nor a place in the swarm.
-    board.plug_in()
-    until("it boots", lambda: board.holds("true"), 400)
-    assert not board.holds(f"mountpoint --quiet {SHARE} && timeout 10 cat {SHARE}/.csvswarm-cluster")
+    board.power_on()
+    wait_until("it boots", lambda: board.succeeds("true"), 400)
+    assert not board.succeeds(f"mountpoint --quiet {SHARE} && timeout 10 cat {SHARE}/.csvswarm-cluster")
     assert cluster.node(board) == ""
 
 
-def test_the_cluster_is_switched_off_and_on(cluster: Lab, play: Play) -> None:
+def test_cluster_is_switched_off_and_on(cluster: Lab, play: Play) -> None:
     code, output = play("playbooks/power.yml", "-e", "state=off")
 
     assert code == 0, output[-4000:]
-    until("all boards are off", lambda: not any(board.is_on for board in cluster.boards.values()))
+    wait_until("all boards are off", lambda: not any(board.is_on for board in cluster.boards.values()))
     for board in cluster.boards.values():
-        board.plug_in()
+        board.power_on()
     code, output = play("playbooks/power.yml", "-e", "state=on")
     assert code == 0, output[-4000:]
-    until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards serve again", lambda: all_ready(cluster))

@@ -23,7 +23,7 @@ def disk(cluster: Lab) -> Iterator[str]:
     cluster.server.sh(f"losetup --detach {device}; rm -r {IMAGE} /var/tmp/life")
 
 
-def test_a_disk_with_files_of_others(cluster: Lab, play: Play, disk: str) -> None:
+def test_disk_with_files_of_others(cluster: Lab, play: Play, disk: str) -> None:
     before = cluster.server.sh(f"sha256sum {IMAGE}")
 
     # The share is on the system's disk, which the new one would hide: the board reports both.

@@ -7,7 +7,7 @@ from functools import partial
 
 from tests.lab.kit.control_node import ROOT
 from tests.lab.kit.lab import Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 from tests.lab.life.conftest import Play
 
 YEARS_OFF = 11  # the certificates last ten
@@ -21,9 +21,11 @@ def set_clocks(lab: Lab, seconds: float) -> None:
 def test_expired_certificates(cluster: Lab, play: Play) -> None:
     set_clocks(cluster, time.time() + YEARS_OFF * 366 * 86400)
     try:
-        until(
+        wait_until(
             "the certificate has expired",
-            lambda: cluster.manager.holds("docker info --format '{{.Swarm.Error}}' | grep 'certificate has expired'"),
+            lambda: cluster.manager.succeeds(
+                "docker info --format '{{.Swarm.Error}}' | grep 'certificate has expired'"
+            ),
         )
         code, output = play("playbooks/recover.yml")
         assert code != 0
@@ -39,14 +41,14 @@ def test_expired_certificates(cluster: Lab, play: Play) -> None:
     assert all(map(cluster.is_ready, cluster.boards.values()))
 
 
-def test_a_lost_quorum(cluster: Lab, play: Play) -> None:
+def test_lost_quorum(cluster: Lab, play: Play) -> None:
     code, output = play("site.yml", inventory=ROOT / "molecule/life/three_managers")
     assert code == 0, output[-4000:]
     lost = [board for board in cluster.boards.values() if board != cluster.manager]
     for board in lost:
         board.cut_power()
 
-    until("the quorum is lost", lambda: not cluster.manager.holds("docker node ls"))
+    wait_until("the quorum is lost", lambda: not cluster.manager.succeeds("docker node ls"))
     code, output = play(
         "playbooks/recover.yml", "-e", "confirm=recover", inventory=ROOT / "molecule/life/three_managers"
     )
@@ -56,8 +58,8 @@ def test_a_lost_quorum(cluster: Lab, play: Play) -> None:
     assert cluster.manager.sh("docker node ls --format '{{.Hostname}}'").split() == [cluster.manager.name]
     # The others come back, and join as workers.
     for board in lost:
-        board.plug_in()
-        until(f"{board.name} boots", partial(board.holds, "true"), 400)
+        board.power_on()
+        wait_until(f"{board.name} boots", partial(board.succeeds, "true"), 400)
     code, output = play("site.yml")
     assert code == 0, output[-4000:]
     assert all(map(cluster.is_ready, cluster.boards.values()))

@@ -89,7 +89,7 @@ def others() -> list[str]:
 
 
 def fork_until_refused() -> str:
-    """Return "refused" when the limit of processes is reached before the board's."""
+    """Return "refused" when the limit of processes is reachable_lab before the board's."""
     reading, writing = os.pipe()
     children = []
     try:

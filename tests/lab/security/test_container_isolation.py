@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.kit.control_node import SAMPLE, Desk
+from tests.lab.kit.control_node import SAMPLE, ControlNode
 from tests.lab.kit.lab import SHARE, Lab
 
 JOB = f"intruder-{uuid.uuid4().hex[:8]}"
@@ -55,19 +55,19 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory, reached: Lab) -> Iterator[dict[str, str]]:
+def outcomes(tmp_path_factory: pytest.TempPathFactory, reachable_lab: Lab) -> Iterator[dict[str, str]]:
     """The intruder's report of its tries, each once on every board that it ran on."""
-    desk = Desk(tmp_path_factory.mktemp("desk"))
-    shutil.copy(Path(__file__).with_name("malicious_processor.py"), desk.place)
+    control_node = ControlNode(tmp_path_factory.mktemp("control_node"))
+    shutil.copy(Path(__file__).with_name("malicious_processor.py"), control_node.place)
     other = f"{SHARE}/jobs/somebody-else"
-    reached.server.sh(f"rm -f {TRAP}; mkdir -p {other} && echo secret >{other}/secret && chown -R 8765 {other}")
-    run = desk.run(
+    reachable_lab.server.sh(f"rm -f {TRAP}; mkdir -p {other} && echo secret >{other}/secret && chown -R 8765 {other}")
+    run = control_node.run(
         "swarm",
         JOB,
         processor="./malicious_processor.py",
         chunks=1,
         options={
-            "boards": reached.addresses,
+            "boards": reachable_lab.addresses,
             "elsewhere": f"{other}/secret",
             "job": f"{SHARE}/jobs/{JOB}",
             "input": str(SAMPLE),
@@ -77,42 +77,42 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, reached: Lab) -> Iterator
     )
     table = csv.DictReader(io.StringIO(run.files["result.csv"].decode()))
     yield {row["what"]: row["outcome"] for row in table}
-    reached.server.sh(f"rm -r {other}")
+    reachable_lab.server.sh(f"rm -r {other}")
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_it_is_refused(outcomes: dict[str, str], what: str) -> None:
+def test_malicious_job_is_refused(outcomes: dict[str, str], what: str) -> None:
     assert outcomes[what] in REFUSED[what].split(" or ")
 
 
-def test_no_board_is_reached(outcomes: dict[str, str], reached: Lab) -> None:
+def test_no_board_is_reached(outcomes: dict[str, str], reachable_lab: Lab) -> None:
     knocks = {what: outcome for what, outcome in outcomes.items() if what.startswith("reach ")}
 
-    assert len(knocks) == 6 * len(reached.boards)
+    assert len(knocks) == 6 * len(reachable_lab.boards)
     assert set(knocks.values()) == {"OSError 101"}
 
 
-def test_every_try_was_looked_at(outcomes: dict[str, str]) -> None:
+def test_every_attack_was_checked(outcomes: dict[str, str]) -> None:
     assert {what for what in outcomes if not what.startswith("reach ")} == REFUSED.keys()
 
 
 @pytest.mark.usefixtures("outcomes")
-def test_root_writes_nowhere_that_a_link_leads(reached: Lab) -> None:
-    for board in reached.boards.values():
-        assert board.holds(f"[ ! -e {TRAP} ]")
+def test_root_follows_no_link(reachable_lab: Lab) -> None:
+    for board in reachable_lab.boards.values():
+        assert board.succeeds(f"[ ! -e {TRAP} ]")
 
 
-def test_what_it_forges_is_no_order(outcomes: dict[str, str], reached: Lab) -> None:
+def test_forged_files_have_no_effect(outcomes: dict[str, str], reachable_lab: Lab) -> None:
     """Neither a status nor a request in its own directory counts; the output directory is not there for it."""
     assert outcomes["see the results"] == "FileNotFoundError 2"
-    status = json.loads(reached.server.sh(f"cat {SHARE}/results/{JOB}/.status.json"))
+    status = json.loads(reachable_lab.server.sh(f"cat {SHARE}/results/{JOB}/.status.json"))
     assert (status["job"], status["stage"], status["error"]) == (JOB, "done", None)
-    assert reached.left(JOB) == ""
+    assert reachable_lab.leftovers(JOB) == ""
 
 
 @pytest.mark.usefixtures("outcomes")
-def test_its_files_belong_to_nobody_who_logs_in(reached: Lab) -> None:
-    owners = reached.server.sh(f"find {SHARE}/jobs/{JOB} ! -type l -printf '%U %m\\n' | sort -u").splitlines()
+def test_files_belong_to_no_login_user(reachable_lab: Lab) -> None:
+    owners = reachable_lab.server.sh(f"find {SHARE}/jobs/{JOB} ! -type l -printf '%U %m\\n' | sort -u").splitlines()
 
     assert {line.split()[0] for line in owners} == {"8765"}
     # Neither a program of another's nor one that anybody may change.

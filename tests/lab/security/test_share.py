@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.lab.kit.board import Board
-from tests.lab.kit.control_node import ROOT, SAMPLE, Desk
+from tests.lab.kit.control_node import ROOT, SAMPLE, ControlNode
 from tests.lab.kit.job_run import Run
 from tests.lab.kit.lab import SHARE, Lab
-from tests.lab.kit.polling import until
+from tests.lab.kit.polling import wait_until
 
 CANARY = "/etc/csvswarm-canary"
 SECRET = f"secret-{uuid.uuid4().hex}"
@@ -39,12 +39,12 @@ FILE_TRIES = ("rm -f $file", f"ln -sf {CANARY} $file", "echo x >>$file", "chmod 
 
 
 @pytest.fixture(scope="module")
-def worker(reached: Lab) -> Iterator[Board]:
+def worker(reachable_lab: Lab) -> Iterator[Board]:
     """A worker with a malicious root. On every board, a file of root's must stay unchanged."""
-    for board in reached.boards.values():
+    for board in reachable_lab.boards.values():
         board.sh(f"umask 077; echo {SECRET} >{CANARY}")
-    yield reached.workers[0]
-    for board in reached.boards.values():
+    yield reachable_lab.workers[0]
+    for board in reachable_lab.boards.values():
         board.sh(f"rm -f {CANARY}")
 
 
@@ -76,28 +76,28 @@ def attack(ids: str) -> str:
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_no_name_of_roots_is_changed(worker: Board, reached: Lab, user: str) -> None:
-    before = listing(reached)
+def test_names_of_root_do_not_change(worker: Board, reachable_lab: Lab, user: str) -> None:
+    before = listing(reachable_lab)
 
     got = worker.sh(attack(USERS[user]), 300)
 
     # A look at a file that is there for boards to read is no harm; there is none in what was tried.
     assert got == ""
-    assert listing(reached) == before
-    assert untouched(reached)
+    assert listing(reachable_lab) == before
+    assert untouched(reachable_lab)
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_whoever_asks_is_the_owner_of_the_jobs(worker: Board, reached: Lab, user: str) -> None:
+def test_requests_act_as_the_owner_of_jobs(worker: Board, reachable_lab: Lab, user: str) -> None:
     folder = f"{SHARE}/jobs/claims-{uuid.uuid4().hex[:8]}"
-    reached.server.sh(f"install --directory --owner=8765 --group=8765 --mode=0700 {folder}")
+    reachable_lab.server.sh(f"install --directory --owner=8765 --group=8765 --mode=0700 {folder}")
     try:
         user_id, group = USERS[user].split()
         worker.sh(f"setpriv --reuid={user_id} --regid={group} --clear-groups touch {folder}/mine")
 
-        assert reached.server.sh(f"stat --format='%u %g' {folder}/mine") == "8765 8765\n"
+        assert reachable_lab.server.sh(f"stat --format='%u %g' {folder}/mine") == "8765 8765\n"
     finally:
-        reached.server.sh(f"rm -r {folder}")
+        reachable_lab.server.sh(f"rm -r {folder}")
 
 
 @contextmanager
@@ -110,17 +110,17 @@ def going_on(board: Board, script: str) -> Iterator[None]:
         f" --property=RuntimeMaxSec=900 bash /run/{unit}"
     )
     try:
-        until("the attack goes on", lambda: board.holds(f"systemctl is-active {unit}"), 60)
+        wait_until("the attack goes on", lambda: board.succeeds(f"systemctl is-active {unit}"), 60)
         yield
         # It was not a loop that had ended before.
-        assert board.holds(f"systemctl is-active {unit}")
+        assert board.succeeds(f"systemctl is-active {unit}")
     finally:
         board.sh(f"systemctl stop {unit}; rm /run/{unit}")
 
 
-def fresh(desk: Desk) -> Path:
+def fresh(control_node: ControlNode) -> Path:
     """Return an input that is not on the share yet."""
-    path = desk.place / "mine.csv"
+    path = control_node.place / "mine.csv"
     path.write_text(SAMPLE.read_text().replace("N14228", uuid.uuid4().hex[:6]))
     return path
 
@@ -140,14 +140,14 @@ OUTSIDE = "\n".join(
 )
 
 
-def test_a_job_beside_attacks_on_what_is_roots(worker: Board, reached: Lab, desk: Desk) -> None:
-    said: dict[str, Any] = {"input": str(fresh(desk)), "processor": "statistics", "chunks": 3}
+def test_job_during_attacks_on_files_of_root(worker: Board, reachable_lab: Lab, control_node: ControlNode) -> None:
+    variables: dict[str, Any] = {"input": str(fresh(control_node)), "processor": "statistics", "chunks": 3}
 
     with going_on(worker, OUTSIDE):
-        run = desk.run("swarm", **said)
+        run = control_node.run("swarm", **variables)
 
-    assert run.files == desk.run("local", **said).files
-    assert untouched(reached)
+    assert run.files == control_node.run("local", **variables).files
+    assert untouched(reachable_lab)
     assert tells_nothing(run)
 
 
@@ -165,17 +165,17 @@ done
 """
 
 
-def test_a_job_whose_own_names_are_swapped(worker: Board, reached: Lab, desk: Desk) -> None:
-    said: dict[str, Any] = {"input": str(fresh(desk)), "processor": "statistics", "chunks": 3}
+def test_job_whose_names_are_swapped(worker: Board, reachable_lab: Lab, control_node: ControlNode) -> None:
+    variables: dict[str, Any] = {"input": str(fresh(control_node)), "processor": "statistics", "chunks": 3}
     job = f"swapped-{uuid.uuid4().hex[:8]}"
 
     with going_on(worker, inside(job)):
-        run = desk.run("swarm", job, **said)
+        run = control_node.run("swarm", job, **variables)
 
-    assert untouched(reached)
+    assert untouched(reachable_lab)
     assert tells_nothing(run)
     assert "Traceback" not in run.output
     if run.code == 0:
-        assert run.files == desk.run("local", **said).files
+        assert run.files == control_node.run("local", **variables).files
     else:
         assert run.message
