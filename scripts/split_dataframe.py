@@ -24,16 +24,7 @@ def main() -> int:
     """Read the arguments, do the work, return the exit code."""
     parser = cli.parser(__doc__, EPILOG)
     add = parser.add_argument
-    add(
-        "--input",
-        type=Path,
-        action="append",
-        required=True,
-        metavar="FILE",
-        help="CSV or TSV file, plain or compressed; a folder, or a pattern like '2024-*.csv'; may be repeated",
-    )
-    add("--union", action="store_true", help="the files may lack columns, which are then missing")
-    add("--source-file", action="store_true", help="add a column with the name of each record's file")
+    _add_input(parser)
     add("--output", type=Path, metavar="DIR", help="output directory, checked before the split")
     add("--processor", default="statistics", help="statistics, aggregate, transform or a Python file (statistics)")
     add("--options", metavar="JSON", help="the processor's options, as a JSON object")
@@ -73,6 +64,20 @@ def main() -> int:
     cli.add_plan_argument(parser)
     arguments = parser.parse_args()
     return cli.run(lambda: _split(cli.job_from(arguments), arguments), as_json=arguments.json)
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--input",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="CSV or TSV file, plain or compressed; a folder, or a pattern like '2024-*.csv'; may be repeated",
+    )
+    add("--union", action="store_true", help="the files may lack columns, which are then missing")
+    add("--source-file", action="store_true", help="add a column with the name of each record's file")
 
 
 def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:

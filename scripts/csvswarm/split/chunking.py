@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES, Grammar
-from csvswarm.errors import InputError, filename_in_errors
+from csvswarm.errors import InputError
 from csvswarm.input.header import InputHeader, with_source_name
 from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
@@ -21,9 +19,9 @@ from csvswarm.job.free_space import FreeSpaceGuard
 from csvswarm.job.request import Request
 from csvswarm.native.library import kernel
 from csvswarm.runtime import progress, resources
+from csvswarm.split.chunk_files import ChunkFiles
 from csvswarm.split.cutter import (
     PIECE_BYTES,
-    ChunkSink,
     Cutter,
     UnreliableQuoteParity,
     even_targets,
@@ -77,13 +75,11 @@ def cut_file(
 
     before: chunks of the files before it. total: about how many bytes all files have, when there are others.
     """
-    open_sink = None
     end = _end_of_record(source, header, request.limit) if request.limit else None
     size = end if end is not None and source.is_plain else source.size
     is_read_twice = (request.chunks or 1) > 1 and end is None and not source.is_plain
     progress.begin("splitting", [size] * (2 if is_read_twice else 1))
-    if mode == "files":
-        open_sink = _ChunkFiles(job.chunks_directory, free_space, before)
+    open_sink = ChunkFiles(job.chunks_directory, free_space, before) if mode == "files" else None
     try:
         if source.is_plain:
             last = source.size if end is None else end
@@ -96,14 +92,13 @@ def cut_file(
                 except UnreliableQuoteParity:
                     progress.begin("splitting", [last])
             targets = even_targets(header.data_offset, last, count)
-        elif request.chunks == 1:
-            targets = no_targets
-        elif request.chunks:
+        elif (request.chunks or 0) > 1:
             last = _unpacked_size(source, free_space) if end is None else end
-            targets = even_targets(header.data_offset, last, request.chunks)
+            targets = even_targets(header.data_offset, last, request.chunks or 1)
         else:
             # The size is unknown: a typical compression ratio determines the size of chunks.
-            targets = sized_targets(resources.chunk_bytes_for(total or source.likely_bytes, request.workers, max_bytes))
+            chunk_bytes = resources.chunk_bytes_for(total or source.likely_bytes, request.workers, max_bytes)
+            targets = no_targets if request.chunks else sized_targets(chunk_bytes)
         return _cut_stream(source, header, targets, request, open_sink, end)
     except InputError as error:
         for leftover in job.chunks_directory.iterdir():
@@ -113,47 +108,6 @@ def cut_file(
         progress.finish()
         if open_sink:
             open_sink.abandon()
-
-
-class _ChunkFiles:
-    """Opens a file for each chunk, one after the other."""
-
-    def __init__(self, directory: Path, room: FreeSpaceGuard, before: int) -> None:
-        self._directory, self._room, self._before = directory, room, before
-        self._last: _ChunkFile | None = None
-
-    def __call__(self, number: int) -> tuple[str, ChunkSink]:
-        name = f"{self._before + number:06d}.csv"
-        self._last = _ChunkFile(self._directory / name, self._room)
-        return name, self._last
-
-    def abandon(self) -> None:
-        """Close the file of a failed split."""
-        if self._last:
-            self._last.abandon()
-
-
-class _ChunkFile:
-    """A chunk file, durable once closed."""
-
-    def __init__(self, path: Path, room: FreeSpaceGuard) -> None:
-        self._path, self._room = path, room
-        self._file = path.open("wb")
-
-    def write(self, data: bytes | memoryview) -> None:
-        self._room.before_write(len(data))
-        with filename_in_errors(self._path):
-            self._file.write(data)
-
-    def close(self) -> None:
-        with filename_in_errors(self._path):
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-
-    def abandon(self) -> None:
-        with suppress(OSError):  # the earlier error counts
-            self._file.close()
 
 
 def _cut_stream(

@@ -72,4 +72,4 @@ def check_unchanged(sources: Sequence[Source]) -> None:
     for source in sources:
         status = source.path.stat()
         if (status.st_size, status.st_mtime_ns) != (source.size, source.mtime_ns):
-            raise InputError(f"{source.path} changed while it was split: run again when nothing writes to it.")
+            raise InputError(f"{source.path} changed while it was split: rerun when nothing writes to it.")
