@@ -190,7 +190,8 @@ def _differences(opened: Sequence[Member]) -> Iterator[str]:
     """Yield in what each file differs from the first one."""
     (first, header), *others = opened
     for source, other in others:
-        parts = [*_layout_parts(header.layout, other.layout)]
+        parts = [f"it is {source.content or 'text'}"] if source.content != first.content else []
+        parts += _layout_parts(header.layout, other.layout)
         if header.names != other.names and set(header.names) == set(other.names):
             parts.append("its columns are in another order")
         if lacking := [name for name in header.names if name not in set(other.names)]:
