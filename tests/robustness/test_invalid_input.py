@@ -67,7 +67,7 @@ def a_zip() -> bytes:
     [
         (a_zip(), "is not a CSV file but a zip archive or a spreadsheet (.xlsx, .ods): unpack it,"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not a CSV file but a picture."),
-        (b"PAR1\x15\x04\x15", "is not a CSV file but a Parquet file: convert it to CSV first."),
+        (b"PAR1\x15\x04\x15", "is a damaged Parquet file ("),
         (b"DATA\x01\0\0\0" * 99, "is not a text file (byte 5 is NUL)."),
         (NOISE, "the header is not UTF-8 (byte 0x"),
         ("a,b\n1,2\n".encode("utf-16-le"), "is not a text file (byte 1 is NUL). If it is UTF-16 text,"),

@@ -73,7 +73,7 @@ def open_layout(source: Source, given: Given, null_values: list[str]) -> tuple[S
 
 def _open_table(source: Source, given: Given) -> tuple[Source, InputHeader]:
     """Return a source that is no text, and its header. Raises OptionError for options of text."""
-    if passed := [name for name, value in vars(given).items() if value not in (None, True)]:
+    if passed := [name for name, value in vars(given).items() if value is not None and value is not True]:
         raise OptionError(f"{source.path} is {source.content}: leave out {passed[0]}, which is for text.")
     header = read_header(source, delimiter=CANONICAL.delimiter, quotechar=CANONICAL.quotechar)
     columns = "1 column" if len(header.names) == 1 else f"{len(header.names)} columns"
