@@ -19,7 +19,7 @@ PARQUET, JSON_LINES = "Parquet", "JSON lines"
 #: How a Parquet file begins.
 PARQUET_MAGIC = b"PAR1"
 #: Bytes that are read, and about how many are decoded at a time; rows that are.
-READ_BYTES, BATCH_BYTES, MAX_ROWS = 1 << 20, 8 << 20, 1 << 16
+READ_BYTES, BATCH_BYTES, MAX_ROWS = 1 << 20, 2 << 20, 1 << 14
 _CONSTANTS = {"NaN": "", "Infinity": "inf", "-Infinity": "-inf"}
 Report = Callable[[float], None]
 
@@ -88,13 +88,15 @@ class _Number(str):
 _DECODER = json.JSONDecoder(
     parse_int=_Number, parse_float=_Number, parse_constant=lambda name: _Number(_CONSTANTS[name])
 )
+#: Twice as fast, where values do not matter.
+_NAMES_ONLY = json.JSONDecoder(parse_int=float)
 
 
 def json_columns(stream: BinaryIO, path: Path) -> tuple[str, ...]:
     """Return the names of all members of the objects of JSON lines, in the order of their first appearance."""
     names: dict[str, None] = {}
     seen: set[tuple[str, ...]] = set()
-    for row, _ in _objects(stream, path):
+    for row, _ in _objects(stream, path, _NAMES_ONLY):
         members = tuple(row)
         if members not in seen:
             seen.add(members)
@@ -109,7 +111,7 @@ def json_lines_as_csv(stream: BinaryIO, columns: Sequence[str], path: Path, null
     yield encode_header(columns, CANONICAL)
     lines: list[str] = []
     size = 0
-    for row, line in _objects(stream, path):
+    for row, line in _objects(stream, path, _DECODER):
         fields = [_field(row.get(name), name, line) for name in columns]
         lines.append(",".join(fields) or null)
         size += len(line)
@@ -138,14 +140,14 @@ def _bytes(lines: list[str]) -> bytes:
         return text.encode("utf-8", errors="surrogatepass")
 
 
-def _objects(stream: BinaryIO, path: Path) -> Iterator[tuple[dict[str, Any], str]]:
+def _objects(stream: BinaryIO, path: Path, decoder: json.JSONDecoder) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield (the object, the text) of each line that is not blank. Raises InputError."""
     for number, data in enumerate(_lines(stream, path), 1):
         line = data.removeprefix(BOM if number == 1 else b"").decode("utf-8", errors="surrogateescape").strip()
         if not line:
             continue
         try:
-            row = _DECODER.decode(line)
+            row = decoder.decode(line)
         except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{path}: line {number} is not JSON, but the lines before are ({error}): fix or remove it."
