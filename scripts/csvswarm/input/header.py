@@ -17,7 +17,7 @@ from csvswarm.input.tables import JSON_LINES, PARQUET, json_columns
 
 HEAD_BYTES = 256 << 10
 MAX_HEADER_BYTES = 64 << 20
-#: Names that say that a file has JSON lines.
+#: Suffixes of files with JSON lines.
 _JSON_SUFFIXES = {".jsonl", ".ndjson", ".jsonlines"}
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)")
 

@@ -111,7 +111,7 @@ class Rewritten(io.RawIOBase):
 
 
 class Rows(io.RawIOBase):
-    """Pieces of CSV as a stream. tell: how far the file that they are made of was read, of its `size` bytes."""
+    """Pieces of CSV as a stream. Its position is that in the file, of `size` bytes, that they are made of."""
 
     def __init__(self, pieces: Callable[[Report], Iterator[bytes]], size: int) -> None:
         self._pieces, self._size = pieces(self._report), size
