@@ -34,8 +34,11 @@ def test_unreadable_file(unprivileged: Scripts) -> None:
     assert line == f"{source} cannot be read: you lack the permission (chmod, or run as its owner)."
 
 
-def test_directory_as_input(scripts: Scripts) -> None:
-    assert refused(scripts, scripts.directory) == f"{scripts.directory} is a directory: name the CSV file in it."
+def test_folder_without_files_as_input(scripts: Scripts) -> None:
+    folder = scripts.directory / "empty"
+    folder.mkdir()
+
+    assert refused(scripts, folder).startswith(f"{folder} is a folder without files (names that begin with a dot")
 
 
 def test_pipe_as_input(scripts: Scripts) -> None:

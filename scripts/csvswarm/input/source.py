@@ -103,8 +103,6 @@ def find_source(path: Path, encoding: str = "utf-8") -> Source:
     """Look at the input file. Raises InputError when it cannot be read or is no CSV, OptionError for the encoding."""
     encoding = check_encoding(encoding)
     try:
-        if path.is_dir():
-            raise InputError(f"{path} is a directory: name the CSV file in it.")
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is not a regular file: save what it gives to one first.")
         with path.open("rb") as file:
