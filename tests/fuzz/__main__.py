@@ -24,7 +24,16 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
 #: Maximum number of cases per process, because atheris does not free memory.
 PART = 50_000
 #: Targets and their share of the cases: expensive ones have fewer.
-SHARES = {"scan": 45, "normalize": 5, "cut": 25, "ranges": 10, "read": 10, "like_pandas": 3, "expression": 1, "paths": 1}
+SHARES = {
+    "scan": 45,
+    "normalize": 5,
+    "cut": 25,
+    "ranges": 10,
+    "read": 10,
+    "like_pandas": 3,
+    "expression": 1,
+    "paths": 1,
+}
 
 
 def main() -> int:

@@ -73,7 +73,10 @@ def processing_job_input_mounts(files: list[dict[str, Any]], share: str) -> list
 
 def processing_job_input_uploads(files: list[dict[str, Any]], present: list[str]) -> list[dict[str, Any]]:
     """Return what tasks/swarm/upload.yml needs to send files, each content once. present: digests that are there."""
-    missing = {file["digest"]: file["path"] for file in reversed(files) if file["digest"] not in present}
+    missing: dict[str, str] = {}
+    for file in files:
+        if file["digest"] not in present:
+            missing.setdefault(file["digest"], file["path"])
     return [
         {
             "what": "the input" if len(files) == 1 else f"the input {path}",
@@ -83,7 +86,7 @@ def processing_job_input_uploads(files: list[dict[str, Any]], present: list[str]
             "sha256": digest,
             "compress": not path.endswith(_COMPRESSED),
         }
-        for digest, path in reversed(missing.items())
+        for digest, path in missing.items()
     ]
 
 
