@@ -97,19 +97,18 @@ def test_many_files_are_one_input(clone: Clone, tmp_path: Path) -> None:
         "source_file": True,
         "processor": "transform",
         "options": {"assign": {"double": "id * 2"}},
-        "output": "out",
         "job_id": "many",
     }
 
     run = clone.run_job("-e", json.dumps(variables), stand=tmp_path)
 
     assert run.code == 0, run.output
-    assert (tmp_path / "out/result.csv").read_text() == (
+    assert (clone.root / "results/many/result.csv").read_text() == (
         "id,name,note,source_file,double\n1,x,,2024-01.csv,2\n2,y,late,2024-02.csv,4\n"
     )
     (tmp_path / "sets/2024-03.csv").write_text("id,name\n3,z\n")
     assert "2024-03.csv was added to the input" in clone.run_job("-e", json.dumps(variables), stand=tmp_path).message
-    again = jobs(clone, "-e", "action=retry", "-e", "job_id=many", "-e", f"output={tmp_path / 'again'}")
+    again = jobs(clone, "-e", "action=retry", "-e", "job_id=many")
     assert "rows      3 in, 3 out" in again.summary
 
 
