@@ -118,13 +118,12 @@ def fuzz(target: str, count: int, seed: int) -> None:
         "expression": lambda data: targets.expression(random_expression(data)),
     }
 
-    def one(data: bytes) -> None:
-        cases[target](provider(data))
-
     options = [f"-runs={count}", f"-seed={seed}", "-max_len=512", "-print_final_stats=0", "-rss_limit_mb=0"]
     if target == "expression":  # expensive cases are few, so make them long from the start
         options.append("-len_control=0")
-    atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={FOUND}/{target}-"], one)
+    atheris.Setup(
+        [sys.argv[0], *options, f"-artifact_prefix={FOUND}/{target}-"], lambda data: cases[target](provider(data))
+    )
     atheris.Fuzz()
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 import decimal
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,8 @@ def test_numbers_in_json_lines_keep_their_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["data.jsonl", "data.jsonl.gz", "data.bz2"])
 def test_json_lines_are_recognized_by_content_or_name(tmp_path: Path, name: str) -> None:
-    packed = {"gz": gzip.compress, "bz2": bz2.compress}.get(name.rpartition(".")[2], bytes)
+    packers: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress}
+    packed = packers.get(name.rpartition(".")[2], bytes)
     text = '{"a": 1}\n' if ".jsonl" in name else '{"a": 1}\n{"a": 2}\n'
     folder = write(tmp_path, {name: packed(b"\xef\xbb\xbf" + text.encode())})
 
