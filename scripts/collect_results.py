@@ -8,9 +8,10 @@ from csvswarm import cli
 from csvswarm.collect.deliver import deliver_result
 from csvswarm.collect.run import collect
 from csvswarm.input.many_files import FilesError, find_files
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.output_directory import check_output
 from csvswarm.job.permissions import PRIVATE, common_permissions
+from csvswarm.job.result_format import RESULT, RESULT_NAMES
 
 EPILOG = """\
 example:
@@ -22,10 +23,13 @@ def main() -> int:
     """Read the arguments, do the work, return the exit code."""
     parser = cli.parser(__doc__, EPILOG)
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="directory for result.csv and job.json"
+        "--output", type=Path, required=True, metavar="DIR", help="directory for the result and job.json"
     )
     cli.add_plan_argument(parser)
     parser.add_argument("--check", action="store_true", help="only check whether a result can be written to --output")
+    parser.add_argument(
+        "--result", default=RESULT, choices=RESULT_NAMES, help="with --check: the name of the result (%(default)s)"
+    )
     parser.add_argument(
         "--fetched", type=Path, metavar="DIR", help="move the result that boards collected in DIR to --output"
     )
@@ -42,10 +46,10 @@ def main() -> int:
     return cli.run(lambda: _collect(cli.job_from(arguments), arguments), as_json=arguments.json)
 
 
-def _collect(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
+def _collect(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
     output = arguments.output.expanduser().absolute()
     if arguments.check:
-        check_output(output, job.job_id)
+        check_output(output, job.job_id, arguments.result)
         return {}, f"{output} can be written"
     if arguments.fetched:
         permissions = _permissions_of_input(arguments.input)

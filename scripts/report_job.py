@@ -2,12 +2,14 @@
 """Write the report of a job, report.html: beside its result, or in its job directory when there is none."""
 
 import argparse
+import json
 from pathlib import Path
 
 from csvswarm import cli
+from csvswarm.collect.deliver import take_failure
 from csvswarm.collect.record import record_of_unfinished
 from csvswarm.errors import JobError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import read_json, write_json
 from csvswarm.job.lock import LOCK
 from csvswarm.job.output_directory import MAX_REPORT_BYTES, REPORT
@@ -24,20 +26,31 @@ def main() -> int:
     """Read the arguments, do the work, return the exit code."""
     parser = cli.parser(__doc__, EPILOG)
     parser.add_argument("--output", type=Path, metavar="DIR", help="directory with the job.json to report on")
+    parser.add_argument(
+        "--failed", type=Path, metavar="FILE", help="with --output: move there what boards recorded of a failed job"
+    )
     parser.add_argument("--error", metavar="TEXT", help="what ended the job: report on its job directory")
+    parser.add_argument(
+        "--stages", default="[]", metavar="JSON", help="stages that no record has: a list of [name, start, end]"
+    )
+    parser.add_argument("--remedy", default="", metavar="TEXT", help="what the report of a failed job advises to do")
     arguments = parser.parse_args()
     if bool(arguments.output) == (arguments.error is not None):
         parser.error("give --output or --error")
     return cli.run(lambda: _report(cli.job_from(arguments), arguments), as_json=arguments.json)
 
 
-def _report(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
+def _report(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
     from csvswarm.report.data import gather
     from csvswarm.report.render import PAGE, write_report
 
-    directory = job.directory
+    directory, logs = job.directory, None
     if arguments.output:
         directory = arguments.output.expanduser().absolute()
+        if arguments.failed:
+            logs = take_failure(job, arguments.failed, directory)
+            if logs is None:
+                return {"report": None}, f"{arguments.failed} does not exist: nothing to report"
         record = read_json(directory / REPORT, "rerun the job.", MAX_REPORT_BYTES) or {}
         if record.get("job_id") != job.job_id or record.get("status") not in ("done", "failed"):
             raise JobError(f"{directory} has no record of job {job.job_id}: run the job first, or name its output.")
@@ -50,9 +63,14 @@ def _report(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object],
         permissions = manifest.permissions if manifest else PRIVATE
         with no_wider_than(permissions):
             write_json(directory / REPORT, record)
+    material = gather(record, directory, job.logs_directory)
+    material.remedy = arguments.remedy
+    names = ("name", "started", "ended")
+    material.stages = [dict(zip(names, stage, strict=True)) for stage in json.loads(arguments.stages)]
+    material.logs = logs or material.logs
     page = directory / PAGE
     with no_wider_than(permissions):
-        write_report(gather(record, directory, job.logs_directory), page)
+        write_report(material, page)
     return {"report": str(page)}, f"wrote {page}"
 
 

@@ -5,11 +5,18 @@ import argparse
 from pathlib import Path
 
 from csvswarm import cli
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.output_directory import check_output
 from csvswarm.job.rejections import MAX_REJECTED
+from csvswarm.job.result_format import FORMATS, result_name
 from csvswarm.runtime import resources
-from csvswarm.split.layout_options import count_option, date_format_option, header_option, yes_or_no
+from csvswarm.split.layout_options import (
+    count_option,
+    date_format_option,
+    header_option,
+    partition_option,
+    yes_or_no,
+)
 from csvswarm.split.run import Request, split
 
 EPILOG = """\
@@ -26,7 +33,7 @@ def main() -> int:
     add = parser.add_argument
     _add_input(parser)
     add("--output", type=Path, metavar="DIR", help="output directory, checked before the split")
-    add("--processor", default="statistics", help="statistics, aggregate, transform or a Python file (statistics)")
+    add("--processor", default="statistics", help="a shipped processor or a Python file (statistics)")
     add("--options", metavar="JSON", help="the processor's options, as a JSON object")
     add("--chunks", default="auto", metavar="N", help="number of chunks, or auto (auto)")
     add("--workers", default="auto", metavar="N", help="processes to plan for and to scan with, or auto (auto)")
@@ -35,7 +42,7 @@ def main() -> int:
         "--max-rejected",
         default=MAX_REJECTED,
         metavar="N|P%",
-        help=f"with quarantine, stop when more records are bad ({MAX_REJECTED})",
+        help="with quarantine, stop when more records are bad (%(default)s)",
     )
     add("--limit", default="none", metavar="N", help="process the first N records only, to try a processor (none)")
     add("--split-of", type=Path, metavar="DIR", help="use the chunks of this job over the same input, where possible")
@@ -60,6 +67,10 @@ def main() -> int:
         action="store_true",
         help="sync partials to disk before committing them, for boards that may lose power",
     )
+    add("--output-format", default="csv", metavar="FORMAT", help=f"of the result: {', '.join(FORMATS)} (csv)")
+    add("--partition-by", metavar="JSON", help='columns whose values divide the result into files, like ["carrier"]')
+    add("--file", type=Path, action="append", default=[], metavar="PATH", help="a file for the processor; may repeat")
+    add("--requirements", type=Path, metavar="FILE", help="packages for the processor, in pip's format")
     add("--strict", action="store_true", help="warnings are errors")
     cli.add_plan_argument(parser)
     arguments = parser.parse_args()
@@ -80,10 +91,8 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     add("--source-file", action="store_true", help="add a column with the name of each record's file")
 
 
-def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
+def _split(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
     output = arguments.output.expanduser().absolute() if arguments.output else None
-    if output:
-        check_output(output, job.job_id)
     request = Request(
         input=arguments.input,
         processor=arguments.processor,
@@ -112,7 +121,13 @@ def _split(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, object], 
         strict=arguments.strict,
         union=arguments.union,
         source_file=arguments.source_file,
+        output_format=arguments.output_format,
+        partition_by=partition_option(arguments.partition_by),
+        files=arguments.file,
+        requirements=arguments.requirements,
     )
+    if output:
+        check_output(output, job.job_id, result_name(vars(request)))
     manifest = split(job, request, output)
     done = {
         "job_id": manifest.job_id,

@@ -8,7 +8,7 @@ import sys
 
 from csvswarm import cli
 from csvswarm.errors import printable
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import new_token
 from csvswarm.job.round import read_round
 from csvswarm.process.attempt_log import attempt_log
@@ -50,7 +50,7 @@ def main() -> int:
     return _in_container(cli.job_from(arguments), arguments)
 
 
-def _in_container(job: Job, arguments: argparse.Namespace) -> int:
+def _in_container(job: JobDirectory, arguments: argparse.Namespace) -> int:
     """Run the attempt of one slot; its log is kept if it fails."""
     arguments.attempt = arguments.attempt or new_token()
     name = f"{arguments.round:04d}-{arguments.slot:06d}-{arguments.attempt}.log"
@@ -69,7 +69,7 @@ def _in_container(job: Job, arguments: argparse.Namespace) -> int:
     return numbers[0] if codes == [cli.REPORTED] and numbers and numbers[0] < 125 else codes[0]
 
 
-def _process(job: Job, arguments: argparse.Namespace, chunk: int | None) -> tuple[dict[str, object], str]:
+def _process(job: JobDirectory, arguments: argparse.Namespace, chunk: int | None) -> tuple[dict[str, object], str]:
     if chunk is None:
         processed = process_all(job, resources.parse_count("workers", arguments.workers))
         return processed.to_json(), f"processed {processed.chunks_run} chunks with {processed.workers} workers"

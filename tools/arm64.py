@@ -88,7 +88,7 @@ def make_python(place: Path) -> Path:
 
 def fetch_packages(place: Path) -> None:
     """Unpack the packages of an image, as its build does, and those of the tests beside them."""
-    # Ansible brings what its modules share along under this name.
+    # Ansible sends shared code of modules under this name.
     ansible.module_utils.__path__.append(str(ROOT / "roles/processing_job/module_utils"))
     build_context = importlib.import_module("ansible.module_utils.processing_job_build_context")
     sys.path.insert(0, str(ROOT / "files/docker"))

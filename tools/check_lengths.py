@@ -3,8 +3,8 @@
     python tools/check_lengths.py
 
 A longer file gives its reason in its first lines, as a comment or in its docstring: "Over 300 lines: reason." For a
-function: "Over 50 lines: name: reason." PENDING lists what is still to be split. Counted are tracked Python, C, YAML,
-shell and Jinja files; functions in Python and C.
+function: "Over 50 lines: name: reason." Counted are tracked Python, C, YAML, shell and Jinja files; functions in Python
+and C.
 """
 
 from __future__ import annotations
@@ -19,19 +19,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FILE_LINES, FUNCTION_LINES, HEAD_LINES = 300, 50, 15
 SUFFIXES = {".py", ".c", ".h", ".yml", ".sh", ".j2"}
-
-#: Too long, and to be split. An entry that is no longer needed must be removed: the list only shrinks.
-PENDING = {
-    "roles/processing_job/action_plugins/processing_job_wait_for_round.py",
-    "roles/processing_job/files/share.py",
-    "roles/processing_job/vars/main/main.yml",
-    "scripts/csvswarm/input/layout.py",
-    "tests/processing_job/test_jobs_module.py",
-    "tests/processing_job/test_round_info.py",
-    "tests/processing_job/test_round_monitor.py",
-    "tests/processing_job/test_share_jobs.py",
-    "tests/processing_job/test_stack_template.py",
-}
 
 #: In C, a function ends at the first brace in column 0 after a line in column 0 that names it.
 FUNCTION_OF_C = re.compile(r"^\w[^\n;=]*?(\w+)\([^;{}]*\)\s*\{$.*?^\}", re.MULTILINE | re.DOTALL)
@@ -61,20 +48,15 @@ def findings(path: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """Print findings; return 1 when there are some outside PENDING, or an entry of PENDING is not needed."""
+    """Print findings; return 1 when there are some."""
     names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
     failed = False
     for name in filter(None, names.stdout.split("\0")):
         path = ROOT / name
         if path.suffix not in SUFFIXES or not path.is_file() or path.is_symlink():
             continue
-        found = list(findings(path))
-        if name in PENDING and not found:
-            found = [f"tools/check_lengths.py: {name} is short enough now: remove it from PENDING"]
-        elif name in PENDING:
-            found = []
-        failed = failed or bool(found)
-        for message in found:
+        for message in findings(path):
+            failed = True
             print(message)
     return int(failed)
 

@@ -1,7 +1,6 @@
 """Check the English of documentation, comments, docstrings and messages: idioms that read as translated.
 
-    python tools/check_prose.py            # every tracked file
-    python tools/check_prose.py --pending  # also count the findings below PENDING
+    python tools/check_prose.py
 
 In Python files, comments, docstrings and strings of several words count (in tests and bench, strings are data); in YAML
 and C files, comments and names of tasks; in Markdown files, everything but code. Spelling is codespell's work.
@@ -9,13 +8,11 @@ and C files, comments and names of tasks; in Markdown files, everything but code
 
 from __future__ import annotations
 
-import argparse
 import io
 import re
 import subprocess
 import sys
 import tokenize
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +32,10 @@ BANNED = {
     r"anew": "retry, restart",
     r"shall": "must, will",
     r"as ever|wholly|affairs?": "leave it out",
+    r"look(?:s|ed|ing)? at": "inspect, check, read",
+    r"once more": "repeat, or the prefix re-",
+    r"somebody|of ours": "name who or what",
+    r"ghosts?": "stale node",
 }
 WORDS = re.compile(r"\b(?:" + "|".join(f"({pattern})" for pattern in BANNED) + r")\b", re.IGNORECASE)
 INSTEAD = list(BANNED.values())
@@ -43,18 +44,6 @@ ALLOWED = re.compile(
     r"\b(?:lays? out|this holds|stand-alone|stands? for|that is to say"
     r"|(?:hold|holds|holding|held) (?:the |a |its |their )?(?:job's )?locks?|locks? (?:is|are) held)\b",
     re.IGNORECASE,
-)
-
-#: Not checked yet. A path without findings must be removed from here: the list only shrinks.
-PENDING = (
-    "roles/processing_job/filter_plugins/job_request.py",
-    "roles/processing_job/library/processing_job_jobs.py",
-    "roles/processing_job/module_utils/processing_job_about.py",
-    "scripts/csvswarm/collect/run.py",
-    "scripts/csvswarm/job/durable_files.py",
-    "scripts/csvswarm/job/receipt.py",
-    "scripts/csvswarm/partials/assemble.py",
-    "scripts/csvswarm/split/run.py",
 )
 
 _LINE_STARTS = (tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT)
@@ -139,28 +128,10 @@ def tracked() -> list[Path]:
 
 
 def main() -> int:
-    """Print findings; return 1 when there are some outside PENDING, or a path in PENDING has none."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pending", action="store_true", help="also count the findings of each path in PENDING")
-    arguments = parser.parse_args()
-    pending = Counter(dict.fromkeys(PENDING, 0))
-    failed = False
-    for path in tracked():
-        name = str(path.relative_to(ROOT))
-        prefix = next((prefix for prefix in PENDING if name.startswith(prefix)), None)
-        for message in findings(path):
-            if prefix is None:
-                failed = True
-                print(message)
-            else:
-                pending[prefix] += 1
-    for prefix, count in pending.items():
-        if arguments.pending:
-            print(f"pending: {prefix}: {count}")
-        if not count:
-            failed = True
-            print(f"tools/check_prose.py: {prefix} has no findings left: remove it from PENDING")
-    return int(failed)
+    """Print findings; return 1 when there are some."""
+    messages = [message for path in tracked() for message in findings(path)]
+    print("\n".join(messages), end="\n" if messages else "")
+    return int(bool(messages))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python tools/environment.py .venv runtime     # requirements/runtime.txt into .venv
 
 The environment is built for the interpreter that runs this file. Nothing happens when it is already up to date:
-a stamp in the environment contains a digest of all that it depends on.
+a stamp in the environment contains a digest of its dependencies.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def install_ensurepip() -> None:
 
 
 def build(venv: Path, name: str) -> None:
-    """Bring the environment in line with the lock `name`."""
+    """Update the environment to the lock `name`."""
     lock = LOCKS / f"{name}.txt"
     stamp = venv / f".{name}"
     wanted = digest(venv, lock)

@@ -79,7 +79,7 @@ def _on_the_lab(scenario: str, sizes: Sequence[int], rounds: int, place: Path, t
 
 
 def _measure(boards: Job, parallel: Parallel, source: Path, place: Path, times: Times, size: int) -> None:
-    """Measure both with a file that no board has seen, and csvswarm once more with the file on its share."""
+    """Measure both with a file that no board has seen, and csvswarm also with the file on its share."""
     sent, result = boards.run(source, place, f"sent-{source.stem}")
     peers, expected = parallel.run(source, place, f"parallel-{source.stem}")
     warm, repeated = boards.run(source, place, f"warm-{source.stem}")

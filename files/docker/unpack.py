@@ -1,7 +1,8 @@
-"""Unpack and compile the wheels of an image, run as: python3 unpack.py WHEELS PACKAGES.
+"""Unpack and compile the wheels of an image, run as: python3 unpack.py WHEELS PACKAGES [--whole].
 
 What no job needs at run time is left out, for the image travels to every board: the packages' own tests, headers and
-static libraries, and Arrow's clients for networks, which a container does not have.
+static libraries, and Arrow's clients for networks, which a container does not have. --whole: packages of a user, of
+which nothing is known, so nothing is left out; there may be none.
 """
 
 from __future__ import annotations
@@ -21,30 +22,44 @@ LEFT_OUT = re.compile(
 )
 
 
-def wanted(name: str) -> bool:
-    """Return whether a file of a wheel is unpacked."""
-    return LEFT_OUT.search(name) is None
+#: Files that a wheel keeps apart: they belong beside its other files. Scripts and data are of no use to an import.
+APART = re.compile(r"[^/]+\.data/(?:purelib|platlib)/(.+)")
+DATA = re.compile(r"[^/]+\.data/")
 
 
-def unpack(wheels: Path, packages: Path) -> None:
-    """Unpack all wheels of a directory into another, and compile what is there."""
+def target(name: str, *, whole: bool) -> str | None:
+    """Return where a file of a wheel is unpacked, None for one that is left out."""
+    if apart := APART.fullmatch(name):
+        name = apart[1]
+    if DATA.match(name) or not (whole or LEFT_OUT.search(name) is None):
+        return None
+    return name
+
+
+def unpack(wheels: Path, packages: Path, *, whole: bool = False) -> None:
+    """Unpack all wheels of a directory into another, and compile their contents."""
     found = sorted(wheels.glob("*.whl"))
-    if not found:
+    if whole:
+        packages.mkdir()
+    elif not found:
         sys.exit(f"unpack: there are no wheels in {wheels}")
     version = f"cp{sys.version_info.major}{sys.version_info.minor}"
     for wheel in found:
-        python = wheel.stem.split("-")[-3]
-        if python.startswith("cp") and python != version:
+        python, abi = wheel.stem.split("-")[-3:-1]
+        if python.startswith("cp") and python != version and abi != "abi3":
             sys.exit(
                 f"unpack: {wheel.name} is not for this image's Python ({sys.version.split()[0]}): name a base with the "
                 "Python that the wheels are for, or none."
             )
         with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(packages, [name for name in archive.namelist() if wanted(name)])
+            for member in archive.infolist():
+                if (name := target(member.filename, whole=whole)) is not None:
+                    member.filename = name
+                    archive.extract(member, packages)
     compileall.compile_dir(
         packages, quiet=1, workers=0, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
     )
 
 
 if __name__ == "__main__":
-    unpack(Path(sys.argv[1]), Path(sys.argv[2]))
+    unpack(Path(sys.argv[1]), Path(sys.argv[2]), whole=sys.argv[3:] == ["--whole"])

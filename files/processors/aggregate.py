@@ -2,7 +2,7 @@
 
 The state is a table of rows (group, slot, key, ...) of three kinds: counts and exact sums, which are added; selections
 (smallest, largest, first, last), of which one is kept; and, for medians and numbers of distinct values, every value
-with its count. Missing groups are dropped and groups are sorted, the defaults of groupby.
+with its count. By default, missing groups are dropped; groups are sorted, as by groupby.
 """
 
 from __future__ import annotations
@@ -11,27 +11,24 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import OptionError, format_names
-from csvswarm.groupby.group_metrics import GroupMetrics, StateRows
+from csvswarm.groupby.group_metrics import PICKS, GroupMetrics, StateRows
 from csvswarm.groupby.group_table import (
     COUNT,
-    FIRST,
     LARGEST,
-    LAST,
     SMALLEST,
-    SQUARES,
     STATE_KINDS,
     SUM,
-    VALUES,
     StateBuilder,
     combine_states,
     group_codes,
     key_names,
-    present_mask,
 )
 from csvswarm.groupby.group_totals import TotalsByGroup, measure_groups
+from csvswarm.groupby.metric_options import ALL_ROWS, Measure, measures_of, require_numbers
 from csvswarm.processor_api.context import Context
-from csvswarm.runtime.lazy_imports import np, pa
-from csvswarm.types.schema import ARROW
+from csvswarm.records.group_columns import GroupColumns, without_missing
+from csvswarm.records.sort_key import sort_key
+from csvswarm.runtime.lazy_imports import pa
 
 if TYPE_CHECKING:
     from csvswarm.reading.rows import Rows
@@ -41,13 +38,18 @@ OPTIONS = {
         "type": "list",
         "elements": "str",
         "required": True,
-        "description": "columns to group by",
+        "description": "columns to group by, or expressions",
     },
     "metrics": {
         "type": "dict",
         "required": True,
-        "description": "column -> metric or list of metrics: "
-        "count, sum, mean, min, max, std, var, median, nunique, first, last",
+        "description": "column -> metric or list of metrics: count, sum, mean, min, max, std, var, median, nunique, "
+        "first, last, p0 to p100, {weighted_mean: COLUMN}; '*' -> count for the number of rows",
+    },
+    "dropna": {
+        "type": "bool",
+        "default": True,
+        "description": "drop rows with a missing value in group_by; false keeps them as a group, the last",
     },
     "ddof": {
         "type": "int",
@@ -58,73 +60,70 @@ OPTIONS = {
 }
 BLOCK = "rows"
 
-NEEDS = {
-    "count": {COUNT},
-    "sum": {COUNT, SUM},
-    "mean": {COUNT, SUM},
-    "min": {SMALLEST},
-    "max": {LARGEST},
-    "std": {COUNT, SUM, SQUARES},
-    "var": {COUNT, SUM, SQUARES},
-    "median": {COUNT, VALUES},
-    "nunique": {VALUES},
-    "first": {FIRST},
-    "last": {LAST},
-}
-FOR_NUMBERS = {"sum", "mean", "std", "var", "median"}
 #: Metrics that need no table.
 SIMPLE = {COUNT, SUM, SMALLEST, LARGEST}
 BATCH_GROUPS = 8192
 
 
-def metrics_of(context: Context) -> dict[str, list[str]]:
-    """Return column -> list of metrics. Raises OptionError for an unknown column or metric."""
-    wanted = {}
-    for column, given in context.options["metrics"].items():
-        wanted[column] = list(given) if isinstance(given, (list, tuple)) else [given]
-    group_by = context.options["group_by"]
-    context.require_columns(group_by, "option 'group_by' of aggregate")
-    context.require_columns(list(wanted), "option 'metrics' of aggregate")
-    if twice := [name for name in group_by if group_by.count(name) > 1]:
-        raise OptionError(f"option 'group_by' of aggregate names {twice[0]!r} twice.")
-    for column, names in wanted.items():
-        if names in ([], [None]):
-            raise OptionError(
-                f"option 'metrics' of aggregate requests no metric of {column!r}: use one of {', '.join(NEEDS)}."
-            )
-        for name in names:
-            if not isinstance(name, str) or name not in NEEDS:
-                raise OptionError(
-                    f"option 'metrics' of aggregate requests {name!r} of {column!r}: use one of {', '.join(NEEDS)}."
-                )
-            if names.count(name) > 1:
-                raise OptionError(f"option 'metrics' of aggregate requests {name!r} of {column!r} twice.")
-            if name in FOR_NUMBERS and context.type_of(column) in ("text", "timestamp"):
-                raise OptionError(
-                    f"option 'metrics' of aggregate requests the {name} of {column!r}, "
-                    f"which is {context.type_of(column)}, not a number; "
-                    "if only a few values are not, name them in -e null_values."
-                )
-    if not group_by or not wanted:
-        raise OptionError("options 'group_by' and 'metrics' of aggregate must each name at least one column.")
-    return wanted
-
-
 def columns(context: Context) -> list[str]:
-    """Return the grouping and the measured columns."""
-    return list(dict.fromkeys([*context.options["group_by"], *metrics_of(context)]))
+    """Return the grouping and the measured columns. Raises OptionError."""
+    needed = _group_by(context).columns
+    measures = _measures(context)
+    return list(dict.fromkeys([*needed, *_columns_of(measures)]))
 
 
 def numeric_columns(context: Context) -> list[str]:
     """Return the columns whose order depends on whether they are numbers; other metrics refuse text."""
-    return [name for name, metrics in metrics_of(context).items() if {"min", "max"} & set(metrics)]
+    return [one.column for one in _measures(context) if {"min", "max"} & set(one.metrics)]
+
+
+def needs_pandas(context: Context) -> bool:
+    """Whether the groups need pandas: only expressions do."""
+    return bool(_group_by(context).expressions)
+
+
+def _group_by(context: Context) -> GroupColumns:
+    return GroupColumns.of(context.options["group_by"], context, "option 'group_by' of aggregate")
+
+
+def _measures(context: Context) -> list[Measure]:
+    where = "option 'metrics' of aggregate"
+    measures = measures_of(context.options["metrics"], where)
+    if not context.options["group_by"] or not measures:
+        raise OptionError("options 'group_by' and 'metrics' of aggregate must each name at least one column.")
+    names = _columns_of(measures)
+    context.require_columns(names, where)
+    require_numbers(measures, {name: context.type_of(name) for name in names}, where)
+    return measures
+
+
+def _columns_of(measures: list[Measure]) -> list[str]:
+    columns = [name for one in measures for name in (one.column, one.weight)]
+    return [name for name in columns if name is not None and name != ALL_ROWS]
+
+
+def result_kinds(context: Context) -> dict[str, str]:
+    """Return the types of the metrics, whose values are text."""
+    kinds = {}
+    for one in _measures(context):
+        own = _type_for_metrics(context, one.column, one)
+        for name, metric in zip(one.names, one.metrics, strict=True):
+            if metric in ("count", "nunique"):
+                kind = "int"
+            elif metric in PICKS:
+                kind = own
+            else:
+                kind = "int" if metric == "sum" and own in ("int", "bool") and one.weight is None else "float"
+            kinds[name] = kind
+    return kinds
 
 
 def why_empty(context: Context, rows: int) -> str:
     """Return why the result has no rows: records without a group are left out."""
     return (
         f"The result has no rows: each of the {rows:,} records lacks a value in one of the columns of group_by "
-        f"({format_names(context.options['group_by'])})."
+        f"({format_names(context.options['group_by'])}). "
+        "Pass dropna=false in options to keep them."
     )
 
 
@@ -136,77 +135,90 @@ def keys(context: Context) -> list[str]:
 def process(rows: Rows, context: Context) -> pa.Table | TotalsByGroup:
     """Return the state of one block."""
     if rows.block is not None and _is_simple(context):
-        wanted = {column: SUM in needs for column, needs in _needs(context).items()}
+        wanted = {one.column: SUM in needs for one, needs in _needs(context)}
         small = measure_groups(rows.block, context.options["group_by"][0], wanted)
         if small is not None:
             return small
     table = rows.table
     numbers = rows.numbers
-    grouped = np.ones(len(rows), dtype=bool)
-    for name in context.options["group_by"]:
-        grouped &= present_mask(table.column(name).combine_chunks())
-    if not grouped.all():
-        table, numbers = table.filter(pa.array(grouped)), numbers[grouped]
-    codes, groups = group_codes([table.column(name).combine_chunks() for name in context.options["group_by"]])
-    state = StateBuilder(groups)
-    metrics = metrics_of(context)
-    for index, (column, needs) in enumerate(_needs(context).items()):
-        values = table.column(column).combine_chunks()
-        if pa.types.is_string(values.type) and _type_for_metrics(context, column, metrics[column]) == "null":
-            values = pa.nulls(len(values), pa.float64())
-        state.measure(index * STATE_KINDS, needs, values, codes, numbers)
+    groups = _group_by(context).values(rows, context)
+    if context.options["dropna"] and not (grouped := without_missing(groups)).all():
+        mask = pa.array(grouped)
+        table, numbers, groups = table.filter(mask), numbers[grouped], [column.filter(mask) for column in groups]
+    codes, values_of_groups = group_codes(groups)
+    state = StateBuilder(values_of_groups)
+    for index, (one, needs) in enumerate(_needs(context)):
+        slot = index * STATE_KINDS
+        if one.column == ALL_ROWS:
+            state.measure_rows(slot, codes)
+        elif one.weight is not None:
+            weights = _values(table, one.weight, one, context)
+            state.measure_weighted(slot, _values(table, one.column, one, context), weights, codes)
+        else:
+            state.measure(slot, needs, _values(table, one.column, one, context), codes, numbers)
     return combine([state.table()], context)
 
 
-def _needs(context: Context) -> dict[str, set[int]]:
-    """Return column -> the kinds of state that it needs. The first column always has counts, which list the groups."""
-    return {
-        column: set().union(*(NEEDS[name] for name in names)) | ({COUNT} if index == 0 else set())
-        for index, (column, names) in enumerate(metrics_of(context).items())
-    }
+def _values(table: pa.Table, column: str, measure: Measure, context: Context) -> pa.Array:
+    values = table.column(column).combine_chunks()
+    is_missing = pa.types.is_string(values.type) and _type_for_metrics(context, column, measure) == "null"
+    return pa.nulls(len(values), pa.float64()) if is_missing else values
+
+
+def _needs(context: Context) -> list[tuple[Measure, set[int]]]:
+    """Return the measures and the kinds of state that they need. The first always counts, which lists the groups."""
+    return [
+        (one, one.needs | ({COUNT} if index == 0 and one.column != ALL_ROWS else set()))
+        for index, one in enumerate(_measures(context))
+    ]
 
 
 def _is_simple(context: Context) -> bool:
     """Whether the options need only one grouping text column and metrics of numbers without a table."""
-    group_by = context.options["group_by"]
-    if len(group_by) != 1 or context.type_of(group_by[0]) != "text":
+    group_by = _group_by(context)
+    if len(group_by.names) != 1 or group_by.expressions or not context.options["dropna"]:
         return False
-    return all(
-        context.type_of(column) in ("int", "float") and needs <= SIMPLE for column, needs in _needs(context).items()
-    )
+    if context.type_of(group_by.names[0]) != "text":
+        return False
+    return all(needs <= SIMPLE and context.type_of(one.column) in ("int", "float") for one, needs in _needs(context))
 
 
 def table_of(groups: TotalsByGroup, context: Context) -> pa.Table:
     """Return groups as the table that `process` returns for other blocks."""
     state = StateBuilder([pa.array(list(groups), pa.string())])
-    for index, needs in enumerate(_needs(context).values()):
+    for index, (_, needs) in enumerate(_needs(context)):
         state.add_totals(index * STATE_KINDS, needs, [figures[index] for figures in groups.values()])
     return combine([state.table()], context)
 
 
 def finish_groups(groups: TotalsByGroup, context: Context) -> tuple[list[str], list[list[str | None]]]:
     """Return (names, rows of text) of the result, like `finish`, for groups without a table."""
-    metrics = metrics_of(context)
     rows = []
     for name in sorted(groups):
         row: list[str | None] = [name]
-        for (column, wanted), totals in zip(metrics.items(), groups[name], strict=True):
-            group_metrics = GroupMetrics(context.type_of(column), wanted, context.options["ddof"])
-            group_metrics.add_totals(totals)
-            row += group_metrics.texts()
+        for figures, totals in zip(_figures(context), groups[name], strict=True):
+            figures.add_totals(totals)
+            row += figures.texts()
         rows.append(row)
     return _names(context), rows
 
 
+def _figures(context: Context) -> list[GroupMetrics]:
+    """Return the metrics of a group, without state."""
+    ddof = context.options["ddof"]
+    return [GroupMetrics(_type_for_metrics(context, one.column, one), one.metrics, ddof) for one in _measures(context)]
+
+
 def _names(context: Context) -> list[str]:
-    figures = [f"{column}_{name}" for column, names in metrics_of(context).items() for name in names]
-    return [*context.options["group_by"], *figures]
+    return [*context.options["group_by"], *(name for one in _measures(context) for name in one.names)]
 
 
-def _type_for_metrics(context: Context, column: str, names: list[str]) -> str:
+def _type_for_metrics(context: Context, column: str, measure: Measure) -> str:
     """Return the type of a column for its metrics: for numeric metrics, quoted "" and "NA" count as missing."""
+    if column == ALL_ROWS:
+        return "null"
     kind = context.type_of(column)
-    return "null" if kind == "quoted" and FOR_NUMBERS.intersection(names) else kind
+    return "null" if kind == "quoted" and measure.for_numbers else kind
 
 
 def combine(partials: list[pa.Table], context: Context) -> pa.Table:
@@ -215,10 +227,24 @@ def combine(partials: list[pa.Table], context: Context) -> pa.Table:
 
 
 def finish(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
-    """Yield the groups, sorted, with their metrics as text."""
-    metrics = metrics_of(context)
+    """Yield the groups, sorted, missing values last, with their metrics as text."""
+    tables = _tables(pieces, context)
+    if context.options["dropna"]:
+        yield from tables
+        return
+    width = len(context.options["group_by"])
+    keyed = (
+        table.append_column("", sort_key([table.column(index) for index in range(width)], [True] * width))
+        for table in tables
+    )
+    for table in context.sort(keyed, [""]):
+        yield table.drop_columns([""])
+
+
+def _tables(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
+    """Yield the groups in the order of the state."""
     names = _names(context)
-    group_types = [ARROW[context.type_of(name)] for name in context.options["group_by"]]
+    group_types = _group_by(context).types(context)
     done: list[list[Any]] = []
     group: tuple[Any, ...] | None = None
     figures: list[GroupMetrics] = []
@@ -240,10 +266,7 @@ def finish(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
             if rows.group(start) != group:
                 end_group()
                 group = rows.group(start)
-                figures = [
-                    GroupMetrics(_type_for_metrics(context, column, names), names, context.options["ddof"])
-                    for column, names in metrics.items()
-                ]
+                figures = _figures(context)
             index, state_kind = divmod(int(rows.slot[start]), STATE_KINDS)
             figures[index].add(state_kind, rows, start, stop)
         if len(done) >= BATCH_GROUPS:

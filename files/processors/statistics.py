@@ -3,6 +3,8 @@
 The state is a table of additive rows (slot, key, n), so blocks and chunks combine in any order: per column, the numbers
 of values and of missing values, the exact sums of the values and of the rolling variances, and every distinct value
 with its count. The statistics are computed from the merged table in order of value, in little memory.
+
+Over 300 lines: a processor is one file.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from csvswarm.arithmetic import exact_sum
+from csvswarm.arithmetic.percentiles import interpolate, ranks_of
 from csvswarm.arithmetic.rolling_variance import rolling_variances
 from csvswarm.arithmetic.sort_keys import keys_of, value_of, values_of
 from csvswarm.errors import OptionError
@@ -66,6 +69,12 @@ def columns(context: Context) -> list[str]:
 def numeric_columns(context: Context) -> list[str]:
     """Return the columns that would have statistics if they were numeric."""
     return list(context.names) if context.options["columns"] is None else columns(context)
+
+
+def result_kinds(context: Context) -> dict[str, str]:
+    """Return the types of the result's columns, whose values are text: integers and floats share columns."""
+    own = "int" if all(context.type_of(name) == "int" for name in columns(context)) else "float"
+    return dict.fromkeys(METRICS[1:], "float") | dict.fromkeys(METRICS[4:7], own) | dict.fromkeys(METRICS[1:3], "int")
 
 
 def why_empty(context: Context, _: int) -> str:
@@ -202,19 +211,12 @@ class ColumnStatistics:
         return (high * 2.0**32 + low) - float(mean - whole)
 
     def _ranks(self) -> set[int]:
-        last = self._count - 1
-        return {min(rank, last) for p in PERCENTILES for rank in (last * p // 100, last * p // 100 + 1)}
+        return {rank for percent in PERCENTILES for rank in ranks_of(percent, self._count)[:2]}
 
     def _percentile(self, percent: int) -> float:
-        """Return the percentile by linear interpolation between the two nearest ranks."""
-        last = self._count - 1
-        rank = last * percent // 100
-        share = Fraction(last * percent, 100) - rank
-        low, high = (value_of(self._ranked[min(r, last)], self._is_integer) for r in (rank, rank + 1))
-        if math.isinf(low) or math.isinf(high):
-            # like numpy, which starts from the nearer one; undefined between opposite infinities
-            return high - (high - low) * float(1 - share) if share >= 0.5 else low + (high - low) * float(share)
-        return exact_sum.to_double(Fraction(low) + (Fraction(high) - Fraction(low)) * share)
+        rank, above, share = ranks_of(percent, self._count)
+        low, high = (value_of(self._ranked[one], self._is_integer) for one in (rank, above))
+        return interpolate(low, high, share)
 
     def texts(self) -> list[str | None]:
         """Return the statistics as text, None where undefined."""
@@ -248,7 +250,7 @@ class ColumnStatistics:
         if count <= self._ddof:
             return None
         if isinstance(variance, Fraction):
-            variance = exact_sum.rounded(variance * Fraction(count, count - self._ddof))
+            variance = exact_sum.to_double(variance * Fraction(count, count - self._ddof))
         return _text(variance)
 
     def _shape(self, mean: float) -> tuple[Fraction | float, float, float]:

@@ -3,6 +3,8 @@
 Unchanged text is copied from the file byte for byte; only the columns named in expressions are parsed. Equivalent to
 `frame.query(where).assign(...)[columns]` in pandas on the whole file, with the differences listed in
 files/processors/README.md.
+
+Over 300 lines: a processor is one file.
 """
 
 from __future__ import annotations
@@ -11,17 +13,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from csvswarm.csv_format.canonical_text import Data, as_arrow, join_columns, output_type, to_canonical_text
-from csvswarm.csv_format.dialect import Dialect
-from csvswarm.csv_format.record_scan import NO_POSITIONS, Grammar, positions_of, unquoted
-from csvswarm.csv_format.row_writer import join_fields, quote_field, to_field, value_bytes, with_line_terminator
+from csvswarm.csv_format.canonical_text import as_arrow, output_type, to_canonical_text
+from csvswarm.csv_format.row_writer import to_field
 from csvswarm.errors import OptionError
 from csvswarm.expressions.rowwise import Expression
 from csvswarm.native.row_writing import write_rows
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.encoded_rows import EncodedRows
 from csvswarm.reading.rows import Rows
-from csvswarm.runtime.lazy_imports import pa, pc
+from csvswarm.records.derived_records import header_of, write_records
+from csvswarm.records.plain_values import plain_values, type_name
+from csvswarm.records.step_rows import with_columns
+from csvswarm.runtime.lazy_imports import pa
+from csvswarm.types.schema import ARROW
 
 OPTIONS = {
     "where": {
@@ -68,6 +72,16 @@ def numeric_columns(_: Context) -> list[str]:
     return []
 
 
+def copied_columns(context: Context) -> list[str]:
+    """Return the columns of the result that are copied from the input."""
+    return [name for name in result_columns(context) if name in {*context.names} - {*(context.options["assign"] or ())}]
+
+
+def keeps_rows(context: Context) -> bool:
+    """Return whether no record is dropped."""
+    return not context.options["where"]
+
+
 def why_empty(context: Context, rows: int) -> str:
     """Return why the result has no rows: only `where` drops records."""
     return f"The result has no rows: where ({context.options['where']}) keeps none of the {rows:,} records."
@@ -77,7 +91,37 @@ def process(rows: Rows, context: Context) -> EncodedRows:
     """Return the kept rows, encoded in the input's dialect."""
     if (written := _process_native(rows, context)) is not None:
         return written
-    mask, derived = compute(rows, context) if context.options["where"] or context.options["assign"] else (None, {})
+    return _encode(rows, *compute(rows, context), context)
+
+
+def step(rows: Rows, context: Context, raw: bool) -> Rows:
+    """Return the kept rows with their new columns, for the next step. raw: whether it needs the raw records."""
+    mask, derived = compute(rows, context)
+    numbers = rows.numbers if mask is None else rows.numbers[mask]
+    table = rows.table if mask is None else rows.table.filter(pa.array(mask))
+    found = {name: table.column(name) for name in table.column_names}
+    found |= {name: plain_values(values) for name, values in derived.items()}
+    kept = [name for name in result_columns(context) if name in found]
+    if not raw:
+        return with_columns(found, kept, numbers)
+    return with_columns(found, kept, numbers, _encode(rows, mask, derived, context).data, context)
+
+
+def keeps_all_rows(options: dict[str, Any]) -> bool:
+    """Whether `step` drops no row."""
+    return not options["where"]
+
+
+def outline(context: Context) -> tuple[list[str], dict[str, str]]:
+    """Return (names of the columns after this step, types of the new ones)."""
+    needed = {name: pa.array([], ARROW[context.type_of(name)]) for name in columns(context)}
+    _, derived = compute(Rows(pa.table(needed), np.empty(0, np.int64)), context)
+    types = {name: type_name(plain_values(values).type) for name, values in derived.items()}
+    names = result_columns(context)
+    return names, {name: types[name] for name in names if name in types}
+
+
+def _encode(rows: Rows, mask: Array | None, derived: dict[str, pa.Array], context: Context) -> EncodedRows:
     wanted = result_columns(context)
     kinds: list[str | None] = ["text" if name not in derived else output_type(derived[name]) for name in wanted]
     forced = context.schema.output or kinds
@@ -87,7 +131,7 @@ def process(rows: Rows, context: Context) -> EncodedRows:
         if name in derived
     }
     kept = np.arange(len(rows)) if mask is None else np.flatnonzero(mask)
-    data = write(rows, kept, wanted, text, context)
+    data = write_records(rows, kept, wanted, text, context)
     return EncodedRows(data, len(kept), wanted, list(forced))
 
 
@@ -126,6 +170,8 @@ def needs_pandas(context: Context) -> bool:
 
 def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Array]]:
     """Return (mask of the kept rows, None for all; new columns of the kept rows)."""
+    if not (context.options["where"] or context.options["assign"]):
+        return None, {}
     if (computed := _compute_with_numpy(_plain_columns(rows, context), context)) is not None:
         mask, values = computed
         return mask, {name: pa.array(array, from_pandas=True) for name, array in values.items()}
@@ -180,16 +226,7 @@ def _assigned(context: Context) -> Iterator[tuple[str, Expression]]:
 
 def header(context: Context, record: bytes) -> bytes:
     """Return the header of the result, with names copied from the input's header `record`."""
-    wanted = result_columns(context)
-    grammar = Grammar(context.dialect)
-    structure = grammar.scan(record)
-    array = np.frombuffer(record, np.uint8)
-    delimiters = unquoted(np.flatnonzero(array == grammar.delimiter), structure.quote_toggles, False).tolist()
-    starts, ends = [0, *(position + 1 for position in delimiters)], [*delimiters, len(record)]
-    own = {name: record[a:b] for name, a, b in zip(context.names, starts, ends, strict=True)}
-    new = {name: quote_field(name, context.dialect).encode() for name in wanted if name not in own}
-    fields = [own.get(name, new.get(name, b"")) for name in wanted]
-    return context.dialect.delimiter.encode().join(fields) + context.dialect.lineterminator.encode()
+    return header_of(result_columns(context), context, record)
 
 
 def result_columns(context: Context) -> list[str]:
@@ -198,99 +235,3 @@ def result_columns(context: Context) -> list[str]:
         return list(context.options["columns"])
     new = [name for name in context.options["assign"] or {} if name not in context.names]
     return [*context.names, *new]
-
-
-def write(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
-    """Return the kept rows: raw fields copied from the file, derived ones as canonical text."""
-    if not len(kept):
-        return b""
-    dialect, own = context.dialect, context.names
-    if wanted[: len(own)] != own or any(name in text for name in own):
-        return _write_fields(rows, kept, wanted, text, context)
-    if len(wanted) == len(own) and len(kept) == len(rows):
-        return with_line_terminator(rows.data, rows.ends, dialect)
-    new = [text[name].cast(pa.binary()) for name in wanted[len(own) :]]
-    if new and dialect.lineterminator == "\n":
-        return _append_fields(rows, kept, new, dialect)
-    data = _replace_ends(dialect.delimiter, rows.data, rows.ends) if new else rows.data
-    records = _split_at(data, rows.ends)
-    if len(kept) < len(rows):
-        records = records.take(pa.array(kept))
-    if not new:
-        return with_line_terminator(value_bytes(records), _ends_in(records), dialect)
-    return join_fields(new, dialect, prefix=records)
-
-
-def _append_fields(rows: Rows, kept: Array, new: list[pa.Array], dialect: Dialect) -> Data:
-    """Return the kept rows with new fields appended.
-
-    Each record is copied with the LF before it instead of the one after it, so that new fields directly follow it.
-    """
-    offsets = np.zeros(len(rows) + 1, np.int32)
-    offsets[1:] = rows.ends
-    records = pa.Array.from_buffers(pa.binary(), len(rows), [None, pa.py_buffer(offsets), pa.py_buffer(rows.data)])
-    if len(kept) < len(rows):
-        records = records.take(pa.array(kept))
-    last = pa.array([(new[-1][len(kept) - 1].as_py() or b"") + b"\n"], pa.binary())
-    new = [*new[:-1], pa.concat_arrays([new[-1].slice(0, len(kept) - 1), last])]
-    data = value_bytes(join_columns(dialect.delimiter, [records, *new]))
-    return data[1:] if kept[0] else data
-
-
-def _write_fields(rows: Rows, kept: Array, wanted: list[str], text: dict[str, pa.Array], context: Context) -> Data:
-    """Return the kept rows with columns dropped, moved or replaced."""
-    dialect, own = context.dialect, len(context.names)
-    fields = _split_at(rows.data, _field_ends(rows, context))
-    index_of = {name: index for index, name in enumerate(context.names)}
-    if len(wanted) == 1 or any(name in text for name in wanted):
-        columns = [
-            text[name].cast(pa.binary())
-            if name in text
-            else pc.binary_slice(fields.take(pa.array(kept * own + index_of[name])), 0, -1)
-            for name in wanted
-        ]
-        if (
-            len(wanted) == 1
-        ):  # a blank line is not a record, so a lone missing value is written as an empty pair of quotes
-            missing = pc.fill_null(pc.equal(pc.binary_length(columns[0]), 0), True)
-            columns = [pc.if_else(missing, pa.scalar(dialect.quotechar.encode() * 2, pa.binary()), columns[0])]
-        return join_fields(columns, dialect)
-    index = kept[:, None] * own + np.array([index_of[name] for name in wanted])
-    taken = fields.take(pa.array(index.reshape(-1)))
-    ends = _ends_in(taken)
-    data = np.frombuffer(_replace_ends(dialect.delimiter, value_bytes(taken), ends), np.uint8).copy()
-    record_ends = ends[len(wanted) - 1 :: len(wanted)]
-    data[record_ends] = 10
-    return with_line_terminator(data.data, record_ends, dialect)
-
-
-def _split_at(data: Data, ends: Array) -> pa.Array:
-    """Return the bytes between ends, each piece with its final byte."""
-    offsets = np.zeros(len(ends) + 1, np.int32)
-    offsets[1:] = ends + 1
-    return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
-
-
-def _ends_in(pieces: pa.Array) -> Array:
-    """Return the end of each piece in `content(pieces)`."""
-    offsets = np.frombuffer(pieces.buffers()[1], np.int32)[pieces.offset : pieces.offset + len(pieces) + 1]
-    ends: Array = offsets[1:] - offsets[0] - 1
-    return ends
-
-
-def _replace_ends(char: str, data: Data, ends: Array) -> Data:
-    """Return data with the bytes at `ends` replaced."""
-    array = np.frombuffer(data, np.uint8).copy()
-    array[ends] = ord(char)
-    return array.data
-
-
-def _field_ends(rows: Rows, context: Context) -> Array:
-    field_ends = positions_of(np.frombuffer(rows.data, np.uint8), ord(context.dialect.delimiter), 10)
-    return (
-        unquoted(field_ends, rows.toggles, False)
-        if rows.toggles.size
-        else field_ends
-        if field_ends.size
-        else NO_POSITIONS
-    )

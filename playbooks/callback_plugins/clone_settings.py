@@ -17,7 +17,7 @@ short_description: Read the ansible.cfg of the clone
 description:
   - Ansible reads an ansible.cfg in the current directory alone, or that which ANSIBLE_CONFIG names. A job that is
     started from another directory would know nothing of the boards, and run on this machine.
-  - When Ansible has found no settings at all, this starts the same command once more with those of the clone, before
+  - When Ansible has found no settings at all, this restarts the same command with those of the clone, before
     anything has run.
 """
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
+from ansible.vars import reserved
 
 DOCUMENTATION = """
 name: csvswarm
@@ -20,6 +21,7 @@ description:
   - What a debug task prints is printed as it is.
   - Every line is written at once, also into a pipe or a file.
   - With C(-v) failures and debug tasks are shown in full, as the default callback does.
+  - Ansible's warning of the variable C(action) of jobs.yml, whose name is also that of a keyword, is not printed.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
@@ -47,6 +49,9 @@ class CallbackModule(Default):
         self._messages: dict[str, str] = {}
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)
+        # Ansible has no setting for this. If another version has no such set, it warns as before.
+        names: frozenset[str] = getattr(reserved, "_RESERVED_NAMES", frozenset())
+        vars(reserved)["_RESERVED_NAMES"] = names - {"action"}
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         if not ignore_errors:

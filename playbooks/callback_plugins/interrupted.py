@@ -23,7 +23,7 @@ description:
 
 CLONE = Path(__file__).resolve().parents[2]
 #: Facts of the role processing_job: the job's name, and the parent of its directory (empty for a job on boards).
-JOB, PLACE = "__processing_job_id", "__processing_job_local_parent"
+JOB, PARENT = "__processing_job_id", "__processing_job_local_parent"
 
 
 #: The task that begins once a job is deployed.
@@ -39,7 +39,7 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._job = self._place = ""
+        self._job = self._parent = ""
         self._deployed = False
         self._process = os.getpid()
         atexit.register(self._at_exit)
@@ -47,8 +47,8 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: Any) -> None:
         """Note which job the run is about."""
         facts = result.result.get("ansible_facts") or {}
-        if PLACE in facts:  # not when jobs.yml only looks at a job
-            self._job, self._place = str(facts[JOB]), str(facts[PLACE])
+        if PARENT in facts:  # not when jobs.yml only shows a job
+            self._job, self._parent = str(facts[JOB]), str(facts[PARENT])
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Note that the job runs on the boards."""
@@ -61,30 +61,30 @@ class CallbackModule(CallbackBase):
 
     def _at_exit(self) -> None:
         if self._job and os.getpid() == self._process:
-            place = Path(self._place, self._job) if self._place else None
-            line = last_line(self._job, place, deployed=self._deployed)
+            directory = Path(self._parent, self._job) if self._parent else None
+            line = last_line(self._job, directory, deployed=self._deployed)
             self._display.display(line, color=constants.COLOR_ERROR, stderr=True)
 
 
-def last_line(job: str, place: Path | None, *, deployed: bool = False) -> str:
-    """Return the line. place: the job's directory on this machine, None for a job on boards.
+def last_line(job: str, directory: Path | None, *, deployed: bool = False) -> str:
+    """Return the line. directory: the job's directory on this machine, None for a job on boards.
 
     deployed: whether a job on boards was deployed, and so continues.
     """
     manage = command("playbooks/jobs.yml")
-    if place is None and deployed:
+    if directory is None and deployed:
         ways = "   ".join(
             f"{name}: {manage} -e action={name.lower()} -e job_id={job}" for name in ("Watch", "Fetch", "Stop")
         )
         return f"Only the watching has ended: job {job} continues on the boards. {ways}"
-    if place is None:
+    if directory is None:
         return f"Stopped before job {job} was deployed: nothing runs on the boards. Rerun the same command."
     ways = f"Resume: {command('run_job.yml')} -e job_id={job}   Give up: {manage} -e action=remove -e job_id={job}"
     try:
-        chunks = len(json.loads((place / "manifest.json").read_text())["chunks"])
+        chunks = len(json.loads((directory / "manifest.json").read_text())["chunks"])
     except (OSError, ValueError, KeyError):
         return f"Stopped before the input of job {job} was split: nothing is done. Rerun the same command."
-    done = {receipt["chunk"] for receipt in receipts(place) if receipt.get("status") == "done"}
+    done = {receipt["chunk"] for receipt in receipts(directory) if receipt.get("status") == "done"}
     return f"Stopped. {len(done)} of {chunks} chunks of job {job} are done and kept. {ways}"
 
 
@@ -93,10 +93,10 @@ def command(playbook: str) -> str:
     return f"ansible-playbook {playbook if Path.cwd() == CLONE else CLONE / playbook}"
 
 
-def receipts(place: Path) -> list[dict[str, Any]]:
+def receipts(directory: Path) -> list[dict[str, Any]]:
     """Return the receipts of a job's directory that can be read."""
     found = []
-    for path in sorted(place.glob("receipts/*.json")):
+    for path in sorted(directory.glob("receipts/*.json")):
         with suppress(OSError, ValueError):
             found.append(json.loads(path.read_text()))
     return found

@@ -37,17 +37,17 @@ options:
         type: str
         default: "0644"
       backup:
-        description: Whether what was there before is kept beside it, under a name with the time.
+        description: Whether the previous file is kept beside it, under a name with the time.
         type: bool
         default: false
       keep:
-        description: Whether the text of a file that is there already stays as it is.
+        description: Whether the text of an existing file stays unchanged.
         type: bool
         default: false
   note:
     description:
       - A file in C(/run) that lists what was written and is not in force yet. The handler that applies it removes the
-        note. Where a run fails before its handlers, the next one finds the note, and the task is changed once more.
+        note. If a run fails before its handlers, the next one finds the note, and the task is changed, too.
       - A reboot removes the note, and applies what was written.
     type: path
 attributes:
@@ -74,7 +74,7 @@ FILE = {
 
 
 def content_of(path: Path) -> bytes | None:
-    """The file's bytes; None where there is none."""
+    """The file's bytes; None if it does not exist."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -112,7 +112,7 @@ def make_folder(path: Path) -> None:
 
 
 def write(module: AnsibleModule, wanted: dict[str, Any], note: Note) -> dict[str, str] | None:
-    """Brings one file up to date.
+    """Bring one file up to date.
 
     Returns:
         Its difference, as Ansible shows it; None where it was as wanted.

@@ -1,4 +1,4 @@
-"""Find the extra variables that no playbook of ours knows: a misspelt one would otherwise be ignored."""
+"""Find extra variables that no playbook of csvswarm knows: a misspelt one would otherwise be ignored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DOCUMENTATION = """
 name: unknown_variables
 short_description: Messages about extra variables that nothing uses
 description:
-  - Looks at the variables that were set with C(-e), directly or in a file, and returns one message for each that
+  - Checks the variables that were set with C(-e), directly or in a file, and returns one message for each that
     nothing uses.
   - A playbook uses the variables that it names in the form C(name | default(...)) or
     C(lookup('processing_job_given', 'name', default=...)), and those named after it as terms.

@@ -19,7 +19,7 @@ from csvswarm.runtime import startup
 # isort: split
 from csvswarm import __version__
 from csvswarm.errors import CsvswarmError, OptionError, printable
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.round import plan_round
 
@@ -35,12 +35,17 @@ __all__ = [
 ]
 
 REPORTED = 1
+#: Set by `csvswarm run` and `csvswarm.run`: the file for the error, which they report; they also report a Ctrl-C.
+ERROR_FILE = "CSVSWARM_ERROR_FILE"
 
 
 def parser(description: str, epilog: str) -> argparse.ArgumentParser:
     """Return a parser with the arguments of every script."""
     result = argparse.ArgumentParser(
-        description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     result.add_argument("--version", action="version", version=f"csvswarm {__version__}")
     result.add_argument("--job", type=Path, required=True, metavar="DIR", help="job directory; its name is the job id")
@@ -48,9 +53,9 @@ def parser(description: str, epilog: str) -> argparse.ArgumentParser:
     return result
 
 
-def job_from(arguments: argparse.Namespace) -> Job:
+def job_from(arguments: argparse.Namespace) -> JobDirectory:
     """Return the job that the arguments name."""
-    return Job(arguments.job.expanduser().absolute())
+    return JobDirectory(arguments.job.expanduser().absolute())
 
 
 def add_plan_argument(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +65,7 @@ def add_plan_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def plan_next_round(job: Job, manifest: Manifest) -> dict[str, Any]:
+def plan_next_round(job: JobDirectory, manifest: Manifest) -> dict[str, Any]:
     """Plan a round and return it as part of a script's summary; "round" is None if no chunk must run."""
     planned = plan_round(job, manifest)
     return {"round": planned.to_json() if planned else None}
@@ -98,7 +103,7 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
         with contextlib.redirect_stdout(sys.stderr):
             done, message = main()
     except CsvswarmError as error:
-        return _fail(str(error))
+        return _fail(str(error), type(error).__name__)
     except OSError as error:
         return _fail(_remedy(error))
     except MemoryError:
@@ -107,7 +112,8 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
             "or finish that needs the whole result in memory has to return less, or to declare keys."
         )
     except KeyboardInterrupt:
-        print("Interrupted. Rerun with the same job_id to resume.", file=sys.stderr)
+        if ERROR_FILE not in os.environ:
+            print("Interrupted. Rerun with the same job_id to resume.", file=sys.stderr)
         return 130
     if as_json:
         print(json.dumps(done))
@@ -137,7 +143,11 @@ def _remedy(error: OSError) -> str:
     return f"{where}{error.strerror or error}. Fix it and rerun with the same job_id; finished work is kept."
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, kind: str = "CsvswarmError") -> int:
+    if path := os.environ.get(ERROR_FILE):
+        with contextlib.suppress(OSError):
+            Path(path).write_text(json.dumps({"kind": kind, "message": printable(message)}))
+            return REPORTED
     with contextlib.suppress(OSError):  # standard error may be a file on a full disk
         print(printable(message), file=sys.stderr)
     return REPORTED

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from csvswarm.printable import printable as escaped
+
 #: Maximum number of characters of a value, and of a whole message, in output.
 MAX_VALUE_CHARS, MAX_MESSAGE_CHARS = 120, 8000
-#: Characters that terminals interpret: controls except newline and tab, bidirectional marks; and surrogates.
-_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def shown(text: str) -> str:
@@ -23,12 +22,7 @@ def printable(text: str) -> str:
     if len(text) > MAX_MESSAGE_CHARS:
         half = MAX_MESSAGE_CHARS // 2
         text = f"{text[:half]}… ({len(text) - MAX_MESSAGE_CHARS} characters left out) …{text[-half:]}"
-    return _UNPRINTABLE.sub(_escape_match, text)
-
-
-def _escape_match(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    return escaped(text)
 
 
 class CsvswarmError(Exception):

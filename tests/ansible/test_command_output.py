@@ -58,7 +58,7 @@ def program(*argv: str, check: bool = False, **arguments: Any) -> dict[str, Any]
     return answer
 
 
-def test_all_output_of_a_program_is_returned(tmp_path: Path) -> None:
+def test_whole_output_of_a_program_is_returned(tmp_path: Path) -> None:
     answer = program(script="seq 100000; echo to the other >&2; printf 'no line end'")
 
     assert (answer["rc"], answer["stderr_lines"], answer["changed"]) == (0, ["to the other"], True)
@@ -70,7 +70,7 @@ def test_all_output_of_a_program_is_returned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("argv", "code"), [(["false"], 1), (["sh", "-c", "echo why >&2; exit 7"], 7), (["nobody"], 2)])
-def test_a_program_that_fails(argv: list[str], code: int) -> None:
+def test_failing_program(argv: list[str], code: int) -> None:
     answer = program(*argv)
 
     assert (answer["failed"], answer["rc"]) == (True, code)

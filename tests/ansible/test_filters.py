@@ -15,7 +15,7 @@ from tests.processing_job.plugin_loader import ROLE, load
 FILTERS = load(ROLE / "filter_plugins/job_request.py")
 FAILURE: dict[str, Any] = {
     "job": "j",
-    "place": "/nowhere",
+    "directory": "/nowhere",
     "command": "ansible-playbook run_job.yml -e job_id=j",
     "retry": "ansible-playbook playbooks/jobs.yml -e action=retry -e job_id=j",
     "begun": True,
@@ -81,8 +81,8 @@ def test_recoverable_collector_failures_are_resumed(message: str) -> None:
         ("the input is empty", {"begun": False}, ""),
         ("no space left: rerun with the same job_id", {"begun": False}, "The job_id is j."),
         ("was made for another input: leave out job_id to start a new job.", {"chunk": False}, ""),
-        ("is damaged. Remove the job, and run it anew.", {"chunk": False}, ""),
-        ("manifest.json is damaged: remove the job's directory and start the job again.", {}, ""),
+        ("is damaged. Remove the job, and run a new job.", {"chunk": False}, ""),
+        ("manifest.json is damaged: remove the job's directory and restart the job.", {}, ""),
     ],
 )
 def test_failure_advice_matches_the_failure(message: str, change: dict[str, Any], remedy: str) -> None:

@@ -29,6 +29,22 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"options": "window"}, "options: 'window' is not a dictionary."),
     ({"options": '{"columns": ["a"'}, """options: '{"columns": ["a"' is not a dictionary."""),
     ({"options": ["window"]}, "is not a dictionary."),
+    ({"steps": "sort"}, "steps: 'sort' is not a list of steps without processor and options beside it."),
+    (
+        {"steps": [{"processor": "sort"}], "options": {"by": ["a"]}},
+        "is not a list of steps without processor and options",
+    ),
+    ({"steps": [{"processor": "sort"}], "processor": "top"}, "is not a list of steps without processor"),
+    ({"files": 7}, "files: '7' is not a list of paths. Write it as JSON"),
+    ({"files": ["data.csv", 7]}, "is not a list of paths."),
+    ({"files": "lookup.csv"}, "/lookup.csv. A relative path starts in the current directory"),
+    ({"files": ["."]}, "is a directory. Name the files in it."),
+    (
+        {"files": ["data.csv", "./data.csv"]},
+        "/data.csv have the same name, by which a processor finds them.",
+    ),
+    ({"requirements": "none.txt"}, "/none.txt. Name a file that lists packages, one a line, like scikit-learn>=1.5."),
+    ({"requirements": "data.csv"}, "requirements: processor statistics needs no packages. Leave out requirements"),
     ({"output": "data.csv"}, "data.csv is a file. Name a directory"),
     ({"chunks": "abc"}, "chunks: 'abc' is neither auto nor a whole number from 1 to 100000."),
     ({"chunks": 0}, "chunks: '0' is neither auto nor a whole number from 1 to 100000."),
@@ -40,7 +56,7 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"max_rejected": "most"}, "max_rejected: 'most' is neither a number of records nor a share from 0% to 100%."),
     ({"max_rejected": "101%"}, "max_rejected: '101%' is neither a number"),
     ({"limit": 0}, "limit: '0' is neither none nor a whole number of records from 1 to 999999999999999."),
-    ({"verify": "maybe"}, "verify: 'maybe' is none of auto, true, false."),
+    ({"verify": "maybe"}, "verify: 'maybe' is not one of auto, true, false."),
     ({"delimiter": ""}, "delimiter: '' is not a single character. For a tab, use -e delimiter=tab"),
     ({"quotechar": '""'}, "quotechar: '\"\"' is not a single character."),
     ({"header": "maybe"}, "header: 'maybe' is neither true nor false nor a list of names."),
@@ -52,11 +68,14 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"thousands": ", "}, "thousands: ', ' is not a single character. For a blank, use"),
     ({"date_format": ["%d"]}, "date_format: '['%d']' is neither a text like %d.%m.%Y nor a dictionary"),
     ({"strict": "very"}, "strict: 'very' is neither true nor false."),
+    ({"output_format": "xls"}, "output_format: 'xls' is none of csv, csv.gz, csv.zst, parquet, jsonl, sqlite, xlsx."),
+    ({"partition_by": {"a": 1}}, "partition_by: '{'a': 1}' is neither the name of a column nor a list of names."),
+    ({"partition_by": [1]}, "partition_by: '[1]' is neither the name of a column nor a list of names."),
     ({"encoding": "utf 8"}, "encoding: 'utf 8' is not the name of an encoding."),
     ({"column_types": "string"}, "column_types: 'string' is not a dictionary."),
     ({"null_values": "NA"}, "null_values: 'NA' is not a list of texts."),
     ({"null_values": [0]}, "null_values: '[0]' is not a list of texts."),
-    ({"engine": "cloud"}, "engine: 'cloud' is none of auto, local, swarm."),
+    ({"engine": "cloud"}, "engine: 'cloud' is not one of auto, local, swarm."),
     ({"engine": "swarm"}, "engine: the inventory has no board in swarm_manager."),
     ({"input": "share:x.csv"}, "leave out -e engine=local"),
     ({"memory": "lots"}, "memory: 'lots' is neither auto nor an amount like 400MB"),
@@ -162,7 +181,7 @@ def test_check_names_the_boards(clone: Clone) -> None:
 
     run = clone.run_job("-e", "input=files/samples/flights.csv", "--check")
 
-    assert "(2.5 MB) on the boards board1, which were not asked" in run.summary
+    assert "(2.5 MB) on the boards board1, which were not contacted" in run.summary
 
 
 def test_engine_follows_from_the_inventory(clone: Clone) -> None:

@@ -24,6 +24,15 @@ def process(block, context):
     raise ValueError("\x1b]0;owned\x07 \x9b31m \r[ok] \u202e")
 """
 
+LOOKUP = """
+import names
+
+def process(block, context):
+    table = context.file("names.csv").read_text().splitlines()
+    block["name"] = block["carrier"].map(names.parse(table))
+    return block[["carrier", "name"]]
+"""
+
 
 def jobs(clone: Clone, *arguments: str) -> PlaybookResult:
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
@@ -95,10 +104,12 @@ def test_markup_in_a_job_is_text_on_the_page(clone: Clone) -> None:
 
 
 def test_impossible_actions_are_rejected_with_a_reason(clone: Clone) -> None:
-    assert jobs(clone, "-e", "action=show").message.startswith("job_id is missing: say which job")
+    without_id = jobs(clone, "-e", "action=show")
+    assert without_id.message.startswith("job_id is missing: pass the job's name")
+    assert "reserved name" not in without_id.output
     assert (
         jobs(clone, "-e", "action=burn").message
-        == "action: burn is none of list, show, verify, resume, retry, watch, fetch, stop, remove, prune."
+        == "action: burn is not one of list, show, verify, resume, retry, watch, fetch, stop, remove, prune."
     )
     assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
     assert jobs(clone, "-e", "jobid=x").message == "jobid: there is no such variable. Did you mean job_id?"
@@ -141,7 +152,7 @@ def test_processor_error_is_printed_with_controls_escaped(clone: Clone) -> None:
     assert not set(run.output) & {"\x1b", "\x07", "\r", "\x9b", "\u202e"}, ascii(run.output)
 
 
-def test_a_job_that_failed_says_why(clone: Clone) -> None:
+def test_list_prints_why_a_job_failed(clone: Clone) -> None:
     (clone.root / "mine.py").write_text("def process(block, context):\n    return block['no_such']\n")
     options = ("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=one", "-e", "chunks=6")
     assert clone.run_job(*options).code
@@ -175,7 +186,7 @@ def test_jobs_of_this_machine_are_listed_while_the_boards_are_off(clone: Clone) 
     assert "(removed)" in printed_lines(jobs(clone, *off, "-e", "action=remove", "-e", "job_id=one"))
 
 
-def test_a_retry_takes_the_request_the_new_code_and_the_split(clone: Clone) -> None:
+def test_retry_uses_the_old_request_and_split_with_new_code(clone: Clone) -> None:
     mine = clone.root / "mine.py"
     mine.write_text("def process(block, context):\n    return block[['carrier', 'no_such']]\n")
     options = ("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "job_id=one", "-e", "chunks=3")
@@ -195,3 +206,23 @@ def test_a_retry_takes_the_request_the_new_code_and_the_split(clone: Clone) -> N
     [old, new] = [json.loads((clone.root / "jobs" / job / "manifest.json").read_text()) for job in ("one", found[1])]
     assert old["chunks"] == new["chunks"]
     assert old["processor"]["sha256"] != new["processor"]["sha256"]
+
+
+def test_side_files_travel_with_the_job(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(LOOKUP)
+    (tmp_path / "data.csv").write_text("carrier\nUA\nB6\n")
+    (tmp_path / "side").mkdir()
+    (tmp_path / "side/names.csv").write_text("UA,United\nB6,JetBlue\n")
+    (tmp_path / "side/names.py").write_text("def parse(lines):\n    return dict(line.split(',') for line in lines)\n")
+    asked = {"input": "data.csv", "processor": "./mine.py", "files": ["side/names.csv", "side/names.py"], "job_id": "x"}
+
+    run = clone.run_job("-e", json.dumps(asked), stand=tmp_path)
+    # The request of the retry comes from the manifest.
+    (tmp_path / "side/names.csv").write_text("UA,Other\nB6,JetBlue\n")
+    retried = jobs(clone, "-e", "action=retry", "-e", "job_id=x")
+
+    assert run.code == 0, run.output
+    found = re.search(r"^job +(\S+)$", retried.summary, re.MULTILINE)
+    assert found
+    assert (clone.root / "results/x/result.csv").read_text() == "carrier,name\nUA,United\nB6,JetBlue\n"
+    assert (clone.root / "results" / found[1] / "result.csv").read_text() == "carrier,name\nUA,Other\nB6,JetBlue\n"

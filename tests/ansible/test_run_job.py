@@ -60,6 +60,22 @@ def test_sample_job_writes_a_result(clone: Clone) -> None:
     assert result.with_name("report.html").is_file()
 
 
+def test_steps_are_passed_in_place_of_a_processor(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("a,b\n1,x\n3,y\n2,z\n")
+    (tmp_path / "look.csv").write_text("b,c\ny,7\n")
+    steps = [
+        {"processor": "join", "options": {"file": "look.csv", "on": "b"}},
+        {"processor": "transform", "options": {"where": "a > 1"}},
+        {"processor": "sort", "options": {"by": ["a"]}},
+    ]
+    variables = {"input": "data.csv", "output": "out", "steps": steps, "files": ["look.csv"]}
+
+    run = clone.run_job("-e", json.dumps(variables), stand=tmp_path)
+
+    assert run.code == 0, run.output
+    assert (tmp_path / "out/result.csv").read_text() == "a,b,c\n2,z,\n3,y,7\n"
+
+
 @pytest.mark.parametrize("config", [True, False], ids=["with ansible.cfg", "without ansible.cfg"])
 def test_relative_paths_resolve_from_the_current_directory(clone: Clone, tmp_path: Path, config: bool) -> None:
     here = tmp_path / "desk"
@@ -229,7 +245,7 @@ def test_killed_job_resumes_from_its_job_id_alone(clone: Clone, tmp_path: Path) 
 GROUPBY = 'def process(block, context):\n    return block.groupby("carrier", as_index=False)["distance"].sum()\n'
 
 
-def test_a_limit_verifies_the_processor_and_is_named(clone: Clone) -> None:
+def test_limited_run_verifies_the_processor(clone: Clone) -> None:
     mine = clone.root / "mine.py"
     mine.write_text(GROUPBY)
     options = ("-e", f"input={SAMPLE}", "-e", "processor=./mine.py", "-e", "limit=1000", "-e", "job_id=one")
@@ -254,14 +270,14 @@ def test_a_limit_verifies_the_processor_and_is_named(clone: Clone) -> None:
     assert (report["request"]["limit"], report["rows_in"]) == (1000, 1000)
 
 
-def test_verify_takes_place_before_a_whole_job(clone: Clone) -> None:
+def test_verify_runs_before_the_whole_job(clone: Clone) -> None:
     summary = clone.run_job("-e", f"input={SAMPLE}", "-e", "verify=true").summary
 
     assert "rows      27,004 in" in summary
     assert "verified  the first 10,000 records give the same result, cut in 3 ways" in summary
 
 
-def test_too_many_bad_records_name_the_way_to_accept_them(clone: Clone, tmp_path: Path) -> None:
+def test_too_many_bad_records_suggest_quarantine(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n" + "1\n" * 9)
 
     run = clone.run_job("-e", f"input={tmp_path}/bad.csv", "-e", "processor=transform", "-e", "on_error=quarantine",

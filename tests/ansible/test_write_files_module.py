@@ -107,7 +107,7 @@ def test_existing_files_are_kept_or_backed_up(tmp_path: Path) -> None:
     assert backup.read_text() == "old\n"
 
 
-def test_unwritable_path_is_named_in_the_error(tmp_path: Path) -> None:
+def test_error_names_the_unwritable_path(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     answer = write({"path": str(tmp_path / "file/below"), "content": ""}, code=1)

@@ -103,12 +103,12 @@ def test_remaining_files_are_documented(done: Path) -> None:
 
 
 def test_chunk_files_are_the_input(tmp_path: Path) -> None:
-    from csvswarm.job.directory import Job
+    from csvswarm.job.directory import JobDirectory
     from csvswarm.split.run import Request, split
 
     source = tmp_path / "data.csv"
     source.write_bytes(b"\xef\xbb\xbf\na,b\r\n" + b'1,"x\n"\n\n2,y\r' * 9 + b"3,z")
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
 
     split(job, Request(input=source, chunks=3, workers=1, mode="files"))
 

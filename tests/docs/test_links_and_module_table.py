@@ -9,7 +9,12 @@ import pytest
 
 from tests.support.jobs import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "files/processors/README.md"]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/recipes").glob("*.md")),
+    ROOT / "files/processors/README.md",
+]
 
 
 def test_module_table_lists_every_module_once() -> None:

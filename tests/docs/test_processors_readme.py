@@ -102,6 +102,17 @@ def naive_rolling_mean(values: pd.Series[float], rows: int) -> Iterator[float]:
         yield functools.reduce(operator.add, window) / rows if len(window) == rows else math.nan
 
 
+@the_example("airports.py")
+def test_airports_example_reads_its_side_file(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
+    (tmp_path / "airports.csv").write_text("ORD,O'Hare\nMIA,Miami\n")
+
+    result = run_with_all_cuts(tmp_path, SAMPLE, cuts=CUTS, processor=example, files=[tmp_path / "airports.csv"])
+
+    names = flights["dest"].map({"ORD": "O'Hare", "MIA": "Miami"})
+    assert names.notna().any()
+    assert result.data == as_bytes(flights[["flight", "dest"]].assign(airport=names))
+
+
 @the_example("rolling_mean.py")
 def test_rolling_mean_example_matches_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
     options = {"column": "dep_delay", "rows": 12}

@@ -98,7 +98,7 @@ def test_code_is_no_prose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name:
         ("a.c", "int x;\n\nint f(int a)\n{\n" + "    x = 1;\n" * 50 + "}\n", "a.c:3: f has 53 lines"),
     ],
 )
-def test_what_is_too_long_is_found_unless_it_gives_a_reason(
+def test_long_files_and_functions_are_reported_without_a_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, text: str, message: str
 ) -> None:
     path, lengths = tmp_path / name, tool("check_lengths", monkeypatch, tmp_path)

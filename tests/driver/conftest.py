@@ -1,27 +1,24 @@
-"""An engine that answers as a real one did, over a socket as a real one does."""
+"""An engine that replays recorded answers of a real one over a socket."""
 
 from __future__ import annotations
 
 import json
-import socketserver
-import threading
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.driver.recorded import Clock, recorded
+from tests.support.engine_socket import engine_socket
 
 
 @dataclass
 class RecordedEngine:
     """Serves recordings. show() selects one; asked lists the requests; refusals are answered first, in order."""
 
-    path: str
+    path: str = ""
     answers: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     refusals: list[tuple[int, str]] = field(default_factory=list)
@@ -30,7 +27,7 @@ class RecordedEngine:
         """Answer with a recording."""
         self.answers = recorded(name)
 
-    def answer(self, method: str, path: str) -> tuple[int, Any]:
+    def answer(self, method: str, path: str, _body: bytes) -> tuple[int, Any]:
         url = urllib.parse.urlsplit(path)
         name = url.path.rpartition("/")[2]
         if name == "version":
@@ -45,50 +42,11 @@ class RecordedEngine:
         return 200, self.answers.get(name, [])
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    engine: RecordedEngine
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_GET(self) -> None:
-        self._reply()
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._reply()
-
-    def do_DELETE(self) -> None:
-        self._reply()
-
-    def _reply(self) -> None:
-        status, answer = self.server.engine.answer(self.command, self.path)
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *words: object) -> None:
-        """Print nothing."""
-
-
 @pytest.fixture
-def recorded_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedEngine]:
-    # The path of a socket must be short, and a test's own directory may not be.
-    path = tmp_path_factory.mktemp("s") / "e"
-    with _Server(str(path), _Handler) as server:
-        server.engine = RecordedEngine(str(path))
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.engine
-        server.shutdown()
-        thread.join()
-    Path(path).unlink()
+def recorded_engine() -> Iterator[RecordedEngine]:
+    engine = RecordedEngine()
+    with engine_socket(engine.answer) as engine.path:
+        yield engine
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def ask(path: str) -> Any:
 
 
 def kept(whole: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the fields that are kept, of those that are there."""
+    """Return the recorded fields of those that exist."""
     return {name: whole[name] for name in names if name in whole}
 
 

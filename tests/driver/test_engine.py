@@ -1,4 +1,4 @@
-"""The driver's calls to an engine: what is asked, and what happens while the engine or the swarm is away."""
+"""The driver's requests to an engine, and what happens while the engine or the swarm is unreachable."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def engine(recorded_engine: RecordedEngine) -> Iterator[Engine]:
         yield engine
 
 
-def test_tasks_of_one_service_are_asked_for_once(recorded_engine: RecordedEngine, engine: Engine) -> None:
+def test_tasks_of_a_service_are_requested_once(recorded_engine: RecordedEngine, engine: Engine) -> None:
     recorded_engine.show("waiting")
 
     assert len(engine.tasks("csvswarm-demo_chunks-1")) == 24
@@ -61,7 +61,7 @@ def test_services_of_a_job_with_their_rounds(recorded_engine: RecordedEngine, en
     assert recorded_engine.asked[0][2] == {"label": ["csvswarm.job=demo"]}
 
 
-def test_removed_service_is_no_engine_that_is_away(recorded_engine: RecordedEngine, engine: Engine) -> None:
+def test_removed_service_differs_from_an_unreachable_engine(recorded_engine: RecordedEngine, engine: Engine) -> None:
     recorded_engine.show("removed")
 
     with pytest.raises(ServiceRemoved, match="service csvswarm-rec24-1_chunks not found"):
@@ -82,7 +82,7 @@ def test_call_waits_for_a_leader(recorded_engine: RecordedEngine, engine: Engine
 
 # The docker package leaves a socket that could not connect to the garbage collector.
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-def test_call_waits_for_an_engine_that_restarts(recorded_engine: RecordedEngine, engine: Engine) -> None:
+def test_call_waits_for_a_restarting_engine(recorded_engine: RecordedEngine, engine: Engine) -> None:
     recorded_engine.show("waiting")
     path = Path(recorded_engine.path)
     away = path.rename(path.with_name("away"))
@@ -115,7 +115,9 @@ def test_refusal_is_not_retried(recorded_engine: RecordedEngine, engine: Engine)
     assert len(recorded_engine.asked) == 1
 
 
-def test_service_that_a_lost_answer_created_is_kept(recorded_engine: RecordedEngine, engine: Engine) -> None:
+def test_service_created_by_a_request_with_a_lost_response_is_kept(
+    recorded_engine: RecordedEngine, engine: Engine
+) -> None:
     exists = "rpc error: code = AlreadyExists desc = name conflicts with an existing object"
     recorded_engine.refusals = [NO_LEADER, (409, exists)]
 

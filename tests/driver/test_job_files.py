@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from csvswarm.driver.job_files import AttemptLog, JobFiles, ReceiptSummary
-from csvswarm.driver.untrusted import Damaged
+from csvswarm.job.untrusted_files import Damaged
 
 from tests.driver.recorded import tasks_of
 from tests.support.jobs import Scripts
@@ -55,7 +55,7 @@ def test_new_receipts(scripts: Scripts, files: JobFiles) -> None:
     assert files.new_receipts(2, range(1, 25)) == []
 
 
-def test_reading_leaves_nothing_behind(scripts: Scripts, files: JobFiles) -> None:
+def test_reading_leaks_no_descriptor(scripts: Scripts, files: JobFiles) -> None:
     process(scripts, files, 2)
     before = sorted(path.name for path in scripts.job.rglob("*"))
 
@@ -129,7 +129,9 @@ HOSTILE = [
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("make", HOSTILE)
-def test_file_in_place_of_a_receipt_is_named(scripts: Scripts, files: JobFiles, make: Callable[[Path], None]) -> None:
+def test_unexpected_file_in_place_of_a_receipt_is_reported(
+    scripts: Scripts, files: JobFiles, make: Callable[[Path], None]
+) -> None:
     make(scripts.job / "receipts/000007-0001.json")
 
     with pytest.raises(Damaged, match=r"^000007-0001\.json (is|has) "):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from csvswarm.driver import lock as lock_module
 from csvswarm.driver.lock import driver_lock
-from csvswarm.driver.untrusted import Damaged
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.lock import LOCK
+from csvswarm.job.untrusted_files import Damaged
 
 from tests.support.jobs import ROOT
 
@@ -53,19 +53,19 @@ def test_scripts_of_a_driver_can_lock_its_job(tmp_path: Path) -> None:
     """They run beside it: the driver locks another byte of the same file."""
     with start(tmp_path) as driver:
         assert reads(driver) == "has it"
-        with Job(tmp_path).locked():
+        with JobDirectory(tmp_path).locked():
             pass
         driver.kill()
 
 
-def test_other_file_in_place_of_the_lock_is_named(tmp_path: Path) -> None:
+def test_unexpected_file_in_place_of_the_lock_is_reported(tmp_path: Path) -> None:
     (tmp_path / LOCK).mkdir()
 
     with pytest.raises((Damaged, IsADirectoryError)), driver_lock(tmp_path, lambda: None):
         pass
 
 
-def test_lock_file_that_was_removed_locks_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removed_lock_file_does_not_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock_module, "_RETRY_DELAY", 0.01)
     with start(tmp_path) as first:
         assert reads(first) == "has it"

@@ -58,7 +58,7 @@ def test_round_is_over_when_every_chunk_has_a_receipt(clock: Clock) -> None:
 
 @pytest.mark.parametrize("status", ["misfit", "suspect"])
 @pytest.mark.usefixtures("clock")
-def test_round_is_over_whatever_its_receipts_report(status: str) -> None:
+def test_round_ends_whatever_its_receipts_report(status: str) -> None:
     receipts = [(chunk, status) for chunk, _ in DONE]
 
     assert RoundMonitor().verdict(snapshot_of("done", 24, *receipts)).over
@@ -85,7 +85,7 @@ def test_receipt_of_a_stopped_slot_may_come_late(clock: Clock) -> None:
     assert monitor.verdict(snapshot_of("done", 24, DONE[23])).over
 
 
-def test_slot_that_stays_stopped_has_failed(clock: Clock) -> None:
+def test_slot_that_stays_stopped_fails(clock: Clock) -> None:
     monitor = RoundMonitor()
     gave_up = snapshot_of("gave-up", 6, (11, "done"))
 
@@ -99,7 +99,7 @@ def test_slot_that_stays_stopped_has_failed(clock: Clock) -> None:
     )
 
 
-def test_slot_that_restarts_was_not_given_up(clock: Clock) -> None:
+def test_restarting_slot_is_not_failed(clock: Clock) -> None:
     monitor = RoundMonitor()
     stopped = snapshot_of("gave-up", 6, (11, "done"))
     running = replace(snapshot_of("failing", 6), slots=Slots([12, 13, 14, 15, 16], [], []))
@@ -123,14 +123,14 @@ def test_failed_chunk_is_retried_on_other_boards(clock: Clock) -> None:
     assert verdict == Verdict(failure=failure, retry=(1,), avoid=("b",), reason=f"{failure} Retrying on a, c.")
 
 
-def test_chunk_that_fails_on_the_other_boards_too_ends_the_round(clock: Clock) -> None:
+def test_chunk_failing_on_other_boards_too_ends_the_round(clock: Clock) -> None:
     verdict = after_stop(clock, failed((1, "b", 1), (1, "a", 1)), RoundProgress(retried={1}))
 
     assert verdict == Verdict(failure="chunk 1 failed 2 times (on a, b), the last time because task: non-zero exit.")
 
 
 @pytest.mark.parametrize("code", [137, 28, 122])
-def test_failure_that_every_board_shares_is_not_retried(clock: Clock, code: int) -> None:
+def test_failure_common_to_all_boards_is_not_retried(clock: Clock, code: int) -> None:
     verdict = after_stop(clock, failed((1, "b", 1), (1, "b", code)))
 
     assert verdict.failure
@@ -150,7 +150,7 @@ def test_one_retry_round_for_all_chunks_of_a_bad_board(clock: Clock) -> None:
     assert after_stop(clock, failed(*ends)).retry == (1, 4)
 
 
-def test_chunk_that_cannot_succeed_is_reported_at_once(clock: Clock) -> None:
+def test_hopeless_chunk_is_reported_immediately(clock: Clock) -> None:
     verdict = after_stop(clock, failed((1, "b", 1), (2, "c", 137), waiting=(3,)))
 
     assert verdict.failure.startswith("chunk 2 failed 1 time (on c)")
@@ -214,7 +214,7 @@ def test_deadline(clock: Clock) -> None:
     assert endless.verdict(waiting) == WATCH
 
 
-def test_round_that_ends_at_its_deadline_has_ended(clock: Clock) -> None:
+def test_round_at_its_deadline_ends(clock: Clock) -> None:
     monitor = RoundMonitor(600)
 
     clock.now += 601
@@ -239,7 +239,7 @@ def after_start(clock: Clock, first: Snapshot, then: Snapshot | None = None) -> 
 
 
 @pytest.mark.parametrize("state", ["assigned", "preparing", "starting"])
-def test_chunk_that_a_board_does_not_start_is_retried_once(clock: Clock, state: str) -> None:
+def test_unstarted_chunk_is_retried_once(clock: Clock, state: str) -> None:
     snapshot = placed((1, "a", "running"), (2, "b", state))
 
     monitor, verdict = after_start(clock, snapshot)
@@ -250,7 +250,7 @@ def test_chunk_that_a_board_does_not_start_is_retried_once(clock: Clock, state: 
     assert monitor.verdict(snapshot) == Verdict(remark=remark)
 
 
-def test_started_container_may_take_its_time(clock: Clock) -> None:
+def test_slow_started_container_is_not_retried(clock: Clock) -> None:
     assert after_start(clock, placed((2, "b", "starting")), placed((2, "b", "running")))[1] == WATCH
 
 
@@ -262,7 +262,7 @@ def test_chunk_with_a_running_attempt_does_not_hang(clock: Clock) -> None:
     assert after_start(clock, placed((2, "b", "starting"), (2, "c", "running")))[1] == WATCH
 
 
-def test_boards_that_all_hang_are_only_reported(clock: Clock) -> None:
+def test_hang_of_all_boards_is_only_reported(clock: Clock) -> None:
     """The NFS server may be off: all boards wait for it and continue when it is back."""
     _, verdict = after_start(clock, placed((1, "a", "starting"), (2, "b", "preparing"), boards="ab"))
 

@@ -30,7 +30,7 @@ def test_round_without_a_board_fails_after_its_limit(clock: Clock) -> None:
     )
 
 
-def test_board_that_returns_resets_the_limit(clock: Clock) -> None:
+def test_returning_board_resets_the_limit(clock: Clock) -> None:
     monitor = RoundMonitor()
     running = snapshot_of("waiting", 24)
     running.slots.stopped.clear()

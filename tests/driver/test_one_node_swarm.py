@@ -92,7 +92,7 @@ def custom(cluster: Cluster, tmp_path: Path, name: str, source: str) -> Path:
     return path
 
 
-def test_job_has_the_bytes_of_one_machine(cluster: Cluster, tmp_path: Path) -> None:
+def test_job_result_equals_a_single_machine_run(cluster: Cluster, tmp_path: Path) -> None:
     with deployed(cluster, "plain") as job:
         status = job.end()
 
@@ -140,7 +140,7 @@ def test_killed_driver_is_continued_and_failed_chunk_retried(cluster: Cluster, t
         assert history == [(1, 0, True), (2, 137, False), (2, 0, True), (3, 0, True)]
 
 
-def test_forged_files_end_the_job_and_reach_nothing(cluster: Cluster, tmp_path: Path) -> None:
+def test_forged_files_end_the_job_without_effect(cluster: Cluster, tmp_path: Path) -> None:
     with deployed(cluster, "forge", custom(cluster, tmp_path, "forge", HOSTILE)) as job:
         status = job.end()
 

@@ -83,7 +83,7 @@ def test_only_calls_to_the_engine_have_the_group_of_its_socket(engine_socket: st
     assert found["root again"] is False
 
 
-def test_process_that_is_not_root_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unprivileged_process_keeps_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     before = os.getresuid(), os.getresgid()
 

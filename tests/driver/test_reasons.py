@@ -1,4 +1,4 @@
-"""Why an attempt failed, in words."""
+"""Why an attempt failed, as text."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_exit_code_maps_to_errno_text(code: int, reason: str) -> None:
     assert re.match(reason, exit_reason(replace(ended, exit=code)))
 
 
-def test_board_without_the_share_is_named() -> None:
+def test_board_without_the_share_is_reported() -> None:
     for task in tasks_of("unmounted"):
         assert exit_reason(task) == f"the share is not mounted on {task.board}"
 
@@ -58,7 +58,7 @@ def test_state_is_the_reason_without_a_message() -> None:
     assert exit_reason(replace(tasks_of("done")[0], exit=None, message="", state="orphaned")) == "orphaned"
 
 
-def test_boards_that_run_chunks() -> None:
+def test_boards_running_chunks_are_listed() -> None:
     running = next(task for task in tasks_of("gave-up") if task.state == "running")
 
     assert running_boards(tasks_of("gave-up"), [running.chunk]) == [running.board]

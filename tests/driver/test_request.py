@@ -41,6 +41,7 @@ def test_room_of_a_board() -> None:
         {"owner": True},
         {"job_directory": 7},
         {"processor_source": 7},
+        {"files": "lookup.csv"},
         {"split_arguments": ["--json", 7]},
         {"collect_arguments": "--json"},
         {"layout": {}},

@@ -13,10 +13,11 @@ from csvswarm.driver.engine import Engine
 from csvswarm.driver.run import JobDriver
 from csvswarm.driver.services import JOB_LABEL, Round
 from csvswarm.driver.status import NAME, Status
+from csvswarm.job.output_directory import FAILURE
 
 from tests.driver.conftest import RecordedEngine
 from tests.driver.job_requests import request_of
-from tests.support.jobs import Scripts
+from tests.support.jobs import Scripts, record_validator
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def ended(tmp_path: Path) -> tuple[str, str, str]:
     return status["stage"], status["error"], status["hint"]
 
 
-def test_service_that_is_removed_fails_the_job(
+def test_removed_service_fails_the_job(
     driver: JobDriver, recorded_engine: RecordedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_module, "_REMOVAL_TIMEOUT", 0)
@@ -62,10 +63,14 @@ def test_refusal_of_the_engine_fails_the_job(
 
     driver.run()
 
-    assert ended(tmp_path) == ("failed", "Docker refuses to run the job: invalid label", "resume")
+    message = "Docker refuses to run the job: invalid label"
+    assert ended(tmp_path) == ("failed", message, "resume")
+    written = json.loads((tmp_path / "out" / FAILURE).read_text())
+    record_validator().validate(written["record"])
+    assert (written["record"]["error"], written["logs"]) == (message, [])
 
 
-def test_services_of_another_driver_are_removed_or_taken_over(
+def test_services_of_another_driver_are_removed_or_adopted(
     driver: JobDriver, recorded_engine: RecordedEngine, tmp_path: Path
 ) -> None:
     """Of two rounds the newer one runs on, with its retry round; what split for the earlier driver goes."""
@@ -105,6 +110,8 @@ def test_finished_job_has_no_seconds_of_processing(recorded_engine: RecordedEngi
     scripts = Scripts(tmp_path)
     scripts.all(source, "--durable", "--chunks", "1")
     job, output = f"--job={scripts.job}", f"--output={scripts.output}"
+    for name in FAILURE, f".{FAILURE}.0123456789ab":
+        (scripts.output / name).touch()
     request = request_of(
         job_directory=str(scripts.job),
         output=str(scripts.output),
@@ -117,5 +124,6 @@ def test_finished_job_has_no_seconds_of_processing(recorded_engine: RecordedEngi
         JobDriver(request, engine, status).run()
 
     assert (status.values["stage"], status.values["error"]) == ("done", None)
+    assert not [*scripts.output.glob("*failed*")]  # an earlier failure is no longer true
     assert status.values["stages"]["process"] == 0
     assert status.values["stages"]["split"] > 0

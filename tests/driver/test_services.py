@@ -1,4 +1,4 @@
-"""What Docker is asked to run, and what its containers may do."""
+"""What Docker runs, and what its containers may do."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from tests.driver.job_requests import ODD, request_of
 
 ROUND = Round(3, 2, (3, 5, 6, 9))
 MINE = request_of(processor="/home/me/mine.py", processor_source="/srv/my share/processors/1.py")
+WITH_FILES = request_of(
+    processor="/home/me/mine.py",
+    processor_source="/srv/my share/processors/1.py",
+    files=[{"path": "/home/me/lookup.csv", "source": "/srv/my share/inputs/4567"}],
+    split_arguments=["--file=/home/me/lookup.csv", "--file=/home/me/data.csv"],
+)
 SERVICES = {
     "chunks": chunk_service(request_of(), ROUND),
     "retry": chunk_service(request_of(), Round(4, 2, (5,), retries=3), ["board1", "board2"]),
@@ -39,7 +45,7 @@ def mounts(service: dict[str, Any]) -> list[tuple[str, str, bool]]:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_container_can_do_nothing_but_its_work(name: str) -> None:
+def test_container_has_minimal_privileges(name: str) -> None:
     service = SERVICES[name]
     spec, template = container(service), service["task_template"]
 
@@ -109,7 +115,7 @@ def test_swarm_fills_in_only_board_slot_and_attempt() -> None:
     assert json.dumps(SERVICES["chunks"]).count("{{") == 3
 
 
-def test_what_a_container_sees() -> None:
+def test_mounts_of_a_chunk_container() -> None:
     job, data = (JOB, JOB, False), ("/srv/my share/inputs/0123abcd", "/home/me/data.csv", True)
     output = ("/srv/my share/results/demo.1", "/home/me/results/demo.1", False)
 
@@ -121,6 +127,18 @@ def test_what_a_container_sees() -> None:
         output,
         ("/srv/my share/processors/1.py", "/home/me/mine.py", True),
     ]
+
+
+def test_side_files_are_read_only_everywhere() -> None:
+    """The split reads them where the user has them; later containers have the copies in the job's directory."""
+    split = stage_service(WITH_FILES, "split", [], node="n1", memory=850_000_000)
+    collect = stage_service(WITH_FILES, "collect", [], node="n1", memory=850_000_000)
+
+    assert ("/srv/my share/inputs/4567", "/home/me/lookup.csv", True) in mounts(split)
+    assert (f"{JOB}/files", f"{JOB}/files", True) not in mounts(split)
+    for later in (collect, chunk_service(WITH_FILES, ROUND)):
+        assert mounts(later)[:2] == [(JOB, JOB, False), (f"{JOB}/files", f"{JOB}/files", True)]
+        assert not any(target == "/home/me/lookup.csv" for _, target, _ in mounts(later))
 
 
 def test_odd_paths_reach_docker_unchanged() -> None:

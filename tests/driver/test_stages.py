@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -9,12 +10,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from csvswarm.driver import stages as stages_module
 from csvswarm.driver.engine import Engine
 from csvswarm.driver.errors import JobFailed
 from csvswarm.driver.job_files import JobFiles
 from csvswarm.driver.stages import Stages
 from csvswarm.driver.status import Status
-from csvswarm.driver.untrusted import Damaged
+from csvswarm.job.untrusted_files import Damaged
 
 from tests.driver.job_requests import request_of
 from tests.support.jobs import Scripts
@@ -63,7 +65,29 @@ def test_whole_job_without_an_engine(make: Make, tmp_path: Path) -> None:
     assert Scripts(tmp_path).collect().code == 0
 
 
-def test_message_of_a_script_is_that_of_one_machine(make: Make) -> None:
+def test_status_has_the_progress_of_a_script(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a split that has read 3 of 9 MB, and runs until its progress is in the driver's status."""
+    script, seen = tmp_path / "scripts/split_dataframe.py", tmp_path / "out/.status.json"
+    script.parent.mkdir()
+    script.write_text(
+        "import json, os, pathlib, sys, time\n"
+        "shown = {'bytes': {'total': 9_000_000, 'done': 3_000_000}, 'rows_per_second': 7, 'seconds_left': 4.5}\n"
+        "pathlib.Path(os.environ['CSVSWARM_STATUS']).write_text(json.dumps(shown))\n"
+        f"seen, limit = pathlib.Path({str(seen)!r}), time.monotonic() + 60\n"
+        "while not seen.exists() or '3000000' not in seen.read_text():\n"
+        "    assert time.monotonic() < limit, 'the status has no progress'\n"
+        "    time.sleep(0.05)\n"
+    )
+    monkeypatch.setattr(stages_module, "SCRIPTS", script.parent)
+
+    make().split()
+
+    status = json.loads(seen.read_text())
+    assert status["bytes"] == {"total": 9_000_000, "done": 3_000_000}
+    assert (status["rows_per_second"], status["seconds_left"]) == (7, 4.5)
+
+
+def test_script_messages_equal_those_of_one_machine(make: Make) -> None:
     stages = make("--column-types={")
 
     with pytest.raises(JobFailed, match=r"^column_types is not valid JSON") as failed:
@@ -94,7 +118,7 @@ def test_error_of_a_chunk_would_repeat(make: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stage", ["split", "collect"])
-def test_code_that_an_earlier_job_left_is_not_run(make: Make, tmp_path: Path, stage: str) -> None:
+def test_code_left_by_an_earlier_job_is_not_run(make: Make, tmp_path: Path, stage: str) -> None:
     stages = make()
     stages.split()
     canary = tmp_path / "canary"
@@ -113,7 +137,7 @@ def test_pipe_in_place_of_the_processor_is_not_waited_for(make: Make, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["mine", "../../../tmp/mine", "/etc/passwd"])
-def test_processor_that_does_not_ship_is_refused(make: Make, name: str) -> None:
+def test_custom_processor_is_refused(make: Make, name: str) -> None:
     with pytest.raises(JobFailed, match="is not in the image of the job"):
         make(processor=name).split()
 

@@ -55,6 +55,22 @@ def test_file_is_renewed_when_it_is_due(tmp_path: Path, clock: Clock) -> None:
     assert (tmp_path / NAME).exists()
 
 
+def test_progress_is_that_of_the_stage(tmp_path: Path) -> None:
+    status = Status(tmp_path, "demo", "s1", "board1")
+    status.enter("processing", "process")
+    status.values["rows_done"] = 9
+    status.show_progress({"bytes": {"total": 9, "done": 3}, "rows_per_second": 2, "seconds_left": 1.5, "stage": "x"})
+    status.enter("collecting", "collect")
+
+    found = read(tmp_path)
+    assert (found["stage"], found["bytes"], found["rows_done"]) == ("collecting", {"total": 0, "done": 0}, 9)
+    assert (found["rows_per_second"], found["seconds_left"]) == (0, None)
+
+    status.show_progress({"bytes": {"total": 9, "done": 3}, "rows_per_second": 2, "seconds_left": None})
+    status.end("done")
+    assert read(tmp_path)["bytes"] == {"total": 9, "done": 3}
+
+
 def test_failure_is_reported(tmp_path: Path) -> None:
     Status(tmp_path, "demo", "s1", "board1").end("failed", error="chunk 1 \x1b[31mfailed", hint="resume")
 
@@ -94,7 +110,7 @@ def test_driver_of_the_same_service_continues(tmp_path: Path, clock: Clock) -> N
     assert (second.values["notes"], second.values["board"]) == (["board3 is slow"], "board2")
 
 
-def test_another_deployment_starts_anew(tmp_path: Path) -> None:
+def test_another_deployment_resets_the_progress(tmp_path: Path) -> None:
     Status(tmp_path, "demo", "s1", "board1").end("failed", error="x")
 
     other = Status(tmp_path, "demo", "s2", "board1")
@@ -132,7 +148,7 @@ def test_link_in_its_place_is_replaced(tmp_path: Path) -> None:
     assert not (tmp_path / NAME).is_symlink()
 
 
-def test_full_share_ends_no_job(tmp_path: Path) -> None:
+def test_full_share_does_not_end_the_job(tmp_path: Path) -> None:
     output = tmp_path / "away"
 
     Status(output, "demo", "s1", "board1").write()

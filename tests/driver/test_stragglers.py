@@ -26,7 +26,7 @@ def nearly_done(clock: Clock) -> RoundProgress:
     return progress
 
 
-def test_straggler_has_run_for_one_and_a_half_medians(clock: Clock) -> None:
+def test_straggler_has_run_1_5_times_the_median(clock: Clock) -> None:
     progress = nearly_done(clock)
     assert progress.durations == [20.0] * 6
 
@@ -67,7 +67,7 @@ def test_short_chunks_are_no_stragglers(clock: Clock) -> None:
     assert progress.stragglers(running([4], total=4)) == [4]
 
 
-def test_restarted_attempt_starts_its_time_again(clock: Clock) -> None:
+def test_restarted_attempt_restarts_its_clock(clock: Clock) -> None:
     progress = nearly_done(clock)
     clock.now += 25
     progress.update(running([8], waiting=(7,)))
@@ -77,7 +77,7 @@ def test_restarted_attempt_starts_its_time_again(clock: Clock) -> None:
     assert progress.stragglers(running([7, 8])) == [8]
 
 
-def test_driver_that_takes_over_knows_no_durations_yet(clock: Clock) -> None:
+def test_new_driver_has_no_durations(clock: Clock) -> None:
     """It finds receipts of chunks that it never saw running: they must not count as done in no time."""
     progress = RoundProgress()
     progress.update(running([7, 8], 1, 2, 3, 4, 5, 6))

@@ -104,7 +104,7 @@ def test_tasks_of_a_drained_board() -> None:
     assert second.ended is None
 
 
-def test_task_of_a_board_that_left_the_swarm() -> None:
+def test_task_on_a_removed_node() -> None:
     assert Task.from_json(recorded("done")["tasks"][0], {}, 1, CHUNKS).board == ""
 
 
@@ -153,17 +153,17 @@ def test_slots_of_pending_tasks() -> None:
     assert (len(found.running), len(found.waiting), found.stopped) == (2, 18, [])
 
 
-def test_slots_that_swarm_retries_count_as_running() -> None:
+def test_slots_being_restarted_count_as_running() -> None:
     assert slots("failing", 6) == Slots([12, 13, 14, 15, 16], [], [11])
 
 
-def test_slots_that_swarm_gave_up() -> None:
+def test_abandoned_slots() -> None:
     assert slots("gave-up", 6) == Slots([16], [], [11, 12, 13, 14, 15])
     assert slots("unmounted", 2) == Slots([], [], [11, 12])
     assert slots("no-image", 2) == Slots([], [], [11, 12])
 
 
-def test_slots_that_fit_no_board() -> None:
+def test_unschedulable_slots() -> None:
     assert slots("too-large", 2) == Slots([], [11, 12], [])
 
 
@@ -176,7 +176,7 @@ def test_slots_without_tasks_wait() -> None:
     assert slots_of([], {3, 1}) == Slots([], [1, 3], [])
 
 
-def test_slots_of_chunks_with_a_receipt_are_left_out() -> None:
+def test_slots_of_committed_chunks_are_ignored() -> None:
     assert slots_of(tasks_of("gave-up"), {13}) == Slots([], [], [13])
     assert slots("gave-up", 6).without({16, 12}) == Slots([], [], [11, 13, 14, 15])
 
@@ -190,7 +190,7 @@ def test_slots_of_chunks_with_a_receipt_are_left_out() -> None:
         ("failed", Slots([], [], [12])),
     ],
 )
-def test_the_more_promising_of_two_services_decides(second: str, expected: Slots) -> None:
+def test_service_with_more_progress_decides(second: str, expected: Slots) -> None:
     """The first has given chunk 12 up."""
     first = tasks_of("gave-up")
     task = by_chunk(first, 12)[-1]

@@ -111,7 +111,7 @@ class FaultChoice:
                 *(job / "chunks" / f"{chunk:06d}.csv" for chunk in chunks),
                 *(job / "receipts" / f"{chunk:06d}-{generation:04d}.json" for chunk in chunks for generation in (1, 2)),
                 *(job / name for name in ("manifest.json", "schema-0001.json", "processor.py", LOCK)),
-                *(job / name for name in ("merged.csv", "merged.log", "merged-again.csv", "merged-again.log")),
+                *(job / name for name in ("merged.csv", "merged.log", "merged-secondary.csv", "merged-secondary.log")),
             ],
             "collect": [
                 *(job / name for name in ("manifest.json", "schema-0001.json", "merged.csv", "merged.log")),

@@ -14,7 +14,7 @@ from unittest import mock
 
 from csvswarm.collect.run import collect
 from csvswarm.errors import CsvswarmError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
 
@@ -216,16 +216,16 @@ def _make(scenario: Scenario, directory: Path) -> None:
         (directory / "own.py").write_text(scenario.own)
     with mock.patch("os.fsync"), mock.patch("os.fdatasync"):
         _reference(prepared)
-        after_split, after_process = Job(prepared.job_after("split")), prepared.job_after("process")
+        after_split, after_process = JobDirectory(prepared.job_after("split")), prepared.job_after("process")
         split(after_split, _request(prepared, scenario.chunks, scenario.mode))
         shutil.copytree(after_split.directory, after_process)
         if not scenario.fails:
-            process_all(Job(after_process), 1)
+            process_all(JobDirectory(after_process), 1)
 
 
 def _reference(prepared: Prepared) -> None:
     """Run the job in one chunk, without faults, and keep the outcome."""
-    job, output = Job(prepared.directory / "whole"), prepared.directory / "reference"
+    job, output = JobDirectory(prepared.directory / "whole"), prepared.directory / "reference"
     output.mkdir()
     split(job, _request(prepared, 1, "files" if prepared.scenario.packed else "ranges"))
     try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 
 from tests.faults.fault_choice import FaultChoice
 from tests.faults.fault_injection import Fault, KilledLater, Stopped, small_disk
@@ -116,7 +116,7 @@ class Schedule:
     def _attack_collect(self) -> None:
         self._start_after("process")
         if self._random.random() < 0.5:
-            unmerge_partials(Job(self._directories.job))
+            unmerge_partials(JobDirectory(self._directories.job))
         for _ in range(self._random.choice((1, 2, 2))):
             self._run("collect", self._choice.any_fault("collect"))
 

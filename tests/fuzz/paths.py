@@ -33,7 +33,7 @@ from csvswarm.input.header import InputHeader, read_header
 from csvswarm.input.source import Source, find_source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import ChunkReader
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.request import Request
 from csvswarm.reading.block_reader import Reader
 from csvswarm.reading.rows import Rejected, Rows
@@ -76,7 +76,7 @@ def same_every_way(case: Input) -> None:
 def outcome(case: Input, cut: Cut) -> Outcome:
     """Split and read an input as a job does, in this process."""
     directory = _work_directory()
-    path, job = directory / "data.csv", Job(directory / "job")
+    path, job = directory / "data.csv", JobDirectory(directory / "job")
     path.write_bytes(case.data)
     request = Request(input=path, chunks=cut.chunks, workers=1, block_bytes=cut.block_bytes)
     try:
@@ -92,7 +92,9 @@ def outcome(case: Input, cut: Cut) -> Outcome:
 class _Run:
     """Reads one divided input."""
 
-    def __init__(self, case: Input, job: Job, source: Source, header: InputHeader, chunks: list[Chunk]) -> None:
+    def __init__(
+        self, case: Input, job: JobDirectory, source: Source, header: InputHeader, chunks: list[Chunk]
+    ) -> None:
         self._case, self._job, self._source, self._header, self._chunks = case, job, source, header, chunks
         self._spellings = list(NULL_VALUES) if case.spellings is None else ["", *case.spellings]
         self._schema = Schema({name: frozenset() for name in header.names}, case.types)
@@ -160,7 +162,7 @@ def _work_directory() -> Path:
     memory = Path("/dev/shm")
     directory = tempfile.TemporaryDirectory(prefix="csvswarm-fuzz-", dir=memory if memory.is_dir() else None)
     _KEPT.append(directory)
-    Job(Path(directory.name) / "job").create()
+    JobDirectory(Path(directory.name) / "job").create()
     return Path(directory.name)
 
 

@@ -22,7 +22,7 @@ from csvswarm.expressions.rowwise import Expression
 from csvswarm.input.header import read_header
 from csvswarm.input.source import find_source
 from csvswarm.job.chunk import Chunk
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.request import Request
 from csvswarm.reading.block_reader import Reader
 from csvswarm.reading.rows import Rows
@@ -130,7 +130,7 @@ def _work_directory() -> Path:
     directory = tempfile.TemporaryDirectory(prefix="csvswarm-fuzz-")
     _KEPT.append(directory)
     path = Path(directory.name)
-    Job(path / "job").create()
+    JobDirectory(path / "job").create()
     return path
 
 
@@ -150,7 +150,7 @@ def ranges(data: bytes, count: int, guess: int, block: int) -> None:
     request = Request(input=path, chunks=count, workers=1, block_bytes=block)
     with mock.patch("csvswarm.split.chunking.GUESS_BYTES", guess):
         try:
-            chunks = cut_input(Job(directory / "job"), source, header, request, "ranges")
+            chunks = cut_input(JobDirectory(directory / "job"), source, header, request, "ranges")
         except InputError:
             assert is_unclosed(data[header.data_offset :])
             return

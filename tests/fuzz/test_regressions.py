@@ -11,7 +11,7 @@ from tests.support.jobs import run_with_all_cuts
 
 
 @pytest.mark.parametrize("word", ["Nan", "NAN", "-NAN", "naN"])
-def test_word_that_resembles_a_number_is_text(tmp_path: Path, word: str) -> None:
+def test_number_like_word_is_text(tmp_path: Path, word: str) -> None:
     source = tmp_path / "names.csv"
     source.write_text(f"id,name\n1,{word}\n2,1.5\n")
     processor = tmp_path / "same.py"
@@ -20,7 +20,7 @@ def test_word_that_resembles_a_number_is_text(tmp_path: Path, word: str) -> None
     assert run_with_all_cuts(tmp_path, source, processor=str(processor)).rows == [["1", word], ["2", "1.5"]]
 
 
-def test_empty_last_field_after_a_quoted_one_is_missing(tmp_path: Path) -> None:
+def test_empty_last_field_after_a_quoted_field_is_missing(tmp_path: Path) -> None:
     source = tmp_path / "short.csv"
     source.write_text('id,name,note\n1,"a",\n2,"b",')
     processor = tmp_path / "same.py"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from csvswarm.errors import CsvswarmError, InputError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.request import Request
 from csvswarm.split.check import check
 from csvswarm.split.run import split
@@ -17,10 +17,10 @@ from csvswarm.split.run import split
 CSV = "a,b\n" + "1,x\n" * 200_000
 
 
-def job_and_output(tmp_path: Path) -> tuple[Job, Path, Path]:
+def job_and_output(tmp_path: Path) -> tuple[JobDirectory, Path, Path]:
     path = tmp_path / "data.csv"
     path.write_text(CSV)
-    return Job(tmp_path / "jobs/one"), path, tmp_path / "out"
+    return JobDirectory(tmp_path / "jobs/one"), path, tmp_path / "out"
 
 
 def test_check_predicts_the_number_of_chunks(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_check_rejects_another_input_for_an_existing_job(tmp_path: Path) -> None
         check(job, Request(input=path), output)
 
 
-def test_check_rejects_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_rejects_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job, path, output = job_and_output(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=len(CSV) - 1))
 

@@ -10,7 +10,7 @@ import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
 from csvswarm.job.checksums import HashingWriter
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.lock import locked
 from csvswarm.job.state import reconcile
 from csvswarm.partials.assemble import write_result
@@ -74,7 +74,7 @@ def test_second_concurrent_collection_is_rejected_and_the_result_is_complete(job
     assert f"(pid {first.pid}, since " in message
 
 
-def test_writers_are_rejected_while_a_run_holds_the_lock(job: Path, tmp_path: Path) -> None:
+def test_writers_are_rejected_while_a_run_owns_the_lock(job: Path, tmp_path: Path) -> None:
     first = start("collect_results.py", "--job", job, "--output", tmp_path / "out")
     wait_for((tmp_path / f"in-finish-{first.pid}").exists)
     before = {path: path.stat().st_mtime_ns for path in job.rglob("*") if path.is_file()}
@@ -104,7 +104,7 @@ def test_container_attempt_needs_no_lock(tmp_path: Path) -> None:
     with locked(job, "job job"):
         done("split_processing.py", "--job", job, "--chunk", 1)
         done("split_processing.py", "--job", job, "--chunk", 1)
-    assert [receipt.chunk for receipt in Job(job).receipts()] == [1]
+    assert [receipt.chunk for receipt in JobDirectory(job).receipts()] == [1]
 
 
 def test_lock_is_released_when_its_holder_ends(job: Path, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_lock_is_released_when_its_holder_ends(job: Path, tmp_path: Path) -> Non
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_SUCCESS", "job.json", "result.csv"]
 
 
-def test_orphaned_workers_do_not_hold_the_lock(tmp_path: Path) -> None:
+def test_orphaned_workers_do_not_keep_the_lock(tmp_path: Path) -> None:
     processor = tmp_path / "slow.py"
     processor.write_text(
         "import os, pathlib, time\n\n"
@@ -151,7 +151,7 @@ def test_orphaned_workers_do_not_hold_the_lock(tmp_path: Path) -> None:
     assert not [path.name for path in (job / "attempts").iterdir() if path.suffix != ".json"]
 
 
-def test_one_of_two_jobs_claims_the_output_and_the_other_keeps_its_work(job: Path, tmp_path: Path) -> None:
+def test_second_job_for_an_output_directory_fails_and_keeps_its_work(job: Path, tmp_path: Path) -> None:
     output, other = tmp_path / "out", tmp_path / "other"
     done("split_dataframe.py", "--job", other, "--input", SAMPLE, "--processor", "transform", "--chunks", 2)
     done("split_processing.py", "--job", other, "--workers", 1)
@@ -183,8 +183,8 @@ def test_second_job_of_the_same_name_and_output_is_rejected(job: Path, tmp_path:
     assert end(first)[0] == 0
 
 
-def test_collection_that_lost_its_lock_revokes_no_receipts_of_a_finished_job(tmp_path: Path) -> None:
-    job, output = Job(tmp_path / "job"), tmp_path / "out"
+def test_collection_without_its_lock_revokes_no_receipts_of_a_finished_job(tmp_path: Path) -> None:
+    job, output = JobDirectory(tmp_path / "job"), tmp_path / "out"
     manifest = split(job, Request(input=SAMPLE, processor="statistics", chunks=2, workers=1))
     process_all(job, 1)
     state = reconcile(job, manifest)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from csvswarm.collect.run import collect
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
 from hypothesis import example, given, settings
@@ -130,7 +130,7 @@ def test_schema_change_in_the_last_chunk(tmp_path: Path, late: str) -> None:
     processor.write_text("def process(block, context):\n    return block.assign(kind=str(block.a.dtype))\n")
     jobs = []
     for chunks, workers in ((1, 1), (6, 2)):
-        job = Job(tmp_path / f"job{chunks}")
+        job = JobDirectory(tmp_path / f"job{chunks}")
         split(job, Request(input=source, processor=str(processor), chunks=chunks, workers=workers, block_bytes=50_000))
         process_all(job, workers)
         jobs.append(Path(collect(job, tmp_path / f"out{chunks}").result).read_bytes())

@@ -150,7 +150,7 @@ def test_any_character_may_be_the_delimiter(tmp_path: Path, delimiter: str) -> N
     assert read(tmp_path, buffer.getvalue(), delimiter=delimiter) == [[v.replace("NA", "") for v in r] for r in rows]
 
 
-def test_a_backslash_that_escapes_quotes(tmp_path: Path) -> None:
+def test_backslash_escaped_quotes(tmp_path: Path) -> None:
     rows = [["a", "b"], ["1", 'say "no", he said'], ["2", "back\\slash"], ["3", "two\nlines"]]
     buffer = io.StringIO()
     writer = csv.writer(buffer, escapechar="\\", doublequote=False, quoting=csv.QUOTE_ALL, lineterminator="\n")
@@ -169,7 +169,7 @@ def test_missing_values_of_databases(tmp_path: Path) -> None:
     assert read(tmp_path / "off", text.replace("\\\t", ""), escape="")[1] == ["1", "\\N"]
 
 
-def test_quotes_still_tell_texts_from_missing_values(tmp_path: Path) -> None:
+def test_quotes_distinguish_text_from_missing_values(tmp_path: Path) -> None:
     result = run_here_plain(tmp_path, 'a§b\nNA§x\n"NA"§y\n""§z\nNA,1§w\n', delimiter="§", null_values=["NA", "NA,1"])
 
     assert result == 'a,b\n,x\n"NA",y\n"",z\n,w\n'

@@ -45,7 +45,7 @@ def search(is_bad: list[bool], similar: Similar) -> tuple[list[int], int]:
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=300).filter(any))
-def test_all_of_them_in_few_calls(is_bad: list[bool]) -> None:
+def test_all_failing_rows_are_found_in_few_calls(is_bad: list[bool]) -> None:
     found, calls = search(is_bad, lambda _row, _passed: [])
 
     assert found == [row for row, bad in enumerate(is_bad) if bad]
@@ -53,7 +53,7 @@ def test_all_of_them_in_few_calls(is_bad: list[bool]) -> None:
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60).filter(any), st.data())
-def test_rows_that_seem_alike_mislead_nobody(is_bad: list[bool], data: st.DataObject) -> None:
+def test_different_failures_of_similar_rows_are_all_found(is_bad: list[bool], data: st.DataObject) -> None:
     groups = st.lists(st.sets(st.integers(0, len(is_bad) - 1)).map(lambda rows: np.array(sorted(rows), np.intp)))
 
     found, _ = search(is_bad, lambda _row, _passed: data.draw(groups))
@@ -62,7 +62,7 @@ def test_rows_that_seem_alike_mislead_nobody(is_bad: list[bool], data: st.DataOb
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=300).filter(lambda rows: sum(rows) >= MIN_ALIKE))
-def test_rows_that_fail_alike_take_a_call_each(is_bad: list[bool]) -> None:
+def test_rows_failing_alike_take_one_call_each(is_bad: list[bool]) -> None:
     table = pa.table({"x": ["bad" if bad else "1" for bad in is_bad]})
 
     found, calls = search(is_bad, SimilarRows(table))
@@ -70,7 +70,7 @@ def test_rows_that_fail_alike_take_a_call_each(is_bad: list[bool]) -> None:
     assert calls <= len(found) + math.ceil(math.log2(len(is_bad)))
 
 
-def test_rows_that_fail_only_together() -> None:
+def test_rows_failing_only_together() -> None:
     def run(rows: Indices) -> None:
         if rows.size > 3:
             raise ProcessorError("too many")

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from csvswarm.job.directory import SUCCESS, Job
+from csvswarm.job.directory import SUCCESS, JobDirectory
 from csvswarm.job.durable_files import new_token
 from csvswarm.process.run import process_one, run_chunk
 from csvswarm.processor_api.loader import load_job_processor
@@ -51,7 +51,7 @@ def test_result_is_the_same_after_kills_in_every_stage(tmp_path: Path) -> None:
     processor.write_text(SLOW_MAP)
     (tmp_path / "once").mkdir()
     expected = run_in_process(tmp_path / "once", SAMPLE, processor=str(processor)).data
-    job, output = Job(tmp_path / "job"), tmp_path / "out"
+    job, output = JobDirectory(tmp_path / "job"), tmp_path / "out"
     steps: list[tuple[object, ...]] = [
         ("split_dataframe.py", "--job", job.directory, "--input", SAMPLE, "--processor", processor, "--chunks", 24),
         ("split_processing.py", "--job", job.directory, "--workers", 2),
@@ -84,7 +84,7 @@ def test_dead_worker_is_replaced_and_its_chunk_retried(tmp_path: Path) -> None:
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return block\n"
     )
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     finish(
         script("split_dataframe.py", "--job", job.directory, "--input", SAMPLE, "--processor", processor, "--chunks", 5)
     )
@@ -93,12 +93,12 @@ def test_dead_worker_is_replaced_and_its_chunk_retried(tmp_path: Path) -> None:
     assert [receipt.chunk for receipt in job.receipts()] == [1, 2, 3, 4, 5]
 
 
-def test_chunk_that_kills_every_worker_fails_with_its_reason(tmp_path: Path) -> None:
+def test_chunk_killing_every_worker_fails_with_the_reason(tmp_path: Path) -> None:
     processor = tmp_path / "dies.py"
     processor.write_text(
         "import os\n\ndef process(block, context):\n    if context.chunk == 2:\n        os._exit(9)\n    return block\n"
     )
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     finish(
         script("split_dataframe.py", "--job", job.directory, "--input", SAMPLE, "--processor", processor, "--chunks", 3)
     )
@@ -110,8 +110,8 @@ def test_chunk_that_kills_every_worker_fails_with_its_reason(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("processor", ["transform", "statistics"])
-def test_first_of_two_attempts_commits_and_the_other_leaves_nothing(tmp_path: Path, processor: str) -> None:
-    job = Job(tmp_path / "job")
+def test_second_of_two_attempts_leaves_no_files(tmp_path: Path, processor: str) -> None:
+    job = JobDirectory(tmp_path / "job")
     manifest = split(job, Request(input=SAMPLE, processor=processor, chunks=2))
     loaded = load_job_processor(job, manifest)
     first, second = (run_chunk(job, manifest, loaded, 1, new_token()) for _ in range(2))
@@ -123,8 +123,8 @@ def test_first_of_two_attempts_commits_and_the_other_leaves_nothing(tmp_path: Pa
     assert process_one(job, 1, None) == receipt
 
 
-def test_late_orphan_changes_nothing(tmp_path: Path) -> None:
-    job, output = Job(tmp_path / "job"), tmp_path / "out"
+def test_late_orphan_has_no_effect(tmp_path: Path) -> None:
+    job, output = JobDirectory(tmp_path / "job"), tmp_path / "out"
     manifest = split(job, Request(input=SAMPLE, processor="transform", chunks=4))
     finish(script("split_processing.py", "--job", job.directory))
     finish(script("collect_results.py", "--job", job.directory, "--output", output))

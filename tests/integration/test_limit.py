@@ -22,7 +22,7 @@ FIELDS = st.sampled_from(["a", "b,c", "two\nlines", 'a "quote"', "", "x" * 30])
 
 @settings(max_examples=25)
 @given(rows=st.lists(st.tuples(FIELDS, FIELDS), min_size=1, max_size=30), limit=st.integers(1, 35))
-def test_the_result_is_that_of_a_file_with_these_records(
+def test_limited_result_equals_that_of_a_shorter_file(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], limit: int
 ) -> None:
     directory = tmp_path_factory.mktemp("any")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from csvswarm.errors import InputError, OptionError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.split.many_chunks import chunks_by_file
 from csvswarm.split.run import Request, split
 from hypothesis import given, settings
@@ -201,7 +201,7 @@ def test_files_without_records(tmp_path: Path) -> None:
 def test_no_chunk_spans_files(tmp_path: Path) -> None:
     folder = write(tmp_path, {f"{name}.csv": f"a\n{name}\n" for name in range(5)})
 
-    manifest = split(Job(tmp_path / "job"), Request(input=folder, chunks=2, processor="transform"))
+    manifest = split(JobDirectory(tmp_path / "job"), Request(input=folder, chunks=2, processor="transform"))
 
     assert [chunk.source for chunk in manifest.chunks] == [0, 1, 2, 3, 4]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from csvswarm.collect.verify import verify
 from csvswarm.errors import CsvswarmError, InputError, JobError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.split.check import check
 from csvswarm.split.run import Request, split
 
@@ -72,7 +72,7 @@ def test_a_warning_names_the_file(tmp_path: Path) -> None:
 
 
 def test_a_resume_refuses_other_files(tmp_path: Path) -> None:
-    folder, job = write(tmp_path, {"a.csv": FIRST, "b.csv": SECOND}), Job(tmp_path / "job")
+    folder, job = write(tmp_path, {"a.csv": FIRST, "b.csv": SECOND}), JobDirectory(tmp_path / "job")
     request = Request(input=folder, processor="transform")
     made = split(job, request)
 
@@ -105,6 +105,6 @@ def test_a_job_is_verified_file_by_file(tmp_path: Path) -> None:
 def test_a_check_counts_the_files(tmp_path: Path) -> None:
     folder = write(tmp_path, {"a.csv": FIRST, "b.csv": SECOND})
 
-    found = check(Job(tmp_path / "job"), Request(input=[folder]), tmp_path / "out")
+    found = check(JobDirectory(tmp_path / "job"), Request(input=[folder]), tmp_path / "out")
 
     assert (found["bytes"], found["chunks"]) == (len(FIRST) + len(SECOND), 2)

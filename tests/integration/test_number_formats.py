@@ -75,7 +75,7 @@ def test_numbers_in_a_style(tmp_path: Path, decimal: str, thousands: str, texts:
 @pytest.mark.parametrize(
     ("thousands", "text"), [("'", "1'234'567"), ("'", "1\u2019234"), (" ", "1\u00a0234"), ("_", "1_000")]
 )
-def test_thousands_that_must_be_passed(tmp_path: Path, thousands: str, text: str) -> None:
+def test_ambiguous_thousands_separators_must_be_passed(tmp_path: Path, thousands: str, text: str) -> None:
     result = read(tmp_path, f"a;b\n{text};x\n5;y\n", thousands=thousands)
 
     assert [record["a"] for record in result.records] == [re.sub("[^0-9]", "", text), "5"]
@@ -93,7 +93,7 @@ def test_thousands_that_must_be_passed(tmp_path: Path, thousands: str, text: str
     ids=repr,
 )
 @pytest.mark.parametrize("delimiter", [";", ","])
-def test_what_may_be_something_else_stays_text(tmp_path: Path, texts: list[str], delimiter: str) -> None:
+def test_ambiguous_values_stay_text(tmp_path: Path, texts: list[str], delimiter: str) -> None:
     text = f"a{delimiter}b\n" + "".join(f"{value}{delimiter}x\n" for value in texts)
 
     result = read(tmp_path, text)
@@ -102,7 +102,7 @@ def test_what_may_be_something_else_stays_text(tmp_path: Path, texts: list[str],
     assert result.records[0]["types"] == "text text"
 
 
-def test_a_value_far_behind_makes_the_whole_column_text(tmp_path: Path) -> None:
+def test_late_text_value_makes_the_whole_column_text(tmp_path: Path) -> None:
     lines = [f"{number},5;{number},25\n" for number in range(2000)]
     lines[1800] = "x;1,5\n"
 
@@ -116,7 +116,7 @@ def test_a_value_far_behind_makes_the_whole_column_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kernel", [True, False])
-def test_a_point_is_no_decimal_where_the_comma_is(tmp_path: Path, kernel: bool) -> None:
+def test_decimal_point_is_not_read_beside_a_decimal_comma(tmp_path: Path, kernel: bool) -> None:
     with native(kernel):
         result = read(tmp_path, "a;b\n1,5;1.5\n2,5;2.5\n", decimal=",")
 
@@ -184,7 +184,7 @@ def test_dates_of_another_format_are_bad(tmp_path: Path, text: str) -> None:
         read(tmp_path, f"a,b\n31.01.2024,x\n{text},y\n", date_format={"a": "%d.%m.%Y"})
 
 
-def test_transform_copies_what_it_does_not_compute(tmp_path: Path) -> None:
+def test_transform_copies_unchanged_columns_verbatim(tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_text("a;b\n1.234,50;x\n-2,5;y\n3;z\n")
 

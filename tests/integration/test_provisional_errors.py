@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from csvswarm.errors import CsvswarmError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
 
@@ -23,10 +23,10 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return source
 
 
-def run(directory: Path, source: Path, body: str, **request: Any) -> tuple[Job, str]:
+def run(directory: Path, source: Path, body: str, **request: Any) -> tuple[JobDirectory, str]:
     processor = directory / "mine.py"
     processor.write_text(f"def process(block, context):\n    {body}\n")
-    job = Job(directory / "job")
+    job = JobDirectory(directory / "job")
     name = request.pop("processor", str(processor))
     split(job, Request(input=source, processor=str(name), chunks=4, workers=1, **request))
     try:
@@ -54,7 +54,7 @@ def test_error_unrelated_to_types_is_reported_at_once(tmp_path: Path, source: Pa
     assert [receipt.status for receipt in job.receipts()] == ["error"]
 
 
-def test_option_disproved_by_the_whole_file_is_one_message(tmp_path: Path, source: Path) -> None:
+def test_option_contradicted_by_the_file_prints_one_message(tmp_path: Path, source: Path) -> None:
     options = {"columns": ["a"]}
     job, message = run(tmp_path, source, "return block", processor="statistics", options=options)
     assert "names 'a', which is not numeric but text" in message

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.partials.merged_file import PRIMARY, MergedFile
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
@@ -16,17 +16,17 @@ DATA = "id,x\n" + "".join(f"{number},{number % 7}\n" for number in range(300)) +
 
 
 @pytest.fixture
-def job(tmp_path: Path, request: pytest.FixtureRequest) -> Job:
+def job(tmp_path: Path, request: pytest.FixtureRequest) -> JobDirectory:
     """A processed job with one quarantined record; the parameter is its processor."""
     source = tmp_path / "data.csv"
     source.write_text(DATA)
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     split(job, Request(input=source, processor=request.param, chunks=3, workers=1, on_error="quarantine"))
     process_all(job, 1)
     return job
 
 
-def files(job: Job) -> dict[str, bytes]:
+def files(job: JobDirectory) -> dict[str, bytes]:
     return {
         str(path.relative_to(job.directory)): path.read_bytes()
         for path in job.directory.rglob("*")
@@ -37,8 +37,8 @@ def files(job: Job) -> dict[str, bytes]:
 @pytest.mark.parametrize("job", ["transform", "statistics"], indirect=True)
 @pytest.mark.parametrize("name", ["result.csv", "rejected.csv"])
 @pytest.mark.parametrize("damage", ["a byte", "cut off", "gone"])
-def test_result_that_reads_back_differently_fails_and_keeps_the_work(
-    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, damage: str
+def test_differing_read_back_fails_and_keeps_partials(
+    job: JobDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, damage: str
 ) -> None:
     output = tmp_path / "out"
     before = files(job)
@@ -67,7 +67,7 @@ def test_result_that_reads_back_differently_fails_and_keeps_the_work(
 
 
 @pytest.mark.parametrize("job", ["transform"], indirect=True)
-def test_merged_file_that_reads_back_differently_is_not_used(job: Job, tmp_path: Path) -> None:
+def test_merged_file_with_a_differing_read_back_is_not_used(job: JobDirectory, tmp_path: Path) -> None:
     merged = MergedFile(job.directory, PRIMARY)
     data = bytearray(merged.data.read_bytes())
     data[0] ^= 1  # damage the header: its partials are intact and become the result

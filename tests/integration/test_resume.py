@@ -12,7 +12,7 @@ import csvswarm
 import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import CsvswarmError, JobError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.fingerprint import SOURCES, versions
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.permissions import permissions_of
@@ -43,7 +43,7 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def fresh_message(source: Path, tmp_path: Path) -> str:
     """Return the message of a job that fails on bad records from the start."""
-    job = Job(tmp_path / "fresh")
+    job = JobDirectory(tmp_path / "fresh")
     split(job, request(source))
     with pytest.raises(CsvswarmError, match=MESSAGE) as raised:
         process_all(job, 1)
@@ -57,7 +57,7 @@ def fresh_message(source: Path, tmp_path: Path) -> str:
 def test_resume_with_fail_equals_a_job_with_fail(
     source: Path, tmp_path: Path, fresh_message: str, workers: int
 ) -> None:
-    job, output = Job(tmp_path / "job"), tmp_path / "out"
+    job, output = JobDirectory(tmp_path / "job"), tmp_path / "out"
     split(job, request(source, "quarantine"), output)
     process_all(job, workers)
 
@@ -76,7 +76,7 @@ def test_resume_with_fail_equals_a_job_with_fail(
     process_all(job, workers)
     collected = collect(job, output)
     assert collected.rejected == 2
-    once = Job(tmp_path / "once")
+    once = JobDirectory(tmp_path / "once")
     split(once, request(source, "quarantine", chunks=1))
     process_all(once, 1)
     expected = collect(once, tmp_path / "expected")
@@ -86,7 +86,7 @@ def test_resume_with_fail_equals_a_job_with_fail(
 
 
 def test_collection_rejects_partials_with_rejects_when_they_fail_the_job(source: Path, tmp_path: Path) -> None:
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     split(job, request(source, "quarantine"))
     process_all(job, 1)
     split(job, request(source, "fail"))
@@ -98,7 +98,7 @@ def test_collection_rejects_partials_with_rejects_when_they_fail_the_job(source:
 def test_finished_job_resumed_with_fail_fails_and_keeps_its_result(
     source: Path, tmp_path: Path, fresh_message: str
 ) -> None:
-    job, output = Job(tmp_path / "job"), tmp_path / "out"
+    job, output = JobDirectory(tmp_path / "job"), tmp_path / "out"
     split(job, request(source, "quarantine"), output)
     process_all(job, 1)
     collect(job, output)
@@ -115,7 +115,7 @@ def test_finished_job_resumed_with_fail_fails_and_keeps_its_result(
 
 def test_finished_job_without_bad_records_is_valid_with_either_mode(source: Path, tmp_path: Path) -> None:
     source.write_text(GOOD)
-    job, output = Job(tmp_path / "job"), tmp_path / "out"
+    job, output = JobDirectory(tmp_path / "job"), tmp_path / "out"
     split(job, request(source, "quarantine"), output)
     process_all(job, 1)
     first = collect(job, output)
@@ -126,7 +126,7 @@ def test_finished_job_without_bad_records_is_valid_with_either_mode(source: Path
 
 
 def test_late_attempt_adds_no_rejects(source: Path, tmp_path: Path, fresh_message: str) -> None:
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     late = split(job, request(source, "quarantine"))
     split(job, request(source, "fail"))
     run_chunk(job, late, load_job_processor(job, late), 2, "late")  # it has read the manifest before the resume
@@ -140,7 +140,7 @@ def test_late_attempt_adds_no_rejects(source: Path, tmp_path: Path, fresh_messag
 def test_attempt_of_an_earlier_split_does_not_count(tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_text(GOOD)
-    job, output = Job(tmp_path / "job"), tmp_path / "out"
+    job, output = JobDirectory(tmp_path / "job"), tmp_path / "out"
     earlier = split(job, request(source, chunks=2), output)
     process_all(job, 1)
     collect(job, output)
@@ -183,7 +183,7 @@ def test_versions_are_those_of_the_imported_libraries() -> None:
 @pytest.mark.parametrize("name", ["csvswarm", "Python", "numpy", "pandas", "pyarrow"])
 def test_job_of_other_versions_is_not_resumed(source: Path, tmp_path: Path, name: str) -> None:
     source.write_text(GOOD)
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     split(job, request(source))
     process_one(job, 1, None)
     recorded = _with_version(job, name, "1.2.3")
@@ -209,7 +209,7 @@ def test_job_of_other_versions_is_not_resumed(source: Path, tmp_path: Path, name
 
 def test_finished_job_is_valid_with_any_versions_and_reruns_without_its_result(source: Path, tmp_path: Path) -> None:
     source.write_text(GOOD)
-    job, output = Job(tmp_path / "job"), tmp_path / "out"
+    job, output = JobDirectory(tmp_path / "job"), tmp_path / "out"
     split(job, request(source), output)
     process_all(job, 1)
     first = collect(job, output)
@@ -226,7 +226,7 @@ def test_finished_job_is_valid_with_any_versions_and_reruns_without_its_result(s
     assert json.loads((output / "job.json").read_text())["versions"] == versions()
 
 
-def _with_version(job: Job, name: str, version: str) -> Manifest:
+def _with_version(job: JobDirectory, name: str, version: str) -> Manifest:
     """Change a version in the manifest; return the original manifest."""
     path = job.directory / "manifest.json"
     recorded = job.require_manifest()
@@ -256,7 +256,7 @@ def test_result_is_no_more_readable_than_the_input(
     source: Path, tmp_path: Path, input_mode: int, umask: int, mode: int, processor: str
 ) -> None:
     source.chmod(input_mode)
-    job, output = Job(tmp_path / "jobs" / "job"), tmp_path / "results" / "out"
+    job, output = JobDirectory(tmp_path / "jobs" / "job"), tmp_path / "results" / "out"
     before = os.umask(umask)
     try:
         split(job, request(source, "quarantine", processor=processor), output)
@@ -281,7 +281,9 @@ def test_a_job_records_plain_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 
-    manifest = split(Job(tmp_path / "job"), Request(input=Path("..//data.csv"), processor=".././mine.py", workers=1))
+    manifest = split(
+        JobDirectory(tmp_path / "job"), Request(input=Path("..//data.csv"), processor=".././mine.py", workers=1)
+    )
 
     assert manifest.input["path"] == str(tmp_path / "data.csv")
     assert manifest.processor["source"] == str(tmp_path / "mine.py")

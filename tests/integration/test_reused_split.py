@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 from csvswarm.collect.run import collect
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.request import Request
 from csvswarm.process.run import process_all
 from csvswarm.split import run
@@ -28,15 +28,15 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def first(tmp_path: Path, source: Path) -> Job:
-    job = Job(tmp_path / "first")
+def first(tmp_path: Path, source: Path) -> JobDirectory:
+    job = JobDirectory(tmp_path / "first")
     split(job, Request(input=source, processor="transform", chunks=5, workers=1))
     return job
 
 
-def again(first: Job, source: Path, **more: Any) -> bool:
+def again(first: JobDirectory, source: Path, **more: Any) -> bool:
     """Whether a second job cut the input, or took the chunks of the first; its result is right in any case."""
-    job = Job(first.directory.with_name("second"))
+    job = JobDirectory(first.directory.with_name("second"))
     with mock.patch.object(run, "cut_inputs", wraps=cut_inputs) as cut:
         request = Request(input=source, processor="transform", workers=1, split_of=first.directory, **more)
         manifest = split(job, request)
@@ -46,34 +46,34 @@ def again(first: Job, source: Path, **more: Any) -> bool:
     return cut.called
 
 
-def test_chunks_are_used_again(first: Job, source: Path) -> None:
+def test_chunks_are_reused(first: JobDirectory, source: Path) -> None:
     assert not again(first, source)
 
 
-def test_another_limit_cuts(first: Job, source: Path) -> None:
+def test_another_limit_cuts(first: JobDirectory, source: Path) -> None:
     assert again(first, source, limit=100)
 
 
 @pytest.mark.parametrize(
     "more", [{"header": True}, {"skip_lines": 0}, {"comment": ""}, {"escape": ""}, {"null_values": ["?"]}], ids=str
 )
-def test_another_layout_cuts(first: Job, source: Path, more: dict[str, Any]) -> None:
+def test_another_layout_cuts(first: JobDirectory, source: Path, more: dict[str, Any]) -> None:
     assert again(first, source, **more)
 
 
-def test_a_changed_input_is_cut(first: Job, source: Path) -> None:
+def test_a_changed_input_is_cut(first: JobDirectory, source: Path) -> None:
     source.touch()
 
     assert again(first, source)
 
 
-def test_a_job_that_is_gone_is_no_error(first: Job, source: Path) -> None:
+def test_removed_job_is_not_an_error(first: JobDirectory, source: Path) -> None:
     (first.directory / "manifest.json").unlink()
 
     assert again(first, source)
 
 
-def test_chunk_files_that_are_gone_are_cut(first: Job, source: Path) -> None:
+def test_missing_chunk_files_are_cut(first: JobDirectory, source: Path) -> None:
     first.remove_chunks()
 
     assert again(first, source) == (source.suffix == ".gz")

@@ -46,7 +46,7 @@ def collect(scripts: Scripts) -> dict[str, Any]:
     return scripts.collect("--plan").answer
 
 
-def test_rounds_give_the_result_of_one_machine(tmp_path: Path) -> None:
+def test_rounds_result_equals_a_single_machine_run(tmp_path: Path) -> None:
     # A value that no sample contains, so the schema must be widened, which takes another round.
     rows = [f"{n},some text\n" for n in range(400_000)]
     rows[250_007] = "1.5,some text\n"
@@ -98,8 +98,9 @@ def test_attempts_seen_only_by_the_engine_are_reported(tmp_path: Path) -> None:
     lost = {
         "chunk": 2, "attempt": "gone", "board": "board7", "started": 1.0, "ended": 2.0, "exit": 137, "message": "x",
     }  # fmt: skip
-    counted = lost | {"attempt": "task1x2"}
-    (scripts.job / "tasks-0001.json").write_text(json.dumps({"tasks": [lost, counted]}))
+    counted = lost | {"attempt": "task1x2", "placed": 1.5}
+    unseen = lost | {"attempt": "unseen", "chunk": 3, "placed": None}
+    (scripts.job / "tasks-0001.json").write_text(json.dumps({"tasks": [lost, counted, unseen]}))
     for slot in (1, 2, 3):
         container(scripts, 1, slot)
     collect(scripts)
@@ -109,8 +110,11 @@ def test_attempts_seen_only_by_the_engine_are_reported(tmp_path: Path) -> None:
         ("task1x1", "done", 0, True),
         ("gone", "lost", 137, False),
         ("task1x2", "done", 0, True),
+        ("unseen", "lost", 137, False),
         ("task1x3", "done", 0, True),
     ]
+    assert [(a["queued"], a["launched"]) for a in attempts] == [(None, None), (1, 1), (1, 1.5), (1, 2), (None, None)]
+    assert [a["started"] for a in attempts if a["status"] == "lost"] == [1, 2]
 
 
 def test_attempt_stops_at_its_time_limit(tmp_path: Path) -> None:

@@ -45,20 +45,20 @@ def test_a_groupby_without_combine(tmp_path: Path) -> None:
     assert not list((tmp_path / "jobs").iterdir())
 
 
-def test_a_combine_that_is_not_associative(tmp_path: Path) -> None:
+def test_combine_must_be_associative(tmp_path: Path) -> None:
     with pytest.raises(ProcessorError, match="combine must be associative to the bit"):
         verify(request(tmp_path, GROUPBY + AVERAGE, limit=1000), tmp_path)
 
 
 @pytest.mark.parametrize("limit", [None, 1, 500, RECORDS + 1])
-def test_a_right_processor_passes(tmp_path: Path, limit: int | None) -> None:
+def test_correct_processor_passes(tmp_path: Path, limit: int | None) -> None:
     done = verify(request(tmp_path, GROUPBY + COMBINE, limit=limit), tmp_path / "jobs")
 
     assert done == {"records": min(limit or RECORDS, RECORDS), "ways": len(CUTS)}
     assert not list((tmp_path / "jobs").iterdir())
 
 
-def test_a_record_that_is_rejected_in_some_blocks_only(tmp_path: Path) -> None:
+def test_record_rejected_only_in_some_blocks(tmp_path: Path) -> None:
     code = 'def process(block, context):\n    if len(block) < 100:\n        raise ValueError("few")\n    return block\n'
 
     with pytest.raises(

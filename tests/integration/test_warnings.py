@@ -39,7 +39,7 @@ def csv_file(directory: Path, rows: Sequence[Sequence[Any]]) -> Path:
         (["(12)", "15", "(3.5)"], "'(12)'", """-e '{"column_types": {"a": "currency"}}'."""),
     ],
 )
-def test_numbers_in_another_style_are_named(
+def test_numbers_in_another_style_are_warned_about(
     tmp_path: Path, values: list[str], like: str, remedy: str, chunks: int
 ) -> None:
     source = csv_file(tmp_path, [[value, "x"] for value in values])
@@ -54,7 +54,7 @@ def test_numbers_in_another_style_are_named(
 
 @pytest.mark.parametrize("chunks", CHUNKS)
 @pytest.mark.parametrize("at", [3, 1500, 2999])
-def test_the_few_values_that_are_no_numbers_are_named_with_their_records(tmp_path: Path, at: int, chunks: int) -> None:
+def test_few_non_numbers_are_listed_with_their_records(tmp_path: Path, at: int, chunks: int) -> None:
     rows = [[str(number), str(number * 0.5)] for number in range(3000)]
     rows[at - 1][0] = "broken"
     source = csv_file(tmp_path, rows)
@@ -66,7 +66,7 @@ def test_the_few_values_that_are_no_numbers_are_named_with_their_records(tmp_pat
     assert warnings_of(tmp_path / "given", source, chunks, column_types={"a": "text"}) == []
 
 
-def test_a_value_that_only_an_attempt_sees_is_named(tmp_path: Path) -> None:
+def test_value_outside_the_sample_is_listed(tmp_path: Path) -> None:
     rows = [[str(number), "x" * 300] for number in range(6000)]
     rows[5900][0] = "broken"  # beyond the samples, which are the starts of blocks
     source = csv_file(tmp_path, rows)
@@ -97,7 +97,7 @@ def test_codes_and_texts_are_no_numbers_gone_wrong(tmp_path: Path, values: list[
 
 
 @pytest.mark.parametrize("chunks", CHUNKS)
-def test_groups_that_are_all_missing(tmp_path: Path, chunks: int) -> None:
+def test_all_groups_missing(tmp_path: Path, chunks: int) -> None:
     source = csv_file(tmp_path, [["", 1], ["NA", 2]])
     options = {"group_by": ["a"], "metrics": {"b": "sum"}}
 
@@ -108,7 +108,7 @@ def test_groups_that_are_all_missing(tmp_path: Path, chunks: int) -> None:
 
 
 @pytest.mark.parametrize("chunks", CHUNKS)
-def test_a_where_that_keeps_nothing(tmp_path: Path, chunks: int) -> None:
+def test_where_without_matching_rows(tmp_path: Path, chunks: int) -> None:
     source = csv_file(tmp_path, [["x", 1], ["y", 2]])
 
     (warning,) = warnings_of(tmp_path, source, chunks, processor="transform", options={"where": "a == 'z'"})
@@ -118,7 +118,7 @@ def test_a_where_that_keeps_nothing(tmp_path: Path, chunks: int) -> None:
     )
 
 
-def test_a_custom_processor_that_returns_nothing(tmp_path: Path) -> None:
+def test_custom_processor_without_rows(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def process(block, context):\n    return block[:0]\n")
     source = csv_file(tmp_path, [["x", 1], ["y", 2]])
 
@@ -139,7 +139,7 @@ def test_a_file_without_records_gives_no_warning(tmp_path: Path) -> None:
         ([["", "1"], ["", "2"]], "aggregate", {"group_by": ["a"], "metrics": {"b": "sum"}}),
     ],
 )
-def test_strict_leaves_no_result_and_may_be_dropped(
+def test_strict_leaves_no_result_and_a_resume_without_it_succeeds(
     tmp_path: Path, rows: list[list[str]], processor: str, options: dict[str, Any]
 ) -> None:
     source = csv_file(tmp_path, rows)

@@ -13,7 +13,7 @@ SCENARIOS = sorted((ROOT / "molecule").glob("*/molecule.yml"))
 
 
 @pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.parent.name)
-def test_every_playbook_is_there(file: Path) -> None:
+def test_every_playbook_exists(file: Path) -> None:
     scenario = yaml.safe_load(file.read_text())
     playbooks = scenario["ansible"]["playbooks"]
     steps = [step.split() for step in scenario["scenario"]["test_sequence"]]

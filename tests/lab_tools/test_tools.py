@@ -40,7 +40,7 @@ def run(clone: Path, tool: str, *arguments: str, **environment: str) -> subproce
     )
 
 
-def test_a_scenario_s_result_and_times_are_the_last_that_is_said(clone: Path) -> None:
+def test_scenario_result_and_times_are_printed_last(clone: Path) -> None:
     stand_in(clone, "docker", "exit 0")
     stand_in(clone, "molecule", 'printf "create,40,8\\nsite,150,63\\n" >.lab/$3.times; echo "$@"')
 
@@ -58,7 +58,7 @@ def test_a_scenario_s_result_and_times_are_the_last_that_is_said(clone: Path) ->
     ]
 
 
-def test_a_scenario_that_fails_fails(clone: Path) -> None:
+def test_failing_scenario_fails_the_run(clone: Path) -> None:
     stand_in(clone, "docker", "exit 0")
     stand_in(clone, "molecule", "exit 7")
 
@@ -68,7 +68,7 @@ def test_a_scenario_that_fails_fails(clone: Path) -> None:
     assert done.stderr.splitlines()[-1].startswith("molecule: default scenario FAILED")
 
 
-def test_without_an_engine_molecule_is_not_even_asked(clone: Path) -> None:
+def test_without_an_engine_molecule_is_not_started(clone: Path) -> None:
     stand_in(clone, "docker", "exit 1")
     stand_in(clone, "id", "echo 1000")
     stand_in(clone, "molecule", "echo started")
@@ -81,7 +81,7 @@ def test_without_an_engine_molecule_is_not_even_asked(clone: Path) -> None:
     assert said.startswith("docker engine: none answers. Start it")
 
 
-def test_an_engine_elsewhere_is_not_replaced_by_one_here(clone: Path) -> None:
+def test_remote_engine_is_not_replaced_by_a_local_one(clone: Path) -> None:
     stand_in(clone, "docker", "exit 1")
     stand_in(clone, "apt-get", "echo installed")
 
@@ -92,7 +92,7 @@ def test_an_engine_elsewhere_is_not_replaced_by_one_here(clone: Path) -> None:
     assert "DOCKER_HOST is set to tcp://192.0.2.1:2376, but no engine answers there" in done.stderr
 
 
-def test_the_engine_comes_with_its_client_where_that_is_a_package_of_its_own(clone: Path) -> None:
+def test_separate_client_package_is_installed_with_the_engine(clone: Path) -> None:
     # A machine without Docker: only these on PATH.
     for name in ("sh", "dirname", "cat", "touch", "chmod", "rm", "sleep", "tail", "setsid"):
         (clone / "bin" / name).symlink_to(shutil.which(name) or "missing")

@@ -1,9 +1,10 @@
-"""A share as the server has it, the program that root runs on it, and somebody who acts as the owner of the jobs."""
+"""A share as on the NFS server, the modules that root runs on it, and a process that acts as the owner of the jobs."""
 
 from __future__ import annotations
 
 import hashlib
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from tests.support.jobs import ROOT
 
 OWNER, SENDER, STRANGER = 8765, 4321, 5432
 SECRET = b"root's own\n"
+#: Runs of a module while a race is provoked.
+ROUNDS = 20
 share_folder = load(ROOT / "roles/nfs_server/library/share_folder.py")
 FOLDERS: dict[str, str] = yaml.safe_load((ROOT / "roles/nfs_server/vars/main.yml").read_text())["__nfs_server_folders"]
 
@@ -29,7 +32,7 @@ def acting(user: int, script: str, *, cwd: Path) -> subprocess.CompletedProcess[
 
 
 @contextmanager
-def going_on(script: str, cwd: Path) -> Iterator[None]:
+def repeating(script: str, cwd: Path) -> Iterator[None]:
     """Repeat a shell script as the owner of the jobs for as long as the block runs."""
     words = ["setpriv", f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups", "sh", "-c"]
     loop = subprocess.Popen([*words, f"while :; do {script}\ndone"], cwd=cwd, stderr=subprocess.DEVNULL)
@@ -62,9 +65,9 @@ class Place:
         self.canary.write_bytes(SECRET)
         self.canary.chmod(0o600)
 
-    def settle(self, *, check: bool = False) -> dict[str, Any]:
+    def configure(self, *, check: bool = False) -> dict[str, Any]:
         """Run what site.yml runs."""
-        answer: dict[str, Any] = share_folder.settle(self.share, OWNER, FOLDERS, self.base / "etc/id", check=check)
+        answer: dict[str, Any] = share_folder.configure(self.share, OWNER, FOLDERS, self.base / "etc/id", check=check)
         return answer
 
     def untouched(self) -> bool:
@@ -77,7 +80,7 @@ class Place:
     # -- what a job runs -------------------------------------------------------------------------------------------
 
     def ask(self, module: str, *, check: bool = False, **asked: Any) -> dict[str, Any]:
-        """Run a module as a job runs it on the server of the share, for a user who has called sudo."""
+        """Run a module as a job runs it on the server of the share, for a user of sudo."""
         given: dict[str, Any] = {
             "share": str(self.share),
             "owner": OWNER,
@@ -112,6 +115,19 @@ class Place:
         message = str(answer["msg"])
         assert "\n" not in message
         return message
+
+
+@contextmanager
+def place_of_job() -> Iterator[Place]:
+    """A share with the folders of the job "one"; at the end the canary must be untouched."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        place = Place(Path(directory))
+        place.make()
+        place.configure()
+        place.answer("processing_job_share")
+        yield place
+        assert place.untouched()
 
 
 def checksum(content: bytes) -> str:

@@ -18,7 +18,7 @@ from tests.support.jobs import ROOT
 
 ROLE = ROOT / "roles/processing_job"
 RECORDED = Path(__file__).parents[1] / "driver/recordings"
-#: Ansible brings what modules share along under this name.
+#: Ansible sends shared code of modules under this name.
 ansible.module_utils.__path__.append(str(ROLE / "module_utils"))
 _RUNNER = """
 import runpy, sys
@@ -65,7 +65,7 @@ def run_module(
     return answer
 
 
-text, files, about = shared("text"), shared("files"), shared("about")
+text, files, job_summary = shared("text"), shared("files"), shared("job_summary")
 jobs = load(ROLE / "library/processing_job_jobs.py")
 exact = load(ROLE / "filter_plugins/exact.py")
 sizing = load(ROLE / "filter_plugins/resource_layout.py")

@@ -36,14 +36,14 @@ def name(root: Path, *settings: str) -> str:
     return found
 
 
-def test_two_clones_have_one_name(clone: Path, tmp_path: Path) -> None:
+def test_image_name_is_equal_in_two_clones(clone: Path, tmp_path: Path) -> None:
     other = clone_to(tmp_path / "elsewhere" / "of another name")
 
     assert name(clone) == name(other)
     assert re.fullmatch("csvswarm-job:[0-9a-f]{12}", name(clone))
 
 
-def test_what_does_not_go_in_does_not_matter(clone: Path) -> None:
+def test_files_outside_the_image_do_not_change_its_name(clone: Path) -> None:
     before = name(clone)
     (clone / "README.md").write_text("other words\n")
     (clone / "files/processors/README.md").write_text("other words\n")
@@ -69,7 +69,7 @@ def test_what_does_not_go_in_does_not_matter(clone: Path) -> None:
         "scripts/csvswarm/job/directory.py",
     ],
 )
-def test_a_change_has_another_name(clone: Path, path: str) -> None:
+def test_changed_content_changes_the_image_name(clone: Path, path: str) -> None:
     before = name(clone)
     with (clone / path).open("a") as file:
         file.write("\n")
@@ -77,13 +77,13 @@ def test_a_change_has_another_name(clone: Path, path: str) -> None:
     assert name(clone) != before
 
 
-def test_another_base_or_python_has_another_name(clone: Path) -> None:
+def test_another_base_or_python_changes_the_image_name(clone: Path) -> None:
     names = {name(clone, base, python) for base in ("debian:trixie", "python:3.13") for python in ("3.13", "3.12")}
 
     assert len(names) == 4
 
 
-def test_a_file_that_moves_has_another_name(clone: Path) -> None:
+def test_moved_file_changes_the_image_name(clone: Path) -> None:
     before = name(clone)
     (clone / "files/processors/statistics.py").rename(clone / "files/processors/zstatistics.py")
 
@@ -111,14 +111,14 @@ def swarm(*images: str) -> dict[str, Any]:
         ([board(1), board(2)], [ID], False, []),
         ([board(1), board(2, OTHER)], [ID], False, ["board2"]),
         ([board(1), board(2, "")], [ID, OTHER], False, ["board2"]),
-        # The manager that was asked has lost what was verified on it.
+        # The queried manager has lost its verified image.
         ([board(1), board(2)], [OTHER], False, ["board1"]),
         ([board(1), board(2)], [ID], True, ["board1", "board2"]),
         # A service runs by a tag then, which any board may give to another image.
         ([board(1), board(2, OTHER, "arm64")], [ID], False, ["board1", "board2"]),
     ],
 )
-def test_boards_that_have_to_load_it(
+def test_boards_to_load_the_image(
     boards: list[dict[str, Any]], images: list[str], check_all: bool, expected: list[str]
 ) -> None:
     assert image.processing_job_boards_to_load(boards, BOTH, swarm(*images), check_all) == expected
@@ -141,11 +141,11 @@ LOADED = {"changed": True, "node": "n1", "id": ID}
         (BOTH, {"board1": {}}, "csvswarm-job:1"),
     ],
 )
-def test_what_services_run(records: dict[str, Any], loads: dict[str, Any], expected: str) -> None:
+def test_services_run_the_image_by_id(records: dict[str, Any], loads: dict[str, Any], expected: str) -> None:
     assert image.processing_job_service_image(records, "csvswarm-job:1", loads) == expected
 
 
-def test_boards_without_the_image_are_named_with_their_reports() -> None:
+def test_boards_without_the_image_are_listed_with_their_errors() -> None:
     loads = {"one": LOADED, "two": {"failed": False, "msg": "first\nthere is no x: is the share mounted?"}, "three": {}}
     lacking = image.processing_job_nodes_without_image([board(1), board(2), board(3)], loads)
 
@@ -174,7 +174,7 @@ def test_the_first_board_of_an_architecture_builds() -> None:
     assert image.processing_job_builder(hosts, boards, "arm64") == ""
 
 
-def test_why_an_image_was_not_built() -> None:
+def test_reason_for_a_failed_image_build() -> None:
     pip = "pip says much\nThe packages of the image could not be fetched: does this machine reach its index?"
 
     assert image.processing_job_not_built(pip, "amd64", "board1", "debian:13") == pip
@@ -190,7 +190,7 @@ job_ids = st.from_regex("[a-z0-9][a-z0-9._-]{0,62}", fullmatch=True)
 
 
 @given(job=job_ids)
-def test_a_stack_has_a_name_that_swarm_takes(job: str) -> None:
+def test_stack_name_is_valid_for_swarm(job: str) -> None:
     # The longest that the driver makes of it.
     service = f"{image.processing_job_stack_name(job)}_chunks-99999"
 
@@ -207,7 +207,7 @@ def test_two_jobs_have_two_names(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize("job", ["a.b", "a_b", "a" * 31, "a-", "a.", "20261122-160042-f092c0." + "x" * 40])
-def test_no_plain_id_makes_the_name_of_another(job: str) -> None:
+def test_stack_names_of_different_jobs_differ(job: str) -> None:
     made = image.processing_job_stack_name(job)
     plain = made.removeprefix("csvswarm-")
 
@@ -216,10 +216,10 @@ def test_no_plain_id_makes_the_name_of_another(job: str) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), [("a.b", "a-b"), ("a.b", "a_b"), ("a-", "a"), ("x" * 40, "x" * 41)])
-def test_ids_that_look_alike(one: str, other: str) -> None:
+def test_similar_ids_have_different_stack_names(one: str, other: str) -> None:
     assert image.processing_job_stack_name(one) != image.processing_job_stack_name(other)
 
 
-def test_an_id_can_be_recognised() -> None:
+def test_image_id_is_recognised() -> None:
     assert image.processing_job_stack_name("demo") == "csvswarm-demo"
     assert "flights-of-january" in image.processing_job_stack_name("flights-of-january-in-new-york.again")

@@ -32,12 +32,12 @@ def write(path: Path, members: dict[str, str | int]) -> None:
 
 @pytest.mark.parametrize("config", ["0123.json", "blobs/sha256/0123"])
 @pytest.mark.parametrize("manifest_first", [True, False])
-def test_the_layers_are_told_as_docker_tells_them(tmp_path: Path, config: str, manifest_first: bool) -> None:
+def test_layers_are_formatted_like_docker_inspect(tmp_path: Path, config: str, manifest_first: bool) -> None:
     manifest = json.dumps([{"Config": config, "RepoTags": ["csvswarm-job:1"], "Layers": ["one/layer.tar"]}])
     texts: list[tuple[str, str | int]] = [("manifest.json", manifest), (config, CONFIG)]
     write(tmp_path / "image.tar.gz", dict([*texts[:: 1 if manifest_first else -1], ("one/layer.tar", 3 << 20)]))
 
-    found = archive.described(tmp_path / "image.tar.gz")
+    found = archive.describe_archive(tmp_path / "image.tar.gz")
 
     assert found == {
         "layers": f'["{LAYERS[0]}","{LAYERS[1]}"] arm64',
@@ -47,12 +47,12 @@ def test_the_layers_are_told_as_docker_tells_them(tmp_path: Path, config: str, m
     }
 
 
-def test_an_archive_that_ends_early_is_none(tmp_path: Path) -> None:
+def test_truncated_archive_is_rejected(tmp_path: Path) -> None:
     write(tmp_path / "whole.tar.gz", {"manifest.json": "[]", "one/layer.tar": 3 << 20})
     (tmp_path / "part.tar.gz").write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:-20])
 
     with pytest.raises((EOFError, tarfile.TarError)):
-        archive.described(tmp_path / "part.tar.gz")
+        archive.describe_archive(tmp_path / "part.tar.gz")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another user")

@@ -31,7 +31,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 def build(cache: Path, tag: str, *, base: bool = True, check: bool = False) -> dict[str, Any]:
-    """Ask for an image, from a clone that has nothing to build one of. base: whether the engine has the base image."""
+    """Request an image in a clone without the files to build one. base: whether the engine has the base image."""
     (cache.parent / "requirements").mkdir(exist_ok=True)
     (cache.parent / "requirements/image.txt").write_text("nothing @ file:///nowhere/nothing-1-py3-none-any.whl\n")
     (cache.parent / "bin").mkdir(exist_ok=True)
@@ -51,7 +51,7 @@ def build(cache: Path, tag: str, *, base: bool = True, check: bool = False) -> d
     )
 
 
-def test_what_is_kept_is_taken(cache: Path) -> None:
+def test_cached_image_is_reused(cache: Path) -> None:
     (cache / "job").mkdir()
     (cache / "job/left").write_text("of an earlier run")
 
@@ -66,7 +66,7 @@ def test_what_is_kept_is_taken(cache: Path) -> None:
 @pytest.mark.parametrize(
     "harm", ["cut off", "changed", "described no more", "of an earlier release", "another image's"]
 )
-def test_what_is_not_as_it_was_is_made_anew(cache: Path, harm: str) -> None:
+def test_modified_cached_image_is_rebuilt(cache: Path, harm: str) -> None:
     if harm == "cut off":
         (cache / KEPT).write_bytes(CONTENT[:-20])
     elif harm == "changed":
@@ -82,7 +82,7 @@ def test_what_is_not_as_it_was_is_made_anew(cache: Path, harm: str) -> None:
     assert not (cache / "job").exists()
 
 
-def test_a_base_that_nobody_has_is_reported_before_anything_is_fetched(cache: Path) -> None:
+def test_missing_base_image_is_reported_before_any_download(cache: Path) -> None:
     answer = build(cache, "4567", base=False)
 
     assert answer["msg"] == "nobody has it"

@@ -43,7 +43,7 @@ def test_a_file_is_read_once(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["content", "content at the same time", "length", "another file in its place"])
-def test_a_changed_file_is_read_again(source: Path, tmp_path: Path, change: str) -> None:
+def test_changed_file_is_rehashed(source: Path, tmp_path: Path, change: str) -> None:
     cache = tmp_path / "cache"
     digest.digest(source, cache)
     before = source.stat()
@@ -71,7 +71,7 @@ def test_a_changed_file_is_read_again(source: Path, tmp_path: Path, change: str)
 @pytest.mark.parametrize(
     "broken", [b"", b'{"identity": [1', b"\xff\xfe\x00", b"{}", b"[]", b"null", b'{"identity": 7, "sha256": "x"}']
 )
-def test_a_broken_entry_is_made_again(source: Path, tmp_path: Path, broken: bytes) -> None:
+def test_damaged_cache_entry_is_rewritten(source: Path, tmp_path: Path, broken: bytes) -> None:
     cache = tmp_path / "cache"
     digest.digest(source, cache)
     entry(cache).write_bytes(broken)
@@ -80,7 +80,7 @@ def test_a_broken_entry_is_made_again(source: Path, tmp_path: Path, broken: byte
     assert json.loads(entry(cache).read_text())["sha256"] == true(source)
 
 
-def test_files_of_one_name_are_kept_apart(source: Path, tmp_path: Path) -> None:
+def test_files_with_equal_names_have_separate_entries(source: Path, tmp_path: Path) -> None:
     other = tmp_path / "elsewhere" / source.name
     other.parent.mkdir()
     other.write_bytes(b"c\n1\n")

@@ -76,7 +76,7 @@ def test_the_image_is_loaded_once(board: Path) -> None:
         ("folder", "is no regular file: remove it"),
     ],
 )
-def test_docker_reads_nothing_but_the_archive_that_was_sent(board: Path, harm: str, told: str) -> None:
+def test_docker_load_reads_only_the_verified_archive(board: Path, harm: str, told: str) -> None:
     archive = board / "images" / NAME
     if harm == "other bytes":
         archive.write_bytes(CONTENT[::-1])

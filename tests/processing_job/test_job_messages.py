@@ -18,7 +18,7 @@ def stack(asked: dict[str, Any] | None = None, **driver: Any) -> dict[str, Any]:
     return {"request": {"asked": asked or ASKED}, "driver": DRIVER | driver}
 
 
-def test_the_same_request_is_no_refusal() -> None:
+def test_same_request_is_accepted() -> None:
     assert messages.processing_job_other_request(stack(), {**ASKED}, "demo", JOBS) == []
 
 
@@ -30,7 +30,7 @@ def test_the_same_request_is_no_refusal() -> None:
         ({"input": "/a.csv"}, "options differ"),
     ],
 )
-def test_another_request_is_refused_with_what_differs(asked: dict[str, Any], named: str) -> None:
+def test_different_request_is_refused_with_its_differences(asked: dict[str, Any], named: str) -> None:
     (message,) = messages.processing_job_other_request(stack(), asked, "demo", JOBS)
 
     assert message == (
@@ -63,7 +63,7 @@ def board(name: str, why: str = "", *, manager: bool = False) -> dict[str, Any]:
          "No manager is active, and the driver of a job runs on one: one is set to drain. Run on a manager: docker"),
     ],
 )  # fmt: skip
-def test_boards_that_can_run_no_job(boards: list[dict[str, Any]], begin: str | None) -> None:
+def test_boards_unable_to_run_a_job(boards: list[dict[str, Any]], begin: str | None) -> None:
     found = messages.processing_job_no_board(boards)
 
     assert found == [] if begin is None else found[0].startswith(begin)
@@ -103,7 +103,7 @@ def test_how_a_deployed_job_is_reached() -> None:
         ({}, "driver running on board1"),
     ],
 )  # fmt: skip
-def test_what_swarm_reports_of_a_silent_driver(driver: dict[str, Any], remark: str) -> None:
+def test_swarm_state_of_a_silent_driver(driver: dict[str, Any], remark: str) -> None:
     assert messages.processing_job_driver_remark(DRIVER | driver) == remark
 
 
@@ -124,7 +124,7 @@ DONE, FAILED = {"stage": "done"}, {"stage": "failed"}
         (None, {}, "fetch", "does not run on the boards, and has no result. Resume it"),
     ],
 )
-def test_jobs_that_cannot_be_watched_or_fetched(
+def test_unwatchable_jobs_are_refused(
     found: dict[str, Any] | None, status: dict[str, Any], action: str, words: str
 ) -> None:
     message = messages.processing_job_cannot_continue(found, status, action, FAILURE)
@@ -151,14 +151,14 @@ SHARED = {"job": "demo", "shared": True, "output": "/out", "request": {"input": 
         ([SHARED | {"request": {}}], "stop", ""),
     ],
 )
-def test_what_jobs_yml_refuses(jobs: list[dict[str, Any]], action: str, words: str) -> None:
+def test_jobs_yml_refusals(jobs: list[dict[str, Any]], action: str, words: str) -> None:
     message = messages.processing_job_jobs_refusal(jobs, action, "demo")
 
     assert words in message
     assert bool(words) == bool(message)
 
 
-def test_how_a_job_ended() -> None:
+def test_summary_of_an_ended_job() -> None:
     failed = {"stage": "failed", "error": "chunk 2 failed"}
     assert messages.processing_job_status_failure(failed, FAILURE, "\nResume.") == "chunk 2 failed\nResume."
     stopped = messages.processing_job_status_failure({"stage": "stopped", "error": None}, FAILURE, "")

@@ -38,11 +38,11 @@ DEPLOYED = {
 
 def look(engine: RecordedEngine) -> dict[str, Any]:
     with api.Engine(engine.path) as opened:
-        answer: dict[str, Any] = swarm_info.look(opened, "demo", "csvswarm-demo")
+        answer: dict[str, Any] = swarm_info.cluster_info(opened, "demo", "csvswarm-demo")
     return answer
 
 
-def test_one_question_answers_boards_images_and_what_runs(engine: RecordedEngine) -> None:
+def test_one_request_returns_boards_images_and_stack(engine: RecordedEngine) -> None:
     engine.show("waiting", **DEPLOYED)
 
     answer = look(engine)
@@ -57,7 +57,7 @@ def test_one_question_answers_boards_images_and_what_runs(engine: RecordedEngine
     assert asked["/tasks"] == {"service": ["csvswarm-demo_driver"]}
 
 
-def test_a_job_that_does_not_run(engine: RecordedEngine) -> None:
+def test_job_without_a_stack(engine: RecordedEngine) -> None:
     engine.show("waiting", info=INFO)
     assert look(engine)["stack"] is None
     # Chunks that a removed driver left are no job that can be watched.
@@ -66,7 +66,7 @@ def test_a_job_that_does_not_run(engine: RecordedEngine) -> None:
 
 
 @pytest.mark.parametrize("data", ["no JSON", "[]", '{"a": 1}'])
-def test_a_request_that_cannot_be_read_is_another_one(engine: RecordedEngine, data: str) -> None:
+def test_unreadable_request_counts_as_different(engine: RecordedEngine, data: str) -> None:
     engine.show("waiting", **DEPLOYED | {"configs": [config("csvswarm-demo_request", data)]})
 
     assert look(engine)["stack"]["request"] == ({"a": 1} if data == '{"a": 1}' else {})
@@ -81,7 +81,7 @@ def test_a_request_that_cannot_be_read_is_another_one(engine: RecordedEngine, da
         ("done", "complete", True, ""),
     ],
 )
-def test_a_driver_as_an_engine_was_recorded(
+def test_driver_from_a_recorded_engine(
     engine: RecordedEngine, recording: str, state: str, ended: bool, words: str
 ) -> None:
     engine.show(recording, **DEPLOYED)
@@ -95,7 +95,7 @@ def test_a_driver_as_an_engine_was_recorded(
     assert words in driver["message"]
 
 
-def test_a_driver_that_starts_again_says_why_it_ended(engine: RecordedEngine) -> None:
+def test_restarted_driver_reports_its_last_exit(engine: RecordedEngine) -> None:
     engine.show("waiting", **DEPLOYED)
     first, *_ = recorded("no-image")["tasks"]
     failed = first | {
@@ -108,7 +108,7 @@ def test_a_driver_that_starts_again_says_why_it_ended(engine: RecordedEngine) ->
     assert look(engine)["stack"]["driver"]["message"] == "task: non-zero exit (1)"
 
 
-def test_an_engine_that_is_no_manager(engine: RecordedEngine) -> None:
+def test_engine_of_a_worker_is_refused(engine: RecordedEngine) -> None:
     engine.show("waiting", nodes={"message": "This node is not a swarm manager."})
 
     with pytest.raises(OSError, match="the engine reports: This node is not a swarm manager"):
@@ -122,7 +122,7 @@ def ensure(engine: RecordedEngine, *, check: bool = False, **asked: Any) -> dict
     return answer
 
 
-def test_a_job_that_runs_is_left_alone(engine: RecordedEngine) -> None:
+def test_running_job_is_not_replaced(engine: RecordedEngine) -> None:
     engine.show("waiting", **DEPLOYED)
     engine.answers["tasks"] = [one for one in recorded("waiting")["tasks"] if one["Status"]["State"] == "pending"]
     assert engine.answers["tasks"]
@@ -149,7 +149,7 @@ def test_everything_of_a_job_is_removed(engine: RecordedEngine, monkeypatch: pyt
     assert not ensure(engine, state="absent")["changed"]
 
 
-def test_what_cannot_be_removed_is_reported(engine: RecordedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_removal_is_reported(engine: RecordedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(stack_module.time, "monotonic", clock)
     monkeypatch.setattr(stack_module.time, "sleep", lambda _: setattr(clock, "now", clock.now + 30))

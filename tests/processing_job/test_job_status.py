@@ -39,7 +39,7 @@ def write(share: Path, found: Any) -> None:
 
 
 def read(share: Path) -> dict[str, Any] | None:
-    with files.folder(str(share / "results")) as results:
+    with files.open_directory(str(share / "results")) as results:
         found: dict[str, Any] | None = status.read_status("one", results, None)
     return found
 
@@ -50,7 +50,7 @@ def look(share: Path, **asked: Any) -> dict[str, Any]:
     return found
 
 
-def test_what_the_driver_writes_is_read_whole(share: Path) -> None:
+def test_status_of_the_driver_is_read_completely(share: Path) -> None:
     found = read(share)
 
     assert found
@@ -79,7 +79,7 @@ def test_a_forged_status_has_the_same_kinds_of_values(found: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("harm", ["missing", "link", "pipe", "folder", "huge", "no JSON", "a list"])
-def test_what_is_no_status_is_none(share: Path, harm: str) -> None:
+def test_invalid_status_is_rejected(share: Path, harm: str) -> None:
     path = share / "results/one/.status.json"
     path.rename(share / "away")
     if harm == "link":
@@ -107,6 +107,6 @@ def test_another_stage_is_reported_at_once_and_the_same_after_the_wait(share: Pa
         timer.join()
 
 
-def test_the_status_of_an_earlier_deployment_is_passed_over(share: Path) -> None:
+def test_status_of_an_earlier_deployment_is_ignored(share: Path) -> None:
     assert look(share, service="s2") == {}
     assert look(share, service="s1")["stage"] == "processing"

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from csvswarm.job.durable_files import open_nonblocking, read_regular
+from csvswarm.job.durable_files import read_regular
 from csvswarm.job.lock import locked
+from csvswarm.job.untrusted_files import open_nonblocking
 
 from tests.processing_job.plugin_loader import files, load
 from tests.support.jobs import ROOT
@@ -23,9 +24,9 @@ def descriptor_bytes(descriptor: int) -> bytes:
 
 
 def module_read(path: Path) -> bytes:
-    with files.folder(str(path.parent)) as directory:
-        data: bytes = files.read(path.name, directory)
-    return data
+    with files.open_directory(str(path.parent)) as directory:
+        text: str = files.untrusted.read_tail(path.name, directory)
+    return text.encode()
 
 
 READERS: dict[str, Callable[[Path], bytes]] = {
@@ -43,23 +44,23 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_lease_does_refuse_an_open_that_does_not_wait(file: Path) -> None:
+def test_nonblocking_open_of_a_leased_file_fails(file: Path) -> None:
     with leased(file), pytest.raises(BlockingIOError):
         os.open(file, os.O_RDONLY | os.O_NONBLOCK)
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_a_leased_file_is_read(file: Path, reader: str) -> None:
+def test_leased_file_is_read(file: Path, reader: str) -> None:
     with leased(file):
         assert READERS[reader](file) == b"{}"
 
 
-def test_a_leased_file_is_opened_for_writing(file: Path) -> None:
+def test_leased_file_is_opened_for_writing(file: Path) -> None:
     with leased(file):
         os.close(open_nonblocking(file, os.O_RDWR))
 
 
-def test_a_lock_is_taken_on_a_leased_file(tmp_path: Path) -> None:
+def test_leased_lock_file_can_be_locked(tmp_path: Path) -> None:
     (tmp_path / "csvswarm.lock").touch()
     with leased(tmp_path / "csvswarm.lock"), locked(tmp_path, "job demo"):
         assert (tmp_path / "csvswarm.lock").read_text()

@@ -40,9 +40,9 @@ def wheel(directory: Path, name: str, files: Iterable[str]) -> Path:
 # -- unpack.py ---------------------------------------------------------------------------------------------------------
 
 
-def unpack(wheels: Path, packages: Path) -> subprocess.CompletedProcess[str]:
-    script = ROOT / "files/docker/unpack.py"
-    return subprocess.run([sys.executable, script, wheels, packages], check=False, capture_output=True, text=True)
+def unpack(wheels: Path, packages: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command: list[str | Path] = [sys.executable, ROOT / "files/docker/unpack.py", wheels, packages, *options]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
 def test_wheels_are_unpacked_and_compiled(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_wheels_are_unpacked_and_compiled(tmp_path: Path) -> None:
         assert int.from_bytes(flags, "little") == 0b01, "a pyc that is not checked against its source"
 
 
-def test_what_no_job_needs_is_left_out(tmp_path: Path) -> None:
+def test_build_context_omits_unneeded_files(tmp_path: Path) -> None:
     needed = [
         "pandas/__init__.py",
         "pandas/_testing/__init__.py",
@@ -111,6 +111,30 @@ def test_a_wheel_of_another_python_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"unpack: {name} is not for this image's Python ({sys.version.split()[0]}): name a ")
     assert not (tmp_path / "packages").exists()
+
+
+def test_packages_of_a_user_are_unpacked_whole(tmp_path: Path) -> None:
+    data = "one-1.data"
+    files = [
+        f"{data}/purelib/pure.py",
+        f"{data}/platlib/deep/native.py",
+        f"{data}/scripts/run.py",
+        f"{data}/data/x.txt",
+    ]
+    wheel(tmp_path / "wheels", "one-1-cp39-abi3-manylinux_2_17_x86_64.whl", ["one/tests/it.py", "one/a.pyi", *files])
+
+    assert unpack(tmp_path / "wheels", tmp_path / "packages", "--whole").returncode == 0
+
+    there = inside(tmp_path / "packages")
+    assert {"one/tests/it.py", "one/a.pyi", "pure.py", "deep/native.py", "one-1.dist-info/METADATA"} <= there
+    assert not [name for name in there if name.endswith(("run.py", "x.txt"))]
+
+
+def test_a_user_may_have_no_packages(tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
+
+    assert unpack(tmp_path / "wheels", tmp_path / "packages", "--whole").returncode == 0
+    assert inside(tmp_path / "packages") == set()
 
 
 def test_no_wheels(tmp_path: Path) -> None:
@@ -163,7 +187,7 @@ def inside(directory: Path) -> set[str]:
     return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
 
 
-def test_the_context_holds_what_the_image_takes_and_nothing_else(clone: Path, tmp_path: Path) -> None:
+def test_build_context_contains_exactly_the_image_files(clone: Path, tmp_path: Path) -> None:
     made = tmp_path / "context"
     (made / "wheels").mkdir(parents=True)
     (made / "wheels/old-1-py3-none-any.whl").write_text("of an earlier time")
@@ -180,6 +204,17 @@ def test_the_context_holds_what_the_image_takes_and_nothing_else(clone: Path, tm
     kernel = f"scripts/csvswarm/native/built/{library_name('aarch64')}"
     assert inside(made) == sources | {"wheels/one-1.0-py3-none-any.whl", kernel}
     assert (made / kernel).read_text().startswith("cc -target aarch64-linux-gnu.2.28 -std=c11")
+
+
+def test_packages_of_a_user_are_beside_those_of_the_image(clone: Path, tmp_path: Path) -> None:
+    path = wheel(tmp_path / "index", "two-1.0-py3-none-any.whl", ["two.py"])
+    lock = tmp_path / "lock.txt"
+    lock.write_text(f"two @ {path.as_uri()} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n")
+
+    image_context.prepare(clone, tmp_path / "context", "aarch64", "3.13", lock)
+
+    assert inside(tmp_path / "context/own") == {"two-1.0-py3-none-any.whl"}
+    assert inside(tmp_path / "context/wheels") == {"one-1.0-py3-none-any.whl"}
 
 
 def test_without_the_compiler_there_is_an_image_without_the_kernel(clone: Path, tmp_path: Path) -> None:
@@ -201,7 +236,7 @@ def compiler(directory: Path, then: str) -> Path:
     return zig
 
 
-def test_a_compiler_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_compiler_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zig = compiler(tmp_path, "exec sleep 600")
     monkeypatch.setattr(image_context, "LIMIT", 10)
 
@@ -209,7 +244,7 @@ def test_a_compiler_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
 
     assert not list((tmp_path / "scripts/csvswarm/native/built").glob("*aarch64*"))
     process = Path("/proc", (tmp_path / "called").read_text().split()[0], "cmdline")
-    # Gone, or what is left of it until somebody asks how it ended.
+    # Gone, or a zombie until its parent waits for it.
     wait_until("the compiler is ended", lambda: not process.exists() or process.read_bytes() == b"", 60)
 
 
@@ -223,7 +258,7 @@ def test_no_compiler_shares_its_cache(tmp_path: Path) -> None:
     assert not first & second
 
 
-def test_all_that_goes_in_counts_for_the_name(clone: Path, tmp_path: Path) -> None:
+def test_every_image_file_changes_the_image_name(clone: Path, tmp_path: Path) -> None:
     made = tmp_path / "context"
     assert context(clone, made) == []
     places = {"processors": "files/processors", "scripts": "scripts"}
@@ -239,7 +274,7 @@ def test_all_that_goes_in_counts_for_the_name(clone: Path, tmp_path: Path) -> No
         assert len(names) == before + 1, name
 
 
-def test_a_package_that_is_not_the_one_that_was_locked(clone: Path, tmp_path: Path) -> None:
+def test_package_with_another_hash_is_rejected(clone: Path, tmp_path: Path) -> None:
     require(clone, tmp_path / "index/one-1.0-py3-none-any.whl", "0" * 64)
 
     with pytest.raises(BuildError, match="DO NOT MATCH THE HASHES") as refused:

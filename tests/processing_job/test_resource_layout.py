@@ -48,7 +48,7 @@ sizes = st.integers(0, 10**13)
 
 
 @given(boards=mixes, size=sizes, memory=memories, cpus=cores_each)
-def test_no_board_gets_more_than_it_can_hold(boards: list[dict[str, Any]], size: int, memory: str, cpus: float) -> None:
+def test_no_board_gets_more_than_fits(boards: list[dict[str, Any]], size: int, memory: str, cpus: float) -> None:
     takers = [one for one in boards if one["takes"]]
     if not takers:
         with pytest.raises(AnsibleFilterError, match="no board takes a chunk"):
@@ -67,7 +67,7 @@ def test_no_board_gets_more_than_it_can_hold(boards: list[dict[str, Any]], size:
 
 
 @given(boards=mixes, size=sizes, memory=memories, cpus=cores_each)
-def test_no_board_with_room_is_left_idle(boards: list[dict[str, Any]], size: int, memory: str, cpus: float) -> None:
+def test_no_board_with_free_memory_is_idle(boards: list[dict[str, Any]], size: int, memory: str, cpus: float) -> None:
     if not any(one["takes"] for one in boards):
         return
 
@@ -83,7 +83,7 @@ def test_no_board_with_room_is_left_idle(boards: list[dict[str, Any]], size: int
 
 
 @given(boards=mixes, size=sizes)
-def test_a_board_that_is_away_gets_nothing(boards: list[dict[str, Any]], size: int) -> None:
+def test_unreachable_board_gets_no_containers(boards: list[dict[str, Any]], size: int) -> None:
     if any(one["takes"] for one in boards):
         layout = sizing.processing_job_layout(boards, size)
 
@@ -102,13 +102,13 @@ def test_a_board_that_is_away_gets_nothing(boards: list[dict[str, Any]], size: i
         pytest.param([("a", 1000 * MB, 1), ("b", 1000 * MB, 1)], 512, {"a": 1, "b": 1}, id="one core each"),
     ],
 )
-def test_what_common_boards_get(boards: list[tuple[str, int, float]], limit: int, slots: dict[str, int]) -> None:
+def test_layout_of_common_boards(boards: list[tuple[str, int, float]], limit: int, slots: dict[str, int]) -> None:
     layout = sizing.processing_job_layout([board(*one) for one in boards], GB)
 
     assert (layout["limit"], layout["slots"]) == (limit * MB, slots)
 
 
-def test_what_the_user_says_is_what_a_container_gets() -> None:
+def test_user_limits_apply_to_containers() -> None:
     layout = sizing.processing_job_layout([board("a", 4000 * MB)], GB, "1.5 GiB", 2)
 
     assert layout["limit"] == 1536 * 1024**2
@@ -116,7 +116,7 @@ def test_what_the_user_says_is_what_a_container_gets() -> None:
     assert layout["slots"] == {"a": 2}
 
 
-def test_no_board_can_hold_what_the_user_says() -> None:
+def test_memory_larger_than_every_board_is_refused() -> None:
     layout = sizing.processing_job_layout([board("a", 1000 * MB), board("b", 2000 * MB)], GB, "3GB")
 
     assert set(layout["slots"].values()) == {0}
@@ -174,7 +174,7 @@ def test_bytes(text: object, count: int) -> None:
     assert sizing.processing_job_bytes(text) == count
 
 
-def test_split_and_result_leave_a_board_what_it_needs() -> None:
+def test_split_and_collect_leave_memory_for_the_system() -> None:
     boards = [board("a", 8192 * MB), board("b", 1000 * MB, takes=False), board("c", 150 * MB)]
 
     layout = sizing.processing_job_layout(boards, GB)
@@ -185,7 +185,7 @@ def test_split_and_result_leave_a_board_what_it_needs() -> None:
 # -- the boards of a swarm ---------------------------------------------------------------------------------------------
 
 
-def test_boards_as_an_engine_tells_them() -> None:
+def test_boards_from_a_recorded_engine() -> None:
     nodes = recorded("waiting")["nodes"]
 
     boards = sizing.processing_job_boards(nodes[::-1])
@@ -198,14 +198,14 @@ def test_boards_as_an_engine_tells_them() -> None:
     assert sizing.processing_job_layout(boards, GB)["slots"] == {"board1": 1, "board2": 1, "board3": 1}
 
 
-def test_a_node_that_never_said_who_it_is() -> None:
+def test_node_without_a_description() -> None:
     nodes = recorded("waiting")["nodes"]
     nameless = nodes[0] | {"ID": "x", "Description": {}, "Status": {"State": "unknown"}}
 
     assert sizing.processing_job_boards([nameless, *nodes]) == sizing.processing_job_boards(nodes)
 
 
-def test_a_drained_board_takes_nothing() -> None:
+def test_drained_board_gets_no_containers() -> None:
     boards = sizing.processing_job_boards(recorded("drained")["nodes"])
 
     assert [(one["name"], one["takes"], one["why"]) for one in boards] == [
@@ -215,7 +215,7 @@ def test_a_drained_board_takes_nothing() -> None:
     ]
 
 
-def test_a_board_that_is_down() -> None:
+def test_board_that_is_down() -> None:
     nodes = recorded("waiting")["nodes"]
     nodes[0]["Status"]["State"] = "down"
     nodes[0]["Spec"]["Availability"] = "drain"

@@ -70,28 +70,28 @@ FRESH = {
 }
 
 
-def test_a_new_share(place: Place) -> None:
-    wished = place.settle(check=True)
+def test_new_share_is_created(place: Place) -> None:
+    wished = place.configure(check=True)
     assert wished["changed"]
     assert not place.share.exists()
 
-    answer = place.settle()
+    answer = place.configure()
 
     assert answer["changed"]
     assert tree(place) == FRESH
     kept = {path.read_text() for path in (place.base / "etc/id", place.share / ".csvswarm-cluster")}
     assert kept == {f"{answer['cluster']}\n"}
     for check in (True, False):
-        assert place.settle(check=check) == {"changed": False, "changes": [], "cluster": answer["cluster"]}
+        assert place.configure(check=check) == {"changed": False, "changes": [], "cluster": answer["cluster"]}
 
 
-def test_a_share_of_an_earlier_release_is_converted(old: Place) -> None:
+def test_share_of_an_earlier_release_is_converted(old: Place) -> None:
     before = tree(old)
-    wished = old.settle(check=True)
+    wished = old.configure(check=True)
     assert tree(old) == before
     assert wished["changed"]
 
-    answer = old.settle()
+    answer = old.configure()
 
     assert answer["cluster"] == OLD_ID
     assert tree(old) == FRESH | {
@@ -105,32 +105,32 @@ def test_a_share_of_an_earlier_release_is_converted(old: Place) -> None:
         "results/one/result.csv": (OWNER, OWNER, 0o644),
     }
     for check in (True, False):
-        assert not old.settle(check=check)["changed"]
+        assert not old.configure(check=check)["changed"]
 
 
 @pytest.mark.parametrize("name", [*FOLDERS, ".csvswarm-cluster"])
 @pytest.mark.parametrize("trap", ["ln -s {roots} {name}", "ln -s {canary} {name}", "mkfifo {name}", "mkdir {name}",
                                   "mkdir {name}; ln -s {canary} {name}/one; ln -s {roots} {name}/two",
                                   "mkdir {name}; mkfifo {name}/pipe"])  # fmt: skip
-def test_what_was_put_in_roots_place_leads_nowhere(old: Place, name: str, trap: str) -> None:
+def test_symlinks_in_root_folders_are_removed(old: Place, name: str, trap: str) -> None:
     script = f"mv {name} moved-away; {trap.format(name=name, roots=old.canary.parent, canary=old.canary)}"
     assert acting(OWNER, script, cwd=old.share).returncode == 0
 
-    answer = old.settle()
+    answer = old.configure()
 
     assert old.untouched()
     assert SECRET.decode() not in str(answer)
     found = tree(old)
     assert FRESH.items() <= found.items()
     assert not [path for path in old.share.rglob("*") if path.is_symlink() or path.is_fifo()]
-    assert not old.settle()["changed"]
+    assert not old.configure()["changed"]
 
 
-def test_requests_that_root_did_not_write_are_removed(old: Place) -> None:
+def test_requests_not_owned_by_root_are_removed(old: Place) -> None:
     forged = "mv requests away; mkdir requests; echo {} >requests/two.json"
     assert acting(OWNER, forged, cwd=old.share).returncode == 0
 
-    old.settle()
+    old.configure()
 
     assert not list((old.share / "requests").iterdir())
 
@@ -148,8 +148,8 @@ TRIES = {
 @pytest.mark.parametrize("name", [*FOLDERS, ".csvswarm-cluster", "."])
 @pytest.mark.parametrize("attempt", TRIES)
 @pytest.mark.parametrize("user", [OWNER, STRANGER])
-def test_nobody_but_root_changes_a_name(old: Place, name: str, attempt: str, user: int) -> None:
-    old.settle()
+def test_only_root_changes_names(old: Place, name: str, attempt: str, user: int) -> None:
+    old.configure()
     before = tree(old)
 
     words = TRIES[attempt].format(name=f"{old.share}/{name}", canary=old.canary, owner=user)
@@ -158,8 +158,8 @@ def test_nobody_but_root_changes_a_name(old: Place, name: str, attempt: str, use
     assert tree(old) == before
 
 
-def test_a_job_is_closed_to_all_but_its_owner(old: Place) -> None:
-    old.settle()
+def test_job_is_accessible_only_to_its_owner(old: Place) -> None:
+    old.configure()
     for file in ("inputs/0123", "processors/4567.py", "jobs/one/done.json", "results/one/result.csv"):
         assert acting(OWNER, f"cat {file}", cwd=old.share).stdout.decode() == file
         assert acting(STRANGER, f"cat {file}", cwd=old.share).returncode != 0
@@ -167,19 +167,19 @@ def test_a_job_is_closed_to_all_but_its_owner(old: Place) -> None:
         assert acting(user, "cat requests/one.json", cwd=old.share).returncode != 0
 
 
-def test_the_disk_of_another_share(place: Place) -> None:
-    place.settle()
+def test_disk_of_another_share_is_refused(place: Place) -> None:
+    place.configure()
     (place.base / "etc/id").write_text(f"{OLD_ID}\n")
 
     with pytest.raises(share_folder.ShareError, match=f"on this server has {OLD_ID}: is another share's disk"):
-        place.settle()
+        place.configure()
 
 
-def test_the_id_survives_what_is_outside_the_share(place: Place) -> None:
-    first = place.settle()["cluster"]
+def test_share_id_survives_loss_of_the_server_copy(place: Place) -> None:
+    first = place.configure()["cluster"]
     (place.base / "etc/id").unlink()
 
-    assert place.settle()["cluster"] == first
+    assert place.configure()["cluster"] == first
     # An empty folder, where the disk of the share was, is another share.
     shutil.rmtree(place.share)
-    assert place.settle()["cluster"] != first
+    assert place.configure()["cluster"] != first

@@ -1,18 +1,28 @@
-"""What root does on the share for a job, on real files, while somebody acts as the owner of the jobs."""
+"""What root does on the share for a job, on real files, while another process acts as the owner of the jobs."""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.processing_job.acting import OWNER, SECRET, SENDER, STRANGER, Place, acting, checksum, going_on
+from tests.processing_job.acting import (
+    OWNER,
+    ROUNDS,
+    SECRET,
+    SENDER,
+    STRANGER,
+    Place,
+    acting,
+    checksum,
+    place_of_job,
+    repeating,
+)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another user")
 CONTENT = b"a,b\n1,2\n" * 1000
@@ -23,21 +33,13 @@ NAME = "csvswarm-job-0123-amd64.tar.gz"
 IMAGE: dict[str, Any] = {"what": "the image", "staging_name": f".{NAME}", "target": f"images/{NAME}", "sha256": SUM,
          "size": len(CONTENT), "layers": "[] amd64", "id": "sha256:4567", "built": True}  # fmt: skip
 RECORD = {"sha256": SUM, "layers": "[] amd64", "id": "sha256:4567"}
-#: How many takeovers a race is run against.
-ROUNDS = 20
 
 
 @pytest.fixture
 def place() -> Iterator[Place]:
     """A share with the places of the job "one"."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        place = Place(Path(directory))
-        place.make()
-        place.settle()
-        place.answer(SHARE)
+    with place_of_job() as place:
         yield place
-        assert place.untouched()
 
 
 def facts(path: Path) -> tuple[int, int, int, int]:
@@ -64,20 +66,22 @@ def build(place: Place, content: bytes = CONTENT) -> Path:
 # -- places ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_places_of_a_job(place: Place) -> None:
+def test_job_folders_are_created(place: Place) -> None:
     assert facts(place.share / "jobs/one")[:3] == (OWNER, OWNER, 0o700)
     assert facts(place.share / "results/one")[:3] == (OWNER, OWNER, 0o700)
     assert facts(place.share / "exchange/you")[:3] == (SENDER, SENDER, 0o700)
 
-    new = place.answer(SHARE, job="two", digests=[SUM], images={"amd64": NAME})
-    again = place.answer(SHARE, job="two", digests=[SUM], images={"amd64": NAME})
+    asked = {"job": "two", "digests": [SUM], "files": ["4" * 64], "images": {"amd64": NAME}}
+    new = place.answer(SHARE, **asked)
+    again = place.answer(SHARE, **asked)
 
     exchange = f"{place.share}/exchange/you"
     assert new == {
         "exchange": exchange,
         "resumed": False,
         "present": [],
-        "files": [],
+        "files_present": [],
+        "inputs": [],
         "missing": "",
         "images": {},
         "status": {},
@@ -85,7 +89,7 @@ def test_the_places_of_a_job(place: Place) -> None:
     assert again == new | {"resumed": True}
 
 
-def test_a_share_of_an_earlier_release_is_refused(place: Place) -> None:
+def test_share_of_an_earlier_release_is_refused(place: Place) -> None:
     os.chown(place.share, OWNER, OWNER)
 
     for module, asked in ((SHARE, {}), (RECEIVE, INPUT)):
@@ -94,7 +98,7 @@ def test_a_share_of_an_earlier_release_is_refused(place: Place) -> None:
 
 
 @pytest.mark.parametrize("name", ["jobs", "results", "inputs", "images", "processors", "requests", "exchange"])
-def test_a_folder_that_is_not_roots_is_refused(place: Place, name: str) -> None:
+def test_folder_not_owned_by_root_is_refused(place: Place, name: str) -> None:
     place.share.joinpath(name).rename(place.base / "away")
     (place.share / name).symlink_to(place.canary.parent)
 
@@ -103,7 +107,7 @@ def test_a_folder_that_is_not_roots_is_refused(place: Place, name: str) -> None:
 
 @pytest.mark.parametrize("folder", ["jobs", "results"])
 @pytest.mark.parametrize("trap", ["link", "file", "another user's"])
-def test_a_place_of_a_job_that_is_none(place: Place, folder: str, trap: str) -> None:
+def test_invalid_job_folder_is_refused(place: Place, folder: str, trap: str) -> None:
     path = place.share / folder / "two"
     if trap == "link":
         path.symlink_to(place.canary.parent)
@@ -116,16 +120,16 @@ def test_a_place_of_a_job_that_is_none(place: Place, folder: str, trap: str) -> 
     assert place.refusal(SHARE, job="two").startswith("the folder two on the share ")
 
 
-def test_an_input_that_is_on_the_share(place: Place) -> None:
+def test_input_on_the_share_is_accepted(place: Place) -> None:
     folder = place.share / "sets"
     folder.mkdir()
     (folder / "data.csv").write_bytes(CONTENT)
     found = [{"path": f"{folder}/data.csv", "bytes": len(CONTENT)}]
-    assert place.answer(SHARE, inputs=[f"{folder}/data.csv"])["files"] == found
-    assert place.answer(SHARE, inputs=[str(folder)])["files"] == found
-    assert place.answer(SHARE, inputs=[f"{folder}/*.csv"])["files"] == found
+    assert place.answer(SHARE, inputs=[f"{folder}/data.csv"])["inputs"] == found
+    assert place.answer(SHARE, inputs=[str(folder)])["inputs"] == found
+    assert place.answer(SHARE, inputs=[f"{folder}/*.csv"])["inputs"] == found
     missing = place.answer(SHARE, inputs=[f"{folder}/nothing.csv"])
-    assert (missing["files"], missing["missing"]) == ([], f"there is no file {folder}/nothing.csv.")
+    assert (missing["inputs"], missing["missing"]) == ([], f"there is no file {folder}/nothing.csv.")
     assert "matches no file" in place.answer(SHARE, inputs=[f"{folder}/*.tsv"])["missing"]
 
     (folder / "data.csv").chmod(0o600)
@@ -138,7 +142,7 @@ def test_an_input_that_is_on_the_share(place: Place) -> None:
 # -- take --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_file_that_was_sent(place: Place) -> None:
+def test_uploaded_file_is_taken_over(place: Place) -> None:
     path = send(place)
     assert place.look(**INPUT) == {"present": False, "record": {}}
 
@@ -155,9 +159,10 @@ def test_a_file_that_was_sent(place: Place) -> None:
     assert acting(STRANGER, f"cat {taken}", cwd=place.share).returncode
     assert place.look(**INPUT)["present"]
     assert place.answer(SHARE, digests=[SUM, "0" * 64])["present"] == [SUM]
+    assert place.answer(SHARE, files=["4" * 64, SUM])["files_present"] == [SUM]
 
 
-def test_what_another_run_has_brought_stays(place: Place) -> None:
+def test_file_taken_over_by_another_run_is_kept(place: Place) -> None:
     send(place)
     place.answer(RECEIVE, **INPUT)
     before = (place.share / "inputs" / SUM).stat()
@@ -180,7 +185,7 @@ ARRIVALS = {
 
 
 @pytest.mark.parametrize("arrival", ARRIVALS)
-def test_what_is_not_the_file_that_was_sent(place: Place, arrival: str) -> None:
+def test_wrong_upload_is_rejected(place: Place, arrival: str) -> None:
     script, told = ARRIVALS[arrival]
     path = place.share / "exchange/you" / SUM
     assert not acting(SENDER, script.format(path=path, canary=place.canary), cwd=place.share).returncode
@@ -195,7 +200,7 @@ def test_what_is_not_the_file_that_was_sent(place: Place, arrival: str) -> None:
     place.answer(RECEIVE, **INPUT)
 
 
-def test_an_image_that_a_board_has_built(place: Place) -> None:
+def test_image_built_on_a_board_is_taken_over(place: Place) -> None:
     build(place)
 
     assert place.answer(RECEIVE, **IMAGE) == {"present": True, "record": RECORD}
@@ -209,7 +214,7 @@ def test_an_image_that_a_board_has_built(place: Place) -> None:
     assert place.answer(SHARE, images={"amd64": NAME})["images"] == {"amd64": RECORD}
 
 
-def test_an_archive_that_nobody_knows_is_replaced(place: Place) -> None:
+def test_unrecorded_archive_is_replaced(place: Place) -> None:
     """One of an earlier release, or of another server."""
     (place.share / "images" / NAME).write_text("of another time")
     assert place.answer(SHARE, images={"amd64": NAME})["images"] == {}
@@ -234,7 +239,7 @@ BUILT = {
 
 
 @pytest.mark.parametrize("arrival", BUILT)
-def test_what_is_not_the_image_that_was_built(place: Place, arrival: str) -> None:
+def test_wrong_image_is_rejected(place: Place, arrival: str) -> None:
     script, told = BUILT[arrival]
     words = script.format(path=place.share / "jobs/one" / f".{NAME}", canary=place.canary, size=len(CONTENT))
     assert not acting(OWNER, words, cwd=place.share).returncode
@@ -246,7 +251,7 @@ def test_what_is_not_the_image_that_was_built(place: Place, arrival: str) -> Non
     assert not list((place.base / "state").rglob("*.json"))
 
 
-def test_a_race_for_the_image_that_a_board_has_built(place: Place) -> None:
+def test_takeover_of_a_built_image_is_safe_against_races(place: Place) -> None:
     """The name changes all the time between the image, other bytes, and links to what is root's alone."""
     good = place.share / "jobs/one/good"
     good.write_bytes(CONTENT)
@@ -260,7 +265,7 @@ def test_a_race_for_the_image_that_a_board_has_built(place: Place) -> None:
         f"rm -f .{NAME}; mkfifo .{NAME}; rm -f .{NAME}",
     ]
 
-    with going_on("; ".join(swaps), place.share / "jobs/one"):
+    with repeating("; ".join(swaps), place.share / "jobs/one"):
         for _ in range(ROUNDS):
             done = place.ask(RECEIVE, **IMAGE)
             archive = place.share / "images" / NAME
@@ -275,57 +280,9 @@ def test_a_race_for_the_image_that_a_board_has_built(place: Place) -> None:
             assert place.untouched()
 
 
-# -- open --------------------------------------------------------------------------------------------------------------
-
-
-def result(place: Place) -> Path:
-    folder = place.share / "results/one"
-    script = f"umask 077; cd {folder}; echo a >result.csv; mkdir parts; echo b >parts/b; ln -s {place.canary} link"
-    assert not acting(OWNER, f"{script}; mkfifo pipe", cwd=place.share).returncode
-    return folder
-
-
-def test_a_result_is_open_to_who_fetches_it_and_to_nobody_else(place: Place) -> None:
-    folder = result(place)
-    assert acting(SENDER, "cat result.csv", cwd=folder).returncode
-
-    assert place.open()["user"] == SENDER
-
-    script = f"cat {folder}/result.csv {folder}/parts/b; ls {folder}"
-    assert acting(SENDER, script, cwd=place.share).stdout == b"a\nb\nlink\nparts\npipe\nresult.csv\n"
-    assert acting(SENDER, f"echo x >{folder}/result.csv", cwd=place.share).returncode
-    for file in (folder / "result.csv", folder / "parts/b"):
-        assert acting(STRANGER, f"cat {file}", cwd=place.share).returncode
-    # And closed when the job runs once more.
-    place.answer(SHARE)
-    assert acting(SENDER, f"cat {folder}/result.csv", cwd=place.share).returncode
-
-
-def test_site_yml_leaves_an_opened_result_open(place: Place) -> None:
-    folder = result(place)
-    place.open()
-
-    assert place.settle(check=True)["changes"] == []
-    assert place.settle()["changes"] == []
-    assert acting(SENDER, f"cat {folder}/result.csv", cwd=place.share).stdout == b"a\n"
-
-
-def test_an_image_that_nobody_took_over_is_no_file_of_the_job(place: Place) -> None:
+def test_leftover_image_is_removed_from_the_job(place: Place) -> None:
     archive = build(place)
 
     assert place.answer(SHARE)["resumed"]
 
     assert not archive.exists()
-
-
-def test_a_race_while_a_result_is_opened(place: Place) -> None:
-    folder = result(place)
-    swaps = f"ln -sfn {place.canary.parent} parts; rm -f parts; mkdir -p parts; echo b >parts/b; rm -rf parts"
-    swaps += f"; ln -sf {place.canary} result.csv; rm -f result.csv; echo a >result.csv"
-
-    with going_on(swaps, folder):
-        for _ in range(ROUNDS):
-            done = place.open()
-            assert not done.get("failed") or "\n" not in done["msg"], done
-            assert place.untouched()
-            assert acting(SENDER, f"cat {place.canary}", cwd=place.share).returncode

@@ -29,16 +29,21 @@ CASES: dict[str, dict[str, Any]] = {
         "processing_job_chunks": "4",
         "processing_job_speculate": "true",
     },
-    "shared": {"processing_job_input": "share:sets/data.csv"},
+    "shared": {
+        "processing_job_input": "share:sets/data.csv",
+        "processing_job_files": [MINE],
+        "__processing_job_input_info": {"inputs": [], "files": [{"path": MINE, "digest": "4567"}]},
+    },
     "many": {
         "processing_job_input": ["/home/me/sets/*.csv", "/home/me/more"],
         "processing_job_union": True,
         "processing_job_source_file": True,
         "__processing_job_input_info": {
-            "files": [
+            "inputs": [
                 {"path": "/home/me/more/b.csv", "digest": "b0", "bytes": 1},
                 {"path": "/home/me/sets/a.csv", "digest": "a0", "bytes": 2},
-            ]
+            ],
+            "files": [],
         },
     },
 }
@@ -64,6 +69,33 @@ NODES = [
 ]
 
 
+def tasks_for(directory: Path, name: str) -> list[dict[str, Any]]:
+    """Return tasks that write the stack and the driver's request of a case into a directory."""
+    return [
+        # As swarm/prepare.yml does.
+        {
+            "ansible.builtin.set_fact": {
+                "__processing_job_image_tag": "{{ __processing_job_image_tag_now }}",
+                "__processing_job_share_info": "{{ __processing_job_share_info }}",
+            }
+        },
+        {
+            "ansible.builtin.template": {
+                "src": str(ROLE / "templates/stack.yml.j2"),
+                "dest": str(directory / f"{name}.yml"),
+                "mode": "0600",
+            }
+        },
+        {
+            "ansible.builtin.copy": {
+                "content": "{{ __processing_job_driver_request | to_json }}",
+                "dest": str(directory / f"{name}.json"),
+                "mode": "0600",
+            }
+        },
+    ]
+
+
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Stack and commands of each case, by the real ansible-playbook with the role's own variables."""
@@ -72,11 +104,11 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
         "__processing_job_id": "demo.1",
         "__processing_job_layout": LAYOUT,
         "__processing_job_input_info": {
-            "files": [{"path": "{{ __processing_job_inputs[0] }}", "digest": "0123abcd", "bytes": 99}]
+            "inputs": [{"path": "{{ __processing_job_inputs[0] }}", "digest": "0123abcd", "bytes": 99}]
         },
         "__processing_job_swarm": {"nodes": NODES},
         "__processing_job_share_info": {
-            "files": [{"path": "/srv/my share/sets/data.csv", "bytes": 99}],
+            "inputs": [{"path": "/srv/my share/sets/data.csv", "bytes": 99}],
             "images": {"amd64": {"sha256": "0", "layers": "[] amd64", "id": ID}},
         },
         "role_path": str(ROLE),
@@ -88,30 +120,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     }
     plays = []
     for name, asked in CASES.items():
-        tasks = [
-            # As swarm/prepare.yml does.
-            {
-                "ansible.builtin.set_fact": {
-                    "__processing_job_image_tag": "{{ __processing_job_image_tag_now }}",
-                    "__processing_job_share_info": "{{ __processing_job_share_info }}",
-                }
-            },
-            {
-                "ansible.builtin.template": {
-                    "src": str(ROLE / "templates/stack.yml.j2"),
-                    "dest": str(directory / f"{name}.yml"),
-                    "mode": "0600",
-                }
-            },
-            {
-                "ansible.builtin.copy": {
-                    "content": "{{ __processing_job_driver_request | to_json }}",
-                    "dest": str(directory / f"{name}.json"),
-                    "mode": "0600",
-                }
-            },
-        ]
-        plays.append(play | {"vars": found | asked, "tasks": tasks})
+        plays.append(play | {"vars": found | asked, "tasks": tasks_for(directory, name)})
     (directory / "plays.yml").write_text(yaml.safe_dump(plays))
     (directory / "hosts.yml").write_text(yaml.safe_dump(INVENTORY))
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
@@ -158,7 +167,7 @@ def driver(rendered: dict[str, dict[str, Any]], case: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_driver_may_do_nothing_but_its_work(rendered: dict[str, dict[str, Any]], case: str) -> None:
+def test_driver_container_has_minimal_privileges(rendered: dict[str, dict[str, Any]], case: str) -> None:
     service = driver(rendered, case)
 
     # To become the owner of the jobs, for good.
@@ -171,7 +180,7 @@ def test_a_driver_may_do_nothing_but_its_work(rendered: dict[str, dict[str, Any]
     assert not service.keys() & {"ports", "privileged", "devices", "secrets", "extra_hosts", "environment"}
 
 
-def test_one_driver_runs_on_any_manager_and_after_any_failure(rendered: dict[str, dict[str, Any]]) -> None:
+def test_driver_runs_once_on_any_manager_and_restarts(rendered: dict[str, dict[str, Any]]) -> None:
     deploy = driver(rendered, "plain")["deploy"]
 
     assert (deploy["replicas"], deploy["placement"]) == (1, {"constraints": ["node.role == manager"]})
@@ -179,7 +188,7 @@ def test_one_driver_runs_on_any_manager_and_after_any_failure(rendered: dict[str
     assert deploy["labels"] == {"csvswarm.job": "demo.1"}
 
 
-def test_all_of_a_job_has_its_label(rendered: dict[str, dict[str, Any]]) -> None:
+def test_everything_of_a_job_has_its_label(rendered: dict[str, dict[str, Any]]) -> None:
     stack = yaml.safe_load(rendered["plain"]["stack"])
     label = {"csvswarm.job": "demo.1"}
 
@@ -197,7 +206,7 @@ def test_an_image_runs_by_its_id(rendered: dict[str, dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_swarm_fills_in_nothing_but_the_board(rendered: dict[str, dict[str, Any]], case: str) -> None:
+def test_swarm_expands_only_the_hostname(rendered: dict[str, dict[str, Any]], case: str) -> None:
     assert driver(rendered, case)["hostname"] == "{{.Node.Hostname}}"
     assert rendered[case]["stack"].count("{{") == 1
 
@@ -210,7 +219,7 @@ def test_swarm_fills_in_nothing_but_the_board(rendered: dict[str, dict[str, Any]
         ("shared", "/srv/my share/sets/data.csv", "/srv/my share/sets/data.csv"),
     ],
 )
-def test_what_a_driver_sees(rendered: dict[str, dict[str, Any]], case: str, source: str, target: str) -> None:
+def test_mounts_of_the_driver(rendered: dict[str, dict[str, Any]], case: str, source: str, target: str) -> None:
     job, results = "/srv/my share/jobs/demo.1", "/srv/my share/results/demo.1"
     output = ODD.removesuffix(".csv") if case == "odd" else str(ROOT / "results/demo.1")
     *mounts, memory = driver(rendered, case)["volumes"]
@@ -229,11 +238,17 @@ def test_what_a_driver_sees(rendered: dict[str, dict[str, Any]], case: str, sour
         assert (processor["target"], processor["read_only"]) == (MINE, True)
         assert re.fullmatch("/srv/my share/processors/[0-9a-f]{64}[.]py", processor["source"])
         assert rendered[case]["request"]["processor_source"] == processor["source"]
+    elif case == "shared":
+        (file,) = processors
+        assert file == {"type": "bind", "source": "/srv/my share/inputs/4567", "target": MINE, "read_only": True}
+        assert rendered[case]["request"]["files"] == [{"path": MINE, "source": file["source"]}]
+        assert f"--file={MINE}" in rendered[case]["request"]["split_arguments"]
+        assert rendered[case]["request"]["asked"]["file_digests"] == ["4567"]
     else:
         assert processors == []
 
 
-def test_no_character_is_written_in_halves(rendered: dict[str, dict[str, Any]]) -> None:
+def test_output_splits_no_character(rendered: dict[str, dict[str, Any]]) -> None:
     """Python's YAML puts \\ud83d\\ude00 together; Docker's refuses it."""
     assert not re.search(r"\\u[dD][89abAB]", rendered["odd"]["stack"])
 
@@ -283,14 +298,14 @@ def test_many_files_have_the_paths_that_they_have_here(rendered: dict[str, dict[
     assert request["asked"]["input_source"] == "/srv/my share/inputs/b0, /srv/my share/inputs/a0"
 
 
-def test_what_the_user_says_goes_before_the_layout(rendered: dict[str, dict[str, Any]]) -> None:
+def test_user_settings_override_the_layout(rendered: dict[str, dict[str, Any]]) -> None:
     words = rendered["odd"]["request"]["split_arguments"]
 
     assert [word for word in words if word.startswith("--chunks")] == ["--chunks=4"]
     assert f"--input={ODD}" in words
 
 
-def test_what_decides_the_result_is_asked_for(rendered: dict[str, dict[str, Any]]) -> None:
+def test_request_contains_all_that_decides_the_result(rendered: dict[str, dict[str, Any]]) -> None:
     """A run that finds the job deployed compares this: a changed input or processor is another request."""
     asked = rendered["odd"]["request"]["asked"]
 

@@ -27,8 +27,8 @@ def listed(share: Path, status: dict[str, Any], *, age: float = 0, receipts: tup
     if status:
         (result / ".status.json").write_text(json.dumps(status))
         os.utime(result / ".status.json", (time.time() - age,) * 2)
-    with files.folder(str(share)) as place:
-        [found] = jobs.answered(jobs.Jobs(place, os.geteuid()), "list", "", 7)["jobs"]
+    with files.open_directory(str(share)) as place:
+        [found] = jobs.perform(jobs.Jobs(place, os.geteuid()), "list", "", 7)["jobs"]
     return found["state"], found["reason"], found["progress"]
 
 
@@ -37,6 +37,12 @@ def listed(share: Path, status: dict[str, Any], *, age: float = 0, receipts: tup
     [
         ({}, 0, (), ("unfinished", "", "")),
         (STATUS, 0, (), ("running", "", "processing on board1, 3 chunks run, about 4:30 left")),
+        (
+            STATUS | {"seconds_left": 119.7},
+            0,
+            (),
+            ("running", "", "processing on board1, 3 chunks run, about 2:00 left"),
+        ),
         # The driver gives the chunk another attempt, or will report its error.
         (STATUS, 0, (FAILED,), ("running", "", "processing on board1, 3 chunks run, about 4:30 left")),
         (STATUS, 1000, (), ("unfinished", "", "nothing from board1 for 1000 s")),
@@ -46,7 +52,7 @@ def listed(share: Path, status: dict[str, Any], *, age: float = 0, receipts: tup
         ({"stage": "stopped"}, 0, (), ("interrupted", "", "")),
     ],
 )
-def test_the_status_of_the_driver_decides_where_it_is_known(
+def test_known_driver_status_decides_the_state(
     tmp_path: Path, status: dict[str, Any], age: float, receipts: tuple[dict[str, Any], ...], expected: tuple[str, ...]
 ) -> None:
     assert listed(tmp_path, status, age=age, receipts=receipts) == expected

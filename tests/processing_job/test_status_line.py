@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,22 +64,91 @@ def test_minutes_and_seconds_are_fewer_than_sixty(left: float) -> None:
     assert abs(hours * 3600 + minutes * 60 + seconds - left) <= 0.5
 
 
-def test_a_log_has_a_line_now_and_then(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+class Display:
+    """Ansible's display: keeps what is printed, line by line, or as it is on a terminal."""
+
+    def __init__(self, printed: list[str]) -> None:
+        self._printed = printed
+
+    def display(self, text: str, *, screen_only: bool = False, newline: bool = True) -> None:
+        is_live = screen_only or text.startswith("\r")
+        self._printed.append(text + "\n" * (newline and is_live))
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is printed. The output is a log, unless a test changes that."""
     monkeypatch.setattr(drawing, "on_terminal", lambda: False)
-    monkeypatch.setattr(drawing.time, "monotonic", clock)
-    printed: list[str] = []
+    return []
 
-    class Display:
-        def display(self, text: str) -> None:
-            printed.append(text)
 
-    shown = drawing.Progress(Display(), first=1.5)
+def test_a_log_has_a_line_now_and_then(clock: Clock, printed: list[str]) -> None:
+    shown = drawing.Progress(Display(printed), first=1.5)
     for second in range(26):
         clock.now = 1000 + second
         shown.show(f"line {second}")
     shown.clear()
 
     assert printed == ["line 2", "line 12", "line 22"]
+
+
+def test_last_line_of_a_log_is_printed_once(clock: Clock, printed: list[str]) -> None:
+    shown = drawing.Progress(Display(printed))
+    for second in range(21):
+        clock.now = 1000 + second
+        shown.show(f"line {second}")
+    shown.show("the end", last=True)
+    shown.show("the end", last=True)
+
+    assert printed == ["line 0", "line 10", "line 20", "the end"]
+
+
+def test_a_terminal_has_one_line(monkeypatch: pytest.MonkeyPatch, printed: list[str]) -> None:
+    monkeypatch.setattr(drawing, "on_terminal", lambda: True)
+    shown = drawing.Progress(Display(printed))
+
+    shown.show("a long line")
+    shown.show("short")
+    shown.add_notes(["board2 failed"])
+    shown.show("the last", last=True)
+    shown.clear()
+
+    # Back to the start of the line, and over what is there; a new line only after the last, and after a note.
+    assert "".join(printed) == ("\r\x1b[Ka long line\r\x1b[Kshort\r\x1b[Kboard2 failed\n\r\x1b[Kthe last\n\r\x1b[K")
+
+
+def test_every_note_is_printed_once(printed: list[str]) -> None:
+    shown = drawing.Progress(Display(printed), notes=["known"])
+    shown.add_notes(["known", "new"])
+    shown.add_notes(["new", "newer"])
+    shown.add_notes(["newer"])
+
+    assert printed == ["new", "newer"]
+
+
+def test_a_terminal_is_recognised(tmp_path: Path) -> None:
+    """Asked in a child whose own output is a pipe, as Ansible's tasks have it."""
+    ask = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import subprocess\n"
+        "child = 'import sys; sys.path.insert(0, sys.argv[1]); import processing_job_progress; "
+        "print(processing_job_progress.on_terminal())'\n"
+        "found = subprocess.run([sys.executable, '-c', child, sys.argv[1]], capture_output=True, text=True)\n"
+        "open(sys.argv[2], 'w').write(found.stdout + found.stderr)\n"
+    )
+    for name in ("terminal", "file"):
+        command = [sys.executable, "-c", ask, str(ROLE / "plugin_utils"), str(tmp_path / f"{name}.answer")]
+        if name == "terminal":
+            parent, child = pty.openpty()
+            subprocess.run(command, stdout=child, check=True, timeout=120)
+            os.close(parent)
+            os.close(child)
+        else:
+            with (tmp_path / name).open("w") as file:
+                subprocess.run(command, stdout=file, check=True, timeout=120)
+
+    answers = [(tmp_path / f"{name}.answer").read_text().strip() for name in ("terminal", "file")]
+    assert answers == ["True", "False"]
 
 
 def test_counters_become_a_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ TEXTS = st.text(st.characters())
 
 
 @given(TEXTS)
-def test_nothing_that_a_terminal_obeys_is_left(said: str) -> None:
+def test_terminal_controls_are_escaped(said: str) -> None:
     shown = text.printable(said)
 
     assert not [one for one in shown if unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} and one not in "\n\t"]
@@ -33,7 +33,7 @@ def test_nothing_that_a_terminal_obeys_is_left(said: str) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp", "Cf"])))
-def test_a_text_without_controls_stays_as_it_is(said: str) -> None:
+def test_text_without_controls_is_unchanged(said: str) -> None:
     assert text.printable_line(said) == said
 
 
@@ -48,7 +48,7 @@ def test_a_text_without_controls_stays_as_it_is(said: str) -> None:
         ("\U0001f468\u200d\U0001f469 \u00e9", "\U0001f468\u200d\U0001f469 \u00e9"),
     ],
 )
-def test_what_is_printed(said: str, shown: str) -> None:
+def test_examples_of_escaped_text(said: str, shown: str) -> None:
     assert text.printable(said) == shown
 
 
@@ -66,7 +66,7 @@ def test_half_a_character_is_found_wherever_it_is(value: object) -> None:
     message.encode()
 
 
-def test_a_dollar_sign_in_what_is_sent_to_boards_is_refused(tmp_path: Path) -> None:
+def test_dollar_sign_in_an_uploaded_path_is_refused(tmp_path: Path) -> None:
     target = tmp_path / "a$HOME.csv"
     target.touch()
     (tmp_path / "link.csv").symlink_to(target)

@@ -180,7 +180,7 @@ def test_infinities_match_pandas(tmp_path: Path) -> None:
     check(result, by_pandas(pd.DataFrame(rows, columns=["g", "x"]), ["g"], {"x": FOR_NUMBERS}))
 
 
-def test_one_row_has_no_deviation_and_two_have(tmp_path: Path) -> None:
+def test_sample_deviation_needs_two_rows(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "data.csv", ["g", "x"], [["a", 1], ["b", 1], ["b", 4]])
 
     result = aggregate(tmp_path, source, ["g"], {"x": ["std", "var", "median", "mean"]})

@@ -60,7 +60,7 @@ def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dic
 
 
 @pytest.mark.parametrize("ddof", [0, 1, 2])
-def test_ddof_is_that_of_pandas_and_of_statistics(tmp_path: Path, ddof: int) -> None:
+def test_ddof_matches_pandas_and_statistics(tmp_path: Path, ddof: int) -> None:
     values = [1, 2, 4, 8.5]
     source = write_csv(tmp_path / "data.csv", ["g", "x"], [["a", value] for value in values])
 

@@ -154,7 +154,7 @@ real = st.floats(-(2**20), 2**20, width=32) | st.floats(1e-60, 1e60) | st.sample
     window=st.integers(1, 45),
     ddof=st.integers(0, 3),
 )
-def test_figures_of_any_numbers_are_the_exact_ones(values: list[Any], window: int, ddof: int) -> None:
+def test_statistics_of_arbitrary_numbers_are_exact(values: list[Any], window: int, ddof: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         source = write_csv(Path(name) / "any.csv", ["row", "a"], enumerate_rows(values))
         options = {"columns": ["a"], "window": window, "ddof": ddof}

@@ -178,7 +178,7 @@ def test_lone_missing_value_is_a_record(tmp_path: Path, options: dict[str, Any])
     assert b"\r\n\r\n" not in result.data
 
 
-def test_text_that_needs_quotes_is_rejected_without_a_quotechar(tmp_path: Path) -> None:
+def test_text_requiring_quotes_is_rejected_without_a_quotechar(tmp_path: Path) -> None:
     source = written(tmp_path, "a,b\nx-y,2\n")
 
     with pytest.raises(CsvswarmError, match=r"'x,y' cannot be written: .* quotechar is empty"):

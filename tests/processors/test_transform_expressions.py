@@ -51,7 +51,7 @@ def test_backticks_quote_column_names(tmp_path: Path) -> None:
         ("n in [1, 2] and k in ('a', 'c')", ["a"]),
     ],
 )
-def test_where_treats_missing_values_as_pandas(tmp_path: Path, where: str, kept: list[str]) -> None:
+def test_where_treats_missing_values_like_pandas(tmp_path: Path, where: str, kept: list[str]) -> None:
     source = written(tmp_path, "k,n,f,t,flag\na,1,1.0,x,True\nb,2,2.5,y,False\nc,,,,\n")
 
     assert [row[0] for row in transform(tmp_path, source, where=where).rows] == kept

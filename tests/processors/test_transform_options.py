@@ -110,7 +110,7 @@ def test_invalid_option_is_reported_before_the_work(tmp_path: Path, options: dic
         ),
     ],
 )
-def test_expression_that_fails_on_values_is_reported(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+def test_expression_failing_on_values_is_reported(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     source = written(tmp_path, "n,price,t\n1,2.5,one\n2,3.5,two\n")
 
     with pytest.raises(CsvswarmError) as raised:

@@ -17,11 +17,17 @@ REQUEST: dict[str, Any] = {
     **dict.fromkeys(("header", "skip_lines", "comment", "escape", "trailing_delimiter")),
     **dict.fromkeys(("decimal", "thousands", "date_format")),
     "strict": False,
+    "output_format": "csv",
+    "partition_by": [],
     "max_rejected": "50%",
     "limit": None,
     "column_types": {},
     "null_values": [*NULL_VALUES],
 }
+
+
+_FILE = {"name": "result.csv", "bytes": 1, "checksum": CHECKSUM}
+RESULT: dict[str, Any] = {"result": _FILE, "result_files": [_FILE], "preview": None}
 
 
 def attempt(chunk: int, board: str = "board1", start: float = 0.0, took: float = 1.0, **more: Any) -> dict[str, Any]:
@@ -32,6 +38,7 @@ def attempt(chunk: int, board: str = "board1", start: float = 0.0, took: float =
         "board": board,
         "status": "done",
         "counts": True,
+        "queued": None,
         "launched": None,
         "started": 1_780_000_010.0 + start,
         "ended": 1_780_000_010.0 + start + took,
@@ -69,6 +76,8 @@ def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         },
         "preamble": {"bytes": 4, "checksum": CHECKSUM},
         "processor": {"name": "mine", "sha256": "0" * 64, "source": "/home/me/mine.py"},
+        "files": [],
+        "packages": {},
         "request": deepcopy(REQUEST),
         "versions": dict.fromkeys(("csvswarm", "Python", "numpy", "pandas", "pyarrow"), "1.2.3"),
         "native": True,
@@ -86,7 +95,7 @@ def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         "rows_in": chunks * 10_000,
         "rows_out": chunks * 10_000,
         "rejected": 0,
-        "result": {"name": "result.csv", "bytes": 1, "checksum": CHECKSUM},
+        **RESULT,
         "rejected_file": None,
         "rejected_reasons": [],
         "seconds": {"split": 2.0, "process": ended - 1_780_000_010, "collect": 2.0},

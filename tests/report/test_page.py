@@ -6,58 +6,18 @@ import json
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.lock import LOCK
 from csvswarm.report.data import Material, gather
 from csvswarm.report.render import PAGE, TEMPLATES, render
 from csvswarm.report.timeline import scale_of
 
+from tests.report.html_page import EVIL, Page, page
 from tests.report.records import MB, attempt, column, record
 from tests.support.jobs import SAMPLE, Scripts, record_validator, write_csv
-
-EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}"
-
-
-class Page(HTMLParser):
-    """The elements of a page, and its text without scripts and styles."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._raw = False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._raw = tag in ("script", "style")
-
-    def handle_endtag(self, _: str) -> None:
-        self._raw = False
-
-    def handle_data(self, data: str) -> None:
-        self.text += "" if self._raw else data
-
-    @property
-    def words(self) -> str:
-        return " ".join(self.text.split())
-
-    def check_safe(self) -> None:
-        """Nothing runs but the page's own script, and nothing is fetched."""
-        names = [tag for tag, _ in self.elements]
-        assert names.count("script") == 2
-        assert not {"img", "iframe", "object", "embed", "base", "form"} & {*names}
-        for tag, attributes in self.elements:
-            assert not [name for name in attributes if name.startswith("on") or name in ("src", "srcdoc")], tag
-            assert (attributes.get("href") or "data:,").startswith("data:,"), tag
-
-
-def page(directory: Path) -> Page:
-    return Page((directory / PAGE).read_text())
 
 
 def test_report_of_the_sample(tmp_path: Path) -> None:
@@ -103,12 +63,12 @@ def test_report_of_a_failed_job_is_in_its_job_directory(tmp_path: Path) -> None:
     assert not scripts.output.exists()
 
 
-def test_report_of_a_job_that_was_not_split(tmp_path: Path) -> None:
+def test_report_of_an_unsplit_job(tmp_path: Path) -> None:
     scripts = Scripts(tmp_path)
 
     assert scripts.report("--error", "no such file").answer == {"report": None}
     assert not scripts.job.exists()
-    Job(scripts.job).claim()
+    JobDirectory(scripts.job).claim()
     (scripts.job / LOCK).touch()
     scripts.report("--error", "no space left")
 
@@ -129,7 +89,7 @@ def test_a_resume_removes_the_report_of_the_failure(tmp_path: Path) -> None:
     assert not (scripts.job / "job.json").exists()
 
 
-def test_a_file_of_something_else_is_kept(tmp_path: Path) -> None:
+def test_unrelated_file_is_kept(tmp_path: Path) -> None:
     scripts = Scripts(tmp_path)
     scripts.all(write_csv(tmp_path / "data.csv", ["a"], [[1]] * 9))
     (scripts.output / PAGE).write_text("<!doctype html>mine")
@@ -171,9 +131,11 @@ def test_markup_in_messages_is_text() -> None:
 @pytest.mark.parametrize("count", [1, 500, 10_000])
 def test_size_is_bounded(count: int) -> None:
     attempts = [
-        attempt(n + 1, f"board-{n % 13}", start=n // 52 * 7.31, took=7.1 + n % 7 / 13, launched=1_780_000_009.5)
+        attempt(n + 1, f"board-{n % 13}", start=n // 52 * 7.31, took=7.1 + n % 7 / 13, queued=1_780_000_009.5)
         for n in range(count)
     ]
+    for one in attempts:
+        one["launched"] = one["started"] - 0.2
     made_up = record(attempts)
     record_validator().validate(made_up)
 
@@ -191,7 +153,7 @@ def test_pauses_between_runs_are_cut_out() -> None:
     assert [scale.elapsed(moment) for moment in (-1, 5, 20, 50_000, 100_005, 200_000)] == [0, 5, 20, 20, 25, 30]
 
 
-def test_page_asks_for_nothing_from_elsewhere() -> None:
+def test_page_loads_no_external_resources() -> None:
     html = render(Material(record([attempt(1)]), Path()))
 
     assert "default-src 'none'" in html
@@ -250,7 +212,7 @@ def test_browser_runs_the_script_without_an_error(tmp_path: Path) -> None:
     assert len([tag for tag, _ in dom.elements if tag == "button"]) == 12
 
 
-def test_advice_names_what_is_off(tmp_path: Path) -> None:
+def test_advice_is_given_for_each_problem(tmp_path: Path) -> None:
     attempts = [
         attempt(n, "slow" if n % 3 else "fast", start=n, took=8.0 if n % 3 else 1.0, peak_bytes=230 * MB)
         for n in range(1, 13)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 
 from tests.support.damage import AGGREGATE, DATA, change, receipts, split
 from tests.support.jobs import Scripts, unmerge_partials
@@ -145,7 +145,9 @@ def test_only_a_lost_partial_is_reprocessed(
 ) -> None:
     split(scripts, *processor, "--mode", mode)
     assert scripts.process().answer["chunks_run"] == 3
-    unmerge_partials(Job(scripts.job))  # for partials in the merged file, see tests/unit/partials/test_early_merge.py
+    unmerge_partials(
+        JobDirectory(scripts.job)
+    )  # for partials in the merged file, see tests/unit/partials/test_early_merge.py
     before = receipts(scripts)
     (partial,) = (scripts.job / "attempts").glob("000002-*.partial.*")
     if gone:
@@ -159,7 +161,7 @@ def test_only_a_lost_partial_is_reprocessed(
 
     assert line == (
         f"the partial of chunk 2 in {scripts.job / 'attempts'} is lost or damaged: its receipt was revoked; "
-        "run job job again: only this chunk is processed again."
+        "rerun job job: only this chunk is reprocessed."
     )
     assert scripts.shows_no_result()
     assert [name for name in before if name not in receipts(scripts)] == ["000002-0001.json"]
@@ -202,9 +204,9 @@ def test_damaged_job_file(scripts: Scripts, name: str, damage: str) -> None:
     for line in (scripts.process().line, scripts.collect().line):
         assert line.startswith(f"{scripts.job / name} is damaged (")
         if name.startswith("receipts"):
-            assert line.endswith(": remove it and run the job again; only chunk 2 is processed again.")
+            assert line.endswith(": remove it and rerun the job; only chunk 2 is reprocessed.")
         else:
-            assert line.endswith(": remove the job's directory and start the job again.")
+            assert line.endswith(": remove the job's directory and restart the job.")
     assert scripts.shows_no_result()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from csvswarm.errors import JobError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import NotRegular, open_regular, read_json, read_regular
 from csvswarm.job.receipt import Receipt
 from hypothesis import given
@@ -66,7 +66,7 @@ def scripts(tmp_path: Path, made: Path) -> Scripts:
 
 @pytest.mark.parametrize("replace", REPLACEMENTS.values(), ids=REPLACEMENTS)
 @pytest.mark.parametrize("name", ["manifest.json", "schema-0001.json", "receipts/000002-0001.json"])
-def test_job_file_that_is_not_regular(scripts: Scripts, name: str, replace: Callable[[Path], None]) -> None:
+def test_irregular_job_file_is_rejected(scripts: Scripts, name: str, replace: Callable[[Path], None]) -> None:
     path = scripts.job / name
     path.unlink()
     replace(path)
@@ -81,8 +81,8 @@ def test_job_file_that_is_not_regular(scripts: Scripts, name: str, replace: Call
 
 
 @pytest.mark.parametrize("replace", [fifo, link_to_zeros, directory])
-def test_partial_that_is_not_regular_is_reprocessed(scripts: Scripts, replace: Callable[[Path], None]) -> None:
-    unmerge_partials(Job(scripts.job))
+def test_irregular_partial_is_reprocessed(scripts: Scripts, replace: Callable[[Path], None]) -> None:
+    unmerge_partials(JobDirectory(scripts.job))
     (partial,) = (scripts.job / "attempts").glob("000002-*.partial.csv")
     partial.unlink()
     replace(partial)
@@ -97,7 +97,7 @@ def test_partial_that_is_not_regular_is_reprocessed(scripts: Scripts, replace: C
 
 @pytest.mark.parametrize("replace", REPLACEMENTS.values(), ids=REPLACEMENTS)
 @pytest.mark.parametrize("name", ["merged.log", "merged.csv"])
-def test_merged_file_that_is_not_regular(scripts: Scripts, name: str, replace: Callable[[Path], None]) -> None:
+def test_irregular_merged_file_is_ignored(scripts: Scripts, name: str, replace: Callable[[Path], None]) -> None:
     (scripts.job / name).unlink()
     replace(scripts.job / name)
 
@@ -106,14 +106,14 @@ def test_merged_file_that_is_not_regular(scripts: Scripts, name: str, replace: C
 
 
 @pytest.mark.parametrize("replace", REPLACEMENTS.values(), ids=REPLACEMENTS)
-def test_attempt_receipt_that_is_not_regular_is_ignored(scripts: Scripts, replace: Callable[[Path], None]) -> None:
+def test_irregular_attempt_receipt_is_ignored(scripts: Scripts, replace: Callable[[Path], None]) -> None:
     replace(scripts.job / "attempts" / "000001-zzz.1.json")
 
     assert scripts.collect().code == 0
 
 
 @pytest.mark.parametrize("replace", REPLACEMENTS.values(), ids=REPLACEMENTS)
-def test_lock_that_is_not_regular(scripts: Scripts, replace: Callable[[Path], None]) -> None:
+def test_irregular_lock_file_is_rejected(scripts: Scripts, replace: Callable[[Path], None]) -> None:
     (scripts.job / "csvswarm.lock").unlink()
     replace(scripts.job / "csvswarm.lock")
 
@@ -176,7 +176,7 @@ def test_receipt_is_read_with_valid_fields_or_rejected(change: dict[str, object]
     assert all(file["name"] and "/" not in file["name"] for file in receipt.files.values())
 
 
-def test_file_that_grows_beyond_its_limit_while_read_is_rejected(tmp_path: Path) -> None:
+def test_file_growing_beyond_its_limit_during_the_read_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * 11)
     assert read_regular(tmp_path / "large", 11) == b"x" * 11
     with pytest.raises(NotRegular):

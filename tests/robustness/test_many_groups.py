@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 from csvswarm.collect.run import collect
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.state import reconcile
 from csvswarm.partials import sorted_runs
 from csvswarm.process.run import run_chunk
@@ -31,7 +31,7 @@ sorted_runs.MAX_ROWS_IN_MEMORY, sorted_runs.BATCH_ROWS = 1 << 13, 1 << 10
 source = directory / "data.csv"
 source.write_text("id,x\\n" + "".join(f"k{row * 7919 % groups},{row % 97}\\n" for row in range(groups)))
 options = {"group_by": "id", "metrics": {"x": ["sum", "median"]}}
-job = Job(directory / "job")
+job = JobDirectory(directory / "job")
 manifest = split(job, Request(source, "aggregate", options, chunks=2, workers=1, block_bytes=1 << 14))
 processor = load_job_processor(job, manifest)
 for number in reconcile(job, manifest).pending:
@@ -80,7 +80,7 @@ def test_memory_does_not_grow_with_the_number_of_groups(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
-def test_groups_that_a_combine_cannot_keep_are_refused(scripts: Scripts) -> None:
+def test_too_many_groups_for_combine_are_refused(scripts: Scripts) -> None:
     source, processor = scripts.directory / "data.csv", scripts.directory / "mine.py"
     source.write_text("id,x\n" + "".join(f"group {row},1\n" for row in range(300_000)))
     processor.write_text(COMBINE)

@@ -71,7 +71,7 @@ def test_unreadable_file(unprivileged: Scripts) -> None:
     ],
     ids=["syntax", "NUL", "import", "division", "exit"],
 )
-def test_processor_that_does_not_load(scripts: Scripts, code: str, message: str) -> None:
+def test_processor_with_an_import_error(scripts: Scripts, code: str, message: str) -> None:
     line = refused(scripts, code)
 
     assert line.startswith(f"processor {scripts.directory / 'mine.py'} {message}")
@@ -134,7 +134,7 @@ def test_exit_in_the_processor(scripts: Scripts) -> None:
     assert fails(scripts, code)[:2] == ["processor mine failed: SystemExit: 3", "  mine.py:5 in process: sys.exit(3)"]
 
 
-def test_processor_that_kills_its_process(scripts: Scripts) -> None:
+def test_processor_killing_its_process(scripts: Scripts) -> None:
     code = "import os\n\n\ndef process(block, context):\n    os._exit(3)\n"
     source, mine = given(scripts, code)
     assert scripts.split(source, "--processor", mine).code == 0
@@ -146,7 +146,7 @@ def test_processor_that_kills_its_process(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize(("returned", "message"), [("None", "NoneType"), ("block['x']", "Series")])
-def test_return_value_that_is_not_a_frame(scripts: Scripts, returned: str, message: str) -> None:
+def test_return_value_must_be_a_frame(scripts: Scripts, returned: str, message: str) -> None:
     lines = fails(scripts, f"def process(block, context):\n    return {returned}\n")
 
     assert lines[0] == (f"processor mine returned {message}, but process, combine and finish must return a DataFrame.")
@@ -154,7 +154,7 @@ def test_return_value_that_is_not_a_frame(scripts: Scripts, returned: str, messa
 
 
 @pytest.mark.parametrize("chunks", [1, 5], ids=["in one chunk", "in several"])
-def test_columns_that_differ_between_blocks(tmp_path: Path, chunks: int) -> None:
+def test_differing_columns_between_blocks(tmp_path: Path, chunks: int) -> None:
     scripts = Scripts(tmp_path)
     source, mine = given(
         scripts,

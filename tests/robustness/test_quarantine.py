@@ -156,7 +156,7 @@ def test_invalid_return_value_is_not_quarantined(tmp_path: Path) -> None:
                  on_error="quarantine")  # fmt: skip
 
 
-def test_blocks_left_without_rows_by_quarantine_do_not_fail(tmp_path: Path) -> None:
+def test_blocks_emptied_by_quarantine_do_not_fail(tmp_path: Path) -> None:
     source = written(tmp_path, "1,2,x", "2", "3", "4", "5", "6,7,x")
     code = "def process(block, context):\n    block.iloc[0]\n    return block\n"
 
@@ -191,7 +191,7 @@ def test_on_error_accepts_two_values(scripts: Scripts) -> None:
     assert not scripts.job.exists()
 
 
-def test_a_job_that_rejects_too_many_stops_with_the_most_common_reasons(scripts: Scripts) -> None:
+def test_too_many_rejections_stop_the_job_with_the_most_common_reasons(scripts: Scripts) -> None:
     good, short, long = [[f"{number},{text}" for number in range(count)] for count, text in
                          ((10, "1,x"), (6, "1"), (4, "1,x,y"))]  # fmt: skip
     source = written(scripts.directory, *good, *short, *long, "20,a\0b,x", *[f"{n},1,poison" for n in range(21, 24)])
@@ -230,7 +230,7 @@ def test_max_rejected_is_a_number_or_a_share(scripts: Scripts, limit: str) -> No
     )  # fmt: skip
 
 
-def test_records_that_only_the_first_schema_rejects_do_not_count(tmp_path: Path) -> None:
+def test_records_rejected_only_by_the_first_schema_do_not_count(tmp_path: Path) -> None:
     """The samples miss the one word that makes n a text column; until then the processor fails on all records."""
     code = 'def process(block, context):\n    return block.assign(n=block["n"].str.upper())\n'
     records = [f"{number},{number},x" for number in range(3000)]

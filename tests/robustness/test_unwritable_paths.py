@@ -44,7 +44,7 @@ def test_unwritable_output(unprivileged: Scripts) -> None:
     assert unprivileged.collect().answer["rows_in"] == 1
 
 
-def test_output_that_is_a_file(scripts: Scripts) -> None:
+def test_output_must_not_be_a_file(scripts: Scripts) -> None:
     scripts.output.write_text("mine")
 
     assert scripts.split(written(scripts)).line == f"output {scripts.output} is a file: name a directory."
@@ -141,7 +141,7 @@ def test_invalid_job_id(scripts: Scripts) -> None:
     assert not job.exists()
 
 
-def test_job_that_is_a_file(scripts: Scripts) -> None:
+def test_job_must_not_be_a_file(scripts: Scripts) -> None:
     scripts.job.write_text("mine")
 
     assert scripts.split(written(scripts)).line.startswith(f"{scripts.job}")
@@ -173,7 +173,7 @@ def test_unknown_chunk(scripts: Scripts) -> None:
     assert scripts.process("--chunk", "2").line == "job job has chunks 1 to 1, no chunk 2."
     assert scripts.collect().line == (
         "job job cannot be collected: 1 of 1 chunks have no partial (first: chunk 1). "
-        "Run split_processing.py with this --job again."
+        "Rerun split_processing.py with this --job."
     )
     assert scripts.shows_no_result()
 

@@ -1,4 +1,4 @@
-"""Boards that are folders: each has programs that answer as recorded, and a journal of what they were asked."""
+"""Boards that are folders: each has programs that answer as recorded, and a journal of their calls."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Boards:
             hosts[board] = {
                 "ansible_connection": "ssh" if board in off else "local",
                 "ansible_host": "127.0.0.1",
-                "ansible_port": 1,  # nobody listens there: a board that is off
+                "ansible_port": 1,  # a port without a listener: a board that is off
                 "ansible_become": False,
                 "ansible_python_interpreter": sys.executable,
                 "ansible_shell_executable": str(shell),
@@ -70,7 +70,7 @@ class Boards:
         (place / "code").write_text(str(code))
 
     def journal(self) -> list[str]:
-        """Return what the programs were asked, as "board program words"."""
+        """Return the calls of the programs, as "board program arguments"."""
         file = self.folder / "journal"
         return file.read_text().splitlines() if file.exists() else []
 

@@ -52,12 +52,12 @@ def wait(var: Path, seconds: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_without_another_program_it_ends_at_once(var: Path) -> None:
+def test_unused_lock_is_acquired_immediately(var: Path) -> None:
     assert wait(var, "0").returncode == 0
     assert wait(var / "a board without apt's folders", "0").returncode == 0
 
 
-def test_it_names_who_holds_the_lock(var: Path, upgrade: subprocess.Popen[bytes]) -> None:
+def test_lock_error_names_the_owner(var: Path, upgrade: subprocess.Popen[bytes]) -> None:
     done = wait(var, "0")
 
     assert done.returncode == 1
@@ -65,7 +65,7 @@ def test_it_names_who_holds_the_lock(var: Path, upgrade: subprocess.Popen[bytes]
     assert f"process {upgrade.pid}) has locked {var / LOCK}" in done.stdout
 
 
-def test_it_waits_until_the_lock_is_free(var: Path, upgrade: subprocess.Popen[bytes]) -> None:
+def test_task_waits_until_the_lock_is_free(var: Path, upgrade: subprocess.Popen[bytes]) -> None:
     with subprocess.Popen([sys.executable, SCRIPT, "60", var], stdout=subprocess.PIPE) as waiting:
         assert waiting.poll() is None
         assert upgrade.stdin

@@ -45,7 +45,7 @@ def apply(file: Path) -> bool:
 
 
 @pytest.mark.parametrize("end", ["\n", "", " \n"])
-def test_the_words_are_added_once_on_the_same_line(tmp_path: Path, end: str) -> None:
+def test_kernel_options_are_added_once(tmp_path: Path, end: str) -> None:
     file = tmp_path / "cmdline.txt"
     file.write_text(FACTORY + end)
 
@@ -54,14 +54,14 @@ def test_the_words_are_added_once_on_the_same_line(tmp_path: Path, end: str) -> 
     assert not apply(file)
 
 
-def test_a_line_that_has_them_stays(tmp_path: Path) -> None:
+def test_kernel_command_line_with_the_options_is_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "cmdline.txt"
     file.write_text(f"console=tty1 cgroup_enable=memory {FACTORY}\n")
 
     assert not apply(file)
 
 
-def test_a_similar_word_is_not_taken_for_it(tmp_path: Path) -> None:
+def test_similar_kernel_option_does_not_count(tmp_path: Path) -> None:
     file = tmp_path / "cmdline.txt"
     file.write_text(f"{FACTORY} cgroup_disable=memory\n")
 

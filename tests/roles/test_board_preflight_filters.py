@@ -28,7 +28,7 @@ FACTS: dict[str, Any] = {
 }
 
 
-def test_a_good_board_has_no_problem(board: ModuleType) -> None:
+def test_suitable_board_has_no_problem(board: ModuleType) -> None:
     assert board.board_problems(FACTS, WANTS) == []
 
 
@@ -49,7 +49,7 @@ def test_a_good_board_has_no_problem(board: ModuleType) -> None:
         ({"default_ipv4": {}, "all_ipv4_addresses": []}, "has no address"),
     ],
 )
-def test_a_bad_board_is_told_what_to_change(board: ModuleType, change: dict[str, Any], words: str) -> None:
+def test_unsuitable_board_gets_instructions(board: ModuleType, change: dict[str, Any], words: str) -> None:
     problems = board.board_problems(FACTS | change, WANTS)
 
     assert len(problems) == 1
@@ -61,11 +61,11 @@ def test_newer_ubuntu_is_welcome(board: ModuleType, version: str) -> None:
     assert board.board_problems(FACTS | {"distribution": "Ubuntu", "distribution_version": version}, WANTS) == []
 
 
-def test_every_problem_is_said_at_once(board: ModuleType) -> None:
+def test_all_problems_are_reported_together(board: ModuleType) -> None:
     assert len(board.board_problems(FACTS | {"memtotal_mb": 1, "service_mgr": "runit"}, WANTS)) == 2
 
 
-def test_the_address_is_the_one_of_the_default_route_or_of_the_network(board: ModuleType) -> None:
+def test_address_comes_from_the_default_route_or_network(board: ModuleType) -> None:
     assert board.board_address(FACTS, "") == "192.168.1.11"
     assert board.board_address(FACTS, "10.7.0.0/24") == "10.7.0.2"
     assert board.board_address(FACTS, "172.20.0.0/16") == ""
@@ -101,7 +101,7 @@ GROUPS = {"swarm_manager": ["b1"], "swarm_worker": ["b2", "b3"], "nfs_server": [
 POOLS = ["10.213.0.0/16"]
 
 
-def test_a_good_cluster_has_no_problem(board: ModuleType) -> None:
+def test_suitable_cluster_has_no_problem(board: ModuleType) -> None:
     assert board.cluster_problems(boards(), GROUPS, POOLS) == []
 
 
@@ -114,7 +114,7 @@ def test_a_good_cluster_has_no_problem(board: ModuleType) -> None:
         ({"subnet": "10.213.4.2/24"}, "swarm_manager_address_pool"),
     ],
 )
-def test_boards_that_clash(board: ModuleType, change: dict[str, str], words: str) -> None:
+def test_conflicting_boards_are_refused(board: ModuleType, change: dict[str, str], words: str) -> None:
     problems = board.cluster_problems(boards(b2=change), GROUPS, POOLS)
 
     assert len(problems) == 1
@@ -122,12 +122,12 @@ def test_boards_that_clash(board: ModuleType, change: dict[str, str], words: str
 
 
 @pytest.mark.parametrize("hostname", ["b2", "Board2", "rack-1-slot-2", "2b", "a"])
-def test_host_names_that_can_be(board: ModuleType, hostname: str) -> None:
+def test_valid_host_names(board: ModuleType, hostname: str) -> None:
     assert board.cluster_problems(boards(b2={"hostname": hostname}), GROUPS, POOLS) == []
 
 
 @pytest.mark.parametrize("hostname", ["192", "localhost", "rack_1", "-b", "b-", "b.c", "", "b" * 64, "b2\n"])
-def test_host_names_that_cannot_be(board: ModuleType, hostname: str) -> None:
+def test_invalid_host_names(board: ModuleType, hostname: str) -> None:
     [problem] = board.cluster_problems(boards(b2={"hostname": hostname}), GROUPS, POOLS)
 
     assert problem.startswith("b2 cannot have the host name")
@@ -141,7 +141,7 @@ def test_an_address_as_a_name_in_the_inventory_is_refused(board: ModuleType) -> 
     assert "board1: {ansible_host: 192.168.1.11}" in problem
 
 
-def test_an_availability_that_is_none(board: ModuleType) -> None:
+def test_invalid_availability(board: ModuleType) -> None:
     view = board.cluster_view({"inventory_hostname_short": "b2", "csvswarm_availability": "off"})
 
     [problem] = board.cluster_problems(
@@ -157,7 +157,7 @@ def test_an_availability_that_is_none(board: ModuleType) -> None:
         {"swarm_manager": ["b1"], "swarm_worker": ["b1"], "nfs_server": ["b1"], "nfs_client": ["b1"]},
     ],
 )
-def test_one_board_may_be_everything(board: ModuleType, groups: dict[str, list[str]]) -> None:
+def test_one_board_may_have_every_role(board: ModuleType, groups: dict[str, list[str]]) -> None:
     assert board.cluster_problems({"b1": boards()["b1"]}, groups, POOLS) == []
 
 
@@ -170,7 +170,7 @@ def test_one_board_may_be_everything(board: ModuleType, groups: dict[str, list[s
         ({"nfs_server": ["b1", "b2"]}, "exactly one"),
     ],
 )
-def test_groups_that_cannot_be(board: ModuleType, groups: dict[str, list[str]], words: str) -> None:
+def test_invalid_groups(board: ModuleType, groups: dict[str, list[str]], words: str) -> None:
     problems = board.cluster_problems(boards(), GROUPS | groups, POOLS)
 
     assert len(problems) == 1

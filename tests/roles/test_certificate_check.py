@@ -28,7 +28,7 @@ def check(certificate: Path) -> str:
 
 
 @pytest.mark.parametrize(("days", "expires"), [(5, True), (20, False)])
-def test_openssl_says_whether_it_expires(tmp_path: Path, days: int, expires: bool) -> None:
+def test_certificate_expiry_is_read_with_openssl(tmp_path: Path, days: int, expires: bool) -> None:
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=b1", "-days", str(days)]
     files = ["-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate")]
     subprocess.run([*make, *files], check=True, capture_output=True, timeout=60)
@@ -39,7 +39,7 @@ def test_openssl_says_whether_it_expires(tmp_path: Path, days: int, expires: boo
     assert ("will expire" in printed) is expires
 
 
-def test_a_certificate_that_cannot_be_read_fails_the_task(tmp_path: Path) -> None:
+def test_unreadable_certificate_fails_the_task(tmp_path: Path) -> None:
     (tmp_path / "broken").write_text("no certificate")
 
     for file in ("broken", "missing"):

@@ -12,7 +12,7 @@ BOARDS = [f"b{number}" for number in range(1, 8)]
 
 
 @pytest.mark.parametrize("removed", ["", "b2"])
-def test_the_order_is_that_of_the_inventory(tmp_path: Path, removed: str) -> None:
+def test_order_follows_the_inventory(tmp_path: Path, removed: str) -> None:
     names = "".join(f"{board}: , " for board in BOARDS)
     (tmp_path / "hosts.yml").write_text(f"all: {{children: {{swarm_manager: {{hosts: {{{names}}}}}}}}}\n")
     (tmp_path / "play.yml").write_text(

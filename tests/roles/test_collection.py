@@ -59,13 +59,13 @@ def test_every_plugin_has_its_place_in_the_collection(plugin: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["filter", "lookup", "action", "module_utils"])
 def test_the_playbooks_of_the_collection_find_short_names(kind: str) -> None:
-    """Its roles have no plugins of their own for Ansible: short names are looked for beside the playbooks."""
+    """Its roles have no plugins of their own for Ansible: short names are searched beside the playbooks."""
     beside = ROOT / "playbooks" / next(name for name, value in KINDS.items() if value == kind)
 
     assert {path.name for path in (ROOT / "plugins" / kind).glob("*.py")} <= {path.name for path in beside.glob("*.py")}
 
 
-def test_the_role_metadata_names_what_the_collection_requires() -> None:
+def test_role_metadata_matches_the_collection_requirements() -> None:
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["requires_ansible"]
 
     for path in ROOT.glob("roles/*/meta/main.yml"):

@@ -54,7 +54,7 @@ def test_a_reset_restores_the_file_to_the_byte(daemon: ModuleType, text: str) ->
     assert daemon.daemon_restored(merged, record) == text
 
 
-def test_what_the_user_changes_later_survives(daemon: ModuleType) -> None:
+def test_later_user_changes_survive(daemon: ModuleType) -> None:
     merged, record = write(daemon, json.dumps(THEIRS), {}, OURS)
     edited = json.dumps(json.loads(merged) | {"mtu": 1400, "no-new-privileges": False, "data-root": "/mnt/new"})
 
@@ -66,7 +66,7 @@ def test_what_the_user_changes_later_survives(daemon: ModuleType) -> None:
     }
 
 
-def test_a_setting_that_the_role_writes_no_more_is_gone(daemon: ModuleType) -> None:
+def test_obsolete_setting_is_removed(daemon: ModuleType) -> None:
     merged, record = write(daemon, json.dumps(THEIRS), {}, OURS | {"mtu": 1400, "data-root": "/mnt/fast"})
     merged, record = write(daemon, merged, record, OURS)
 
@@ -90,7 +90,7 @@ def test_the_file_of_a_version_without_a_record_is_the_role_s_own(daemon: Module
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"json-file"', "null"])
-def test_a_file_that_docker_does_not_read_is_seen(daemon: ModuleType, text: str) -> None:
+def test_unreadable_daemon_json_is_reported(daemon: ModuleType, text: str) -> None:
     assert not daemon.daemon_readable(text)
 
 

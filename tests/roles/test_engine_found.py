@@ -39,7 +39,7 @@ def file(name: str, text: str) -> str:
         (CE + RUNNING + "container web\ncontainer db\n", "runs containers (web, db) with docker-ce 5:28.0.1"),
     ],
 )
-def test_what_is_refused_until_it_is_allowed(engine: ModuleType, answer: str, expected: str) -> None:
+def test_refusals_that_take_over_allows(engine: ModuleType, answer: str, expected: str) -> None:
     seen = engine.engine_seen(answer)
 
     [problem] = engine.engine_problems(seen, OURS, take_over=False)
@@ -57,7 +57,7 @@ def test_what_is_refused_until_it_is_allowed(engine: ModuleType, answer: str, ex
         (CE, json.dumps({"hosts": ["tcp://127.0.0.1:2375"]}), "hosts without unix:///var/run/docker.sock"),
     ],
 )
-def test_what_no_variable_allows(engine: ModuleType, answer: str, merged: str, expected: str) -> None:
+def test_refusals_that_nothing_allows(engine: ModuleType, answer: str, merged: str, expected: str) -> None:
     [problem] = engine.engine_problems(engine.engine_seen(answer), merged, take_over=True)
     assert expected in problem
 
@@ -75,7 +75,7 @@ def test_what_no_variable_allows(engine: ModuleType, answer: str, merged: str, e
         (CE + file("daemon", '{"hosts": ["unix:///var/run/docker.sock", "tcp://127.0.0.1:2375"]}'), True),
     ],
 )
-def test_what_is_welcome(engine: ModuleType, answer: str, kept: bool) -> None:
+def test_accepted_states(engine: ModuleType, answer: str, kept: bool) -> None:
     seen = engine.engine_seen(answer)
 
     assert engine.engine_problems(seen, seen["daemon"] or OURS, take_over=False) == []
@@ -95,15 +95,15 @@ def test_what_is_welcome(engine: ModuleType, answer: str, kept: bool) -> None:
         ("", []),
     ],
 )
-def test_a_repository_that_is_there_gets_no_second_source(engine: ModuleType, answer: str, files: list[str]) -> None:
+def test_existing_repository_gets_no_second_source(engine: ModuleType, answer: str, files: list[str]) -> None:
     assert engine.engine_sources(engine.engine_seen(answer), "https://download.docker.com/linux/debian") == files
 
 
-def test_a_record_that_a_power_cut_left_half_written_is_none(engine: ModuleType) -> None:
+def test_truncated_record_after_a_power_cut_is_ignored(engine: ModuleType) -> None:
     assert engine.engine_seen(file("csvswarm", '{"ori'))["record"] == {}
 
 
-def test_the_script_finds_what_is_there(engine: ModuleType, tmp_path: Path) -> None:
+def test_script_reports_the_installed_engine(engine: ModuleType, tmp_path: Path) -> None:
     """The role's script on a folder as the board's root, with fake programs."""
     for path, text in {
         "etc/apt/sources.list.d/docker.list": DEB_LINE.partition(":")[2],
@@ -173,7 +173,7 @@ def preflight(tmp_path: Path, answer: str) -> str:
     return words(play(playbook, "-i", inventory, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg")))
 
 
-def test_a_docker_ce_that_is_there_is_reported_and_not_replaced(tmp_path: Path) -> None:
+def test_installed_docker_ce_is_kept(tmp_path: Path) -> None:
     printed = preflight(tmp_path, CE + RUNNING + file("daemon", '{"data-root": "/mnt/ssd"}'))
 
     assert "b1 has docker-ce 5:28.0.1-1~debian.13~trixie already, which is used as it is" in printed

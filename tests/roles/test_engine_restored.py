@@ -87,7 +87,7 @@ def board(tmp_path: Path) -> Board:
     return Board(tmp_path)
 
 
-def test_an_engine_that_was_there_runs_again_with_its_settings(board: Board) -> None:
+def test_reset_restarts_a_previous_engine_with_its_settings(board: Board) -> None:
     (board.folder / "installed").touch()
     write(board, OURS | {"data-root": "/mnt/ssd"}, original=THEIRS, engine="docker-ce 28.0.1")
 
@@ -112,7 +112,7 @@ def test_an_engine_of_the_role_s_own_stays_off(board: Board) -> None:
     assert not [call for call in board.calls() if call.startswith(("start", "enable"))]
 
 
-def test_a_board_that_got_no_engine_is_reset_too(board: Board) -> None:
+def test_board_without_an_engine_can_be_reset(board: Board) -> None:
     """site.yml failed before it reached this board."""
     assert "failed=0" in board.reset()
 

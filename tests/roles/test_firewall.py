@@ -67,7 +67,7 @@ def test_new_rules_are_tried_and_kept_once_confirmed(board: Board) -> None:
 
 
 @pytest.mark.parametrize("verb", ["start", "undo"])
-def test_a_boot_and_the_undo_bring_back_the_last_rules_that_let_ansible_in(board: Board, verb: str) -> None:
+def test_boot_and_rollback_restore_the_last_confirmed_rules(board: Board, verb: str) -> None:
     board.write("first")
     board.call("confirm")
     board.write("second, which locks Ansible out")
@@ -80,7 +80,7 @@ def test_a_boot_and_the_undo_bring_back_the_last_rules_that_let_ansible_in(board
 
 
 @pytest.mark.parametrize("verb", ["start", "undo"])
-def test_without_rules_that_were_confirmed_there_are_none(board: Board, verb: str) -> None:
+def test_without_confirmed_rules_none_are_restored(board: Board, verb: str) -> None:
     board.write("first")
     board.call("try")
 
@@ -114,7 +114,7 @@ def usable(backend: str) -> bool:
 
 # Boards of today have the nft backend, some older ones the legacy one: here both, in a network of their own.
 @pytest.mark.parametrize("backend", ["nft", "legacy"])
-def test_both_backends_of_iptables_take_the_rules(tmp_path: Path, backend: str) -> None:
+def test_both_iptables_backends_accept_the_rules(tmp_path: Path, backend: str) -> None:
     if not usable(backend):
         pytest.skip(f"needs root, unshare and iptables-{backend}")
     for version in ("v4", "v6"):
@@ -142,7 +142,7 @@ def test_both_backends_of_iptables_take_the_rules(tmp_path: Path, backend: str) 
 
     before, after = ((tmp_path / name).read_text().splitlines() for name in ("before", "after"))
     added = [line for line in after if line not in before]
-    # Called once and first; what was there is there, in its order.
+    # Called once and first; existing rules keep their order.
     assert added[:2] == ["-N CSVSWARM", "-A INPUT -j CSVSWARM"]
     assert next(line for line in after if "-A INPUT" in line) == "-A INPUT -j CSVSWARM"
     assert [line for line in after if line not in added] == before
@@ -153,7 +153,7 @@ def test_both_backends_of_iptables_take_the_rules(tmp_path: Path, backend: str) 
     assert (tmp_path / "stopped").read_text().splitlines() == before
 
 
-def test_without_the_firewall_the_chain_of_an_earlier_run_is_taken_down(tmp_path: Path) -> None:
+def test_disabled_firewall_removes_the_chain(tmp_path: Path) -> None:
     """csvswarm_firewall: false, on a board where the rules are in force and their service never started."""
     if not usable("nft"):
         pytest.skip("needs root, unshare and iptables-nft")

@@ -43,7 +43,7 @@ def tasks_of(role: str, kind: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to root")
-def test_a_handler_that_was_lost_runs_the_next_time(tmp_path: Path) -> None:
+def test_lost_handler_runs_on_the_next_run(tmp_path: Path) -> None:
     inventory, playbook = tmp_path / "hosts.yml", tmp_path / "play.yml"
     inventory.write_text(
         "all: {hosts: {b1: {ansible_connection: local, ansible_python_interpreter: PYTHON}}}\n".replace(
@@ -65,7 +65,7 @@ def test_a_handler_that_was_lost_runs_the_next_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("role", NOTED)
-def test_a_role_notes_what_its_handlers_apply(role: str) -> None:
+def test_role_records_pending_handlers(role: str) -> None:
     [task] = [task for task in tasks_of(role, "tasks") if "write_files" in task and "notify" in task]
     note = task["write_files"]["note"]
 

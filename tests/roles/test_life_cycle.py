@@ -35,12 +35,12 @@ def cluster(folder: Path, *, jobs: str = "", off: tuple[str, ...] = ()) -> Board
 
 
 def changes(boards: Boards) -> list[str]:
-    """Return what was asked of the boards that changes something."""
+    """Return the calls on boards that change something."""
     return [line for line in boards.journal() if CHANGES.search(line)]
 
 
 @pytest.mark.parametrize("board", ["b2", "b3"])
-def test_a_dead_board_is_removed_and_locked_out(tmp_path: Path, board: str) -> None:
+def test_dead_board_is_removed_and_its_access_revoked(tmp_path: Path, board: str) -> None:
     boards = cluster(tmp_path, off=(board,))
 
     done = boards.play("playbooks/remove_board.yml", "-e", f"board={board}", "-e", "rotate_ca=true", "--tags", "swarm")
@@ -57,7 +57,7 @@ def test_a_dead_board_is_removed_and_locked_out(tmp_path: Path, board: str) -> N
     ]
 
 
-def test_a_board_that_is_on_finishes_its_tasks_first(tmp_path: Path) -> None:
+def test_running_board_is_drained_first(tmp_path: Path) -> None:
     boards = cluster(tmp_path)
     boards.answer("b1", "docker node ps", "Running 3 minutes ago\n")
 
@@ -86,7 +86,7 @@ def test_a_board_that_is_on_finishes_its_tasks_first(tmp_path: Path) -> None:
         ("reboot", [], ("b1",), "No manager answers for the swarm (b1)"),
     ],
 )
-def test_what_is_refused(
+def test_invalid_requests_are_refused(
     tmp_path: Path, playbook: str, arguments: list[str], off: tuple[str, ...], message: str
 ) -> None:
     boards = cluster(tmp_path, off=off)
@@ -99,7 +99,7 @@ def test_what_is_refused(
 
 
 @pytest.mark.parametrize(("playbook", "argument"), [("reboot", "x=1"), ("upgrade", "x=1"), ("power", "state=off")])
-def test_nothing_is_switched_off_while_a_job_runs(tmp_path: Path, playbook: str, argument: str) -> None:
+def test_running_job_prevents_power_off(tmp_path: Path, playbook: str, argument: str) -> None:
     boards = cluster(tmp_path, jobs="nightly")
 
     done = boards.play(f"playbooks/{playbook}.yml", "-e", argument)
@@ -120,7 +120,7 @@ def test_the_server_of_the_share_is_switched_off_last(tmp_path: Path) -> None:
     assert order[-1] == "b1"
 
 
-def test_a_board_that_cannot_reboot_serves_again(tmp_path: Path) -> None:
+def test_board_with_a_failed_reboot_is_returned_to_service(tmp_path: Path) -> None:
     """Ansible never reboots the machine that it runs on, which these boards are."""
     boards = cluster(tmp_path)
     boards.answer("b1", "docker node ps", "Complete 3 minutes ago\n")
@@ -137,7 +137,7 @@ def test_a_board_that_cannot_reboot_serves_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "plays"), [([], 5), (["-e", "board=b2"], 4)])
-def test_reset_of_one_board_is_of_that_board(tmp_path: Path, arguments: list[str], plays: int) -> None:
+def test_reset_of_one_board_affects_only_that_board(tmp_path: Path, arguments: list[str], plays: int) -> None:
     boards = cluster(tmp_path)
 
     done = boards.play("playbooks/reset.yml", "--list-hosts", *arguments)

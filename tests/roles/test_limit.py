@@ -53,7 +53,7 @@ def test_a_part_of_the_cluster_is_refused(inventory: Path, playbook: str, part: 
 
 
 @pytest.mark.parametrize("arguments", [[], ["--limit", "b1,b2,b3"], ["--tags", "untagged"]], ids=" ".join)
-def test_reset_asks_whatever_part_is_chosen(inventory: Path, arguments: list[str]) -> None:
+def test_reset_always_requires_confirmation(inventory: Path, arguments: list[str]) -> None:
     done = play("playbooks/reset.yml", "-i", inventory, *arguments)
 
     assert done.returncode != 0
@@ -61,7 +61,7 @@ def test_reset_asks_whatever_part_is_chosen(inventory: Path, arguments: list[str
     assert "deserialization" not in words(done), "a task reached a board"
 
 
-def test_a_limit_that_leaves_nothing_out_is_no_limit(inventory: Path) -> None:
+def test_limit_including_every_board_is_accepted(inventory: Path) -> None:
     done = play("playbooks/preflight.yml", "-i", inventory, "--limit", "all")
 
     assert "leaves out" not in words(done)

@@ -46,11 +46,11 @@ def test_an_empty_folder_and_a_share_of_csvswarm_are_used(server_found: ModuleTy
         ("nfs-name photos\nnfs-name taxes\n", f"has files in {SHARE} that are not of a share of csvswarm (photos, tax"),
         ("".join(f"nfs-name {n}\n" for n in range(6)), "(0, 1, 2, 3, 4 and more)"),
         ("nfs-mount xfs /dev/sdb1\nnfs-name photos\n", "(photos)"),
-        # The server keeps the id of its share, but what is there now does not carry it.
+        # The server keeps the id of its share, but the current disk has none.
         ("nfs-kept\nnfs-name photos\n", "(photos)"),
     ],
 )
-def test_what_is_refused_until_it_is_allowed(server_found: ModuleType, answer: str, expected: str) -> None:
+def test_refusals_that_take_over_allows(server_found: ModuleType, answer: str, expected: str) -> None:
     found = server_found.nfs_server_found(answer)
 
     [problem] = server_found.nfs_server_problems(found, SHARE, "", take_over=False)
@@ -69,7 +69,7 @@ def test_what_is_refused_until_it_is_allowed(server_found: ModuleType, answer: s
         (f"nfs-name jobs\nnfs-id {ID}\n", "/dev/sda1", "(jobs), which the disk /dev/sda1 would hide"),
     ],
 )
-def test_what_no_variable_allows(server_found: ModuleType, answer: str, device: str, expected: str) -> None:
+def test_refusals_that_nothing_allows(server_found: ModuleType, answer: str, device: str, expected: str) -> None:
     found = server_found.nfs_server_found(answer)
 
     [problem] = server_found.nfs_server_problems(found, SHARE, device, take_over=True)
@@ -87,13 +87,13 @@ def test_what_no_variable_allows(server_found: ModuleType, answer: str, device: 
         (V3, "mounts nas:/music at /mnt/music with NFS 3"),
     ],
 )
-def test_a_client_hides_nothing(client_found: ModuleType, answer: str, expected: str) -> None:
+def test_client_mount_hides_no_files(client_found: ModuleType, answer: str, expected: str) -> None:
     problems = client_found.nfs_client_problems(answer, SHARE, "192.0.2.99")
     assert expected in problems[0]
 
 
 @pytest.mark.parametrize("server", ["192.0.2.11", ""])
-def test_a_client_of_this_server_and_a_bare_board_are_welcome(client_found: ModuleType, server: str) -> None:
+def test_own_client_and_bare_board_are_accepted(client_found: ModuleType, server: str) -> None:
     assert client_found.nfs_client_problems("", SHARE, server) == []
     assert client_found.nfs_client_problems(f"nfs-mount nfs4 192.0.2.11:{SHARE}\n", SHARE, server) == []
 
@@ -140,7 +140,7 @@ def run(shell: str, text: str, root: Path) -> str:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the id of a share belongs to root")
 @pytest.mark.parametrize("shell", ["sh", "bash"])
-def test_the_server_s_script_finds_what_is_there(server_found: ModuleType, root: Path, shell: str) -> None:
+def test_server_script_reports_existing_exports(server_found: ModuleType, root: Path, shell: str) -> None:
     text = script("nfs_server", "__nfs_server_look", nfs_server_path=f"{root}/share")
 
     found = server_found.nfs_server_found(run(shell, text, root))
@@ -157,14 +157,14 @@ def test_the_server_s_script_finds_what_is_there(server_found: ModuleType, root:
 
 
 @pytest.mark.parametrize("spoil", [lambda s: s.write_text("no id"), lambda s: (s.unlink(), s.symlink_to("photos/one"))])
-def test_what_is_no_id_of_a_share(server_found: ModuleType, root: Path, spoil: Callable[[Path], object]) -> None:
+def test_invalid_share_ids(server_found: ModuleType, root: Path, spoil: Callable[[Path], object]) -> None:
     spoil(root / "share/.csvswarm-cluster")
     text = script("nfs_server", "__nfs_server_look", nfs_server_path=f"{root}/share")
 
     assert server_found.nfs_server_found(run("sh", text, root))["id"] == ""
 
 
-def test_a_folder_that_is_mounted_over_nfs_is_not_listed(server_found: ModuleType, root: Path) -> None:
+def test_nfs_mounts_are_not_listed(server_found: ModuleType, root: Path) -> None:
     """Its server may be off, and the script would never end."""
     (root / "proc/mounts").write_text(f"192.0.2.11:/srv {root}/share nfs4 rw 0 0\n")
     server = script("nfs_server", "__nfs_server_look", nfs_server_path=f"{root}/share")
@@ -174,7 +174,7 @@ def test_a_folder_that_is_mounted_over_nfs_is_not_listed(server_found: ModuleTyp
     assert run("sh", client, root).split() == ["nfs-own-export", "nfs-mount", "nfs4", "192.0.2.11:/srv"]
 
 
-def test_the_client_s_script_finds_what_is_there(root: Path) -> None:
+def test_client_script_reports_existing_mounts(root: Path) -> None:
     (root / "proc/mounts").write_text("")
     text = script("nfs_client", "__nfs_client_look", nfs_client_path=f"{root}/share")
 
@@ -195,7 +195,7 @@ def test_a_disk_is_adopted_with_the_id_of_a_share_or_empty(
         (files / content).write_text(f"{ID}\n")
     subprocess.run(["mkfs.ext4", "-q", "-d", files, disk, "8M"], check=True, timeout=60)
     before = disk.read_bytes()
-    text = script("nfs_server", "__nfs_server_look_at_disk").replace("ro,$options", "loop,ro,$options")
+    text = script("nfs_server", "__nfs_server_inspect_disk").replace("ro,$options", "loop,ro,$options")
 
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", text, "sh", disk, "ext4"],

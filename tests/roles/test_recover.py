@@ -1,4 +1,4 @@
-"""A swarm that nobody manages is recognised and recovered: from answers of real engines, recorded."""
+"""A swarm without a working manager is recognised and recovered: with recorded answers of real engines."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WRITES = ("leave", "init", "demote", "rm")
         ({}, "", "", "Docker does not answer on b1, b2, b3"),
     ],
 )
-def test_what_was_found_decides_what_is_done(
+def test_recovery_depends_on_the_diagnosis(
     recovery: ModuleType, found: dict[str, Any], action: str, survivor: str, message: str
 ) -> None:
     judged = recovery.swarm_recovery(found, THREE)
@@ -54,12 +54,12 @@ def boards(folder: Path, groups: dict[str, list[str]], swarms: dict[str, Any]) -
 
 
 def written(made: Boards) -> list[str]:
-    """Return what was asked of engines that changes something."""
+    """Return the calls of engines that change something."""
     return [line for line in made.journal() if any(word in line.split() for word in WRITES)]
 
 
 @pytest.mark.parametrize("confirm", [False, True])
-def test_a_lost_quorum_leaves_one_manager(tmp_path: Path, confirm: bool) -> None:
+def test_lost_quorum_is_recovered_with_one_manager(tmp_path: Path, confirm: bool) -> None:
     made = boards(
         tmp_path,
         {"swarm_manager": THREE, "nfs_server": ["b1"]},
@@ -85,7 +85,7 @@ def test_a_lost_quorum_leaves_one_manager(tmp_path: Path, confirm: bool) -> None
     ]
 
 
-def test_another_manager_of_the_lost_quorum_leaves_first(tmp_path: Path) -> None:
+def test_other_managers_of_a_lost_quorum_leave_first(tmp_path: Path) -> None:
     made = boards(
         tmp_path,
         {"swarm_manager": THREE, "nfs_server": ["b1"]},
@@ -114,7 +114,7 @@ def test_expired_certificates_end_the_swarm_on_all_boards(tmp_path: Path) -> Non
     assert sorted(written(made)) == [f"{board} docker swarm leave --force" for board in THREE]
 
 
-def test_a_swarm_that_works_is_left_alone(tmp_path: Path) -> None:
+def test_healthy_swarm_is_unchanged(tmp_path: Path) -> None:
     made = boards(
         tmp_path, {"swarm_manager": ["b1"], "swarm_worker": ["b2"], "nfs_server": ["b1"]}, {"b1": answers.MANAGER}
     )

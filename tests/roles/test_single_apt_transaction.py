@@ -33,11 +33,11 @@ def test_there_are_some() -> None:
 
 
 @pytest.mark.parametrize(("role", "package"), installed())
-def test_what_a_role_installs_has_come_before(role: str, package: str) -> None:
+def test_packages_of_each_role_are_installed_early(role: str, package: str) -> None:
     assert package in LATER or f"'{package}'" in load("playbooks/vars/cluster.yml")["board_packages"], role
 
 
-def test_the_engine_s_packages_come_from_its_role() -> None:
+def test_engine_packages_come_from_its_role() -> None:
     [play] = [play for play in load("playbooks/site.yml") if play["name"] == "Set the boards up"]
 
     assert "../roles/docker_engine/vars/main.yml" in play["vars_files"]

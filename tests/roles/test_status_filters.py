@@ -70,14 +70,14 @@ def test_a_healthy_cluster(status: ModuleType) -> None:
         ({"node": {"NodeID": "", "Error": "disk full"}}, "b2 is not a node in the swarm: run site.yml (disk full)"),
     ],
 )
-def test_what_is_wrong_is_said_with_what_to_do(status: ModuleType, change: dict[str, Any], words: str) -> None:
+def test_problems_are_reported_with_remedies(status: ModuleType, change: dict[str, Any], words: str) -> None:
     problems = status.status_problems(cluster(b2=change), GROUPS)
 
     assert len(problems) == 1
     assert words in problems[0]
 
 
-def test_a_board_that_is_off(status: ModuleType) -> None:
+def test_unreachable_board(status: ModuleType) -> None:
     reports = cluster()
     reports["b1"]["nodes"][1]["Status"] = "Down"
     reports["b2"] = {}
@@ -94,7 +94,7 @@ def test_a_ghost(status: ModuleType) -> None:
     assert "docker node rm --force n0" in problem
 
 
-def test_a_node_that_never_said_who_it_is(status: ModuleType) -> None:
+def test_node_without_a_description(status: ModuleType) -> None:
     reports = cluster()
     reports["b1"]["nodes"].append({"ID": "n0", "Hostname": "", "Status": "Unknown", "Availability": "Active"})
 
@@ -114,16 +114,14 @@ def test_no_manager(status: ModuleType) -> None:
         (QUORUM_LOST_BOOTED, "without a quorum"),
     ],
 )
-def test_a_manager_that_cannot_manage_is_named_with_the_reason(
-    status: ModuleType, answer: dict[str, Any], words: str
-) -> None:
+def test_failing_manager_is_reported_with_the_reason(status: ModuleType, answer: dict[str, Any], words: str) -> None:
     problems = status.status_problems(cluster(b1={"nodes": [], "node": answer}), GROUPS)
 
     assert any(problem.startswith("b1") and words in problem for problem in problems)
     assert not any("no manager answers" in problem for problem in problems)
 
 
-def test_a_certificate_that_expired_is_in_the_table(status: ModuleType) -> None:
+def test_expired_certificate_is_in_the_table(status: ModuleType) -> None:
     table = status.status_table(cluster(b2={"certificate_days": -1.0}), GROUPS)
 
     assert "expired" in table.splitlines()[2]

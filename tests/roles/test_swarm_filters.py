@@ -16,7 +16,7 @@ BOARDS = {"b1": "10.99.0.1", "b2": "10.99.0.2", "b3": "10.99.0.3"}
 
 
 @pytest.mark.parametrize("swarm", [answers.NONE, answers.MANAGER])
-def test_a_bare_board_and_the_manager_of_this_cluster_may_lead(leading: ModuleType, swarm: dict[str, Any]) -> None:
+def test_bare_board_or_own_manager_may_lead(leading: ModuleType, swarm: dict[str, Any]) -> None:
     assert leading.lead_problem(swarm, "b1", BOARDS, "id-1") == ""
 
 
@@ -41,7 +41,7 @@ def test_a_bare_board_and_the_manager_of_this_cluster_may_lead(leading: ModuleTy
         (answers.answer(**answers.STOPPED, Error="disk full"), "b1", ["disk full", "journalctl -u docker"]),
     ],
 )
-def test_what_keeps_a_board_from_leading(
+def test_reasons_against_a_lead_manager(
     leading: ModuleType, swarm: dict[str, Any], board: str, expected: list[str]
 ) -> None:
     problem = leading.lead_problem(swarm, board, BOARDS, "id-1")
@@ -53,14 +53,14 @@ def test_what_keeps_a_board_from_leading(
         assert "not this cluster's" not in problem, "it is misread as a foreign swarm"
 
 
-def test_a_worker_of_managers_that_nobody_knows(leading: ModuleType) -> None:
+def test_worker_of_unknown_managers(leading: ModuleType) -> None:
     problem = leading.lead_problem(answers.WORKER, "b3", {"b3": "10.99.0.3"}, "id-1")
 
     assert "10.99.0.1, 10.99.0.2" in problem
     assert "swarm_worker_leave_other=true" in problem
 
 
-def test_a_swarm_may_be_adopted_but_not_one_without_a_quorum(leading: ModuleType) -> None:
+def test_only_a_swarm_with_a_quorum_is_adopted(leading: ModuleType) -> None:
     assert leading.lead_problem(answers.FOREIGN, "b1", BOARDS, "id-1", adopt=True) == ""
     assert leading.lead_problem(answers.QUORUM_LOST, "b1", BOARDS, "id-1", adopt=True) != ""
 
@@ -81,7 +81,7 @@ def test_a_member_whose_address_changed(member: ModuleType) -> None:
     assert "docker swarm leave --force;" in member.member_problem(answers.MANAGER, "b1", "10.99.0.77")
 
 
-def test_boards_that_do_not_get_ready_are_named(leading: ModuleType) -> None:
+def test_boards_not_becoming_ready_are_reported(leading: ModuleType) -> None:
     nodes = [
         {"ID": "n1", "Status": {"State": "ready", "Addr": "10.99.0.1"}},
         {"ID": "n2", "Status": {"State": "down", "Message": "heartbeat failure"}},

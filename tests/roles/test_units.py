@@ -1,4 +1,4 @@
-"""Every unit that the roles install starts at boot, on the systems that boards run: systemd itself looks for cycles."""
+"""Every unit that the roles install starts at boot on the boards' systems: systemd itself checks for cycles."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any
 from unittest import mock
 
 from csvswarm.collect.run import collect
-from csvswarm.job.directory import SUCCESS, Job
+from csvswarm.job.directory import SUCCESS, JobDirectory
 from csvswarm.job.output_directory import RECORD_FORMAT
 from csvswarm.job.state import reconcile
 from csvswarm.native.library import kernel
@@ -87,7 +87,7 @@ def run_in_process(
 ) -> Result:
     """Run a job in this process, in blocks of the given number of bytes."""
     name = f"job-{chunks}-{block_bytes}"
-    job, output = Job(directory / name), directory / f"{name}-out"
+    job, output = JobDirectory(directory / name), directory / f"{name}-out"
     with mock.patch("os.fsync"):
         manifest = split(job, Request(input=source, chunks=chunks, workers=1, block_bytes=block_bytes, **request))
         processor = load_job_processor(job, manifest)
@@ -98,7 +98,15 @@ def run_in_process(
         collected = collect(job, output)
     check_record(output)
     rejected = Path(collected.rejected_file).read_bytes() if collected.rejected_file else None
-    return Result(Path(collected.result).read_bytes(), rejected)
+    return Result(bytes_of(Path(collected.result)), rejected)
+
+
+def bytes_of(result: Path) -> bytes:
+    """The bytes of a result; of a partitioned one, the names and bytes of all its files."""
+    if result.is_file():
+        return result.read_bytes()
+    files = sorted(path for path in result.rglob("*") if path.is_file())
+    return b"".join(f"{path.relative_to(result)}\0".encode() + path.read_bytes() for path in files)
 
 
 @cache
@@ -130,7 +138,7 @@ def run_with_all_cuts(
     return first
 
 
-def unmerge_partials(job: Job) -> None:
+def unmerge_partials(job: JobDirectory) -> None:
     """Extract every partial in a merged file to a file of its own, as attempts in containers leave them."""
     receipts = list(job.receipts())
     for merged in merged_files(job):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ def share_mount(path: str) -> str:
 
 
 def clock_offset() -> float | None:
-    """Return chrony's idea of the clock's offset in seconds, or None when it follows nobody."""
+    """Return chrony's idea of the clock's offset in seconds, or None when it has no source."""
     fields = run("chronyc", "-c", "tracking").split(",")
     return float(fields[4]) if len(fields) > 4 and fields[2] not in ("", "0") else None
 
@@ -47,6 +49,33 @@ def certificate_days(root: str) -> float | None:
     """Return for how many days the board's certificate for the swarm is good, or None where it has none."""
     end = run("openssl", "x509", "-noout", "-enddate", "-in", f"{root}/swarm/certificates/swarm-node.crt")
     return (ssl.cert_time_to_seconds(end.partition("=")[2]) - time.time()) / 86400 if end else None
+
+
+def temperature(zones: Path = Path("/sys/class/thermal")) -> float | None:
+    """Return the temperature of the hottest sensor in degrees Celsius, or None without one."""
+    found = []
+    for path in zones.glob("thermal_zone*/temp"):
+        with suppress(OSError, ValueError):
+            found.append(int(path.read_text()) / 1000)
+    return max((degrees for degrees in found if 0 < degrees < 150), default=None)
+
+
+def throttled(paths: tuple[Path, ...] = (Path("/sys/devices/platform/soc/soc:firmware/get_throttled"),)) -> int | None:
+    """Return what a Raspberry Pi reports of its power and heat, as bits; None on another board."""
+    for path in paths:
+        with suppress(OSError, ValueError):
+            return int(path.read_text(), 16)
+    with suppress(ValueError):
+        return int(run("vcgencmd", "get_throttled").partition("=")[2], 16)
+    return None
+
+
+def model() -> str:
+    """Return the name of the board's model, or '' when it has none."""
+    for path in "/proc/device-tree/model", "/sys/class/dmi/id/product_name":
+        with suppress(OSError):
+            return Path(path).read_text(errors="replace").strip("\0\n ")[:80]
+    return ""
 
 
 def main() -> None:
@@ -58,12 +87,20 @@ def main() -> None:
     sentinel = run("timeout", "10", "cat", f"{share}/.csvswarm-cluster")
     report: dict[str, Any] = {
         "up_seconds": int(up_seconds),
+        "hostname": socket.gethostname(),
+        "model": model(),
+        "machine": os.uname().machine,
+        "cores": os.cpu_count() or 1,
+        "temperature": temperature(),
+        "throttled": throttled(),
         "load": os.getloadavg()[0],
         "memory_mb": total,
         "memory_free_mb": available,
+        "disk_mb": shutil.disk_usage("/").total // 2**20,
         "disk_free_mb": shutil.disk_usage("/").free // 2**20,
         "share": sentinel,
         "share_mount": share_mount(share),
+        "share_mb": shutil.disk_usage(share).total // 2**20 if sentinel else 0,
         "share_free_mb": shutil.disk_usage(share).free // 2**20 if sentinel else 0,
         "clock_offset": clock_offset(),
         "docker": run("systemctl", "is-active", "docker") or "not running",
@@ -87,4 +124,5 @@ def main() -> None:
     print(json.dumps(report))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -128,7 +128,7 @@ def cluster_entry(board: dict[str, Any]) -> dict[str, str]:
 
 
 def _setting_problems(name: str, board: dict[str, Any]) -> list[str]:
-    """Return what is wrong with what the inventory sets for a board."""
+    """Return the problems of a board's settings in the inventory."""
     problems = []
     hostname = board["hostname"]
     if not HOSTNAME.fullmatch(hostname) or hostname == "localhost":

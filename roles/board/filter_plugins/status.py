@@ -1,4 +1,4 @@
-"""Health of the cluster from the boards' reports (files/board_status.py): a table and a list of what is wrong."""
+"""Health of the cluster from the boards' reports (files/board_status.py): a table and a list of problems."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ Report = dict[str, Any]
 
 COLUMNS = ("board", "part", "swarm", "certificate", "docker", "share", "disk free", "memory free", "load", "up")
 DISK_LOW_MB = 1000
+#: Degrees Celsius from which a Raspberry Pi slows down; most others do so later.
+HOT = 80.0
+#: The bits of get_throttled: from 0 now, from 16 since the board was booted.
+THROTTLING = "undervoltage", "capped frequency", "throttling", "soft temperature limit"
 CLOCK_TOLERANCE = 1.0
 # An engine that is on renews its certificate before a fifth of its time is left. Of 90 days, that is 18.
 CERTIFICATE_LOW_DAYS = 14
@@ -42,7 +46,7 @@ def _certificate(report: Report) -> str:
 
 
 def _swarm_problem(report: Report, manages: bool, listed: list[dict[str, str]]) -> str:
-    """Return what is wrong with a board's part in the swarm, or ""."""
+    """Return the problem of a board's role in the swarm, or ""."""
     node, days = report.get("node", {}), report.get("certificate_days")
     error = node.get("Error") or ""
     if "certificate has expired" in error or (days is not None and days < 0):
@@ -90,6 +94,52 @@ def status_table(reports: dict[str, Report], groups: dict[str, list[str]]) -> st
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
+def throttling(code: int | None) -> list[str]:
+    """Return what a Raspberry Pi reports of its power and heat. code: its bits, None on another board."""
+    return [
+        f"{name} {'now' if bit < 16 else 'since it was booted'}"
+        for shift in (0, 16)
+        for bit, name in ((number + shift, name) for number, name in enumerate(THROTTLING))
+        if code and code >> bit & 1
+    ]
+
+
+def status_boards(
+    reports: dict[str, Report], groups: dict[str, list[str]], history: dict[str, dict[str, Any]], problems: list[str]
+) -> list[dict[str, Any]]:
+    """Return what the page of boards shows of each. history: hostname -> what it did in the last jobs.
+
+    problems: those of the whole cluster. Amounts are in MB, temperature in degrees Celsius.
+    """
+    listed = _listed(reports)
+    return [
+        report
+        | {
+            "board": board,
+            "parts": _parts(board, groups),
+            "state": _state(report, listed) if report else "cannot be reached",
+            "up": _duration(report["up_seconds"]) if report else "",
+            "throttling": throttling(report.get("throttled")),
+            "hot": (report.get("temperature") or 0) >= HOT,
+            "jobs": history.get(report.get("hostname", board)),
+            "problems": [problem for problem in problems if problem.startswith(f"{board} ")],
+        }
+        for board, report in sorted(reports.items())
+    ]
+
+
+def _machine_problems(report: Report) -> list[str]:
+    problems = []
+    if report["disk_free_mb"] < DISK_LOW_MB:
+        problems.append(f"has {report['disk_free_mb']} MB free on /: sudo docker system prune, or a larger card")
+    if report["clock_offset"] is not None and abs(report["clock_offset"]) > CLOCK_TOLERANCE:
+        problems.append(f"has a clock that is off by {report['clock_offset']:.1f} s: chronyc sources")
+    if words := throttling((report.get("throttled") or 0) & 0xF):
+        reason = ", ".join(words)
+        problems.append(f"is slowed down by its power supply or its heat ({reason}): check supply, cable and cooling")
+    return problems
+
+
 def _board_problems(
     board: str, report: Report, groups: dict[str, list[str]], listed: list[dict[str, str]]
 ) -> list[str]:
@@ -100,10 +150,7 @@ def _board_problems(
         problems.append("has no share: is the NFS server on? Then on the board: systemctl status csvswarm-share")
     elif report["share_free_mb"] < DISK_LOW_MB:
         problems.append(f"sees {report['share_free_mb']} MB free on the share: remove old jobs")
-    if report["disk_free_mb"] < DISK_LOW_MB:
-        problems.append(f"has {report['disk_free_mb']} MB free on /: sudo docker system prune, or a larger card")
-    if report["clock_offset"] is not None and abs(report["clock_offset"]) > CLOCK_TOLERANCE:
-        problems.append(f"has a clock that is off by {report['clock_offset']:.1f} s: chronyc sources")
+    problems += _machine_problems(report)
     if not report["firewall"]:
         problems.append("has no firewall: run site.yml, or set csvswarm_firewall to false if that is meant")
     if report["failed_units"]:
@@ -118,7 +165,7 @@ def _board_problems(
 
 
 def status_problems(reports: dict[str, Report], groups: dict[str, list[str]], *, firewall: bool = True) -> list[str]:
-    """Return what is wrong, each with what to do. Empty means healthy."""
+    """Return problems, each with its remedy. Empty means healthy."""
     listed = _listed(reports)
     members = {*groups.get("swarm_manager", []), *groups.get("swarm_worker", [])}
     problems = []
@@ -148,4 +195,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return them by name."""
-        return {"status_problems": status_problems, "status_table": status_table}
+        return {"status_boards": status_boards, "status_problems": status_problems, "status_table": status_table}

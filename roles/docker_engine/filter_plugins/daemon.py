@@ -1,6 +1,6 @@
 """Merge the role's settings into a board's daemon.json, and remove them.
 
-The role keeps a record beside daemon.json (``/etc/docker/csvswarm.json``): the text that was there before it, and the
+The role keeps a record beside daemon.json (``/etc/docker/csvswarm.json``): the text before the role, and the
 settings that it wrote. So a setting of the user's survives, also one made later, and a reset restores the file.
 """
 
@@ -22,7 +22,7 @@ def _merge(below: Settings, above: Settings) -> Settings:
 
 
 def _take_out(current: Settings, written: Settings, original: Settings) -> Settings:
-    """Return the current settings without those written, unless somebody changed them since."""
+    """Return the current settings without those written, unless they were changed since."""
     left = dict(current)
     for key, value in written.items():
         if key not in current:
@@ -77,10 +77,10 @@ def _foreign(text: str, record: Settings) -> Settings:
 
 
 def daemon_merged(text: str, settings: Settings, record: Settings) -> str:
-    """Return the new text of daemon.json: the role's settings over what is there.
+    """Return the new text of daemon.json: the role's settings merged into the current ones.
 
     Args:
-        text: What is there; empty where there is no file.
+        text: The current text; empty if there is no file.
         settings: The role's.
         record: What the role noted the last time; empty when it is new here.
     """
@@ -99,7 +99,7 @@ def daemon_record(text: str, settings: Settings, record: Settings, engine: str) 
         text: What daemon.json has now; empty where there is no file.
         settings: The role's.
         record: What the role noted the last time; empty when it is new here.
-        engine: The engine that was there before the role; empty where there was none.
+        engine: The engine before the role; empty if there was none.
     """
     if not record:
         # An older version of the role kept no record: a file that has its settings and nothing else is its own.

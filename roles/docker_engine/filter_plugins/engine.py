@@ -76,11 +76,13 @@ def engine_before(seen: Seen) -> str:
 def engine_sources(seen: Seen, address: str) -> list[str]:
     """Return the files that name a repository of packages already, the role's own aside."""
 
-    def place(url: str) -> str:
+    def host_and_path(url: str) -> str:
         parts = urlsplit(url)
         return f"{parts.hostname}{parts.path.rstrip('/')}"
 
-    return sorted({file for file, url in seen["sources"] if file != OWN_SOURCE and place(url) == place(address)})
+    return sorted(
+        {file for file, url in seen["sources"] if file != OWN_SOURCE and host_and_path(url) == host_and_path(address)}
+    )
 
 
 def _unusable(seen: Seen) -> list[str]:
@@ -126,7 +128,7 @@ def engine_problems(seen: Seen, merged: str, take_over: bool) -> list[str]:
         )
     if settings.get("hosts") and not SOCKETS & set(settings["hosts"]):
         problems.append(
-            "has hosts without unix:///var/run/docker.sock in /etc/docker/daemon.json: csvswarm asks the engine "
+            "has hosts without unix:///var/run/docker.sock in /etc/docker/daemon.json: csvswarm calls the engine "
             "there. Add it"
         )
     replaced = _replaced(seen)

@@ -16,7 +16,7 @@ def nfs_server_found(text: str) -> Found:
     """Return the facts that `__nfs_server_look` printed; lines of other scripts are skipped.
 
     Returns:
-        exports: (file, line) of each export, the role's own aside; exported: whether the role's own are there;
+        exports: (file, line) of each export, the role's own aside; exported: whether the role's own exist;
         mounts: (type, source) of what is mounted at the share's path; v3: (source, path) of each mount with NFS 3;
         names: names in the share's folder, at most MAX_NAMES + 1; id: the id that it carries, or ""; kept: whether the
         server keeps the id of its share.
@@ -43,7 +43,7 @@ def nfs_server_found(text: str) -> Found:
     return found
 
 
-def listed(names: list[str]) -> str:
+def joined(names: list[str]) -> str:
     """Return names for a message; the last one stands for all others when there are more than MAX_NAMES."""
     shown = names[:MAX_NAMES]
     return ", ".join(shown) + (" and more" if len(names) > MAX_NAMES else "")
@@ -93,12 +93,12 @@ def nfs_server_problems(found: Found, path: str, device: str, take_over: bool) -
         )
     elif device and not found["mounts"] and found["names"]:
         problems.append(
-            f"has files in {path} ({listed(found['names'])}), which the disk {device} would hide. Copy what you need "
+            f"has files in {path} ({joined(found['names'])}), which the disk {device} would hide. Copy what you need "
             f"to the disk, then on the board: sudo mv {path} {path}.before"
         )
     elif foreign_data(found) and not take_over:
         problems.append(
-            f"has files in {path} that are not of a share of csvswarm ({listed(found['names'])}): the folder would "
+            f"has files in {path} that are not of a share of csvswarm ({joined(found['names'])}): the folder would "
             "belong to root, and every board could read it. Move them away, or set csvswarm_share to another path. If "
             "they should be on the share: nfs_server_take_over: true for this board in the inventory"
         )
@@ -118,7 +118,7 @@ def nfs_disk_problem(text: str, device: str, take_over: bool) -> str:
     """Return why the file system on a device is not adopted and what to do, or "".
 
     Args:
-        text: What `__nfs_server_look_at_disk` printed.
+        text: What `__nfs_server_inspect_disk` printed.
         device: The device's path.
         take_over: Whether the user allows to use one with files on it.
     """
@@ -126,7 +126,7 @@ def nfs_disk_problem(text: str, device: str, take_over: bool) -> str:
     if not foreign_data(found | {"kept": False}) or take_over:
         return ""
     return (
-        f"{device} has files that are not of a share of csvswarm ({listed(found['names'])}): its top folder would "
+        f"{device} has files that are not of a share of csvswarm ({joined(found['names'])}): its top folder would "
         "belong to root, and every board could read it. Choose another disk, or remove these files. If they should be "
         "on the share: nfs_server_take_over: true for this board in the inventory"
     )

@@ -20,8 +20,8 @@ DOCUMENTATION = """
 module: share_folder
 short_description: Makes the folder of a share and the folders in it, and keeps the share's id
 description:
-  - The folder and the folders named in O(folders) belong to root, and nobody else may create, rename or remove a name
-    in them. So root may use these names, whoever else may write on the share.
+  - The folder and the folders named in O(folders) belong to root, and no other user may create, rename or remove a name
+    in them. So root may use these names, whatever other users write on the share.
   - A share of an earlier release, whose folder belonged to the owner of the jobs, is converted. Whatever that owner may
     have put in place of root's files is removed; jobs, results and inputs stay.
   - Runs on the server of the share, never through NFS.
@@ -48,7 +48,7 @@ attributes:
 """
 RETURN = """
 cluster:
-  description: The share's id. Empty in check mode when there is none yet.
+  description: The share's id. Empty in check mode if there is no id yet.
   returned: always
   type: str
 changes:
@@ -60,7 +60,7 @@ changes:
 SENTINEL = ".csvswarm-cluster"
 #: Folders whose folders are the jobs' own.
 OF_JOBS = ("jobs", "results")
-#: Folders of files that root has taken over: name -> permissions of a file.
+#: Folders of files that root owns: name -> permissions of a file.
 OF_ROOT = {"inputs": 0o440, "processors": 0o440, "images": 0o444, "requests": 0o600}
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Neither a link nor a pipe or device can stop or mislead who opens a file so.
@@ -71,19 +71,19 @@ ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class ShareError(Exception):
-    """What is wrong with the share, for people."""
+    """A problem of the share, as a message for the user."""
 
 
 @dataclass
 class Share:
-    """A share that is brought into order. check: nothing is changed. changes: what was, or would be."""
+    """A share that is being configured. check: nothing is changed. changes: those made, or needed."""
 
     path: Path
     owner: int
     check: bool
     changes: list[str] = field(default_factory=list)
 
-    def settle(self, handle: int, what: str, owner: int, group: int, mode: int) -> bool:
+    def set_access(self, handle: int, what: str, owner: int, group: int, mode: int) -> bool:
         """Give an open file or folder its owner, group and permissions. Returns whether they differed."""
         found = os.fstat(handle)
         if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (owner, group, mode):
@@ -95,7 +95,7 @@ class Share:
         return True
 
     def remove(self, name: str, parent: int, what: str) -> None:
-        """Remove a name in an open folder, with all that is below it. Follows no link."""
+        """Remove a name in an open folder, with everything below it. Follows no link."""
         self.changes.append(f"{what}: removed")
         if self.check:
             return
@@ -107,14 +107,14 @@ class Share:
     # -- the folders -----------------------------------------------------------------------------------------------
 
     def make_root(self) -> int | None:
-        """Make the share's folder, and return it open; None when there is none in check mode."""
+        """Make the share's folder, and return its descriptor; None in check mode if it does not exist."""
         if not self.path.is_dir():
             self.changes.append(f"{self.path}: made")
             if self.check:
                 return None
             self.path.mkdir(parents=True)
         handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self.settle(handle, str(self.path), 0, 0, 0o755)
+        self.set_access(handle, str(self.path), 0, 0, 0o755)
         return handle
 
     def make_folder(self, root: int, name: str, mode: int) -> None:
@@ -132,7 +132,7 @@ class Share:
             return
         group = self.owner if mode & 0o044 == 0o040 else 0  # the group may list it, and others may not
         with closing(os.open(name, FOLDER, dir_fd=root)) as handle:
-            self.settle(handle, what, 0, group, mode)
+            self.set_access(handle, what, 0, group, mode)
             if name in OF_JOBS:
                 self.close_jobs(handle, what)
             elif name in OF_ROOT:
@@ -148,11 +148,11 @@ class Share:
                 with closing(os.open(name, FOLDER, dir_fd=parent)) as handle:
                     # With an access list the bits of the group are its mask: who fetches a result is in the list.
                     if found.st_mode & 0o007 or "system.posix_acl_access" not in os.listxattr(handle):
-                        # The group may be that of somebody who fetches the result.
-                        self.settle(handle, f"{what}/{name}", self.owner, found.st_gid, 0o700)
+                        # The group may belong to a user who fetches the result.
+                        self.set_access(handle, f"{what}/{name}", self.owner, found.st_gid, 0o700)
 
     def take_files(self, parent: int, what: str, mode: int, *, keep: bool) -> None:
-        """Have root own the files in a folder of root's. keep: also those that belonged to somebody else.
+        """Have root own the files in a folder of root's. keep: also those of other users.
 
         A file with two names may be written to by the other one's folder: it was never made by csvswarm.
         """
@@ -165,7 +165,7 @@ class Share:
                 self.remove(name, parent, f"{what}/{name}")
                 continue
             with closing(open_file(name, parent)) as handle:
-                self.settle(handle, f"{what}/{name}", 0, self.owner if mode == 0o440 else 0, mode)
+                self.set_access(handle, f"{what}/{name}", 0, self.owner if mode == 0o440 else 0, mode)
 
     # -- the id ----------------------------------------------------------------------------------------------------
 
@@ -255,8 +255,8 @@ def write(name: str, content: str, mode: int, folder: int) -> None:
     os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def settle(path: Path, owner: int, folders: dict[str, str], id_file: Path, *, check: bool) -> dict[str, Any]:
-    """Bring a share into order, and return the module's answer. Raises ShareError and OSError."""
+def configure(path: Path, owner: int, folders: dict[str, str], id_file: Path, *, check: bool) -> dict[str, Any]:
+    """Configure a share, and return the module's answer. Raises ShareError and OSError."""
     share = Share(path, owner, check)
     root = share.make_root()
     try:
@@ -281,15 +281,15 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    asked = module.params
+    params = module.params
     try:
-        answer = settle(
-            Path(asked["path"]), asked["owner"], asked["folders"], Path(asked["id_file"]), check=module.check_mode
+        answer = configure(
+            Path(params["path"]), params["owner"], params["folders"], Path(params["id_file"]), check=module.check_mode
         )
     except ShareError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg=f"the share {asked['path']} cannot be set up: {error}")
+        module.fail_json(msg=f"the share {params['path']} cannot be set up: {error}")
     else:
         module.exit_json(**answer)
 

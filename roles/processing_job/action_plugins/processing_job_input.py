@@ -1,4 +1,4 @@
-"""Identify the input of a job for boards, on this machine and without the second Python that a module costs."""
+"""Identify the input and the side files of a job for boards, without the second Python that a module costs."""
 
 from __future__ import annotations
 
@@ -20,30 +20,33 @@ NO_RSYNC = (
 class ActionModule(ActionBase):
     """Returns path, SHA-256 (digest) and size (bytes) of each file of the input, also with --check.
 
-    Arguments: paths, the files (none for an input that is on the share); cache, the folder that remembers checksums.
-    Fails when rsync is not installed, or for more files than a container can have mounts.
+    Arguments: paths, the files (none for an input that is on the share); files, the paths of side files; cache, the
+    folder that remembers checksums. Returns inputs, each with path, digest and bytes; and files, each with path and
+    digest. Fails when rsync is not installed, or for more files than a container can have mounts.
     """
 
-    _VALID_ARGS = frozenset(("paths", "cache"))
+    _VALID_ARGS = frozenset(("paths", "files", "cache"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Identify the input."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if shutil.which("rsync") is None:
             return result | {"failed": True, "msg": NO_RSYNC, "is_written": True}
-        paths = self._task.args.get("paths") or []
+        paths, cache = self._task.args.get("paths") or [], Path(self._task.args["cache"])
         if len(paths) > MAX_FILES:
             message = f"input: {len(paths)} files are more than the {MAX_FILES} of a job on boards: join some."
             return result | {"failed": True, "msg": message, "is_written": True}
-        files = []
-        for path in paths:
-            try:
-                found = digest(Path(path), Path(self._task.args["cache"]))
-                files.append({"path": path, "digest": found, "bytes": Path(path).stat().st_size})
-            except OSError as error:
-                message = f"input: {path} cannot be read: {error.strerror}."
-                return result | {"failed": True, "msg": message, "is_written": True}
-        return result | {"changed": False, "files": files}
+        role = "input"
+        try:
+            inputs = [
+                {"path": one, "digest": digest(Path(one), cache), "bytes": Path(one).stat().st_size} for one in paths
+            ]
+            role = "files"
+            files = [{"path": one, "digest": digest(Path(one), cache)} for one in self._task.args.get("files") or []]
+        except OSError as error:
+            message = f"{role}: {error.filename} cannot be read: {error.strerror}."
+            return result | {"failed": True, "msg": message, "is_written": True}
+        return result | {"changed": False, "inputs": inputs, "files": files}
 
 
 def digest(path: Path, cache: Path) -> str:

@@ -104,7 +104,7 @@ def read_status(path: Path) -> dict[str, Any]:
 
 
 def ending(code: int) -> str:
-    """Return how a process ended, in words."""
+    """Return how a process ended, as text."""
     if code >= 0:
         return f"ended with exit code {code}, which is a fault in csvswarm: report it with the lines below"
     return f"was ended by {Signals(-code).name}"

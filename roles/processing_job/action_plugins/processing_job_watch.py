@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import time
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+# Ansible puts no directory of a role on Python's path for plugins.
+_progress: Any = ModuleType("processing_job_progress")
+SourceFileLoader(
+    _progress.__name__, str(Path(__file__).resolve().parents[1] / "plugin_utils/processing_job_progress.py")
+).exec_module(_progress)
+
 display = Display()
 
 #: Seconds to wait for the server of the share, or for news of the driver: a board that is power-cycled is away for a
 #: minute or two, and the others continue.
-PATIENCE = 900.0
-#: Seconds without news of the driver after which a manager is asked for it.
+MANAGER_TIMEOUT = 900.0
+#: Seconds without a new status after which a manager is queried for the driver.
 SILENT_FOR = 20.0
 #: Seconds that one question waits on the server for a change, and between two questions that fail.
 WAIT, PAUSE = 4.0, 2.0
-#: Seconds between two lines in a log.
-LINE_EVERY = 10.0
 #: Swarm's message about a task on a board without the image.
 NO_IMAGE = "No such image"
-STAGES = {"starting": "starting", "splitting": "splitting the input", "collecting": "collecting the partial results"}
 NOT_ANSWERING = (
     "{server} has not answered for {minutes:.0f} minutes: {reason}\nThe job continues on the boards when it is back. "
     "Watch it then: {watch}"
@@ -33,62 +37,6 @@ SILENT = (
     "the driver of the job has reported nothing for {minutes:.0f} minutes. Swarm's last report: {remark}\n"
     "Check ansible-playbook playbooks/status.yml. The job continues when its board is back. Watch it then: {watch}"
 )
-
-
-class Progress:
-    """The line that shows how far a job is: rewritten in place on a terminal, printed now and then in a log."""
-
-    def __init__(self, notes: list[str]) -> None:
-        self._shown = time.monotonic() - LINE_EVERY
-        self._last = ""
-        self._live = on_terminal()
-        self._notes = notes
-
-    def show(self, text: str, *, last: bool = False) -> None:
-        """Show a line, if it is time to."""
-        now = time.monotonic()
-        if self._live:
-            display.display(f"\r\033[K{text}", screen_only=True, newline=last)
-        elif text != self._last and (last or now - self._shown >= LINE_EVERY):
-            display.display(text)
-        else:
-            return
-        self._shown, self._last = now, text
-
-    def add_notes(self, notes: list[str]) -> None:
-        """Print the notes that are new. The driver keeps its newest ones."""
-        for note in notes:
-            if note not in self._notes:
-                display.display(f"\r\033[K{note}" if self._live else note)
-        self._notes = [*notes, *(note for note in self._notes if note not in notes)][:1000]
-
-
-def line(status: dict[str, Any], remark: str = "") -> str:
-    """Return the progress line of a status. Rows are those of finished chunks."""
-    chunks = status.get("chunks") or {}
-    stage = status.get("stage", "starting")
-    if stage in STAGES:
-        parts = [STAGES[stage]]
-    else:
-        parts = [f"chunks {chunks['done']}/{chunks['total']} done", f"{chunks['running']} running"]
-        if chunks["waiting"]:
-            parts.append(f"{chunks['waiting']} waiting")
-        if failed := chunks["failed_attempts"]:
-            parts.append(f"{failed} failed attempt{'s' * (failed > 1)}")
-        if status["rows_per_second"]:
-            parts.append(f"{status['rows_per_second']:,.0f} rows/s")
-        if status["seconds_left"] is not None and chunks["done"] < chunks["total"]:
-            left = round(status["seconds_left"])
-            parts.append(f"about {left // 60}:{left % 60:02} left")
-    return ", ".join(parts) + (f" ({remark})" if remark else "")
-
-
-def on_terminal() -> bool:
-    """Return whether the run's standard output is a terminal. A task's own process has none: the parent's is asked."""
-    try:
-        return str(Path(f"/proc/{os.getppid()}/fd/1").readlink()).startswith(("/dev/pts/", "/dev/tty"))
-    except OSError:
-        return False
 
 
 def make_closed(folder: Path) -> None:
@@ -118,7 +66,7 @@ class Watch:
             self._last, self.heard, self._asked = news, self.answered, self.answered
 
     def is_silent(self) -> bool:
-        """Return whether a manager should be asked for the driver."""
+        """Return whether to query a manager for the driver."""
         return time.monotonic() - max(self.heard, self._asked) >= SILENT_FOR
 
     def away(self) -> float:
@@ -134,9 +82,9 @@ class ActionModule(ActionBase):
     """Calls the module processing_job_status_info until the job's driver has ended, or is silent.
 
     Arguments: share, owner, job and service, those of the module; server, its name in messages; watch, the command
-    that watches the job later; fetched, a closed folder to make for the result of a job that is done; remark, what a
+    that watches the job later; fetched, a closed folder to make for what comes of the job; remark, what a
     manager last reported of the driver; seen, the earlier result of this plugin in the same run. Returns status, ended
-    (whether the driver has ended), silent (whether a manager should be asked for the driver), no_image (whether a board
+    (whether the driver has ended), silent (whether to query a manager for the driver), no_image (whether a board
     lacks the image, reported once), began and ended_at (this machine's monotonic clock) and heard, for the next watch.
     """
 
@@ -145,18 +93,19 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Watch until the driver has ended or is silent."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        asked = dict(self._task.args)
+        params = dict(self._task.args)
         names = ("server", "watch", "remark", "fetched")
-        server, watch_command, remark, fetched = (str(asked.pop(name, "")) for name in names)
-        seen = asked.pop("seen", None) or {}
+        server, watch_command, remark, fetched = (str(params.pop(name, "")) for name in names)
+        seen = params.pop("seen", None) or {}
         status: dict[str, Any] = seen.get("status") or {}
-        watch, progress = Watch(float(seen.get("heard", 0))), Progress(status.get("notes", []))
+        watch = Watch(float(seen.get("heard", 0)))
+        progress = _progress.Progress(display, notes=status.get("notes", []))
         began, reloaded = float(seen.get("began", time.monotonic())), bool(seen.get("no_image"))
         while True:
-            answer = self._look(asked | {"stage": status.get("stage", ""), "wait": WAIT}, task_vars)
+            answer = self._look(params | {"stage": status.get("stage", ""), "wait": WAIT}, task_vars)
             if answer.get("failed"):
                 reason = str(answer["msg"]).strip().splitlines()[0]
-                if watch.away() > PATIENCE:
+                if watch.away() > MANAGER_TIMEOUT:
                     words = NOT_ANSWERING.format(
                         server=server, minutes=watch.away() / 60, reason=reason, watch=watch_command
                     )
@@ -168,23 +117,23 @@ class ActionModule(ActionBase):
             watch.add(answer["status"])
             progress.add_notes(status.get("notes", []))
             remark = remark if watch.silent() >= SILENT_FOR else ""
-            progress.show(line(status, remark), last=answer["ended"])
+            progress.show(_progress.status_line(status, remark), last=answer["ended"])
             lacking = reloaded or any(NO_IMAGE in note for note in status.get("notes", []))
             found = {"status": status, "began": began, "heard": watch.heard, "no_image": lacking, "changed": True}
             if answer["ended"]:
-                if fetched and status["stage"] == "done":
+                if fetched and status["stage"] in ("done", "failed"):
                     make_closed(Path(fetched))
                 return result | found | {"ended": True, "silent": False, "ended_at": time.monotonic()}
-            if watch.silent() > PATIENCE:
+            if watch.silent() > MANAGER_TIMEOUT:
                 words = SILENT.format(minutes=watch.silent() / 60, remark=remark or "nothing", watch=watch_command)
                 return result | {"failed": True, "msg": words, "is_written": True}
             if watch.is_silent() or lacking > reloaded:
                 return result | found | {"ended": False, "silent": True}
 
-    def _look(self, asked: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def _look(self, params: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = self._execute_module(
-                module_name="processing_job_status_info", module_args=asked, task_vars=task_vars
+                module_name="processing_job_status_info", module_args=params, task_vars=task_vars
             )
         except AnsibleConnectionFailure as error:
             return {"failed": True, "msg": str(error)}

@@ -70,7 +70,7 @@ def processing_job_service_image(
 ) -> str:
     """Return what services run: the image's id when it is one on all boards, else its tag.
 
-    loads: host -> answer of the module processing_job_image, empty for a board that was not asked. An engine with
+    loads: host -> answer of the module processing_job_image, empty for a board that was not queried. An engine with
     containerd's image store has an id of its own for the same image.
     """
     ids = set(processing_job_image_ids(records).values())
@@ -134,7 +134,7 @@ def processing_job_not_built(reason: str, architecture: str, where: str, base: s
     last = reason.strip().splitlines()[-1] if reason.strip() else "no reason given"
     return (
         f"The image for boards with {architecture} could not be built on {where}: {last}. It begins with {base}: where "
-        "that cannot be pulled, name a Debian 13 that is there, with -e image_base=NAME (docs/jobs-on-boards.md)."
+        "that cannot be pulled, name an available Debian 13 with -e image_base=NAME (docs/jobs-on-boards.md)."
     )
 
 
@@ -148,7 +148,7 @@ def processing_job_stack_name(job: str) -> str:
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

@@ -76,7 +76,7 @@ def _shown(value: object) -> str:
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

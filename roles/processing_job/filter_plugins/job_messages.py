@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Ends of a driver that Swarm reports in words that need a reason.
-ENDS = {
+#: Exit reasons of a driver by Swarm's message.
+EXIT_REASONS = {
     "task: non-zero exit (137)": "the driver was killed, most likely for want of memory",
     "bind source path does not exist": "the share is not mounted",
 }
@@ -59,13 +59,13 @@ def processing_job_no_room(boards: list[dict[str, Any]], layout: dict[str, Any])
     )
 
 
-def processing_job_other_request(stack: dict[str, Any], asked: dict[str, Any], job: str, jobs: str) -> list[str]:
+def processing_job_other_request(stack: dict[str, Any], request: dict[str, Any], job: str, jobs: str) -> list[str]:
     """Return the refusal of a request for a job that runs with another one, nothing when both are the same.
 
-    stack: that of the module processing_job_swarm_info. asked: what this run asks for. jobs: the command of jobs.yml.
+    stack: that of the module processing_job_swarm_info. request: what this run asks for. jobs: the command of jobs.yml.
     """
     deployed = stack["request"].get("asked", {})
-    wanted = json.loads(json.dumps(asked))
+    wanted = json.loads(json.dumps(request))
     differing = sorted(name for name in {*deployed, *wanted} if deployed.get(name) != wanted.get(name))
     if not differing:
         return []
@@ -104,7 +104,7 @@ def _driver(driver: dict[str, Any]) -> str:
 def processing_job_driver_remark(driver: dict[str, Any]) -> str:
     """Return what Swarm reports of a driver that is silent."""
     message = driver["message"]
-    reason = next((words for end, words in ENDS.items() if end in message), message)
+    reason = next((words for end, words in EXIT_REASONS.items() if end in message), message)
     board = driver["board"] or "no board yet"
     return f"driver {driver['state']} on {board}{': ' + reason if reason else ''}"
 
@@ -161,7 +161,7 @@ def processing_job_status_failure(status: dict[str, Any], failure: dict[str, Any
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def processing_job_from_yaml_or_text(value: object) -> object:
-    """Return what a text says in YAML or JSON; anything else, and a text that says neither, as it is.
+    """Return the value of a text in YAML or JSON; anything else, and a text in neither, unchanged.
 
-    Ansible's own from_yaml raises on such a text. Here it stays a text, which the role's preflight can then refuse
-    in words of its own.
+    Ansible's own from_yaml raises an error for such a text. Here it stays a text, and the role's preflight refuses it
+    with its own message.
     """
     if not isinstance(value, str):
         return value
@@ -53,7 +53,7 @@ LAYOUT = (
 def processing_job_request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
     """Return the request of a job of this machine, from its manifest: the role's variables by name.
 
-    Raises ValueError for a manifest that somebody has changed.
+    Raises ValueError for a manifest that was changed.
     """
     try:
         return _request(job, shipped)
@@ -72,6 +72,10 @@ def _request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
         "strict": request.get("strict", False),
         "union": request.get("union", False),
         "source_file": request.get("source_file", False),
+        "output_format": request.get("output_format", "csv"),
+        "partition_by": request.get("partition_by", []),
+        "files": [file["source"] for file in job.get("files", [])],
+        "requirements": job.get("packages", {}).get("source", ""),
         "input": job["input"].get("given") or job["input"]["path"],
         "encoding": job["input"]["encoding"],
         "output": job["output"],
@@ -97,7 +101,7 @@ def processing_job_names_boards(inventory: str) -> bool:
 
 
 def processing_job_size(size: int) -> str:
-    """Return a number of bytes as people say it: 372 MB."""
+    """Return a number of bytes for people: 372 MB."""
     for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):
         if size >= unit:
             number = size / unit
@@ -105,22 +109,22 @@ def processing_job_size(size: int) -> str:
     return f"{size} bytes"
 
 
-#: Words of messages that name their remedy themselves.
-SAYS_TO_START_OVER = "start a new job", "run it anew", "start the job again"
+#: Phrases of messages that name their remedy themselves.
+NAMES_NEW_JOB = "start a new job", "run a new job", "restart the job"
 REJECTS_TOO_MANY = "records are rejected so far"
-SAYS_TO_RESUME = "same job_id", "rerun with job_id", "wait until it ends"
+NAMES_RESUME = "same job_id", "rerun with job_id", "wait until it ends"
 
 
 def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
     """Return what to do after a job has failed, as lines to follow its message, or nothing.
 
-    failure: job (its id), place (its directory, which need not be on this machine), command (that resumes it), retry
+    failure: job (its id), directory (which need not be on this machine), command (that resumes it), retry
     (the command that makes a new job of its request and the processor as it is now), begun
     (whether its input was split), chunk (whether the message is a chunk's; None: the receipts decide), on_error.
     """
     if not failure["begun"]:
         return f"\nThe job_id is {failure['job']}." if "same job_id" in message else ""
-    if any(words in message for words in SAYS_TO_START_OVER):
+    if any(words in message for words in NAMES_NEW_JOB):
         return ""
     if REJECTS_TOO_MANY in message:
         return (
@@ -128,10 +132,10 @@ def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
             f"\nTo retry with a fixed processor: {failure['retry']}"
         )
     repeats = failure["chunk"]
-    if repeats and any(words in message for words in SAYS_TO_RESUME):
+    if repeats and any(words in message for words in NAMES_RESUME):
         repeats = False
     if repeats is None:
-        repeats = any(text and text in message for text in _chunk_errors(Path(failure["place"])))
+        repeats = any(text and text in message for text in _chunk_errors(Path(failure["directory"])))
     if not repeats:
         return f"\nWhat is done is kept. Resume when the cause is gone: {failure['command']}"
     remedy = (
@@ -151,14 +155,14 @@ def processing_job_failure(result: dict[str, Any]) -> str:
     return f"{message}."
 
 
-def _chunk_errors(place: Path) -> list[str]:
+def _chunk_errors(directory: Path) -> list[str]:
     """Return the messages of the chunks that failed for a reason that would repeat."""
-    receipts = [json.loads(path.read_text()) for path in place.glob("receipts/*.json") if path.stat().st_size]
+    receipts = [json.loads(path.read_text()) for path in directory.glob("receipts/*.json") if path.stat().st_size]
     return [receipt["message"] for receipt in receipts if receipt["status"] in ("error", "suspect")]
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

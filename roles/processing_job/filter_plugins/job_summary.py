@@ -53,7 +53,7 @@ def processing_job_summary(output: str, status: dict[str, Any]) -> dict[str, Any
             "rows_in": report["rows_in"],
             "rows_out": report["rows_out"],
             "rejected": rejected,
-            "result": f"{output}/result.csv",
+            "result": f"{output}/{report['result']['name']}",
             "rejected_file": f"{output}/rejected.csv" if rejected else None,
             "seconds": status["stages"]["collect"],
         },
@@ -78,13 +78,32 @@ def processing_job_stage_times(times: dict[str, float], status: dict[str, Any], 
     }
 
 
+def processing_job_stages(
+    times: dict[str, float], status: dict[str, Any], waited: float
+) -> list[tuple[str, float, float]]:
+    """Return (name, start, end) of the stages that the driver does not know, by the clock of its board.
+
+    The arguments are those of processing_job_stage_times. Times are in seconds since 1970. The driver's last status was
+    written when the job had ended: that gives the difference between the clocks.
+    """
+    command = status["updated"] - times["ended"]
+    stages = [
+        ("prepare", 0.0, times["prepared"]),
+        ("send", times["prepared"], times["sent"]),
+        ("image", max(times["sent"], times["prepared"]), times["began"]),
+        ("fetch", times["ended"], waited),
+    ]
+    return [(name, command + start, command + end) for name, start, end in stages if end > start]
+
+
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""
         return {
             "processing_job_stage_times": processing_job_stage_times,
+            "processing_job_stages": processing_job_stages,
             "processing_job_summary": processing_job_summary,
             "processing_job_waited": processing_job_waited,
         }

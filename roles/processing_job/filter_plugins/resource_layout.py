@@ -16,11 +16,11 @@ KEPT_PART, KEPT_LEAST = 0.15, 128 * MB
 #: Memory of one container by default: no processor that ships runs in less than the first.
 LEAST, MOST = 256 * MB, 512 * MB
 #: What split and result may have, however small the manager is.
-LEAST_ROOM = 64 * MB
+MIN_ROOM = 64 * MB
 #: A chunk is worth a container's start (1 to 3 s) when it is about ten seconds of work; slow boards do 5 to 10 MB/s.
-CHUNK_BYTES, LEAST_CHUNK_BYTES = 64 * MB, 4 * MB
+CHUNK_BYTES, MIN_CHUNK_BYTES = 64 * MB, 4 * MB
 #: A larger one is several minutes of work to lose with a board, and in the end more than chunk_limit allows.
-MOST_CHUNK_BYTES = 1000 * MB
+MAX_CHUNK_BYTES = 1000 * MB
 CHUNKS_PER_SLOT = 4
 UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30}
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -84,7 +84,7 @@ def processing_job_layout(
         "cpus": float(cpus),
         "slots": slots,
         "chunks": _chunks(size, count),
-        "rooms": {board["name"]: max(_room(board), LEAST_ROOM) for board in boards},
+        "rooms": {board["name"]: max(_room(board), MIN_ROOM) for board in boards},
     }
 
 
@@ -105,7 +105,7 @@ def _limit(takers: list[dict[str, Any]]) -> int:
 
 
 def _least_reservation(board: dict[str, Any], limit: int) -> int:
-    """Return the least reservation by which Swarm gives the board no more containers than it has room for."""
+    """Return the smallest reservation with which Swarm places no more containers on the board than fit."""
     fitting = max(_room(board) // limit, 0)
     return int(board["memory"]) // (fitting + 1) + 1
 
@@ -119,11 +119,11 @@ def _chunks(size: int, slots: int) -> int:
     if not slots:
         return 1
     wanted = min(-(-size // CHUNK_BYTES), CHUNKS_PER_SLOT * slots)
-    return int(max(wanted, min(slots, -(-size // LEAST_CHUNK_BYTES)), -(-size // MOST_CHUNK_BYTES), 1))
+    return int(max(wanted, min(slots, -(-size // MIN_CHUNK_BYTES)), -(-size // MAX_CHUNK_BYTES), 1))
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

@@ -116,20 +116,20 @@ def present(name: str, archive: dict[str, Any]) -> bool:
     return ask("image", "inspect", "--format", LAYERS, name) == str(archive["layers"])
 
 
-def ensure(asked: dict[str, Any], *, check: bool) -> bool:
-    """Load the image unless it is there, and verify it. Returns whether it was loaded. Raises ImageError."""
+def ensure(params: dict[str, Any], *, check: bool) -> bool:
+    """Load the image unless it is present, and verify it. Returns whether it was loaded. Raises ImageError."""
     architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
-    with os.fdopen(os.open(asked["lock"], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb") as lock:
+    with os.fdopen(os.open(params["lock"], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb") as lock:
         wait_for(lock.fileno())
-        if (archive := asked["archives"].get(architecture)) is None:
+        if (archive := params["archives"].get(architecture)) is None:
             raise ImageError(f"there is no image for {architecture} on the share: rerun the job")
-        if present(asked["name"], archive):
+        if present(params["name"], archive):
             return False
         if check:
             return True
-        path = f"{asked['folder']}/{archive['name']}"
+        path = f"{params['folder']}/{archive['name']}"
         load(path, archive["sha256"])
-        if not present(asked["name"], archive):
+        if not present(params["name"], archive):
             raise ImageError(f"{path} contains another image: remove that file")
     return True
 

@@ -14,7 +14,7 @@ from ansible.module_utils.processing_job_image_archive import (
     BuildError,
     build,
     copy_as,
-    described,
+    describe_archive,
     pack,
     require_base,
 )
@@ -67,25 +67,25 @@ image:
 """
 
 
-def make(asked: dict[str, Any]) -> dict[str, Any]:
+def make(params: dict[str, Any]) -> dict[str, Any]:
     """Build the image and copy its archive. Returns the archive's description. Raises BuildError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(asked["lock"], flags, 0o600), "rb") as lock:
+    with os.fdopen(os.open(params["lock"], flags, 0o600), "rb") as lock:
         # Runs that need the same image build one after the other: the second finds every layer made.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        build(asked["name"], asked["base"], Path(asked["context"]))
+        build(params["name"], params["base"], Path(params["context"]))
         # Beside the context, in root's own folder: anybody may put a link into /var/tmp.
-        place = Path(tempfile.mkdtemp(dir=Path(asked["context"]).parent, prefix=".csvswarm-image-"))
+        staging = Path(tempfile.mkdtemp(dir=Path(params["context"]).parent, prefix=".csvswarm-image-"))
         try:
-            archive = place / "image.tar.gz"
-            pack(asked["name"], archive)
-            found: dict[str, Any] = described(archive)
+            archive = staging / "image.tar.gz"
+            pack(params["name"], archive)
+            found: dict[str, Any] = describe_archive(archive)
             try:
-                copy_as(int(asked["owner"]), archive, Path(asked["target"]))
+                copy_as(int(params["owner"]), archive, Path(params["target"]))
             except OSError as error:
                 raise BuildError(f"the image cannot be copied to the share: {error}") from None
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(staging, ignore_errors=True)
     return found
 
 

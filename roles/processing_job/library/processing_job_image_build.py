@@ -13,7 +13,7 @@ from ansible.module_utils.processing_job_build_context import pack_context, prep
 from ansible.module_utils.processing_job_image_archive import (
     BuildError,
     build,
-    described,
+    describe_archive,
     digest,
     pack,
     require_base,
@@ -52,6 +52,9 @@ options:
     description: The version of Python in the image, like C(3.13).
     type: str
     required: true
+  packages:
+    description: The lock of the user's packages for that architecture.
+    type: path
   archive:
     description: Whether to build the image here. Otherwise only image.tar is made, its build context for a board.
     type: bool
@@ -76,7 +79,7 @@ image:
 """
 
 
-def known_of(kept: Path) -> dict[str, Any] | None:
+def cached_metadata(kept: Path) -> dict[str, Any] | None:
     """Return the description of an archive from when it was made; None when the archive is not there or has changed."""
     try:
         found = json.loads(Path(f"{kept}.json").read_text())
@@ -85,13 +88,18 @@ def known_of(kept: Path) -> dict[str, Any] | None:
         return None
 
 
-def make(asked: dict[str, Any], context: Path) -> tuple[Path, list[str]]:
+def lock_of(params: dict[str, Any]) -> Path | None:
+    """Return the lock of the user's packages, if there are any."""
+    return Path(params["packages"]) if params["packages"] else None
+
+
+def make(params: dict[str, Any], context: Path) -> tuple[Path, list[str]]:
     """Make the archive in the context, and return it with warnings. Raises BuildError."""
-    require_base(asked["base"])
-    warnings = prepare(Path(asked["root"]), context, asked["machine"], asked["python"])
-    build(asked["name"], asked["base"], context)
+    require_base(params["base"])
+    warnings = prepare(Path(params["root"]), context, params["machine"], params["python"], lock_of(params))
+    build(params["name"], params["base"], context)
     archive = context / "image.tar.gz"
-    pack(asked["name"], archive)
+    pack(params["name"], archive)
     return archive, warnings
 
 
@@ -103,35 +111,35 @@ def keep(archive: Path, found: dict[str, Any], kept: Path, others: str) -> None:
     Path(f"{kept}.json").write_text(json.dumps(found))
 
 
-def ensure(asked: dict[str, Any], *, check: bool) -> dict[str, Any]:
+def ensure(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
     """Make the archive, or take the kept one. Returns the module's answer. Raises BuildError."""
-    context = Path(asked["context"])
+    context = Path(params["context"])
     cache = context.parent
-    repository, tag = asked["name"].split(":")
-    kept = cache / f"{repository}-{tag}-{asked['machine']}.tar.gz"
+    repository, tag = params["name"].split(":")
+    kept = cache / f"{repository}-{tag}-{params['machine']}.tar.gz"
     cache.mkdir(parents=True, exist_ok=True)
     warnings: list[str] = []
     with (cache / ".image.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        found = known_of(kept)
+        found = cached_metadata(kept)
         if check:
             return {"image": found or {}, "changed": found is None, "warned": []}
         if found is None:
-            archive, warnings = make(asked, context)
-            found = described(archive)
-            keep(archive, found, kept, f"{repository}-*-{asked['machine']}.tar.gz*")
+            archive, warnings = make(params, context)
+            found = describe_archive(archive)
+            keep(archive, found, kept, f"{repository}-*-{params['machine']}.tar.gz*")
         shutil.rmtree(context, ignore_errors=True)
         context.mkdir()
         (context / "image.tar.gz").hardlink_to(kept)
     return {"image": found, "changed": True, "warned": warnings}
 
 
-def context_only(asked: dict[str, Any], *, check: bool) -> dict[str, Any]:
+def context_only(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
     """Make the build context for a board, as a tar beside it. Returns the module's answer. Raises BuildError."""
-    context = Path(asked["context"])
+    context = Path(params["context"])
     warnings: list[str] = []
     if not check:
-        warnings = prepare(Path(asked["root"]), context, asked["machine"], asked["python"])
+        warnings = prepare(Path(params["root"]), context, params["machine"], params["python"], lock_of(params))
         pack_context(context)
     return {"image": {}, "changed": True, "warned": warnings}
 
@@ -143,6 +151,7 @@ def main() -> None:
         argument_spec={
             **dict.fromkeys(("name", "base", "machine", "python"), text),
             **dict.fromkeys(("root", "context"), path),
+            "packages": {"type": "path"},
             "archive": {"type": "bool", "default": True},
         },
         supports_check_mode=True,

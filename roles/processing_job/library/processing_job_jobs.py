@@ -10,29 +10,23 @@ from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.processing_job_about import Budget, facts, nothing
-from ansible.module_utils.processing_job_files import (
-    Damaged,
-    acting_as,
-    entries,
-    folder,
-    read_json,
-    remove_folder,
-)
+from ansible.module_utils.processing_job_files import acting_as, read_json, remove_folder
 from ansible.module_utils.processing_job_job_state import DAMAGED, DONE, RUNNING, UNFINISHED
+from ansible.module_utils.processing_job_job_summary import Budget, empty_summary, read_summary
 from ansible.module_utils.processing_job_status import FINAL, STALE_AFTER, read_status
 from ansible.module_utils.processing_job_text import printable_line
+from ansible.module_utils.processing_job_untrusted_files import Damaged, entries_in, open_directory
 
 DOCUMENTATION = """
 module: processing_job_jobs
 short_description: List, show, remove or prune csvswarm jobs
 description:
-  - Reads job directories, whose processors may have written anything into them. A job whose files are not what csvswarm
-    writes is reported as damaged, and does not hide the others.
-  - On a share it reads and removes what belongs to the share's owner as that owner.
+  - Reads job directories, into which processors may have written anything. A job with files that csvswarm does not
+    write is reported as damaged, and does not hide the others.
+  - On a share it reads and removes files of the share's owner as that owner.
 options:
-  place:
-    description: The folder that holds the folder C(jobs). On a share also C(results), C(requests) and what was sent.
+  root:
+    description: The folder that contains the folder C(jobs), and on a share C(results), C(requests) and uploads.
     type: str
     required: true
   action:
@@ -46,9 +40,8 @@ options:
     default: ""
   days:
     description:
-      - Prune removes the jobs that were last written to this many days ago or longer, whether they are done, failed or
-        were interrupted. It keeps running and damaged ones, and on a share those that are unfinished and were written
-        to less than a day ago.
+      - Prune removes jobs last written to at least this many days ago, whether they are done, failed or interrupted. It
+        keeps running and damaged jobs, and on a share unfinished ones that were written to less than a day ago.
     type: float
     default: 7
   owner:
@@ -59,72 +52,72 @@ author: csvswarm
 EXAMPLES = """
 - name: List the jobs on the share
   processing_job_jobs:
-    place: /srv/csvswarm
+    root: /srv/csvswarm
     owner: 8765
 """
 RETURN = """
 jobs:
-  description: The jobs, with all that is known of them. Text in it has its control characters escaped.
+  description: The jobs with their properties. Control characters in text are escaped.
   returned: unless action is prune
   type: list
 removed:
-  description: Names of the jobs, and of what was sent, that prune has removed.
+  description: Names of the jobs and uploads that prune removed.
   returned: when action is prune
   type: list
 """
 
 DAY = 86_400
 LOCK = "csvswarm.lock"
-#: The folders of what was sent to a share.
-SENT = ("inputs", "processors", "images")
+#: The folders of uploads on a share.
+UPLOADS = ("inputs", "processors", "images")
 #: How many jobs a folder may have.
 JOBS = 10_000
-#: Bytes of JSON that are read of one job, and of all.
+#: Bytes of JSON that are read for one job, and for all.
 JOB_BYTES, ALL_BYTES = 64_000_000, 512_000_000
 
 
 class Jobs:
-    """The jobs in an open folder. owner: of the share that it is on, None on this machine."""
+    """The jobs in an open folder. owner: of its share, None on this machine."""
 
-    def __init__(self, place: int, owner: int | None) -> None:
-        self._place = place
+    def __init__(self, root: int, owner: int | None) -> None:
+        self._root = root
         self._owner = owner
         self._left = ALL_BYTES
-        #: A user may have put this machine's jobs on another disk, by a link. On a share that would be somebody else's.
+        #: A user may have moved this machine's jobs to another disk with a link. On a share, links are not trusted.
         self._follow = owner is None
 
     def names(self) -> list[str]:
-        """Return the names of the job directories, and of links in their place."""
+        """Return the names of job directories, and of links in the folder."""
         try:
             with self._folder("jobs") as jobs:
                 return sorted(
                     entry.name
-                    for entry in entries(jobs, JOBS)
+                    for entry in entries_in(jobs, JOBS)
                     if entry.is_dir(follow_symlinks=False) or entry.is_symlink()
                 )
         except FileNotFoundError:
             return []
 
-    def find(self, asked: str) -> list[str]:
-        """Return the job of that name, or of the name that is printed like that; none when there is none."""
+    def find(self, wanted: str) -> list[str]:
+        """Return the job with this name or this printed name; an empty list when there is none."""
         names = self.names()
-        return [name for name in names if name == asked] or [name for name in names if printable_line(name) == asked]
+        return [name for name in names if name == wanted] or [name for name in names if printable_line(name) == wanted]
 
-    def about(self, name: str, *, full: bool = False) -> dict[str, Any]:
-        """Return what is known of a job. full: with its errors, its logs and what it was asked for."""
+    def summarize(self, name: str, *, full: bool = False) -> dict[str, Any]:
+        """Return the properties of a job. full: with its errors, logs and request."""
         shared = self._owner is not None
-        found: dict[str, Any] = nothing(name)
+        found: dict[str, Any] = empty_summary(name)
         found |= {"shared": shared, "request": self._request(name) if full and shared else {}}
         if self._left < JOB_BYTES:
-            why = f"not read: the jobs before it have too many files. Look at it alone: -e action=show -e job_id={name}"
+            why = f"not read: the jobs before it have too many files. Show it alone: -e action=show -e job_id={name}"
             return found | {"state": DAMAGED, "damage": printable_line(why)}
         budget, driver = Budget(JOB_BYTES), self._driver(name) if shared else {}
         try:
             with acting_as(self._owner), self._folder("jobs") as jobs:
                 running = is_running(name, jobs) or driver.get("running", None if shared else False)
                 error = driver.get("error", "")
-                with folder(name, jobs) as job:
-                    found |= facts(job, budget, full=full, shared=shared, running=running, error=error)
+                with open_directory(name, jobs) as job:
+                    found |= read_summary(job, budget, full=full, shared=shared, running=running, error=error)
         except Damaged as error:
             found |= {"state": DAMAGED, "damage": str(error)}
         except OSError as error:
@@ -133,9 +126,9 @@ class Jobs:
         return found | {"progress": driver.get("progress", "")}
 
     def _driver(self, name: str) -> dict[str, Any]:
-        """Return what a job's driver on boards last wrote: whether it is running, its progress or error, if known."""
+        """Return what a job's driver on boards last reported: whether it is running, its progress or error."""
         try:
-            with folder("results", self._place) as results:
+            with open_directory("results", self._root) as results:
                 status = read_status(name, results, self._owner)
         except (Damaged, OSError):
             return {}
@@ -146,70 +139,70 @@ class Jobs:
         if status["age"] > STALE_AFTER:
             return {"progress": f"nothing from {status['board']} for {status['age']:.0f} s"}
         chunks, left = status["chunks"], status["seconds_left"]
-        about = "" if left is None else f", about {left // 60:.0f}:{left % 60:02.0f} left"
+        about = "" if left is None else f", about {round(left) // 60}:{round(left) % 60:02} left"
         where = f"{status['stage']} on {status['board']}"
         return {"running": True, "progress": f"{where}, {chunks['running']} chunks run{about}"}
 
     def remove(self, name: str) -> None:
-        """Remove a job and what it came to. The manifest goes first: what is left of a removal is no job any more."""
+        """Remove a job, its result and its request. The manifest goes first: the rest alone is no job."""
         with self._folder("jobs") as jobs:
-            # What runs on boards has been stopped before.
+            # A job on boards was stopped before.
             if self._owner is None and is_running(name, jobs):
-                raise Damaged(f"job {printable_line(name)} is running: end it, or wait until it ends")
-            with acting_as(self._owner), suppress(OSError, Damaged), folder(name, jobs) as job:
+                raise Damaged(f"job {printable_line(name)} is running: stop it, or wait until it ends")
+            with acting_as(self._owner), suppress(OSError, Damaged), open_directory(name, jobs) as job:
                 os.unlink("manifest.json", dir_fd=job)
             with suppress(FileNotFoundError):
                 remove_folder(name, jobs, self._owner)
         if self._owner is not None:
-            with suppress(FileNotFoundError), folder("results", self._place) as results:
+            with suppress(FileNotFoundError), open_directory("results", self._root) as results:
                 remove_folder(name, results, self._owner)
-            with suppress(FileNotFoundError), folder("requests", self._place) as requests:
+            with suppress(FileNotFoundError), open_directory("requests", self._root) as requests:
                 os.unlink(f"{name}.json", dir_fd=requests)
 
     def prune(self, before: float) -> list[str]:
-        """Remove the jobs last written to before a time, and on a share what was sent for jobs before it.
+        """Remove the jobs last written to before a time, and on a share the uploads from before it.
 
-        Not those that run, and not damaged ones: somebody should know of these first. Containers may still work on an
-        unfinished job on boards until a day after they last wrote to it.
+        Running and damaged jobs stay: a user should inspect damaged ones first. On boards, containers may still work on
+        an unfinished job until a day after they last wrote to it.
         """
-        found = {name: self.about(name) for name in self.names()}
+        found = {name: self.summarize(name) for name in self.names()}
         limits = {RUNNING: 0.0, DAMAGED: 0.0, UNFINISHED: min(before, time.time() - DAY)}
         old = [name for name, job in found.items() if job["changed"] < limits.get(job["state"], before)]
         for name in old:
             self.remove(name)
-        # Inputs are named after their content, so nobody can say whose they are: they stay while any job is unfinished.
+        # Inputs are named after their content, so their job is unknown: they stay while any is unfinished.
         if self._owner is not None and all(job["state"] == DONE for name, job in found.items() if name not in old):
-            old += [name for kind in SENT for name in self._prune_sent(kind, before)]
+            old += [name for kind in UPLOADS for name in self._prune_uploads(kind, before)]
         return [printable_line(name) for name in old]
 
-    def _prune_sent(self, kind: str, before: float) -> list[str]:
+    def _prune_uploads(self, kind: str, before: float) -> list[str]:
         removed = []
-        with suppress(FileNotFoundError), folder(kind, self._place) as sent:
-            for entry in sorted(entries(sent), key=lambda one: one.name):
+        with suppress(FileNotFoundError), open_directory(kind, self._root) as uploads:
+            for entry in sorted(entries_in(uploads), key=lambda one: one.name):
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(status.st_mode) and status.st_ctime < before:
-                    os.unlink(entry.name, dir_fd=sent)
+                    os.unlink(entry.name, dir_fd=uploads)
                     removed.append(f"{kind}/{entry.name}")
         return removed
 
     def _request(self, name: str) -> dict[str, Any]:
-        """Return the request of a job on a share. Only a file of root's own counts: a processor may write others."""
+        """Return the request of a job on a share. Only a file that root owns counts: processors may write others."""
         try:
-            with folder("requests", self._place) as requests:
+            with open_directory("requests", self._root) as requests:
                 found: dict[str, Any] = read_json(f"{name}.json", requests, owner=os.geteuid())
                 return found
         except (Damaged, OSError):
             return {}
 
     def _folder(self, name: str) -> AbstractContextManager[int]:
-        # A link is followed where something comes after it.
-        opened: AbstractContextManager[int] = folder(f"{name}/." if self._follow else name, self._place)
+        # A link is followed when a path component comes after it.
+        opened: AbstractContextManager[int] = open_directory(f"{name}/." if self._follow else name, self._root)
         return opened
 
 
 def is_running(name: str, jobs: int) -> bool:
-    """Return whether a process works on a job: it has the lock of the job's directory (csvswarm/job/lock.py)."""
-    with suppress(OSError, Damaged), folder(name, jobs) as job:
+    """Return whether a process works on a job, which then owns the lock of its directory (csvswarm/job/lock.py)."""
+    with suppress(OSError, Damaged), open_directory(name, jobs) as job:
         handle = os.open(LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=job)
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
@@ -224,36 +217,36 @@ def main() -> None:
     """Run as Ansible runs a module."""
     module = AnsibleModule(
         argument_spec={
-            "place": {"type": "str", "required": True},
+            "root": {"type": "str", "required": True},
             "action": {"type": "str", "choices": ["list", "show", "remove", "prune"], "default": "list"},
             "job": {"type": "str", "default": ""},
             "days": {"type": "float", "default": 7},
             "owner": {"type": "int"},
         },
     )
-    asked = module.params
+    params = module.params
     answer: dict[str, Any] = {}
     try:
-        place = os.open(asked["place"], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        jobs = Jobs(place, asked["owner"])
-        answer = answered(jobs, asked["action"], asked["job"], asked["days"])
+        root = os.open(params["root"], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        jobs = Jobs(root, params["owner"])
+        answer = perform(jobs, params["action"], params["job"], params["days"])
     except (Damaged, OSError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        where = printable_line(f"{asked['place']}/jobs")
+        where = printable_line(f"{params['root']}/jobs")
         module.fail_json(
-            msg=f"{where}: could not {asked['action']} jobs: {why}. Look at that folder, then repeat this."
+            msg=f"{where}: could not {params['action']} jobs: {why}. Inspect that folder, then rerun this command."
         )
-    module.exit_json(changed=asked["action"] in ("remove", "prune"), **answer)
+    module.exit_json(changed=params["action"] in ("remove", "prune"), **answer)
 
 
-def answered(jobs: Jobs, action: str, job: str, days: float) -> dict[str, Any]:
-    """Do what is asked and return the module's answer."""
+def perform(jobs: Jobs, action: str, job: str, days: float) -> dict[str, Any]:
+    """Perform the action and return the module's answer."""
     if action == "prune":
         return {"removed": jobs.prune(time.time() - days * DAY)}
     if action == "list":
-        return {"jobs": [jobs.about(name) for name in jobs.names()]}
+        return {"jobs": [jobs.summarize(name) for name in jobs.names()]}
     names = jobs.find(job)
-    found = [jobs.about(name, full=True) for name in names[:1]]
+    found = [jobs.summarize(name, full=True) for name in names[:1]]
     if action == "remove":
         for name in names[:1]:
             jobs.remove(name)

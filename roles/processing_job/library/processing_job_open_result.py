@@ -1,4 +1,4 @@
-"""Let the user who has called sudo read the result of a csvswarm job."""
+"""Let the user of sudo read the result of a csvswarm job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ short_description: Let the user who fetches a result read it
 description:
   - Runs on the server of the share, with the rights of the jobs' owner alone, to whom the folder and all in it belong.
     Whatever that user puts into it, nothing but that user's own files can be opened here.
-  - Nobody else than the jobs' owner and the user who has called sudo may read the result. With C(--check) it changes
+  - Only the jobs' owner and the user of sudo may read the result. With C(--check) it changes
     nothing.
 options:
   path:

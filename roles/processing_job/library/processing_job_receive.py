@@ -32,7 +32,7 @@ short_description: Take over a file that has arrived on the share
 description:
   - Runs on the server of the share, as root. A file that a user has sent as exchange/USER/NAME, or that a board has
     built as jobs/JOB/NAME, becomes root's under its final name when its checksum is right.
-  - With C(--check) it reports only whether the file is there under its final name.
+  - With C(--check) it reports only whether the file exists under its final name.
 options:
   share:
     description: The share's folder.
@@ -47,7 +47,7 @@ options:
     type: str
     required: true
   state:
-    description: The folder outside the share where root records what it has taken over.
+    description: The folder outside the share where root records the files that it took over.
     type: str
     required: true
   lock:
@@ -99,7 +99,7 @@ EXAMPLES = """
 """
 RETURN = """
 present:
-  description: Whether the file is there under its final name.
+  description: Whether the file exists under its final name.
   returned: success
   type: bool
 record:
@@ -111,54 +111,54 @@ record:
 TAKEN = ".taken"
 PIECE = 1 << 20
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-#: Permissions of a file that root has taken over. A user's file may be private: only the jobs' group reads it.
+#: Permissions of a file that root took over. A user's file may be private: only the jobs' group reads it.
 SENT, IMAGE = 0o440, 0o444
 
 
-def look(asked: dict[str, Any]) -> dict[str, Any]:
-    """Report whether the file is there."""
-    kind, _, name = asked["target"].partition("/")
-    with of_root(asked["share"]) as root, of_root(kind, root) as folder:
-        found = received(asked["state"], folder, name, kind)
+def find_received(params: dict[str, Any]) -> dict[str, Any]:
+    """Report whether the file exists."""
+    kind, _, name = params["target"].partition("/")
+    with of_root(params["share"]) as root, of_root(kind, root) as folder:
+        found = received(params["state"], folder, name, kind)
     return {"present": found is not None, "record": found or {}, "changed": found is None}
 
 
-def take(asked: dict[str, Any]) -> dict[str, Any]:
-    """Take over the file, one run at a time. A file that another run has brought in the meantime stays."""
-    kind, _, name = asked["target"].partition("/")
+def take_over(params: dict[str, Any]) -> dict[str, Any]:
+    """Take over the file, one run at a time. A file that another run uploaded meanwhile is kept."""
+    kind, _, name = params["target"].partition("/")
     with (
-        opened(asked["lock"], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC) as lock,
-        of_root(asked["share"]) as root,
+        opened(params["lock"], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC) as lock,
+        of_root(params["share"]) as root,
         of_root(kind, root) as folder,
         of_root("exchange", root) as exchange,
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)
         with suppress(FileExistsError):
             os.mkdir(TAKEN, 0o700, dir_fd=exchange)
-        found = received(asked["state"], folder, name, kind)
+        found = received(params["state"], folder, name, kind)
         changed = found is None
         if found is None:
             with of_root(TAKEN, exchange) as taken:
-                receive(asked, root, exchange, taken)
+                receive(params, root, exchange, taken)
                 if kind == "images":
-                    write_record(asked["state"], name, {key: asked[key] for key in ("sha256", "layers", "id")})
+                    write_record(params["state"], name, {key: params[key] for key in ("sha256", "layers", "id")})
                 # A rename within one file system, from one folder of root's to another.
-                os.replace(asked["staging_name"], name, src_dir_fd=taken, dst_dir_fd=folder)
+                os.replace(params["staging_name"], name, src_dir_fd=taken, dst_dir_fd=folder)
             os.fsync(folder)
-            found = received(asked["state"], folder, name, kind)
-        with arrived_in(asked, root, exchange) as source, suppress(FileNotFoundError):
-            os.unlink(asked["staging_name"], dir_fd=source)
+            found = received(params["state"], folder, name, kind)
+        with arrived_in(params, root, exchange) as source, suppress(FileNotFoundError):
+            os.unlink(params["staging_name"], dir_fd=source)
     if found is None:
-        raise ShareError(f"{asked['target']} is not there after it was taken over: rerun the job")
+        raise ShareError(f"{params['target']} is missing after it was taken over: rerun the job")
     return {"present": True, "record": found, "changed": changed}
 
 
 @contextmanager
-def arrived_in(asked: dict[str, Any], root: int, exchange: int) -> Iterator[int]:
+def arrived_in(params: dict[str, Any], root: int, exchange: int) -> Iterator[int]:
     """Open the folder that a file has arrived in, with the rights of the user whose folder it is."""
-    if asked["built"]:
-        owner = asked["owner"]
-        with of_root("jobs", root) as jobs, of_job(asked["job"], jobs, owner) as folder, acting_as(owner):
+    if params["built"]:
+        owner = params["owner"]
+        with of_root("jobs", root) as jobs, of_job(params["job"], jobs, owner) as folder, acting_as(owner):
             yield folder
     else:
         user, user_id, _ = sender()
@@ -166,22 +166,22 @@ def arrived_in(asked: dict[str, Any], root: int, exchange: int) -> Iterator[int]
             yield folder
 
 
-def receive(asked: dict[str, Any], root: int, exchange: int, taken: int) -> None:
-    """Bring the file into the closed folder `taken`, as root's. Raises ShareError unless its checksum is right."""
-    name, what = asked["staging_name"], asked["what"]
+def receive(params: dict[str, Any], root: int, exchange: int, taken: int) -> None:
+    """Move the file into the closed folder `taken`, as root's. Raises ShareError unless its checksum is right."""
+    name, what = params["staging_name"], params["what"]
     discard(name, taken)  # left when the power failed
     try:
-        found = (copy if asked["built"] else move)(asked, root, exchange, taken)
+        found = (copy if params["built"] else move)(params, root, exchange, taken)
     except FileNotFoundError:
         raise ShareError(f"{what} has not arrived on the share: rerun the same command") from None
     except ShareError:
         discard(name, taken)
         raise
-    if found != asked["sha256"]:
+    if found != params["sha256"]:
         discard(name, taken)
         raise ShareError(f"{what} was damaged on its way to the share: rerun the same command")
     with opened(name, FILE, taken) as handle:
-        os.fchmod(handle, IMAGE if asked["layers"] else SENT)
+        os.fchmod(handle, IMAGE if params["layers"] else SENT)
         os.fsync(handle)
 
 
@@ -194,25 +194,25 @@ def discard(name: str, folder: int) -> None:
         os.unlink(name, dir_fd=folder)
 
 
-def move(asked: dict[str, Any], root: int, exchange: int, taken: int) -> str:
+def move(params: dict[str, Any], root: int, exchange: int, taken: int) -> str:
     """Move a file that a user has sent, and return its checksum. No bytes are copied: the file may be large."""
-    name = asked["staging_name"]
-    with arrived_in(asked, root, exchange) as source:
+    name = params["staging_name"]
+    with arrived_in(params, root, exchange) as source:
         os.replace(name, name, src_dir_fd=source, dst_dir_fd=taken)
     found = os.lstat(name, dir_fd=taken)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-        raise ShareError(f"{asked['what']} did not arrive as a regular file of its own: rerun the same command")
+        raise ShareError(f"{params['what']} did not arrive as a regular file of its own: rerun the same command")
     # Nothing but this folder names it now, and none but root may change names here.
     with opened(name, FILE, taken) as handle:
-        os.fchown(handle, 0, 0 if asked["layers"] else asked["owner"])
+        os.fchown(handle, 0, 0 if params["layers"] else params["owner"])
         os.fchmod(handle, 0o400)
         return digest(handle)
 
 
-def copy(asked: dict[str, Any], root: int, exchange: int, taken: int) -> str:
+def copy(params: dict[str, Any], root: int, exchange: int, taken: int) -> str:
     """Copy a file that a board has built, and return the copy's checksum: the jobs' owner may change the original."""
-    name, what = asked["staging_name"], asked["what"]
-    with arrived_in(asked, root, exchange) as source:
+    name, what = params["staging_name"], params["what"]
+    with arrived_in(params, root, exchange) as source:
         try:
             handle = open_file(name, source)
         except FileNotFoundError:
@@ -223,7 +223,7 @@ def copy(asked: dict[str, Any], root: int, exchange: int, taken: int) -> str:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise ShareError(f"{what} is no regular file where it was built: rerun the same command")
         with opened(name, NEW, taken) as target:
-            return digest(handle, target, int(asked["size"]))
+            return digest(handle, target, int(params["size"]))
     finally:
         os.close(handle)
 
@@ -257,7 +257,7 @@ def main() -> None:
     )
     answer: dict[str, Any] = {}
     try:
-        answer = (look if module.check_mode else take)(module.params)
+        answer = (find_received if module.check_mode else take_over)(module.params)
     except (ShareError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**answer)

@@ -28,7 +28,7 @@ module: processing_job_share
 short_description: Prepare the share for a csvswarm job
 description:
   - Runs on the server of the share, as root. Makes the folders of the job and of the user who sends files, writes the
-    job's request and the user's processor, and reports which input and images are there.
+    job's request and the user's processor, and reports which input and images exist.
   - With C(--check) it makes and writes nothing, and reports the same.
 options:
   share:
@@ -44,7 +44,7 @@ options:
     type: str
     required: true
   state:
-    description: The folder outside the share where root records what it has taken over.
+    description: The folder outside the share where root records the files that it took over.
     type: str
     required: true
   inputs:
@@ -57,12 +57,17 @@ options:
     type: list
     elements: str
     default: []
+  files:
+    description: SHA-256 of the side files that are uploaded.
+    type: list
+    elements: str
+    default: []
   images:
     description: Names of the image's archives by architecture.
     type: dict
     default: {}
   request:
-    description: What the user asked for, as JSON. Nothing is written without it.
+    description: The user's request, as JSON. Nothing is written without it.
     type: str
   processor:
     description: The text of the user's processor, stored under its SHA-256.
@@ -98,7 +103,11 @@ present:
   description: The digests of files that were sent before.
   returned: success
   type: list
-files:
+files_present:
+  description: Those of O(files) that were uploaded before.
+  returned: success
+  type: list
+inputs:
   description: The files of an input on the share, path and bytes of each, in the order of their names.
   returned: success
   type: list
@@ -107,11 +116,11 @@ missing:
   returned: success
   type: str
 images:
-  description: By architecture, what the archive must be (sha256, layers and id), for archives that are there.
+  description: By architecture, what the archive must be (sha256, layers and id), for existing archives.
   returned: success
   type: dict
 status:
-  description: The status that the job's driver wrote last, empty when there is none.
+  description: The last status of the job's driver, empty if there is none.
   returned: success
   type: dict
 """
@@ -123,7 +132,7 @@ BUILT = ".csvswarm-job-"
 
 
 def make_folder(name: str, parent: int, owner: int, group: int, *, check: bool = False) -> bool:
-    """Make a folder that is closed to all but a user. Returns whether it was there."""
+    """Create a folder that only one user may access. Returns whether it existed."""
     was_there = status(name, parent) is not None
     if check:
         return was_there
@@ -136,7 +145,7 @@ def make_folder(name: str, parent: int, owner: int, group: int, *, check: bool =
 
 
 def discard_built(job: str, jobs: int, owner: int) -> None:
-    """Remove an image that a board built for a job and nobody took over: the scripts refuse folders with such files."""
+    """Remove an image that a board built and that was not taken over: the scripts refuse folders with such files."""
     with of_job(job, jobs, owner) as folder, acting_as(owner), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(BUILT):
@@ -144,13 +153,13 @@ def discard_built(job: str, jobs: int, owner: int) -> None:
                     os.unlink(entry.name, dir_fd=folder)
 
 
-def make_folders(root: int, asked: dict[str, Any], *, check: bool) -> bool:
+def make_folders(root: int, params: dict[str, Any], *, check: bool) -> bool:
     """Make the folders of the job and of who sends files. Returns whether the job had one."""
-    job, owner = asked["job"], asked["owner"]
+    job, owner = params["job"], params["owner"]
     user, user_id, group_id = sender()
     with of_root("jobs", root) as jobs, of_root("results", root) as results:
         resumed = make_folder(job, jobs, owner, owner, check=check)
-        if not check and not asked["running"]:
+        if not check and not params["running"]:
             discard_built(job, jobs, owner)
             make_folder(job, results, owner, owner)
     with of_root("exchange", root) as exchange:
@@ -158,42 +167,43 @@ def make_folders(root: int, asked: dict[str, Any], *, check: bool) -> bool:
     return resumed
 
 
-def write_texts(root: int, asked: dict[str, Any]) -> None:
+def write_texts(root: int, params: dict[str, Any]) -> None:
     """Write the request, out of the reach of the job's containers, and the user's processor."""
     with of_root("processors", root) as processors:
-        digest = asked["processor_digest"]
+        digest = params["processor_digest"]
         if digest and status(f"{digest}.py", processors) is None:
-            text = asked["processor"].encode(errors="surrogateescape")
-            write_file(f"{digest}.py", processors, text, asked["owner"], 0o440)
+            text = params["processor"].encode(errors="surrogateescape")
+            write_file(f"{digest}.py", processors, text, params["owner"], 0o440)
     with of_root("requests", root) as requests:
-        write_file(f"{asked['job']}.json", requests, asked["request"].encode(), 0, 0o600)
+        write_file(f"{params['job']}.json", requests, params["request"].encode(), 0, 0o600)
 
 
-def prepare(asked: dict[str, Any], *, check: bool) -> dict[str, Any]:
+def prepare(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
     """Prepare the share and return the module's answer. Raises ShareError."""
-    share, owner, job = asked["share"], asked["owner"], asked["job"]
+    share, owner, job = params["share"], params["owner"], params["job"]
     with of_root(share) as root:
         if status(SENTINEL, root) is None:
             raise ShareError(f"{share} is not the share of a cluster: run site.yml")
         for name in ("requests", "processors"):
             with of_root(name, root):
                 pass
-        resumed = make_folders(root, asked, check=check)
-        if asked["request"] is not None and not check:
-            write_texts(root, asked)
+        resumed = make_folders(root, params, check=check)
+        if params["request"] is not None and not check:
+            write_texts(root, params)
         with of_root("images", root) as images:
-            known = {kind: received(asked["state"], images, name, "images") for kind, name in asked["images"].items()}
+            known = {kind: received(params["state"], images, name, "images") for kind, name in params["images"].items()}
         with of_root("inputs", root) as inputs:
-            digests = dict.fromkeys(asked["digests"])
-            present = [name for name in digests if received(asked["state"], inputs, name, "inputs") is not None]
+            wanted = dict.fromkeys([*params["digests"], *params["files"]])
+            present = [one for one in wanted if received(params["state"], inputs, one, "inputs") is not None]
         with of_root("results", root) as results:
             last = read_status(job, results, owner) or {}
-    files, missing = files_of(asked["inputs"], owner)
+    files, missing = files_of(params["inputs"], owner)
     return {
         "exchange": f"{share}/exchange/{sender()[0]}",
         "resumed": resumed,
-        "present": present,
-        "files": files,
+        "present": [digest for digest in present if digest in params["digests"]],
+        "files_present": [digest for digest in params["files"] if digest in present],
+        "inputs": files,
         "missing": missing,
         "images": {kind: record for kind, record in known.items() if record},
         "status": last,
@@ -249,6 +259,7 @@ def main() -> None:
             "state": {"type": "str", "required": True},
             "inputs": {"type": "list", "elements": "str", "default": []},
             "digests": {"type": "list", "elements": "str", "default": []},
+            "files": {"type": "list", "elements": "str", "default": []},
             "images": {"type": "dict", "default": {}},
             "request": {"type": "str"},
             "processor": {"type": "str"},

@@ -129,20 +129,20 @@ def deploy(name: str, compose: str, request: str) -> None:
         raise StackError(f"the job cannot be deployed: {done.stderr.strip() or done.stdout.strip()}")
 
 
-def ensure(engine: Engine, asked: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    """Do what is asked and return the module's answer. Raises StackError and OSError."""
-    job, name = asked["job"], asked["name"]
-    if asked["state"] == "absent":
+def ensure(engine: Engine, params: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    """Create or remove the stack, and return the module's answer. Raises StackError and OSError."""
+    job, name = params["job"], params["name"]
+    if params["state"] == "absent":
         return {"stack": None, "changed": bool(left(engine, job)) if check else remove(engine, job)}
     nodes = engine.get("/nodes")
     found = stack_info(engine, job, name, nodes)
-    if found and not (asked["replace"] and found["driver"]["ended"]):
+    if found and not (params["replace"] and found["driver"]["ended"]):
         return {"stack": found, "changed": False}
     if check:
         return {"stack": None, "changed": True}
     remove(engine, job)
-    label_nodes(engine, asked["node_labels"])
-    deploy(name, asked["compose"], asked["request"])
+    label_nodes(engine, params["node_labels"])
+    deploy(name, params["compose"], params["request"])
     return {"stack": stack_info(engine, job, name, nodes), "changed": True}
 
 

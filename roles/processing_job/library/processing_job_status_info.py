@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.processing_job_files import Damaged, folder
 from ansible.module_utils.processing_job_status import FINAL, PAUSE, read_status
+from ansible.module_utils.processing_job_untrusted_files import Damaged, open_directory
 
 DOCUMENTATION = """
 module: processing_job_status_info
@@ -62,15 +62,15 @@ ended:
 """
 
 
-def wait_for_status(asked: dict[str, Any]) -> dict[str, Any]:
+def wait_for_status(params: dict[str, Any]) -> dict[str, Any]:
     """Return the status at once when its stage is not the known one, else after `wait` seconds."""
-    until = time.monotonic() + asked["wait"]
-    with folder(f"{asked['share']}/results/.") as results:
+    until = time.monotonic() + params["wait"]
+    with open_directory(f"{params['share']}/results/.") as results:
         while True:
-            found = read_status(asked["job"], results, asked["owner"]) or {}
-            if asked["service"] and found.get("service") != asked["service"]:
+            found = read_status(params["job"], results, params["owner"]) or {}
+            if params["service"] and found.get("service") != params["service"]:
                 found = {}
-            if (found and found["stage"] != asked["stage"]) or time.monotonic() >= until:
+            if (found and found["stage"] != params["stage"]) or time.monotonic() >= until:
                 return found
             time.sleep(PAUSE)
 

@@ -1,4 +1,4 @@
-"""Ask a manager for all that a csvswarm job needs to know of the swarm, in one round trip."""
+"""Read everything that a csvswarm job needs to know of the swarm from a manager, in one round trip."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ options:
 author: csvswarm
 """
 EXAMPLES = """
-- name: Look at the swarm
+- name: Read the state of the swarm
   processing_job_swarm_info:
     job: demo
     stack: csvswarm-demo
@@ -62,7 +62,7 @@ def node(whole: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def look(engine: Engine, job: str, stack: str) -> dict[str, Any]:
+def cluster_info(engine: Engine, job: str, stack: str) -> dict[str, Any]:
     """Return the module's answer. Raises OSError, also when this engine is no manager."""
     nodes = engine.get("/nodes")
     return {
@@ -82,7 +82,7 @@ def main() -> None:
     answer: dict[str, Any] = {}
     try:
         with Engine() as engine:
-            answer = look(engine, module.params["job"], module.params["stack"])
+            answer = cluster_info(engine, module.params["job"], module.params["stack"])
     except OSError as error:
         module.fail_json(msg=printable_line(str(error)))
     module.exit_json(changed=False, **answer)

@@ -24,15 +24,20 @@ from ansible.module_utils.processing_job_image_archive import BuildError
 #: Wheels built for older systems run on newer ones, but pip needs each of them by name.
 SYSTEMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
 
+#: The same for packages of a user, which may be for any of them.
+ALL_SYSTEMS = (*(f"manylinux_2_{minor}" for minor in range(28, 4, -1)), "manylinux2014", "manylinux2010", "manylinux1")
+
 #: Seconds that the kernel may take to compile. It takes five; on a slow board a minute.
 LIMIT = 300
 
 
-def fetch_wheels(requirements: Path, wheels: Path, machine: str, python: str) -> None:
+def fetch_wheels(
+    requirements: Path, wheels: Path, machine: str, python: str, systems: tuple[str, ...] = SYSTEMS
+) -> None:
     """Fetch the wheels. Raises BuildError with pip's own message."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download", "--no-deps"]
     command += ["--require-hashes", "--only-binary=:all:", f"--python-version={python}", "--implementation=cp"]
-    command += [f"--abi=cp{python.replace('.', '')}", *(f"--platform={system}_{machine}" for system in SYSTEMS)]
+    command += [f"--abi=cp{python.replace('.', '')}", *(f"--platform={system}_{machine}" for system in systems)]
     command += [f"--dest={wheels}", f"--requirement={requirements}"]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
@@ -43,10 +48,10 @@ def fetch_wheels(requirements: Path, wheels: Path, machine: str, python: str) ->
 
 def fetch_compiler(requirements: Path, cache: Path) -> tuple[Path | None, str]:
     """Return the locked compiler, fetched unless it is in the cache; None and pip's message when it cannot be."""
-    place = cache / f"compiler-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
-    zig = place / "ziglang/zig"
+    compiler = cache / f"compiler-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
+    zig = compiler / "ziglang/zig"
     if not zig.is_file():
-        part = place.with_name(f".{place.name}.{os.getpid()}")
+        part = compiler.with_name(f".{compiler.name}.{os.getpid()}")
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-deps"]
         command += ["--require-hashes", "--only-binary=:all:", f"--target={part}", f"--requirement={requirements}"]
         done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -55,7 +60,7 @@ def fetch_compiler(requirements: Path, cache: Path) -> tuple[Path | None, str]:
             return None, f"{done.stdout}\nThe compiler could not be fetched: the image has no native kernel."
         (part / "ziglang/zig").chmod(0o755)
         with contextlib.suppress(OSError):  # another run was faster
-            part.rename(place)
+            part.rename(compiler)
         shutil.rmtree(part, ignore_errors=True)
     return zig, ""
 
@@ -66,8 +71,8 @@ def build_kernel(scripts: Path, machine: str, zig: Path) -> str:
     command += [str(zig), "cc", "-target", f"{machine}-linux-gnu.2.28"]
     # A cache of its own: compilers that share one may wait for each other for ever (ziglang/zig#22453).
     with tempfile.TemporaryDirectory(prefix="csvswarm-compiled-") as cache:
-        places = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), cache)
-        environment = {**os.environ, **places, "PYTHONDONTWRITEBYTECODE": "1"}
+        cache_directories = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), cache)
+        environment = {**os.environ, **cache_directories, "PYTHONDONTWRITEBYTECODE": "1"}
         with subprocess.Popen(
             command,
             cwd=scripts,
@@ -85,18 +90,22 @@ def build_kernel(scripts: Path, machine: str, zig: Path) -> str:
     return "The native kernel could not be built: the image has none." if failed else ""
 
 
-def prepare(root: Path, context: Path, machine: str, python: str) -> list[str]:
+def prepare(root: Path, context: Path, machine: str, python: str, own: Path | None = None) -> list[str]:
     """Make the context of the clone `root` in the directory `context`. Returns warnings. Raises BuildError.
 
-    machine: the architecture as pip names it (x86_64, aarch64). python: the version in the image, like 3.13.
+    machine: the architecture as pip names it (x86_64, aarch64). python: the version in the image, like 3.13. own: the
+    lock of the user's packages.
     """
     shutil.rmtree(context, ignore_errors=True)
     wheels = context / "wheels"
     wheels.mkdir(parents=True)
+    (context / "own").mkdir()
     # Two at a time: most of it is unpacking and checking.
     with ThreadPoolExecutor() as both:
         fetched = both.submit(fetch_compiler, root / "requirements/kernel.txt", context.parent)
         fetch_wheels(root / "requirements/image.txt", wheels, machine, python)
+        if own is not None and own.stat().st_size:
+            fetch_wheels(own, context / "own", machine, python, ALL_SYSTEMS)
     for path in (root / "files/docker").iterdir():
         if path.is_file():
             shutil.copy(path, context)

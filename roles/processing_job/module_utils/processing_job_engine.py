@@ -1,6 +1,6 @@
 """The API of the local Docker engine, over its socket, with nothing but the standard library.
 
-Asked without a version, every engine answers in its newest, and what is used here is the same in all of them.
+Without a version in the request, every engine answers in its newest, and what is used here is the same in all of them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class EngineError(OSError):
 
 
 class Engine:
-    """One connection to the local engine, until the block ends. Raises OSError when there is none."""
+    """One connection to the local engine, until the block ends. Raises OSError if no engine answers."""
 
     def __init__(self, path: str = SOCKET) -> None:
         self._connection = http.client.HTTPConnection("localhost", timeout=TIMEOUT)

@@ -1,65 +1,44 @@
 """Read and remove files in directories that others may write to, as root may have to.
 
-A processor owns its job directory: any name in it may be a link, a FIFO, a folder, huge, or replaced at any time. So
-every file is opened relative to an open directory, without following a link and without waiting, and used only when it
-is a regular file of a bounded size. Raises Damaged for everything else.
+A processor owns its job directory: any name in it may be a link, a FIFO, a folder, huge, or replaced at any time. How
+such files are read: processing_job_untrusted_files.py.
 """
 
 from __future__ import annotations
 
-import errno
 import json
-import math
 import os
 import secrets
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 
+from ansible.module_utils import processing_job_untrusted_files as untrusted
 from ansible.module_utils.processing_job_text import printable_line
+from ansible.module_utils.processing_job_untrusted_files import Damaged, open_directory, open_nonblocking
 
-MEGABYTE = 1_000_000
 #: Of one JSON file. A manifest has about 16 values and 250 bytes for each chunk.
-BYTES, VALUES, DEPTH = 16 * MEGABYTE, 1_000_000, 64
-#: Entries that are read of one directory.
-ENTRIES = 200_000
-#: Of a log, its end.
-TAIL = 65_536
+BYTES = 16_000_000
 #: Ten million entries are removed at most.
 PASSES = 10_000
-#: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
-RECALL_TIMEOUT = 60
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_REASONS = {
-    errno.ELOOP: "is a symbolic link",
-    errno.ENOTDIR: "is not a directory",
-    errno.ENXIO: "is not a regular file",
-}
-
-
-class Damaged(Exception):
-    """A job directory's content is not what csvswarm writes. The message names the file and what is wrong with it."""
 
 
 def open_file(name: str, at: int | None = None) -> int:
-    """Open a file for reading without following a link or waiting for a pipe, and return its descriptor.
+    """Open a file for reading without following a link or waiting for a pipe, and return its descriptor."""
+    descriptor: int = open_nonblocking(name, os.O_RDONLY | os.O_NOCTTY, at=at)
+    return descriptor
 
-    On the server of the share, a file that an NFS client has a delegation for cannot be opened at once: the kernel
-    answers EAGAIN and recalls the delegation, so the open is retried.
-    """
-    deadline = 0.0
-    while True:
-        try:
-            return os.open(name, _FILE, dir_fd=at)
-        except BlockingIOError:
-            deadline = deadline or time.monotonic() + RECALL_TIMEOUT
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
+
+def read_json(name: str, at: int, limit: int = BYTES, owner: int | None = None) -> dict[str, Any]:
+    """Return the JSON object in a regular file, as `untrusted.read_json`. Raises Damaged for surrogates, too."""
+    found: dict[str, Any] = untrusted.read_json(name, at, limit, owner)
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise Damaged(f"{printable_line(name)} is not JSON ({printable_line(str(error))})") from None
+    return found
 
 
 @contextmanager
@@ -80,90 +59,6 @@ def acting_as(owner: int | None) -> Iterator[None]:
         os.setgroups(groups)
 
 
-@contextmanager
-def folder(name: str, at: int | None = None) -> Iterator[int]:
-    """Open a directory. Raises FileNotFoundError when there is none, Damaged when a link or a file has its name."""
-    try:
-        opened = os.open(name, _FOLDER, dir_fd=at)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise Damaged(f"{printable_line(name)} {_reason(error, at, name)}") from None
-    try:
-        yield opened
-    finally:
-        os.close(opened)
-
-
-def entries(at: int, limit: int = ENTRIES) -> list[os.DirEntry[str]]:
-    """Return the entries of an open directory. Raises Damaged when there are more than `limit`."""
-    with os.scandir(at) as found:
-        listed = list(islice(found, limit + 1))
-    if len(listed) > limit:
-        raise Damaged(f"a directory has more than {limit:,} entries")
-    return listed
-
-
-@contextmanager
-def regular(name: str, at: int) -> Iterator[tuple[int, os.stat_result]]:
-    """Open a regular file for reading. Raises FileNotFoundError without one, Damaged when it is anything else."""
-    try:
-        opened = open_file(name, at)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise Damaged(f"{printable_line(name)} {_reason(error, at, name)}") from None
-    try:
-        status = os.fstat(opened)
-        if not stat.S_ISREG(status.st_mode):
-            raise Damaged(f"{printable_line(name)} is not a regular file")
-        yield opened, status
-    finally:
-        os.close(opened)
-
-
-def read(name: str, at: int, limit: int = BYTES, owner: int | None = None) -> bytes:
-    """Return the content of a regular file.
-
-    Raises FileNotFoundError, and Damaged when it has more than `limit` bytes or belongs to another user than `owner`.
-    """
-    with regular(name, at) as (opened, status):
-        if owner is not None and {status.st_uid, os.fstat(at).st_uid} != {owner}:
-            raise Damaged(f"{printable_line(name)} belongs to another user")
-        data = b"" if status.st_size > limit else _read_up_to(opened, limit + 1)
-    if max(status.st_size, len(data)) > limit:
-        raise Damaged(f"{printable_line(name)} has more than {limit:,} bytes")
-    return data
-
-
-def read_tail(name: str, at: int, limit: int = TAIL) -> str:
-    """Return the last bytes of a regular file as text. Raises FileNotFoundError and Damaged."""
-    with regular(name, at) as (opened, status):
-        os.lseek(opened, max(0, status.st_size - limit), os.SEEK_SET)
-        return _read_up_to(opened, limit).decode(errors="replace")
-
-
-def read_json(name: str, at: int, limit: int = BYTES, owner: int | None = None) -> dict[str, Any]:
-    """Return the JSON object in a regular file.
-
-    Raises FileNotFoundError, and Damaged for a file that is no such object or that is larger or deeper than any that
-    csvswarm writes.
-    """
-    data = read(name, at, limit, owner)
-    if sum(map(data.count, (b"[", b"{", b","))) > VALUES:
-        raise Damaged(f"{printable_line(name)} has more than {VALUES:,} values")
-    try:
-        found = json.loads(data, parse_constant=_no_number, parse_float=_number)
-        if not isinstance(found, dict) or _depth(found) > DEPTH:
-            raise Damaged(f"{printable_line(name)} is not a JSON object of at most {DEPTH} levels")
-        json.dumps(found, ensure_ascii=False).encode()  # raises for half of a character
-    except RecursionError:
-        raise Damaged(f"{printable_line(name)} has more than {DEPTH} levels") from None
-    except (ValueError, MemoryError) as error:
-        raise Damaged(f"{printable_line(name)} is not JSON ({printable_line(str(error))})") from None
-    return found
-
-
 def empty(at: int) -> None:
     """Remove the content of an open directory, and follow no link on the way.
 
@@ -175,7 +70,7 @@ def empty(at: int) -> None:
             _unlink(entry.name, at)
             continue
         _open_up(entry.name, at)
-        with folder(entry.name, at) as inner:
+        with open_directory(entry.name, at) as inner:
             for below in _each(inner):
                 if below.is_dir(follow_symlinks=False):
                     _open_up(below.name, inner)  # a directory that moves has to be writable
@@ -195,7 +90,7 @@ def remove_folder(name: str, at: int, owner: int | None) -> None:
         return
     with acting_as(owner), suppress(PermissionError):
         _open_up(name, at)
-    with acting_as(owner), folder(name, at) as opened:
+    with acting_as(owner), open_directory(name, at) as opened:
         empty(opened)
     os.rmdir(name, dir_fd=at)
 
@@ -223,40 +118,3 @@ def _open_up(name: str, at: int) -> None:
     """
     if stat.S_IMODE(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode) & stat.S_IRWXU != stat.S_IRWXU:
         os.chmod(name, stat.S_IRWXU, dir_fd=at)
-
-
-def _read_up_to(opened: int, limit: int) -> bytes:
-    parts, left = [], limit
-    while left and (part := os.read(opened, min(left, MEGABYTE))):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
-
-
-def _reason(error: OSError, at: int | None, name: str) -> str:
-    if error.errno == errno.ENOTDIR:  # raised for a link too when a directory is wanted
-        with suppress(OSError):
-            if stat.S_ISLNK(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
-                return _REASONS[errno.ELOOP]
-    return _REASONS.get(error.errno or 0, f"cannot be read: {error.strerror}")
-
-
-def _depth(value: object) -> int:
-    deepest, todo = 0, [(value, 1)]
-    while todo:
-        one, depth = todo.pop()
-        deepest = max(deepest, depth)
-        inside = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-        todo += [(each, depth + 1) for each in inside if isinstance(each, dict | list)]
-    return deepest
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number of JSON")
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is too large")
-    return number

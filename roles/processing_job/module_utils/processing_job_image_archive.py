@@ -26,7 +26,7 @@ class BuildError(Exception):
 def require_base(base: str) -> None:
     """Make sure that the engine has the base image, which may mean to pull it. Raises BuildError at once otherwise.
 
-    Before the packages of the image are fetched, which takes much longer than to learn that nobody has the base.
+    Before the packages of the image are fetched, which takes much longer than finding out that the base is missing.
     """
     command = ["docker", "image", "inspect", "--format", "{{.Id}}", base]
     if subprocess.run(command, check=False, capture_output=True).returncode == 0:
@@ -61,7 +61,7 @@ def pack(name: str, archive: Path) -> None:
         raise BuildError(f"docker save {name} ended with exit code {saving.returncode}")
 
 
-def described(archive: Path) -> dict[str, Any]:
+def describe_archive(archive: Path) -> dict[str, Any]:
     """Return the archive's size, its sha256, and the image's layers and id.
 
     layers: what `docker image inspect --format '{{json .RootFS.Layers}} {{.Architecture}}'` must print on every board

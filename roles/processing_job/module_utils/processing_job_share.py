@@ -1,6 +1,6 @@
 """Folders of the share: opened by descriptor, and only when they belong to whom they must.
 
-The share's folder, and every folder in it except those of single jobs, belong to root (role nfs_server): nobody else
+The share's folder, and every folder in it except those of single jobs, belong to root (role nfs_server): no other user
 changes a name there. In the folders of jobs every file is opened as their owner, without following a symbolic link.
 docs/security.md lists what root does where.
 """
@@ -44,7 +44,7 @@ def status(name: str, parent: int) -> os.stat_result | None:
 
 @contextmanager
 def of_root(path: str | Path, parent: int | None = None) -> Iterator[int]:
-    """Open a folder that nobody but root may change names in. Raises ShareError for any other folder."""
+    """Open a folder in which only root may change names. Raises ShareError for any other folder."""
     # Only the share itself may be reached by a link: its path is the administrator's.
     flags = FOLDER if parent is not None else FOLDER & ~os.O_NOFOLLOW
     try:
@@ -119,7 +119,7 @@ def write_record(state: str, archive: str, record: dict[str, Any]) -> None:
 
 
 def received(state: str, folder: int, name: str, kind: str) -> dict[str, Any] | None:
-    """Return the record of a file that root has taken over (empty unless it is an image); None when it has not."""
+    """Return the record of a file that root took over (empty unless it is an image); None if it did not."""
     found = status(name, folder)
     if not found or not stat.S_ISREG(found.st_mode) or found.st_uid != 0:
         return None

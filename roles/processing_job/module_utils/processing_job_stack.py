@@ -21,7 +21,7 @@ def services(engine: Engine, job: str) -> list[dict[str, Any]]:
 
 
 def request(engine: Engine, stack: str) -> dict[str, Any]:
-    """Return the request that a job was deployed with; an empty one when there is none, or none that can be read."""
+    """Return the request that a job was deployed with; an empty one if it is missing or unreadable."""
     name = f"{stack}_request"
     for config in engine.get("/configs", name=[name]):
         if config["Spec"]["Name"] == name:

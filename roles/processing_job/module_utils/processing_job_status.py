@@ -10,20 +10,21 @@ import os
 import time
 from typing import Any
 
-from ansible.module_utils.processing_job_files import Damaged, acting_as, folder, read_json
+from ansible.module_utils.processing_job_files import acting_as, read_json
 from ansible.module_utils.processing_job_text import printable, printable_line
+from ansible.module_utils.processing_job_untrusted_files import Damaged, open_directory
 
 NAME = ".status.json"
 BYTES = 65_536
 STAGES = ("starting", "splitting", "processing", "collecting", "done", "failed", "stopped")
-#: Stages after which the driver writes no more.
+#: Stages after which the driver writes nothing.
 FINAL = ("done", "failed", "stopped")
 HINTS = ("resume", "new_job")
 NOTES = 20
 LONGEST = 4_000
 #: Seconds after which a status that is not renewed is no sign of life. The driver renews it every few seconds.
 STALE_AFTER = 60.0
-#: Seconds between two looks at the file.
+#: Seconds between two reads of the file.
 PAUSE = 0.2
 
 
@@ -33,7 +34,7 @@ def read_status(job: str, results: int, owner: int | None) -> dict[str, Any] | N
     results: the open folder of all results. age: seconds since the file was written, by the server's own clock.
     """
     try:
-        with acting_as(owner), folder(job, results) as output:
+        with acting_as(owner), open_directory(job, results) as output:
             found = read_json(NAME, output, BYTES)
             age = time.time() - os.stat(NAME, dir_fd=output, follow_symlinks=False).st_mtime
     except (FileNotFoundError, Damaged):

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 #: Seconds between two lines in a log.
 LINE_EVERY = 10.0
+#: Notes that are remembered, so that each is printed once.
+MAX_NOTES = 1000
 STAGES = {
     "starting": "starting",
     "splitting": "splitting the input",
@@ -64,14 +67,15 @@ def _left(status: dict[str, Any]) -> str:
 class Progress:
     """Shows the line: rewritten in place on a terminal, printed now and then in a log.
 
-    display: Ansible's. first: seconds until the first line in a log.
+    display: Ansible's. first: seconds until the first line in a log. notes: those that were printed before.
     """
 
-    def __init__(self, display: Any, *, first: float = 0.0) -> None:
+    def __init__(self, display: Any, *, first: float = 0.0, notes: Sequence[str] = ()) -> None:
         self._display = display
         self._next = time.monotonic() + first
         self._last = ""
         self._live = on_terminal()
+        self._notes = [*notes]
 
     def show(self, text: str, *, last: bool = False) -> None:
         """Show a line, if it is time to. last: it stays on the terminal."""
@@ -82,6 +86,13 @@ class Progress:
             self._display.display(text)
             self._next, self._last = now + LINE_EVERY, text
 
+    def add_notes(self, notes: Sequence[str]) -> None:
+        """Print the notes that are new, each on a line that stays. The driver keeps its newest ones."""
+        for note in notes:
+            if note not in self._notes:
+                self._display.display(f"\r\033[K{note}" if self._live else note)
+        self._notes = [*notes, *(note for note in self._notes if note not in notes)][:MAX_NOTES]
+
     def clear(self) -> None:
         """Remove the line from a terminal; a log keeps what it has."""
         if self._live:
@@ -89,7 +100,7 @@ class Progress:
 
 
 def on_terminal() -> bool:
-    """Return whether the run's standard output is a terminal. A task's own process has none: the parent's is asked."""
+    """Return whether the run's standard output is a terminal. A task's process has none, so its parent's decides."""
     try:
         return str(Path(f"/proc/{os.getppid()}/fd/1").readlink()).startswith(("/dev/pts/", "/dev/tty"))
     except OSError:

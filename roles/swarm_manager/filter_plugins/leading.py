@@ -27,7 +27,7 @@ def _listed(managers: list[tuple[str, str]]) -> str:
 
 
 def _stopped(board: str, swarm: Swarm, boards: dict[str, str]) -> str:
-    """Return why an engine that cannot take part in its swarm does not, or ""."""
+    """Return why an engine cannot join its swarm, or ""."""
     error = swarm.get("Error") or ""
     if expired := EXPIRED.search(error):
         return (
@@ -104,7 +104,7 @@ def nodes_not_ready(nodes: list[dict[str, Any]], members: dict[str, str], leader
     Args:
         nodes: What the leader's engine lists; empty where it does not answer.
         members: The ids of the boards' nodes, by their names in the inventory.
-        leader: The board that was asked.
+        leader: The board that was queried.
     """
     if not nodes:
         return f"{leader} does not list the nodes of the swarm. On it: sudo docker node ls, journalctl -u docker"

@@ -57,7 +57,7 @@ def swarm_recovery(answers: dict[str, Swarm], managers: list[str]) -> dict[str, 
         return found | {
             "action": "restart",
             "survivor": expired[0],
-            "message": f"The certificate of {', '.join(expired)} for the swarm has expired, so nobody manages it."
+            "message": f"The certificate of {', '.join(expired)} for the swarm has expired, so no manager works."
             f"{switched_off} All boards leave the swarm, and site.yml makes a new one. {RESUME}.",
         }
     if not known:

@@ -75,7 +75,7 @@ def add_up_squares(values: npt.NDArray[np.generic], groups: Integers | None = No
         rest_groups = None if groups is None else groups[~plain]
         finite = np.isfinite(rest)
         for value, group in _pairs(rest[finite], None if rest_groups is None else rest_groups[finite]):
-            _add_fraction(sums, Fraction(value) ** 2, group, count)
+            add_fraction(sums, Fraction(value) ** 2, group, count)
         infinite = int(np.count_nonzero(~finite))
         if infinite:
             infinite_groups = np.zeros(infinite, np.int64) if rest_groups is None else rest_groups[~finite]
@@ -201,7 +201,7 @@ def _add_huge(rest: Floats, size: Floats, groups: Integers | None, count: int, s
             _accumulate(sums, level, np.bincount(huge_groups[infinite], minlength=count).astype(np.int64))
     finite = np.isfinite(values)
     for value, group in _pairs(values[finite], huge_groups[finite]):
-        _add_fraction(sums, Fraction(value), group, count)
+        add_fraction(sums, Fraction(value), group, count)
     rest[huge] = 0.0
 
 
@@ -222,7 +222,7 @@ def _integer_squares(values: Integers, groups: Integers | None, count: int) -> L
     small = (values < 1 << 31) & (values > -(1 << 31))
     sums = add_up(values[small] ** 2, None if groups is None else groups[small], count)
     for value, group in _pairs(values[~small], None if groups is None else groups[~small]):
-        _add_fraction(sums, Fraction(int(value)) ** 2, group, count)
+        add_fraction(sums, Fraction(int(value)) ** 2, group, count)
     return sums
 
 
@@ -230,7 +230,7 @@ def _pairs(values: npt.NDArray[np.generic], groups: Integers | None) -> Iterable
     return zip(values.tolist(), [0] * len(values) if groups is None else groups.tolist(), strict=True)
 
 
-def _add_fraction(sums: Levels, value: Fraction, group: int, count: int) -> None:
+def add_fraction(sums: Levels, value: Fraction, group: int, count: int) -> None:
     """Add one exact value; its denominator is a power of two."""
     level = -((value.denominator.bit_length() - 1 + LEVEL_BITS - 1) // LEVEL_BITS)
     units = int(value / Fraction(2) ** (level * LEVEL_BITS))

@@ -9,7 +9,7 @@ from typing import Any
 
 from csvswarm.errors import printable, shown
 from csvswarm.job.chunk_reader import read_range
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
 from csvswarm.types.schema import Schema
 
@@ -17,7 +17,7 @@ from csvswarm.types.schema import Schema
 SAMPLES, SAMPLE_BYTES = 12, 12 << 10
 
 
-def columns(job: Job, manifest: Manifest, schema: Schema) -> list[dict[str, Any]]:
+def columns(job: JobDirectory, manifest: Manifest, schema: Schema) -> list[dict[str, Any]]:
     """Return each column's name and type, the kinds of values behind the type, and what the samples show.
 
     gaps: whether the job found missing values. sampled, missing: numbers of records and of missing values in the
@@ -44,7 +44,7 @@ def columns(job: Job, manifest: Manifest, schema: Schema) -> list[dict[str, Any]
     return found
 
 
-def _records(job: Job, manifest: Manifest) -> list[list[str]]:
+def _records(job: JobDirectory, manifest: Manifest) -> list[list[str]]:
     """Return whole records of the samples, as many fields each as there are columns; none when they cannot be read."""
     blocks = [(chunk, block) for chunk in manifest.chunks for block in chunk.blocks]
     records: list[list[str]] = []

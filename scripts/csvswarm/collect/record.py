@@ -7,8 +7,9 @@ from typing import Any
 
 from csvswarm.collect.attempt_history import attempt_history
 from csvswarm.collect.column_sample import columns
+from csvswarm.collect.result_files import ResultFiles
 from csvswarm.job.checksums import checksum
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import read_json
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.output_directory import RECORD_FORMAT, Collected
@@ -19,14 +20,20 @@ from csvswarm.native.library import kernel
 
 
 def record_of_done(
-    job: Job, manifest: Manifest, state: JobState, collected: Collected, files: dict[str, dict[str, Any] | None]
+    job: JobDirectory,
+    manifest: Manifest,
+    state: JobState,
+    collected: Collected,
+    entries: dict[str, dict[str, Any] | None],
+    written: ResultFiles,
 ) -> dict[str, Any]:
-    """Return the record of a job that is done. files: its entries `result` and `rejected_file`."""
+    """Return the record of a job that is done. entries: `result` and `rejected_file`."""
     counts = {name: getattr(collected, name) for name in ("rows_in", "rows_out", "rejected")}
-    return _record(job, manifest, state, "done", collected) | counts | files
+    found = {"result_files": written.files, "preview": written.preview}
+    return _record(job, manifest, state, "done", collected) | counts | entries | found
 
 
-def record_of_unfinished(job: Job, error: str) -> dict[str, Any]:
+def record_of_unfinished(job: JobDirectory, error: str) -> dict[str, Any]:
     """Return the record of a job that failed, or was stopped: what is done, and the error that ended it.
 
     Raises JobError when the job directory is damaged.
@@ -43,6 +50,8 @@ def record_of_unfinished(job: Job, error: str) -> dict[str, Any]:
         "rejected": sum(receipt.rejected for receipt in done),
         "result": None,
         "rejected_file": None,
+        "result_files": [],
+        "preview": None,
     }
 
 
@@ -57,7 +66,7 @@ def input_checksum(manifest: Manifest) -> str:
 
 
 def _record(
-    job: Job, manifest: Manifest, state: JobState, status: str, collected: Collected | None = None
+    job: JobDirectory, manifest: Manifest, state: JobState, status: str, collected: Collected | None = None
 ) -> dict[str, Any]:
     collect = None if collected is None else collected.seconds
     counting = [state.done[chunk.number] for chunk in manifest.chunks if chunk.number in state.done]
@@ -74,6 +83,8 @@ def _record(
         "preamble": manifest.preamble,
         "sources": manifest.sources,
         "processor": manifest.processor,
+        "files": manifest.files,
+        "packages": manifest.packages,
         "request": manifest.request,
         "versions": manifest.versions,
         "native": kernel() is not None,
@@ -110,7 +121,7 @@ def _reasons(receipts: list[Receipt]) -> Reasons:
     return reasons
 
 
-def _process_seconds(job: Job, manifest: Manifest, history: list[dict[str, Any]]) -> float | None:
+def _process_seconds(job: JobDirectory, manifest: Manifest, history: list[dict[str, Any]]) -> float | None:
     """Return how long the chunks took together: as the local engine measured it, else by the clocks of the boards."""
     measured = None if manifest.durable else (read_json(job.directory / "processed.json") or {}).get("seconds")
     if isinstance(measured, int | float):

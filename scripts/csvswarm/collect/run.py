@@ -6,37 +6,37 @@ import time
 from pathlib import Path
 
 from csvswarm.collect.record import record_of_done
+from csvswarm.collect.result_files import write_files
 from csvswarm.errors import JobError
 from csvswarm.job.checksums import file_entry
-from csvswarm.job.directory import SUCCESS, Job
+from csvswarm.job.directory import SUCCESS, JobDirectory
 from csvswarm.job.durable_files import read_json, write_json
 from csvswarm.job.fingerprint import check_versions
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.output_directory import (
     REJECTED,
     REPORT,
-    RESULT,
     Collected,
     check_output,
     claim_output,
     commit_file,
     committed_result,
-    is_intact,
     locked_output,
     remove_leftovers,
+    remove_tree,
 )
 from csvswarm.job.permissions import no_wider_than
 from csvswarm.job.receipt import Receipt
+from csvswarm.job.result_format import result_name
 from csvswarm.job.state import JobState, reconcile
-from csvswarm.partials.assemble import write_rejected, write_result
-from csvswarm.partials.early_merge import adopt_merged_file
+from csvswarm.partials.assemble import write_rejected
 from csvswarm.partials.merged_file import merged_files
 from csvswarm.runtime import progress
 from csvswarm.split.findings import Findings, refuse
 
 
-def collect(job: Job, output: Path) -> Collected:
-    """Merge the partials into output/result.csv, then write job.json and, last, the success marker.
+def collect(job: JobDirectory, output: Path) -> Collected:
+    """Merge the partials into the result in `output`, then write job.json and, last, the success marker.
 
     The job's data is removed after the result was read back under its final name.
 
@@ -48,7 +48,7 @@ def collect(job: Job, output: Path) -> Collected:
     output = output.expanduser().absolute()
     with job.locked():
         manifest = job.require_manifest()
-        check_output(output, job.job_id)
+        check_output(output, job.job_id, result_name(manifest.request))
         if output.is_dir():
             with locked_output(output):
                 finished = committed_result(output, job.job_id, rejects=not manifest.fails_on_bad_records)
@@ -61,46 +61,44 @@ def collect(job: Job, output: Path) -> Collected:
         state = _complete(job, manifest)
         output.mkdir(parents=True, exist_ok=True)
         with locked_output(output), no_wider_than(manifest.permissions):
-            check_output(output, job.job_id)
+            check_output(output, job.job_id, result_name(manifest.request))
             collected = _write(job, manifest, state, output, started)
             _finish_job(job, output)
         return collected
 
 
-def _complete(job: Job, manifest: Manifest) -> JobState:
+def _complete(job: JobDirectory, manifest: Manifest) -> JobState:
     """Return the state of a job if all its chunks are done. Raises JobError otherwise."""
     if (done := read_json(job.done_path)) is not None:
         raise JobError(
             f"job {job.job_id} is done: its result is in {done.get('output', 'another directory')} and its data was "
-            "removed. To process it again, rerun the job from the split."
+            "removed. To reprocess it, rerun the job from the split."
         )
     check_versions(job.job_id, manifest.versions)
     state = reconcile(job, manifest)
     if missing := [chunk.number for chunk in manifest.chunks if chunk.number not in state.done]:
         raise JobError(
             f"job {job.job_id} cannot be collected: {len(missing)} of {len(manifest.chunks)} chunks have no partial "
-            f"(first: chunk {missing[0]}). Run split_processing.py with this --job again."
+            f"(first: chunk {missing[0]}). Rerun split_processing.py with this --job."
         )
     _verify_rows(job, manifest, [state.done[chunk.number] for chunk in manifest.chunks])
     return state
 
 
-def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started: float) -> Collected:
+def _write(job: JobDirectory, manifest: Manifest, state: JobState, output: Path, started: float) -> Collected:
     """Write the files of the result, the success marker last. The caller must own the locks."""
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
     findings = Findings(job, manifest, state.schema)
     warnings = [*manifest.warnings, *findings.of_columns()]
     (output / SUCCESS).unlink(missing_ok=True)  # the result it marked is no longer valid
     progress.begin("collecting", [sum(file["bytes"] for one in receipts for file in one.files.values())])
-    claim_output(output, job.job_id)
+    claim_output(output, job.job_id, result_name(manifest.request))
     remove_leftovers(output, job.job_id)
-    merged = adopt_merged_file(job, output / RESULT, receipts, lambda named: is_intact(output, named))
-    rows_out, result = merged or commit_file(
-        output / RESULT, job.job_id, lambda file: write_result(file, job, manifest, state.schema, receipts)
-    )
-    warnings += findings.of_empty_result(sum(receipt.rows_in for receipt in receipts), rows_out)
+    written = write_files(job, manifest, state.schema, receipts, output)
+    path = output / written.entry["name"]
+    warnings += findings.of_empty_result(sum(receipt.rows_in for receipt in receipts), written.rows)
     if manifest.request["strict"] and warnings:
-        (output / RESULT).unlink()
+        remove_tree(path)
         refuse(warnings)
     rejected = sum(receipt.rejected for receipt in receipts)
     rejects = None
@@ -115,22 +113,23 @@ def _write(job: Job, manifest: Manifest, state: JobState, output: Path, started:
     collected = Collected(
         chunks=len(receipts),
         rows_in=manifest.rows,
-        rows_out=rows_out,
+        rows_out=written.rows,
         rejected=rejected,
-        result=str(output / RESULT),
+        result=str(path),
         rejected_file=str(output / REJECTED) if rejected else None,
         seconds=time.monotonic() - started,
         warnings=warnings,
     )
-    record = record_of_done(job, manifest, state, collected, {"result": result, "rejected_file": rejects})
+    entries = {"result": written.entry, "rejected_file": rejects}
+    record = record_of_done(job, manifest, state, collected, entries, written)
     write_json(output / REPORT, record, owner=job.job_id)
-    files = [result, *([rejects] if rejects else []), file_entry(output / REPORT)]
+    files = [*written.files, *([rejects] if rejects else []), file_entry(output / REPORT)]
     write_json(output / SUCCESS, {"job_id": job.job_id, "files": files, **collected.to_json()}, owner=job.job_id)
     progress.finish()
     return collected
 
 
-def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
+def _verify_rows(job: JobDirectory, manifest: Manifest, receipts: list[Receipt]) -> None:
     for chunk, receipt in zip(manifest.chunks, receipts, strict=True):
         if receipt.rows_in + receipt.rejected != chunk.rows:
             raise JobError(
@@ -142,7 +141,7 @@ def _verify_rows(job: Job, manifest: Manifest, receipts: list[Receipt]) -> None:
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
-def _finish_job(job: Job, output: Path) -> None:
+def _finish_job(job: JobDirectory, output: Path) -> None:
     """Remove the data that the result now contains; receipts and manifest stay as the record of the job."""
     if not job.done_path.exists():
         write_json(job.done_path, {"output": str(output)})

@@ -26,7 +26,7 @@ READ_BYTES = 1 << 20
 
 
 def verify(output: Path) -> dict[str, Any]:
-    """Return what was verified: files, bytes of the input (uncompressed), and whether the input was there to read.
+    """Return what was verified: files, bytes of the input (uncompressed), and whether the input was readable.
 
     Raises JobError with every difference when the files differ from the record.
     """
@@ -53,15 +53,22 @@ def verify(output: Path) -> dict[str, Any]:
 
 
 def _files(output: Path, record: dict[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the files of the result."""
+    """Yield the problems of the result's files."""
     marker = read_marker(output, record["job_id"])
     if marker is None:
         yield f"{output / SUCCESS} is missing or damaged."
     elif not all(is_intact(output, file) for file in marker[0] if file["name"] == REPORT):
         yield f"{output / REPORT} was changed after the job had written it."
-    for file in (record["result"], record["rejected_file"]):
-        if file and not is_intact(output, file):
+    for file in _result_files(record):
+        if not is_intact(output, file):
             yield f"{output / file['name']} is missing, or differs from what the job wrote."
+
+
+def _result_files(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the entries of all files of the result."""
+    rejected = record["rejected_file"]
+    # A record of an earlier version has the entry of its only file.
+    return [*record.get("result_files", [record["result"]]), *([rejected] if rejected else [])]
 
 
 def _paths(record: dict[str, Any]) -> list[Path]:
@@ -69,7 +76,7 @@ def _paths(record: dict[str, Any]) -> list[Path]:
 
 
 def _input(record: dict[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the input: the first difference."""
+    """Yield the problem of the input: the first difference."""
     try:
         sources = [find_source(path, record["input"]["encoding"]) for path in _paths(record)]
         request = record["request"]

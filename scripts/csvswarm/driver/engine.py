@@ -18,7 +18,7 @@ from docker.errors import APIError, DockerException, NotFound
 
 from csvswarm.driver.services import JOB_LABEL, Round
 from csvswarm.driver.tasks import Node
-from csvswarm.driver.untrusted import one_line
+from csvswarm.printable import printable_line
 
 SOCKET = "/var/run/docker.sock"
 #: Seconds that an engine, or a swarm without a leader, may take to answer. A driver that a partition cuts off
@@ -131,15 +131,15 @@ class Engine:
                 with self.group():
                     return getattr(self._connected(), method)(*arguments, **options)
             except NotFound as error:
-                raise ServiceRemoved(one_line(str(error.explanation))) from error
+                raise ServiceRemoved(printable_line(str(error.explanation))) from error
             except APIError as error:
-                message = one_line(str(error.explanation or error))
+                message = printable_line(str(error.explanation or error))
                 if error.status_code == 409 and method == "create_service":
                     raise _Exists from error
                 if not _is_transient(error, message):
                     raise EngineRefused(message) from error
             except (requests.RequestException, DockerException, OSError) as error:
-                message = one_line(str(error))
+                message = printable_line(str(error))
             self.close()
             away = time.monotonic() - started
             if away > self._timeout:

@@ -16,4 +16,4 @@ class JobFailed(Exception):
 
 
 class Stopped(BaseException):
-    """The container is asked to stop. Not an Exception: nothing but the end of the driver handles it."""
+    """The container must stop. Not an Exception: only the end of the driver handles it."""

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.driver.tasks import Task
-from csvswarm.driver.untrusted import Damaged, names_in, newest_file, one_line, open_directory, read_json, read_tail
 from csvswarm.job.durable_files import write_json
 from csvswarm.job.receipt import STATUSES
+from csvswarm.job.untrusted_files import Damaged, names_in, newest_files, open_directory, read_json, read_tail
+from csvswarm.printable import printable_line
 
 #: A receipt names every column.
 RECEIPT_BYTES = 4_000_000
+#: Of logs in the record of a failure: how many, and characters of each one's end.
+LOGS, LOG_CHARS = 20, 1500
 _ROUND = re.compile(r"round-([0-9]{4,8})\.json")
 _FIELDS = {"chunk": int, "status": str, "rows_in": int, "rejected": int}
 
@@ -58,16 +61,25 @@ class JobFiles:
 
     def logs(self, number: int, slots: Mapping[int, int]) -> list[AttemptLog]:
         """Return the newest log of each of these slots of a round that left one. slots: slot -> its chunk."""
-        found = []
+        found: list[AttemptLog] = []
+        if not slots:
+            return found
         with suppress(FileNotFoundError), open_directory(self._directory) as job, open_directory("logs", job) as logs:
             names = [name for name in names_in(logs) if name.endswith(".log")]
             for slot, chunk in slots.items():
                 own = [name for name in names if name.startswith(f"{number:04d}-{slot:06d}-")]
-                if name := newest_file(own, logs):
+                for name in newest_files(own, logs)[:1]:
                     last = read_tail(name, logs).strip().rpartition("\n")[2]
-                    path = one_line(str(self._directory / "logs" / name))
-                    found.append(AttemptLog(chunk, path, one_line(last)))
+                    path = printable_line(str(self._directory / "logs" / name))
+                    found.append(AttemptLog(chunk, path, printable_line(last)))
         return found
+
+    def newest_logs(self) -> list[tuple[str, str]]:
+        """Return (name, last lines) of the newest logs of failed attempts, the newest first."""
+        with suppress(FileNotFoundError), open_directory(self._directory) as job, open_directory("logs", job) as logs:
+            names = [name for name in names_in(logs) if name.endswith(".log")]
+            return [(name, read_tail(name, logs).strip()[-LOG_CHARS:]) for name in newest_files(names, logs)[:LOGS]]
+        return []
 
     def next_round(self, used: Collection[int]) -> int:
         """Return a number that no round of the job has. used: the rounds that Swarm knows of."""

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from csvswarm.driver.untrusted import Damaged
-from csvswarm.job.durable_files import open_nonblocking
 from csvswarm.job.lock import LOCK, NO_LOCKS
+from csvswarm.job.untrusted_files import Damaged, open_nonblocking
 
 #: The byte that drivers lock in the lock file of a job. The scripts, which a driver starts, lock the first two.
 _BYTE = 2

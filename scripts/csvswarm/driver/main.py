@@ -16,7 +16,7 @@ from csvswarm.driver.request import Request, RequestError, read_request
 from csvswarm.driver.run import JobDriver, driver_service
 from csvswarm.driver.status import Status
 
-#: Seconds for a driver that is asked to stop: Docker kills it after ten.
+#: Seconds that a driver has to stop: Docker kills it after ten.
 _STOP_TIMEOUT = 5.0
 RESTART = 1
 
@@ -61,11 +61,11 @@ def _drive(request: Request, engine: Engine) -> int:
         status.note(f"the driver restarts: {error}")
         raise
     except EngineRefused as error:
-        status.end("failed", error=f"Docker refuses to run the job: {error}", hint="resume")
+        driver.fail(f"Docker refuses to run the job: {error}", "resume")
     except Exception as error:  # noqa: BLE001 - a bug must not restart the driver endlessly
         traceback.print_exc()
         message = f"the driver ended with an internal error, please report it: {type(error).__name__}: {error}"
-        status.end("failed", error=message, hint="resume")
+        driver.fail(message, "resume")
     return 0
 
 

@@ -44,7 +44,7 @@ class Snapshot:
 
 @dataclass
 class RoundProgress:
-    """What is known of a round since this driver watches it; a driver that takes over starts from the receipts.
+    """What this driver knows of a round; a new driver starts from the receipts.
 
     Times are of the monotonic clock, in seconds. statuses: chunk -> status of its receipt. rows: records of those
     chunks. running_since: chunk -> when it was first seen to run. durations: of finished chunks. retried: chunks that

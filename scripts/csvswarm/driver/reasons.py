@@ -1,4 +1,4 @@
-"""Why attempts failed, in words for the user, and which boards may retry a chunk."""
+"""Why attempts failed, as text for the user, and which boards may retry a chunk."""
 
 from __future__ import annotations
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm import cli
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.round import MAX_SLOTS
 from csvswarm.job.state import reconcile
 
 
-def plan(job: Job, *, fresh: bool) -> dict[str, Any]:
+def plan(job: JobDirectory, *, fresh: bool) -> dict[str, Any]:
     """Return what has to run next. Raises what `reconcile` raises, and JobError when another process has the job."""
     with job.locked():
         manifest = job.require_manifest()
@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("job", type=Path)
     parser.add_argument("--fresh", action="store_true")
     arguments = parser.parse_args()
-    return cli.run(lambda: (plan(Job(arguments.job), fresh=arguments.fresh), ""), as_json=True)
+    return cli.run(lambda: (plan(JobDirectory(arguments.job), fresh=arguments.fresh), ""), as_json=True)
 
 
 if __name__ == "__main__":

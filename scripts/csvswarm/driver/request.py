@@ -1,4 +1,4 @@
-"""What a driver is asked to do: the request that the control node passes as a Swarm config."""
+"""The request of a driver, which the control node passes as a Swarm config."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class Request:
     """A job as its driver runs it. Paths ending in _source are on the boards; the others are those of the containers.
 
     inputs: where each file of the input is on the boards, and in the containers. processor_source: None for a processor
-    that ships. chunk_limit, deadline: seconds, 0 for no limit. restarts: how often Swarm restarts a failed attempt.
+    that ships. files: path -> path on the boards, of side files that the split reads. chunk_limit, deadline: seconds, 0
+    for no limit. restarts: how often Swarm restarts a failed attempt.
     """
 
     job: str
@@ -55,6 +56,7 @@ class Request:
     inputs: tuple[tuple[str, str], ...]
     processor: str
     processor_source: str | None
+    files: Mapping[str, str]
     split_arguments: tuple[str, ...]
     collect_arguments: tuple[str, ...]
     layout: Layout
@@ -67,6 +69,11 @@ class Request:
     def is_shipped(self) -> bool:
         """Whether the processor is one that ships: its code is the image's own."""
         return self.processor_source is None
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the job has side files: then its directory has copies of them after the split."""
+        return any(word.startswith("--file=") for word in self.split_arguments)
 
 
 def read_request(path: Path) -> Request:
@@ -99,6 +106,7 @@ def parse_request(data: Any) -> Request:
         inputs=tuple((_get(file, "source", str), _get(file, "target", str)) for file in _get(data, "inputs", list)),
         processor=_get(data, "processor", str),
         processor_source=None if source is None else _get(data, "processor_source", str),
+        files=_files(data),
         split_arguments=_words(data, "split_arguments"),
         collect_arguments=_words(data, "collect_arguments"),
         layout=Layout(
@@ -119,6 +127,13 @@ def _output_source(data: dict[str, Any], job_directory: str) -> str:
     if "output_source" in data:
         return _get(data, "output_source", str)
     return str(Path(job_directory).parents[1] / "results" / _get(data, "job", str))
+
+
+def _files(data: Mapping[str, Any]) -> dict[str, str]:
+    files = data.get("files", [])
+    if not isinstance(files, list) or not all(isinstance(file, dict) for file in files):
+        raise RequestError(f"the request's files are {files!r}, not a list of objects.")
+    return {_get(file, "path", str): _get(file, "source", str) for file in files}
 
 
 def _get(data: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from csvswarm.driver.engine import Engine, EngineRefused, EngineUnavailable, ServiceRemoved
 from csvswarm.driver.errors import JobFailed
@@ -14,9 +15,10 @@ from csvswarm.driver.request import Request
 from csvswarm.driver.services import Round, chunk_service, service_name
 from csvswarm.driver.status import Status
 from csvswarm.driver.tasks import Slots, Task, slots_of
-from csvswarm.driver.untrusted import Damaged
+from csvswarm.driver.time_left import TimeLeft
+from csvswarm.job.untrusted_files import Damaged
 
-#: Seconds between looks at the receipts, and between requests for the tasks. The latter cost the engine and the driver
+#: Seconds between checks of the receipts, and between requests for the tasks. The latter cost the engine and the driver
 #: time for every chunk of the round, so their number shrinks as the round grows.
 _LOOK = (0.2, 1.0)
 _TASKS = (1.0, 15.0)
@@ -50,6 +52,7 @@ class RoundRunner:
         progress = RoundProgress(retried={chunk for retry in retries for chunk in retry.chunks})
         elapsed = status.seconds_of("process")
         self._monitor = RoundMonitor(request.deadline, progress, speculate=request.speculate, elapsed=elapsed)
+        self._time_left = TimeLeft([size for size, _ in sizes])
         self._open = {*round_.chunks}
         self._tasks: list[Task] = []
         self._slots = Slots([], sorted(self._open), [])
@@ -57,6 +60,7 @@ class RoundRunner:
         self._logs: list[AttemptLog] = []
         self._tasks_due = 0.0
         self._busy = 0
+        self._placed: dict[str, float] = {}
 
     def run(self) -> None:
         """Return when the receipts decide what comes next.
@@ -93,7 +97,7 @@ class RoundRunner:
 
     def _look(self) -> Snapshot:
         # The tasks first: a slot that has stopped has written its receipt before.
-        if time.monotonic() >= self._tasks_due:
+        if reads_tasks := time.monotonic() >= self._tasks_due:
             began = time.process_time()
             self._read_tasks()
             pause = _bounded((time.process_time() - began) / _TASKS_SHARE, _TASKS)
@@ -103,6 +107,8 @@ class RoundRunner:
             found = {receipt.chunk for receipt in receipts}
             self._open -= found
             self._slots = self._slots.without(found)
+        if reads_tasks:
+            self._read_logs()
         return self._snapshot(receipts)
 
     def _snapshot(self, receipts: Sequence[ReceiptSummary]) -> Snapshot:
@@ -124,8 +130,14 @@ class RoundRunner:
             for round_ in self._rounds
             for task in self._engine.tasks(service_name(self._request, round_))
         ]
+        for task in self._tasks:
+            if task.placed is not None:  # its state may have changed since: the earliest counts
+                self._placed[task.attempt] = min(task.placed, self._placed.get(task.attempt, task.placed))
         self._slots = slots_of(self._tasks, self._open)
         self._busy = len(self._slots.running)
+
+    def _read_logs(self) -> None:
+        """Read the logs of slots that stopped without a receipt; a finished chunk may have left anything there."""
         self._logs = [
             log
             for round_ in self._rounds
@@ -158,14 +170,14 @@ class RoundRunner:
     def _report(self, snapshot: Snapshot, verdict: Verdict) -> None:
         if verdict.remark:
             self._status.note(verdict.remark)
-        if not (verdict.over or self._status.is_due):
-            return
-        progress = self._monitor.progress
-        passed = max(time.monotonic() - progress.started, 0.001)
-        done = [chunk for chunk, status in progress.statuses.items() if status == "done"]
-        left, stopped = len(self._open), len(snapshot.slots.stopped)
+        progress, left, stopped = self._monitor.progress, len(self._open), len(snapshot.slots.stopped)
         # Swarm gives the place of a finished chunk to the next one at once, which its tasks show only later.
         running = min(self._busy, left - stopped)
+        self._time_left.update(time.monotonic(), [receipt.chunk for receipt in snapshot.receipts], running)
+        if not (verdict.over or self._status.is_due):
+            return
+        passed = max(time.monotonic() - progress.started, 0.001)
+        done = [chunk for chunk, status in progress.statuses.items() if status == "done"]
         every = [*self._done_before, *done]
         self._status.values |= {
             "chunks": {
@@ -181,7 +193,7 @@ class RoundRunner:
             },
             "rows_done": sum(self._sizes[chunk - 1][1] for chunk in every),
             "rows_per_second": round(progress.rows / passed),
-            "seconds_left": round(passed / len(done) * left) if done and left else None,
+            "seconds_left": self._time_left.seconds(progress.running_since, snapshot.slots.waiting) if left else None,
         }
         self._status.write()
 
@@ -189,7 +201,8 @@ class RoundRunner:
         """Write down how the containers ended, for job.json. The engine may be what has failed."""
         with suppress(ServiceRemoved, EngineRefused, EngineUnavailable):
             self._read_tasks()
-        self._files.write_tasks(self._rounds[0].number, self._tasks)
+        tasks = [replace(task, placed=self._placed.get(task.attempt)) for task in self._tasks]
+        self._files.write_tasks(self._rounds[0].number, tasks)
 
 
 def _bounded(value: float, bounds: tuple[float, float]) -> float:

@@ -22,7 +22,8 @@ from csvswarm.driver.rounds import RoundRunner
 from csvswarm.driver.services import Round, chunk_service
 from csvswarm.driver.stages import Stages
 from csvswarm.driver.status import Status
-from csvswarm.driver.untrusted import Damaged
+from csvswarm.job.output_directory import FAILURE
+from csvswarm.job.untrusted_files import Damaged
 
 #: Seconds in which a stack that is being removed, whose services go first, stops its driver as well.
 _REMOVAL_TIMEOUT = 15.0
@@ -56,27 +57,29 @@ class JobDriver:
         try:
             with driver_lock(self._request.job_directory, _report_waiting):
                 self._status.take_over()
+                for path in self._request.output.glob(f"*{FAILURE}*"):  # and what a killed driver left of one
+                    path.unlink(missing_ok=True)
                 self._run()
         except JobFailed as error:
-            self._fail(str(error), error.hint)
+            self.fail(str(error), error.hint)
         except Damaged as error:
-            self._fail(
+            self.fail(
                 f"a file of the job on the share is damaged: {error}. Check its processor, remove the job with "
                 f"playbooks/jobs.yml -e action=remove -e job_id={self._request.job}, and run a new job.",
                 None,
             )
         except ServiceRemoved as error:
             time.sleep(_REMOVAL_TIMEOUT)
-            self._fail(
+            self.fail(
                 f"a service of the job was removed while it ran ({error}). Chunks with a receipt are kept.", "resume"
             )
         except EngineRefused as error:
-            self._fail(f"Docker refuses to run the job: {error}", "resume")
+            self.fail(f"Docker refuses to run the job: {error}", "resume")
         except OSError as error:
             if error.errno not in _LASTING:
                 raise
             name = f"{error.filename}: " if error.filename else ""
-            self._fail(f"the share is not writable: {name}{error.strerror}. Free some space or fix it.", "resume")
+            self.fail(f"the share is not writable: {name}{error.strerror}. Free some space or fix it.", "resume")
         else:
             self._remove(keep=())
             self._status.end("done")
@@ -171,7 +174,9 @@ class JobDriver:
             if service.round is None or service.round not in keep:
                 self._engine.remove(service.name)
 
-    def _fail(self, message: str, hint: str | None) -> None:
+    def fail(self, message: str, hint: str | None) -> None:
+        """End the job as failed: remove what runs for it, and leave what its report is made of."""
         with suppress(EngineUnavailable, EngineRefused, ServiceRemoved):
             self._remove(keep=())
+        self._stages.record_failure(message)
         self._status.end("failed", error=message, hint=hint)

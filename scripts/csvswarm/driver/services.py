@@ -98,7 +98,7 @@ def chunk_service(request: Request, round_: Round, avoid: Sequence[str] = ()) ->
         command,
         labels=round_.labels(),
         environment=_SLOT_ENVIRONMENT,
-        mounts=[_bind(str(request.job_directory), str(request.job_directory)), *_inputs(request)],
+        mounts=[*_job(request), *_inputs(request)],
         resources=resources,
         restart=RestartPolicy(condition="on-failure", delay=2 * _SECOND, max_attempts=request.restarts),
         constraints=[f"node.hostname != {board}" for board in avoid],
@@ -111,13 +111,16 @@ def stage_service(request: Request, stage: str, command: Sequence[str], *, node:
 
     node: id of the node that runs it. memory: its limit, in bytes.
     """
+    is_split = stage == "split"
     mounts = [
-        _bind(str(request.job_directory), str(request.job_directory)),
+        *_job(request, copies=not is_split),
         *_inputs(request),
         _bind(request.output_source, str(request.output)),
     ]
-    if request.processor_source is not None and stage == "split":
+    if request.processor_source is not None and is_split:
         mounts.append(_bind(request.processor_source, request.processor, read_only=True))
+    if is_split:
+        mounts += [_bind(source, path, read_only=True) for path, source in request.files.items()]
     return _service(
         request,
         f"{request.stack}_{stage}",
@@ -178,6 +181,13 @@ def _service(
 
 def _bind(source: str, target: str, *, read_only: bool = False) -> Mount:
     return Mount(target=target, source=source, type="bind", read_only=read_only)
+
+
+def _job(request: Request, *, copies: bool = True) -> list[Mount]:
+    """Return the mounts of the job's directory. copies: whether it has those of the side files, as after the split."""
+    directory = str(request.job_directory)
+    files = f"{directory}/files"
+    return [_bind(directory, directory), *[_bind(files, files, read_only=True)] * (copies and request.has_files)]
 
 
 def _inputs(request: Request) -> list[Mount]:

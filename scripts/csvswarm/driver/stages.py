@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -25,9 +26,10 @@ from csvswarm.driver.request import Request
 from csvswarm.driver.services import stage_service
 from csvswarm.driver.status import Status
 from csvswarm.driver.tasks import Task
-from csvswarm.driver.untrusted import Damaged
 from csvswarm.errors import printable
 from csvswarm.job.durable_files import START_OVER, NotRegular, read_regular
+from csvswarm.job.untrusted_files import Damaged
+from csvswarm.runtime.progress import VARIABLE
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 SHIPPED = SCRIPTS.parent / "files" / "processors"
@@ -64,6 +66,13 @@ class Stages:
         arguments = [word for word in self._request.collect_arguments if word not in ("--plan", "--json")]
         self._run("collect", ["collect_results.py", "--json", *arguments])
 
+    def record_failure(self, error: str) -> None:
+        """Write the record of the job that failed, for its report. Without it the error still counts."""
+        request = self._request
+        command = ["-m", "csvswarm.driver.record_failure", str(request.job_directory), str(request.output)]
+        with suppress(JobFailed, OSError):
+            self._process("record", [*command, f"--error={printable(error)}"])
+
     def _run(self, stage: str, command: Sequence[str]) -> None:
         if not self._request.is_shipped:
             self._service(stage, command)
@@ -93,10 +102,22 @@ class Stages:
     def _process(self, stage: str, command: Sequence[str]) -> bytes:
         """Run one of the scripts; return what it prints. Raises JobFailed with its message."""
         words = ["sh", "-c", _FIRST_TO_KILL, "sh", sys.executable, *command]
-        with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as errors:
-            process = subprocess.Popen(words, cwd=SCRIPTS, stdin=subprocess.DEVNULL, stdout=answer, stderr=errors)
+        with (
+            tempfile.TemporaryFile() as answer,
+            tempfile.TemporaryFile() as errors,
+            tempfile.TemporaryDirectory() as directory,
+        ):
+            shown = Path(directory, "status.json")
+            process = subprocess.Popen(
+                words,
+                cwd=SCRIPTS,
+                env=os.environ | {VARIABLE: str(shown)},
+                stdin=subprocess.DEVNULL,
+                stdout=answer,
+                stderr=errors,
+            )
             try:
-                code = self._wait(process)
+                code = self._wait(process, shown)
             finally:
                 if process.poll() is None:
                     process.kill()
@@ -106,10 +127,13 @@ class Stages:
                 return answer.read(_MAX_ANSWER_BYTES)
             raise self._failure(stage, code, _tail(errors))
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+    def _wait(self, process: subprocess.Popen[bytes], shown: Path) -> int:
+        """Return the exit code of a script. shown: the status that it writes, whose progress is that of the job."""
         while True:
             with suppress(subprocess.TimeoutExpired):
                 return process.wait(1.0)
+            with suppress(OSError, ValueError, KeyError):
+                self._status.show_progress(json.loads(shown.read_text(encoding="ascii")))
             self._status.renew()
 
     # -- in a container of its own -------------------------------------------------------------------------------------
@@ -154,9 +178,9 @@ class Stages:
         return JobFailed(message or f"{stage} failed without a message.", hint=_hint(stage, message))
 
 
-#: Words of messages that name their remedy themselves.
+#: Phrases of messages that name their remedy themselves.
 _START_OVER = ("start a new job", "run a new job", START_OVER)
-_RESUME = ("same job_id", "this job_id", "rerun with job_id", "wait until it ends", "processed again")
+_RESUME = ("same job_id", "this job_id", "rerun with job_id", "wait until it ends", "reprocessed")
 
 
 def _hint(stage: str, message: str) -> str | None:

@@ -10,12 +10,14 @@ import json
 import math
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from csvswarm.driver.untrusted import Damaged, one_line, open_directory, read_json
 from csvswarm.errors import printable
+from csvswarm.job.untrusted_files import Damaged, open_directory, read_json
+from csvswarm.printable import printable_line
 
 FORMAT = 1
 NAME = ".status.json"
@@ -24,6 +26,8 @@ MAX_BYTES = 65_536
 RENEW_AFTER = 2.0
 MAX_NOTES, MAX_NOTE = 20, 300
 STAGES = ("split", "process", "collect")
+#: How a job ends.
+ENDED = ("done", "failed", "stopped")
 
 
 class Status:
@@ -66,7 +70,7 @@ class Status:
             if earlier["service"] != self.values["service"]:
                 return False
             started, stages = float(earlier["started"]), {name: float(earlier["stages"][name]) for name in STAGES}
-            notes = [one_line(str(note))[:MAX_NOTE] for note in earlier["notes"]][-MAX_NOTES:]
+            notes = [printable_line(str(note))[:MAX_NOTE] for note in earlier["notes"]][-MAX_NOTES:]
         except (OSError, Damaged, KeyError, TypeError, ValueError):
             return False
         if min(stages.values()) >= 0:
@@ -77,8 +81,14 @@ class Status:
         """Begin a stage. part: the entry of "stages" that its seconds count for."""
         self._count()
         self._stage_since = None if part is None else (part, time.monotonic())
+        if stage not in ENDED:
+            self.values |= {"bytes": {"total": 0, "done": 0}, "rows_per_second": 0, "seconds_left": None}
         self.values["stage"] = stage
         self.write()
+
+    def show_progress(self, of_script: Mapping[str, Any]) -> None:
+        """Take over how far a script is with its stage: bytes, rows per second and seconds left."""
+        self.values |= {name: of_script[name] for name in ("bytes", "rows_per_second", "seconds_left")}
 
     def seconds_of(self, part: str) -> float:
         """Return how many seconds a part of the job has taken so far."""
@@ -87,7 +97,7 @@ class Status:
 
     def note(self, text: str) -> None:
         """Add a line for people, unless it repeats the last one."""
-        line = one_line(text)[:MAX_NOTE]
+        line = printable_line(text)[:MAX_NOTE]
         if self.values["notes"][-1:] != [line]:
             self.values["notes"] = [*self.values["notes"], line][-MAX_NOTES:]
             self.write()

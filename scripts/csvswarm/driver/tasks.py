@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from csvswarm.driver.untrusted import one_line
+from csvswarm.printable import printable_line
 
 #: States of a task that is on its way to a container; with "running", those of a task that has a board.
 STARTING = ("assigned", "accepted", "preparing", "ready", "starting")
@@ -25,7 +25,7 @@ class Node:
     @classmethod
     def from_json(cls, node: dict[str, Any]) -> Node:
         # A join that failed half way leaves a node without a description.
-        board = one_line(str(node.get("Description", {}).get("Hostname", "")))
+        board = printable_line(str(node.get("Description", {}).get("Hostname", "")))
         schedulable = node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active"
         return cls(node["ID"], board, bool(schedulable and board))
 
@@ -35,7 +35,8 @@ class Task:
     """One attempt at a chunk, as Swarm reports it.
 
     exit: exit code of its container, None without one. started, ended: seconds since 1970, by the clock of whoever
-    wrote them; ended is None while it waits or runs.
+    wrote them; ended is None while it waits or runs. placed: when it was first seen to have a board, None as long as it
+    was not.
     """
 
     round: int
@@ -47,23 +48,26 @@ class Task:
     exit: int | None
     started: float
     ended: float | None
+    placed: float | None = None
 
     @classmethod
     def from_json(cls, task: dict[str, Any], boards: dict[str, str], number: int, chunks: Sequence[int]) -> Task:
         """Read what the engine returns. boards: node id -> name. chunks: those of round `number`, in slot order."""
         status = task["Status"]
         container = status.get("ContainerStatus") or {}
-        ended = status["State"] not in (*STARTING, "running", *WAITING)
+        has_board = status["State"] in (*STARTING, "running")
+        ended = not has_board and status["State"] not in WAITING
         return cls(
             round=number,
             chunk=chunks[task["Slot"] - 1],
             attempt=task["ID"],
             board=boards.get(task.get("NodeID", ""), ""),
             state=status["State"],
-            message=one_line(status.get("Err") or status.get("Message", "")),
+            message=printable_line(status.get("Err") or status.get("Message", "")),
             exit=container.get("ExitCode") if ended and container.get("ContainerID") else None,
             started=seconds_of(task["CreatedAt"]),
             ended=seconds_of(status["Timestamp"]) if ended else None,
+            placed=seconds_of(status["Timestamp"]) if has_board else None,
         )
 
     @property

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.arithmetic import exact_sum
+from csvswarm.arithmetic.percentiles import interpolate, ranks_of
 from csvswarm.arithmetic.sort_keys import value_of
 from csvswarm.csv_format.canonical_text import to_canonical_text
 from csvswarm.groupby.group_table import (
@@ -15,14 +17,18 @@ from csvswarm.groupby.group_table import (
     FIRST,
     LARGEST,
     LAST,
+    PRODUCTS,
+    ROWS,
     SMALLEST,
     SQUARES,
     SUM,
     VALUES,
+    WEIGHTS,
     group_names,
     row_changes,
 )
 from csvswarm.groupby.group_totals import GroupTotals
+from csvswarm.groupby.metric_options import WEIGHTED_MEAN, percent_of
 from csvswarm.runtime.lazy_imports import np, pa
 from csvswarm.types.schema import ARROW
 
@@ -55,20 +61,21 @@ class StateRows:
 
 
 class GroupMetrics:
-    """The metrics of one column in one group, from its state in order."""
+    """The metrics of one measure in one group, from its state in order."""
 
-    def __init__(self, kind: str, metrics: list[str], ddof: int) -> None:
+    def __init__(self, kind: str, metrics: Sequence[str], ddof: int) -> None:
         self._kind, self._metrics, self._ddof = kind, metrics, ddof
+        self._percents = [percent for name in metrics if (percent := percent_of(name)) is not None]
         self._whole = kind in ("int", "bool", "timestamp")
         self._count = self._distinct = self._seen = 0
-        self._sums: dict[int, dict[int, int]] = {SUM: {}, SQUARES: {}}
+        self._sums: dict[int, dict[int, int]] = {SUM: {}, SQUARES: {}, PRODUCTS: {}, WEIGHTS: {}}
         self._picked: dict[int, Any] = {}
-        self._middle: dict[int, int] = {}
+        self._ranked: dict[int, int] = {}
 
     def add(self, state_kind: int, rows: StateRows, start: int, stop: int) -> None:
-        if state_kind == COUNT:
+        if state_kind in (COUNT, ROWS):
             self._count += int(rows.n[start])
-        elif state_kind in (SUM, SQUARES):
+        elif state_kind in self._sums:
             for level, n in zip(rows.key[start:stop].tolist(), rows.n[start:stop].tolist(), strict=True):
                 self._sums[state_kind][level] = self._sums[state_kind].get(level, 0) + n
         elif state_kind == VALUES:
@@ -83,10 +90,14 @@ class GroupMetrics:
     def _add_values(self, keys: Array, n: Array) -> None:
         self._distinct += len(keys)
         until = self._seen + np.cumsum(n)
-        for rank in {(self._count - 1) // 2, self._count // 2}:
+        for rank in self._ranks():
             if self._seen <= rank < until[-1]:
-                self._middle[rank] = int(keys[np.searchsorted(until, rank, side="right")])
+                self._ranked[rank] = int(keys[np.searchsorted(until, rank, side="right")])
         self._seen = int(until[-1])
+
+    def _ranks(self) -> set[int]:
+        middle = {(self._count - 1) // 2, self._count // 2}
+        return middle.union(*(ranks_of(percent, self._count)[:2] for percent in self._percents))
 
     def add_totals(self, totals: GroupTotals) -> None:
         """Use the totals of a group as its state."""
@@ -114,11 +125,18 @@ class GroupMetrics:
         return _number(self._compute(name, total)) if self._count else None
 
     def _compute(self, name: str, total: Fraction | float) -> float:
-        """Return a mean, median, var or std; NaN where undefined. There is at least one value."""
+        """Return a mean, percentile, var or std; NaN where undefined. There is at least one value."""
         if name == "mean":
             return exact_sum.to_double(total / self._count)
+        if name == WEIGHTED_MEAN:
+            products, weights = (exact_sum.total(self._sums[kind]) for kind in (PRODUCTS, WEIGHTS))
+            return exact_sum.to_double(products / weights) if weights else math.nan
+        if (percent := percent_of(name)) is not None:
+            rank, above, share = ranks_of(percent, self._count)
+            low, high = (value_of(self._ranked[one], self._whole) for one in (rank, above))
+            return interpolate(low, high, share)
         if name == "median":
-            low, high = (value_of(self._middle[r], self._whole) for r in ((self._count - 1) // 2, self._count // 2))
+            low, high = (value_of(self._ranked[r], self._whole) for r in ((self._count - 1) // 2, self._count // 2))
             exactly = math.isfinite(low) and math.isfinite(high)
             return exact_sum.to_double((Fraction(low) + Fraction(high)) / 2) if exactly else (low + high) / 2
         squares = exact_sum.total(self._sums[SQUARES])

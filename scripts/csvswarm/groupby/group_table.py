@@ -1,6 +1,6 @@
 """The state of groups: rows (group, slot, key, ...) that are added or selected, in any order.
 
-A column's slots are its index times STATE_KINDS plus a kind of state. Counts and exact sums are added. For smallest,
+A measure's slots are its index times STATE_KINDS plus a kind of state. Counts and exact sums are added. For smallest,
 largest, first and last, the row with the lowest or highest `order` is kept; values have a row per distinct value, with
 its count.
 """
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.arithmetic import exact_sum
+from csvswarm.arithmetic.exact_products import add_up_products
 from csvswarm.arithmetic.sort_keys import keys_of
 from csvswarm.groupby.group_totals import GroupTotals
 from csvswarm.runtime.lazy_imports import np, pa, pc
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 #: The kinds of state in the order in which they are read: counts first, as other metrics need them.
-COUNT, SUM, SQUARES, SMALLEST, LARGEST, FIRST, LAST, VALUES = range(8)
-STATE_KINDS = 8
+COUNT, SUM, SQUARES, SMALLEST, LARGEST, FIRST, LAST, VALUES, ROWS, PRODUCTS, WEIGHTS = range(11)
+STATE_KINDS = 11
 LAST_PICKED = (LARGEST, LAST)
 
 
@@ -59,6 +60,19 @@ class StateBuilder:
         else:
             self._measure_numbers(slot, needs, _as_numbers(values), codes, numbers)
 
+    def measure_rows(self, slot: int, codes: Array) -> None:
+        """Add the number of rows of every group."""
+        self._add(slot + ROWS, np.arange(self.count), n=np.bincount(codes, minlength=self.count))
+
+    def measure_weighted(self, slot: int, values: pa.Array, weights: pa.Array, codes: Array) -> None:
+        """Add the state of a weighted mean: of the rows with a value and a weight."""
+        present = present_mask(values) & present_mask(weights)
+        kept, codes = pa.array(present), codes[present]
+        self._add(slot + COUNT, np.arange(self.count), n=np.bincount(codes, minlength=self.count))
+        numbers, factors = _as_numbers(values.filter(kept)), _as_numbers(weights.filter(kept))
+        self._add_levels(slot + PRODUCTS, add_up_products(numbers, factors, codes, self.count))
+        self._add_levels(slot + WEIGHTS, exact_sum.add_up(factors, codes, self.count))
+
     def add_totals(self, slot: int, needs: set[int], totals: Sequence[GroupTotals]) -> None:
         """Add the state of one column, given the totals of each group."""
         codes = np.arange(self.count)
@@ -76,9 +90,7 @@ class StateBuilder:
     def _measure_numbers(self, slot: int, needs: set[int], values: Array, codes: Array, numbers: Array) -> None:
         for kind, add in ((SUM, exact_sum.add_up), (SQUARES, exact_sum.add_up_squares)):
             if kind in needs:
-                for level, sums in add(values, codes, self.count).items():
-                    some = np.flatnonzero(sums)
-                    self._add(slot + kind, some, key=np.full(len(some), level), n=sums[some])
+                self._add_levels(slot + kind, add(values, codes, self.count))
         keys = keys_of(values)
         for kind in needs & {SMALLEST, LARGEST}:
             rows = _extreme_number(keys, codes, self.count, kind)
@@ -91,6 +103,11 @@ class StateBuilder:
             code, key = codes[order], keys[order]
             first = np.flatnonzero(np.r_[True, (code[1:] != code[:-1]) | (key[1:] != key[:-1])])
             self._add(slot + VALUES, code[first], key=key[first], n=np.diff(np.r_[first, len(code)]))
+
+    def _add_levels(self, slot: int, levels: exact_sum.Levels) -> None:
+        for level, sums in levels.items():
+            some = np.flatnonzero(sums)
+            self._add(slot, some, key=np.full(len(some), level), n=sums[some])
 
     def _measure_text(self, slot: int, needs: set[int], values: pa.Array, codes: Array, numbers: Array) -> None:
         for kind in needs & {SMALLEST, LARGEST}:
@@ -165,12 +182,13 @@ def row_changes(table: pa.Table, names: Sequence[str]) -> Array:
 
 
 def group_codes(columns: Sequence[pa.Array]) -> tuple[Array, list[pa.Array]]:
-    """Return (group of every row, per column its value in every group). No value may be missing."""
+    """Return (group of every row, per column its value in every group). Missing values are a group."""
     encoded = []
     for column in columns:
-        # -0.0 and 0.0 are one group
-        values = pa.array(column.to_numpy() + 0.0) if pa.types.is_floating(column.type) else column
-        encoded.append(values.dictionary_encode())
+        values = column
+        if pa.types.is_floating(column.type):  # -0.0 and 0.0 are one group
+            values = pa.array(column.to_numpy(zero_copy_only=False) + 0.0, from_pandas=True)
+        encoded.append(values.dictionary_encode(null_encoding="encode"))
     if len(encoded) == 1:
         return encoded[0].indices.to_numpy().astype(np.int64), [encoded[0].dictionary]
     stacked = np.stack([column.indices.to_numpy() for column in encoded])

@@ -29,7 +29,7 @@ SIGNATURES = (
 )
 _ORC = re.compile(rb"ORC.{0,16}?[\x00-\x08]", re.DOTALL)  # a CSV may begin with these letters as well
 _TAR_MAGIC, _TAR_OFFSET = b"ustar", 257
-#: How many lines decide, and what share of them must look alike.
+#: How many lines decide, and what share of them must have the same form.
 LINES, SHARE = 50, 0.8
 
 _TIME = r"\d{2}:\d{2}:\d{2}(?:[.,]\d+)?"

@@ -11,7 +11,8 @@ from csvswarm.csv_format.record_scan import Grammar, record_starts
 from csvswarm.csv_format.row_writer import encode_header
 from csvswarm.errors import InputError, OptionError
 from csvswarm.input.content_kind import is_json_lines
-from csvswarm.input.layout import Given, Layout, find_layout
+from csvswarm.input.detect_layout import find_layout
+from csvswarm.input.layout import Given, Layout
 from csvswarm.input.source import Source, check_text
 from csvswarm.input.tables import JSON_LINES, PARQUET, json_columns
 
@@ -89,7 +90,7 @@ def read_header(
 ) -> InputHeader:
     """Return the header of an input in a known dialect. Raises InputError, OptionError.
 
-    header: whether the first record is the header; or the names of the columns, when there is none. skip_lines: lines
+    header: whether the first record is the header; or the names of the columns, if it has none. skip_lines: lines
     before the first record.
     """
     with source.open() as file:

@@ -1,4 +1,4 @@
-"""Open the input, plain or compressed, and report clearly what is wrong with one that cannot be read."""
+"""Open the input, plain or compressed, and report clearly why it cannot be read."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Source:
 
 
 def find_source(path: Path, encoding: str = "utf-8") -> Source:
-    """Look at the input file. Raises InputError when it cannot be read or is no CSV, OptionError for the encoding."""
+    """Inspect the input file. Raises InputError if it is unreadable or not a CSV, OptionError for the encoding."""
     encoding = check_encoding(encoding)
     try:
         if path.exists() and not path.is_file():
@@ -141,7 +141,7 @@ def _refuse_binary(prefix: bytes, path: Path) -> None:
 
 
 def check_text(prefix: bytes, source: Source, *, any_text: bool = False) -> None:
-    """Raise InputError when the first bytes of the CSV show that it is none.
+    """Raise InputError when the first bytes show that the file is not a CSV.
 
     any_text: accept text of other kinds too, because the user passed the delimiter.
     """

@@ -27,7 +27,7 @@ _ATTEMPT_FILE = re.compile(r"[0-9]{6}-.+\.(csv|arrow|small|json|run[0-9]+)")
 _RECEIPT_FILE = re.compile(r"[0-9]{6}-[0-9]{4}\.json")
 
 
-class Job:
+class JobDirectory:
     """A job directory. Methods that write leave either the old state or the new one, even if killed."""
 
     def __init__(self, directory: Path) -> None:
@@ -57,6 +57,11 @@ class Job:
     @property
     def processor_path(self) -> Path:
         return self.directory / "processor.py"
+
+    @property
+    def files_directory(self) -> Path:
+        """The copies of the side files."""
+        return self.directory / "files"
 
     @property
     def done_path(self) -> Path:

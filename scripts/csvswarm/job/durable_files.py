@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import stat
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,12 +14,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from csvswarm.errors import JobError, filename_in_errors
+from csvswarm.job.untrusted_files import open_nonblocking
 
-START_OVER = "remove the job's directory and start the job again."
+START_OVER = "remove the job's directory and restart the job."
 #: No file of a job is larger: a job of 10 TB has a manifest of 25 MB.
 MAX_JSON_BYTES = 256 << 20
-#: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
-RECALL_TIMEOUT = 60
 
 
 def new_token() -> str:
@@ -94,25 +92,6 @@ def sync_directory(directory: Path) -> None:
 
 class NotRegular(OSError):
     """A symlink, FIFO, device or directory in place of a regular file."""
-
-
-def open_nonblocking(path: Path | str, flags: int, mode: int = 0o600, at: int | None = None) -> int:
-    """Open a file without following a link or waiting for a pipe, and return its descriptor.
-
-    at: an open directory that a relative path starts in.
-
-    On the server of an NFS share, a file that a client has a delegation for cannot be opened at once: the kernel
-    answers EAGAIN and recalls the delegation, so the open is retried.
-    """
-    deadline = 0.0
-    while True:
-        try:
-            return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode, dir_fd=at)
-        except BlockingIOError:
-            deadline = deadline or time.monotonic() + RECALL_TIMEOUT
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
 
 
 def open_regular(path: Path) -> FileIO:

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import JobError, filename_in_errors
-from csvswarm.job.durable_files import open_nonblocking
+from csvswarm.job.untrusted_files import open_nonblocking
 
 #: The locked file. It is the first file of a job directory and so marks the directory as one.
 LOCK = "csvswarm.lock"

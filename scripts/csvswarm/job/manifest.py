@@ -14,12 +14,14 @@ from csvswarm.job.chunk import Chunk
 #: Version of the files in a job directory and of job.json.
 FORMAT = 2
 _KINDS: dict[type | tuple[type, ...], tuple[str, ...]] = {
-    dict: ("input", "request", "processor", "versions", "preamble", "misfits", "formats"),
+    dict: ("input", "request", "processor", "versions", "preamble", "misfits", "formats", "packages"),
     str: ("job_id", "split", "header", "mode", "output"),
     int: ("permissions", "bom", "durable"),
     (int, float): ("created", "split_seconds"),
-    list: ("names", "numeric_columns", "decisions", "warnings", "sources"),
+    list: ("names", "numeric_columns", "decisions", "warnings", "sources", "files"),
 }
+
+_FILE_KEYS = {"name", "bytes", "sha256", "source"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Manifest:
     formats: how numbers and dates are written, where not plainly.
     decisions: what was detected about the file, a sentence each. warnings: what the user may not have meant. misfits:
     as in a receipt, of the samples that gave the first schema. numeric_columns: those that the processor uses as
-    numbers when they are.
+    numbers when they are. files: the side files, each {name, bytes, sha256, source}. packages: those that the user's
+    list names, {source, directory, versions}, or empty.
     """
 
     job_id: str
@@ -64,6 +67,8 @@ class Manifest:
     misfits: dict[str, list[list[Any]]] = field(default_factory=dict)
     numeric_columns: list[str] = field(default_factory=list)
     sources: list[dict[str, Any]] = field(default_factory=list)
+    files: list[dict[str, Any]] = field(default_factory=list)
+    packages: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     def source_path(self, chunk: Chunk) -> Path:
@@ -125,6 +130,9 @@ class Manifest:
             for name in names:
                 if not isinstance(getattr(manifest, name), kind):
                     raise TypeError(f"its {name} is {getattr(manifest, name)!r}")
+        for file in manifest.files:
+            if not isinstance(file.get("name"), str) or "/" in file["name"] or file.keys() != _FILE_KEYS:
+                raise ValueError(f"it lists a file {file!r}")
         for number, chunk in enumerate(manifest.chunks, 1):
             if chunk.number != number or "/" in (chunk.file or "") or chunk.source >= max(1, len(manifest.sources)):
                 raise ValueError(f"it calls chunk {number} {chunk.number!r}, in the file {chunk.file!r}")

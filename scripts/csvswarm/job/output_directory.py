@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,14 +24,17 @@ from csvswarm.job.durable_files import (
     write_json,
 )
 from csvswarm.job.lock import NoLocks, locked
+from csvswarm.job.result_format import PARTITIONED, RESULT, RESULT_NAMES, is_part_name
 
-RESULT, REJECTED, REPORT = "result.csv", "rejected.csv", "job.json"
+REJECTED, REPORT = "rejected.csv", "job.json"
 #: Version of job.json.
 RECORD_FORMAT = 3
-#: The files that csvswarm writes; the last one marks the others as complete.
-OWN_FILES = (REPORT, RESULT, REJECTED, SUCCESS)
-#: A marker is small; a report has a line per attempt.
-MAX_MARKER_BYTES, MAX_REPORT_BYTES = 1 << 20, 128 << 20
+#: The record of a failure, as boards write it.
+FAILURE = ".failed.json"
+#: The files that csvswarm may write; the last one marks the others as complete.
+OWN_FILES = (REPORT, *RESULT_NAMES, REJECTED, SUCCESS)
+#: A marker has a line per file of the result, a report one per attempt.
+MAX_MARKER_BYTES, MAX_REPORT_BYTES = 16 << 20, 128 << 20
 
 
 @dataclass
@@ -65,12 +69,15 @@ def locked_output(output: Path) -> Iterator[None]:
         yield
 
 
-def check_output(output: Path, job_id: str) -> None:
-    """Raise JobError if results cannot be written to `output`, or it contains files of something else."""
+def check_output(output: Path, job_id: str, result: str = RESULT) -> None:
+    """Raise JobError if results cannot be written to `output`, or it contains files of something else.
+
+    result: name of the result.
+    """
     if output.exists() and not output.is_dir():
         raise JobError(f"output {output} is a file: name a directory.")
     if output.is_dir():
-        _check_files(output, job_id)
+        _check_files(output, job_id, result)
     existing = next(path for path in [output, *output.parents] if path.exists())
     if not existing.is_dir():
         raise JobError(f"output {output} cannot be created: {existing} is a file.")
@@ -78,42 +85,58 @@ def check_output(output: Path, job_id: str) -> None:
         raise JobError(f"output {output} is not writable: you lack the permission on {existing}.")
 
 
-def _check_files(output: Path, job_id: str) -> None:
+def _check_files(output: Path, job_id: str, result: str) -> None:
     """Refuse files with csvswarm's names that are not in a report of this job."""
     remedy = "name another output directory, or remove that one first."
     report = read_json(output / REPORT, remedy, MAX_REPORT_BYTES)
-    if report is not None and report.get("job_id") != job_id:
+    if report is None:
+        explained = set()
+    elif report.get("job_id") == job_id:
+        explained = {REPORT, SUCCESS, *_files_in_report(report, result)}
+    elif report.get("format") == RECORD_FORMAT and report.get("status") == "failed":
+        explained = {REPORT}  # no result came of that job, so it does not need the directory
+    else:
         whose = f"the result of job {report['job_id']}" if "job_id" in report else f"a {REPORT} of something else"
         raise JobError(f"output {output} already contains {whose}: name another directory, or remove that one first.")
-    explained = {REPORT, SUCCESS, *_files_in_report(report)} if report else set()
-    for name in OWN_FILES:
+    for name in (REPORT, result, REJECTED, SUCCESS):
         if name not in explained and os.path.lexists(output / name):
             raise JobError(f"output {output} already contains a {name} of something else: name another directory.")
 
 
-def _files_in_report(report: dict[str, Any]) -> set[str]:
+def _files_in_report(report: dict[str, Any], result: str) -> set[str]:
     """Return the names of the files that the job may have written according to its report."""
-    if report.get("status") != "done" or report.get("rejected"):
-        return {RESULT, REJECTED}
-    return {RESULT}
+    if report.get("status") != "done":
+        return {result, REJECTED}
+    names = {_result_in_report(report)}
+    return {*names, REJECTED} if report.get("rejected") else names
 
 
-def claim_output(output: Path, job_id: str) -> None:
+def _result_in_report(report: dict[str, Any]) -> str:
+    """Return the name of the result according to a report, or to the claim of its directory."""
+    entry = report.get("result")
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return name if name in RESULT_NAMES else RESULT
+
+
+def claim_output(output: Path, job_id: str, result: str = RESULT) -> None:
     """Claim an output directory for a job by its report, which is written before any other file.
 
     Only one of several jobs succeeds. Raises JobError if the directory belongs to another job.
     """
-    report = {"format": RECORD_FORMAT, "job_id": job_id, "status": "collecting"}
+    report = {"format": RECORD_FORMAT, "job_id": job_id, "status": "collecting", "result": {"name": result}}
     if (output / REPORT).exists():
-        check_output(output, job_id)
+        check_output(output, job_id, result)
+        former = _result_in_report(read_json(output / REPORT, max_bytes=MAX_REPORT_BYTES) or {})
         write_json(output / REPORT, report, owner=job_id)
+        if former != result:  # this job's result in another format
+            remove_tree(output / former)
         return
     with temporary_file(output / REPORT, job_id) as (temporary, file):
         file.write(json.dumps(report).encode())
     try:
         os.link(temporary, output / REPORT)  # fails if the name exists
     except FileExistsError:
-        check_output(output, job_id)
+        check_output(output, job_id, result)
     except OSError:  # a file system without hard links
         replace_durably(temporary, output / REPORT)
     with suppress(OSError):
@@ -124,10 +147,18 @@ def claim_output(output: Path, job_id: str) -> None:
 def remove_leftovers(output: Path, job_id: str) -> None:
     """Remove the temporary files of killed runs of this job."""
     names = "|".join(re.escape(name) for name in OWN_FILES)
-    ours = re.compile(rf"\.({names})\.{re.escape(job_id)}\.[0-9a-f]{{12}}")
+    ours = re.compile(rf"\.({names})\.{re.escape(job_id)}\.[0-9a-f]{{12}}(\.[a-z0-9_]{{8}})?$")
     for path in output.iterdir():
-        if ours.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+        if ours.match(path.name):
+            remove_tree(path)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file, or a directory with all that is in it; a symlink, and not what it names."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def commit_file(path: Path, job_id: str, write: Callable[[HashingWriter], int]) -> tuple[int, dict[str, Any]]:
@@ -152,8 +183,8 @@ def is_intact(output: Path, entry: dict[str, Any]) -> bool:
     """Whether a file of an output directory has the recorded size and checksum."""
     try:
         path = output / str(entry["name"])
-        return path.lstat().st_size == entry["bytes"] and file_entry(path) == entry
-    except (FileNotFoundError, NotRegular):
+        return path.lstat().st_size == entry["bytes"] and file_entry(path) | {"name": entry["name"]} == entry
+    except (FileNotFoundError, NotADirectoryError, NotRegular):
         return False
 
 
@@ -171,8 +202,13 @@ def read_marker(directory: Path, job_id: str) -> tuple[list[dict[str, Any]], Col
         collected = Collected(**marker)
     except (JobError, KeyError, TypeError, AttributeError):
         return None  # a damaged marker counts as missing
-    wanted = [RESULT, *([REJECTED] if collected.rejected_file else []), REPORT]
-    return (files, collected) if names == wanted else None
+    others = [*([REJECTED] if collected.rejected_file else []), REPORT]
+    result = names[: -len(others)]
+    known = [Path(collected.result).name]
+    if known == [PARTITIONED]:  # its files are below it: a marker may come from a board
+        known = sorted({name for name in result if is_part_name(name)})
+    is_known = Path(collected.result).name in RESULT_NAMES and result == known
+    return (files, collected) if is_known and names[len(result) :] == others else None
 
 
 def committed_result(output: Path, job_id: str, *, rejects: bool = True) -> Collected | None:

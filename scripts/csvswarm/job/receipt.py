@@ -97,7 +97,7 @@ class Receipt:
 def read_receipt(path: Path) -> Receipt | None:
     """Return the receipt in a file, None if the file does not exist. Raises JobError if it is damaged."""
     chunk = path.name.partition("-")[0].lstrip("0")
-    remedy = f"remove it and run the job again; only chunk {chunk} is processed again."
+    remedy = f"remove it and rerun the job; only chunk {chunk} is reprocessed."
     data = read_json(path, remedy)
     if data is None:
         return None

@@ -36,12 +36,8 @@ class Reasons:
 
         Such a rejection is provisional: under a wider schema the processor may not fail.
         """
-        if (exception := _EXCEPTION.match(reason)) is not None:
-            kind = exception[1] + (exception[2] or "")
-        else:
-            kind = (f"column {shown(column)!r}: " if column else "") + _VALUES.sub("…", reason)
-        example = details or reason
-        self._count({"reason": kind, "records": 1, "record": record, "example": example, "provisional": bool(details)})
+        found = {"reason": kind_of(column, reason), "records": 1, "record": record, "example": details or reason}
+        self._count(found | {"provisional": bool(details)})
 
     def merge(self, counted: Iterable[dict[str, Any]]) -> None:
         """Add what `to_json` returned of other records."""
@@ -67,6 +63,13 @@ class Reasons:
         Each has reason, records (how many), record (number of the first), example and provisional.
         """
         return sorted(self._kinds.values(), key=lambda kind: (-kind["records"], kind["record"]))
+
+
+def kind_of(column: str, reason: str) -> str:
+    """Return the kind of a reason: without what differs between records. column: "" where no column is the cause."""
+    if (exception := _EXCEPTION.match(reason)) is not None:
+        return exception[1] + (exception[2] or "")
+    return (f"column {shown(column)!r}: " if column else "") + _VALUES.sub("…", reason)
 
 
 def check_max_rejected(given: str) -> str:

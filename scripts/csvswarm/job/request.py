@@ -46,6 +46,10 @@ class Request:
     limit: int | None = None
     split_of: Path | None = None
     strict: bool = False
+    output_format: str = "csv"
+    partition_by: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    requirements: Path | None = None
     union: bool = False
     source_file: bool = False
 

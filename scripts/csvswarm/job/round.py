@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import JobError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import checked_fields, read_json, write_json
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.state import reconcile
@@ -34,7 +34,7 @@ class Round:
         return self.chunks[slot - 1]
 
 
-def plan_round(job: Job, manifest: Manifest) -> Round | None:
+def plan_round(job: JobDirectory, manifest: Manifest) -> Round | None:
     """Reconcile the job and write its next round; None if nothing is pending. Raises what `reconcile` raises."""
     state = reconcile(job, manifest)
     if not state.pending:
@@ -45,7 +45,7 @@ def plan_round(job: Job, manifest: Manifest) -> Round | None:
     return next_round
 
 
-def read_round(job: Job, number: int) -> Round:
+def read_round(job: JobDirectory, number: int) -> Round:
     """Return a planned round. Raises JobError if it does not exist."""
     data = read_json(_path(job, number))
     if data is None:
@@ -54,5 +54,5 @@ def read_round(job: Job, number: int) -> Round:
         return Round(**data)
 
 
-def _path(job: Job, number: int) -> Path:
+def _path(job: JobDirectory, number: int) -> Path:
     return job.directory / f"round-{number:04d}.json"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from csvswarm.csv_format.canonical_text import common_type
 from csvswarm.errors import CsvswarmError, ProcessorError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.job.rejections import check_rejected
@@ -32,7 +32,7 @@ class JobState:
     void: list[Receipt]
 
 
-def read_state(job: Job, manifest: Manifest) -> JobState:
+def read_state(job: JobDirectory, manifest: Manifest) -> JobState:
     """Return the state of the job under its newest schema."""
     generation, data = job.schema()
     schema = Schema.from_json(data)
@@ -54,7 +54,7 @@ def read_state(job: Job, manifest: Manifest) -> JobState:
     )
 
 
-def current_receipt(job: Job, manifest: Manifest, chunk: int) -> Receipt | None:
+def current_receipt(job: JobDirectory, manifest: Manifest, chunk: int) -> Receipt | None:
     """Return the receipt of a chunk if it is done under the newest schema. Reads only receipts of that chunk."""
     _, data = job.schema()
     schema = Schema.from_json(data)
@@ -85,7 +85,7 @@ def _is_current(receipt: Receipt, schema: Schema) -> bool:
     )
 
 
-def reconcile(job: Job, manifest: Manifest) -> JobState:
+def reconcile(job: JobDirectory, manifest: Manifest) -> JobState:
     """Make all decisions that follow from the receipts, and return the resulting state.
 
     Once all chunks have receipts, a schema that did not fit is widened by the observed kinds, and output columns with

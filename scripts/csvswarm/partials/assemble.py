@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import xxhash
 
-from csvswarm.csv_format.canonical_text import output_type
+from csvswarm.csv_format.canonical_text import common_type, output_type
 from csvswarm.csv_format.dialect import BOM, CANONICAL
 from csvswarm.csv_format.row_writer import encode_header, text_rows
 from csvswarm.csv_format.table_writer import encode_table
@@ -16,14 +17,22 @@ from csvswarm.errors import JobError, filename_in_errors
 from csvswarm.groupby.group_totals import load_totals
 from csvswarm.input.many_files import SOURCE_FILE
 from csvswarm.job.checksums import HashingWriter, file_entry
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import NotRegular, new_token, open_regular
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.partials.merged_file import locate
 from csvswarm.partials.outputs import frame_to_table, read_table
-from csvswarm.partials.sorted_runs import FAN_IN, TOTALS_SUFFIX, load_all_totals, merge_sorted_runs, write_sorted_run
+from csvswarm.partials.sorted_runs import (
+    FAN_IN,
+    TOTALS_SUFFIX,
+    load_all_totals,
+    merge_sorted_runs,
+    sort_tables,
+    write_sorted_run,
+)
 from csvswarm.processor_api.context import Context
+from csvswarm.processor_api.encoded_rows import EncodedRows
 from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import progress
@@ -35,10 +44,27 @@ COPY_BYTES = 1 << 20
 REJECTED_COLUMNS = ["record", "column", "reason", "text"]
 
 
-def write_result(file: HashingWriter, job: Job, manifest: Manifest, schema: Schema, receipts: Sequence[Receipt]) -> int:
-    """Write the result of a job; return its number of rows. receipts: of all its chunks, in order."""
+@dataclass
+class Written:
+    """rows: number of rows that were written. names, kinds: of the columns of a combined result, where `typed`."""
+
+    rows: int = 0
+    names: list[str] = field(default_factory=list)
+    kinds: list[str | None] = field(default_factory=list)
+
+
+def write_result(
+    file: HashingWriter,
+    job: JobDirectory,
+    manifest: Manifest,
+    schema: Schema,
+    receipts: Sequence[Receipt],
+    *,
+    typed: bool = False,
+) -> Written:
+    """Write the result of a job as CSV. receipts: of all its chunks, in order. typed: find the types of its columns."""
     processor = load_job_processor(job, manifest)
-    context = Context.for_job(manifest, schema, rows=sum(receipt.rows_in for receipt in receipts))
+    context = Context.for_job(manifest, schema, processor.files, rows=sum(receipt.rows_in for receipt in receipts))
     if not processor.combines:
         return _concatenate(file, job, manifest, processor, context, receipts)
     for receipt in receipts:
@@ -46,7 +72,7 @@ def write_result(file: HashingWriter, job: Job, manifest: Manifest, schema: Sche
         progress.advance(0, receipt.files["partial"]["bytes"])
     paths = [_partial(job, receipt) for receipt in receipts]
     if processor.is_keyed:
-        return _merge_keyed(file, job, processor, context, paths)
+        return _merge_keyed(file, job, manifest, processor, context, paths, typed=typed)
     import pandas as pd  # lazy: most jobs do not need pandas
 
     frames = [read_table(path) for path in paths]
@@ -59,17 +85,17 @@ def write_result(file: HashingWriter, job: Job, manifest: Manifest, schema: Sche
 
         names, arrays = to_columns(result, processor.name)
         result = pa.table(arrays, names=names)
-    return _write_tables(file, iter([result]))
+    return _write_tables(file, iter([result]), lambda names: encode_header(names, CANONICAL))
 
 
 def _concatenate(
     file: HashingWriter,
-    job: Job,
+    job: JobDirectory,
     manifest: Manifest,
     processor: Processor,
     context: Context,
     receipts: Sequence[Receipt],
-) -> int:
+) -> Written:
     columns = next((receipt.columns for receipt in receipts if receipt.columns is not None), None)
     file.write(result_header(manifest, processor, context, columns))
     for index, receipt in enumerate(receipts):
@@ -77,7 +103,7 @@ def _concatenate(
             # More may be lost: find them all, so that one run reprocesses them.
             rest = receipts[index + 1 :]
             _revoke_lost(job, [receipt, *(other for other in rest if not try_append(None, job, other, "partial"))])
-    return sum(receipt.rows_out for receipt in receipts)
+    return Written(sum(receipt.rows_out for receipt in receipts))
 
 
 def result_header(manifest: Manifest, processor: Processor, context: Context, columns: list[str] | None) -> bytes:
@@ -88,18 +114,28 @@ def result_header(manifest: Manifest, processor: Processor, context: Context, co
     return encode_header(columns, CANONICAL) if columns else b""
 
 
-def _merge_keyed(file: HashingWriter, job: Job, processor: Processor, context: Context, paths: list[Path]) -> int:
+def _merge_keyed(
+    file: HashingWriter,
+    job: JobDirectory,
+    manifest: Manifest,
+    processor: Processor,
+    context: Context,
+    paths: list[Path],
+    *,
+    typed: bool,
+) -> Written:
     def combine(tables: list[pa.Table]) -> pa.Table:
         table: pa.Table = processor.call("combine", tables, context)
         return table
 
-    if (groups := load_all_totals(paths)) is not None:
+    if not typed and (groups := load_all_totals(paths)) is not None:
         names, rows = processor.call("finish_groups", groups, context)
         file.write(text_rows([names, *rows], CANONICAL))
-        return len(rows)
+        return Written(len(rows))
     keys = processor.keys(context)
     merged: list[Path] = []
     token = new_token()
+    context.sorter = lambda tables, by: sort_tables(tables, by, lambda n: job.directory / f"merge-{token}-sort{n}")
     try:
         for index, path in enumerate(paths):
             if path.suffix == TOTALS_SUFFIX:
@@ -117,31 +153,52 @@ def _merge_keyed(file: HashingWriter, job: Job, processor: Processor, context: C
         result = processor.call("finish", pieces, context) if processor.finishes else pieces
         if not isinstance(result, Iterator):
             result = iter([frame_to_table(result, processor)])
-        return _write_tables(file, _with_processor_errors(result, processor))
+        return _write_tables(
+            file,
+            _with_processor_errors(result, processor),
+            lambda names: result_header(manifest, processor, context, names),
+        )
     finally:
         for path in merged:
             path.unlink(missing_ok=True)
 
 
-def _with_processor_errors(tables: Iterator[pa.Table], processor: Processor) -> Iterator[pa.Table]:
-    """Yield the tables that a processor yields, and report its errors as processor errors."""
-    while (table := processor.call(next, tables, None)) is not None:
-        yield table
+def _with_processor_errors(results: Iterator[Any], processor: Processor) -> Iterator[Any]:
+    """Yield what a processor yields, and report its errors as processor errors."""
+    while (result := processor.call(next, results, None)) is not None:
+        yield result
 
 
-def _write_tables(file: HashingWriter, tables: Iterator[pa.Table]) -> int:
-    rows, header = 0, False
-    for table in tables:
-        if not header:
-            file.write(encode_header(table.column_names, CANONICAL))
-            header = True
-        arrays = [column.combine_chunks() for column in table.columns]
-        file.write(encode_table(arrays, [output_type(array) for array in arrays], CANONICAL))
-        rows += table.num_rows
-    return rows
+def _write_tables(file: HashingWriter, results: Iterator[Any], header: Callable[[list[str]], bytes]) -> Written:
+    """Write tables or encoded rows. header: returns the header, given the columns."""
+    written = Written()
+    for result in results:
+        is_encoded = isinstance(result, EncodedRows)
+        names = result.columns if is_encoded else result.column_names
+        kinds = result.kinds if is_encoded else [output_type(column) for column in result.columns]
+        if not written.names:
+            file.write(header(names))
+            written.names, written.kinds = [str(name) for name in names], kinds
+        if is_encoded:
+            file.write(result.data)
+            written.rows += result.rows
+            continue
+        arrays = [column.combine_chunks() for column in result.columns]
+        file.write(encode_table(arrays, kinds, CANONICAL))
+        known = [kind or _type_without_values(result.column(i).type) for i, kind in enumerate(kinds)]
+        written.kinds = [common_type(*both) for both in zip(written.kinds, known, strict=True)]
+        written.rows += result.num_rows
+    return written
 
 
-def write_rejected(file: HashingWriter, job: Job, receipts: Sequence[Receipt], *, names_files: bool = False) -> int:
+def _type_without_values(arrow_type: pa.DataType) -> str | None:
+    """Return the output type of a column that has no values, None if its Arrow type does not tell."""
+    return output_type(pa.array([0], pa.int8()).cast(arrow_type)) if pa.types.is_floating(arrow_type) else None
+
+
+def write_rejected(
+    file: HashingWriter, job: JobDirectory, receipts: Sequence[Receipt], *, names_files: bool = False
+) -> int:
     """Write the rejected records; return their number. names_files: whether the input is of many files."""
     file.write(encode_header([*REJECTED_COLUMNS, SOURCE_FILE] if names_files else REJECTED_COLUMNS, CANONICAL))
     for receipt in receipts:
@@ -150,11 +207,11 @@ def write_rejected(file: HashingWriter, job: Job, receipts: Sequence[Receipt], *
     return sum(receipt.rejected for receipt in receipts)
 
 
-def _partial(job: Job, receipt: Receipt) -> Path:
+def _partial(job: JobDirectory, receipt: Receipt) -> Path:
     return job.attempts_directory / str(receipt.files["partial"]["name"])
 
 
-def append_verified(file: HashingWriter, job: Job, receipt: Receipt, name: str) -> None:
+def append_verified(file: HashingWriter, job: JobDirectory, receipt: Receipt, name: str) -> None:
     """Append a file named by a receipt, from its own file or a merged file, and verify it.
 
     Raises JobError, and revokes the receipt, if it is lost or damaged.
@@ -163,7 +220,7 @@ def append_verified(file: HashingWriter, job: Job, receipt: Receipt, name: str) 
         _revoke_lost(job, [receipt])
 
 
-def try_append(file: HashingWriter | None, job: Job, receipt: Receipt, name: str) -> bool:
+def try_append(file: HashingWriter | None, job: JobDirectory, receipt: Receipt, name: str) -> bool:
     """Append a file named by a receipt to `file`, if given; return whether it was complete."""
     entry = receipt.files[name]
     size: int = entry["bytes"]
@@ -187,14 +244,14 @@ def try_append(file: HashingWriter | None, job: Job, receipt: Receipt, name: str
     return False
 
 
-def _locations(job: Job, receipt: Receipt, name: str) -> Iterator[tuple[Path, int]]:
+def _locations(job: JobDirectory, receipt: Receipt, name: str) -> Iterator[tuple[Path, int]]:
     """Yield the possible locations of a file named by a receipt: (path, offset). Merged files come last."""
     yield job.attempts_directory / receipt.files[name]["name"], 0
     if name == "partial":
         yield from locate(job, receipt)
 
 
-def _verify(job: Job, receipt: Receipt, name: str) -> None:
+def _verify(job: JobDirectory, receipt: Receipt, name: str) -> None:
     entry = receipt.files[name]
     path = job.attempts_directory / entry["name"]
     try:
@@ -205,7 +262,7 @@ def _verify(job: Job, receipt: Receipt, name: str) -> None:
         _revoke_lost(job, [receipt])
 
 
-def _revoke_lost(job: Job, receipts: Sequence[Receipt]) -> NoReturn:
+def _revoke_lost(job: JobDirectory, receipts: Sequence[Receipt]) -> NoReturn:
     """Revoke the receipts of lost or damaged partials, so that the next run reprocesses their chunks."""
     if job.done_path.exists():
         # Possible only if a lock was lost with the board or server that kept it.
@@ -219,4 +276,4 @@ def _revoke_lost(job: Job, receipts: Sequence[Receipt]) -> NoReturn:
             f"the partials of chunks {numbers} in {job.attempts_directory} are lost or damaged: their receipts were"
         )
     only = "this chunk is" if len(receipts) == 1 else "these chunks are"
-    raise JobError(f"{message} revoked; run job {job.job_id} again: only {only} processed again.")
+    raise JobError(f"{message} revoked; rerun job {job.job_id}: only {only} reprocessed.")

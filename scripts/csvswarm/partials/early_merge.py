@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from typing import Any, BinaryIO
 
 from csvswarm.errors import CsvswarmError
 from csvswarm.job.checksums import HashingWriter
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import new_token, sync_directory
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
@@ -51,13 +52,17 @@ class EarlyMerger:
     state: the state of the job; its committed partials are merged first.
     """
 
-    def __init__(self, job: Job, manifest: Manifest, processor: Processor, state: JobState) -> None:
+    def __init__(self, job: JobDirectory, manifest: Manifest, processor: Processor, state: JobState) -> None:
         context = get_context("fork")
         theirs, self._pipe = context.Pipe(duplex=False)
         self._process = context.Process(
             target=_merge, args=(theirs, self._pipe, job, manifest, processor, state), daemon=True
         )
-        self._process.start()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
 
     def notify_committed(self, chunk: int) -> None:
@@ -71,7 +76,10 @@ class EarlyMerger:
         self._process.join()
 
 
-def _merge(pipe: Any, other_end: Any, job: Job, manifest: Manifest, processor: Processor, state: JobState) -> None:
+def _merge(
+    pipe: Any, other_end: Any, job: JobDirectory, manifest: Manifest, processor: Processor, state: JobState
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the parent closes the pipe
     other_end.close()
     progress.stop()  # the attempts are what counts
     with suppress(OSError, CsvswarmError):
@@ -79,7 +87,7 @@ def _merge(pipe: Any, other_end: Any, job: Job, manifest: Manifest, processor: P
     os._exit(0)
 
 
-def _append_all(pipe: Any, job: Job, manifest: Manifest, processor: Processor, state: JobState) -> None:
+def _append_all(pipe: Any, job: JobDirectory, manifest: Manifest, processor: Processor, state: JobState) -> None:
     """Write a merged file. The primary one may have the only copy of a partial; the secondary one is a copy."""
     merged, is_primary = MergedFile(job.directory, PRIMARY), True
     try:
@@ -105,7 +113,9 @@ class _Appender:
     parts: receipts of the logged partials, in order. end: end of the last one, in bytes.
     """
 
-    def __init__(self, job: Job, manifest: Manifest, merged: MergedFile, log: Any, *, reclaims_partials: bool) -> None:
+    def __init__(
+        self, job: JobDirectory, manifest: Manifest, merged: MergedFile, log: Any, *, reclaims_partials: bool
+    ) -> None:
         self._job, self._manifest, self._merged, self._log = job, manifest, merged, log
         self.reclaims_partials = reclaims_partials
         self.parts: list[Receipt] = []
@@ -200,7 +210,7 @@ def _write_header(
 ) -> None:
     if first.columns is None and not hasattr(processor.module, "header"):
         raise CsvswarmError("the first chunk has no columns: a later one may")
-    file.write(result_header(manifest, processor, Context.for_job(manifest, schema), first.columns))
+    file.write(result_header(manifest, processor, Context.for_job(manifest, schema, processor.files), first.columns))
 
 
 def _is_named(file: BinaryIO, path: Path) -> bool:
@@ -212,7 +222,7 @@ def _is_named(file: BinaryIO, path: Path) -> bool:
 
 
 def adopt_merged_file(
-    job: Job, target: Path, receipts: Sequence[Receipt], is_intact: Callable[[dict[str, Any]], bool]
+    job: JobDirectory, target: Path, receipts: Sequence[Receipt], is_intact: Callable[[dict[str, Any]], bool]
 ) -> tuple[int, dict[str, Any]] | None:
     """Link a merged file to `target` if it contains exactly these receipts; return (rows, its file entry).
 

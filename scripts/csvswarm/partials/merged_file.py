@@ -13,12 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import NotRegular, read_regular
 from csvswarm.job.receipt import Receipt
 
 #: The primary merged file may have the only copy of a partial; a run that finds one creates the secondary.
-PRIMARY, SECONDARY = "merged", "merged-again"
+PRIMARY, SECONDARY = "merged", "merged-secondary"
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,12 @@ def _parts_by_chunk(merged: MergedFile, _now: tuple[int, int, int]) -> dict[int,
     return found
 
 
-def merged_files(job: Job) -> list[MergedFile]:
+def merged_files(job: JobDirectory) -> list[MergedFile]:
     """Return the merged files that a job may have."""
     return [MergedFile(job.directory, name) for name in (PRIMARY, SECONDARY)]
 
 
-def locate(job: Job, receipt: Receipt) -> Iterator[tuple[Path, int]]:
+def locate(job: JobDirectory, receipt: Receipt) -> Iterator[tuple[Path, int]]:
     """Yield the locations in merged files of the partial named by a receipt: (path, offset)."""
     for merged in merged_files(job):
         for part in merged.parts_of(receipt.chunk):

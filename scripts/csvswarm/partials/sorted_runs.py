@@ -14,10 +14,10 @@ from typing import Any
 
 from csvswarm.errors import filename_in_errors
 from csvswarm.groupby.group_totals import MAX_GROUPS, TotalsByGroup, load_totals, save_totals
-from csvswarm.runtime.lazy_imports import pa
+from csvswarm.runtime.lazy_imports import pa, pc
 
-BATCH_ROWS = 8192
-MAX_ROWS_IN_MEMORY = 1 << 19
+BATCH_ROWS, BATCH_BYTES = 8192, 1 << 19
+MAX_ROWS_IN_MEMORY, MAX_BYTES_IN_MEMORY = 1 << 19, 1 << 24
 FAN_IN = 64
 #: Suffix of a file with `TotalsByGroup` instead of a table.
 TOTALS_SUFFIX = ".small"
@@ -26,10 +26,15 @@ Combine = Callable[[list[Any]], Any]  # of Arrow tables
 Key = tuple[tuple[bool, Any], ...]
 
 
+def _refuse_totals(_: TotalsByGroup) -> Any:
+    raise TypeError("this store takes only tables")
+
+
 class ExternalMergeStore:
     """Combines tables, and moves what does not fit in memory to sorted files.
 
-    path: returns the path of the n-th file of this store. table_of: converts totals of groups to a table.
+    path: returns the path of the n-th file of this store. table_of: converts totals of groups to a table, where
+    processors return them.
     """
 
     def __init__(
@@ -37,12 +42,12 @@ class ExternalMergeStore:
         keys: Sequence[str],
         combine: Combine,
         path: Callable[[int], Path],
-        table_of: Callable[[TotalsByGroup], Any],
+        table_of: Callable[[TotalsByGroup], Any] = _refuse_totals,
     ) -> None:
         self._keys, self._combine, self._path, self._table_of = list(keys), combine, path, table_of
         self._totals: TotalsByGroup | None = None
         self._in_memory: list[pa.Table] = []
-        self._rows = 0
+        self._rows = self._bytes = 0
         self._runs: list[Path] = []
         self._written = 0
 
@@ -60,12 +65,13 @@ class ExternalMergeStore:
     def _add_table(self, table: pa.Table) -> None:
         self._in_memory.append(table)
         self._rows += table.num_rows
-        if self._rows > MAX_ROWS_IN_MEMORY:
+        self._bytes += table.nbytes
+        if self._rows > MAX_ROWS_IN_MEMORY or self._bytes > MAX_BYTES_IN_MEMORY:
             table = self._combine(self._in_memory)
-            self._in_memory, self._rows = [table], table.num_rows
-            if self._rows > MAX_ROWS_IN_MEMORY // 2:
+            self._in_memory, self._rows, self._bytes = [table], table.num_rows, table.nbytes
+            if self._rows > MAX_ROWS_IN_MEMORY // 2 or self._bytes > MAX_BYTES_IN_MEMORY // 2:
                 self._runs.append(self._write_run(iter([table])))
-                self._in_memory, self._rows = [], 0
+                self._in_memory, self._rows, self._bytes = [], 0, 0
 
     def save(self, target: Path) -> tuple[Path, int]:
         """Write everything, combined, to one sorted file, `target` or one beside it; return (path, rows)."""
@@ -77,19 +83,29 @@ class ExternalMergeStore:
         return target, self._save_tables(target)
 
     def _save_tables(self, target: Path) -> int:
+        return write_sorted_run(target, self.merged())
+
+    def merged(self) -> Iterator[pa.Table]:
+        """Yield the rows of all added tables, combined, in order of the keys. At least one table was added."""
         if not self._runs:
-            return write_sorted_run(target, iter([self._combine(self._in_memory)]))
+            yield self._combine(self._in_memory)
+            return
         if self._in_memory:
             self._runs.append(self._write_run(iter([self._combine(self._in_memory)])))
+            self._in_memory = []
         while len(self._runs) > FAN_IN:
             first, self._runs = self._runs[:FAN_IN], self._runs[FAN_IN:]
             self._runs.append(self._write_run(merge_sorted_runs(first, self._keys, self._combine)))
             for path in first:
                 path.unlink()
-        rows = write_sorted_run(target, merge_sorted_runs(self._runs, self._keys, self._combine))
+        yield from merge_sorted_runs(self._runs, self._keys, self._combine)
+        self.remove_runs()
+
+    def remove_runs(self) -> None:
+        """Remove the files of this store."""
         for path in self._runs:
-            path.unlink()
-        return rows
+            path.unlink(missing_ok=True)
+        self._runs = []
 
     def _write_run(self, tables: Iterator[pa.Table]) -> Path:
         self._written += 1
@@ -109,13 +125,14 @@ def load_all_totals(paths: Sequence[Path]) -> TotalsByGroup | None:
 
 
 def write_sorted_run(path: Path, tables: Iterator[pa.Table]) -> int:
-    """Write sorted tables to a file in batches of at most BATCH_ROWS; return the number of rows."""
+    """Write sorted tables to a file in batches of about BATCH_BYTES; return the number of rows."""
     first = next(tables)
     rows = 0
     with filename_in_errors(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
         table: pa.Table | None = first
         while table is not None:
-            writer.write_table(table.combine_chunks(), max_chunksize=BATCH_ROWS)
+            batch = min(BATCH_ROWS, max(1, BATCH_BYTES * table.num_rows // max(1, table.nbytes)))
+            writer.write_table(table.combine_chunks(), max_chunksize=batch)
             rows += table.num_rows
             table = next(tables, None)
     return rows
@@ -134,6 +151,22 @@ def merge_sorted_runs(paths: Sequence[Path], keys: Sequence[str], combine: Combi
             pieces = [piece for run in runs if (piece := run.take_up_to(limit)).num_rows]
             runs = [run for run in runs if run.has_rows() or run.advance()]
             yield combine(pieces)
+
+
+def sort_tables(tables: Iterator[pa.Table], keys: Sequence[str], path: Callable[[int], Path]) -> Iterator[pa.Table]:
+    """Yield the rows of tables in order of unique keys, in files if there are many. path: of the n-th file."""
+
+    def ordered(parts: list[pa.Table]) -> pa.Table:
+        table = pa.concat_tables(parts).combine_chunks()
+        return table.take(pc.sort_indices(table, [(key, "ascending", "at_start") for key in keys]))
+
+    store = ExternalMergeStore(keys, ordered, path)
+    try:
+        for table in tables:
+            store.add(table)
+        yield from store.merged()
+    finally:
+        store.remove_runs()
 
 
 class _SortedRun:

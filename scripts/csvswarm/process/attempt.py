@@ -17,7 +17,7 @@ from csvswarm.groupby.group_totals import TotalsByGroup
 from csvswarm.job.checksums import file_entry
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import ChunkReader
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.job.rejections import Reasons, allowed, too_many
@@ -40,7 +40,7 @@ MAX_EXAMPLES = 3
 class Attempt:
     """One attempt at a chunk under one generation of the schema. All its files have its name."""
 
-    def __init__(self, job: Job, manifest: Manifest, processor: Processor, number: int, name: str) -> None:
+    def __init__(self, job: JobDirectory, manifest: Manifest, processor: Processor, number: int, name: str) -> None:
         self._job, self._manifest, self._processor = job, manifest, processor
         self._chunk: Chunk = manifest.chunks[number - 1]
         self._name = name
@@ -54,6 +54,7 @@ class Attempt:
             dialect=manifest.dialect,
             null_values=request["null_values"],
             chunk=number,
+            files=processor.files,
         )
         self._quarantine = request["on_error"] == "quarantine"
         self._rejected: list[Rejected] = []
@@ -64,8 +65,8 @@ class Attempt:
         self._input = self._open(self._chunk)
 
     def _query_processor(self) -> None:
-        """Ask the processor for the columns and overlap that it needs under this schema."""
-        self._columns = self._processor.columns(self._context)
+        """Read the columns and overlap that the processor needs under this schema."""
+        self._columns = self._processor.columns_to_read(self._context, self._manifest.request)
         self._overlap = self._processor.overlap(self._context)
         self._reader = self._new_reader()
 

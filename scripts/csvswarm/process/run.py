@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from csvswarm.errors import JobError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import new_token, read_json, write_json
 from csvswarm.job.fingerprint import check_versions
 from csvswarm.job.manifest import Manifest
@@ -43,7 +43,7 @@ class Processed:
         return vars(self)
 
 
-def process_all(job: Job, workers: int | None) -> Processed:
+def process_all(job: JobDirectory, workers: int | None) -> Processed:
     """Run all chunks without a partial, and rerun those that a wider schema requires, until none is pending.
 
     Raises CsvswarmError with the error of the first failed chunk; other partials are kept for a resume.
@@ -57,7 +57,7 @@ def process_all(job: Job, workers: int | None) -> Processed:
             return _process_all(job, manifest, workers)
 
 
-def _process_all(job: Job, manifest: Manifest, workers: int | None) -> Processed:
+def _process_all(job: JobDirectory, manifest: Manifest, workers: int | None) -> Processed:
     started = time.monotonic()
     processor = load_job_processor(job, manifest)
     if not manifest.durable:
@@ -65,7 +65,7 @@ def _process_all(job: Job, manifest: Manifest, workers: int | None) -> Processed
     job.discard_error_receipts()
     state = reconcile(job, manifest)
     count = resources.workers_for(workers, max(1, len(state.pending or manifest.chunks)))
-    if state.pending and processor.needs_pandas(Context.for_job(manifest, state.schema)):
+    if state.pending and processor.needs_pandas(Context.for_job(manifest, state.schema, processor.files)):
         importlib.import_module(
             "csvswarm.processor_api.dataframe"
         )  # imports pandas: once here, before the fork, for all workers
@@ -88,7 +88,9 @@ def _process_all(job: Job, manifest: Manifest, workers: int | None) -> Processed
     return done
 
 
-def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: JobState, count: int) -> WorkerPool:
+def _run_pending(
+    job: JobDirectory, manifest: Manifest, processor: Processor, state: JobState, count: int
+) -> WorkerPool:
     """Run the chunks pending under one schema, and merge concatenated partials early."""
     sizes = [chunk.length for chunk in manifest.chunks]
     progress.begin("processing", sizes, [number - 1 for number in state.done], of_chunks=True)
@@ -117,7 +119,7 @@ def _run_pending(job: Job, manifest: Manifest, processor: Processor, state: JobS
     return pool
 
 
-def _record_lost(job: Job, lost: list[dict[str, Any]]) -> None:
+def _record_lost(job: JobDirectory, lost: list[dict[str, Any]]) -> None:
     """Write down attempts without a receipt, with those of earlier runs, for the record of the job."""
     path = job.directory / LOCAL_TASKS
     earlier = (read_json(path) or {}).get("tasks", [])
@@ -125,7 +127,7 @@ def _record_lost(job: Job, lost: list[dict[str, Any]]) -> None:
         write_json(path, {"tasks": [*earlier, *lost][-MAX_LOST:]})
 
 
-def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
+def process_one(job: JobDirectory, number: int, attempt: str | None) -> Receipt:
     """Make one attempt at one chunk, as a container does. Raises CsvswarmError if the chunk failed permanently."""
     manifest = job.require_manifest()
     if not 1 <= number <= len(manifest.chunks):
@@ -143,7 +145,9 @@ def process_one(job: Job, number: int, attempt: str | None) -> Receipt:
         raise
 
 
-def run_chunk(job: Job, manifest: Manifest, processor: Processor, number: int, attempt: str | None = None) -> Receipt:
+def run_chunk(
+    job: JobDirectory, manifest: Manifest, processor: Processor, number: int, attempt: str | None = None
+) -> Receipt:
     """Make one attempt at one chunk under the newest schema."""
     resources.disable_malloc_trim()
     return Attempt(job, manifest, processor, number, attempt or new_token()).run()

@@ -1,4 +1,4 @@
-"""Rows of a block that look alike: a guess at which other rows a processor fails on, to be verified by a call."""
+"""Rows of a block that resemble each other: guesses which other rows a processor fails on, verified by a call."""
 
 from __future__ import annotations
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from csvswarm.csv_format.dialect import CANONICAL, Dialect
 from csvswarm.errors import OptionError, format_names
 from csvswarm.job.manifest import Manifest
+from csvswarm.job.side_files import SideFiles
 from csvswarm.types.schema import Schema
 
 
@@ -30,6 +32,8 @@ class Context:
             processor requests in OVERLAP, fewer at the start of the file. `process` may read these rows, but must
             return nothing for them.
         rows: number of records processed in the whole file, set for `finish`; 0 elsewhere.
+        sorter: internal; what `sort` calls in `finish`.
+        files: the side files of the job; see `file`.
     """
 
     options: dict[str, Any]
@@ -41,6 +45,8 @@ class Context:
     first_record: int = 1
     overlap: int = 0
     rows: int = field(default=0, repr=False)
+    sorter: Callable[[Iterator[Any], Sequence[str]], Iterator[Any]] | None = field(default=None, repr=False)
+    files: SideFiles = field(default_factory=SideFiles, repr=False)
 
     def type_of(self, column: str) -> str:
         """Return the type of an input column in the whole file.
@@ -72,11 +78,46 @@ class Context:
             if column not in known:
                 raise OptionError(f"{where} names a column {column!r}, but the file has: {format_names(self.names)}.")
 
+    def sort(self, tables: Iterator[Any], keys: Sequence[str]) -> Iterator[Any]:
+        """Sort the rows of tables in files, so that they may exceed memory. Only for `finish` of keyed tables.
+
+        Args:
+            tables: at least one pyarrow Table, all with the same columns.
+            keys: columns to sort by, missing values first. No two rows have the same values in all of them.
+
+        Yields:
+            Tables with all rows, in order.
+
+        Raises:
+            OptionError: called outside of `finish`.
+        """
+        if self.sorter is None:
+            raise OptionError("context.sort is available only in finish of a processor with keys.")
+        yield from self.sorter(tables, keys)
+
     #: Former name of `require_columns`, for one release.
     require = require_columns
 
+    def file(self, name: str) -> Path:
+        """Return the path of a side file, one that the user passed with the job as `files`.
+
+        The file is a read-only copy with the bytes that it had when the job was created. Read it once and keep what
+        you need in a variable of the module: `process` is called for every block.
+
+        Args:
+            name: base name of the file: `lookup.csv` for `data/lookup.csv`.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            OptionError: the job has no such file. The message names the files that it has.
+            JobError: the copy was changed.
+        """
+        return self.files.path(name)
+
     @classmethod
-    def for_job(cls, manifest: Manifest, schema: Schema, rows: int = 0) -> Context:
+    def for_job(cls, manifest: Manifest, schema: Schema, files: SideFiles, rows: int = 0) -> Context:
         """Return the context outside of blocks, as `combine` and `finish` see it. rows: in the whole input."""
         return cls(
             options=dict(manifest.request["options"]),
@@ -85,4 +126,5 @@ class Context:
             dialect=manifest.dialect,
             null_values=manifest.request["null_values"],
             rows=rows,
+            files=files,
         )

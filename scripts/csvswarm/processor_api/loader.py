@@ -12,14 +12,19 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
 from csvswarm.errors import OptionError, ProcessorError
+from csvswarm.job.side_files import SideFiles
+from csvswarm.packages.environment import Packages, deactivate
 from csvswarm.processor_api.processor import Processor
+from csvswarm.processor_api.side_modules import provide_modules, withdraw_modules
 
 if TYPE_CHECKING:
-    from csvswarm.job.directory import Job
+    from csvswarm.job.directory import JobDirectory
     from csvswarm.job.manifest import Manifest
 
 
-SHIPPED = Path(__file__).resolve().parents[3] / "files" / "processors"
+_CLONE = Path(__file__).resolve().parents[3] / "files" / "processors"
+#: In a clone and in an image; else in the installed package.
+SHIPPED = _CLONE if _CLONE.is_dir() else Path(__file__).resolve().parents[1] / "shipped_processors"
 
 
 def find_processor(name: str) -> Path:
@@ -35,10 +40,21 @@ def find_processor(name: str) -> Path:
     )
 
 
-def load_processor(path: Path, *, name: str | None = None, shown: Path | None = None) -> Processor:
+def load_processor(
+    path: Path,
+    files: SideFiles | None = None,
+    packages: Packages | None = None,
+    *,
+    name: str | None = None,
+    shown: Path | None = None,
+) -> Processor:
     """Load a processor file. shown: the path for messages, if `path` is a job's copy.
 
-    Raises ProcessorError if it cannot be read, is not Python or fails to load.
+    files, packages: the side files and packages of its job. A processor that ships imports none of them: the driver of
+    a job on boards runs no code of a user, and such a processor runs there.
+
+    Raises ProcessorError if it cannot be read, is not Python or fails to load, and OptionError for files or packages
+    that it cannot use.
     """
     shown = shown or path
     name = name or shown.stem
@@ -55,8 +71,20 @@ def load_processor(path: Path, *, name: str | None = None, shown: Path | None = 
     text = source.decode("utf-8", errors="replace")
     linecache.cache[str(shown)] = (len(text), None, text.splitlines(keepends=True), str(shown))
     sys.modules[module.__name__] = module
+    files, packages = files or SideFiles(), packages or Packages()
+    withdraw_modules()
+    deactivate()
+    if not _is_shipped(source):
+        packages.activate()
+        provide_modules(files)
+    elif packages.source:
+        raise OptionError(f"requirements: processor {name} needs no packages: leave out requirements.")
     _run_module(code, module, shown)
-    return Processor(name, module, hashlib.sha256(source).hexdigest())
+    return Processor(name, module, hashlib.sha256(source).hexdigest(), files, packages)
+
+
+def _is_shipped(source: bytes) -> bool:
+    return any(path.stat().st_size == len(source) and path.read_bytes() == source for path in SHIPPED.glob("*.py"))
 
 
 def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:
@@ -71,11 +99,16 @@ def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:
         ) from error
 
 
-def load_job_processor(job: Job, manifest: Manifest) -> Processor:
+def load_job_processor(job: JobDirectory, manifest: Manifest) -> Processor:
     """Return the job's copy of its processor; errors name the user's file."""
     processor = load_processor(
-        job.processor_path, name=manifest.processor["name"], shown=Path(manifest.processor["source"])
+        job.processor_path,
+        SideFiles.of_job(job.files_directory, manifest),
+        Packages(**manifest.packages),
+        name=manifest.processor["name"],
+        shown=Path(manifest.processor["source"]),
     )
+    processor.use_options(dict(manifest.request["options"]))
     if processor.sha256 != manifest.processor["sha256"]:
         raise ProcessorError(f"{job.processor_path} has changed since the job was created; start a new job.")
     return processor

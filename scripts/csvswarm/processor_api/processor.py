@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import linecache
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import CsvswarmError, ProcessorError
+from csvswarm.job.result_format import reads_values
+from csvswarm.job.side_files import SideFiles
+from csvswarm.packages.environment import Packages
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.options import check_options
+from csvswarm.processor_api.side_modules import SideModuleLoader
 
 if TYPE_CHECKING:
     pass
@@ -24,15 +29,26 @@ NEVER_OF_TYPES = (NameError, ImportError, NotImplementedError, RecursionError, S
 class Processor:
     """A loaded processor file. files/processors/README.md lists the names it may define."""
 
-    def __init__(self, name: str, module: ModuleType, sha256: str) -> None:
-        self.name, self.module, self.sha256 = name, module, sha256
-        if not callable(getattr(module, "process", None)):
+    def __init__(
+        self, name: str, module: ModuleType, sha256: str, files: SideFiles, packages: Packages | None = None
+    ) -> None:
+        self.name, self.sha256, self.files = name, sha256, files
+        self.packages = packages or Packages()
+        self.file = str(module.__file__)
+        self.module: Any = module
+        if not callable(getattr(module, "process", None)) and not hasattr(module, "for_options"):
             raise ProcessorError(f"processor {name} defines no function process(block, context): it needs one.")
         self.options: dict[str, dict[str, Any]] = getattr(module, "OPTIONS", {})
-        self.wants_rows: bool = getattr(module, "BLOCK", "frame") == "rows"
-        self.watches_gaps: bool = not self.wants_rows or getattr(module, "GAPS", False)
-        self.keeps_raw: bool = getattr(module, "RAW", False)
-        self.is_keyed: bool = hasattr(module, "keys")
+        self._read_flags()
+
+    def _read_flags(self) -> None:
+        self.wants_rows: bool = getattr(self.module, "BLOCK", "frame") == "rows"
+        self.watches_gaps: bool = not self.wants_rows or getattr(self.module, "GAPS", False)
+        self.keeps_raw: bool = getattr(self.module, "RAW", False)
+
+    @property
+    def is_keyed(self) -> bool:
+        return self.combines and hasattr(self.module, "keys")
 
     @property
     def combines(self) -> bool:
@@ -43,8 +59,19 @@ class Processor:
         return hasattr(self.module, "finish")
 
     def check(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Return the checked options. Raises OptionError."""
-        return check_options(given, self.options, self.name)
+        """Return the checked options, and use the processor's functions for them. Raises OptionError."""
+        options = check_options(given, self.options, self.name)
+        self.use_options(options)
+        return options
+
+    def use_options(self, options: dict[str, Any]) -> None:
+        """Replace the processor's functions by those that its `for_options`, if any, returns for checked options."""
+        declared = getattr(self.module, "for_options", None)
+        if declared is not None and (functions := self.call(declared, options)) is not None:
+            self.module = SimpleNamespace(**{**vars(self.module), **vars(functions)})
+            self._read_flags()
+            if digest := getattr(functions, "DIGEST", ""):  # of other files that it uses
+                self.sha256 = hashlib.sha256(f"{self.sha256}{digest}".encode()).hexdigest()
 
     def columns(self, context: Context) -> list[str]:
         """Return the input columns that `process` needs, in the input's order; all columns by default."""
@@ -55,6 +82,33 @@ class Processor:
         context.require_columns(wanted, f"processor {self.name}")
         names = set(wanted)
         return [name for name in context.names if name in names]
+
+    def columns_to_read(self, context: Context, request: dict[str, Any]) -> list[str]:
+        """Return the input columns whose values `process` or the result's format needs, in the input's order."""
+        wanted = set(self.columns(context))
+        if reads_values(request):  # fields that are copied unread have no type
+            wanted |= set(self.copied_columns(context))
+        return [name for name in context.names if name in wanted]
+
+    def copied_columns(self, context: Context) -> list[str]:
+        """Return the columns of the result whose fields are copied from the input's columns of these names."""
+        declared = getattr(self.module, "copied_columns", None)
+        return [] if declared is None else list(self.call(declared, context))
+
+    def result_columns(self, context: Context) -> list[str] | None:
+        """Return the columns of the result, None if it is unknown before the work."""
+        declared = getattr(self.module, "result_columns", None)
+        return None if declared is None else list(self.call(declared, context))
+
+    def result_kinds(self, context: Context) -> dict[str, str]:
+        """Return the types of columns of the result that `finish` returns as text."""
+        declared = getattr(self.module, "result_kinds", None)
+        return {} if declared is None else dict(self.call(declared, context))
+
+    def keeps_rows(self, context: Context) -> bool:
+        """Return whether it is known before the work that the result has one row for each record."""
+        declared = getattr(self.module, "keeps_rows", None)
+        return declared is not None and bool(self.call(declared, context))
 
     def overlap(self, context: Context) -> int:
         """Return the number of preceding rows that `process` also needs."""
@@ -95,13 +149,14 @@ class Processor:
             raise ProcessorError(self._failure_message(error), final=isinstance(error, NEVER_OF_TYPES)) from error
 
     def _failure_message(self, error: BaseException) -> str:
-        file = str(self.module.__file__)
+        file = self.file
         lines = []
         # Not by traceback.extract_tb: it reads the files of pandas, for every record that fails.
         for frame, line in traceback.walk_tb(error.__traceback__):
-            if frame.f_code.co_filename == file:
-                text = linecache.getline(file, line).strip()
-                lines.append(f"  {Path(file).name}:{line} in {frame.f_code.co_name}: {text}")
+            name = frame.f_code.co_filename
+            if name == file or isinstance(frame.f_globals.get("__loader__"), SideModuleLoader):
+                text = linecache.getline(name, line).strip()
+                lines.append(f"  {Path(name).name}:{line} in {frame.f_code.co_name}: {text}")
         message = str(error).strip().splitlines()
         reason = f"{type(error).__name__}: {message[0] if message else ''}".rstrip(": ")
         return "\n".join([f"processor {self.name} failed: {reason}", *lines[-SHOWN_FRAMES:]])

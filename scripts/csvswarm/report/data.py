@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +12,14 @@ from typing import Any
 from csvswarm.csv_format.dialect import MAX_NAME_CHARS
 from csvswarm.errors import printable, shown
 from csvswarm.job.durable_files import open_regular
+from csvswarm.job.rejections import kind_of
 
 #: Bytes that are read of a result and of the rejected records, and rows of a result that are shown.
 RESULT_BYTES, REJECTED_BYTES, FIRST_ROWS = 1 << 20, 4 << 20, 10
-#: Examples of each reason, and reasons.
-EXAMPLES, REASONS = 3, 20
+#: Examples of each reason, reasons, and characters of a whole message.
+EXAMPLES, REASONS, MESSAGE_CHARS = 3, 20, 1500
 #: Of logs: how many, and bytes of each one's end.
 LOGS, LOG_BYTES = 20, 1500
-#: What is in a reason but not part of its kind: values and numbers.
-_DETAIL = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
 
 
 @dataclass
@@ -35,23 +33,34 @@ class Table:
 
 @dataclass
 class Reason:
-    """Why records were set aside. examples: (record, column, reason, text)."""
+    """Why records were set aside. record, message: number of the first one, and its whole message.
+
+    text: of the first one, "" when unknown. examples: (record, message, text) of others.
+    """
 
     reason: str
-    count: int = 0
-    examples: list[tuple[str, str, str, str]] = field(default_factory=list)
+    count: int
+    record: int
+    message: str
+    text: str = ""
+    examples: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 @dataclass
 class Material:
-    """record: job.json. directory: where it and the result are. logs: (name, last lines) of failed attempts."""
+    """record: job.json. directory: where it and the result are. logs: (name, last lines) of failed attempts.
+
+    remedy: what to do after a failure, "" where a resume is all. stages: those that the control node knows besides the
+    record's, as the record has them.
+    """
 
     record: dict[str, Any]
     directory: Path
     result: Table | None = None
     reasons: list[Reason] = field(default_factory=list)
-    reasons_complete: bool = True
     logs: list[tuple[str, str]] = field(default_factory=list)
+    remedy: str = ""
+    stages: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def attempts(self) -> list[dict[str, Any]]:
@@ -64,10 +73,14 @@ def gather(record: dict[str, Any], directory: Path, logs: Path) -> Material:
     """Return what a report is made of. directory: where the record is, and the result if there is one."""
     material = Material(record, directory, logs=list(_logs(logs)))
     if record.get("result"):
-        material.result = read_table(directory / record["result"]["name"], RESULT_BYTES)
+        # The record has the first rows of a result that is no CSV file.
+        preview = record.get("preview")
+        path = directory / record["result"]["name"]
+        material.result = read_table(path, RESULT_BYTES) if preview is None else table_of(preview, record["rows_out"])
+    table = Table()
     if record.get("rejected_file"):
         table = read_table(directory / record["rejected_file"]["name"], REJECTED_BYTES)
-        material.reasons, material.reasons_complete = count_reasons(table.rows), table.complete
+    material.reasons = reasons_of(record.get("rejected_reasons", []), table.rows)
     return material
 
 
@@ -78,28 +91,53 @@ def read_table(path: Path, limit: int) -> Table:
             data = file.read(limit + 1) or b""
     except OSError:
         return Table()
-    text = data[:limit].decode("utf-8-sig", errors="replace")
     complete = len(data) <= limit
-    csv.field_size_limit(max(limit, MAX_NAME_CHARS))
-    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    rows = _rows(data[:limit].decode("utf-8-sig", errors="replace"))
     if not complete:
         rows = rows[:-1]  # it may be cut
     return Table(rows[0], rows[1:], complete) if rows else Table(complete=complete)
 
 
-def count_reasons(rows: Iterable[list[str]]) -> list[Reason]:
-    """Return the reasons of rejected records (record, column, reason, text), the most frequent first."""
-    found: dict[str, Reason] = {}
+def table_of(text: str, count: int) -> Table:
+    """Return the whole records in the start of a result's text. count: of the rows of the whole result."""
+    rows = _rows(text)
+    complete = len(rows) > count
+    if not complete:
+        rows = rows[:-1]
+    return Table(rows[0], rows[1:], complete) if rows else Table(complete=complete)
+
+
+def _rows(text: str) -> list[list[str]]:
+    csv.field_size_limit(max(len(text), MAX_NAME_CHARS))
+    return [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+
+
+def reasons_of(kinds: list[dict[str, Any]], rows: Iterable[list[str]]) -> list[Reason]:
+    """Return the kinds of reasons that the record counts, with examples from the rejected records.
+
+    kinds: `rejected_reasons` of the record. rows: (record, column, reason, text), as in rejected.csv.
+    """
+    found = {
+        kind["reason"]: Reason(
+            printable(shown(kind["reason"])),
+            kind["records"],
+            kind["record"],
+            printable(kind["example"][:MESSAGE_CHARS]).strip(),
+        )
+        for kind in kinds[:REASONS]
+    }
     for row in rows:
         if len(row) != 4:
             continue
         record, column, why, text = row
-        kind = _DETAIL.sub("…", why)
-        reason = found.setdefault(kind, Reason(printable(shown(kind))))
-        reason.count += 1
-        if len(reason.examples) < EXAMPLES:
-            reason.examples.append((record, shown(column), printable(shown(why)), printable(shown(text))))
-    return sorted(found.values(), key=lambda reason: -reason.count)[:REASONS]
+        reason = found.get(kind_of(column, why))
+        if reason is None:
+            continue
+        if record == str(reason.record):
+            reason.text = printable(shown(text))
+        elif len(reason.examples) < EXAMPLES - 1:
+            reason.examples.append((record, printable(shown(why)), printable(shown(text))))
+    return [*found.values()]
 
 
 def _logs(directory: Path) -> Iterable[tuple[str, str]]:

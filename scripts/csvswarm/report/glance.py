@@ -53,17 +53,17 @@ def boxes(table: Table) -> list[dict[str, Any]]:
         left, right = max(low, p10 - margin / 2), min(high, p90 + margin / 2)
         width = (right - left) or 1.0
 
-        def place(value: float, left: float = left, width: float = width) -> float:
+        def percent(value: float, left: float = left, width: float = width) -> float:
             return round((value - left) / width * 100, 2)
 
         found.append(
             {
                 "name": _cell(values["column"]),
-                "p10": place(p10),
-                "p25": place(p25),
-                "p50": place(p50),
-                "p75": place(p75),
-                "p90": place(p90),
+                "p10": percent(p10),
+                "p25": percent(p25),
+                "p50": percent(p50),
+                "p75": percent(p75),
+                "p90": percent(p90),
                 "cut": (low < left, high > right),
                 "text": {name: number_text(value) for name, value in (("min", low), ("p50", p50), ("max", high))},
                 "mean": _figure(values.get("mean", "")),
@@ -75,12 +75,12 @@ def boxes(table: Table) -> list[dict[str, Any]]:
 def group_bars(table: Table, group_by: Any) -> dict[str, Any]:
     """Return the first metric of `aggregate` as bars: the groups in which it is largest."""
     groups = [name for name in table.header if isinstance(group_by, list) and name in group_by]
-    metrics = [place for place, name in enumerate(table.header) if name not in groups]
+    metrics = [index for index, name in enumerate(table.header) if name not in groups]
     if not groups or not metrics:
         return {}
-    places = [table.header.index(name) for name in groups]
+    group_columns = [table.header.index(name) for name in groups]
     rows = [
-        (", ".join(_cell(row[place]) for place in places), value)
+        (", ".join(_cell(row[index]) for index in group_columns), value)
         for row in table.rows
         if len(row) == len(table.header) and math.isfinite(value := _number(row[metrics[0]]))
     ]
@@ -96,8 +96,8 @@ def group_bars(table: Table, group_by: Any) -> dict[str, Any]:
 def ranges(table: Table) -> list[dict[str, str]]:
     """Return name, smallest, largest and number of missing values of the columns, in the rows that were read."""
     found = []
-    for place, name in enumerate(table.header[:MAX_COLUMNS]):
-        values = [row[place] for row in table.rows if place < len(row)]
+    for index, name in enumerate(table.header[:MAX_COLUMNS]):
+        values = [row[index] for row in table.rows if index < len(row)]
         present = [value for value in values if value]
         numbers = [_number(value) for value in present]
         if present and all(map(math.isfinite, numbers)):

@@ -16,6 +16,12 @@ def begin(attempt: Attempt) -> float:
     return float(min(launched, attempt["started"]) if launched else attempt["started"])
 
 
+def waited(attempt: Attempt) -> float:
+    """Return for how many seconds an attempt waited for a board, 0 where that is unknown."""
+    queued = attempt.get("queued")
+    return max(begin(attempt) - queued, 0.0) if queued else 0.0
+
+
 @dataclass
 class Lane:
     """A slot of a board: attempts in it follow each other. indexes: of these attempts, in order of time."""

@@ -17,7 +17,7 @@ from csvswarm.report import numbers
 from csvswarm.report.advice import advice
 from csvswarm.report.data import Material
 from csvswarm.report.glance import glance
-from csvswarm.report.lanes import Board, Lane, begin, boards_of, lanes_of, out_of_line
+from csvswarm.report.lanes import Board, Lane, begin, boards_of, lanes_of, out_of_line, waited
 from csvswarm.report.memory import memory_plot
 from csvswarm.report.timeline import MAX_LANES, bar_style, paths, scale_of, stage_bars
 from csvswarm.types.schema import NULL_VALUES
@@ -75,6 +75,7 @@ def render(material: Material) -> str:
 
 def _facts(material: Material) -> dict[str, Any]:
     record, attempts = material.record, material.attempts
+    stage_seconds = _stage_seconds(material)
     lanes = lanes_of(attempts)
     # Without the pauses between two runs of the job.
     span = scale_of((begin(one), one["ended"]) for one in attempts).seconds
@@ -83,15 +84,17 @@ def _facts(material: Material) -> dict[str, Any]:
         "record": record,
         "split": "chunks" in record,
         "failed": record["status"] != "done",
-        "seconds": _seconds(record),
+        "seconds": sum(stage_seconds.values()),
+        "stage_seconds": stage_seconds,
         "advice": advice(record, boards, span),
         "boards": boards,
         "commands": commands(record),
         "columns": record.get("columns", [])[:MAX_COLUMNS],
         "reasons": material.reasons,
-        "reasons_complete": material.reasons_complete,
+        "kinds": len(record.get("rejected_reasons", [])),
         "result": glance(material),
         "logs": material.logs,
+        "remedy": material.remedy.strip(),
         "attempts": attempts,
         "bar_style": bar_style,
         "out_of_line": [(attempts[index], times) for index, times in out_of_line(attempts)],
@@ -103,19 +106,26 @@ def _facts(material: Material) -> dict[str, Any]:
         "data": "",
     }
     if attempts:
-        found |= _timeline(record, attempts, lanes)
+        found |= _timeline(material, lanes)
         found["data"] = _data(attempts, lanes, boards, found["scale"].pieces)
     return found
 
 
-def _seconds(record: dict[str, Any]) -> float:
-    """Return how long the stages took together."""
-    return float(sum(seconds for seconds in record.get("seconds", {}).values() if seconds))
+def _stage_seconds(material: Material) -> dict[str, float]:
+    """Return how long each stage took, in order of time."""
+    seconds = {stage["name"]: stage["ended"] - stage["started"] for stage in _stages(material)}
+    of_record = material.record.get("seconds", {})
+    return {name: float(of_record.get(name) or took) for name, took in seconds.items()}
 
 
-def _timeline(record: dict[str, Any], attempts: list[dict[str, Any]], lanes: list[Lane]) -> dict[str, Any]:
-    spans = [(stage["started"], stage["ended"]) for stage in record["stages"] if stage["name"] != "process"]
-    scale = scale_of([*spans, *((begin(one), one["ended"]) for one in attempts)])
+def _stages(material: Material) -> list[dict[str, Any]]:
+    return sorted([*material.record.get("stages", []), *material.stages], key=lambda stage: float(stage["started"]))
+
+
+def _timeline(material: Material, lanes: list[Lane]) -> dict[str, Any]:
+    attempts, stages = material.attempts, _stages(material)
+    spans = [(stage["started"], stage["ended"]) for stage in stages if stage["name"] != "process"]
+    scale = scale_of([*spans, *((begin(one) - waited(one), one["ended"]) for one in attempts)])
     drawn: list[dict[str, Any]] = [
         {"board": lane.board, "number": lane.number, "count": len(lane.indexes), "paths": found}
         for lane in lanes[:MAX_LANES]
@@ -125,7 +135,7 @@ def _timeline(record: dict[str, Any], attempts: list[dict[str, Any]], lanes: lis
         "scale": scale,
         "lanes": drawn,
         "lanes_left_out": max(0, len(lanes) - MAX_LANES),
-        "stages": stage_bars(record["stages"], scale),
+        "stages": stage_bars(stages, scale),
         "styles": {name for lane in drawn for name in lane["paths"]},
     }
 
@@ -136,7 +146,7 @@ def _data(
     """Return what the page's script works on, as JSON that is safe in a script element.
 
     An attempt is a list: chunk, board, style, lane (from 0), start and end in seconds from the first piece of time,
-    records read, bytes read, peak memory in MB.
+    records read, bytes read, peak memory in MB; on boards also seconds of waiting for a board and of starting.
     """
     names = [board.name for board in boards]
     lane_of = {index: number for number, lane in enumerate(lanes) for index in lane.indexes}
@@ -158,6 +168,7 @@ def _data(
                 one["rows_in"],
                 one["bytes_in"],
                 round(one["peak_bytes"] / 1e6),
+                *([round(waited(one), 1), round(one["started"] - begin(one), 1)] if one.get("queued") else []),
             ]
             for index, one in enumerate(attempts)
         ],

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from csvswarm.report.lanes import Attempt, Lane, begin
+from csvswarm.report.lanes import Attempt, Lane, begin, waited
 
 #: Width of the drawing in units, and the height of a lane.
 WIDTH, HEIGHT = 2000, 16
@@ -83,6 +83,7 @@ def scale_of(spans: Iterable[tuple[float, float]]) -> Scale:
 
 #: Style of a bar: top and height in a lane. What is not work is thinner, so that colour is not the only difference.
 SHAPES = {
+    "waiting": (7, 2),
     "starting": (6, 4),
     "done": (1, 14),
     "spare": (4, 8),
@@ -102,9 +103,14 @@ def bar_style(attempt: Attempt) -> str:
 def paths(lane: Lane, attempts: list[Attempt], scale: Scale, total: int) -> dict[str, str]:
     """Return the bars of a lane by style, each the `d` of one path. total: attempts of all lanes."""
     bars: dict[str, list[list[int]]] = {}
+    free = 0.0  # when the lane was last in use
     for index in lane.indexes:
         attempt = attempts[index]
+        waiting = max(begin(attempt) - waited(attempt), free)
+        free = attempt["ended"]
         left, middle, right = (scale.x(t) for t in (begin(attempt), attempt["started"], attempt["ended"]))
+        if left > scale.x(waiting):
+            _add(bars.setdefault("waiting", []), scale.x(waiting), left, total)
         if middle > left:
             _add(bars.setdefault("starting", []), left, middle, total)
         _add(bars.setdefault(bar_style(attempt), []), middle, max(right, middle + 2), total)

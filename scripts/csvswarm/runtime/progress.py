@@ -1,4 +1,4 @@
-"""How far a stage is, for whoever watches: counters that processes and threads share, and the status file they become.
+"""The progress of a stage: counters that processes and threads share, and the status file they become.
 
 Nothing is counted unless CSVSWARM_STATUS names a file: the action plugin that runs a script does that, and draws its
 progress line from the file. Counters of one slot have one writer at a time, so no lock is needed.
@@ -147,7 +147,7 @@ def end(slot: int, *, failed: bool = False) -> None:
 
 
 def finish() -> None:
-    """Write the status once more, at the end of a stage."""
+    """Write the final status of a stage."""
     for current in _stages:
         current.write()
     stop()

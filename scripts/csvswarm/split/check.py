@@ -17,22 +17,29 @@ from typing import Any
 from csvswarm import cli
 from csvswarm.errors import InputError
 from csvswarm.input.combined_files import Inputs
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.output_directory import check_output
 from csvswarm.job.request import Request
+from csvswarm.job.result_format import result_name
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import resources
-from csvswarm.split.layout_options import count_option, date_format_option, header_option, yes_or_no
+from csvswarm.split.layout_options import (
+    count_option,
+    date_format_option,
+    header_option,
+    partition_option,
+    yes_or_no,
+)
 from csvswarm.split.run import plan_split, require_same
 
 
-def check(job: Job, request: Request, output: Path) -> dict[str, Any]:
+def check(job: JobDirectory, request: Request, output: Path) -> dict[str, Any]:
     """Check a request against its processor, the head of its input and the disk.
 
     Returns bytes (of the input), chunks (about how many there will be), needed and free (bytes of disk).
     Raises what `split` raises, and InputError if the disk has too little space.
     """
-    check_output(output, job.job_id)
+    check_output(output, job.job_id, result_name(vars(request)))
     plan = plan_split(request, output)
     if (manifest := job.manifest()) is not None:
         require_same(job, manifest, plan)
@@ -79,9 +86,9 @@ def _check_free_space(output: Path, directory: Path, needed: int) -> int:
     return free
 
 
-def request_of(data: dict[str, Any]) -> tuple[Job, Request, Path]:
+def request_of(data: dict[str, Any]) -> tuple[JobDirectory, Request, Path]:
     """Return (job, request, output directory) of a request in JSON. Raises OptionError."""
-    job, output = Job(Path(data.pop("job"))), Path(data.pop("output"))
+    job, output = JobDirectory(Path(data.pop("job"))), Path(data.pop("output"))
     for name in ("chunks", "workers"):
         data[name] = resources.parse_count(name, str(data[name]))
     data["limit"] = resources.parse_limit(str(data["limit"]))
@@ -89,8 +96,11 @@ def request_of(data: dict[str, Any]) -> tuple[Job, Request, Path]:
     data["date_format"] = date_format_option(data.get("date_format"))
     data["skip_lines"] = count_option("skip_lines", data.get("skip_lines"))
     data["trailing_delimiter"] = yes_or_no("trailing_delimiter", data.get("trailing_delimiter"))
+    data["partition_by"] = partition_option(data.get("partition_by"))
     for name in ("strict", "union", "source_file"):
         data[name] = bool(yes_or_no(name, data.get(name)))
+    data["requirements"] = Path(data["requirements"]) if data.get("requirements") else None
+    data["files"] = [Path(path) for path in data.get("files", [])]
     given = [data["input"]] if isinstance(data["input"], str) else data["input"]
     return job, Request(**{**data, "input": [Path(path) for path in given]}), output
 

@@ -13,7 +13,7 @@ from csvswarm.errors import InputError
 from csvswarm.input.header import InputHeader, with_source_name
 from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import write_durably
 from csvswarm.job.free_space import FreeSpaceGuard
 from csvswarm.job.request import Request
@@ -35,7 +35,7 @@ HEADER_FILE = "000000-header.csv"
 
 
 def cut_input(
-    job: Job,
+    job: JobDirectory,
     source: Source,
     header: InputHeader,
     request: Request,
@@ -50,7 +50,7 @@ def cut_input(
     return cut_file(job, source, header, request, mode, free_space, max_bytes=max_bytes)
 
 
-def begin_cutting(job: Job, header: InputHeader | None) -> FreeSpaceGuard:
+def begin_cutting(job: JobDirectory, header: InputHeader | None) -> FreeSpaceGuard:
     """Prepare a job directory for its chunks. header: to be written, where there are chunk files."""
     resources.disable_malloc_trim()
     job.remove_chunks()  # left by a killed split
@@ -60,7 +60,7 @@ def begin_cutting(job: Job, header: InputHeader | None) -> FreeSpaceGuard:
 
 
 def cut_file(
-    job: Job,
+    job: JobDirectory,
     source: Source,
     header: InputHeader,
     request: Request,

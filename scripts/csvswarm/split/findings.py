@@ -1,6 +1,6 @@
 """What a job did with its columns that its user may not have meant: the warnings of its end.
 
-Only columns that came out as text, and that the processor would have used as numbers, are looked at, and of those only
+Only columns that came out as text, and that the processor would have used as numbers, are examined, and of those only
 the first records and the values that attempts reported: no warning costs a pass over the data.
 """
 
@@ -14,7 +14,7 @@ from csvswarm.csv_format.dialect import records_of
 from csvswarm.errors import JobError, format_names, shown
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import read_range
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.processor_api.context import Context
@@ -23,7 +23,7 @@ from csvswarm.types.formats import Formats
 from csvswarm.types.number_text import Survey, survey
 from csvswarm.types.schema import Schema
 
-#: How much of a file is looked at: bytes and columns.
+#: How much of a file is examined: bytes and columns.
 MAX_BYTES, MAX_COLUMNS = 1 << 16, 200
 #: The share of values that makes a column look like one of numbers; how many values a warning names.
 SHARE, NAMED = 0.8, 3
@@ -44,7 +44,7 @@ _TYPES = {"percent": "percent", "currency": "currency", "parentheses": "currency
 class Findings:
     """Finds what to warn about in a job, under its newest schema."""
 
-    def __init__(self, job: Job, manifest: Manifest, schema: Schema) -> None:
+    def __init__(self, job: JobDirectory, manifest: Manifest, schema: Schema) -> None:
         self._job, self._manifest, self._schema = job, manifest, schema
 
     @cached_property
@@ -78,10 +78,8 @@ class Findings:
         """Return a warning when a result has no rows, although there were records to process."""
         if rows_out or not rows_in:
             return []
-        processor, context = (
-            load_job_processor(self._job, self._manifest),
-            Context.for_job(self._manifest, self._schema),
-        )
+        processor = load_job_processor(self._job, self._manifest)
+        context = Context.for_job(self._manifest, self._schema, processor.files)
         columns = processor.columns(context) or context.names
         return [f"{processor.why_empty(context, rows_in)} {self._described(columns)}"]
 
@@ -136,13 +134,13 @@ def _remedy(name: str, found: Survey) -> str:
     return _REMEDIES[style]
 
 
-def _first_rows(job: Job, manifest: Manifest) -> list[list[str]]:
+def _first_rows(job: JobDirectory, manifest: Manifest) -> list[list[str]]:
     """Return the first records of a job's data."""
     data, complete = _first_bytes(job, manifest)
     return records_of(data, manifest.dialect, complete=complete)
 
 
-def _first_bytes(job: Job, manifest: Manifest) -> tuple[bytes, bool]:
+def _first_bytes(job: JobDirectory, manifest: Manifest) -> tuple[bytes, bool]:
     parts: list[bytes] = []
     left = MAX_BYTES
     for chunk in manifest.chunks:
@@ -154,7 +152,7 @@ def _first_bytes(job: Job, manifest: Manifest) -> tuple[bytes, bool]:
     return b"".join(parts), True
 
 
-def _read(job: Job, manifest: Manifest, chunk: Chunk, most: int) -> bytes:
+def _read(job: JobDirectory, manifest: Manifest, chunk: Chunk, most: int) -> bytes:
     if not chunk.length:
         return b""
     with manifest.data_path(chunk, job.chunks_directory).open("rb", buffering=0) as file:

@@ -42,6 +42,16 @@ def date_format_option(value: Any) -> str | dict[str, str] | None:
     return value or None
 
 
+def partition_option(value: Any) -> list[str]:
+    """Return the columns that divide the result, also from a list in JSON or the name of one. Raises OptionError."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        value = cli.json_value("partition_by", value, list)
+    names = [value] if isinstance(value, str) and value else value or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise OptionError(f"partition_by is {value!r}, but must be the name of a column, or a list of names.")
+    return names
+
+
 def count_option(name: str, value: Any) -> int | None:
     """Return a number from 0 on, or None for detection. Raises OptionError."""
     if value is None or value == "":

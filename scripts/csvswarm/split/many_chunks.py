@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from csvswarm.input.combined_files import Inputs
 from csvswarm.job.chunk import Chunk
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.request import Request
 from csvswarm.split.chunking import begin_cutting, cut_file
 from csvswarm.split.cutter import renumbered
 
 
-def cut_inputs(job: Job, inputs: Inputs, request: Request, mode: str, max_bytes: int) -> list[Chunk]:
+def cut_inputs(job: JobDirectory, inputs: Inputs, request: Request, mode: str, max_bytes: int) -> list[Chunk]:
     """Cut all files of an input into chunks. Raises InputError.
 
     Plain files are cut into ranges, also where others need chunk files. At least one chunk for each file with records,

@@ -16,7 +16,7 @@ from csvswarm.types.formats import STYLES, Formats, check_dates, check_numbers
 from csvswarm.types.schema import NULL_VALUES
 
 #: How many bytes and columns decide; how many values a column must have.
-MAX_BYTES, MAX_COLUMNS, LEAST_VALUES = 1 << 16, 1000, 2
+MAX_BYTES, MAX_COLUMNS, MIN_VALUES = 1 << 16, 1000, 2
 _SEPARATORS = {".": "[.]", ",": ",", " ": "[ \u00a0\u202f]"}
 
 
@@ -70,7 +70,7 @@ def _found(columns: Sequence[tuple[str, list[str]]], *, may_be_comma: bool) -> t
     """Return (decimal, thousands, column, value) of the one style that columns show; None where none or several do."""
     found: list[tuple[str, str, str, str]] = []
     for name, values in columns:
-        if len(values) < LEAST_VALUES:
+        if len(values) < MIN_VALUES:
             continue
         for decimal, thousands, every, one in _STYLES:
             like = next((value for value in values if one.fullmatch(value)), None)

@@ -10,7 +10,7 @@ from typing import Any
 
 from csvswarm.errors import CsvswarmError
 from csvswarm.job.chunk import Chunk
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.fingerprint import versions
 
 #: What of a request decides about the bytes of the chunks. Missing values matter where an input is rewritten.
@@ -20,7 +20,9 @@ DECIDES = (
 )  # fmt: skip
 
 
-def chunks_of(previous: Path, job: Job, of_input: dict[str, Any], wanted: dict[str, Any]) -> list[Chunk] | None:
+def chunks_of(
+    previous: Path, job: JobDirectory, of_input: dict[str, Any], wanted: dict[str, Any]
+) -> list[Chunk] | None:
     """Return the chunks of a previous job, their files linked into a job; None when the input must be split.
 
     That is when the previous job is gone or damaged, or was made from other bytes, in another way or by another
@@ -28,7 +30,7 @@ def chunks_of(previous: Path, job: Job, of_input: dict[str, Any], wanted: dict[s
     usual.
     """
     with suppress(CsvswarmError, OSError):
-        old = Job(previous)
+        old = JobDirectory(previous)
         manifest = old.manifest()
         if manifest is None or any(getattr(manifest, name) != value for name, value in of_input.items()):
             return None

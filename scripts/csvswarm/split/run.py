@@ -15,7 +15,7 @@ from csvswarm.input.header import InputHeader
 from csvswarm.input.layout import Given
 from csvswarm.input.many_files import FilesError, find_files
 from csvswarm.input.source import Source, find_source
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import new_token, replace_durably, temporary_file
 from csvswarm.job.fingerprint import check_versions, versions
 from csvswarm.job.manifest import Manifest
@@ -23,6 +23,9 @@ from csvswarm.job.output_directory import committed_result
 from csvswarm.job.permissions import ANYONE, common_permissions, no_wider_than
 from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
+from csvswarm.job.result_format import FORMAT_OPTIONS, check_format, reads_values
+from csvswarm.job.side_files import find_side_files
+from csvswarm.packages.environment import find_packages
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
@@ -37,6 +40,7 @@ from csvswarm.split.input_record import (
 )
 from csvswarm.split.many_chunks import cut_inputs
 from csvswarm.split.number_format import find_formats
+from csvswarm.split.result_checks import check_result
 from csvswarm.split.reuse import chunks_of
 from csvswarm.split.schema_sample import Sampler, sample_blocks, sampled_misfits
 from csvswarm.types.formats import Formats
@@ -62,7 +66,7 @@ class SplitPlan:
 
     @property
     def permissions(self) -> int:
-        """What the job's files may be open to: on boards, whoever fetches the result is not the owner of the share."""
+        """The permissions that the job's files may have: on boards, the fetching user is not the owner of the share."""
         if self.request.durable:
             return ANYONE
         return common_permissions(source.path for source in self.sources)
@@ -82,7 +86,7 @@ class SplitPlan:
         """What the manifest records of the input."""
         return input_record(self.request.inputs, self.sources)
 
-    def new_manifest(self, job: Job) -> Manifest:
+    def new_manifest(self, job: JobDirectory) -> Manifest:
         """Split the input. Only the request and the input decide whether this fails, until the job is claimed."""
         inputs, sampler = self.inspect_input()
         job.claim()
@@ -91,8 +95,8 @@ class SplitPlan:
                 return _resume(job, self)
             return self._split(job, inputs, sampler)
 
-    def split_again(self, job: Job) -> Manifest:
-        """Split the input of a job anew. Its lock is held."""
+    def resplit(self, job: JobDirectory) -> Manifest:
+        """Resplit the input of a job whose lock the caller owns."""
         inputs, sampler = self.inspect_input()
         job.reset()
         with no_wider_than(self.permissions):
@@ -123,12 +127,10 @@ class SplitPlan:
         self._check_options(header, sampler.schema_of_first_records(inputs))
         return inputs, sampler
 
-    def _split(self, job: Job, inputs: Inputs, sampler: Sampler) -> Manifest:
+    def _split(self, job: JobDirectory, inputs: Inputs, sampler: Sampler) -> Manifest:
         request, header = self.request, inputs.header
         job.create()
-        with temporary_file(job.processor_path) as (temporary, file):
-            file.write(self.processor_path.read_bytes())
-        replace_durably(temporary, job.processor_path)
+        self._copy_code(job)
         mode = self.mode(inputs)
         max_bytes = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
         of_input = {**with_preambles(self.input_record, inputs), "mode": mode}
@@ -136,7 +138,7 @@ class SplitPlan:
         if chunks is None:
             chunks = cut_inputs(job, inputs, request, mode, max_bytes)
         schema = sampler.schema(sample_blocks(job, self.sources, chunks))
-        context = self._check_options(header, schema)
+        context = self._check_options(header, schema, sum(chunk.rows for chunk in chunks))
         job.save_schema(1, schema.to_json())
         check_unchanged(self.sources)
         manifest = Manifest(
@@ -164,6 +166,8 @@ class SplitPlan:
             decisions=header.decisions,
             warnings=header.warnings,
             numeric_columns=self.processor.numeric_columns(context),
+            files=self.processor.files.to_json(),
+            packages=self.processor.packages.to_json(),
         )
         if columns := Findings(job, manifest, schema).numeric_at_first():
             found = sampled_misfits(job, manifest, self.sources, columns)
@@ -173,17 +177,26 @@ class SplitPlan:
         job.save_manifest(manifest)
         return manifest
 
-    def _check_options(self, header: InputHeader, schema: Schema) -> Context:
-        """Let the processor look at the columns, so that a wrong option is reported before the work and not after."""
+    def _copy_code(self, job: JobDirectory) -> None:
+        """Copy the processor and the side files into the job."""
+        with temporary_file(job.processor_path) as (temporary, file):
+            file.write(self.processor_path.read_bytes())
+        replace_durably(temporary, job.processor_path)
+        self.processor.files.copy_to(job.files_directory)
+
+    def _check_options(self, header: InputHeader, schema: Schema, rows: int = 0) -> Context:
+        """Let the processor check the columns, so that a wrong option is reported before the work and not after."""
         context = Context(
             options=dict(self.canonical_request["options"]),
             names=header.names,
             schema=schema,
             dialect=header.dialect,
             null_values=self.canonical_request["null_values"],
+            files=self.processor.files,
         )
         self.processor.columns(context)
         self.processor.overlap(context)
+        check_result(self.processor, context, self.canonical_request, rows)
         return context
 
 
@@ -191,13 +204,15 @@ def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     """Load the processor, find the input, and check the options. Raises InputError, OptionError and ProcessorError."""
     started = time.monotonic()
     processor_path = _plain(find_processor(request.processor))
-    processor = load_processor(processor_path)
     request = replace(request, input=[_plain(path) for path in request.inputs])
+    side_files = find_side_files([_plain(path) for path in request.files])
+    packages = find_packages(request.requirements and _plain(request.requirements))
+    processor = load_processor(processor_path, side_files, packages)
     try:
-        files = find_files(request.inputs)
+        paths = find_files(request.inputs)
     except FilesError as error:
         raise InputError(str(error)) from error
-    sources = [find_source(path, request.encoding) for path in files]
+    sources = [find_source(path, request.encoding) for path in paths]
     canonical_request = _canonical_request(request, processor.check(request.options))
     return SplitPlan(request, canonical_request, sources, processor_path, processor, output, started)
 
@@ -208,13 +223,13 @@ def _plain(path: Path) -> Path:
     return path.resolve() if ".." in path.parts else Path(os.path.normpath(path.absolute()))
 
 
-def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
+def split(job: JobDirectory, request: Request, output: Path | None = None) -> Manifest:
     """Make the job's chunks, schema and manifest; a job that has them already is returned as it is.
 
-    output: where the result is wanted. A job that is done, but has no result there (any more), is split again.
+    output: where the result is wanted. A finished job without a result there is resplit.
 
     Raises InputError, OptionError, ProcessorError, and JobError when the job was made for something else, another run
-    of it is going on, or its directory holds somebody's files.
+    of it is active, or its directory contains other files.
     """
     plan = plan_split(request, output)
     if job.manifest() is None:
@@ -223,23 +238,24 @@ def split(job: Job, request: Request, output: Path | None = None) -> Manifest:
         return _resume(job, plan)
 
 
-def _resume(job: Job, plan: SplitPlan) -> Manifest:
-    """Return the manifest of a job that was split already, as this request asks for it. Its lock is held."""
+def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
+    """Return the manifest of an already split job, updated to this request. The caller owns the lock."""
     manifest = job.require_manifest()
     canonical_request = plan.canonical_request
     require_same(job, manifest, plan)
     rejects = canonical_request["on_error"] != "fail"
     if job.done_path.exists():
-        # Its data was removed: what is not there as it is wanted now is made from the start.
+        # Its data was removed: a result that is missing or no longer wanted as it is requires a new split.
         gone = plan.output is not None and committed_result(plan.output, job.job_id, rejects=rejects) is None
         unwanted = not rejects and any(receipt.rejected for receipt in job.receipts())
         if gone or unwanted:
-            return plan.split_again(job)
+            return plan.resplit(job)
     else:
         check_versions(job.job_id, manifest.versions)
-    if any(manifest.request[name] != canonical_request[name] for name in MAY_CHANGE):
-        # A chunk that set records aside does not stand any more where these fail the job (state.py); others do.
-        manifest.request.update({name: canonical_request[name] for name in MAY_CHANGE})
+    names = (*MAY_CHANGE, *FORMAT_OPTIONS)
+    if any(manifest.request.get(name) != canonical_request[name] for name in names):
+        # A chunk that set records aside is no longer done where these fail the job (state.py); others stay done.
+        manifest.request.update({name: canonical_request[name] for name in names})
         job.save_manifest(manifest)
     return manifest
 
@@ -248,8 +264,11 @@ def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, A
     """Return what of the request decides about the result, as the manifest keeps it."""
     if request.on_error not in ("fail", "quarantine"):
         raise OptionError(f"on_error is {request.on_error!r}, but must be fail or quarantine.")
+    check_format(request.output_format, request.partition_by)
     return {
         "options": options,
+        "output_format": request.output_format,
+        "partition_by": request.partition_by,
         "on_error": request.on_error,
         "max_rejected": check_max_rejected(request.max_rejected),
         "limit": request.limit,
@@ -271,16 +290,24 @@ def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, A
     }
 
 
-def require_same(job: Job, manifest: Manifest, plan: SplitPlan) -> None:
+def require_same(job: JobDirectory, manifest: Manifest, plan: SplitPlan) -> None:
     """Raise JobError when a job that is to be resumed was made for another input, processor or request."""
+    # A copied column whose values no chunk has read has no type yet.
+    typed_anew = reads_values(plan.canonical_request) and not reads_values(manifest.request)
+    is_open = not job.done_path.exists() and not (typed_anew and hasattr(plan.processor.module, "copied_columns"))
+    may_change = (*MAY_CHANGE, *FORMAT_OPTIONS) if is_open else MAY_CHANGE
     if what := input_differences(manifest.input, manifest.sources, plan.input_record):
         pass
     elif manifest.processor["sha256"] != plan.processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
+    elif difference := (
+        plan.processor.files.difference_to(manifest.files) or plan.processor.packages.difference_to(manifest.packages)
+    ):
+        what = difference
     elif changed := [
         name
         for name, value in plan.canonical_request.items()
-        if manifest.request.get(name) != value and name not in MAY_CHANGE
+        if manifest.request.get(name, value) != value and name not in may_change
     ]:
         what = f"with another value of {', '.join(changed)}"
     else:

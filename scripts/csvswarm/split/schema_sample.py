@@ -13,7 +13,7 @@ from csvswarm.input.header import HEAD_BYTES, InputHeader
 from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import read_range
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
 from csvswarm.reading.block_reader import Reader
 from csvswarm.types.conversion import TextConverter
@@ -69,12 +69,12 @@ class Sampler:
         return data[: int(ends[-1]) + 1] if ends.size else b""
 
 
-def sample_blocks(job: Job, sources: Sequence[Source], chunks: list[Chunk]) -> list[tuple[bytes, bool]]:
+def sample_blocks(job: JobDirectory, sources: Sequence[Source], chunks: list[Chunk]) -> list[tuple[bytes, bool]]:
     """Return samples from blocks spread over the whole file."""
     return [(data, complete) for data, complete, _ in _samples(job, sources, chunks)]
 
 
-def _samples(job: Job, sources: Sequence[Source], chunks: list[Chunk]) -> Iterator[tuple[bytes, bool, int]]:
+def _samples(job: JobDirectory, sources: Sequence[Source], chunks: list[Chunk]) -> Iterator[tuple[bytes, bool, int]]:
     """Yield (bytes, whether they end with a record, number of the first record) of samples."""
     blocks = [
         (chunk, block, chunk.first_record + before)
@@ -90,7 +90,7 @@ def _samples(job: Job, sources: Sequence[Source], chunks: list[Chunk]) -> Iterat
 
 
 def sampled_misfits(
-    job: Job, manifest: Manifest, sources: Sequence[Source], columns: Sequence[str]
+    job: JobDirectory, manifest: Manifest, sources: Sequence[Source], columns: Sequence[str]
 ) -> dict[str, list[list[Any]]]:
     """Return [record number, value] of the first values in the samples that keep columns from being numeric."""
     found: dict[str, list[list[Any]]] = {}

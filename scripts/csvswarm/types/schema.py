@@ -62,7 +62,7 @@ NUMERIC = ("null", "int", "float")
 
 
 class _LazyArrowTypes(dict[str, Any]):
-    """Arrow's type for each of ours, created on first use, because that imports pyarrow."""
+    """Arrow's type for each type of csvswarm, created on first use, because that imports pyarrow."""
 
     def __missing__(self, kind: str) -> Any:
         types = {"int": pa.int64, "bool": pa.bool_, "text": pa.string, "quoted": pa.string}

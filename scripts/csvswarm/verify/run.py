@@ -19,9 +19,10 @@ from typing import Any
 from csvswarm import cli
 from csvswarm.collect.run import collect
 from csvswarm.errors import ProcessorError, shown
-from csvswarm.job.directory import Job
-from csvswarm.job.output_directory import REJECTED, RESULT
+from csvswarm.job.directory import JobDirectory
+from csvswarm.job.output_directory import REJECTED
 from csvswarm.job.request import Request
+from csvswarm.job.result_format import RESULT
 from csvswarm.process.run import process_all
 from csvswarm.split.check import request_of
 from csvswarm.split.run import plan_split, split
@@ -43,7 +44,9 @@ def verify(request: Request, parent: Path) -> dict[str, Any]:
     results = []
     with tempfile.TemporaryDirectory(prefix=".verify-", dir=parent) as name:
         for chunks, block_bytes in CUTS:
-            cut = dataclasses.replace(request, limit=limit, chunks=chunks, block_bytes=block_bytes)
+            cut = dataclasses.replace(
+                request, limit=limit, chunks=chunks, block_bytes=block_bytes, output_format="csv", partition_by=[]
+            )
             results.append(_Result(cut, Path(name) / f"verify-{chunks}"))
         first, *others = results
         for other in others:
@@ -55,7 +58,7 @@ class _Result:
     """The result of a job over the records, cut in one way."""
 
     def __init__(self, request: Request, directory: Path) -> None:
-        job, self._output = Job(directory), directory.with_name(f"{directory.name}-out")
+        job, self._output = JobDirectory(directory), directory.with_name(f"{directory.name}-out")
         manifest = split(job, request)
         process_all(job, request.workers)
         collect(job, self._output)

@@ -56,7 +56,7 @@ class RunningJob:
         return self.control_node.end(self.name, self.playbook)
 
     def rerun(self) -> Run:
-        """Run the same once more, to its end."""
+        """Rerun the same job to its end."""
         self.start()
         return self.end()
 

@@ -50,7 +50,7 @@ def test_board_builds_the_image(control_node: ControlNode, base: str, monkeypatc
     run = control_node.run("swarm", image_base=base, **variables)
 
     assert run.files == control_node.run("local", **variables).files
-    assert "Build the image, and put it on the share" in run.output
+    assert "Build the image and copy it to the share" in run.output
 
 
 def test_input_on_the_share(control_node: ControlNode, reachable_lab: Lab) -> None:

@@ -29,7 +29,7 @@ def test_expired_certificates(cluster: Lab, play: Play) -> None:
         )
         code, output = play("playbooks/recover.yml")
         assert code != 0
-        assert "has expired, so nobody manages it" in output
+        assert "has expired, so no manager works" in output
         code, output = play("playbooks/recover.yml", "-e", "confirm=recover")
         assert code == 0, output[-4000:]
     finally:

@@ -81,7 +81,7 @@ def test_names_of_root_do_not_change(worker: Board, reachable_lab: Lab, user: st
 
     got = worker.sh(attack(USERS[user]), 300)
 
-    # A look at a file that is there for boards to read is no harm; there is none in what was tried.
+    # Reading a file that boards may read does no harm; the attempts include none.
     assert got == ""
     assert listing(reachable_lab) == before
     assert untouched(reachable_lab)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from csvswarm.collect.deliver import deliver_result
 from csvswarm.errors import JobError
-from csvswarm.job.directory import SUCCESS, Job
+from csvswarm.job.directory import SUCCESS, JobDirectory
 
 from tests.support.jobs import run_in_process
 
@@ -25,7 +25,7 @@ DATA = "a,b\n" + "".join(f"{n},{n % 7}\n" for n in range(200))
 class Delivery:
     """A result collected on another machine and fetched to this one, and its output directory."""
 
-    job: Job
+    job: JobDirectory
     fetched: Path
     output: Path
 
@@ -47,7 +47,7 @@ def fetched(directory: Path, text: str, **request: Any) -> Delivery:
     source = directory / "data.csv"
     source.write_text(text)
     run_in_process(directory, source, **request)
-    job = Job(directory / "job-1-1048576")
+    job = JobDirectory(directory / "job-1-1048576")
     made = (directory / "job-1-1048576-out").rename(directory / "fetched")
     return Delivery(job, made, directory / "results" / "it")
 
@@ -131,7 +131,7 @@ def test_unknown_files_are_not_replaced(delivery: Delivery) -> None:
     assert delivery.delivered() == {"result.csv": b"mine\n"}
 
 
-def test_changed_result_is_delivered_again(delivery: Delivery) -> None:
+def test_changed_result_is_redelivered(delivery: Delivery) -> None:
     delivery.deliver()
     copy(delivery)
     whole = delivery.delivered()
@@ -205,7 +205,7 @@ def test_damaged_side_file_is_not_delivered(tmp_path: Path, name: str, damage: s
 
 
 @pytest.mark.parametrize("name", ["rejected.csv", "result.csv"])
-def test_missing_file_is_delivered_again(tmp_path: Path, name: str) -> None:
+def test_missing_file_is_redelivered(tmp_path: Path, name: str) -> None:
     delivery = fetched(tmp_path, DATA + "x,y,z\n", on_error="quarantine")
     delivery.deliver()
     whole = delivery.delivered()

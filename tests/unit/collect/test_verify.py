@@ -41,7 +41,7 @@ def rewrite(path: Path, change: Any) -> None:
 
 
 @pytest.mark.usefixtures("source")
-def test_what_ran_is_verified(tmp_path: Path) -> None:
+def test_verification_uses_the_recorded_processor(tmp_path: Path) -> None:
     found = verify(tmp_path / OUTPUT)
 
     assert (found["files"], found["read"]) == (["result.csv"], True)
@@ -66,7 +66,7 @@ def test_changed_input_is_found(source: Path, tmp_path: Path, change: Any, messa
     assert message in str(error.value)
 
 
-def test_input_that_is_gone_is_not_read(tmp_path: Path) -> None:
+def test_removed_input_is_not_read(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "data.csv", ["a"], [[1]] * 9)
     run_in_process(tmp_path, path, chunks=3, block_bytes=64)
     path.unlink()

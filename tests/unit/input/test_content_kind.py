@@ -121,7 +121,7 @@ def test_an_archive_within_a_compressed_file_is_recognized(tmp_path: Path) -> No
         "ORC,b\n1,2\n",
     ],
 )
-def test_a_csv_that_resembles_another_kind_is_read(tmp_path: Path, text: str) -> None:
+def test_csv_resembling_another_format_is_read(tmp_path: Path, text: str) -> None:
     path = tmp_path / "data.csv"
     path.write_text(text)
 

@@ -38,7 +38,7 @@ def test_receipts_decide(receipts: list[dict[str, Any]], expected: JobStatus) ->
     assert ended == expected
 
 
-def test_what_is_known_otherwise_comes_first() -> None:
+def test_explicit_options_take_precedence() -> None:
     failed = [receipt(1, "error")]
 
     assert job_status([1], failed, is_done=True, is_running=False).name == "done"

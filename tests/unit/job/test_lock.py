@@ -1,4 +1,4 @@
-"""The lock on a job or an output directory: it ends with its holder, who is named to those it keeps out."""
+"""The lock on a job or an output directory: it ends with its owner, whom error messages name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import JobError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.lock import LOCK, locked
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
@@ -146,7 +146,7 @@ def test_lock_of_another_machine_is_awaited_longer(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
 def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    job, output = Job(tmp_path / "job"), tmp_path / "out"
+    job, output = JobDirectory(tmp_path / "job"), tmp_path / "out"
     split(job, Request(input=SAMPLE, processor="transform", chunks=2, workers=1))
     process_all(job, 1)
     usual = fcntl.lockf

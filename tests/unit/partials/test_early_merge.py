@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from csvswarm.collect.run import collect
 from csvswarm.errors import CsvswarmError, JobError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.partials.merged_file import PRIMARY, SECONDARY, MergedFile
 from csvswarm.process.run import process_all
 from csvswarm.split.run import Request, split
@@ -19,26 +19,26 @@ from tests.support.jobs import SAMPLE, unmerge_partials
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
+def job(tmp_path: Path) -> JobDirectory:
     return processed(tmp_path)
 
 
-def processed(tmp_path: Path, *, durable: bool = False) -> Job:
-    job = Job(tmp_path / "job")
+def processed(tmp_path: Path, *, durable: bool = False) -> JobDirectory:
+    job = JobDirectory(tmp_path / "job")
     split(job, Request(input=SAMPLE, processor="transform", chunks=5, workers=2, durable=durable))
     process_all(job, 2)
     return job
 
 
-def partials(job: Job) -> list[int]:
+def partials(job: JobDirectory) -> list[int]:
     return sorted(int(path.name[:6]) for path in job.attempts_directory.glob("*.partial.csv"))
 
 
-def revoke(job: Job, chunk: int) -> None:
+def revoke(job: JobDirectory, chunk: int) -> None:
     (job.receipts_directory / f"{chunk:06d}-0001.json").unlink()
 
 
-def test_the_merged_file_becomes_the_result(job: Job, tmp_path: Path) -> None:
+def test_the_merged_file_becomes_the_result(job: JobDirectory, tmp_path: Path) -> None:
     merged = MergedFile(job.directory, PRIMARY).data.stat()
     collected = collect(job, tmp_path / "out")
     assert Path(collected.result).read_bytes() == SAMPLE.read_bytes()
@@ -47,7 +47,7 @@ def test_the_merged_file_becomes_the_result(job: Job, tmp_path: Path) -> None:
     assert collected.rows_out == 27_004
 
 
-def test_partial_is_removed_once_it_is_merged(job: Job) -> None:
+def test_partial_is_removed_once_it_is_merged(job: JobDirectory) -> None:
     parts, whole = MergedFile(job.directory, PRIMARY).read()
     assert partials(job) == []
     assert whole is not None
@@ -67,7 +67,7 @@ def test_partials_of_a_durable_job_are_kept(tmp_path: Path) -> None:
     [("no log", [1, 2, 3, 4, 5]), ("no data", [1, 2, 3, 4, 5]), ("cut off", [5]), ("a byte", [3]), ("a line", [2])],
 )
 def test_only_partials_lost_with_a_damaged_merged_file_are_reprocessed(
-    job: Job, tmp_path: Path, harm: str, lost: list[int]
+    job: JobDirectory, tmp_path: Path, harm: str, lost: list[int]
 ) -> None:
     merged = MergedFile(job.directory, PRIMARY)
     if harm == "no log":
@@ -92,7 +92,7 @@ def test_only_partials_lost_with_a_damaged_merged_file_are_reprocessed(
     assert Path(collect(job, tmp_path / "out").result).read_bytes() == SAMPLE.read_bytes()
 
 
-def test_truncated_log_line_does_not_hide_earlier_partials(job: Job, tmp_path: Path) -> None:
+def test_truncated_log_line_does_not_hide_earlier_partials(job: JobDirectory, tmp_path: Path) -> None:
     merged = MergedFile(job.directory, PRIMARY)
     merged.log.write_bytes(merged.log.read_bytes()[:-3])
     assert merged.read()[1] is None
@@ -100,7 +100,7 @@ def test_truncated_log_line_does_not_hide_earlier_partials(job: Job, tmp_path: P
     assert result.read_bytes() == SAMPLE.read_bytes()
 
 
-def test_partials_in_a_growing_merged_file_are_found(job: Job) -> None:
+def test_partials_in_a_growing_merged_file_are_found(job: JobDirectory) -> None:
     merged = MergedFile(job.directory, PRIMARY)
     whole = merged.log.read_bytes()
     first = whole.splitlines(keepends=True)[0]
@@ -111,7 +111,7 @@ def test_partials_in_a_growing_merged_file_are_found(job: Job) -> None:
     assert [part.chunk for part in merged.parts_of(2)] == [2]
 
 
-def test_reprocessed_chunk_is_not_read_from_the_merged_file(job: Job, tmp_path: Path) -> None:
+def test_reprocessed_chunk_is_not_read_from_the_merged_file(job: JobDirectory, tmp_path: Path) -> None:
     revoke(job, 2)
     assert process_all(job, 1).chunks_run == 1
     first, other = MergedFile(job.directory, PRIMARY), MergedFile(job.directory, SECONDARY)
@@ -123,7 +123,7 @@ def test_reprocessed_chunk_is_not_read_from_the_merged_file(job: Job, tmp_path: 
 
 
 def test_concurrent_runs_use_separate_merged_files(tmp_path: Path) -> None:
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     split(job, Request(input=SAMPLE, processor="transform", chunks=4, workers=1))
     first = MergedFile(job.directory, PRIMARY)
     first.log.write_bytes(b"")  # another run has just started it
@@ -144,7 +144,7 @@ def test_failed_run_keeps_the_merged_partials(tmp_path: Path) -> None:
         "    return block\n"
     )
     mark.touch()
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     split(job, Request(input=SAMPLE, processor=str(processor), chunks=4, workers=1))
     with pytest.raises(CsvswarmError, match="NameError"):
         process_all(job, 1)
@@ -157,7 +157,7 @@ def test_failed_run_keeps_the_merged_partials(tmp_path: Path) -> None:
     mark.unlink()
     assert process_all(job, 1).chunks_run == 2
     result = collect(job, tmp_path / "out").result
-    rerun = Job(tmp_path / "again")
+    rerun = JobDirectory(tmp_path / "again")
     split(rerun, Request(input=SAMPLE, processor=str(processor), chunks=1))
     process_all(rerun, 1)
     assert Path(result).read_bytes() == Path(collect(rerun, tmp_path / "other").result).read_bytes()
@@ -166,7 +166,7 @@ def test_failed_run_keeps_the_merged_partials(tmp_path: Path) -> None:
 def test_empty_merged_file_is_removed(tmp_path: Path) -> None:
     processor = tmp_path / "fails.py"
     processor.write_text("def process(block, context):\n    undefined_name\n")
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     split(job, Request(input=SAMPLE, processor=str(processor), chunks=4, workers=1))
     with pytest.raises(CsvswarmError, match="NameError"):
         process_all(job, 1)
@@ -174,8 +174,8 @@ def test_empty_merged_file_is_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [errno.EXDEV, errno.EPERM])
-def test_merged_file_is_copied_where_links_fail(
-    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+def test_merged_file_is_copied_if_links_fail(
+    job: JobDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def refused(*_: object) -> None:
         raise OSError(code, os.strerror(code))
@@ -185,7 +185,7 @@ def test_merged_file_is_copied_where_links_fail(
     assert result.read_bytes() == SAMPLE.read_bytes()
 
 
-def test_damaged_result_is_written_again(job: Job, tmp_path: Path) -> None:
+def test_damaged_result_is_rewritten(job: JobDirectory, tmp_path: Path) -> None:
     output = tmp_path / "out"
     collect(job, output)
     (output / "result.csv").write_bytes(b"damaged")
@@ -195,7 +195,7 @@ def test_damaged_result_is_written_again(job: Job, tmp_path: Path) -> None:
     assert rerun.rows == 27_004
 
 
-def test_partials_from_before_a_resume_are_merged(job: Job, tmp_path: Path) -> None:
+def test_partials_from_before_a_resume_are_merged(job: JobDirectory, tmp_path: Path) -> None:
     unmerge_partials(job)
     revoke(job, 2)
     assert process_all(job, 1).chunks_run == 1
@@ -205,7 +205,7 @@ def test_partials_from_before_a_resume_are_merged(job: Job, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("remaining", ["half", "the result"])
-def test_killed_collector_leaves_a_resumable_output(job: Job, tmp_path: Path, remaining: str) -> None:
+def test_killed_collector_leaves_a_resumable_output(job: JobDirectory, tmp_path: Path, remaining: str) -> None:
     output = tmp_path / "out"
     output.mkdir()
     (output / "job.json").write_text(json.dumps({"format": 2, "job_id": job.job_id, "status": "collecting"}))

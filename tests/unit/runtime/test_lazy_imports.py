@@ -14,11 +14,11 @@ STEPS = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.split.run import Request, split
 from csvswarm.process.run import process_one
 from csvswarm.collect.run import collect
-job = Job(Path(sys.argv[3]) / "job")
+job = JobDirectory(Path(sys.argv[3]) / "job")
 split(job, Request(input=Path(sys.argv[2]), processor=sys.argv[4], chunks=1, options=eval(sys.argv[5])))
 process_one(job, 1, None)
 collect(job, Path(sys.argv[3]) / "out")

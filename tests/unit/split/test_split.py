@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 import xxhash
 from csvswarm.errors import InputError
-from csvswarm.job.directory import Job
+from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
 from csvswarm.split.run import Request, split
 from hypothesis import assume, example, given, settings
@@ -24,15 +24,15 @@ from tests.support.reference_record_scan import count_records, is_unclosed, reco
 many = settings(max_examples=50)
 
 
-def split_bytes(directory: Path, data: bytes, **request: Any) -> tuple[Job, Manifest]:
+def split_bytes(directory: Path, data: bytes, **request: Any) -> tuple[JobDirectory, Manifest]:
     number = len(list(directory.iterdir()))
     source = directory / f"input{number}.csv"
     source.write_bytes(data)
-    job = Job(directory / f"job{number}")
+    job = JobDirectory(directory / f"job{number}")
     return job, split(job, Request(input=source, processor="transform", workers=1, delimiter=",", **request))
 
 
-def chunk_bytes(job: Job, manifest: Manifest) -> list[bytes]:
+def chunk_bytes(job: JobDirectory, manifest: Manifest) -> list[bytes]:
     source = Path(manifest.input["path"]).read_bytes()
     texts = []
     for chunk in manifest.chunks:
@@ -79,7 +79,10 @@ def test_ranges_are_independent_of_the_number_of_processes(tmp_path: Path) -> No
     source.write_bytes(b"id,note\n" + rows)
     assert source.stat().st_size > 3 * (4 << 20)
     manifests = [
-        split(Job(tmp_path / f"job{workers}"), Request(input=source, processor="transform", chunks=5, workers=workers))
+        split(
+            JobDirectory(tmp_path / f"job{workers}"),
+            Request(input=source, processor="transform", chunks=5, workers=workers),
+        )
         for workers in (1, 3)
     ]
     assert manifests[0].chunks == manifests[1].chunks
@@ -99,7 +102,7 @@ def test_compressed_input_is_cut_like_its_text(tmp_path: Path, kind: str, chunks
     packed = packers[kind](data)
     source = tmp_path / f"data.csv.{kind}"
     source.write_bytes(packed)
-    job = Job(tmp_path / "job")
+    job = JobDirectory(tmp_path / "job")
     manifest = split(job, Request(input=source, processor="transform", chunks=chunks, workers=2))
     assert manifest.rows == 5000
     assert manifest.mode == "files"
@@ -112,7 +115,7 @@ def test_other_encodings_become_utf8(tmp_path: Path) -> None:
     for encoding in ("latin-1", "utf-16", "cp1252"):
         source = tmp_path / f"{encoding}.csv"
         source.write_bytes(assume_text.encode(encoding))
-        job = Job(tmp_path / encoding)
+        job = JobDirectory(tmp_path / encoding)
         manifest = split(job, Request(input=source, processor="transform", encoding=encoding))
         assert manifest.names == ["näme", "b"]
         assert b"".join(path.read_bytes() for path in sorted(job.chunks_directory.iterdir())) == assume_text.encode()

@@ -5,7 +5,7 @@
   if (!text) return;
   const data = JSON.parse(text);
   const statuses = ["done", "second", "misfit", "failed", "lost"];
-  const [CHUNK, BOARD, STATUS, LANE, START, END, ROWS, BYTES, PEAK] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+  const [CHUNK, BOARD, STATUS, LANE, START, END, ROWS, BYTES, PEAK, WAITED, STARTING] = [...Array(11).keys()];
   const rows = data.attempts.map((a, index) => {
     const took = Math.max(a[END] - a[START], 0);
     return {
@@ -78,6 +78,7 @@
     const v = row.values;
     return `chunk ${v[0]}, ${v[2]}\n${v[1]}\n${show(v[5], 5)} records in ${show(v[4], 4)} s`
       + (row.took ? `, ${show(v[6], 6)} records/s` : "") + `\n${show(v[9], 9)} MB of memory`
+      + (row.a.length > WAITED ? `\n${row.a[WAITED]} s of waiting for a board, ${row.a[STARTING]} s of starting` : "")
       + (v[10] ? `\n${v[10].slice(0, 200)}` : "");
   };
   function point(row, x, y) {

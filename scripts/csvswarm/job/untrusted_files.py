@@ -1,9 +1,11 @@
-"""Read files of a job directory, which its processor owns, as data and within limits.
+"""Read files of directories that others may write to, as a processor to its job directory, as data and within limits.
 
 Any name in it may be a symlink, a pipe, a directory, huge, or replaced at any time. So every file is opened relative to
 an open directory, without following a link and without waiting, and read only when it is a regular file of a bounded
 size. Everything else raises Damaged. The size of the JSON values is bounded too: a parser needs much more memory than
 the text.
+
+Ansible sends this file to boards, too, where csvswarm is not installed.
 """
 
 from __future__ import annotations
@@ -13,19 +15,24 @@ import json
 import math
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 
-from csvswarm.errors import printable
-from csvswarm.job.durable_files import open_nonblocking
+try:
+    from csvswarm.printable import printable_line
+except ModuleNotFoundError:
+    from ansible.module_utils.processing_job_text import printable_line  # type: ignore[no-redef]  # the same file
 
 MAX_VALUES, MAX_DEPTH = 1_000_000, 64
 #: Entries of one directory.
 MAX_ENTRIES = 200_000
 #: The end of a log.
 TAIL_BYTES = 65_536
+#: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
+RECALL_TIMEOUT = 60
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _REASONS = {
     errno.ELOOP: "is a symbolic link",
@@ -38,9 +45,23 @@ class Damaged(Exception):
     """A file of the job is not what csvswarm writes. The message names the file and what is wrong with it."""
 
 
-def one_line(text: str) -> str:
-    r"""Return text that comes from elsewhere as one line: control characters, \n and \t included, are escaped."""
-    return printable(text).replace("\n", "\\x0a").replace("\t", "\\x09")
+def open_nonblocking(path: str | os.PathLike[str], flags: int, mode: int = 0o600, at: int | None = None) -> int:
+    """Open a file without following a link or waiting for a pipe, and return its descriptor.
+
+    at: an open directory that a relative path starts in.
+
+    On the server of an NFS share, a file that a client has a delegation for cannot be opened at once: the kernel
+    answers EAGAIN and recalls the delegation, so the open is retried.
+    """
+    deadline = 0.0
+    while True:
+        try:
+            return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode, dir_fd=at)
+        except BlockingIOError:
+            deadline = deadline or time.monotonic() + RECALL_TIMEOUT
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager
@@ -51,78 +72,86 @@ def open_directory(name: str | os.PathLike[str], at: int | None = None) -> Itera
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise Damaged(f"{one_line(os.fspath(name))} {_reason(error, at, name)}") from None
+        raise Damaged(f"{printable_line(os.fspath(name))} {_reason(error, at, name)}") from None
     try:
         yield opened
     finally:
         os.close(opened)
 
 
-def names_in(at: int) -> list[str]:
-    """Return the names in an open directory. Raises Damaged when there are more than any job has."""
+def entries_in(at: int, limit: int = MAX_ENTRIES) -> list[os.DirEntry[str]]:
+    """Return the entries of an open directory. Raises Damaged when there are more than `limit`."""
     with os.scandir(at) as found:
-        names = [entry.name for entry in islice(found, MAX_ENTRIES + 1)]
-    if len(names) > MAX_ENTRIES:
-        raise Damaged(f"a directory of the job has more than {MAX_ENTRIES:,} entries")
-    return names
+        entries = list(islice(found, limit + 1))
+    if len(entries) > limit:
+        raise Damaged(f"a directory has more than {limit:,} entries")
+    return entries
+
+
+def names_in(at: int) -> list[str]:
+    """Return the names in an open directory. Raises Damaged as `entries_in`."""
+    return [entry.name for entry in entries_in(at)]
 
 
 @contextmanager
-def _regular(name: str, at: int) -> Iterator[tuple[int, int]]:
-    """Open a regular file; yield its descriptor and size in bytes."""
+def _regular(name: str, at: int) -> Iterator[tuple[int, os.stat_result]]:
+    """Open a regular file; yield its descriptor and status."""
     try:
         opened = open_nonblocking(name, os.O_RDONLY | os.O_NOCTTY, at=at)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise Damaged(f"{one_line(name)} {_reason(error, at, name)}") from None
+        raise Damaged(f"{printable_line(name)} {_reason(error, at, name)}") from None
     try:
         status = os.fstat(opened)
         if not stat.S_ISREG(status.st_mode):
-            raise Damaged(f"{one_line(name)} is not a regular file")
-        yield opened, status.st_size
+            raise Damaged(f"{printable_line(name)} is not a regular file")
+        yield opened, status
     finally:
         os.close(opened)
 
 
-def read_json(name: str, at: int, max_bytes: int) -> dict[str, Any]:
+def read_json(name: str, at: int, max_bytes: int, owner: int | None = None) -> dict[str, Any]:
     """Return the JSON object in a regular file of an open directory.
 
-    Raises FileNotFoundError, and Damaged for a file that is no such object, or is larger or deeper than any of ours.
+    owner: the user that the file and the directory must belong to, None for anybody. Raises FileNotFoundError, and
+    Damaged for a file that is no such object, or is larger or deeper than any that csvswarm writes.
     """
-    with _regular(name, at) as (opened, size):
-        data = b"" if size > max_bytes else _read_up_to(opened, max_bytes + 1)
-    if max(size, len(data)) > max_bytes:
-        raise Damaged(f"{one_line(name)} has more than {max_bytes:,} bytes")
+    with _regular(name, at) as (opened, status):
+        if owner is not None and {status.st_uid, os.fstat(at).st_uid} != {owner}:
+            raise Damaged(f"{printable_line(name)} belongs to another user")
+        data = b"" if status.st_size > max_bytes else _read_up_to(opened, max_bytes + 1)
+    if max(status.st_size, len(data)) > max_bytes:
+        raise Damaged(f"{printable_line(name)} has more than {max_bytes:,} bytes")
     if sum(map(data.count, (b"[", b"{", b","))) > MAX_VALUES:
-        raise Damaged(f"{one_line(name)} has more than {MAX_VALUES:,} values")
+        raise Damaged(f"{printable_line(name)} has more than {MAX_VALUES:,} values")
     try:
         value = json.loads(data, parse_constant=_no_number, parse_float=_finite)
         if not isinstance(value, dict) or _depth(value) > MAX_DEPTH:
-            raise Damaged(f"{one_line(name)} is not a JSON object of at most {MAX_DEPTH} levels")
+            raise Damaged(f"{printable_line(name)} is not a JSON object of at most {MAX_DEPTH} levels")
     except RecursionError:
-        raise Damaged(f"{one_line(name)} has more than {MAX_DEPTH} levels") from None
-    except ValueError as error:
-        raise Damaged(f"{one_line(name)} is not JSON ({one_line(str(error))})") from None
+        raise Damaged(f"{printable_line(name)} has more than {MAX_DEPTH} levels") from None
+    except (ValueError, MemoryError) as error:
+        raise Damaged(f"{printable_line(name)} is not JSON ({printable_line(str(error))})") from None
     return value
 
 
 def read_tail(name: str, at: int) -> str:
     """Return the last bytes of a regular file as text. Raises FileNotFoundError and Damaged."""
-    with _regular(name, at) as (opened, size):
-        os.lseek(opened, max(0, size - TAIL_BYTES), os.SEEK_SET)
+    with _regular(name, at) as (opened, status):
+        os.lseek(opened, max(0, status.st_size - TAIL_BYTES), os.SEEK_SET)
         return _read_up_to(opened, TAIL_BYTES).decode(errors="replace")
 
 
-def newest_file(names: list[str], at: int) -> str | None:
-    """Return which of these regular files was written last, None when none of them is one."""
+def newest_files(names: list[str], at: int) -> list[str]:
+    """Return those of these names that are regular files, the one written last first."""
     written: dict[str, float] = {}
     for name in names:
         with suppress(FileNotFoundError):
             status = os.stat(name, dir_fd=at, follow_symlinks=False)
             if stat.S_ISREG(status.st_mode):
                 written[name] = status.st_mtime
-    return max(written, key=lambda name: written[name], default=None)
+    return sorted(written, key=lambda name: -written[name])
 
 
 def _read_up_to(opened: int, limit: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What a job directory says of its job, when its processor may have written anything into it."""
+"""Summarize a job directory, into which the job's processor may have written anything."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeVar
 
-from ansible.module_utils.processing_job_files import BYTES, Damaged, entries, folder, read_json
+from ansible.module_utils.processing_job_files import BYTES, read_json
 from ansible.module_utils.processing_job_job_state import job_status
 from ansible.module_utils.processing_job_text import printable, printable_line
+from ansible.module_utils.processing_job_untrusted_files import Damaged, entries_in, open_directory
 
 #: Entries of a job directory and of its logs: csvswarm makes a few for each round and attempt.
 FILES, LOGS = 10_000, 10_000
 RECEIPT_BYTES = 4_000_000
-#: What is printed of a text, and of a job's errors.
+#: The printed characters of a text, and the printed errors of a job.
 LONGEST, ERRORS = 4_000, 20
 _Kind = TypeVar("_Kind")
 
@@ -28,22 +29,22 @@ class Budget:
         self.left = left
 
     def read(self, name: str, at: int, limit: int = BYTES) -> dict[str, Any]:
-        """Return the object in a JSON file, an empty one when there is no file or nothing in it. Raises Damaged."""
+        """Return the object in a JSON file, an empty one when the file is missing or empty. Raises Damaged."""
         try:
             status = os.stat(name, dir_fd=at, follow_symlinks=False)
             if stat.S_ISREG(status.st_mode) and not status.st_size:  # a power cut can leave that
                 return {}
             self.left -= min(status.st_size, limit)
             if self.left < 0:
-                raise Damaged("the files are larger than those of any job")
+                raise Damaged("its files are larger than those of any job")
             found: dict[str, Any] = read_json(name, at, limit)
         except FileNotFoundError:
             return {}
         return found
 
 
-def nothing(job: str) -> dict[str, Any]:
-    """Return what is known of a job before its directory is read."""
+def empty_summary(job: str) -> dict[str, Any]:
+    """Return the summary of a job before its directory is read."""
     return {
         "job": printable_line(job),
         "damage": "",
@@ -55,12 +56,12 @@ def nothing(job: str) -> dict[str, Any]:
     }
 
 
-def facts(
+def read_summary(
     job: int, budget: Budget, *, full: bool, shared: bool, running: bool | None, error: str = ""
 ) -> dict[str, Any]:
-    """Return what an open job directory says. full: errors and logs too, and on this machine the manifest's request.
+    """Return the summary of an open job directory. full: errors and logs too, on this machine also the request.
 
-    running: whether the job runs, None when it is unknown. error: the one that ended it, as its driver reported it.
+    running: whether the job runs, None when it is unknown. error: the one that ended it, from its driver.
     Raises Damaged and OSError.
     """
     manifest, done = budget.read("manifest.json", job), budget.read("done.json", job)
@@ -92,16 +93,17 @@ def facts(
         found["errors"] = sorted({cut(printable(receipt["message"])) for receipt in failed})[:ERRORS]
         found["logs"] = logs(job)
     if full and not shared and manifest:
-        # What the job was asked for, exactly: a resume repeats it.
+        # The exact request: a resume repeats it.
         output = value(manifest, "output", str) or value(done, "output", str)
         found["manifest"] = {"request": request, "input": source, "processor": processor, "output": output}
+        found["manifest"] |= {"files": value(manifest, "files", list), "packages": value(manifest, "packages", dict)}
     return found
 
 
 def changed(job: int) -> float:
     """Return when a job directory or a file in it was last written."""
     newest = os.fstat(job).st_mtime
-    for entry in entries(job, FILES):
+    for entry in entries_in(job, FILES):
         with suppress(FileNotFoundError):  # the job may run
             newest = max(newest, entry.stat(follow_symlinks=False).st_mtime)
     return newest
@@ -111,8 +113,8 @@ def receipts(job: int, budget: Budget) -> dict[int, dict[str, Any]]:
     """Return the newest receipt of each chunk, as `job_status` needs it. Raises Damaged."""
     newest: dict[int, dict[str, Any]] = {}
     try:
-        with folder("receipts", job) as opened:
-            for name in sorted(entry.name for entry in entries(opened) if entry.name.endswith(".json")):
+        with open_directory("receipts", job) as opened:
+            for name in sorted(entry.name for entry in entries_in(opened) if entry.name.endswith(".json")):
                 if receipt := budget.read(name, opened, RECEIPT_BYTES):
                     newest[needed(receipt, "chunk", int)] = {
                         **{field: needed(receipt, field, str) for field in ("status", "message")},
@@ -126,8 +128,8 @@ def receipts(job: int, budget: Budget) -> dict[int, dict[str, Any]]:
 def logs(job: int) -> list[str]:
     """Return the names of the logs, the first thousand."""
     try:
-        with folder("logs", job) as opened:
-            names = sorted(entry.name for entry in entries(opened, LOGS) if entry.name.endswith(".log"))
+        with open_directory("logs", job) as opened:
+            names = sorted(entry.name for entry in entries_in(opened, LOGS) if entry.name.endswith(".log"))
     except FileNotFoundError:
         return []
     return [line(name) for name in islice(names, 1000)]

@@ -1,1 +1,0 @@
-../../roles/processing_job/module_utils/processing_job_about.py

@@ -1,0 +1,1 @@
+../../../scripts/csvswarm/job/untrusted_files.py

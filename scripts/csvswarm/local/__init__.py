@@ -1,0 +1,1 @@
+"""A whole job on this machine, from Python or the command line."""

@@ -1,0 +1,127 @@
+"""The command `csvswarm`: a job on this machine, without Ansible.
+
+csvswarm run data.csv --processor statistics --output results/demo
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from csvswarm import __version__
+from csvswarm.errors import printable
+from csvswarm.local.api import Result, result_of
+from csvswarm.local.stages import INTERRUPTED, SCRIPTS, USAGE, LocalJob, StageFailed, new_job_id
+
+DESCRIPTION = "Process a large CSV file in parallel on this machine. For boards, use run_job.yml."
+EPILOG = """\
+examples:
+  csvswarm run flights.csv
+  csvswarm run flights.csv --processor aggregate --options '{"group_by": ["carrier"], "metrics": {"dep_delay": "mean"}}'
+  csvswarm run flights.csv --processor ./mine.py --file lookup.csv --output results/demo
+
+All other options are those of a split:
+
+"""
+#: Options of the split that this command sets, or that are for boards.
+_NOT_HERE = (
+    *("-h", "--version", "--job", "--json", "--input", "--output", "--workers"),
+    *("--plan", "--durable", "--split-of"),
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the arguments, run the job, return the exit code: that of the scripts."""
+    words = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="csvswarm", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"csvswarm {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    run = commands.add_parser(
+        "run",
+        help="run one job over one input (csvswarm run --help lists its options)",
+        description=DESCRIPTION,
+        epilog=EPILOG + _split_options() if {"-h", "--help"} & {*words} else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    run.add_argument("input", nargs="+", metavar="FILE", help="the CSV file, plain or compressed")
+    run.add_argument("--output", type=Path, metavar="DIR", help="directory of the result (results/JOB_ID)")
+    run.add_argument("--job-id", metavar="ID", help="name of the job; an existing job is resumed (made from the time)")
+    run.add_argument("--jobs", type=Path, default=Path("jobs"), metavar="DIR", help="directory of the jobs (jobs)")
+    run.add_argument("--workers", default="auto", metavar="N", help="worker processes, or auto (auto)")
+    run.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    given, others = parser.parse_known_args(words)
+    return _run(given, others)
+
+
+def _run(given: argparse.Namespace, others: list[str]) -> int:
+    job_id = given.job_id or new_job_id()
+    directory = given.jobs.expanduser().absolute() / job_id
+    output = (given.output or Path("results", job_id)).expanduser().absolute()
+    job = LocalJob(directory, output, live=True)
+    try:
+        done = job.run([*(f"--input={path}" for path in given.input), *others], given.workers)
+    except StageFailed as failure:
+        return _report_failure(failure)
+    except KeyboardInterrupt:
+        print(f"Interrupted. Resume with: {_resume_command(given, others, job_id)}", file=sys.stderr)
+        return INTERRUPTED
+    if given.json:
+        print(json.dumps({"job_id": job_id, **done}))
+    else:
+        _print(result_of(job_id, directory, done), done["collect"])
+    return 0
+
+
+def _report_failure(failure: StageFailed) -> int:
+    """Print the error, and where the report of the failed job is. Return the exit code."""
+    if failure.code == USAGE:
+        print(f"csvswarm run: {failure.error} (csvswarm run --help lists the options)", file=sys.stderr)
+    elif failure.error is None:
+        print(f"{failure}A script ended with code {failure.code}. Please report this.", file=sys.stderr)
+    else:
+        print(f"{failure}{printable(str(failure.error))}", file=sys.stderr)
+    if failure.report:
+        print(f"report    {printable(failure.report)}", file=sys.stderr)
+    return failure.code
+
+
+def _resume_command(given: argparse.Namespace, others: list[str], job_id: str) -> str:
+    words = ["csvswarm", "run", *given.input, *others, f"--job-id={job_id}", f"--jobs={given.jobs}"]
+    words += [f"--output={given.output}"] if given.output else []
+    words += [f"--workers={given.workers}"] if given.workers != "auto" else []
+    return shlex.join(word for word in words if word != "--jobs=jobs")
+
+
+def _print(result: Result, collected: dict[str, object]) -> None:
+    for warning in result.warnings:
+        print(f"warning   {printable(warning)}")
+    print(f"job       {result.job_id}")
+    print(f"rows      {collected['rows_in']:,} in, {collected['rows_out']:,} out")
+    if result.rejected:
+        print(f"rejected  {printable(str(result.rejected))}")
+    if result.report:
+        print(f"report    {printable(str(result.report))}")
+    print(f"result    {printable(str(result.path))}")
+
+
+def _split_options() -> str:
+    """Return the options of the split as its own help lists them, without those that do not apply here."""
+    command = [sys.executable, str(SCRIPTS / "split_dataframe.py"), "--help"]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    entries: list[list[str]] = []
+    for line in text.partition("options:\n")[2].partition("\n\n")[0].splitlines():
+        if line.startswith("  -"):
+            entries.append([])
+        if entries:
+            entries[-1].append(line)
+    kept = [entry for entry in entries if entry[0].split()[0].rstrip(",") not in _NOT_HERE]
+    return "\n".join(line for entry in kept for line in entry)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Records ranked within groups: what sort, top, distinct and sample have in common."""

@@ -1,0 +1,165 @@
+"""The command csvswarm: exit codes, messages, and what Ctrl-C prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.jobs import ROOT
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+#: Waits for its end after the first block, with a file as its sign.
+SLOW = """
+import pathlib, time
+
+def process(block, context):
+    pathlib.Path({sign!r}).touch()
+    time.sleep(600)
+"""
+
+
+def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "csvswarm", *arguments]
+    return subprocess.run(words, cwd=cwd, env=ENVIRONMENT, check=False, capture_output=True, text=True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "data.csv").write_text("key,n\na,1\nb,2\n")
+    return tmp_path
+
+
+def test_summary_and_json(folder: Path) -> None:
+    asked = ["run", "data.csv", "--processor", "transform", "--job-id", "one", "--output", "out"]
+
+    plain, as_json = command(*asked, cwd=folder), command(*asked, "--json", cwd=folder)
+
+    assert (plain.returncode, plain.stderr) == (0, "")
+    assert plain.stdout.splitlines() == [
+        "job       one",
+        "rows      2 in, 2 out",
+        f"report    {folder}/out/report.html",
+        f"result    {folder}/out/result.csv",
+    ]
+    summary = json.loads(as_json.stdout)
+    assert (summary["job_id"], summary["collect"]["rows_out"]) == ("one", 2)
+    assert (folder / "out/result.csv").read_text() == (folder / "data.csv").read_text()
+
+
+def test_exit_codes_are_those_of_the_scripts(folder: Path) -> None:
+    (folder / "bad.py").write_text("def process(block, context):\n    print('hello')\n    raise ValueError('no')\n")
+
+    missing = command("run", "none.csv", cwd=folder)
+    unknown = command("run", "data.csv", "--procesor", "x", cwd=folder)
+    failed = command("run", "data.csv", "--processor", "./bad.py", "--job-id", "one", cwd=folder)
+
+    assert missing.returncode == 1
+    assert missing.stderr == f"{folder}/none.csv does not exist: check the path given as input.\n"
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert unknown.stderr == (
+        "csvswarm run: unrecognized arguments: --procesor x (csvswarm run --help lists the options)\n"
+    )
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines() == [
+        "hello",
+        "processor bad failed: ValueError: no",
+        '  bad.py:3 in process: raise ValueError("no")'.replace('"', "'"),
+        "  in chunk 1, records 1 to 2",
+        f"report    {folder}/jobs/one/report.html",
+    ]
+
+
+def test_help_lists_the_options_of_a_split(folder: Path) -> None:
+    text = command("run", "--help", cwd=folder).stdout
+
+    assert text.startswith("usage: csvswarm run ")
+    assert "--column-types JSON" in text
+    assert "--requirements FILE" in text
+    assert "--durable" not in text
+    assert text.count("--output DIR") == 2  # usage and description of this command alone
+    assert "run one job over one input" in command("--help", cwd=folder).stdout
+
+
+@pytest.mark.parametrize(
+    "script", ["split_dataframe.py", "split_processing.py", "collect_results.py", "report_job.py", "job_driver.py"]
+)
+def test_help_of_the_scripts(script: str) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / script, "--help"], check=False, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["the whole group", "the command alone"])
+def test_ctrl_c_prints_how_to_resume(folder: Path, terminal: bool) -> None:
+    sign = folder / "started"
+    (folder / "mine.py").write_text(SLOW.format(sign=str(sign)))
+    words = ["run", "data.csv", "--processor", "./mine.py", "--job-id", "one", "--workers", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "csvswarm", *words],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    limit = time.monotonic() + 120
+    while not sign.exists():
+        assert process.poll() is None
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+    (os.killpg if terminal else os.kill)(process.pid, signal.SIGINT)
+
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (130, "")
+    resume = "csvswarm run data.csv --processor ./mine.py --job-id=one --workers=1"
+    assert err == f"Interrupted. Resume with: {resume}\n"
+    (folder / "mine.py").write_text(SLOW.format(sign=str(sign)))
+    manifest = json.loads((folder / "jobs/one/manifest.json").read_text())
+    assert manifest["job_id"] == "one"
+
+
+def test_installed_package_runs_without_the_clone(folder: Path) -> None:
+    """pip install . in a copy of the clone, as pip writes beside what it installs."""
+    copy, site = folder / "clone", folder / "site"
+    names = ["pyproject.toml", "setup.py", "README.md", "LICENSE", "scripts", "files/processors"]
+    for name in names:
+        source = ROOT / name
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy / name)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(copy)]
+    done = subprocess.run(pip, check=False, capture_output=True, text=True)
+    if "setuptools" in done.stderr and done.returncode:
+        pytest.skip(f"the package index does not answer: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+
+    shutil.rmtree(copy)
+    words = [str(site / "bin/csvswarm"), "run", "data.csv", "--processor", "transform", "--output", "out"]
+    ran = subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (folder / "out/result.csv").read_text() == "key,n\na,1\nb,2\n"
+    assert (folder / "out/report.html").is_file()
+    sources = {path.relative_to(ROOT / "scripts") for path in (ROOT / "scripts/csvswarm").rglob("*.py")}
+    assert sources <= {path.relative_to(site) for path in (site / "csvswarm").rglob("*.py")}
