@@ -7,9 +7,10 @@ from pathlib import Path
 from csvswarm import cli
 from csvswarm.collect.deliver import deliver_result
 from csvswarm.collect.run import collect
+from csvswarm.input.many_files import FilesError, find_files
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.output_directory import check_output
-from csvswarm.job.permissions import PRIVATE, permissions_of
+from csvswarm.job.permissions import PRIVATE, common_permissions
 from csvswarm.job.result_format import RESULT, RESULT_NAMES
 
 EPILOG = """\
@@ -35,9 +36,11 @@ def main() -> int:
     parser.add_argument(
         "--input",
         type=Path,
+        action="append",
+        default=[],
         metavar="FILE",
-        help="with --fetched: the input; group and others get no more permissions on the result than on the input "
-        "(default: none)",
+        help="with --fetched: the input, as for the split; group and others get no more permissions on the result than "
+        "on the input (default: none)",
     )
     arguments = parser.parse_args()
     return cli.run(lambda: _collect(cli.job_from(arguments), arguments), as_json=arguments.json)
@@ -49,7 +52,7 @@ def _collect(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str
         check_output(output, job.job_id, arguments.result)
         return {}, f"{output} can be written"
     if arguments.fetched:
-        permissions = permissions_of(arguments.input) if arguments.input and arguments.input.exists() else PRIVATE
+        permissions = _permissions_of_input(arguments.input)
         return {"changed": deliver_result(job, arguments.fetched, output, permissions)}, f"the result is in {output}"
     job.require_manifest()
     planned: dict[str, object] = {}
@@ -62,6 +65,14 @@ def _collect(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str
     return collected.to_json() | planned, "\n".join(
         [f"wrote {collected.rows_out} rows to {collected.result}", *map("warning: {}".format, collected.warnings)]
     )
+
+
+def _permissions_of_input(given: list[Path]) -> int:
+    try:
+        files = find_files(given)
+    except FilesError:
+        return PRIVATE
+    return common_permissions(files) if all(path.exists() for path in files) else PRIVATE
 
 
 if __name__ == "__main__":

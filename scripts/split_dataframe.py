@@ -31,7 +31,7 @@ def main() -> int:
     """Read the arguments, do the work, return the exit code."""
     parser = cli.parser(__doc__, EPILOG)
     add = parser.add_argument
-    add("--input", type=Path, required=True, metavar="FILE", help="CSV or TSV file, plain, .gz, .bz2, .xz or .zst")
+    _add_input(parser)
     add("--output", type=Path, metavar="DIR", help="output directory, checked before the split")
     add("--processor", default="statistics", help="a shipped processor or a Python file (statistics)")
     add("--options", metavar="JSON", help="the processor's options, as a JSON object")
@@ -77,6 +77,20 @@ def main() -> int:
     return cli.run(lambda: _split(cli.job_from(arguments), arguments), as_json=arguments.json)
 
 
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--input",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="CSV or TSV file, plain or compressed; a folder, or a pattern like '2024-*.csv'; may be repeated",
+    )
+    add("--union", action="store_true", help="the files may lack columns, which are then missing")
+    add("--source-file", action="store_true", help="add a column with the name of each record's file")
+
+
 def _split(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
     output = arguments.output.expanduser().absolute() if arguments.output else None
     request = Request(
@@ -105,6 +119,8 @@ def _split(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, 
         null_values=cli.json_value("null_values", arguments.null_values, list) if arguments.null_values else None,
         durable=arguments.durable,
         strict=arguments.strict,
+        union=arguments.union,
+        source_file=arguments.source_file,
         output_format=arguments.output_format,
         partition_by=partition_option(arguments.partition_by),
         files=arguments.file,

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"input": ""}, "input is missing. Name the CSV file to process"),
     ({"input": "nowhere.csv"}, "nowhere.csv. A relative path starts in the current directory"),
-    ({"input": "."}, "is a directory. Name one CSV file in it."),
+    ({"input": "*.nope"}, "*.nope matches no file: check the pattern given as input."),
+    ({"input": ["data.csv", "nowhere.csv"]}, "nowhere.csv. A relative path starts in the current directory"),
+    ({"input": []}, "input is missing."),
+    ({"input": ["data.csv", "share:x.csv"], "engine": "auto"}, "some are on the share, some are not."),
+    ({"union": "some"}, "union: 'some' is neither true nor false."),
+    ({"source_file": "name"}, "source_file: 'name' is neither true nor false."),
     ({"processor": "median"}, "processor: there is no median. Use one of"),
     ({"processor": "./mine.py"}, "/mine.py. Use one of"),
     ({"options": "window"}, "options: 'window' is not a dictionary."),

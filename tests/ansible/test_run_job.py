@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.ansible.test_jobs_playbook import jobs
+
 if TYPE_CHECKING:
     from tests.ansible.conftest import Clone, PlaybookResult
 
@@ -99,6 +101,31 @@ def test_paths_are_recorded_normalized(clone: Clone, tmp_path: Path) -> None:
     assert f"result    {tmp_path}/out/result.csv\n" in run.summary
     report = json.loads((tmp_path / "out/job.json").read_text())
     assert report["input"]["path"] == str(tmp_path / "data.csv")
+
+
+def test_many_files_are_one_input(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets/2024-01.csv").write_text("id,name\n1,x\n")
+    (tmp_path / "sets/2024-02.csv").write_text("name;note;id\ny;late;2\n")
+    variables = {
+        "input": ["sets/2024-*.csv"],
+        "union": True,
+        "source_file": True,
+        "processor": "transform",
+        "options": {"assign": {"double": "id * 2"}},
+        "job_id": "many",
+    }
+
+    run = clone.run_job("-e", json.dumps(variables), stand=tmp_path)
+
+    assert run.code == 0, run.output
+    assert (clone.root / "results/many/result.csv").read_text() == (
+        "id,name,note,source_file,double\n1,x,,2024-01.csv,2\n2,y,late,2024-02.csv,4\n"
+    )
+    (tmp_path / "sets/2024-03.csv").write_text("id,name\n3,z\n")
+    assert "2024-03.csv was added to the input" in clone.run_job("-e", json.dumps(variables), stand=tmp_path).message
+    again = jobs(clone, "-e", "action=retry", "-e", "job_id=many")
+    assert "rows      3 in, 3 out" in again.summary
 
 
 def test_same_job_id_resumes_the_job(clone: Clone, tmp_path: Path) -> None:

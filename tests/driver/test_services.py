@@ -142,7 +142,7 @@ def test_side_files_are_read_only_everywhere() -> None:
 
 
 def test_odd_paths_reach_docker_unchanged() -> None:
-    service = chunk_service(request_of(input=ODD), ROUND)
+    service = chunk_service(request_of(inputs=[{"source": "/srv/my share/inputs/0123abcd", "target": ODD}]), ROUND)
 
     assert mounts(service)[1] == ("/srv/my share/inputs/0123abcd", ODD, True)
     # As the engine receives it.

@@ -24,7 +24,16 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
 #: Maximum number of cases per process, because atheris does not free memory.
 PART = 50_000
 #: Targets and their share of the cases: expensive ones have fewer.
-SHARES = {"scan": 45, "cut": 30, "ranges": 10, "read": 10, "like_pandas": 3, "expression": 1, "paths": 1}
+SHARES = {
+    "scan": 45,
+    "normalize": 5,
+    "cut": 25,
+    "ranges": 10,
+    "read": 10,
+    "like_pandas": 3,
+    "expression": 1,
+    "paths": 1,
+}
 
 
 def main() -> int:
@@ -101,6 +110,7 @@ def fuzz(target: str, count: int, seed: int) -> None:
 
     cases: dict[str, Callable[[atheris.FuzzedDataProvider], None]] = {
         "scan": lambda data: targets.scan(wild(data), small(data)),
+        "normalize": lambda data: targets.normalize(wild(data), small(data), 1 + small(data) % 4),
         "cut": lambda data: targets.cut(wild(data), small(data), small(data), small(data)),
         "ranges": lambda data: targets.ranges(b"a,b\n" + wild(data), small(data), small(data), small(data)),
         "read": lambda data: targets.read(*table(data), small(data)),
@@ -108,13 +118,12 @@ def fuzz(target: str, count: int, seed: int) -> None:
         "expression": lambda data: targets.expression(random_expression(data)),
     }
 
-    def one(data: bytes) -> None:
-        cases[target](provider(data))
-
     options = [f"-runs={count}", f"-seed={seed}", "-max_len=512", "-print_final_stats=0", "-rss_limit_mb=0"]
     if target == "expression":  # expensive cases are few, so make them long from the start
         options.append("-len_control=0")
-    atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={FOUND}/{target}-"], one)
+    atheris.Setup(
+        [sys.argv[0], *options, f"-artifact_prefix={FOUND}/{target}-"], lambda data: cases[target](provider(data))
+    )
     atheris.Fuzz()
 
 

@@ -28,6 +28,7 @@ from csvswarm.csv_format.canonical_text import output_type
 from csvswarm.csv_format.dialect import CANONICAL
 from csvswarm.csv_format.table_writer import encode_table
 from csvswarm.errors import CsvswarmError, SchemaMismatch
+from csvswarm.input.combined_files import Inputs
 from csvswarm.input.header import InputHeader, read_header
 from csvswarm.input.source import Source, find_source
 from csvswarm.job.chunk import Chunk
@@ -99,8 +100,8 @@ class _Run:
         self._schema = Schema({name: frozenset() for name in header.names}, case.types)
         if case.sampled:
             sampler = Sampler(header, case.types, self._spellings, str(source.path))
-            sampler.schema_of_first_records(source)
-            self._schema = sampler.schema(sample_blocks(job, source, chunks))
+            sampler.schema_of_first_records(Inputs(((source, header),), header))
+            self._schema = sampler.schema(sample_blocks(job, [source], chunks))
 
     def outcome(self) -> Outcome:
         while (found := self._read()) is None:

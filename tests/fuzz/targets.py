@@ -15,6 +15,7 @@ from unittest import mock
 
 import pandas as pd
 from csvswarm.csv_format.dialect import Dialect
+from csvswarm.csv_format.normalize import Rules, normalized
 from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.errors import InputError, OptionError
 from csvswarm.expressions.rowwise import Expression
@@ -65,6 +66,29 @@ def _like_csv(data: bytes, inside: bool) -> None:
         assert [
             [text for text, _ in reference_reader.fields(record)] for record in reference_reader.records(data)
         ] == rows
+
+
+def normalize(data: bytes, piece: int, width: int) -> None:
+    """Text rewritten with its columns in reverse order has the same values, in whatever pieces it arrives."""
+    text = data.decode(errors="surrogateescape")
+    rules = Rules(",", '"', width=width, columns=(-1, *reversed(range(width))), added="file")
+    try:
+        whole = "".join(normalized([text], rules, NULL_VALUES))
+    except InputError:
+        assert is_unclosed(data)
+        return
+    assert "".join(normalized(re.findall(f"(?s).{{1,{piece}}}", text), rules, NULL_VALUES)) == whole
+    expected, found = (
+        [reference_reader.fields(record) for record in reference_reader.records(csv_data)]
+        for csv_data in (data, whole.encode(errors="surrogateescape"))
+    )
+    missing, file = ("", False), ("file", False)
+    for record, rewritten in zip(expected, found, strict=True):
+        fits = len(record) == width
+        wanted = [missing, *reversed(record), file] if fits else [*record, missing, file]
+        assert [value for value, _ in rewritten] == [value for value, _ in wanted]
+        # Quotes stay, because they decide whether NA is missing; others are added where a value needs them.
+        assert all(was <= now for (_, was), (_, now) in zip(wanted, rewritten, strict=True))
 
 
 def cut(data: bytes, count: int, piece: int, block: int) -> None:

@@ -19,6 +19,12 @@ def test_scan(data: bytes, size: int) -> None:
 
 
 @settings(max_examples=400)
+@given(wild, small, st.integers(1, 4))
+def test_normalize(data: bytes, piece: int, width: int) -> None:
+    targets.normalize(data, piece, width)
+
+
+@settings(max_examples=400)
 @given(wild, small, small, small)
 def test_cut(data: bytes, count: int, piece: int, block: int) -> None:
     targets.cut(data, count, piece, block)

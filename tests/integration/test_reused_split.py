@@ -13,7 +13,7 @@ from csvswarm.job.directory import JobDirectory
 from csvswarm.job.request import Request
 from csvswarm.process.run import process_all
 from csvswarm.split import run
-from csvswarm.split.chunking import cut_input
+from csvswarm.split.many_chunks import cut_inputs
 from csvswarm.split.run import split
 
 LINES = ["n,x", *(f"{number},{number % 7}" for number in range(500))]
@@ -37,7 +37,7 @@ def first(tmp_path: Path, source: Path) -> JobDirectory:
 def needs_new_split(first: JobDirectory, source: Path, **more: Any) -> bool:
     """Whether a second job cut the input, or took the chunks of the first; its result is right in any case."""
     job = JobDirectory(first.directory.with_name("second"))
-    with mock.patch.object(run, "cut_input", wraps=cut_input) as cut:
+    with mock.patch.object(run, "cut_inputs", wraps=cut_inputs) as cut:
         request = Request(input=source, processor="transform", workers=1, split_of=first.directory, **more)
         manifest = split(job, request)
     process_all(job, 1)

@@ -71,7 +71,7 @@ def test_job_folders_are_created(place: Place) -> None:
     assert facts(place.share / "results/one")[:3] == (OWNER, OWNER, 0o700)
     assert facts(place.share / "exchange/you")[:3] == (SENDER, SENDER, 0o700)
 
-    params = {"job": "two", "digest": SUM, "files": ["4" * 64], "images": {"amd64": NAME}}
+    params = {"job": "two", "digests": [SUM], "files": ["4" * 64], "images": {"amd64": NAME}}
     new = place.answer(SHARE, **params)
     second = place.answer(SHARE, **params)
 
@@ -79,9 +79,10 @@ def test_job_folders_are_created(place: Place) -> None:
     assert new == {
         "exchange": exchange,
         "resumed": False,
-        "input_present": False,
+        "present": [],
         "files_present": [],
-        "size": None,
+        "inputs": [],
+        "missing": "",
         "images": {},
         "status": {},
     }
@@ -123,13 +124,17 @@ def test_input_on_the_share_is_accepted(place: Place) -> None:
     folder = place.share / "sets"
     folder.mkdir()
     (folder / "data.csv").write_bytes(CONTENT)
-    assert place.answer(SHARE, input=f"{folder}/data.csv")["size"] == len(CONTENT)
-    assert place.answer(SHARE, input=f"{folder}/nothing.csv")["size"] is None
-    assert place.answer(SHARE, input=str(folder))["size"] is None
+    found = [{"path": f"{folder}/data.csv", "bytes": len(CONTENT)}]
+    assert place.answer(SHARE, inputs=[f"{folder}/data.csv"])["inputs"] == found
+    assert place.answer(SHARE, inputs=[str(folder)])["inputs"] == found
+    assert place.answer(SHARE, inputs=[f"{folder}/*.csv"])["inputs"] == found
+    missing = place.answer(SHARE, inputs=[f"{folder}/nothing.csv"])
+    assert (missing["inputs"], missing["missing"]) == ([], f"there is no file {folder}/nothing.csv.")
+    assert "matches no file" in place.answer(SHARE, inputs=[f"{folder}/*.tsv"])["missing"]
 
     (folder / "data.csv").chmod(0o600)
 
-    refusal = place.refusal(SHARE, input=f"{folder}/data.csv")
+    refusal = place.refusal(SHARE, inputs=[f"{folder}/data.csv"])
     assert refusal == (f"input: user id {OWNER} may not read {folder}/data.csv: jobs run as that user, so give it the "
                        "file")  # fmt: skip
 
@@ -153,7 +158,7 @@ def test_uploaded_file_is_taken_over(place: Place) -> None:
     assert acting(OWNER, f"cat {taken}", cwd=place.share).stdout == CONTENT
     assert acting(STRANGER, f"cat {taken}", cwd=place.share).returncode
     assert place.look(**INPUT)["present"]
-    assert place.answer(SHARE, digest=SUM)["input_present"]
+    assert place.answer(SHARE, digests=[SUM, "0" * 64])["present"] == [SUM]
     assert place.answer(SHARE, files=["4" * 64, SUM])["files_present"] == [SUM]
 
 

@@ -32,7 +32,19 @@ CASES: dict[str, dict[str, Any]] = {
     "shared": {
         "processing_job_input": "share:sets/data.csv",
         "processing_job_files": [MINE],
-        "__processing_job_input_info": {"digest": "", "bytes": 0, "files": [{"path": MINE, "digest": "4567"}]},
+        "__processing_job_input_info": {"inputs": [], "files": [{"path": MINE, "digest": "4567"}]},
+    },
+    "many": {
+        "processing_job_input": ["/home/me/sets/*.csv", "/home/me/more"],
+        "processing_job_union": True,
+        "processing_job_source_file": True,
+        "__processing_job_input_info": {
+            "inputs": [
+                {"path": "/home/me/more/b.csv", "digest": "b0", "bytes": 1},
+                {"path": "/home/me/sets/a.csv", "digest": "a0", "bytes": 2},
+            ],
+            "files": [],
+        },
     },
 }
 INVENTORY = {
@@ -91,9 +103,14 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     found = yaml.safe_load((ROLE / "defaults/main.yml").read_text()) | {
         "__processing_job_id": "demo.1",
         "__processing_job_layout": LAYOUT,
-        "__processing_job_input_info": {"digest": "0123abcd", "bytes": 99},
+        "__processing_job_input_info": {
+            "inputs": [{"path": "{{ __processing_job_inputs[0] }}", "digest": "0123abcd", "bytes": 99}]
+        },
         "__processing_job_swarm": {"nodes": NODES},
-        "__processing_job_share_info": {"images": {"amd64": {"sha256": "0", "layers": "[] amd64", "id": ID}}},
+        "__processing_job_share_info": {
+            "inputs": [{"path": "/srv/my share/sets/data.csv", "bytes": 99}],
+            "images": {"amd64": {"sha256": "0", "layers": "[] amd64", "id": ID}},
+        },
         "role_path": str(ROLE),
     }
     play = {
@@ -253,12 +270,32 @@ def test_the_request_of_the_driver(rendered: dict[str, dict[str, Any]]) -> None:
     assert re.fullmatch("csvswarm-demo-1_[0-9a-f]{8}", request["stack"])
     assert request["layout"] == LAYOUT
     assert request["job_directory"] == "/srv/my share/jobs/demo.1"
-    assert (request["input"], request["input_source"]) == ("/home/me/data.csv", "/srv/my share/inputs/0123abcd")
+    assert request["inputs"] == [{"source": "/srv/my share/inputs/0123abcd", "target": "/home/me/data.csv"}]
     assert (request["processor"], request["processor_source"]) == ("statistics", None)
     assert (request["speculate"], rendered["odd"]["request"]["speculate"]) == (False, True)
     split = request["split_arguments"]
     assert {"--durable", "--plan", "--json", "--input=/home/me/data.csv", "--chunks=7"} < set(split)
     assert "--output=" + request["output"] in request["collect_arguments"]
+
+
+def test_many_files_have_the_paths_that_they_have_here(rendered: dict[str, dict[str, Any]]) -> None:
+    request = rendered["many"]["request"]
+    files = [
+        {"source": "/srv/my share/inputs/b0", "target": "/home/me/more/b.csv"},
+        {"source": "/srv/my share/inputs/a0", "target": "/home/me/sets/a.csv"},
+    ]
+
+    assert request["inputs"] == files
+    words = request["split_arguments"]
+    assert [word for word in words if word.startswith("--input=")] == [
+        "--input=/home/me/sets/*.csv",
+        "--input=/home/me/more",
+    ]
+    assert {"--union", "--source-file"} < set(words)
+    binds = [file | {"type": "bind", "read_only": True} for file in files]
+    assert all(bind in driver(rendered, "many")["volumes"] for bind in binds)
+    assert request["asked"]["input"] == ["/home/me/sets/*.csv", "/home/me/more"]
+    assert request["asked"]["input_source"] == "/srv/my share/inputs/b0, /srv/my share/inputs/a0"
 
 
 def test_user_settings_override_the_layout(rendered: dict[str, dict[str, Any]]) -> None:

@@ -34,8 +34,11 @@ def test_unreadable_file(unprivileged: Scripts) -> None:
     assert line == f"{source} cannot be read: you lack the permission (chmod, or run as its owner)."
 
 
-def test_directory_as_input(scripts: Scripts) -> None:
-    assert refused(scripts, scripts.directory) == f"{scripts.directory} is a directory: name the CSV file in it."
+def test_folder_without_files_as_input(scripts: Scripts) -> None:
+    folder = scripts.directory / "empty"
+    folder.mkdir()
+
+    assert refused(scripts, folder).startswith(f"{folder} is a folder without files (names that begin with a dot")
 
 
 def test_pipe_as_input(scripts: Scripts) -> None:
@@ -67,7 +70,7 @@ def a_zip() -> bytes:
     [
         (a_zip(), "is not a CSV file but a zip archive or a spreadsheet (.xlsx, .ods): unpack it,"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not a CSV file but a picture."),
-        (b"PAR1\x15\x04\x15", "is not a CSV file but a Parquet file: convert it to CSV first."),
+        (b"PAR1\x15\x04\x15", "is a damaged Parquet file ("),
         (b"DATA\x01\0\0\0" * 99, "is not a text file (byte 5 is NUL)."),
         (NOISE, "the header is not UTF-8 (byte 0x"),
         ("a,b\n1,2\n".encode("utf-16-le"), "is not a text file (byte 1 is NUL). If it is UTF-16 text,"),

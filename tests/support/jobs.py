@@ -83,7 +83,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def run_in_process(
-    directory: Path, source: Path, *, chunks: int = 1, block_bytes: int = 1 << 20, **request: Any
+    directory: Path, source: Path | Sequence[Path], *, chunks: int = 1, block_bytes: int = 1 << 20, **request: Any
 ) -> Result:
     """Run a job in this process, in blocks of the given number of bytes."""
     name = f"job-{chunks}-{block_bytes}"
@@ -127,7 +127,7 @@ def check_record(directory: Path) -> None:
 
 
 def run_with_all_cuts(
-    directory: Path, source: Path, *, cuts: Iterable[tuple[int, int]] = CUTS, **request: Any
+    directory: Path, source: Path | Sequence[Path], *, cuts: Iterable[tuple[int, int]] = CUTS, **request: Any
 ) -> Result:
     """Run a job with several divisions into chunks and blocks, and assert that the results are the same."""
     (first, *others) = [

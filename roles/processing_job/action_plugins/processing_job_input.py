@@ -10,37 +10,43 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+#: Each file is a mount of every container.
+MAX_FILES = 1000
 NO_RSYNC = (
     "rsync is missing on this machine: files go to the boards with it. On Debian and Ubuntu: sudo apt-get install rsync"
 )
 
 
 class ActionModule(ActionBase):
-    """Returns the SHA-256 and the size of the input, also with --check. Fails when rsync is not installed.
+    """Returns path, SHA-256 (digest) and size (bytes) of each file of the input, also with --check.
 
-    Arguments: path, the input (empty for one that is on the share); files, the paths of side files; cache, the folder
-    that remembers checksums. Returns digest and bytes, both empty without a path; and files, each with path and digest.
+    Arguments: paths, the files (none for an input that is on the share); files, the paths of side files; cache, the
+    folder that remembers checksums. Returns inputs, each with path, digest and bytes; and files, each with path and
+    digest. Fails when rsync is not installed, or for more files than a container can have mounts.
     """
 
-    _VALID_ARGS = frozenset(("path", "files", "cache"))
+    _VALID_ARGS = frozenset(("paths", "files", "cache"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Identify the input."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if shutil.which("rsync") is None:
             return result | {"failed": True, "msg": NO_RSYNC, "is_written": True}
-        path, cache = self._task.args.get("path") or "", Path(self._task.args["cache"])
-        files, role = [], "input"
-        found, size = "", 0
+        paths, cache = self._task.args.get("paths") or [], Path(self._task.args["cache"])
+        if len(paths) > MAX_FILES:
+            message = f"input: {len(paths)} files are more than the {MAX_FILES} of a job on boards: join some."
+            return result | {"failed": True, "msg": message, "is_written": True}
+        role = "input"
         try:
-            if path:
-                found, size = digest(Path(path), cache), Path(path).stat().st_size
+            inputs = [
+                {"path": one, "digest": digest(Path(one), cache), "bytes": Path(one).stat().st_size} for one in paths
+            ]
             role = "files"
             files = [{"path": one, "digest": digest(Path(one), cache)} for one in self._task.args.get("files") or []]
         except OSError as error:
             message = f"{role}: {error.filename} cannot be read: {error.strerror}."
             return result | {"failed": True, "msg": message, "is_written": True}
-        return result | {"changed": False, "digest": found, "bytes": size, "files": files}
+        return result | {"changed": False, "inputs": inputs, "files": files}
 
 
 def digest(path: Path, cache: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.processing_job_files import acting_as
+from ansible.module_utils.processing_job_many_files import FilesError, find_files
 from ansible.module_utils.processing_job_share import (
     SENTINEL,
     ShareError,
@@ -46,12 +47,16 @@ options:
     description: The folder outside the share where root records the files that it took over.
     type: str
     required: true
-  input:
-    description: Path of an input that is on the share.
-    type: str
-  digest:
-    description: SHA-256 of an input that is uploaded.
-    type: str
+  inputs:
+    description: Files, folders and patterns of an input that is on the share.
+    type: list
+    elements: str
+    default: []
+  digests:
+    description: SHA-256 of the files of an input that is sent.
+    type: list
+    elements: str
+    default: []
   files:
     description: SHA-256 of the side files that are uploaded.
     type: list
@@ -83,7 +88,7 @@ EXAMPLES = """
     owner: 8765
     job: demo
     state: /var/lib/csvswarm
-    digest: 0123abcd
+    digests: [0123abcd]
 """
 RETURN = """
 exchange:
@@ -94,18 +99,22 @@ resumed:
   description: Whether the job has a folder already.
   returned: success
   type: bool
-input_present:
-  description: Whether an input with this digest was uploaded before.
+present:
+  description: The digests of files that were sent before.
   returned: success
-  type: bool
+  type: list
 files_present:
   description: Those of O(files) that were uploaded before.
   returned: success
   type: list
-size:
-  description: Bytes of the input on the share; null when there is no such file.
+inputs:
+  description: The files of an input on the share, path and bytes of each, in the order of their names.
   returned: success
-  type: int
+  type: list
+missing:
+  description: Why there are no such files; empty when there are.
+  returned: success
+  type: str
 images:
   description: By architecture, what the archive must be (sha256, layers and id), for existing archives.
   returned: success
@@ -116,6 +125,8 @@ status:
   type: dict
 """
 
+#: Each file is a mount of every container.
+MAX_FILES = 1000
 #: How the name of an archive begins that a board builds in the folder of a job.
 BUILT = ".csvswarm-job-"
 
@@ -182,19 +193,45 @@ def prepare(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
         with of_root("images", root) as images:
             known = {kind: received(params["state"], images, name, "images") for kind, name in params["images"].items()}
         with of_root("inputs", root) as inputs:
-            wanted = [digest for digest in (params["digest"], *params["files"]) if digest]
+            wanted = dict.fromkeys([*params["digests"], *params["files"]])
             present = [one for one in wanted if received(params["state"], inputs, one, "inputs") is not None]
         with of_root("results", root) as results:
             last = read_status(job, results, owner) or {}
+    files, missing = files_of(params["inputs"], owner)
     return {
         "exchange": f"{share}/exchange/{sender()[0]}",
         "resumed": resumed,
-        "input_present": params["digest"] in present,
+        "present": [digest for digest in present if digest in params["digests"]],
         "files_present": [digest for digest in params["files"] if digest in present],
-        "size": size_of(params["input"], owner) if params["input"] else None,
+        "inputs": files,
+        "missing": missing,
         "images": {kind: record for kind, record in known.items() if record},
         "status": last,
     }
+
+
+def files_of(given: list[str], owner: int) -> tuple[list[dict[str, Any]], str]:
+    """Return (path and bytes of each file of an input on the share, why there are none), as the jobs' owner sees it."""
+    if not given:
+        return [], ""
+    try:
+        with acting_as(owner):
+            paths = find_files([Path(path) for path in given])
+    except FilesError as error:
+        return [], str(error)
+    except PermissionError as error:
+        raise ShareError(
+            f"input: user id {owner} may not read {error.filename}: jobs run as that user, so give it the file"
+        ) from None
+    if len(paths) > MAX_FILES:
+        raise ShareError(f"input: {len(paths)} files are more than the {MAX_FILES} of a job on boards: join some")
+    files = []
+    for path in paths:
+        size = size_of(str(path), owner)
+        if size is None:
+            return [], f"there is no file {path}."
+        files.append({"path": str(path), "bytes": size})
+    return files, ""
 
 
 def size_of(path: str, owner: int) -> int | None:
@@ -220,8 +257,8 @@ def main() -> None:
             "owner": {"type": "int", "required": True},
             "job": {"type": "str", "required": True},
             "state": {"type": "str", "required": True},
-            "input": {"type": "str"},
-            "digest": {"type": "str"},
+            "inputs": {"type": "list", "elements": "str", "default": []},
+            "digests": {"type": "list", "elements": "str", "default": []},
             "files": {"type": "list", "elements": "str", "default": []},
             "images": {"type": "dict", "default": {}},
             "request": {"type": "str"},

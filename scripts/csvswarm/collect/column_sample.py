@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import printable, shown
@@ -50,7 +49,7 @@ def _records(job: JobDirectory, manifest: Manifest) -> list[list[str]]:
     blocks = [(chunk, block) for chunk in manifest.chunks for block in chunk.blocks]
     records: list[list[str]] = []
     for chunk, block in blocks[:: max(1, -(-len(blocks) // SAMPLES))]:
-        path = job.chunks_directory / chunk.file if chunk.file else Path(manifest.input["path"])
+        path = manifest.data_path(chunk, job.chunks_directory)
         size = min(SAMPLE_BYTES, block.length)
         with suppress(OSError, csv.Error), path.open("rb", buffering=0) as file:
             text = read_range(file, block.offset, size).decode("utf-8", errors="replace")

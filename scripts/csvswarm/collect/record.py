@@ -56,8 +56,12 @@ def record_of_unfinished(job: JobDirectory, error: str) -> dict[str, Any]:
 
 
 def input_checksum(manifest: Manifest) -> str:
-    """Return a checksum of the input: that of its preamble's and its chunks' checksums, in order and by lines."""
-    parts = [manifest.preamble.get("checksum", ""), *(chunk.checksum for chunk in manifest.chunks)]
+    """Return a checksum of the input: that of its preambles' and its chunks' checksums, in order and by lines."""
+    preambles = [file["preamble"] for file in manifest.sources] or [manifest.preamble]
+    parts = [
+        *(preamble.get("checksum", "") for preamble in preambles),
+        *(chunk.checksum for chunk in manifest.chunks),
+    ]
     return checksum("\n".join(parts).encode())
 
 
@@ -77,6 +81,7 @@ def _record(
         "ended": ended,
         "input": {**manifest.input, "checksum": input_checksum(manifest)},
         "preamble": manifest.preamble,
+        "sources": manifest.sources,
         "processor": manifest.processor,
         "files": manifest.files,
         "packages": manifest.packages,
@@ -94,7 +99,8 @@ def _record(
         "chunks": len(manifest.chunks),
         "chunks_done": len(counting),
         "input_chunks": [
-            {"bytes": chunk.length, "rows": chunk.rows, "checksum": chunk.checksum} for chunk in manifest.chunks
+            {"bytes": chunk.length, "rows": chunk.rows, "checksum": chunk.checksum, "source": chunk.source}
+            for chunk in manifest.chunks
         ],
         "seconds": {
             "split": manifest.split_seconds,

@@ -103,7 +103,11 @@ def _write(job: JobDirectory, manifest: Manifest, state: JobState, output: Path,
     rejected = sum(receipt.rejected for receipt in receipts)
     rejects = None
     if rejected:
-        _, rejects = commit_file(output / REJECTED, job.job_id, lambda file: write_rejected(file, job, receipts))
+        _, rejects = commit_file(
+            output / REJECTED,
+            job.job_id,
+            lambda file: write_rejected(file, job, receipts, names_files=bool(manifest.sources)),
+        )
     else:
         (output / REJECTED).unlink(missing_ok=True)
     collected = Collected(

@@ -15,7 +15,7 @@ import xxhash
 
 from csvswarm import cli
 from csvswarm.errors import CsvswarmError, JobError
-from csvswarm.input.header import open_layout
+from csvswarm.input.combined_files import open_inputs
 from csvswarm.input.layout import Given
 from csvswarm.input.source import find_source
 from csvswarm.job.directory import SUCCESS
@@ -41,8 +41,9 @@ def verify(output: Path) -> dict[str, Any]:
         )
     with checked_fields(path, "rerun the job."):
         problems = [*_files(output, record)]
-        read = Path(record["input"]["path"]).is_file()
-        size = sum(chunk["bytes"] for chunk in record["input_chunks"]) + record["preamble"]["bytes"]
+        read = all(path.is_file() for path in _paths(record))
+        preambles = [file["preamble"] for file in record.get("sources", ())] or [record["preamble"]]
+        size = sum(piece["bytes"] for piece in (*preambles, *record["input_chunks"]))
         if read:
             problems += _input(record)
     if problems:
@@ -70,23 +71,35 @@ def _result_files(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [*record.get("result_files", [record["result"]]), *([rejected] if rejected else [])]
 
 
+def _paths(record: dict[str, Any]) -> list[Path]:
+    return [Path(file["path"]) for file in record.get("sources") or [record["input"]]]
+
+
 def _input(record: dict[str, Any]) -> Iterator[str]:
     """Yield the problem of the input: the first difference."""
-    path = Path(record["input"]["path"])
     try:
-        source = find_source(path, record["input"]["encoding"])
+        sources = [find_source(path, record["input"]["encoding"]) for path in _paths(record)]
         request = record["request"]
         given = Given(**{name.name: request[name.name] for name in fields(Given)})
-        source, _ = open_layout(source, given, request["null_values"])  # it may have to be rewritten, as for the job
-        with source.open() as file:
-            yield from _compare(file, record, str(path))
+        options = {name: request.get(name, False) for name in ("union", "source_file")}
+        inputs = open_inputs(sources, given, request["null_values"], **options)  # some may have to be rewritten
+        for number, (source, _) in enumerate(inputs.members):
+            chunks = [chunk for chunk in record["input_chunks"] if chunk.get("source", 0) == number]
+            preamble = record["sources"][number]["preamble"] if record.get("sources") else record["preamble"]
+            with source.open() as file:
+                if problems := [*_compare(file, record, preamble, chunks, str(source.path))]:
+                    yield from problems
+                    return
     except CsvswarmError as error:
         yield str(error)
 
 
-def _compare(file: BinaryIO, record: dict[str, Any], name: str) -> Iterator[str]:
-    preamble, first, offset = record["preamble"], 1, 0
-    pieces = [("its header", preamble, 0), *((None, chunk, chunk["rows"]) for chunk in record["input_chunks"])]
+def _compare(
+    file: BinaryIO, record: dict[str, Any], preamble: dict[str, Any], chunks: list[dict[str, Any]], name: str
+) -> Iterator[str]:
+    """Yield in what a file of the input differs. preamble, chunks: as the record has them of this file."""
+    first, offset = 1, 0
+    pieces = [("its header", preamble, 0), *((None, chunk, chunk["rows"]) for chunk in chunks)]
     for what, piece, rows in pieces:
         if _checksum(file, piece["bytes"]) != piece["checksum"]:
             where = what or f"records {first:,} to {first + rows - 1:,}"

@@ -32,7 +32,9 @@ class Rules:
     delimiter: one character, or WHITESPACE. quotechar, escape: one character or "". comment: what a line starts with
     that is no record, or "". comment_width: when the comment was detected, how many fields a record has: a line of so
     many is no comment for sure. skip_lines: lines before the first record. trailing: how many fields a record has whose
-    last delimiter is to be dropped, 0 for none. out_delimiter, out_quote: of what is written.
+    last delimiter is to be dropped, 0 for none. out_delimiter, out_quote: of what is written. width, columns: how many
+    fields a record has, and which of them, counted from 0, each column gets that is written, -1 for a missing value; no
+    columns: all, in their order. added: the value of a column after all others.
     """
 
     delimiter: str
@@ -44,11 +46,15 @@ class Rules:
     trailing: int = 0
     out_delimiter: str = ","
     out_quote: str = '"'
+    width: int = 0
+    columns: tuple[int, ...] = ()
+    added: str | None = None
 
     @property
     def keeps_fields(self) -> bool:
         """Whether records are copied as they are."""
-        return not self.escape and self.delimiter == self.out_delimiter and self.quotechar in ("", self.out_quote)
+        is_same = not self.escape and self.delimiter == self.out_delimiter and self.quotechar in ("", self.out_quote)
+        return is_same and not self.columns and (self.quotechar == self.out_quote or self.added is None)
 
 
 class Normalizer:
@@ -65,6 +71,9 @@ class Normalizer:
         self._rest = ""
         self._skip = rules.skip_lines
         self._records = 0
+        self._added = ""
+        if rules.added is not None:
+            self._added = rules.out_delimiter + self._text(rules.added, rules.added in nulls)
 
     def feed(self, text: str, *, final: bool = False) -> str:
         """Take the next piece; return the records that end in it. Raises InputError for a quote that never closes."""
@@ -200,11 +209,20 @@ class Normalizer:
         rules = self._rules
         extra = rules.trailing and len(fields) == rules.trailing + 1 and fields[-1] == ("", False)
         if rules.keeps_fields:
-            return f"{raw[:-1] if extra else raw}\n"
-        texts = [self._text(*field) for field in (fields[:-1] if extra else fields)]
+            return f"{raw[:-1] if extra else raw}{self._added}\n"
+        texts = [self._text(*field) for field in self._arranged(fields[:-1] if extra else fields)]
         if texts == [""]:  # a blank line is no record
             texts = [self._null or rules.out_quote * 2]
-        return f"{rules.out_delimiter.join(texts)}\n"
+        return f"{rules.out_delimiter.join(texts)}{self._added}\n"
+
+    def _arranged(self, fields: list[Field]) -> list[Field]:
+        """Return the fields of the columns to write. A record with a wrong number of fields keeps one."""
+        rules = self._rules
+        if not rules.columns:
+            return fields
+        if len(fields) != rules.width:
+            return fields + [("", False)] * (len(rules.columns) - rules.width)
+        return [fields[index] if index >= 0 else ("", False) for index in rules.columns]
 
     def _text(self, value: str, quoted: bool) -> str:
         quote = self._rules.out_quote

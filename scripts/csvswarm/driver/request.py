@@ -41,9 +41,9 @@ class Layout:
 class Request:
     """A job as its driver runs it. Paths ending in _source are on the boards; the others are those of the containers.
 
-    processor_source: None for a processor that ships. files: path -> path on the boards, of side files that the split
-    reads. chunk_limit, deadline: seconds, 0 for no limit. restarts: how
-    often Swarm restarts a failed attempt.
+    inputs: where each file of the input is on the boards, and in the containers. processor_source: None for a processor
+    that ships. files: path -> path on the boards, of side files that the split reads. chunk_limit, deadline: seconds, 0
+    for no limit. restarts: how often Swarm restarts a failed attempt.
     """
 
     job: str
@@ -53,8 +53,7 @@ class Request:
     job_directory: Path
     output: Path
     output_source: str
-    input: str
-    input_source: str
+    inputs: tuple[tuple[str, str], ...]
     processor: str
     processor_source: str | None
     files: Mapping[str, str]
@@ -104,8 +103,7 @@ def parse_request(data: Any) -> Request:
         job_directory=Path(job_directory),
         output=Path(_get(data, "output", str)),
         output_source=_output_source(data, job_directory),
-        input=_get(data, "input", str),
-        input_source=_get(data, "input_source", str),
+        inputs=tuple((_get(file, "source", str), _get(file, "target", str)) for file in _get(data, "inputs", list)),
         processor=_get(data, "processor", str),
         processor_source=None if source is None else _get(data, "processor_source", str),
         files=_files(data),

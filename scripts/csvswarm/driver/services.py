@@ -98,7 +98,7 @@ def chunk_service(request: Request, round_: Round, avoid: Sequence[str] = ()) ->
         command,
         labels=round_.labels(),
         environment=_SLOT_ENVIRONMENT,
-        mounts=[*_job(request), _input(request)],
+        mounts=[*_job(request), *_inputs(request)],
         resources=resources,
         restart=RestartPolicy(condition="on-failure", delay=2 * _SECOND, max_attempts=request.restarts),
         constraints=[f"node.hostname != {board}" for board in avoid],
@@ -112,7 +112,11 @@ def stage_service(request: Request, stage: str, command: Sequence[str], *, node:
     node: id of the node that runs it. memory: its limit, in bytes.
     """
     is_split = stage == "split"
-    mounts = [*_job(request, copies=not is_split), _input(request), _bind(request.output_source, str(request.output))]
+    mounts = [
+        *_job(request, copies=not is_split),
+        *_inputs(request),
+        _bind(request.output_source, str(request.output)),
+    ]
     if request.processor_source is not None and is_split:
         mounts.append(_bind(request.processor_source, request.processor, read_only=True))
     if is_split:
@@ -186,8 +190,8 @@ def _job(request: Request, *, copies: bool = True) -> list[Mount]:
     return [_bind(directory, directory), *[_bind(files, files, read_only=True)] * (copies and request.has_files)]
 
 
-def _input(request: Request) -> Mount:
-    return _bind(request.input_source, request.input, read_only=True)
+def _inputs(request: Request) -> list[Mount]:
+    return [_bind(source, target, read_only=True) for source, target in request.inputs]
 
 
 def format_ranges(chunks: Sequence[int]) -> str:

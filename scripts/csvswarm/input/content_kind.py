@@ -11,7 +11,7 @@ SIGNATURES = (
     (b"PK\x03\x04", "a zip archive or a spreadsheet (.xlsx, .ods): unpack it, or save the sheet as CSV"),
     (b"PK\x05\x06", "an empty zip archive"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document (.xls, .doc): save the sheet as CSV"),
-    (b"PAR1", "a Parquet file: convert it to CSV first"),
+    (b"PAR1", "a compressed Parquet file: unpack it first"),
     (b"ARROW1", "an Arrow file: convert it to CSV first"),
     (b"FEA1", "a Feather file: convert it to CSV first"),
     (b"Obj\x01", "an Avro file: convert it to CSV first"),
@@ -78,6 +78,14 @@ def text_kind(text: str) -> str | None:
     return None
 
 
+def is_json_lines(text: str, *, named_so: bool = False) -> bool:
+    """Return whether a text has one JSON object a line. named_so: by the name of its file, for a single line."""
+    lines = [line for line in text.removeprefix("\ufeff").split("\n") if line.strip()][:2]
+    if not lines or not lines[0].lstrip().startswith("{") or not _is_json(lines[0]):
+        return False
+    return lines[1].lstrip().startswith("{") if len(lines) > 1 else named_so
+
+
 def _is_log_line(line: str) -> bool:
     return any(pattern.match(line) for pattern in _LOG_LINES)
 
@@ -85,10 +93,7 @@ def _is_log_line(line: str) -> bool:
 def _json_kind(lines: list[str]) -> str | None:
     first = _is_json(lines[0])
     if first and len(lines) > 1 and _is_json(lines[1]):
-        return (
-            "JSON lines: convert it to CSV first, for example with pandas: "
-            "read_json(path, lines=True).to_csv('data.csv', index=False)"
-        )
+        return 'JSON lines without names: each line must be an object, like {"id": 1}'
     opening = lines[0].strip()
     if first or opening in ("{", "[", "[{", "[[") or re.match(r'[\[{]\s*(?:[\[{]\s*)?"[^"]*"\s*[:,]', opening):
         return "JSON: convert it to CSV first, for example with pandas: read_json(path).to_csv('data.csv', index=False)"

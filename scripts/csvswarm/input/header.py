@@ -6,16 +6,20 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
-from csvswarm.csv_format.dialect import BOM, Dialect, header_names
+from csvswarm.csv_format.dialect import BOM, CANONICAL, Dialect, header_names
 from csvswarm.csv_format.record_scan import Grammar, record_starts
 from csvswarm.csv_format.row_writer import encode_header
 from csvswarm.errors import InputError, OptionError
+from csvswarm.input.content_kind import is_json_lines
 from csvswarm.input.detect_layout import find_layout
 from csvswarm.input.layout import Given, Layout
 from csvswarm.input.source import Source, check_text
+from csvswarm.input.tables import JSON_LINES, PARQUET, json_columns
 
 HEAD_BYTES = 256 << 10
 MAX_HEADER_BYTES = 64 << 20
+#: Suffixes of files with JSON lines.
+_JSON_SUFFIXES = {".jsonl", ".ndjson", ".jsonlines"}
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)")
 
 
@@ -24,7 +28,7 @@ class InputHeader:
     """The start of the CSV: dialect, whether there is a byte order mark, the header, where the records start.
 
     record: what the result of `transform` begins with. preamble: all bytes before the records. decisions
-    and warnings: a sentence each, of what was detected.
+    and warnings: a sentence each, of what was detected. layout: of the file as it is.
     """
 
     dialect: Dialect
@@ -35,14 +39,22 @@ class InputHeader:
     preamble: bytes
     decisions: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    layout: Layout = field(default_factory=Layout)
 
 
 def open_layout(source: Source, given: Given, null_values: list[str]) -> tuple[Source, InputHeader]:
     """Return the input as a source of plain CSV, and its header. Raises InputError, OptionError."""
+    source = replace(source, null_values=tuple(null_values))
+    if source.content == PARQUET:
+        return _open_table(source, given)
     with source.open() as file:
         data = _read(file)
-    check_text(data, source, any_text=given.delimiter is not None)
     text = data.removeprefix(BOM).decode("utf-8", errors="replace")
+    if given.delimiter is None and is_json_lines(text, named_so=bool(_JSON_SUFFIXES & set(source.path.suffixes))):
+        with source.open() as file:
+            columns = json_columns(file, source.path)
+        return _open_table(replace(source, content=JSON_LINES, columns=columns), given)
+    check_text(data, source, any_text=given.delimiter is not None)
     tabs_first = ".tsv" in source.path.suffixes or ".tab" in source.path.suffixes
     layout = find_layout(text, len(data) < HEAD_BYTES, given, tabs_first=tabs_first)
     rules = layout.rules()
@@ -55,13 +67,22 @@ def open_layout(source: Source, given: Given, null_values: list[str]) -> tuple[S
             skip_lines=layout.skip_lines,
         )
     else:
-        source = replace(source, rules=rules, null_values=tuple(null_values))
+        source = replace(source, rules=rules)
         found = read_header(source, delimiter=rules.out_delimiter, quotechar=rules.out_quote, header=layout.header)
     return source, _described(found, layout)
 
 
+def _open_table(source: Source, given: Given) -> tuple[Source, InputHeader]:
+    """Return a source that is no text, and its header. Raises OptionError for options of text."""
+    if passed := [name for name, value in vars(given).items() if value is not None and value is not True]:
+        raise OptionError(f"{source.path} is {source.content}: leave out {passed[0]}, which is for text.")
+    header = read_header(source, delimiter=CANONICAL.delimiter, quotechar=CANONICAL.quotechar)
+    columns = "1 column" if len(header.names) == 1 else f"{len(header.names)} columns"
+    return source, replace(header, decisions=[f"The file is {source.content}, with {columns}."])
+
+
 def _described(header: InputHeader, layout: Layout) -> InputHeader:
-    return replace(header, decisions=layout.decisions, warnings=layout.warnings)
+    return replace(header, decisions=layout.decisions, warnings=layout.warnings, layout=layout)
 
 
 def read_header(

@@ -20,6 +20,7 @@ class Chunk:
     """A run of blocks, the unit of scheduling.
 
     file: name of the chunk file in the job's chunks directory, or None for a range of the input itself.
+    source: which file of the input its records are from, counted from 0.
     first_record: number of its first record in the whole input, from 1 (the header is not counted).
     checksum: xxh3_128 of its bytes.
     """
@@ -32,6 +33,7 @@ class Chunk:
     rows: int
     checksum: str
     blocks: tuple[Block, ...]
+    source: int = 0
 
     def to_json(self) -> dict[str, Any]:
         data = asdict(self)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import reduce
+from operator import and_
 from pathlib import Path
 
 #: For an input of unknown permissions, such as one already on the share.
@@ -18,6 +20,11 @@ _OTHERS = 0o077
 def permissions_of(path: Path) -> int:
     """Return the permission bits of a file."""
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def common_permissions(paths: Iterable[Path]) -> int:
+    """Return the permission bits that all of these files have."""
+    return reduce(and_, map(permissions_of, paths))
 
 
 @contextmanager

@@ -108,7 +108,7 @@ def check_rejected(manifest: Manifest, receipts: Iterable[Receipt], *, is_final:
 def too_many(manifest: Manifest, rejected: int, reasons: Reasons) -> str:
     """Return the message of a job that rejects too many records, with the most common reasons."""
     kinds = "".join(
-        f"  {kind['records']:,} x {shown(kind['reason'])} (first: record {kind['record']})\n"
+        f"  {kind['records']:,} x {shown(kind['reason'])} (first: {manifest.place(kind['record'])})\n"
         for kind in reasons.to_json()[:MOST_COMMON]
     )
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from csvswarm.job.rejections import MAX_REJECTED
 class Request:
     """The user's request, unchanged: see the scripts' --help.
 
-    split_of: directory of a job over the same input, whose chunks are reused if possible.
+    input: a file, or the files, folders and patterns of an input of many files. union: whether its files may lack
+    columns. source_file: whether to add a column with the name of each record's file. split_of: directory of a job over
+    the same input, whose chunks are reused if possible.
     """
 
-    input: Path
+    input: Path | Sequence[Path]
     processor: str = "statistics"
     options: dict[str, Any] = field(default_factory=dict)
     chunks: int | None = None
@@ -47,3 +50,10 @@ class Request:
     partition_by: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     requirements: Path | None = None
+    union: bool = False
+    source_file: bool = False
+
+    @property
+    def inputs(self) -> list[Path]:
+        """What the user named as the input."""
+        return [self.input] if isinstance(self.input, Path) else list(self.input)

@@ -15,6 +15,7 @@ from csvswarm.csv_format.row_writer import encode_header, text_rows
 from csvswarm.csv_format.table_writer import encode_table
 from csvswarm.errors import JobError, filename_in_errors
 from csvswarm.groupby.group_totals import load_totals
+from csvswarm.input.many_files import SOURCE_FILE
 from csvswarm.job.checksums import HashingWriter, file_entry
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import NotRegular, new_token, open_regular
@@ -195,9 +196,11 @@ def _type_without_values(arrow_type: pa.DataType) -> str | None:
     return output_type(pa.array([0], pa.int8()).cast(arrow_type)) if pa.types.is_floating(arrow_type) else None
 
 
-def write_rejected(file: HashingWriter, job: JobDirectory, receipts: Sequence[Receipt]) -> int:
-    """Write the rejected records; return their number."""
-    file.write(encode_header(REJECTED_COLUMNS, CANONICAL))
+def write_rejected(
+    file: HashingWriter, job: JobDirectory, receipts: Sequence[Receipt], *, names_files: bool = False
+) -> int:
+    """Write the rejected records; return their number. names_files: whether the input is of many files."""
+    file.write(encode_header([*REJECTED_COLUMNS, SOURCE_FILE] if names_files else REJECTED_COLUMNS, CANONICAL))
     for receipt in receipts:
         if "rejected" in receipt.files:
             append_verified(file, job, receipt, "rejected")

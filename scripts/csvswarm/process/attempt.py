@@ -58,6 +58,7 @@ class Attempt:
         )
         self._quarantine = request["on_error"] == "quarantine"
         self._rejected: list[Rejected] = []
+        self._before = manifest.records_before(self._chunk)
         self._columns: list[str] = []
         self._overlap = 0
         self._reader = self._new_reader()
@@ -76,7 +77,8 @@ class Attempt:
             schema=self._schema,
             columns=self._columns,
             null_values=self._manifest.request["null_values"],
-            source=self._manifest.input["path"],
+            source=str(self._manifest.source_path(self._chunk)),
+            before=self._before,
             quarantine=self._quarantine,
             watch_gaps=self._processor.watches_gaps,
             keep_raw=self._quarantine or self._processor.keeps_raw,
@@ -142,11 +144,8 @@ class Attempt:
     def _path(self, name: str) -> Path:
         return self._job.attempt_path(self._chunk.number, self._name, name)
 
-    def _input_path(self, chunk: Chunk) -> Path:
-        return self._job.chunks_directory / chunk.file if chunk.file else Path(self._manifest.input["path"])
-
     def _open(self, chunk: Chunk) -> ChunkReader:
-        return ChunkReader(chunk, self._input_path(chunk))
+        return ChunkReader(chunk, self._manifest.data_path(chunk, self._job.chunks_directory))
 
     # -- processing ------------------------------------------------------------------------------------------------
 
@@ -219,7 +218,8 @@ class Attempt:
             for result in self._results(rows, before):
                 output.add(result)
         except ProcessorError as error:
-            message = f"{error}\n  in chunk {self._chunk.number}, records {records[0]} to {records[1]}"
+            first, last = records[0] - self._before, self._manifest.place(records[1]).removeprefix("record ")
+            message = f"{error}\n  in chunk {self._chunk.number}, records {first} to {last}"
             if self._quarantine and self._overlap:
                 message += "\n  (on_error=quarantine cannot identify the bad record when blocks overlap)"
             raise ProcessorError(message, final=error.final) from error
@@ -266,7 +266,8 @@ class Attempt:
     def _save_rejected(self) -> dict[str, Any]:
         path = self._path("rejected.csv")
         rejected = sorted(self._rejected, key=lambda bad: bad.record)
-        rows = ([str(bad.record), bad.column or None, bad.reason, bad.text] for bad in rejected)
+        file = self._manifest.source_name(self._chunk)
+        rows = ([str(bad.record - self._before), bad.column or None, bad.reason, bad.text, *file] for bad in rejected)
         with filename_in_errors(path):
             path.write_bytes(text_rows(rows, CANONICAL))
         return file_entry(path)

@@ -33,7 +33,8 @@ class Reader:
     columns: names of the columns to read. fixed and kinds come from the schema; a value that does not fit a column with
     a type the user gave makes its record bad, one that does not fit an inferred type raises SchemaMismatch. watch_gaps:
     raise SchemaMismatch as well for missing values where the schema has none. quarantine: leave bad records out, and
-    keep them in `rejected`, instead of raising BadRecord. keep_raw: keep the raw records in the Rows.
+    keep them in `rejected`, instead of raising BadRecord. keep_raw: keep the raw records in the Rows. source, before:
+    the file and the records before it, for messages.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Reader:
         columns: Sequence[str],
         null_values: Sequence[str],
         source: str,
+        before: int = 0,
         quarantine: bool = False,
         watch_gaps: bool = False,
         keep_raw: bool = False,
@@ -65,7 +67,7 @@ class Reader:
         ]
         self._triage = Triage(dialect, len(self._names), declared, self._converter, self._formats)
         self._finder = FieldFinder(self._grammar, len(self._names), self._column_indexes, null_values)
-        self._source = source
+        self._source, self._before = source, before
         self._quarantine, self._watch_gaps, self._keep_raw = quarantine, watch_gaps, keep_raw
         self.rejected: list[Rejected] = []
 
@@ -257,7 +259,7 @@ class Reader:
         return kept, numbers
 
     def _describe(self, bad: Rejected) -> str:
-        where = f"record {bad.record}" + (f", column {shown(bad.column)!r}" if bad.column else "")
+        where = f"record {bad.record - self._before}" + (f", column {shown(bad.column)!r}" if bad.column else "")
         return (
             f"{self._source}: {where}: {bad.reason}: {shown(bad.text)!r}. Fix the record, "
             "or add -e on_error=quarantine to write such records to rejected.csv."

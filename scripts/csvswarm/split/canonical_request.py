@@ -34,6 +34,8 @@ def canonical_request_of(request: Request, options: dict[str, Any]) -> dict[str,
         "decimal": request.decimal,
         "thousands": request.thousands,
         "date_format": request.date_format,
+        "union": request.union,
+        "source_file": request.source_file,
         "column_types": request.column_types,
         "null_values": list(NULL_VALUES) if request.null_values is None else ["", *request.null_values],
     }

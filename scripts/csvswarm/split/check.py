@@ -16,8 +16,7 @@ from typing import Any
 
 from csvswarm import cli
 from csvswarm.errors import InputError
-from csvswarm.input.header import InputHeader
-from csvswarm.input.source import Source
+from csvswarm.input.combined_files import Inputs
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.output_directory import check_output
 from csvswarm.job.request import Request
@@ -33,9 +32,6 @@ from csvswarm.split.layout_options import (
 )
 from csvswarm.split.run import plan_split, require_same
 
-#: Usual ratio of unpacked to compressed size.
-USUAL_UNPACK_RATIO = 5
-
 
 def check(job: JobDirectory, request: Request, output: Path) -> dict[str, Any]:
     """Check a request against its processor, the head of its input and the disk.
@@ -46,30 +42,36 @@ def check(job: JobDirectory, request: Request, output: Path) -> dict[str, Any]:
     check_output(output, job.job_id, result_name(vars(request)))
     plan = plan_split(request, output)
     if (manifest := job.manifest()) is not None:
-        require_same(job, manifest, plan.source, plan.processor, plan.canonical_request)
-    header, _ = plan.inspect_input()
-    needed = _needed_bytes(plan.processor, plan.source, plan.mode)
+        require_same(job, manifest, plan.input_record, plan.processor, plan.canonical_request)
+    inputs, _ = plan.inspect_input()
+    needed = _needed_bytes(plan.processor, inputs, plan.mode(inputs))
     return {
-        "bytes": plan.source.size,
-        "chunks": _expected_chunks(plan.processor, plan.source, header, request),
+        "bytes": sum(source.size for source in plan.sources),
+        "chunks": _expected_chunks(plan.processor, inputs, request),
         "needed": needed,
         "free": _check_free_space(output, job.directory, needed),
     }
 
 
-def _expected_chunks(processor: Processor, source: Source, header: InputHeader, request: Request) -> int:
-    """Return the approximate number of chunks, by the rules of `cut_input`."""
-    if request.chunks or request.limit:
+def _expected_chunks(processor: Processor, inputs: Inputs, request: Request) -> int:
+    """Return the approximate number of chunks, by the rules of `cut_inputs`."""
+    if request.limit:
         return request.chunks or 1
-    size = source.size * USUAL_UNPACK_RATIO if source.compression else source.size - header.data_offset
+    if request.chunks:
+        return max(request.chunks, len(inputs.members))
+    sizes = [
+        source.likely_bytes if source.compression else source.size - header.data_offset
+        for source, header in inputs.members
+    ]
     max_bytes = resources.MAX_CHUNK_BYTES if processor.combines else resources.MAX_ROWS_CHUNK_BYTES
-    return -(-size // resources.chunk_bytes_for(size, request.workers, max_bytes)) or 1
+    chunk_bytes = resources.chunk_bytes_for(sum(sizes), request.workers, max_bytes)
+    return sum(-(-size // chunk_bytes) or 1 for size in sizes)
 
 
-def _needed_bytes(processor: Processor, source: Source, mode: str) -> int:
+def _needed_bytes(processor: Processor, inputs: Inputs, mode: str) -> int:
     """Return the bytes of disk the job may need: for chunk files, and for rows copied to the result."""
-    size = source.size * (USUAL_UNPACK_RATIO if source.compression else 1)
-    return size * ((mode == "files") + (not processor.combines))
+    copied = sum(source.likely_bytes for source, _ in inputs.members if mode == "files" and not source.is_plain)
+    return copied + (not processor.combines) * sum(source.likely_bytes for source, _ in inputs.members)
 
 
 def _check_free_space(output: Path, directory: Path, needed: int) -> int:
@@ -95,10 +97,12 @@ def request_of(data: dict[str, Any]) -> tuple[JobDirectory, Request, Path]:
     data["skip_lines"] = count_option("skip_lines", data.get("skip_lines"))
     data["trailing_delimiter"] = yes_or_no("trailing_delimiter", data.get("trailing_delimiter"))
     data["partition_by"] = partition_option(data.get("partition_by"))
-    data["strict"] = bool(yes_or_no("strict", data.get("strict")))
+    for name in ("strict", "union", "source_file"):
+        data[name] = bool(yes_or_no(name, data.get(name)))
     data["requirements"] = Path(data["requirements"]) if data.get("requirements") else None
     data["files"] = [Path(path) for path in data.get("files", [])]
-    return job, Request(**{**data, "input": Path(data["input"])}), output
+    given = [data["input"]] if isinstance(data["input"], str) else data["input"]
+    return job, Request(**{**data, "input": [Path(path) for path in given]}), output
 
 
 def main() -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES, Grammar
-from csvswarm.errors import InputError, filename_in_errors
+from csvswarm.errors import InputError
 from csvswarm.input.header import InputHeader, with_source_name
 from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
@@ -21,9 +19,9 @@ from csvswarm.job.free_space import FreeSpaceGuard
 from csvswarm.job.request import Request
 from csvswarm.native.library import kernel
 from csvswarm.runtime import progress, resources
+from csvswarm.split.chunk_files import ChunkFiles
 from csvswarm.split.cutter import (
     PIECE_BYTES,
-    ChunkSink,
     Cutter,
     UnreliableQuoteParity,
     even_targets,
@@ -48,33 +46,59 @@ def cut_input(
 
     max_bytes: approximate maximum size of a chunk, if the request does not set the number of chunks.
     """
+    free_space = begin_cutting(job, header if mode == "files" else None)
+    return cut_file(job, source, header, request, mode, free_space, max_bytes=max_bytes)
+
+
+def begin_cutting(job: JobDirectory, header: InputHeader | None) -> FreeSpaceGuard:
+    """Prepare a job directory for its chunks. header: to be written, where there are chunk files."""
     resources.disable_malloc_trim()
     job.remove_chunks()  # left by a killed split
-    open_sink, free_space = None, FreeSpaceGuard(job.chunks_directory)
+    if header is not None:
+        write_durably(job.chunks_directory / HEADER_FILE, header.preamble)
+    return FreeSpaceGuard(job.chunks_directory)
+
+
+def cut_file(
+    job: JobDirectory,
+    source: Source,
+    header: InputHeader,
+    request: Request,
+    mode: str,
+    free_space: FreeSpaceGuard,
+    *,
+    max_bytes: int,
+    before: int = 0,
+    total: int = 0,
+) -> list[Chunk]:
+    """Cut one file of the input into chunks, numbered from 1. Raises InputError.
+
+    before: chunks of the files before it. total: about how many bytes all files have, when there are others.
+    """
     end = _end_of_record(source, header, request.limit) if request.limit else None
     size = end if end is not None and source.is_plain else source.size
-    progress.begin("splitting", [size] * (2 if request.chunks and end is None and not source.is_plain else 1))
-    if mode == "files":
-        write_durably(job.chunks_directory / HEADER_FILE, header.preamble)
-        open_sink = _ChunkFiles(job.chunks_directory, free_space)
+    is_read_twice = (request.chunks or 1) > 1 and end is None and not source.is_plain
+    progress.begin("splitting", [size] * (2 if is_read_twice else 1))
+    open_sink = ChunkFiles(job.chunks_directory, free_space, before) if mode == "files" else None
     try:
         if source.is_plain:
             last = source.size if end is None else end
             size = last - header.data_offset
-            count = request.chunks or -(-size // resources.chunk_bytes_for(size, request.workers, max_bytes)) or 1
+            chunk_bytes = resources.chunk_bytes_for(total or size, request.workers, max_bytes)
+            count = request.chunks or -(-size // chunk_bytes) or 1
             if mode == "ranges":
                 try:
                     return _cut_ranges(source, header, count, request, last)
                 except UnreliableQuoteParity:
                     progress.begin("splitting", [last])
             targets = even_targets(header.data_offset, last, count)
-        elif request.chunks:
+        elif (request.chunks or 0) > 1:
             last = _unpacked_size(source, free_space) if end is None else end
-            targets = even_targets(header.data_offset, last, request.chunks)
+            targets = even_targets(header.data_offset, last, request.chunks or 1)
         else:
             # The size is unknown: a typical compression ratio determines the size of chunks.
-            likely = source.size * (5 if source.compression else 1)
-            targets = sized_targets(resources.chunk_bytes_for(likely, request.workers, max_bytes))
+            chunk_bytes = resources.chunk_bytes_for(total or source.likely_bytes, request.workers, max_bytes)
+            targets = no_targets if request.chunks else sized_targets(chunk_bytes)
         return _cut_stream(source, header, targets, request, open_sink, end)
     except InputError as error:
         for leftover in job.chunks_directory.iterdir():
@@ -84,47 +108,6 @@ def cut_input(
         progress.finish()
         if open_sink:
             open_sink.abandon()
-
-
-class _ChunkFiles:
-    """Opens a file for each chunk, one after the other."""
-
-    def __init__(self, directory: Path, room: FreeSpaceGuard) -> None:
-        self._directory, self._room = directory, room
-        self._last: _ChunkFile | None = None
-
-    def __call__(self, number: int) -> tuple[str, ChunkSink]:
-        name = f"{number:06d}.csv"
-        self._last = _ChunkFile(self._directory / name, self._room)
-        return name, self._last
-
-    def abandon(self) -> None:
-        """Close the file of a failed split."""
-        if self._last:
-            self._last.abandon()
-
-
-class _ChunkFile:
-    """A chunk file, durable once closed."""
-
-    def __init__(self, path: Path, room: FreeSpaceGuard) -> None:
-        self._path, self._room = path, room
-        self._file = path.open("wb")
-
-    def write(self, data: bytes | memoryview) -> None:
-        self._room.before_write(len(data))
-        with filename_in_errors(self._path):
-            self._file.write(data)
-
-    def close(self) -> None:
-        with filename_in_errors(self._path):
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-
-    def abandon(self) -> None:
-        with suppress(OSError):  # the earlier error counts
-            self._file.close()
 
 
 def _cut_stream(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from pathlib import Path
 
 from csvswarm.csv_format.dialect import records_of
 from csvswarm.errors import JobError, format_names, shown
@@ -68,7 +67,7 @@ class Findings:
         if not self._surveys:
             return []
         misfits = _misfits(self._manifest, self._job.receipts())
-        found = [_warning(name, seen, misfits.get(name, [])) for name, seen in self._surveys.items()]
+        found = [_warning(self._manifest, name, seen, misfits.get(name, [])) for name, seen in self._surveys.items()]
         warnings = [warning for warning in found if warning]
         if len(warnings) > MAX_WARNINGS:
             more = len(warnings) - MAX_WARNINGS
@@ -103,7 +102,7 @@ class Findings:
         return survey(self._rows, columns, null_values, most, any_text=any_text, numbers=numbers)
 
 
-def _warning(name: str, found: Survey, misfits: list[tuple[int, str]]) -> str | None:
+def _warning(manifest: Manifest, name: str, found: Survey, misfits: list[tuple[int, str]]) -> str | None:
     if not found.present:
         return None
     numbers, style = found.plain, found.style
@@ -111,12 +110,12 @@ def _warning(name: str, found: Survey, misfits: list[tuple[int, str]]) -> str | 
         record, value = found.like[style]
         return (
             f"column {shown(name)!r} is text: {found.styled[style]} of its first {found.present} values are written "
-            f"like {shown(value)!r} (record {record}). To read them as numbers, pass {_remedy(name, found)}."
+            f"like {shown(value)!r} ({manifest.place(record)}). To read them as numbers, pass {_remedy(name, found)}."
         )
     others = found.examples + [found_late for found_late in misfits if found_late not in found.examples]
     if found.codes or numbers < SHARE * found.present or not others:
         return None
-    named = format_names([f"{shown(value)!r} in record {record}" for record, value in sorted(others)[:NAMED]])
+    named = format_names([f"{shown(value)!r} in {manifest.place(record)}" for record, value in sorted(others)[:NAMED]])
     as_text = json.dumps({"column_types": {name: "text"}}, ensure_ascii=False)
     return (
         f"column {shown(name)!r} is text: {numbers} of its first {found.present} values are numbers, but there is "
@@ -154,10 +153,9 @@ def _first_bytes(job: JobDirectory, manifest: Manifest) -> tuple[bytes, bool]:
 
 
 def _read(job: JobDirectory, manifest: Manifest, chunk: Chunk, most: int) -> bytes:
-    path = job.chunks_directory / chunk.file if chunk.file else Path(manifest.input["path"])
     if not chunk.length:
         return b""
-    with path.open("rb", buffering=0) as file:
+    with manifest.data_path(chunk, job.chunks_directory).open("rb", buffering=0) as file:
         return read_range(file, chunk.offset, min(chunk.length, most))
 
 

@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from csvswarm.csv_format.dialect import records_of
-from csvswarm.input.header import InputHeader
-from csvswarm.input.source import Source
+from csvswarm.input.combined_files import Inputs
 from csvswarm.job.request import Request
 from csvswarm.types.formats import STYLES, Formats, check_dates, check_numbers
 from csvswarm.types.schema import NULL_VALUES
@@ -38,17 +37,16 @@ _STYLES = [_style(*style) for style in ((",", "."), (",", " "), (",", ""), (".",
 _POINT = re.compile(r"-?[0-9]*[.][0-9]+")
 
 
-def find_formats(
-    source: Source, header: InputHeader, request: Request, declared: dict[str, str]
-) -> tuple[Formats, list[str]]:
-    """Return (the formats of a file, a sentence for each that was detected). Raises OptionError."""
+def find_formats(inputs: Inputs, request: Request, declared: dict[str, str]) -> tuple[Formats, list[str]]:
+    """Return (the formats of an input, a sentence for each that was detected). Raises OptionError."""
+    header = inputs.header
     styles = {name: str(given) for name, given in request.column_types.items() if given in STYLES}
     dates = check_dates(request.date_format, declared, header.names)
     decimal, thousands = check_numbers(request.decimal, request.thousands)
     decisions: list[str] = []
     if request.decimal is None and request.thousands is None:
         nulls = {"", *(NULL_VALUES if request.null_values is None else request.null_values)}
-        columns = list(_columns(source, header, declared, nulls))
+        columns = list(_columns(inputs, declared, nulls))
         found = _found(columns, may_be_comma=header.dialect.delimiter != ",")
         if found is not None:
             decimal, thousands, name, value = found
@@ -57,18 +55,11 @@ def find_formats(
     return Formats(decimal, thousands, styles, dates), decisions
 
 
-def _columns(
-    source: Source, header: InputHeader, declared: dict[str, str], nulls: set[str]
-) -> Iterator[tuple[str, list[str]]]:
+def _columns(inputs: Inputs, declared: dict[str, str], nulls: set[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield (name, values that are not missing) of the columns without a given type."""
-    with source.open() as file:
-        left = header.data_offset
-        while left and (skipped := file.read(left)):
-            left -= len(skipped)
-        data = b""
-        while len(data) < MAX_BYTES and (more := file.read(MAX_BYTES - len(data))):
-            data += more
-    rows = records_of(data, header.dialect, complete=len(data) < MAX_BYTES)
+    header = inputs.header
+    data, complete = inputs.first_bytes(MAX_BYTES)
+    rows = records_of(data, header.dialect, complete=complete)
     for index, name in enumerate(header.names[:MAX_COLUMNS]):
         if name not in declared:
             values = [row[index].strip() for row in rows if index < len(row)]

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
-from dataclasses import replace as replaced
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import InputError, OptionError
-from csvswarm.input.header import InputHeader, open_layout, with_source_name
+from csvswarm.input.combined_files import Inputs, open_inputs
+from csvswarm.input.header import InputHeader
 from csvswarm.input.layout import Given
+from csvswarm.input.many_files import FilesError, find_files
 from csvswarm.input.source import Source, find_source
-from csvswarm.job.checksums import checksum
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import new_token, replace_durably, temporary_file
 from csvswarm.job.fingerprint import check_versions, versions
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.output_directory import committed_result
-from csvswarm.job.permissions import ANYONE, no_wider_than, permissions_of
+from csvswarm.job.permissions import ANYONE, common_permissions, no_wider_than
 from csvswarm.job.request import Request
 from csvswarm.job.result_format import FORMAT_OPTIONS
 from csvswarm.job.side_files import find_side_files
@@ -29,8 +30,14 @@ from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime.resources import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
 from csvswarm.split.canonical_request import canonical_request_of
-from csvswarm.split.chunking import cut_input
 from csvswarm.split.findings import Findings, refuse
+from csvswarm.split.input_record import (
+    check_unchanged,
+    input_record,
+    preamble_of,
+    with_preambles,
+)
+from csvswarm.split.many_chunks import cut_inputs
 from csvswarm.split.number_format import find_formats
 from csvswarm.split.result_checks import check_result
 from csvswarm.split.reuse import chunks_of
@@ -48,7 +55,7 @@ class SplitPlan:
 
     request: Request
     canonical_request: dict[str, Any]
-    source: Source
+    sources: Sequence[Source]
     processor_path: Path
     processor: Processor
     output: Path | None
@@ -58,36 +65,43 @@ class SplitPlan:
     @property
     def permissions(self) -> int:
         """The permissions that the job's files may have: on boards, the fetching user is not the owner of the share."""
-        return ANYONE if self.request.durable else permissions_of(self.source.path)
+        if self.request.durable:
+            return ANYONE
+        return common_permissions(source.path for source in self.sources)
 
-    @property
-    def mode(self) -> str:
-        """How chunks are stored: as `ranges` of the input or as `files`. Raises OptionError."""
-        if self.request.mode == "ranges" and not self.source.is_plain:
+    def mode(self, inputs: Inputs) -> str:
+        """How chunks are stored: all as `ranges` of the input, or some as `files`. Raises OptionError."""
+        rewritten = next((source.path for source, _ in inputs.members if not source.is_plain), None)
+        if self.request.mode == "ranges" and rewritten is not None:
             raise OptionError(
-                f"{self.source.path} is compressed, not UTF-8 or of a dialect that must be rewritten: ranges of it "
+                f"{rewritten} is compressed, not UTF-8 or of a dialect that must be rewritten: ranges of it "
                 "cannot be read; use mode files."
             )
-        return ("ranges" if self.source.is_plain else "files") if self.request.mode == "auto" else self.request.mode
+        return ("files" if rewritten else "ranges") if self.request.mode == "auto" else self.request.mode
+
+    @property
+    def input_record(self) -> dict[str, Any]:
+        """What the manifest records of the input."""
+        return input_record(self.request.inputs, self.sources)
 
     def new_manifest(self, job: JobDirectory) -> Manifest:
         """Split the input. Only the request and the input decide whether this fails, until the job is claimed."""
-        header, sampler = self.inspect_input()
+        inputs, sampler = self.inspect_input()
         job.claim()
         with job.locked(), no_wider_than(self.permissions):
             if job.manifest() is not None:  # another run was faster
                 return _resume(job, self)
-            return self._split(job, header, sampler)
+            return self._split(job, inputs, sampler)
 
     def resplit(self, job: JobDirectory) -> Manifest:
         """Resplit the input of a job whose lock the caller owns."""
-        header, sampler = self.inspect_input()
+        inputs, sampler = self.inspect_input()
         job.reset()
         with no_wider_than(self.permissions):
-            return self._split(job, header, sampler)
+            return self._split(job, inputs, sampler)
 
-    def inspect_input(self) -> tuple[InputHeader, Sampler]:
-        """Read the header of the input, and check the options against it. Raises InputError and OptionError."""
+    def inspect_input(self) -> tuple[Inputs, Sampler]:
+        """Read the headers of the input, and check the options against it. Raises InputError and OptionError."""
         request = self.request
         given = Given(
             delimiter=request.delimiter,
@@ -98,40 +112,37 @@ class SplitPlan:
             escape=request.escape,
             trailing_delimiter=request.trailing_delimiter,
         )
-        try:
-            self.source, header = open_layout(
-                replaced(self.source, rules=None), given, self.canonical_request["null_values"]
-            )
-        except InputError as error:
-            raise with_source_name(self.source, error) from error
-        source = self.source
+        null_values = self.canonical_request["null_values"]
+        inputs = open_inputs(self.sources, given, null_values, union=request.union, source_file=request.source_file)
+        header = inputs.header
         if request.strict:
             refuse(header.warnings)
         declared = check_types(request.column_types, header.names)
-        self.formats, decisions = find_formats(source, header, request, declared)
+        self.formats, decisions = find_formats(inputs, request, declared)
         header.decisions.extend(decisions)
         declared |= dict.fromkeys(self.formats.dates, "timestamp")
-        sampler = Sampler(header, declared, self.canonical_request["null_values"], str(source.path), self.formats)
-        self._check_options(header, sampler.schema_of_first_records(source))
-        return header, sampler
+        sampler = Sampler(header, declared, null_values, self.input_record["input"]["path"], self.formats)
+        self._check_options(header, sampler.schema_of_first_records(inputs))
+        return inputs, sampler
 
-    def _split(self, job: JobDirectory, header: InputHeader, sampler: Sampler) -> Manifest:
-        request, source = self.request, self.source
+    def _split(self, job: JobDirectory, inputs: Inputs, sampler: Sampler) -> Manifest:
+        request, header = self.request, inputs.header
         job.create()
         self._copy_code(job)
-        mode = self.mode
+        mode = self.mode(inputs)
         max_bytes = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
-        chunks = chunks_of(request.split_of, job, source, self.canonical_request, mode) if request.split_of else None
+        of_input = {**with_preambles(self.input_record, inputs), "mode": mode}
+        chunks = chunks_of(request.split_of, job, of_input, self.canonical_request) if request.split_of else None
         if chunks is None:
-            chunks = cut_input(job, source, header, request, mode, max_bytes)
-        schema = sampler.schema(sample_blocks(job, source, chunks))
+            chunks = cut_inputs(job, inputs, request, mode, max_bytes)
+        schema = sampler.schema(sample_blocks(job, self.sources, chunks))
         context = self._check_options(header, schema, sum(chunk.rows for chunk in chunks))
         job.save_schema(1, schema.to_json())
-        _check_unchanged(source)
+        check_unchanged(self.sources)
         manifest = Manifest(
             job_id=job.job_id,
             split=new_token(),
-            input=source.to_json(),
+            **of_input,
             request=self.canonical_request,
             processor={
                 "name": self.processor.name,
@@ -144,12 +155,11 @@ class SplitPlan:
             bom=header.bom,
             header=header.record.decode("utf-8"),
             names=header.names,
-            mode=mode,
             chunks=chunks,
             split_seconds=time.monotonic() - self.started,
             durable=request.durable,
             output=str(self.output or ""),
-            preamble={"bytes": len(header.preamble), "checksum": checksum(header.preamble)},
+            preamble=preamble_of(header.preamble),
             formats=self.formats.to_json(),
             decisions=header.decisions,
             warnings=header.warnings,
@@ -158,7 +168,7 @@ class SplitPlan:
             packages=self.processor.packages.to_json(),
         )
         if columns := Findings(job, manifest, schema).numeric_at_first():
-            found = sampled_misfits(job, manifest, source, header, columns)
+            found = sampled_misfits(job, manifest, self.sources, columns)
             manifest.misfits.update(found)
         if request.strict:
             refuse([*manifest.warnings, *Findings(job, manifest, schema).of_columns()])
@@ -192,12 +202,17 @@ def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     """Load the processor, find the input, and check the options. Raises InputError, OptionError and ProcessorError."""
     started = time.monotonic()
     processor_path = _plain(find_processor(request.processor))
-    files = find_side_files([_plain(path) for path in request.files])
+    request = replace(request, input=[_plain(path) for path in request.inputs])
+    side_files = find_side_files([_plain(path) for path in request.files])
     packages = find_packages(request.requirements and _plain(request.requirements))
-    processor = load_processor(processor_path, files, packages)
-    source = find_source(_plain(request.input), request.encoding)
+    processor = load_processor(processor_path, side_files, packages)
+    try:
+        paths = find_files(request.inputs)
+    except FilesError as error:
+        raise InputError(str(error)) from error
+    sources = [find_source(path, request.encoding) for path in paths]
     canonical_request = canonical_request_of(request, processor.check(request.options))
-    return SplitPlan(request, canonical_request, source, processor_path, processor, output, started)
+    return SplitPlan(request, canonical_request, sources, processor_path, processor, output, started)
 
 
 def _plain(path: Path) -> Path:
@@ -225,7 +240,7 @@ def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
     """Return the manifest of an already split job, updated to this request. The caller owns the lock."""
     manifest = job.require_manifest()
     canonical_request = plan.canonical_request
-    require_same(job, manifest, plan.source, plan.processor, canonical_request)
+    require_same(job, manifest, plan.input_record, plan.processor, plan.canonical_request)
     rejects = canonical_request["on_error"] != "fail"
     if job.done_path.exists():
         # Its data was removed: a result that is missing or no longer wanted as it is requires a new split.
@@ -241,9 +256,3 @@ def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
         manifest.request.update({name: canonical_request[name] for name in names})
         job.save_manifest(manifest)
     return manifest
-
-
-def _check_unchanged(source: Source) -> None:
-    status = source.path.stat()
-    if (status.st_size, status.st_mtime_ns) != (source.size, source.mtime_ns):
-        raise InputError(f"{source.path} changed while it was split: rerun the job when nothing writes to it.")

@@ -5,31 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from csvswarm.errors import JobError
-from csvswarm.input.source import Source
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.result_format import FORMAT_OPTIONS, reads_values
 from csvswarm.processor_api.processor import Processor
+from csvswarm.split.input_record import input_differences
 
 #: What of a request a resume may change.
 MAY_CHANGE = ("on_error", "max_rejected", "strict")
 
 
 def require_same(
-    job: JobDirectory, manifest: Manifest, source: Source, processor: Processor, canonical_request: dict[str, Any]
+    job: JobDirectory,
+    manifest: Manifest,
+    record: dict[str, Any],
+    processor: Processor,
+    canonical_request: dict[str, Any],
 ) -> None:
-    """Raise JobError when a job that is to be resumed was made for another input, processor or request."""
-    same = source.to_json()
+    """Raise JobError when a job that is to be resumed was made for another input, processor or request.
+
+    record: of the input, as `input_record` returns it.
+    """
     # A copied column whose values no chunk has read has no type yet.
     typed_anew = reads_values(canonical_request) and not reads_values(manifest.request)
     is_open = not job.done_path.exists() and not (typed_anew and hasattr(processor.module, "copied_columns"))
     may_change = (*MAY_CHANGE, *FORMAT_OPTIONS) if is_open else MAY_CHANGE
-    if manifest.input["path"] != same["path"]:
-        what = f"for another input ({manifest.input['path']})"
-    elif manifest.input["encoding"] != same["encoding"]:
-        what = f"with another encoding ({manifest.input['encoding']})"
-    elif manifest.input != same:
-        what = f"from {source.path} as it was before it changed"
+    if what := input_differences(manifest.input, manifest.sources, record):
+        pass
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
     elif difference := (

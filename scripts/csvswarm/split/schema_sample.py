@@ -8,6 +8,7 @@ from typing import Any
 
 from csvswarm.csv_format.dialect import records_of
 from csvswarm.csv_format.record_scan import Grammar
+from csvswarm.input.combined_files import Inputs
 from csvswarm.input.header import HEAD_BYTES, InputHeader
 from csvswarm.input.source import Source
 from csvswarm.job.chunk import Chunk
@@ -57,11 +58,9 @@ class Sampler:
         samples_of_records = (data if complete else self._whole_records(data) for data, complete in samples)
         return self._empty_schema.widen(self._reader.observe(data, 1) for data in samples_of_records)
 
-    def schema_of_first_records(self, source: Source) -> Schema:
+    def schema_of_first_records(self, inputs: Inputs) -> Schema:
         """Return a schema of the first records, for checking options."""
-        with source.open() as file:
-            data = file.read(HEAD_BYTES)
-        return self.schema([(data[self._header.data_offset :], len(data) < HEAD_BYTES)])
+        return self.schema([inputs.first_bytes(HEAD_BYTES)])
 
     def _whole_records(self, data: bytes) -> bytes:
         while data and data[-1] in self._grammar.undecided_bytes:
@@ -70,12 +69,12 @@ class Sampler:
         return data[: int(ends[-1]) + 1] if ends.size else b""
 
 
-def sample_blocks(job: JobDirectory, source: Source, chunks: list[Chunk]) -> list[tuple[bytes, bool]]:
+def sample_blocks(job: JobDirectory, sources: Sequence[Source], chunks: list[Chunk]) -> list[tuple[bytes, bool]]:
     """Return samples from blocks spread over the whole file."""
-    return [(data, complete) for data, complete, _ in _samples(job, source, chunks)]
+    return [(data, complete) for data, complete, _ in _samples(job, sources, chunks)]
 
 
-def _samples(job: JobDirectory, source: Source, chunks: list[Chunk]) -> Iterator[tuple[bytes, bool, int]]:
+def _samples(job: JobDirectory, sources: Sequence[Source], chunks: list[Chunk]) -> Iterator[tuple[bytes, bool, int]]:
     """Yield (bytes, whether they end with a record, number of the first record) of samples."""
     blocks = [
         (chunk, block, chunk.first_record + before)
@@ -85,20 +84,20 @@ def _samples(job: JobDirectory, source: Source, chunks: list[Chunk]) -> Iterator
     step = max(1, len(blocks) // SAMPLES)
     size = max(SAMPLE_BYTES, SAMPLE_BYTES * SAMPLES // max(1, len(blocks)))
     for chunk, block, record in blocks[::step] + blocks[-1:]:
-        path = job.chunks_directory / chunk.file if chunk.file else source.path
+        path = job.chunks_directory / chunk.file if chunk.file else sources[chunk.source].path
         with path.open("rb", buffering=0) as file:
             yield read_range(file, block.offset, min(size, block.length)), size >= block.length, record
 
 
 def sampled_misfits(
-    job: JobDirectory, manifest: Manifest, source: Source, header: InputHeader, columns: Sequence[str]
+    job: JobDirectory, manifest: Manifest, sources: Sequence[Source], columns: Sequence[str]
 ) -> dict[str, list[list[Any]]]:
     """Return [record number, value] of the first values in the samples that keep columns from being numeric."""
     found: dict[str, list[list[Any]]] = {}
-    indexes = {name: header.names.index(name) for name in columns}
+    indexes = {name: manifest.names.index(name) for name in columns}
     null_values, numbers = manifest.request["null_values"], Formats(**manifest.formats).numbers
-    for data, complete, record in _samples(job, source, manifest.chunks) if columns else ():
-        rows = records_of(data, header.dialect, complete=complete, most=len(data))
+    for data, complete, record in _samples(job, sources, manifest.chunks) if columns else ():
+        rows = records_of(data, manifest.dialect, complete=complete, most=len(data))
         for name, seen in survey(
             rows, indexes, null_values, MAX_EXAMPLES, first_record=record, numbers=numbers
         ).items():

@@ -1,0 +1,1 @@
+../../roles/processing_job/filter_plugins/job_inputs.py

@@ -1,0 +1,1 @@
+../../roles/processing_job/module_utils/processing_job_many_files.py

@@ -1,0 +1,1 @@
+../../../scripts/csvswarm/input/many_files.py
