@@ -51,7 +51,7 @@ def main() -> int:
     """Read the arguments, run the benchmark, write and print the tables."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--size", type=size_of, default=size_of("100MB"), help="size of the files, like 10MB (100MB)")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="seed of parameters (a new one)")  # noqa: S311 - not for security
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="seed of parameters (a new one)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each question in each tool (3)")
     parser.add_argument("--only", default="", help="ask only questions whose name contains one of these texts")
     parser.add_argument("--peers", default="Polars,DuckDB,pandas", help="compare with tools of these names")

@@ -40,7 +40,7 @@ FIELD = 4  # quantity
 
 def write_bad(source: Path, target: Path, share: float, value: str | None) -> int:
     """Copy a file without line ends in fields, with a share of bad records; return their number."""
-    chance = random.Random(SEED)  # noqa: S311  # the same bytes on every machine
+    chance = random.Random(SEED)
     bad = 0
     with source.open(encoding="utf-8", newline="") as lines, target.open("w", encoding="utf-8", newline="") as copy:
         copy.write(next(lines))

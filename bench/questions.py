@@ -48,7 +48,7 @@ class Question:
 
 def parameters(seed: int) -> dict[str, str]:
     """Return the parameters of a run."""
-    chance = random.Random(seed)  # noqa: S311  # not for security
+    chance = random.Random(seed)
     key, other = chance.sample(["carrier", "origin", "dest", "hour"], 2)
     return {
         "key": key,

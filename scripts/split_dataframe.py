@@ -6,6 +6,7 @@ from pathlib import Path
 
 from csvswarm import cli
 from csvswarm.job.directory import JobDirectory
+from csvswarm.job.manifest import Manifest
 from csvswarm.job.output_directory import check_output
 from csvswarm.job.rejections import MAX_REJECTED
 from csvswarm.job.result_format import FORMATS, result_name
@@ -129,7 +130,16 @@ def _split(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, 
     if output:
         check_output(output, job.job_id, result_name(vars(request)))
     manifest = split(job, request, output)
-    done = {
+    done = _summary(manifest)
+    if arguments.plan:
+        with job.locked():
+            job.discard_error_receipts()
+            done |= cli.plan_next_round(job, manifest)
+    return done, f"split {manifest.rows} records into {len(manifest.chunks)} chunks"
+
+
+def _summary(manifest: Manifest) -> dict[str, object]:
+    return {
         "job_id": manifest.job_id,
         "chunks": len(manifest.chunks),
         "rows": manifest.rows,
@@ -138,11 +148,6 @@ def _split(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, 
         "seconds": round(manifest.split_seconds, 3),
         "decisions": manifest.decisions,
     }
-    if arguments.plan:
-        with job.locked():
-            job.discard_error_receipts()
-            done |= cli.plan_next_round(job, manifest)
-    return done, f"split {manifest.rows} records into {len(manifest.chunks)} chunks"
 
 
 if __name__ == "__main__":

@@ -92,14 +92,16 @@ def fetch_packages(place: Path) -> None:
     ansible.module_utils.__path__.append(str(ROOT / "roles/processing_job/module_utils"))
     build_context = importlib.import_module("ansible.module_utils.processing_job_build_context")
     sys.path.insert(0, str(ROOT / "files/docker"))
-    from unpack import wanted  # type: ignore[import-not-found]  # beside the Dockerfile
+    from unpack import target  # type: ignore[import-not-found]  # beside the Dockerfile
 
     wheels = place / "wheels"
     wheels.mkdir()
     build_context.fetch_wheels(ROOT / "requirements/image.txt", wheels, "aarch64", PYTHON)
     for wheel in sorted(wheels.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(place / "packages", [name for name in archive.namelist() if wanted(name)])
+            archive.extractall(
+                place / "packages", [name for name in archive.namelist() if target(name, whole=False) == name]
+            )
     requirements = place / "tests.txt"
     requirements.write_text(test_requirements())
     platforms = [f"--platform={system}_aarch64" for system in build_context.SYSTEMS]

@@ -169,7 +169,7 @@ def process(block, context):
 
 def test_scikit_learn_scipy_and_statsmodels(mine: Path, tmp_path: Path) -> None:
     try:
-        urllib.request.urlopen(f"{INDEX}scipy/", timeout=20).close()  # noqa: S310 - https, as above
+        urllib.request.urlopen(f"{INDEX}scipy/", timeout=20).close()
     except (urllib.error.URLError, TimeoutError) as error:
         pytest.skip(f"the package index does not answer: {error}")
     mine.write_text(SCORES)

@@ -104,7 +104,7 @@ def test_statistics_are_those_of_pandas(tmp_path: Path) -> None:
 
 
 def test_other_types_have_their_canonical_text(tmp_path: Path) -> None:
-    moment = dt.datetime(2024, 1, 31, 10, 30, 0, 250000)  # noqa: DTZ001 - Parquet without a zone
+    moment = dt.datetime(2024, 1, 31, 10, 30, 0, 250000)
     table: Table = {
         "date": [dt.date(2024, 1, 31), None],
         "moment": [moment, None],

@@ -294,8 +294,8 @@ class Attempt:
         except CsvswarmError as error:
             return {"status": "error", "message": self._failure_message(error)}
         observed = {column: "+".join(sorted(names)) for column, names in kinds.items()}
-        misfits = {name: found for name, found in examples.items() if found}
-        return {"status": "misfit", "observed": observed, "missing": sorted(missing), "misfits": misfits}
+        found_examples = {name: found for name, found in examples.items() if found}
+        return {"status": "misfit", "observed": observed, "missing": sorted(missing), "misfits": found_examples}
 
     def _is_inferred_number(self, column: str) -> bool:
         return column not in self._schema.declared_types and self._schema.type_of(column) in ("int", "float")
