@@ -59,8 +59,7 @@ class Attempt:
         self._quarantine = request["on_error"] == "quarantine"
         self._rejected: list[Rejected] = []
         self._before = manifest.records_before(self._chunk)
-        self._columns: list[str] = []
-        self._overlap = 0
+        self._columns, self._overlap = list[str](), 0
         self._reader = self._new_reader()
         self._input = self._open(self._chunk)
 
