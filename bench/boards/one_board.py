@@ -50,7 +50,7 @@ def one_board(place: Path) -> Iterator[Job]:
     playbook = [str(OURS / "ansible-playbook"), str(ROOT / "bench/boards/one_board.yml")]
     inventory = place / "one-board.yml"
     inventory.write_text(_INVENTORY.format(share=json.dumps(str(share)), hostname=os.uname().nodename))
-    environment = ansible_environment() | {"ANSIBLE_LIBRARY": str(ROOT / "roles/nfs_server/library")}
+    environment = ansible_environment()
     variables = ["-e", json.dumps({"share": str(share)})]
     try:
         seconds([*playbook, *variables], environment=environment)
