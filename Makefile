@@ -45,11 +45,12 @@ demo: setup  ## process the sample CSV on this machine
 
 ##### speed
 
-SIZE := 1GB
+SIZE := 100MB
 
 .PHONY: bench bench-plots bench-boards setup-bench
-bench: setup setup-bench  ## measure beside other tools (SIZE=100MB: a quick look; KEEP=1: keep the data)
-	@.venv-bench/bin/python -m bench --size $(SIZE) $(if $(KEEP),--keep)
+bench: setup setup-bench  ## ask other tools the same questions (SIZE=1MB ROUNDS=1: a minute; SEED=7 ONLY=carrier PEERS=Polars KEEP=1)
+	@.venv-bench/bin/python -m bench --size $(SIZE) $(if $(KEEP),--keep) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)") $(if $(PEERS),--peers "$(PEERS)")
 
 bench-plots: setup setup-bench  ## draw docs/images (SIZES=10MB,30MB CHUNKS=1,10 SIZE=30MB: a quick look)
 	@.venv-bench/bin/python -m bench.plots --size $(SIZE) $(if $(SIZES),--sizes $(SIZES)) \

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.data import SEED
 from bench.measure import Measured, run
-from bench.tools import OURS
-from bench.works import JOBS, MAP
+from bench.questions import MAP
+from bench.tools import JOBS, OURS
 
 SHARES = (0.0, 0.001, 0.025, 0.2)
 TIMEOUT = 600.0
@@ -24,7 +25,7 @@ class Kind:
 
     title: str
     processor: str
-    options: dict[str, Any]
+    options: Mapping[str, Any]
     value: str | None
     column_types: dict[str, str]
 

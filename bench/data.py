@@ -1,15 +1,18 @@
-"""Generate the input files of the benchmark: usual data, and a file that is hard to parse.
+"""Generate the input files of the benchmark.
 
-    python -m bench.data {main,hostile,flat} SIZE FILE
+    python -m bench.data {main,flat,flights,text,wide,narrow,hostile} SIZE FILE
+    python -m bench.data zst SOURCE FILE          compress a file
 
-Polars writes them, so that csvswarm does not read its own format. They have the same bytes on every machine.
+Polars writes most, so that csvswarm does not read its own format. They have the same bytes on every machine.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +21,10 @@ SEED = 20_240_229
 BATCH_ROWS = 100_000
 #: Approximate number of bytes per row; sizes of files are accurate to a few per cent.
 ROW_BYTES, HOSTILE_ROW_BYTES = 99, 37
+FLIGHTS_ROW_BYTES, TEXT_ROW_BYTES, WIDE_ROW_BYTES, NARROW_ROW_BYTES = 90, 780, 1950, 14
+TEXT_BATCH_ROWS, WIDE_BATCH_ROWS = 10_000, 2_000
+CARRIERS = ("9E", "AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV")
+WORDS = ("river", "engine", "paper", "winter", "of", "the", "and", "stone", "quiet", "letters", "number", "house")
 LATE_FROM = 0.95  # position of the first missing value of the column `late`
 
 NOTES = (
@@ -72,6 +79,104 @@ def _batches(rows: int) -> Iterator[pa.Table]:
         )
 
 
+def write_flights(path: Path, size: int) -> None:
+    """Write a CSV of the shape of the sample: 19 columns, integers with gaps, carriers, airports and tail numbers."""
+    rows = max(1000, size // FLIGHTS_ROW_BYTES)
+    _write(path, (_flights(min(BATCH_ROWS, rows - first), first, rows) for first in range(0, rows, BATCH_ROWS)))
+
+
+def _flights(count: int, first: int, rows: int) -> dict[str, Any]:
+    random = np.random.default_rng(SEED + first)
+    hours = np.arange(first, first + count) * 8700 // rows
+    at = np.datetime64("2013-01-01T05", "h") + hours.astype("timedelta64[h]")
+    day = at.astype("datetime64[D]")
+    missing = random.random(count) < 0.025
+    scheduled, delay = (
+        random.integers(5, 23, count) * 100 + random.integers(0, 60, count),
+        random.gamma(1, 20, count) - 8,
+    )
+    arrival = delay + random.normal(-5, 15, count)
+    tail = np.char.add("N", (10_000 + random.integers(0, 4_000, count) * 7).astype(str))
+
+    def gaps(values: Any) -> pa.Array:
+        return pa.array(values.astype(np.int64), mask=missing)
+
+    return {
+        "year": day.astype("datetime64[Y]").astype(int) + 1970,
+        "month": day.astype("datetime64[M]").astype(int) % 12 + 1,
+        "day": (day - day.astype("datetime64[M]")).astype(int) + 1,
+        "dep_time": gaps(scheduled),
+        "sched_dep_time": scheduled,
+        "dep_delay": gaps(delay),
+        "arr_time": gaps(scheduled + 200),
+        "sched_arr_time": scheduled + 200,
+        "arr_delay": gaps(arrival),
+        "carrier": pa.array(random.choice(CARRIERS, count)),
+        "flight": random.integers(1, 6000, count),
+        "tailnum": pa.array(tail, mask=random.random(count) < 0.007),
+        "origin": pa.array(random.choice(["EWR", "JFK", "LGA"], count)),
+        "dest": pa.array(random.choice([f"D{number:02d}" for number in range(100)], count)),
+        "air_time": gaps(random.integers(30, 600, count)),
+        "distance": random.integers(80, 5000, count),
+        "hour": scheduled // 100,
+        "minute": scheduled % 100,
+        "time_hour": pa.array(np.char.add(np.char.replace(at.astype(str), "T", " "), ":00:00")),
+    }
+
+
+def write_text(path: Path, size: int) -> None:
+    """Write a CSV of long texts with commas, quotes and line ends, every field in quotes."""
+    random = np.random.default_rng(SEED)
+    rows = max(200, size // TEXT_ROW_BYTES)
+    words = np.array([f"{word}{mark}" for word in WORDS for mark in ("", "", "", ",", '."', "\n")])
+
+    def batches() -> Iterator[dict[str, Any]]:
+        for first in range(0, rows, TEXT_BATCH_ROWS):
+            count = min(TEXT_BATCH_ROWS, rows - first)
+            bodies = [" ".join(random.choice(words, length)) for length in random.integers(5, 200, count)]
+            yield {
+                "id": np.arange(first, first + count),
+                "author": [f"author {number}" for number in random.integers(0, 5000, count)],
+                "tag": [f"tag {number}" for number in random.integers(0, 50, count)],
+                "score": np.round(random.uniform(0, 10, count), 3),
+                "body": bodies,
+            }
+
+    _write(path, batches(), quote_style="always")
+
+
+def write_wide(path: Path, size: int) -> None:
+    """Write a CSV of a key and 500 columns of integers."""
+    random = np.random.default_rng(SEED)
+    rows = max(100, size // WIDE_ROW_BYTES)
+
+    def batches() -> Iterator[dict[str, Any]]:
+        for first in range(0, rows, WIDE_BATCH_ROWS):
+            count = min(WIDE_BATCH_ROWS, rows - first)
+            numbers = random.integers(0, 1000, (500, count))
+            yield {"key": [f"k{number}" for number in random.integers(0, 20, count)]} | {
+                f"c{number}": column for number, column in enumerate(numbers)
+            }
+
+    _write(path, batches())
+
+
+def write_narrow(path: Path, size: int) -> None:
+    """Write a CSV of two columns: a key with up to a million values, and a float."""
+    random = np.random.default_rng(SEED)
+    rows = max(1000, size // NARROW_ROW_BYTES)
+    counts = (min(BATCH_ROWS, rows - first) for first in range(0, rows, BATCH_ROWS))
+    _write(path, ({"k": random.integers(0, 10**6, n), "v": np.round(random.normal(0, 50, n), 3)} for n in counts))
+
+
+def _write(path: Path, batches: Iterator[dict[str, Any]], **options: Any) -> None:
+    import polars as pl
+
+    with path.open("wb") as file:
+        for number, batch in enumerate(batches):
+            pl.DataFrame(batch).write_csv(file, include_header=not number, **options)
+
+
 def write_hostile(path: Path, size: int) -> int:
     """Write a CSV where 40 % of the records span lines and unquoted fields contain quotes; return its number of rows.
 
@@ -94,14 +199,18 @@ def write_hostile(path: Path, size: int) -> int:
 
 def main() -> None:
     """Write one file atomically, unless it exists."""
-    kind, size, name = sys.argv[1:]
+    kind, given, name = sys.argv[1:]
     path, part = Path(name), Path(f"{name}.part")
     if path.exists():
         return
-    if kind == "hostile":
-        write_hostile(part, int(size))
+    if kind == "zst":
+        with Path(given).open("rb") as source, pa.CompressedOutputStream(str(part), "zstd") as copy:
+            shutil.copyfileobj(source, copy, 1 << 20)
+    elif kind in ("main", "flat"):
+        write_data(part, int(given), flat=kind == "flat")
     else:
-        write_data(part, int(size), flat=kind == "flat")
+        writers = {"flights": write_flights, "text": write_text, "wide": write_wide, "narrow": write_narrow}
+        {**writers, "hostile": write_hostile}[kind](part, int(given))
     part.rename(path)
 
 

@@ -11,8 +11,8 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from bench.questions import AGGREGATE, MAP
 from bench.tools import SCRIPTS
-from bench.works import AGGREGATE, MAP
 
 WORKS = {MAP.name: "map", AGGREGATE.name: "aggregate"}
 COLOURS = {SCRIPTS: "#0b6e4f", "DuckDB": "#c77700", "Polars": "#2a5db0"}

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import ROOT
-from bench.tools import OURS, parallel_version
+from bench.tools import OURS
 
-PACKAGES = ("pandas", "numpy", "pyarrow", "dask", "polars", "duckdb")
+PACKAGES = ("pandas", "numpy", "pyarrow", "polars", "duckdb")
 
 
 def machine() -> dict[str, Any]:
@@ -31,13 +31,11 @@ def machine() -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Return the versions of the tools."""
     ansible = _output_of([str(OURS / "python"), "-c", "import ansible.release as r; print(r.__version__)"])
-    parallel = parallel_version().rpartition(" ")[2]
     return {
         "csvswarm": revision(),
         "Python": platform.python_version(),
         "ansible-core": ansible or "missing",
         **{name: version(name) for name in PACKAGES},
-        "GNU parallel": parallel or "missing",
     }
 
 

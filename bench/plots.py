@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.files import DATA, IMAGES, WORK, data_file, size_of
-from bench.rounds import Judge, Row, call, one_run
+from bench.files import DATA, IMAGES, WORK, File, call, data_file, size_of
+from bench.questions import AGGREGATE, MAP, Question
+from bench.runs import Row, one_run
 from bench.tools import SCRIPTS, Task, Tool, all_tools
-from bench.works import AGGREGATE, MAP, Work
 
 SIZES = "10MB,30MB,100MB,300MB,1GB,2GB"
 CHUNKS = "1,3,10,30,100,300,1000"
 ROUNDS = 3
+PLOTTED = (SCRIPTS, "Polars", "DuckDB")
 FIELDS = ["work", "tool", "bytes", "chunks", "seconds", "peak_process", "peak_tree", "verdict"]
 
 Point = dict[str, Any]
@@ -29,30 +30,29 @@ Point = dict[str, Any]
 
 def by_size(sizes: list[int]) -> Iterator[Point]:
     """Measure the fast tools on files of these sizes."""
-    tools = [tool for tool in all_tools() if tool.quick and not tool.door]
+    tools = [tool for tool in all_tools() if tool.name in PLOTTED]
     for size in sizes:
-        source = data_file("main", size)
-        for work in (MAP, AGGREGATE):
-            yield from _points(work, source, {(tool.name, "auto"): tool for tool in tools})
+        source = data_file(File("main"), size)
+        for question in (MAP, AGGREGATE):
+            yield from _points(question, source, {(tool.name, "auto"): tool for tool in tools})
 
 
 def by_chunks(size: int, chunks: list[int]) -> Iterator[Point]:
     """Measure csvswarm on one file with these numbers of chunks."""
-    source = data_file("main", size)
+    source = data_file(File("main"), size)
     ours = next(tool for tool in all_tools() if tool.name == SCRIPTS)
-    for work in (MAP, AGGREGATE):
-        yield from _points(work, source, {(SCRIPTS, str(number)): ours for number in chunks})
+    for question in (MAP, AGGREGATE):
+        yield from _points(question, source, {(SCRIPTS, str(number)): ours for number in chunks})
 
 
-def _points(work: Work, source: Path, runs: dict[tuple[str, str], Tool]) -> Iterator[Point]:
-    judge = Judge(work)
+def _points(question: Question, source: Path, runs: dict[tuple[str, str], Tool]) -> Iterator[Point]:
     rows = {key: Row(tool.name) for key, tool in runs.items()}
     for _ in range(ROUNDS):
         for key, tool in runs.items():
-            one_run(tool, Task(work, source, WORK / "run", chunks=key[1]), judge, rows[key])
+            one_run(tool, Task(question, source, WORK / "run", chunks=key[1]), rows[key])
     for (name, chunks), row in rows.items():
         yield {
-            "work": work.name,
+            "work": question.name,
             "tool": name,
             "bytes": source.stat().st_size,
             "chunks": chunks,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from csvswarm import cli
 from csvswarm.job.directory import JobDirectory
+from csvswarm.job.manifest import Manifest
 from csvswarm.job.output_directory import check_output
 from csvswarm.job.rejections import MAX_REJECTED
 from csvswarm.job.result_format import FORMATS, result_name
@@ -128,8 +129,12 @@ def _split(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, 
     )
     if output:
         check_output(output, job.job_id, result_name(vars(request)))
-    manifest = split(job, request, output)
-    done = {
+    return _summary(job, split(job, request, output), with_plan=arguments.plan)
+
+
+def _summary(job: JobDirectory, manifest: Manifest, *, with_plan: bool) -> tuple[dict[str, object], str]:
+    """Return what the script prints: as an object, and as a line. with_plan: plan the next round, too."""
+    done: dict[str, object] = {
         "job_id": manifest.job_id,
         "chunks": len(manifest.chunks),
         "rows": manifest.rows,
@@ -138,7 +143,7 @@ def _split(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, 
         "seconds": round(manifest.split_seconds, 3),
         "decisions": manifest.decisions,
     }
-    if arguments.plan:
+    if with_plan:
         with job.locked():
             job.discard_error_receipts()
             done |= cli.plan_next_round(job, manifest)

@@ -22,7 +22,7 @@ import pandas as pd
 from bench.boards.contenders import Job, Parallel, lab
 from bench.boards.one_board import one_board
 from bench.boards.timing import ROOT, BenchError
-from bench.files import data_file, size_of
+from bench.files import File, data_file, size_of
 
 _SIZES = "2.5MB,65MB,250MB"
 Times = dict[tuple[int, str], list[float]]
@@ -118,7 +118,7 @@ def _file(place: Path, size: int, number: int) -> Path:
     """Return a file of its own content: the generated one without its last records."""
     path = place / f"data-{size}-{number}.csv"
     if not path.exists():
-        data = data_file("flat", size).read_bytes()
+        data = data_file(File("flat"), size).read_bytes()
         for _ in range(number + 1):
             data = data[: data.rindex(b"\n", 0, len(data) - 1) + 1]
         path.write_bytes(data)

@@ -1,8 +1,9 @@
 """aggregate: metrics of groups of rows, with the results of pandas' groupby on the whole file.
 
-The state is a table of rows (group, slot, key, ...) of three kinds: counts and exact sums, which are added; selections
-(smallest, largest, first, last), of which one is kept; and, for medians and numbers of distinct values, every value
-with its count. By default, missing groups are dropped; groups are sorted, as by groupby.
+The state of a group has three kinds: counts and exact sums, which are added; selections (smallest, largest, first,
+last), of which one is kept; and, for percentiles and numbers of distinct values, every value with its count. The native
+kernel accumulates it in arrays; where that is not possible, it is a table. By default, missing groups are dropped;
+groups are sorted, as by groupby.
 """
 
 from __future__ import annotations
@@ -10,25 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from csvswarm.arithmetic.sort_keys import values_of
 from csvswarm.errors import OptionError, format_names
 from csvswarm.groupby.group_metrics import PICKS, GroupMetrics, StateRows
-from csvswarm.groupby.group_table import (
-    COUNT,
-    LARGEST,
-    SMALLEST,
-    STATE_KINDS,
-    SUM,
-    StateBuilder,
-    combine_states,
-    group_codes,
-    key_names,
-)
-from csvswarm.groupby.group_totals import TotalsByGroup, measure_groups
+from csvswarm.groupby.group_table import StateBuilder, combine_states, group_codes, key_names
+from csvswarm.groupby.group_totals import GroupedBlock, GroupTotals
 from csvswarm.groupby.metric_options import ALL_ROWS, Measure, measures_of, require_numbers
+from csvswarm.groupby.state_kinds import COUNT, STATE_KINDS
 from csvswarm.processor_api.context import Context
 from csvswarm.records.group_columns import GroupColumns, without_missing
 from csvswarm.records.sort_key import sort_key
-from csvswarm.runtime.lazy_imports import pa
+from csvswarm.runtime.lazy_imports import np, pa
+from csvswarm.types.schema import ARROW
 
 if TYPE_CHECKING:
     from csvswarm.reading.rows import Rows
@@ -60,8 +54,6 @@ OPTIONS = {
 }
 BLOCK = "rows"
 
-#: Metrics that need no table.
-SIMPLE = {COUNT, SUM, SMALLEST, LARGEST}
 BATCH_GROUPS = 8192
 
 
@@ -132,13 +124,16 @@ def keys(context: Context) -> list[str]:
     return key_names(len(context.options["group_by"]))
 
 
-def process(rows: Rows, context: Context) -> pa.Table | TotalsByGroup:
-    """Return the state of one block."""
-    if rows.block is not None and _is_simple(context):
-        wanted = {one.column: SUM in needs for one, needs in _needs(context)}
-        small = measure_groups(rows.block, context.options["group_by"][0], wanted)
-        if small is not None:
-            return small
+def process(rows: Rows, context: Context) -> pa.Table | GroupedBlock:
+    """Return the state of one block, or its columns for the kernel to accumulate."""
+    if rows.block is not None and _is_accumulated(context):
+        from csvswarm.groupby.accumulator import grouped_block  # imports numpy
+
+        group_by, wanted = context.options["group_by"], {one.column: needs for one, needs in _needs(context)}
+        types = {name: context.type_of(name) for name in (*group_by, *wanted)}
+        block = grouped_block(rows.block, rows.numbers, group_by, wanted, types)
+        if block is not None:
+            return block
     table = rows.table
     numbers = rows.numbers
     groups = _group_by(context).values(rows, context)
@@ -173,31 +168,41 @@ def _needs(context: Context) -> list[tuple[Measure, set[int]]]:
     ]
 
 
-def _is_simple(context: Context) -> bool:
-    """Whether the options need only one grouping text column and metrics of numbers without a table."""
-    group_by = _group_by(context)
-    if len(group_by.names) != 1 or group_by.expressions or not context.options["dropna"]:
-        return False
-    if context.type_of(group_by.names[0]) != "text":
-        return False
-    return all(needs <= SIMPLE and context.type_of(one.column) in ("int", "float") for one, needs in _needs(context))
+def _is_accumulated(context: Context) -> bool:
+    """Whether the options need no table: groups of columns without missing values, and metrics of single columns."""
+    measures = _measures(context)
+    is_plain = all(one.column != ALL_ROWS and one.weight is None for one in measures)
+    return is_plain and context.options["dropna"] and not _group_by(context).expressions
 
 
-def table_of(groups: TotalsByGroup, context: Context) -> pa.Table:
+def table_of(totals: GroupTotals, context: Context) -> pa.Table:
     """Return groups as the table that `process` returns for other blocks."""
-    state = StateBuilder([pa.array(list(groups), pa.string())])
-    for index, (_, needs) in enumerate(_needs(context)):
-        state.add_totals(index * STATE_KINDS, needs, [figures[index] for figures in groups.values()])
+    types = [context.type_of(name) for name in context.options["group_by"]]
+    columns = zip(*totals.groups, strict=True) if totals.groups else [()] * len(types)
+    state = StateBuilder([_group_array(list(keys), kind) for keys, kind in zip(columns, types, strict=True)])
+    for index, ((_, needs), column) in enumerate(zip(_needs(context), totals.columns, strict=True)):
+        state.add_totals(index * STATE_KINDS, needs, column)
     return combine([state.table()], context)
 
 
-def finish_groups(groups: TotalsByGroup, context: Context) -> tuple[list[str], list[list[str | None]]]:
+def _group_array(keys: list[Any], kind: str) -> pa.Array:
+    """Return the values of a grouping column, given as texts or as keys of `sort_keys`."""
+    if kind == "text":
+        return pa.array(keys, pa.string())
+    values = pa.array(values_of(np.array(keys, np.int64), kind != "float"))
+    return values.cast(ARROW[kind])
+
+
+def finish_groups(totals: GroupTotals, context: Context) -> tuple[list[str], list[list[str | None]]]:
     """Return (names, rows of text) of the result, like `finish`, for groups without a table."""
+    count = len(totals.groups)
+    group_texts = [GroupMetrics(context.type_of(name), [], 0) for name in context.options["group_by"]]
+    values = [one.group_values(count) if one.values else None for one in totals.columns]
     rows = []
-    for name in sorted(groups):
-        row: list[str | None] = [name]
-        for figures, totals in zip(_figures(context), groups[name], strict=True):
-            figures.add_totals(totals)
+    for group in sorted(range(count), key=totals.groups.__getitem__):
+        row = [one.text_of_key(key) for one, key in zip(group_texts, totals.groups[group], strict=True)]
+        for figures, one, distinct in zip(_figures(context), totals.columns, values, strict=True):
+            figures.add_totals(one, group, distinct[group] if distinct else None)
             row += figures.texts()
         rows.append(row)
     return _names(context), rows

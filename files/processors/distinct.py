@@ -37,6 +37,11 @@ def columns(context: Context) -> list[str]:
     return list(context.names) if context.options["by"] is None else key_columns(context, "by", "distinct")
 
 
+def copied_columns(context: Context) -> list[str]:
+    """Return all columns: records are copied from the input."""
+    return context.names
+
+
 def keys(_: Context) -> list[str]:
     """Return the columns that identify a row of state."""
     return KEYS

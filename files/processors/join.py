@@ -48,6 +48,11 @@ def columns(context: Context) -> list[str]:
     return on
 
 
+def copied_columns(context: Context) -> list[str]:
+    """Return the columns of the input: records are copied."""
+    return context.names
+
+
 def numeric_columns(_: Context) -> list[str]:
     """Return no column: keys are compared as they are."""
     return []

@@ -96,6 +96,11 @@ def header(context: Context, record: bytes) -> bytes:
     return input_header(context, record)
 
 
+def copied_columns(context: Context) -> list[str]:
+    """Return all columns: records are copied from the input."""
+    return context.names
+
+
 def keys(_: Context) -> list[str]:
     """Return the columns that identify a row of state."""
     return KEYS

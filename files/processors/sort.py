@@ -34,6 +34,11 @@ def columns(context: Context) -> list[str]:
     return by
 
 
+def copied_columns(context: Context) -> list[str]:
+    """Return all columns: records are copied from the input."""
+    return context.names
+
+
 def keys(_: Context) -> list[str]:
     """Return the columns that identify a row of state."""
     return KEYS

@@ -57,6 +57,11 @@ def why_empty(context: Context, rows: int) -> str:
     )
 
 
+def copied_columns(context: Context) -> list[str]:
+    """Return all columns: records are copied from the input."""
+    return context.names
+
+
 def keys(_: Context) -> list[str]:
     """Return the columns that identify a row of state."""
     return KEYS

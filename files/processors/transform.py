@@ -16,10 +16,13 @@ import numpy as np
 from csvswarm.csv_format.canonical_text import as_arrow, output_type, to_canonical_text
 from csvswarm.csv_format.row_writer import to_field
 from csvswarm.errors import OptionError
+from csvswarm.expressions.operands import Masked, Operand, Text
 from csvswarm.expressions.rowwise import Expression
-from csvswarm.native.row_writing import write_rows
+from csvswarm.native.record_scan import scan
+from csvswarm.native.row_writing import Fields, Values, write_rows
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.encoded_rows import EncodedRows
+from csvswarm.reading.native_block import NumericColumn, ScannedBlock, TextColumn
 from csvswarm.reading.rows import Rows
 from csvswarm.records.derived_records import header_of, write_records
 from csvswarm.records.plain_values import plain_values, type_name
@@ -136,26 +139,63 @@ def _encode(rows: Rows, mask: Array | None, derived: dict[str, pa.Array], contex
 
 
 def _process_native(rows: Rows, context: Context) -> EncodedRows | None:
-    """Return the result of `process` directly from bytes; None if it needs more than plain numbers."""
-    dialect, own, block = context.dialect, context.names, rows.block
-    wanted = result_columns(context)
-    if block is None or wanted[: len(own)] != own or dialect.lineterminator != "\n" or dialect.delimiter in "+-.":
+    """Return the result of `process` directly from bytes; None if it needs pandas or Arrow."""
+    dialect, block, own = context.dialect, rows.block, context.names
+    if block is None or dialect.lineterminator != "\n" or dialect.delimiter in "+-.":
         return None
-    computed = _compute_with_numpy(_plain_columns(rows, context), context)
-    if computed is None or any(name in own for name in computed[1]) or (computed[0] is None and not computed[1]):
+    computed = _compute_with_numpy(_operands(rows, context), context)
+    if computed is None:
         return None
     mask, derived = computed
-    new = [derived[name] for name in wanted[len(own) :]]
-    kinds: list[str | None] = [None if _is_all_missing(values) else NAMES.get(values.dtype.char, "") for values in new]
-    forced = context.schema.output[len(own) :] if context.schema.output else kinds
-    for index, (kind, expected) in enumerate(zip(kinds, forced, strict=True)):
-        if kind == "int" and expected == "float":
-            new[index] = new[index].astype(np.float64)
-        elif kind == "" or kind not in (None, expected):
-            return None
-    data = write_rows(block.data, block.ends, mask, new, dialect.delimiter)
+    wanted = result_columns(context)
+    copied = [] if wanted[: len(own)] == own and not derived.keys() & own else [n for n in wanted if n not in derived]
+    if not copied and mask is None and len(wanted) == len(own):
+        return None  # the input itself
+    fields = _fields(block, copied, context)
+    if fields is None:
+        return None
+    kinds = [_kind(derived[name]) if name in derived else "text" for name in wanted]
+    forced: list[str | None] = list(context.schema.output or kinds)
+    columns = [] if copied or derived.keys() & own else [_records(block)]
+    for name, kind, expected in zip(wanted, kinds, forced, strict=True):
+        if name in fields:
+            columns.append(fields[name])
+        elif name in derived:
+            if kind == "" or (kind not in (None, expected) and (kind, expected) != ("int", "float")):
+                return None
+            columns.append(_values(derived[name], as_float=kind == "int" and expected == "float"))
     kept = len(rows) if mask is None else int(np.count_nonzero(mask))
-    return None if data is None else EncodedRows(data, kept, wanted, [*["text"] * len(own), *forced])
+    data = write_rows(block.data, len(rows), mask, columns, dialect.delimiter, dialect.quotechar)
+    return None if data is None else EncodedRows(data, kept, wanted, forced)
+
+
+def _fields(block: ScannedBlock, names: list[str], context: Context) -> dict[str, Fields | Values] | None:
+    """Return the fields of some columns of the input; None if the kernel declines."""
+    if not names:
+        return {}
+    indexes = sorted({context.names.index(name) for name in names})
+    delimiter = ord(context.dialect.delimiter)
+    found = scan(block.data, delimiter, block.quote, len(context.names), indexes, len(block))
+    if found is None:
+        return None
+    spans = zip(indexes, found.starts, found.stops, strict=True)
+    return {context.names[index]: Fields(starts, stops) for index, starts, stops in spans}
+
+
+def _records(block: ScannedBlock) -> Fields | Values:
+    return Fields(np.concatenate([np.zeros(1, np.int32), block.ends[:-1] + np.int32(1)]), block.ends)
+
+
+def _kind(values: Array | Masked) -> str | None:
+    """Return the kind of a new column: None if all values are missing, empty if it is not written here."""
+    if isinstance(values, Masked):
+        return None if values.missing.all() else "int" if values.dtype == np.int64 else ""
+    return None if _is_all_missing(values) else NAMES.get(values.dtype.char, "")
+
+
+def _values(values: Array | Masked, as_float: bool) -> Values:
+    plain, missing = (values.values, values.missing) if isinstance(values, Masked) else (values, None)
+    return Values(plain.astype(np.float64) if as_float else plain, missing)
 
 
 def _is_all_missing(values: Array) -> bool:
@@ -164,7 +204,14 @@ def _is_all_missing(values: Array) -> bool:
 
 def needs_pandas(context: Context) -> bool:
     """Whether the expressions need pandas."""
-    none = {name: np.empty(0, KINDS[context.type_of(name)]) for name in columns(context) if _is_plain(name, context)}
+    none: dict[str, Any] = {}
+    for name in columns(context):
+        kind = context.type_of(name)
+        if kind in KINDS:
+            values = np.empty(0, KINDS[kind])
+            none[name] = values if _is_plain(name, context) else Masked(values, np.empty(0, np.bool_))
+        elif kind == "text":
+            none[name] = Text(None, None)
     return bool(context.options["where"] or context.options["assign"]) and _compute_with_numpy(none, context) is None
 
 
@@ -172,9 +219,9 @@ def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Ar
     """Return (mask of the kept rows, None for all; new columns of the kept rows)."""
     if not (context.options["where"] or context.options["assign"]):
         return None, {}
-    if (computed := _compute_with_numpy(_plain_columns(rows, context), context)) is not None:
+    if (computed := _compute_with_numpy(_operands(rows, context), context)) is not None:
         mask, values = computed
-        return mask, {name: pa.array(array, from_pandas=True) for name, array in values.items()}
+        return mask, {name: _arrow(array) for name, array in values.items()}
     from csvswarm.processor_api.dataframe import to_frame  # imports pandas, which most expressions do not need
 
     frame = to_frame(rows, context.schema)
@@ -190,8 +237,25 @@ def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Ar
     return mask, derived
 
 
-def _plain_columns(rows: Rows, context: Context) -> dict[str, Array]:
-    return {name: rows.plain(name) for name in columns(context) if _is_plain(name, context)}
+def _operands(rows: Rows, context: Context) -> dict[str, Array | Operand]:
+    """Return the columns on which expressions need no pandas."""
+    found: dict[str, Array | Operand] = {}
+    for name in columns(context):
+        column = rows.block.columns.get(name) if rows.block else None
+        if _is_plain(name, context):
+            found[name] = rows.plain(name)
+        elif isinstance(column, NumericColumn) and column.values.dtype == np.int64:
+            missing = np.zeros(len(rows), np.bool_) if column.missing is None else column.missing
+            found[name] = Masked(column.values, missing)
+        elif isinstance(column, TextColumn):
+            found[name] = Text(column.span, column.null_values)
+    return found
+
+
+def _arrow(values: Array | Masked) -> pa.Array:
+    if isinstance(values, Masked):
+        return pa.array(values.values, mask=values.missing)
+    return pa.array(values, from_pandas=True)
 
 
 def _is_plain(name: str, context: Context) -> bool:
@@ -199,20 +263,23 @@ def _is_plain(name: str, context: Context) -> bool:
     return context.type_of(name) in KINDS and not (context.type_of(name) == "int" and name in context.schema.missing)
 
 
-def _compute_with_numpy(plain: dict[str, Array], context: Context) -> tuple[Array | None, dict[str, Array]] | None:
-    """Return the result of `compute` on columns of plain numbers; None if it needs pandas."""
+def _compute_with_numpy(
+    found: dict[str, Any], context: Context
+) -> tuple[Array | None, dict[str, Array | Masked]] | None:
+    """Return the result of `compute` on columns that need no pandas; None if the expressions need it."""
     mask = None
     if context.options["where"]:
-        mask = Expression(context.options["where"], context.names, "where").evaluate_with_numpy(plain)
-        if mask is None or mask.dtype != np.bool_:
+        true = Expression(context.options["where"], context.names, "where").evaluate_with_numpy(found)
+        if true is None or true.dtype != np.bool_:
             return None
-        plain = {name: array[mask] for name, array in plain.items()}
-    derived: dict[str, Array] = {}
+        mask = true.is_true() if isinstance(true, Masked) else true
+        found = {name: values[mask] for name, values in found.items() if not isinstance(values, Text)}
+    derived: dict[str, Array | Masked] = {}
     for name, expression in _assigned(context):
-        values = expression.evaluate_with_numpy(plain)
-        if values is None:
+        values = expression.evaluate_with_numpy(found)
+        if values is None or (isinstance(values, Masked) and values.dtype != np.int64):
             return None
-        plain[name] = derived[name] = values
+        found[name] = derived[name] = values
     return mask, derived
 
 

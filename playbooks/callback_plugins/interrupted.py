@@ -1,4 +1,4 @@
-"""The last line of a run that was interrupted: what is done, and how to resume, watch or give up the job."""
+"""The last line of a run that was interrupted: what is done, and how to resume, watch or remove the job."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def last_line(job: str, directory: Path | None, *, deployed: bool = False) -> st
         return f"Only the watching has ended: job {job} continues on the boards. {ways}"
     if directory is None:
         return f"Stopped before job {job} was deployed: nothing runs on the boards. Rerun the same command."
-    ways = f"Resume: {command('run_job.yml')} -e job_id={job}   Give up: {manage} -e action=remove -e job_id={job}"
+    ways = f"Resume: {command('run_job.yml')} -e job_id={job}   Remove: {manage} -e action=remove -e job_id={job}"
     try:
         chunks = len(json.loads((directory / "manifest.json").read_text())["chunks"])
     except (OSError, ValueError, KeyError):

@@ -63,7 +63,7 @@ def test_size_is_formatted_with_two_or_three_digits(size: int, text: str) -> Non
     ],
 )
 def test_recoverable_collector_failures_are_resumed(message: str) -> None:
-    assert "Resume when the cause is gone: " in FILTERS.processing_job_remedy(message, FAILURE)
+    assert "Fix the cause, then resume: " in FILTERS.processing_job_remedy(message, FAILURE)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_recoverable_collector_failures_are_resumed(message: str) -> None:
         ),
         ("9 of 9 records are rejected so far", {}, "run_job.yml -e job_id=j -e max_rejected=100%\nTo retry"),
         ("no column x", {"on_error": "quarantine"}, "run a new job (without job_id)."),
-        ("was killed", {"chunk": False}, "Resume when the cause is gone: ansible-playbook run_job.yml -e job_id=j"),
+        ("was killed", {"chunk": False}, "Fix the cause, then resume: ansible-playbook run_job.yml -e job_id=j"),
         ("the input is empty", {"begun": False}, ""),
         ("no space left: rerun with the same job_id", {"begun": False}, "The job_id is j."),
         ("was made for another input: leave out job_id to start a new job.", {"chunk": False}, ""),
@@ -90,4 +90,4 @@ def test_failure_advice_matches_the_failure(message: str, change: dict[str, Any]
 
     assert remedy in found
     assert bool(found) == bool(remedy)
-    assert ("Resume when" in found) == (change.get("chunk") is False and bool(remedy))
+    assert ("then resume: " in found) == (change.get("chunk") is False and bool(remedy))

@@ -53,7 +53,7 @@ def test_interrupt_prints_one_line(clone: Clone, tmp_path: Path) -> None:
     assert output.splitlines()[-1] == (
         "Stopped. 1 of 2 chunks of job stopped are done and kept. "
         "Resume: ansible-playbook run_job.yml -e job_id=stopped   "
-        "Give up: ansible-playbook playbooks/jobs.yml -e action=remove -e job_id=stopped"
+        "Remove: ansible-playbook playbooks/jobs.yml -e action=remove -e job_id=stopped"
     )
     assert "TASK [processing_job : Process the chunks]" in output  # printed while it runs
     # Nothing continues in the background: the output, which it would keep open, has ended.

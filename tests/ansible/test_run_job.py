@@ -231,7 +231,7 @@ def test_killed_job_resumes_from_its_job_id_alone(clone: Clone, tmp_path: Path) 
     run = clone.run_job(*variables, "-e", "output=out", stand=tmp_path)
 
     resume = f"ansible-playbook {clone.root}/run_job.yml -e job_id=killed"
-    assert run.message.endswith(f"What is done is kept. Resume when the cause is gone: {resume}")
+    assert run.message.endswith(f"Finished chunks are kept. Fix the cause, then resume: {resume}")
     page = clone.root / "jobs/killed/report.html"
     assert f"\nReport: {page}\n" in run.message
     assert page.read_text().count("<td>lost</td>") == 3

@@ -72,8 +72,8 @@ def one_node_swarm() -> Iterator[Cluster]:
     except (OSError, DockerException) as error:
         raise NoEngine(f"no Docker engine answers ({error})") from error
     lock = Path(tempfile.gettempdir()) / f"csvswarm-driver-tests.{os.getuid()}.lock"
-    with lock.open("w") as held:  # other processes of the same test run
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with lock.open("w") as file:  # other processes of the same test run
+        fcntl.flock(file, fcntl.LOCK_EX)
         image = job_image()
         swarm = api.info()["Swarm"]
         if swarm["LocalNodeState"] == "active" and swarm.get("Nodes") != 1:

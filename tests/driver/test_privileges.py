@@ -43,7 +43,7 @@ found["capabilities"] = [line.split()[1] for line in open("/proc/self/status") i
 try:
     os.setresuid(0, 0, 0)
 except PermissionError:
-    found["root again"] = False
+    found["root regained"] = False
 print(json.dumps(found))
 """
 
@@ -80,7 +80,7 @@ def test_only_calls_to_the_engine_have_the_group_of_its_socket(engine_socket: st
     assert found["after"] == [OWNER, False]
     assert found["executed"] == ["Uid:", *[str(OWNER)] * 4, "Gid:", *[str(OWNER)] * 4, "Groups:"]
     assert {int(mask, 16) for mask in found["capabilities"]} == {0}
-    assert found["root again"] is False
+    assert found["root regained"] is False
 
 
 def test_unprivileged_process_keeps_its_user(monkeypatch: pytest.MonkeyPatch) -> None:

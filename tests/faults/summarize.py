@@ -14,7 +14,7 @@ NAMES = {
     "Flaky": "fsync, rename, unlink fail now and then",
     "Limited": "files may not grow",
     "Short": "short reads and writes",
-    "Stopped": "an attempt stands still and goes on later",
+    "Stopped": "an attempt pauses and continues later",
     "Fault": "no fault of its own (also: on a full disk)",
 }
 

@@ -1,4 +1,4 @@
-"""Inputs of many files: messages name the file, and a resume, a check and a verification look at each of them."""
+"""Inputs of many files: messages name the file, and a resume, a check and a verification inspect each of them."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_the_record_has_the_first_rows_for_the_report(tmp_path: Path) -> None:
 
 
 def test_collect_is_repeatable_after_a_failure(tmp_path: Path) -> None:
-    """A file of somebody else in the place of the result is kept."""
+    """A file that is not of csvswarm in the place of the result is kept."""
     path, name = source(tmp_path), f"job-1-{1 << 20}"
     output = tmp_path / f"{name}-out"
     output.mkdir()

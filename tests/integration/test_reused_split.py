@@ -34,7 +34,7 @@ def first(tmp_path: Path, source: Path) -> JobDirectory:
     return job
 
 
-def again(first: JobDirectory, source: Path, **more: Any) -> bool:
+def needs_new_split(first: JobDirectory, source: Path, **more: Any) -> bool:
     """Whether a second job cut the input, or took the chunks of the first; its result is right in any case."""
     job = JobDirectory(first.directory.with_name("second"))
     with mock.patch.object(run, "cut_inputs", wraps=cut_inputs) as cut:
@@ -47,33 +47,33 @@ def again(first: JobDirectory, source: Path, **more: Any) -> bool:
 
 
 def test_chunks_are_reused(first: JobDirectory, source: Path) -> None:
-    assert not again(first, source)
+    assert not needs_new_split(first, source)
 
 
 def test_another_limit_cuts(first: JobDirectory, source: Path) -> None:
-    assert again(first, source, limit=100)
+    assert needs_new_split(first, source, limit=100)
 
 
 @pytest.mark.parametrize(
     "more", [{"header": True}, {"skip_lines": 0}, {"comment": ""}, {"escape": ""}, {"null_values": ["?"]}], ids=str
 )
 def test_another_layout_cuts(first: JobDirectory, source: Path, more: dict[str, Any]) -> None:
-    assert again(first, source, **more)
+    assert needs_new_split(first, source, **more)
 
 
 def test_a_changed_input_is_cut(first: JobDirectory, source: Path) -> None:
     source.touch()
 
-    assert again(first, source)
+    assert needs_new_split(first, source)
 
 
 def test_removed_job_is_not_an_error(first: JobDirectory, source: Path) -> None:
     (first.directory / "manifest.json").unlink()
 
-    assert again(first, source)
+    assert needs_new_split(first, source)
 
 
 def test_missing_chunk_files_are_cut(first: JobDirectory, source: Path) -> None:
     first.remove_chunks()
 
-    assert again(first, source) == (source.suffix == ".gz")
+    assert needs_new_split(first, source) == (source.suffix == ".gz")

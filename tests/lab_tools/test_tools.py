@@ -77,8 +77,8 @@ def test_without_an_engine_molecule_is_not_started(clone: Path) -> None:
 
     assert done.returncode != 0
     assert done.stdout == ""
-    [said] = done.stderr.splitlines()
-    assert said.startswith("docker engine: none answers. Start it")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("docker engine: none answers. Start it")
 
 
 def test_remote_engine_is_not_replaced_by_a_local_one(clone: Path) -> None:

@@ -108,4 +108,4 @@ def test_import_is_light() -> None:
 
     assert done.stdout == "\n"
     with pytest.raises(AttributeError, match="has no attribute 'runn'"):
-        csvswarm.runn  # noqa: B018
+        csvswarm.__getattr__("runn")

@@ -25,9 +25,9 @@ def write(path: Path, members: dict[str, str | int]) -> None:
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members.items():
             data = bytes(content) if isinstance(content, int) else content.encode()
-            told = tarfile.TarInfo(name)
-            told.size = len(data)
-            tar.addfile(told, io.BytesIO(data))
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
 
 
 @pytest.mark.parametrize("config", ["0123.json", "blobs/sha256/0123"])

@@ -60,13 +60,13 @@ def test_the_image_is_loaded_once(board: Path) -> None:
     assert (answer["changed"], answer["node"], answer["id"]) == (True, "node", ID)
     assert (board / "loaded").read_bytes() == CONTENT
     (board / "loaded").unlink()
-    again = load(board)
-    assert (again["changed"], again["node"]) == (False, "node")
+    reloaded = load(board)
+    assert (reloaded["changed"], reloaded["node"]) == (False, "node")
     assert not (board / "loaded").exists()
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "message"),
     [
         ("other bytes", "contains another image: remove that file"),
         ("cut off", "contains another image: remove that file"),
@@ -76,7 +76,7 @@ def test_the_image_is_loaded_once(board: Path) -> None:
         ("folder", "is no regular file: remove it"),
     ],
 )
-def test_docker_load_reads_only_the_verified_archive(board: Path, harm: str, told: str) -> None:
+def test_docker_load_reads_only_the_verified_archive(board: Path, harm: str, message: str) -> None:
     archive = board / "images" / NAME
     if harm == "other bytes":
         archive.write_bytes(CONTENT[::-1])
@@ -95,7 +95,7 @@ def test_docker_load_reads_only_the_verified_archive(board: Path, harm: str, tol
 
     assert answer["failed"]
     assert str(archive) in answer["msg"]
-    assert told in answer["msg"]
+    assert message in answer["msg"]
     assert "\n" not in answer["msg"]
     assert not (board / "loaded").exists()
 

@@ -162,4 +162,4 @@ def test_summary_of_an_ended_job() -> None:
     failed = {"stage": "failed", "error": "chunk 2 failed"}
     assert messages.processing_job_status_failure(failed, FAILURE, "\nResume.") == "chunk 2 failed\nResume."
     stopped = messages.processing_job_status_failure({"stage": "stopped", "error": None}, FAILURE, "")
-    assert stopped == f"job demo was stopped. What is done is kept. Resume it: {FAILURE['command']}"
+    assert stopped == f"job demo was stopped. Finished chunks are kept. Resume it: {FAILURE['command']}"

@@ -36,7 +36,7 @@ DEPLOYED = {
 }
 
 
-def look(engine: RecordedEngine) -> dict[str, Any]:
+def read_info(engine: RecordedEngine) -> dict[str, Any]:
     with api.Engine(engine.path) as opened:
         answer: dict[str, Any] = swarm_info.cluster_info(opened, "demo", "csvswarm-demo")
     return answer
@@ -45,7 +45,7 @@ def look(engine: RecordedEngine) -> dict[str, Any]:
 def test_one_request_returns_boards_images_and_stack(engine: RecordedEngine) -> None:
     engine.show("waiting", **DEPLOYED)
 
-    answer = look(engine)
+    answer = read_info(engine)
 
     assert [node["Description"]["Hostname"] for node in answer["nodes"]] == ["board1", "board2", "board3"]
     assert (answer["asked"], answer["images"]) == ("n1", ["sha256:1"])
@@ -59,17 +59,17 @@ def test_one_request_returns_boards_images_and_stack(engine: RecordedEngine) -> 
 
 def test_job_without_a_stack(engine: RecordedEngine) -> None:
     engine.show("waiting", info=INFO)
-    assert look(engine)["stack"] is None
+    assert read_info(engine)["stack"] is None
     # Chunks that a removed driver left are no job that can be watched.
     engine.show("waiting", info=INFO, services=[service("chunks-1")])
-    assert look(engine)["stack"] is None
+    assert read_info(engine)["stack"] is None
 
 
 @pytest.mark.parametrize("data", ["no JSON", "[]", '{"a": 1}'])
 def test_unreadable_request_counts_as_different(engine: RecordedEngine, data: str) -> None:
     engine.show("waiting", **DEPLOYED | {"configs": [config("csvswarm-demo_request", data)]})
 
-    assert look(engine)["stack"]["request"] == ({"a": 1} if data == '{"a": 1}' else {})
+    assert read_info(engine)["stack"]["request"] == ({"a": 1} if data == '{"a": 1}' else {})
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_driver_from_a_recorded_engine(
     engine.answers["tasks"] = [one for one in tasks if one["Status"]["State"] == state]
     assert engine.answers["tasks"], "the recording has no such task"
 
-    driver = look(engine)["stack"]["driver"]
+    driver = read_info(engine)["stack"]["driver"]
 
     assert (driver["state"], driver["ended"]) == (state, ended)
     assert words in driver["message"]
@@ -105,14 +105,14 @@ def test_restarted_driver_reports_its_last_exit(engine: RecordedEngine) -> None:
     starting = first | {"CreatedAt": "2026-01-01T00:01:00Z", "Status": {"State": "ready"}}
     engine.answers["tasks"] = [starting, failed]
 
-    assert look(engine)["stack"]["driver"]["message"] == "task: non-zero exit (1)"
+    assert read_info(engine)["stack"]["driver"]["message"] == "task: non-zero exit (1)"
 
 
 def test_engine_of_a_worker_is_refused(engine: RecordedEngine) -> None:
     engine.show("waiting", nodes={"message": "This node is not a swarm manager."})
 
     with pytest.raises(OSError, match="the engine reports: This node is not a swarm manager"):
-        look(engine)
+        read_info(engine)
 
 
 def ensure(engine: RecordedEngine, *, check: bool = False, **asked: Any) -> dict[str, Any]:

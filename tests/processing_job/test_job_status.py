@@ -44,7 +44,7 @@ def read(share: Path) -> dict[str, Any] | None:
     return found
 
 
-def look(share: Path, **asked: Any) -> dict[str, Any]:
+def read_status(share: Path, **asked: Any) -> dict[str, Any]:
     given = {"share": str(share), "owner": None, "job": "one", "service": "", "stage": "", "wait": 0, **asked}
     found: dict[str, Any] = info.wait_for_status(given)
     return found
@@ -96,17 +96,17 @@ def test_invalid_status_is_rejected(share: Path, harm: str) -> None:
 
 
 def test_another_stage_is_reported_at_once_and_the_same_after_the_wait(share: Path) -> None:
-    assert look(share, wait=600)["stage"] == "processing"
-    assert look(share, stage="processing", wait=0.3)["updated"] == 2.5
+    assert read_status(share, wait=600)["stage"] == "processing"
+    assert read_status(share, stage="processing", wait=0.3)["updated"] == 2.5
 
     timer = threading.Timer(0.3, lambda: write(share, WRITTEN | {"stage": "done"}))
     timer.start()
     try:
-        assert look(share, stage="processing", wait=600)["stage"] == "done"
+        assert read_status(share, stage="processing", wait=600)["stage"] == "done"
     finally:
         timer.join()
 
 
 def test_status_of_an_earlier_deployment_is_ignored(share: Path) -> None:
-    assert look(share, service="s2") == {}
-    assert look(share, service="s1")["stage"] == "processing"
+    assert read_status(share, service="s2") == {}
+    assert read_status(share, service="s1")["stage"] == "processing"

@@ -229,8 +229,8 @@ def test_without_the_compiler_there_is_an_image_without_the_kernel(clone: Path, 
 def compiler(directory: Path, then: str) -> Path:
     """Make a compiler that writes down its process and its caches, and does something else then."""
     zig = directory / "zig"
-    told = f'echo "$$ $ZIG_GLOBAL_CACHE_DIR $ZIG_LOCAL_CACHE_DIR" >>{directory}/called'
-    zig.write_text(f"#!/bin/sh\n{told}\n{then}\n")
+    record_call = f'echo "$$ $ZIG_GLOBAL_CACHE_DIR $ZIG_LOCAL_CACHE_DIR" >>{directory}/called'
+    zig.write_text(f"#!/bin/sh\n{record_call}\n{then}\n")
     zig.chmod(0o755)
     shutil.copytree(ROOT / "scripts", directory / "scripts")
     return zig

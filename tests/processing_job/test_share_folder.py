@@ -71,8 +71,8 @@ FRESH = {
 
 
 def test_new_share_is_created(place: Place) -> None:
-    wished = place.configure(check=True)
-    assert wished["changed"]
+    planned = place.configure(check=True)
+    assert planned["changed"]
     assert not place.share.exists()
 
     answer = place.configure()
@@ -87,9 +87,9 @@ def test_new_share_is_created(place: Place) -> None:
 
 def test_share_of_an_earlier_release_is_converted(old: Place) -> None:
     before = tree(old)
-    wished = old.configure(check=True)
+    planned = old.configure(check=True)
     assert tree(old) == before
-    assert wished["changed"]
+    assert planned["changed"]
 
     answer = old.configure()
 

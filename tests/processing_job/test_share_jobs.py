@@ -71,9 +71,9 @@ def test_job_folders_are_created(place: Place) -> None:
     assert facts(place.share / "results/one")[:3] == (OWNER, OWNER, 0o700)
     assert facts(place.share / "exchange/you")[:3] == (SENDER, SENDER, 0o700)
 
-    asked = {"job": "two", "digests": [SUM], "files": ["4" * 64], "images": {"amd64": NAME}}
-    new = place.answer(SHARE, **asked)
-    again = place.answer(SHARE, **asked)
+    params = {"job": "two", "digests": [SUM], "files": ["4" * 64], "images": {"amd64": NAME}}
+    new = place.answer(SHARE, **params)
+    second = place.answer(SHARE, **params)
 
     exchange = f"{place.share}/exchange/you"
     assert new == {
@@ -86,7 +86,7 @@ def test_job_folders_are_created(place: Place) -> None:
         "images": {},
         "status": {},
     }
-    assert again == new | {"resumed": True}
+    assert second == new | {"resumed": True}
 
 
 def test_share_of_an_earlier_release_is_refused(place: Place) -> None:
@@ -186,13 +186,13 @@ ARRIVALS = {
 
 @pytest.mark.parametrize("arrival", ARRIVALS)
 def test_wrong_upload_is_rejected(place: Place, arrival: str) -> None:
-    script, told = ARRIVALS[arrival]
+    script, message = ARRIVALS[arrival]
     path = place.share / "exchange/you" / SUM
     assert not acting(SENDER, script.format(path=path, canary=place.canary), cwd=place.share).returncode
 
     refusal = place.refusal(RECEIVE, **INPUT)
 
-    assert refusal == f"the input {told}: rerun the same command" if arrival == "nothing" else told in refusal
+    assert refusal == f"the input {message}: rerun the same command" if arrival == "nothing" else message in refusal
     assert not list((place.share / "inputs").iterdir())
     assert not list((place.share / "exchange/.taken").iterdir())
     # Nothing of it is in the way of the next try.
@@ -240,11 +240,11 @@ BUILT = {
 
 @pytest.mark.parametrize("arrival", BUILT)
 def test_wrong_image_is_rejected(place: Place, arrival: str) -> None:
-    script, told = BUILT[arrival]
+    script, message = BUILT[arrival]
     words = script.format(path=place.share / "jobs/one" / f".{NAME}", canary=place.canary, size=len(CONTENT))
     assert not acting(OWNER, words, cwd=place.share).returncode
 
-    assert told in place.refusal(RECEIVE, **IMAGE)
+    assert message in place.refusal(RECEIVE, **IMAGE)
 
     for folder in ("images", "exchange/.taken"):
         assert not list((place.share / folder).iterdir())

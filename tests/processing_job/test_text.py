@@ -17,8 +17,8 @@ TEXTS = st.text(st.characters())
 
 
 @given(TEXTS)
-def test_terminal_controls_are_escaped(said: str) -> None:
-    shown = text.printable(said)
+def test_terminal_controls_are_escaped(raw: str) -> None:
+    shown = text.printable(raw)
 
     assert not [one for one in shown if unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} and one not in "\n\t"]
     assert not [
@@ -27,18 +27,18 @@ def test_terminal_controls_are_escaped(said: str) -> None:
         if unicodedata.bidirectional(one) in {"LRE", "RLE", "LRO", "RLO", "PDF", "BN"}
         and one in "\u202a\u202b\u202c\u202d\u202e"
     ]
-    assert text.printable(shown) == shown == exact.processing_job_printable(said)
-    assert text.printable_line(said) == shown.replace("\n", "\\x0a").replace("\t", "\\x09")
+    assert text.printable(shown) == shown == exact.processing_job_printable(raw)
+    assert text.printable_line(raw) == shown.replace("\n", "\\x0a").replace("\t", "\\x09")
     shown.encode()  # it can be written
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp", "Cf"])))
-def test_text_without_controls_is_unchanged(said: str) -> None:
-    assert text.printable_line(said) == said
+def test_text_without_controls_is_unchanged(raw: str) -> None:
+    assert text.printable_line(raw) == raw
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("raw", "shown"),
     [
         ("\x1b[31m\x07\r\x7f\x9b", r"\x1b[31m\x07\x0d\x7f\x9b"),
         ("a\nb\tc", "a\nb\tc"),
@@ -48,14 +48,14 @@ def test_text_without_controls_is_unchanged(said: str) -> None:
         ("\U0001f468\u200d\U0001f469 \u00e9", "\U0001f468\u200d\U0001f469 \u00e9"),
     ],
 )
-def test_examples_of_escaped_text(said: str, shown: str) -> None:
-    assert text.printable(said) == shown
+def test_examples_of_escaped_text(raw: str, shown: str) -> None:
+    assert text.printable(raw) == shown
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
-def test_any_other_text_can_be_passed_on(said: str) -> None:
+def test_any_other_text_can_be_passed_on(raw: str) -> None:
     names = exact.LINES
-    assert exact.processing_job_unfit(dict.fromkeys(names, said) | {"options": {said: [said, 1, None]}}, {}) == []
+    assert exact.processing_job_unfit(dict.fromkeys(names, raw) | {"options": {raw: [raw, 1, None]}}, {}) == []
 
 
 @pytest.mark.parametrize("value", ["a\udcff", ["a", "\udcff"], {"\ud800": 1}, {"a": {"b": ["\udcff"]}}])

@@ -17,7 +17,7 @@ def test_a_driver_that_is_silent_is_asked_for_after_a_while(clock: Clock) -> Non
     clock.now += watch.SILENT_FOR
     assert seen.is_silent()
 
-    # The next watch waits for it once more, and the silence continues.
+    # The next watch waits as long, and the silence continues.
     after = watch.Watch(seen.heard)
     assert not after.is_silent()
     clock.now += 1

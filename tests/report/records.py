@@ -55,6 +55,10 @@ def attempt(chunk: int, board: str = "board1", start: float = 0.0, took: float =
     } | more
 
 
+#: What the user brings with the processor.
+OF_PROCESSOR: dict[str, Any] = {"files": [], "packages": {}}
+
+
 def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     """The record of a job that made these attempts."""
     chunks = max(one["chunk"] for one in attempts)
@@ -76,8 +80,7 @@ def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         },
         "preamble": {"bytes": 4, "checksum": CHECKSUM},
         "processor": {"name": "mine", "sha256": "0" * 64, "source": "/home/me/mine.py"},
-        "files": [],
-        "packages": {},
+        **OF_PROCESSOR,
         "request": deepcopy(REQUEST),
         "versions": dict.fromkeys(("csvswarm", "Python", "numpy", "pandas", "pyarrow"), "1.2.3"),
         "native": True,

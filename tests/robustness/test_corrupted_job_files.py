@@ -272,7 +272,7 @@ def test_damaged_marker_is_ignored(scripts: Scripts, damage: str) -> None:
 
     assert scripts.collect().line == (
         f"job job is done: its result is in {scripts.output} and its data was removed. "
-        "To process it again, rerun the job from the split."
+        "To reprocess it, rerun the job from the split."
     )
 
     assert scripts.all(source, "--chunks", "3", "--processor", "transform").data == DATA.encode()

@@ -24,6 +24,7 @@ KINDS = {
 PLUGINS = sorted(
     path for kind in KINDS for folder in ("roles/*", "playbooks") for path in ROOT.glob(f"{folder}/{kind}/*.py")
 )
+CLUSTER_ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.name != "processing_job")
 FULL_NAMES = """
 - hosts: localhost
   gather_facts: false
@@ -88,3 +89,19 @@ def test_a_job_runs_from_the_installed_tarball(tmp_path: Path) -> None:
     playbook = user / "names.yml"
     playbook.write_text(FULL_NAMES)
     assert "192.0.2.1" in run("ansible-playbook", playbook, cwd=user, **path)
+
+
+@pytest.mark.parametrize("role", CLUSTER_ROLES)
+def test_a_role_alone_finds_its_modules_and_requires_ansible_core(tmp_path: Path, role: str) -> None:
+    """Nothing but roles_path is set: no plugin of the playbooks' folder is found."""
+    playbook = tmp_path / "alone.yml"
+    playbook.write_text(
+        "- hosts: localhost\n  gather_facts: false\n  tasks:\n"
+        f"    - import_role: {{name: {role}, tasks_from: present}}\n    - import_role: {{name: {role}}}\n"
+    )
+    path = {"ANSIBLE_ROLES_PATH": str(ROOT / "roles")}
+
+    run("ansible-playbook", playbook, "--syntax-check", cwd=tmp_path, **path)
+
+    least = yaml.safe_load((ROOT / f"roles/{role}/meta/main.yml").read_text())["galaxy_info"]["min_ansible_version"]
+    assert yaml.safe_load((ROOT / f"roles/{role}/vars/main.yml").read_text())[f"__{role}_ansible"] == least

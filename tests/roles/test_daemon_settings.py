@@ -101,12 +101,12 @@ def test_writing_twice_changes_nothing_and_a_reset_restores_the_settings(
     text = json.dumps(theirs)
     merged, record = write(daemon, text, {}, ours)
     own = record["original"] is None
-    again, record = write(daemon, merged, record, ours)
-    assert again == merged
+    unchanged, record = write(daemon, merged, record, ours)
+    assert unchanged == merged
     for key, value in ours.items():
         assert isinstance(value, dict) or json.loads(merged)[key] == value
 
-    changed, record = write(daemon, again, record, later)
+    changed, record = write(daemon, unchanged, record, later)
     assert write(daemon, changed, record, later)[0] == changed
     if {"log-driver"}.isdisjoint(theirs):  # otherwise, a driver's options may have been removed with it
         restored = daemon.daemon_restored(changed, record)

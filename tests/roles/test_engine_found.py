@@ -158,7 +158,7 @@ PLAY = """
     board_seen: {answers: ANSWER}
   vars_files: [ROOT/roles/docker_engine/vars/main.yml]
   tasks:
-    - {name: look, import_role: {name: docker_engine, tasks_from: preflight.yml}}
+    - {name: detect, import_role: {name: docker_engine, tasks_from: preflight.yml}}
     - {name: packages, debug: {msg: "packages={{ __docker_engine_packages | join('+') }}"}}
     - {name: daemon, debug: {msg: "daemon={{ __docker_engine_text | from_json | to_json }}"}}
 """
@@ -168,7 +168,7 @@ def preflight(tmp_path: Path, answer: str) -> str:
     """Return the output of the role's preflight for a recorded answer, without a board."""
     inventory = tmp_path / "hosts.yml"
     inventory.write_text("all: {hosts: {b1: {ansible_connection: local, ansible_python_interpreter: /bin/false}}}\n")
-    playbook = tmp_path / "look.yml"
+    playbook = tmp_path / "detect.yml"
     playbook.write_text(PLAY.replace("ANSWER", json.dumps(answer)).replace("ROOT", str(ROOT)))
     return words(play(playbook, "-i", inventory, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg")))
 

@@ -82,6 +82,16 @@ def test_running_board_is_drained_first(tmp_path: Path) -> None:
         ("reset", ["board=b9", "confirm=reset"], (), "The inventory has no board b9"),
         ("reset", ["board=b1", "confirm=reset"], (), "b1 has the share"),
         ("reset", ["board=b2"], (), "This takes b2 out of the cluster"),
+        ("backup", ["backup=here"], (), "Pass a folder of this machine"),
+        ("restore", ["backup=/nonexistent"], ("b1", "b2", "b3"), "b1 cannot be reached"),
+        (
+            "move_share",
+            ["to=b1", "backup=/nonexistent"],
+            (),
+            "Pass a board of the inventory that does not have the share",
+        ),
+        ("replace_board", ["board=b9"], (), "Pass a board of the inventory, as in -e board="),
+        ("replace_board", ["board=b1", "backup=/nonexistent"], (), "/nonexistent/share has no copy of a share"),
         ("power", [], (), "Pass -e state=off or -e state=on"),
         ("reboot", [], ("b1",), "No manager answers for the swarm (b1)"),
     ],
@@ -98,7 +108,10 @@ def test_invalid_requests_are_refused(
     assert changes(boards) == []
 
 
-@pytest.mark.parametrize(("playbook", "argument"), [("reboot", "x=1"), ("upgrade", "x=1"), ("power", "state=off")])
+@pytest.mark.parametrize(
+    ("playbook", "argument"),
+    [("reboot", "x=1"), ("upgrade", "x=1"), ("power", "state=off"), ("backup", "backup=/nonexistent")],
+)
 def test_running_job_prevents_power_off(tmp_path: Path, playbook: str, argument: str) -> None:
     boards = cluster(tmp_path, jobs="nightly")
 

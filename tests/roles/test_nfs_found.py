@@ -219,7 +219,7 @@ PLAY = """
   gather_facts: false
   vars: {board_seen: {answers: ANSWER}, nfs_client_server: 192.0.2.11, nfs_server_path: /srv/csvswarm}
   tasks:
-    - {name: look, import_role: {name: ROLE, tasks_from: preflight_found.yml}}
+    - {name: detect, import_role: {name: ROLE, tasks_from: preflight_found.yml}}
     - {name: passed, debug: {msg: nothing is refused}}
 """
 

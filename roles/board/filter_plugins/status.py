@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 Report = dict[str, Any]
@@ -178,6 +179,14 @@ def status_problems(reports: dict[str, Report], groups: dict[str, list[str]], *,
     errors = [report["node"].get("Error") for report in reports.values() if report and report["node"]]
     if members and not listed and not any(errors):
         problems.append("no manager answers for the swarm: with three managers, two must be on")
+    ids = Counter(report["node"]["NodeID"] for report in reports.values() if report.get("node", {}).get("NodeID"))
+    for node, count in ids.items():
+        if count > 1:
+            names = ", ".join(sorted(name for name, r in reports.items() if r.get("node", {}).get("NodeID") == node))
+            problems.append(
+                f"{names} are one node of the swarm ({node}), since a card was copied: on all but one, sudo docker "
+                "swarm leave --force; then run site.yml"
+            )
     known = {report.get("node", {}).get("NodeID") for report in reports.values() if report}
     # A board that does not report its node may be one of the nodes without a board.
     if all(reports.values()) and all(reports[board]["node"].get("NodeID") for board in members & reports.keys()):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-#: Jobs that are looked at, the newest; and bytes that are read of one record.
+#: Number of jobs that are read, the newest; and bytes that are read of one record.
 JOBS, MAX_BYTES = 20, 64 << 20
 
 

@@ -156,7 +156,7 @@ def processing_job_jobs_refusal(jobs: list[dict[str, Any]], action: str, job: st
 def processing_job_status_failure(status: dict[str, Any], failure: dict[str, Any], remedy: str) -> str:
     """Return the message of a job that did not end well. remedy: what processing_job_remedy has to add."""
     if status["stage"] == "stopped":
-        return f"job {failure['job']} was stopped. What is done is kept. Resume it: {failure['command']}"
+        return f"job {failure['job']} was stopped. Finished chunks are kept. Resume it: {failure['command']}"
     return f"{status['error'] or 'the job failed without a message'}{remedy}"
 
 

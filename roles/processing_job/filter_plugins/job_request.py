@@ -137,7 +137,7 @@ def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
     if repeats is None:
         repeats = any(text and text in message for text in _chunk_errors(Path(failure["directory"])))
     if not repeats:
-        return f"\nWhat is done is kept. Resume when the cause is gone: {failure['command']}"
+        return f"\nFinished chunks are kept. Fix the cause, then resume: {failure['command']}"
     remedy = (
         "\nA resume would fail in the same way. If the processor is wrong, fix it, then retry with its new code: "
         f"{failure['retry']}\nIf its options or the input are wrong, fix them and run a new job (without job_id)."

@@ -30,7 +30,7 @@ options:
     type: str
     required: true
   service:
-    description: Id of the driver's service. A status that another deployment of the job left is passed over.
+    description: Id of the driver's service. A status of another deployment of the job is ignored.
     type: str
     default: ""
   stage:

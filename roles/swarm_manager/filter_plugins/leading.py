@@ -98,6 +98,27 @@ def lead_problem(swarm: Swarm, board: str, boards: dict[str, str], share: str, *
     return ""
 
 
+def pool_problem(swarm: Swarm, board: str, pool: list[str], subnet_size: int) -> str:
+    """Return why a swarm cannot have other networks than it was made with and what to do, or "".
+
+    Args:
+        swarm: The Swarm part of the engine's `docker info`.
+        board: The board's name in the inventory.
+        pool: The networks (CIDR) that the inventory asks for.
+        subnet_size: The prefix length of each overlay network that it asks for.
+    """
+    cluster = swarm.get("Cluster") or {}
+    has, size = cluster.get("DefaultAddrPool") or [], cluster.get("SubnetSize") or subnet_size
+    if not has or (sorted(has) == sorted(pool) and size == subnet_size):
+        return ""
+    return (
+        f"{board} manages a swarm with the address pool {', '.join(has)} in networks of /{size}, and the inventory "
+        f"asks for {', '.join(pool)} and /{subnet_size}. A swarm keeps the pool that it was made with: set "
+        "swarm_manager_address_pool and swarm_manager_subnet_size to that, or, when no job runs, run "
+        "playbooks/reset.yml and site.yml"
+    )
+
+
 def nodes_not_ready(nodes: list[dict[str, Any]], members: dict[str, str], leader: str) -> str:
     """Return which boards are not ready and what to do.
 
@@ -125,4 +146,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return them by name."""
-        return {"lead_problem": lead_problem, "nodes_not_ready": nodes_not_ready}
+        return {"lead_problem": lead_problem, "nodes_not_ready": nodes_not_ready, "pool_problem": pool_problem}

@@ -67,8 +67,7 @@ def add_up_squares(values: npt.NDArray[np.generic], groups: Integers | None = No
     if values.dtype == np.int64:
         return _integer_squares(values.astype(np.int64, copy=False), groups, count)
     floats = values.astype(np.float64, copy=False)
-    size = np.abs(floats)
-    plain = (size < 2.0**480) & ((size > 2.0**-430) | (size == 0))
+    plain = _has_exact_square(floats)
     sums: Levels = {}
     if not plain.all():
         rest = floats[~plain]
@@ -81,13 +80,32 @@ def add_up_squares(values: npt.NDArray[np.generic], groups: Integers | None = No
             infinite_groups = np.zeros(infinite, np.int64) if rest_groups is None else rest_groups[~finite]
             _accumulate(sums, PLUS_INFINITY, np.bincount(infinite_groups, minlength=count).astype(np.int64))
         floats, groups = floats[plain], None if groups is None else groups[plain]
-    # Dekker's split: x = high + low with 26 bits each, so every product below is exact.
-    high = floats * 134217729.0
-    high = high - (high - floats)
-    low = floats - high
-    for part in (high * high, 2.0 * high * low, low * low):
+    for part in _square_parts(floats):
         merge(sums, add_up(part, groups, count))
     return sums
+
+
+def square_parts(values: Floats) -> tuple[Floats, Floats, Floats] | None:
+    """Return arrays whose values sum exactly to the squares; None if a square is out of their range.
+
+    Args:
+        values: float64, shape (n,); the parts of NaN are NaN.
+    """
+    return _square_parts(values) if (_has_exact_square(values) | np.isnan(values)).all() else None
+
+
+def _has_exact_square(values: Floats) -> npt.NDArray[np.bool_]:
+    size = np.abs(values)
+    exact: npt.NDArray[np.bool_] = (size < 2.0**480) & ((size > 2.0**-430) | (size == 0))
+    return exact
+
+
+def _square_parts(values: Floats) -> tuple[Floats, Floats, Floats]:
+    # Dekker's split: x = high + low with 26 bits each, so every product below is exact.
+    high = values * 134217729.0
+    high = high - (high - values)
+    low = values - high
+    return high * high, 2.0 * high * low, low * low
 
 
 def merge(into: Levels, other: Levels) -> None:

@@ -22,7 +22,7 @@ from csvswarm.printable import printable_line
 
 SOCKET = "/var/run/docker.sock"
 #: Seconds that an engine, or a swarm without a leader, may take to answer. A driver that a partition cuts off
-#: must give up the job's lock to the one that replaces it.
+#: must release the job's lock to the one that replaces it.
 ENGINE_TIMEOUT = 120.0
 _CALL_TIMEOUT = 30
 _RETRY_DELAY = 1.0

@@ -6,7 +6,7 @@ from __future__ import annotations
 class JobFailed(Exception):
     """The job cannot succeed. The message is for the user.
 
-    hint: "resume" when the job can be resumed once the cause is gone, "new_job" when it would fail in the same way,
+    hint: "resume" when the job can be resumed after the cause is fixed, "new_job" when it would fail in the same way,
     None when the message itself names the remedy.
     """
 

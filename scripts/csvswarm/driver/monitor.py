@@ -166,7 +166,7 @@ class RoundMonitor:
         return retry
 
     def _given_up(self, snapshot: Snapshot, now: float) -> Verdict | None:
-        """Judge the chunks that Swarm has given up: boards on which they have not failed may retry them, once."""
+        """Judge the chunks that Swarm abandoned: boards on which they have not failed may retry them, once."""
         tasks, schedulable = snapshot.tasks, snapshot.schedulable
         self._stopped_since = {chunk: self._stopped_since.get(chunk, now) for chunk in snapshot.slots.stopped}
         lost = [chunk for chunk, since in self._stopped_since.items() if now - since >= STOPPED_TIMEOUT]

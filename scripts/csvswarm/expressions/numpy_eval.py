@@ -1,7 +1,7 @@
 """Evaluates the tree of an expression on columns of equal length: numpy arrays or pandas Series.
 
-Columns of plain numbers do not need pandas, whose import takes longer than most evaluations: numpy arrays suffice for
-operations where numpy and pandas agree. For all others, `NeedsPandas` requests Series.
+Columns of plain numbers and `operands` do not need pandas, whose import takes longer than most evaluations: numpy is
+enough for operations where numpy and pandas agree. For all others, `NeedsPandas` requests Series.
 
 The dtype of a result depends only on the dtypes of its operands, never on their values, so it is the same in every
 block of a file.
@@ -18,6 +18,7 @@ import numpy as np
 
 from csvswarm.errors import OptionError
 from csvswarm.expressions.members import FUNCTIONS
+from csvswarm.expressions.operands import NeedsPandas, Operand
 from csvswarm.expressions.tree import MAX_TEXT, Apply, Column, Node
 
 Array = np.ndarray[Any, Any]
@@ -25,10 +26,6 @@ Array = np.ndarray[Any, Any]
 _KINDS = {"i": "int", "f": "float", "b": "bool", "M": "timestamp", "m": "duration"}
 _CONSTANTS = {bool: "bool", int: "int", float: "float", str: "text", type(None): "nothing"}
 NUMBERS = ("int", "float")
-
-
-class NeedsPandas(Exception):
-    """The tree cannot be evaluated on numpy arrays alone."""
 
 
 def evaluate(node: Node, columns: Mapping[str, Any]) -> Any:
@@ -49,6 +46,8 @@ def apply(name: str, values: list[Any], literals: dict[str, Any]) -> Any:
     """Return the result of one operation."""
     if name in _OPERATORS:
         return _OPERATORS[name](name, *values, **literals)
+    if any(isinstance(value, Operand) for value in values):
+        raise NeedsPandas
     if name in _FUNCTIONS:
         return _constant(_FUNCTIONS[name](*[_number(f"{name}()", value) for value in values]))
     if any(isinstance(value, np.ndarray) for value in values):
@@ -166,7 +165,7 @@ def _divided(name: str, left: Any, right: Any) -> Any:
     """
     if is_constant(right) and right != 0:
         return _ARITHMETIC[name](left, right)
-    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+    if any(isinstance(value, (np.ndarray, Operand)) for value in (left, right)):
         raise NeedsPandas
     if kind_of(left) == kind_of(right) == "int":
         from csvswarm.expressions.series_methods import integers_divided  # imports pandas

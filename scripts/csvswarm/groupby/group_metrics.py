@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections.abc import Sequence
@@ -12,7 +13,10 @@ from csvswarm.arithmetic import exact_sum
 from csvswarm.arithmetic.percentiles import interpolate, ranks_of
 from csvswarm.arithmetic.sort_keys import value_of
 from csvswarm.csv_format.canonical_text import to_canonical_text
-from csvswarm.groupby.group_table import (
+from csvswarm.groupby.group_table import group_names, row_changes
+from csvswarm.groupby.group_totals import ColumnTotals
+from csvswarm.groupby.metric_options import WEIGHTED_MEAN, percent_of
+from csvswarm.groupby.state_kinds import (
     COUNT,
     FIRST,
     LARGEST,
@@ -24,11 +28,7 @@ from csvswarm.groupby.group_table import (
     SUM,
     VALUES,
     WEIGHTS,
-    group_names,
-    row_changes,
 )
-from csvswarm.groupby.group_totals import GroupTotals
-from csvswarm.groupby.metric_options import WEIGHTED_MEAN, percent_of
 from csvswarm.runtime.lazy_imports import np, pa
 from csvswarm.types.schema import ARROW
 
@@ -99,13 +99,20 @@ class GroupMetrics:
         middle = {(self._count - 1) // 2, self._count // 2}
         return middle.union(*(ranks_of(percent, self._count)[:2] for percent in self._percents))
 
-    def add_totals(self, totals: GroupTotals) -> None:
-        """Use the totals of a group as its state."""
-        self._count = totals.count
-        self._sums[SUM] = totals.sums
-        for state_kind, key in ((SMALLEST, totals.smallest), (LARGEST, totals.largest)):
-            if key is not None:
-                self._picked[state_kind] = value_of(key, self._whole)
+    def add_totals(self, totals: ColumnTotals, group: int, values: tuple[list[Any], list[int]] | None) -> None:
+        """Use the totals of a group as its state. values: its distinct values and their numbers, if they are needed."""
+        self._count = totals.counts[group]
+        for (kind, level), units in totals.added.items():
+            if kind != COUNT:
+                self._sums[kind][level] = units[group]
+        if not self._count:
+            return
+        for kind, (_, keys) in totals.picked.items():
+            self._picked[kind] = value_of(keys[group], self._whole)
+        if values is not None:
+            until = list(itertools.accumulate(values[1]))
+            self._distinct = len(until)
+            self._ranked = {rank: values[0][bisect.bisect_right(until, rank)] for rank in self._ranks()}
 
     def texts(self) -> list[str | None]:
         """Return the metrics as text, in their order; None where undefined."""
@@ -144,6 +151,10 @@ class GroupMetrics:
             return math.nan
         variance = exact_sum.to_double((squares - total * total / self._count) / (self._count - self._ddof))
         return variance if name == "var" else math.sqrt(variance)
+
+    def text_of_key(self, key: Any) -> str | None:
+        """Return a value of the column, given as text or as a key of `sort_keys`, as its canonical text."""
+        return self._as_column(key if isinstance(key, str) else value_of(key, self._whole))
 
     def _as_column(self, value: Any) -> str | None:
         """Return a value of the column itself as its canonical text."""

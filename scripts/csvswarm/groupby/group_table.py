@@ -1,8 +1,7 @@
-"""The state of groups: rows (group, slot, key, ...) that are added or selected, in any order.
+"""The state of groups as a table: rows (group, slot, key, ...) to be added or selected, in any order (`state_kinds`).
 
-A measure's slots are its index times STATE_KINDS plus a kind of state. Counts and exact sums are added. For smallest,
-largest, first and last, the row with the lowest or highest `order` is kept; values have a row per distinct value, with
-its count.
+The general path, for blocks that the native kernel declines and machines without it, and for more groups than fit in
+memory.
 """
 
 from __future__ import annotations
@@ -13,16 +12,26 @@ from typing import TYPE_CHECKING, Any
 from csvswarm.arithmetic import exact_sum
 from csvswarm.arithmetic.exact_products import add_up_products
 from csvswarm.arithmetic.sort_keys import keys_of
-from csvswarm.groupby.group_totals import GroupTotals
+from csvswarm.groupby.group_totals import ColumnTotals
+from csvswarm.groupby.state_kinds import (
+    COUNT,
+    FIRST,
+    HIGHEST_PICKED,
+    LARGEST,
+    LAST,
+    PRODUCTS,
+    ROWS,
+    SMALLEST,
+    SQUARES,
+    STATE_KINDS,
+    SUM,
+    VALUES,
+    WEIGHTS,
+)
 from csvswarm.runtime.lazy_imports import np, pa, pc
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
-
-#: The kinds of state in the order in which they are read: counts first, as other metrics need them.
-COUNT, SUM, SQUARES, SMALLEST, LARGEST, FIRST, LAST, VALUES, ROWS, PRODUCTS, WEIGHTS = range(11)
-STATE_KINDS = 11
-LAST_PICKED = (LARGEST, LAST)
 
 
 def group_names(count: int) -> list[str]:
@@ -73,19 +82,26 @@ class StateBuilder:
         self._add_levels(slot + PRODUCTS, add_up_products(numbers, factors, codes, self.count))
         self._add_levels(slot + WEIGHTS, exact_sum.add_up(factors, codes, self.count))
 
-    def add_totals(self, slot: int, needs: set[int], totals: Sequence[GroupTotals]) -> None:
-        """Add the state of one column, given the totals of each group."""
-        codes = np.arange(self.count)
+    def add_totals(self, slot: int, needs: set[int], totals: ColumnTotals) -> None:
+        """Add the state of one column, given its totals in each group."""
         if COUNT in needs:
-            self._add(slot + COUNT, codes, n=np.array([one.count for one in totals], np.int64))
-        for level in sorted({level for one in totals for level in one.sums}) if SUM in needs else ():
-            sums = np.array([one.sums.get(level, 0) for one in totals], np.int64)
-            some = np.flatnonzero(sums)
-            self._add(slot + SUM, some, key=np.full(len(some), level), n=sums[some])
-        for kind in needs & {SMALLEST, LARGEST}:
-            ends = [one.smallest if kind == SMALLEST else one.largest for one in totals]
-            some = np.flatnonzero([key is not None for key in ends])
-            self._add(slot + kind, some, order=np.array([key for key in ends if key is not None], np.int64))
+            self._add(slot + COUNT, np.arange(self.count), n=np.array(totals.counts, np.int64))
+        for (kind, level), listed in totals.added.items():
+            units = np.array(listed, np.int64)
+            some = np.flatnonzero(units)
+            if kind in needs - {COUNT} and len(some):
+                self._add(slot + kind, some, key=np.full(len(some), level), n=units[some])
+        some = np.flatnonzero(totals.counts)
+        for kind, pair in totals.picked.items():
+            order, key = (np.array(listed, np.int64)[some] for listed in pair)
+            self._add(slot + kind, some, order=order, value=key if kind in (FIRST, LAST) else None)
+        if totals.values:
+            groups, keys = zip(*totals.values, strict=True)
+            codes, n = np.array(groups, np.int64), np.array(list(totals.values.values()), np.int64)
+            if isinstance(keys[0], str):
+                self._add(slot + VALUES, codes, text=pa.array(keys, pa.string()), n=n)
+            else:
+                self._add(slot + VALUES, codes, key=np.array(keys, np.int64), n=n)
 
     def _measure_numbers(self, slot: int, needs: set[int], values: Array, codes: Array, numbers: Array) -> None:
         for kind, add in ((SUM, exact_sum.add_up), (SQUARES, exact_sum.add_up_squares)):
@@ -161,7 +177,7 @@ def combine_states(partials: list[pa.Table], groups: int) -> pa.Table:
     first = np.flatnonzero(row_changes(table, names))
     last = np.r_[first[1:], table.num_rows] - 1
     slot = table.column("slot").to_numpy()
-    chosen = np.where(np.isin(slot[first] % STATE_KINDS, LAST_PICKED), last, first)
+    chosen = np.where(np.isin(slot[first] % STATE_KINDS, HIGHEST_PICKED), last, first)
     n = np.add.reduceat(table.column("n").to_numpy(), first)
     table = table.take(pa.array(chosen))
     return table.set_column(table.column_names.index("n"), "n", pa.array(n))
@@ -191,10 +207,12 @@ def group_codes(columns: Sequence[pa.Array]) -> tuple[Array, list[pa.Array]]:
         encoded.append(values.dictionary_encode(null_encoding="encode"))
     if len(encoded) == 1:
         return encoded[0].indices.to_numpy().astype(np.int64), [encoded[0].dictionary]
-    stacked = np.stack([column.indices.to_numpy() for column in encoded])
-    unique, codes = np.unique(stacked, axis=1, return_inverse=True)
-    groups = [column.dictionary.take(pa.array(unique[index])) for index, column in enumerate(encoded)]
-    return codes.reshape(-1).astype(np.int64), groups
+    codes = encoded[0].indices.to_numpy().astype(np.int64)
+    rows = np.arange(len(codes))
+    for column in encoded[1:]:
+        pairs = codes * max(1, len(column.dictionary)) + column.indices.to_numpy()
+        _, rows, codes = np.unique(pairs, return_index=True, return_inverse=True)
+    return codes, [column.dictionary.take(column.indices.take(pa.array(rows))) for column in encoded]
 
 
 def present_mask(values: pa.Array) -> Array:

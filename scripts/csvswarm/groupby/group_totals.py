@@ -1,119 +1,156 @@
-"""The state of few groups as plain numbers: counts, exact sums, smallest and largest values.
+"""The state of groups as columns of numbers, and its file: what partials of not too many groups have.
 
-A faster form of `group_table` for one grouping text column and simple metrics of numeric columns. It needs only the
-native kernel, and is converted to a table where one is needed.
+It needs neither numpy, pyarrow nor the native kernel: importing these takes longer than merging usual partials. It is
+converted to a table (`group_table`) where one is needed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import filename_in_errors
-from csvswarm.runtime.lazy_imports import np
+from csvswarm.groupby.state_kinds import COUNT, LOWEST_PICKED
 
 if TYPE_CHECKING:
-    from csvswarm.reading.native_block import ScannedBlock
+    import numpy as np
+    import numpy.typing as npt
 
-#: Maximum number of groups; tables handle more.
-MAX_GROUPS = 4096
+    from csvswarm.reading.native_block import NumericColumn, TextColumn
+
+    Integers = npt.NDArray[np.int64]
+    Plain = TextColumn | NumericColumn
+
+#: Maximum number of rows of state; tables in files handle more.
+MAX_ROWS = 1 << 18
+MAX_INT64 = 2**63 - 1
+#: A group: per grouping column its text, or its value as a key of `sort_keys`.
+Group = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class GroupedBlock:
+    """The grouping columns of a block, and its measured ones with the kinds of state that they need.
+
+    numbers: the rows' record numbers.
+    """
+
+    keys: list[Plain]
+    measured: list[tuple[set[int], Plain]]
+    numbers: Integers
+
+
+@dataclass
+class ColumnTotals:
+    """The state of one column, as lists of one entry per group.
+
+    added: (COUNT, 0) -> number of values; (SUM or SQUARES, level) -> units of an exact sum. picked: kind -> (order,
+    key) of the value that is kept, undefined in groups without a value. values: (group, key or text) -> number of
+    values.
+    """
+
+    added: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    picked: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
+    values: dict[tuple[int, Any], int] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> list[int]:
+        """The number of values in every group."""
+        return self.added[COUNT, 0]
+
+    def add(self, other: ColumnTotals, groups: list[int], count: int) -> None:
+        """Add the state of other rows. groups: the own group of each group of `other`. count: number of own groups."""
+        for slot, units in other.added.items():
+            mine = _pad(self.added.setdefault(slot, []), count, 0)
+            for group, more in zip(groups, units, strict=True):
+                mine[group] += more
+        for kind, (order, key) in other.picked.items():
+            sign, worst = (1, MAX_INT64) if kind in LOWEST_PICKED else (-1, -MAX_INT64 - 1)
+            orders, keys = (_pad(mine, count, worst) for mine in self.picked.setdefault(kind, ([], [])))
+            for index, group in enumerate(groups):
+                if sign * order[index] < sign * orders[group]:
+                    orders[group], keys[group] = order[index], key[index]
+        for (group, value), n in other.values.items():
+            pair = groups[group], value
+            self.values[pair] = self.values.get(pair, 0) + n
+
+    def group_values(self, count: int) -> list[tuple[list[Any], list[int]]]:
+        """Return (distinct keys or texts in ascending order, their numbers) of each of `count` groups."""
+        groups: list[tuple[list[Any], list[int]]] = [([], []) for _ in range(count)]
+        for (group, key), n in sorted(self.values.items()):
+            groups[group][0].append(key)
+            groups[group][1].append(n)
+        return groups
 
 
 @dataclass
 class GroupTotals:
-    """The totals of one column in one group. smallest, largest: keys as in `sort_keys`, None without a value."""
+    """The state of groups. columns: of each measured column, in order."""
 
-    count: int = 0
-    sums: dict[int, int] = field(default_factory=dict)
-    smallest: int | None = None
-    largest: int | None = None
+    groups: list[Group] = field(default_factory=list)
+    columns: list[ColumnTotals] = field(default_factory=list)
+    _index: dict[Group, int] = field(default_factory=dict, repr=False)
+
+    @property
+    def rows(self) -> int:
+        """About the number of rows of the table that this state is converted to."""
+        per_group = sum(len(one.added) + len(one.picked) for one in self.columns)
+        return len(self.groups) * per_group + sum(len(one.values) for one in self.columns)
 
     def merge_from(self, other: GroupTotals) -> None:
-        """Add the totals of other rows."""
-        self.count += other.count
-        for level, units in other.sums.items():
-            self.sums[level] = self.sums.get(level, 0) + units
-        self.smallest = min((key for key in (self.smallest, other.smallest) if key is not None), default=None)
-        self.largest = max((key for key in (self.largest, other.largest) if key is not None), default=None)
-
-
-class TotalsByGroup(dict[str, list[GroupTotals]]):
-    """The totals of every column, by the text of the group."""
-
-    def merge_from(self, other: TotalsByGroup) -> None:
         """Add the groups of other rows."""
-        for name, figures in other.items():
-            own = self.setdefault(name, figures)
-            if own is not figures:
-                for mine, theirs in zip(own, figures, strict=True):
-                    mine.merge_from(theirs)
+        index = self._index or {group: number for number, group in enumerate(self.groups)}
+        groups = [index.setdefault(group, len(index)) for group in other.groups]
+        self._index, self.groups = index, list(index)
+        self.columns = self.columns or [ColumnTotals() for _ in other.columns]
+        for mine, theirs in zip(self.columns, other.columns, strict=True):
+            mine.add(theirs, groups, len(index))
 
 
-def measure_groups(block: ScannedBlock, group: str, columns: Mapping[str, bool]) -> TotalsByGroup | None:
-    """Return the totals of columns in every group of a block; None if the native kernel cannot compute them.
-
-    columns: the measured columns, and whether each needs a sum.
-    """
-    from csvswarm.native.grouping import codes_of, extremes_of
-    from csvswarm.reading.native_block import NumericColumn, TextColumn
-
-    by = block.columns[group]
-    found = codes_of(by.span, by.null_values) if isinstance(by, TextColumn) else None
-    if found is None or len(found[1]) > MAX_GROUPS or not isinstance(by, TextColumn):
-        return None
-    codes, firsts = found
-    names = [by.span.text(row) for row in firsts.tolist()]
-    groups = TotalsByGroup({name: [] for name in names})
-    for column, is_summed in columns.items():
-        numbers = block.columns[column]
-        if not isinstance(numbers, NumericColumn):
-            return None
-        own = codes if numbers.missing is None else np.where(numbers.missing, np.int32(-1), codes)
-        extremes = extremes_of(numbers.values, own, len(names))
-        sums = _exact_sums(numbers.values, own, len(names)) if is_summed else {}
-        if extremes is None or sums is None:
-            return None
-        counts, smallest, largest = (array.tolist() for array in extremes)
-        levels = {level: units.tolist() for level, units in sums.items()}
-        for index, name in enumerate(names):
-            some = bool(counts[index])
-            own_sums = {level: units[index] for level, units in levels.items() if units[index]}
-            groups[name].append(
-                GroupTotals(
-                    counts[index], own_sums, smallest[index] if some else None, largest[index] if some else None
-                )
-            )
-    return groups
-
-
-def _exact_sums(values: Any, codes: Any, groups: int) -> Mapping[int, Any] | None:
-    if values.dtype == np.int64:
-        if len(values) and max(int(values.max()), -int(values.min())) >= 1 << 53:
-            return None
-        values = values.astype(np.float64)
-    from csvswarm.native.grouping import sums_of
-
-    return sums_of(values, codes, groups)
-
-
-def save_totals(path: Path, groups: TotalsByGroup) -> int:
-    """Write groups to a file; return their number."""
-    data = [
-        [name, [[f.count, [*f.sums.items()], f.smallest, f.largest] for f in figures]]
-        for name, figures in groups.items()
+def save_totals(path: Path, totals: GroupTotals) -> int:
+    """Write a state to a file; return its number of groups."""
+    columns = [
+        {
+            "added": [[*slot, units] for slot, units in one.added.items()],
+            "picked": [[kind, *pair] for kind, pair in one.picked.items()],
+            "values": [[*pair, n] for pair, n in one.values.items()],
+        }
+        for one in totals.columns
     ]
     with filename_in_errors(path):
-        path.write_text(json.dumps(data), encoding="utf-8")
-    return len(groups)
+        path.write_text(json.dumps({"groups": totals.groups, "columns": columns}), encoding="utf-8")
+    return len(totals.groups)
 
 
-def load_totals(path: Path) -> TotalsByGroup:
-    """Read groups from a file written by `save_totals`."""
+def load_totals(path: Path) -> GroupTotals:
+    """Read a state from a file written by `save_totals`."""
     with filename_in_errors(path):
         data = json.loads(path.read_text(encoding="utf-8"))
-    return TotalsByGroup(
-        {name: [GroupTotals(n, dict(map(tuple, sums)), *ends) for n, sums, *ends in figures] for name, figures in data}
-    )
+    columns = [
+        ColumnTotals(
+            {(kind, level): units for kind, level, units in one["added"]},
+            {kind: (order, key) for kind, order, key in one["picked"]},
+            {(group, key): n for group, key, n in one["values"]},
+        )
+        for one in data["columns"]
+    ]
+    return GroupTotals([tuple(group) for group in data["groups"]], columns)
+
+
+def load_all_totals(paths: Iterable[Path]) -> GroupTotals | None:
+    """Return the state of all files together; None if it has more than MAX_ROWS rows."""
+    totals = GroupTotals()
+    for path in paths:
+        totals.merge_from(load_totals(path))
+        if totals.rows > MAX_ROWS:
+            return None
+    return totals
+
+
+def _pad(values: list[int], count: int, fill: int) -> list[int]:
+    """Append entries up to `count`; return the list."""
+    values.extend([fill] * (count - len(values)))
+    return values

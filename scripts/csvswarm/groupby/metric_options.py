@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from csvswarm.errors import OptionError
-from csvswarm.groupby.group_table import (
+from csvswarm.groupby.state_kinds import (
     COUNT,
     FIRST,
     LARGEST,

@@ -24,7 +24,7 @@ Member = tuple[Source, InputHeader]
 
 @dataclass(frozen=True)
 class Inputs:
-    """An input that was looked at.
+    """An input whose files were opened once.
 
     members: each file, with where its records start. header: that of the whole input; data_offset and preamble are
     those of the first file.
@@ -58,7 +58,7 @@ class Inputs:
 def open_inputs(
     sources: Sequence[Source], given: Given, null_values: list[str], *, union: bool = False, source_file: bool = False
 ) -> Inputs:
-    """Look at the files of an input. Raises InputError, OptionError.
+    """Inspect the files of an input. Raises InputError, OptionError.
 
     union: whether files may lack columns, which are then missing. source_file: whether to add the name of the file.
     """

@@ -51,9 +51,7 @@ def parquet_as_csv(path: Path, null: str, report: Report) -> Iterator[bytes]:
                 done += batch.num_rows
                 report(done / about.num_rows)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"{path} is a damaged Parquet file ({shown(str(error))}): write or copy it once more."
-        ) from error
+        raise InputError(f"{path} is a damaged Parquet file ({shown(str(error))}): rewrite or recopy it.") from error
 
 
 def _encoded(arrays: Sequence[Any], null: str) -> Any:

@@ -52,7 +52,7 @@ class Result:
         """
         import pandas as pd
 
-        readers: dict[tuple[str, ...], Callable[..., pd.DataFrame]] = {
+        readers: dict[tuple[str, ...], Callable[..., Any]] = {
             (".csv", ".csv.gz", ".csv.zst"): pd.read_csv,
             (".jsonl",): lambda path, **more: pd.read_json(path, lines=True, **more),
             (".parquet",): pd.read_parquet,
@@ -60,7 +60,8 @@ class Result:
         }
         for suffixes, reader in readers.items():
             if self.path.name.endswith(suffixes):
-                return reader(self.path, **options)
+                frame: pd.DataFrame = reader(self.path, **options)
+                return frame
         raise CsvswarmError(f"{self.path} is not in a format that to_pandas reads: open it with another library.")
 
 

@@ -104,3 +104,12 @@ def kinds(span: Span, nulls: EncodedNullValues) -> int:
     """Return the kinds of all fields as bits."""
     library = kernel()
     return UNSURE if library is None else int(library.csvswarm_kinds(*span.arguments, *nulls.arguments))
+
+
+def equal(span: Span, nulls: EncodedNullValues, text: str) -> Mask | None:
+    """Return whether fields are a text; a missing one is not. None if the kernel declines."""
+    if (library := kernel()) is None:
+        return None
+    encoded, found = text.encode(), np.empty(len(span), np.bool_)
+    given = *span.arguments, *nulls.arguments, encoded, len(encoded)
+    return None if library.csvswarm_equal(*given, found.ctypes.data) else found

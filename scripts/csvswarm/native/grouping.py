@@ -1,66 +1,155 @@
-"""Groups rows in the kernel: codes for texts, and counts, exact sums and extremes per group."""
+"""Groups rows in the kernel: codes for texts and integers, and counts, exact sums and extremes per group.
+
+Only to be used where `kernel()` returns a library.
+"""
 
 from __future__ import annotations
+
+import ctypes
+import itertools
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from csvswarm.native.field_values import EncodedNullValues, Span
+from csvswarm.native.field_values import EncodedNullValues, Mask, Span
 from csvswarm.native.library import kernel
 from csvswarm.native.record_scan import Offsets
 
+Array = npt.NDArray[np.generic]
 Integers = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.generic]
+Growing = np.ndarray[Any, Any]
 
-#: Maximum number of sums, over all groups and levels.
-MAX_SUMS = 1 << 22
+FIRST_ROOM = 1024
 
 
-def codes_of(span: Span, nulls: EncodedNullValues) -> tuple[Offsets, Offsets] | None:
-    """Return (group of every row, -1 where the text is missing; the first row of every group).
+class _Codes:
+    """Numbers distinct keys from 0, in order of first appearance, over any number of calls."""
 
-    None if the kernel declines.
+    def __init__(self) -> None:
+        self._table = np.zeros(2 * FIRST_ROOM, np.uint64)
+        self.count = 0
+
+    @property
+    def key_bytes(self) -> int:
+        """Number of bytes of the keys and their table."""
+        return 24 * self.count
+
+    def _reserve(self, more: int) -> tuple[int, int]:
+        """Make room for more keys in the table; return its address and number of slots."""
+        slots = len(self._table)
+        while slots < 2 * (self.count + more):
+            slots *= 2
+        if slots != len(self._table):
+            table = np.zeros(slots, np.uint64)
+            _library().csvswarm_grow(self._table.ctypes.data, len(self._table), table.ctypes.data, slots)
+            self._table = table
+        return self._table.ctypes.data, slots
+
+    def _set_count(self, count: int) -> None:
+        if count < 0:
+            raise ValueError("the kernel refuses to number more than 2**31 keys")
+        self.count = count
+
+
+class TextCodes(_Codes):
+    """Numbers texts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._arena, self._ends = np.empty(FIRST_ROOM, np.uint8), np.zeros(FIRST_ROOM, np.int64)
+
+    def encode(self, span: Span, nulls: EncodedNullValues) -> Offsets:
+        """Return the code of every text, -1 where it is missing."""
+        table = self._reserve(len(span))
+        used = int(self._ends[self.count])
+        self._arena = with_room(self._arena, used, used + int((span.stops - span.starts).sum(dtype=np.int64)))
+        self._ends = with_room(self._ends, self.count + 1, self.count + 1 + len(span))
+        codes = np.empty(len(span), np.int32)
+        known = self._arena.ctypes.data, self._ends.ctypes.data, self.count
+        given = *span.arguments, *nulls.arguments, *table, *known
+        self._set_count(_library().csvswarm_text_codes(*given, codes.ctypes.data))
+        return codes
+
+    @property
+    def key_bytes(self) -> int:
+        return super().key_bytes + int(self._ends[self.count])
+
+    def texts(self) -> list[str]:
+        """Return the texts in the order of their codes."""
+        ends = self._ends[: self.count + 1].tolist()
+        data = self._arena[: ends[-1]].tobytes()
+        return [data[start:stop].decode() for start, stop in itertools.pairwise(ends)]
+
+
+class NumberCodes(_Codes):
+    """Numbers integers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys = np.empty(FIRST_ROOM, np.int64)
+
+    def encode(self, numbers: Integers, missing: Mask | None = None) -> Offsets:
+        """Return the code of every integer, -1 where it is missing."""
+        table = self._reserve(len(numbers))
+        self._keys = with_room(self._keys, self.count, self.count + len(numbers))
+        codes = np.empty(len(numbers), np.int32)
+        mask = None if missing is None else missing.ctypes.data
+        given = np.ascontiguousarray(numbers), mask, len(numbers)
+        known = self._keys.ctypes.data, self.count, codes.ctypes.data
+        self._set_count(_library().csvswarm_number_codes(given[0].ctypes.data, *given[1:], *table, *known))
+        return codes
+
+    def keys(self) -> Integers:
+        """Return the integers in the order of their codes."""
+        return self._keys[: self.count]
+
+
+def with_room(array: Growing, used: int, needed: int, fill: int | None = None) -> Growing:
+    """Return the array if it has room for `needed` entries, else a larger one with its first `used` entries.
+
+    fill: value of the other entries; None leaves them undefined.
     """
-    if (library := kernel()) is None:
-        return None
-    slots = 1 << (2 * len(span)).bit_length()
-    table, codes, firsts = np.zeros(slots, np.int32), np.empty(len(span), np.int32), np.empty(len(span), np.int32)
-    found = table.ctypes.data, slots, codes.ctypes.data, firsts.ctypes.data
-    groups = library.csvswarm_groups(*span.arguments, *nulls.arguments, *found)
-    return None if groups < 0 else (codes, firsts[:groups])
+    if needed <= len(array):
+        return array
+    grown = np.empty((max(needed, 2 * len(array)), *array.shape[1:]), array.dtype)
+    grown[:used] = array[:used]
+    if fill is not None:
+        grown[used:] = fill
+    return grown
 
 
-def sums_of(values: npt.NDArray[np.float64], codes: Offsets, groups: int) -> dict[int, Integers] | None:
-    """Return level -> sum of every group, like `exact_sum.add_up`; NaN and rows without a group are skipped.
-
-    None if the kernel declines, as for infinities.
-    """
-    if (library := kernel()) is None:
-        return None
+def levels_of(values: npt.NDArray[np.float64]) -> range | None:
+    """Return the levels (see `exact_sum`) that sums of the values need; None for infinities."""
     ends = np.zeros(2, np.int32)
-    status = library.csvswarm_levels(values.ctypes.data, len(values), ends.ctypes.data)
+    status = _library().csvswarm_levels(values.ctypes.data, len(values), ends.ctypes.data)
     if status:
-        return {} if status > 0 else None
-    lowest, highest = ends.tolist()
-    levels = highest - lowest + 1
-    if levels * groups > MAX_SUMS:
-        return None
-    sums = np.zeros((groups, levels), np.int64)
-    given = values.ctypes.data, codes.ctypes.data, len(values), groups, lowest, levels
-    if library.csvswarm_sums(*given, sums.ctypes.data):
-        return None
-    return {lowest + index: sums[:, index] for index in range(levels) if sums[:, index].any()}
+        return range(0) if status > 0 else None
+    return range(int(ends[0]), int(ends[1]) + 1)
 
 
-def extremes_of(values: Numbers, codes: Offsets, groups: int) -> tuple[Integers, Integers, Integers] | None:
-    """Return (number of values, smallest and largest key) of every group; keys are those of `sort_keys`.
+def add_sums(values: npt.NDArray[np.float64], codes: Offsets, lowest: int, sums: Integers) -> None:
+    """Add the values to the sums of their groups. NaN and rows without a group (-1) are skipped.
 
-    values: int64 or float64. NaN and rows without a group are skipped.
+    sums: shape (groups, levels), in units of the levels from `lowest` on, which must include `levels_of(values)`.
     """
-    if (library := kernel()) is None:
-        return None
-    found = np.empty((3, groups), np.int64)
-    given = values.ctypes.data, values.dtype == np.int64, codes.ctypes.data, len(values), groups
-    if library.csvswarm_extremes(*given, *(row.ctypes.data for row in found)):
-        return None
-    return found[0], found[1], found[2]
+    given = values.ctypes.data, codes.ctypes.data, len(values), len(sums), lowest, sums.shape[1]
+    if _library().csvswarm_sums(*given, sums.ctypes.data):
+        raise ValueError("a value is outside of the levels of its sum")
+
+
+def add_extremes(values: Array, codes: Offsets, counts: Integers, smallest: Integers, largest: Integers) -> None:
+    """Add the values to the counts, smallest and largest keys (see `sort_keys`) of their groups.
+
+    values: int64 or float64. NaN and rows without a group (-1) are skipped.
+    """
+    given = values.ctypes.data, values.dtype == np.int64, codes.ctypes.data, len(values), len(counts)
+    if _library().csvswarm_extremes(*given, *(array.ctypes.data for array in (counts, smallest, largest))):
+        raise ValueError("a group is out of range")
+
+
+def _library() -> ctypes.CDLL:
+    library = kernel()
+    if library is None:
+        raise RuntimeError("groups are coded by the kernel, and there is none")
+    return library

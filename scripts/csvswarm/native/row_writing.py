@@ -1,8 +1,9 @@
-"""Writes rows in the kernel: records with new numbers appended, and whole tables."""
+"""Writes rows in the kernel: fields of records with new values, and whole tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -22,37 +23,65 @@ Numbers = npt.NDArray[np.generic]
 #: Maximum bytes of a number's text and the delimiter before it.
 MAX_NUMBER_BYTES = 32
 KINDS = {np.dtype(np.int64): 0, np.dtype(np.float64): 1, np.dtype(np.bool_): 2}
+#: The struct Output of append_columns.c.
+OUTPUT_DTYPE = np.dtype([(name, np.int64) for name in ("kind", "values", "missing", "starts", "stops")])
+FIELDS = len(KINDS)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Fields to be copied: the positions of one in every record."""
+
+    starts: Offsets
+    stops: Offsets
+
+
+@dataclass(frozen=True)
+class Values:
+    """New values of the kept records: int64, float64 (NaN is missing) or bool. missing: mask, None for no other."""
+
+    values: Numbers
+    missing: npt.NDArray[np.bool_] | None = None
 
 
 def write_rows(
-    data: bytes, ends: Offsets, mask: npt.NDArray[np.bool_] | None, columns: Sequence[Numbers], delimiter: str
+    data: bytes,
+    rows: int,
+    mask: npt.NDArray[np.bool_] | None,
+    columns: Sequence[Fields | Values],
+    delimiter: str,
+    quote: str,
 ) -> memoryview | None:
-    """Return the records of `data` that `mask` keeps, with the new columns appended; None without a kernel.
-
-    ends: offset of the LF of every record. columns: int64, float64 (NaN: empty) or bool, a value per kept record.
-    """
+    """Return the records of `data` that `mask` keeps, as rows of these columns; None without a kernel."""
     if (library := kernel()) is None:
         return None
-    values = [np.ascontiguousarray(column) for column in columns]
-    rows = len(ends) if mask is None else int(np.count_nonzero(mask))
-    if any(len(column) != rows for column in values):
-        raise ValueError("new columns need one value per kept record")
-    kinds = np.array([KINDS[column.dtype] for column in values], np.int32)
-    pointers = np.array([column.ctypes.data for column in values], np.uintp)
-    kept = None if mask is None else np.ascontiguousarray(mask)
-    out = np.empty(len(data) + rows * len(values) * MAX_NUMBER_BYTES, np.uint8)
-    size = library.csvswarm_rows(
-        data,
-        ends.ctypes.data,
-        None if kept is None else kept.ctypes.data,
-        len(ends),
-        ord(delimiter),
-        len(values),
-        kinds.ctypes.data,
-        pointers.ctypes.data,
-        out.ctypes.data,
-    )
+    kept = rows if mask is None else int(np.count_nonzero(mask))
+    described = np.zeros(len(columns), OUTPUT_DTYPE)
+    alive: list[Numbers] = []
+    max_bytes = 2 * kept + sum(_describe(*pair, kept, alive) for pair in zip(described, columns, strict=True))
+    chosen = None if mask is None else np.ascontiguousarray(mask)
+    out = np.empty(max_bytes, np.uint8)
+    address = None if chosen is None else chosen.ctypes.data
+    given = address, rows, ord(delimiter), ord(quote or "\0"), len(columns), described.ctypes.data
+    size = library.csvswarm_rows(data, *given, out.ctypes.data)
     return out[:size].data
+
+
+def _describe(target: np.void, column: Fields | Values, kept: int, alive: list[Numbers]) -> int:
+    """Fill in the addresses of a column; return the maximum bytes of its text. alive: gets the arrays to keep."""
+    if isinstance(column, Fields):
+        target["kind"], target["starts"], target["stops"] = FIELDS, column.starts.ctypes.data, column.stops.ctypes.data
+        return kept + int((column.stops - column.starts).sum(dtype=np.int64))
+    if len(column.values) != kept:
+        raise ValueError("new columns need one value per kept record")
+    values = np.ascontiguousarray(column.values)
+    alive.append(values)
+    target["kind"], target["values"] = KINDS[values.dtype], values.ctypes.data
+    if column.missing is not None:
+        missing = np.ascontiguousarray(column.missing)
+        alive.append(missing)
+        target["missing"] = missing.ctypes.data
+    return kept * MAX_NUMBER_BYTES
 
 
 #: The struct Column of write_table.c.

@@ -26,7 +26,7 @@ from csvswarm.partials.outputs import frame_to_table, read_table
 from csvswarm.partials.sorted_runs import (
     FAN_IN,
     TOTALS_SUFFIX,
-    load_all_totals,
+    load_totals_only,
     merge_sorted_runs,
     sort_tables,
     write_sorted_run,
@@ -128,7 +128,7 @@ def _merge_keyed(
         table: pa.Table = processor.call("combine", tables, context)
         return table
 
-    if not typed and (groups := load_all_totals(paths)) is not None:
+    if not typed and (groups := load_totals_only(paths)) is not None:
         names, rows = processor.call("finish_groups", groups, context)
         file.write(text_rows([names, *rows], CANONICAL))
         return Written(len(rows))
@@ -192,7 +192,7 @@ def _write_tables(file: HashingWriter, results: Iterator[Any], header: Callable[
 
 
 def _type_without_values(arrow_type: pa.DataType) -> str | None:
-    """Return the output type of a column that has no values, None if its Arrow type does not tell."""
+    """Return the output type of a column that has no values, None if its Arrow type does not decide it."""
     return output_type(pa.array([0], pa.int8()).cast(arrow_type)) if pa.types.is_floating(arrow_type) else None
 
 

@@ -10,23 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import filename_in_errors
-from csvswarm.groupby.group_totals import MAX_GROUPS, TotalsByGroup, load_totals, save_totals
+from csvswarm.groupby.group_totals import GroupedBlock, GroupTotals, load_all_totals, save_totals
 from csvswarm.runtime.lazy_imports import pa, pc
+
+if TYPE_CHECKING:
+    from csvswarm.groupby.accumulator import GroupAccumulator
 
 BATCH_ROWS, BATCH_BYTES = 8192, 1 << 19
 MAX_ROWS_IN_MEMORY, MAX_BYTES_IN_MEMORY = 1 << 19, 1 << 24
 FAN_IN = 64
-#: Suffix of a file with `TotalsByGroup` instead of a table.
+#: Suffix of a file with `GroupTotals` instead of a table.
 TOTALS_SUFFIX = ".small"
 
 Combine = Callable[[list[Any]], Any]  # of Arrow tables
+TableOf = Callable[[GroupTotals], Any]
 Key = tuple[tuple[bool, Any], ...]
 
 
-def _refuse_totals(_: TotalsByGroup) -> Any:
+def _refuse_totals(_: GroupTotals) -> Any:
     raise TypeError("this store takes only tables")
 
 
@@ -42,25 +46,32 @@ class ExternalMergeStore:
         keys: Sequence[str],
         combine: Combine,
         path: Callable[[int], Path],
-        table_of: Callable[[TotalsByGroup], Any] = _refuse_totals,
+        table_of: TableOf = _refuse_totals,
     ) -> None:
         self._keys, self._combine, self._path, self._table_of = list(keys), combine, path, table_of
-        self._totals: TotalsByGroup | None = None
+        self._groups: GroupAccumulator | None = None
         self._in_memory: list[pa.Table] = []
         self._rows = self._bytes = 0
         self._runs: list[Path] = []
         self._written = 0
 
-    def add(self, state: pa.Table | TotalsByGroup) -> None:
-        """Add a table, or totals of groups."""
-        if isinstance(state, TotalsByGroup):
-            if self._totals is None:
-                self._totals = TotalsByGroup()
-            self._totals.merge_from(state)
-            if len(self._totals) <= MAX_GROUPS:
-                return
-            state, self._totals = self._table_of(self._totals), None
-        self._add_table(state)
+    def add(self, state: pa.Table | GroupedBlock) -> None:
+        """Add a table, or a block whose groups are accumulated."""
+        if not isinstance(state, GroupedBlock):
+            self._add_table(state)
+            return
+        if self._groups is None:
+            from csvswarm.groupby.accumulator import GroupAccumulator  # imports the kernel's modules
+
+            self._groups = GroupAccumulator()
+        self._groups.add(state)
+        if self._groups.is_full:
+            self._flush_groups()
+
+    def _flush_groups(self) -> None:
+        if self._groups is not None:
+            totals, self._groups = self._groups.totals(), None
+            self._add_table(self._table_of(totals))
 
     def _add_table(self, table: pa.Table) -> None:
         self._in_memory.append(table)
@@ -75,11 +86,10 @@ class ExternalMergeStore:
 
     def save(self, target: Path) -> tuple[Path, int]:
         """Write everything, combined, to one sorted file, `target` or one beside it; return (path, rows)."""
-        if self._totals is not None and not self._in_memory and not self._runs:
+        if self._groups is not None and not self._in_memory and not self._runs:
             target = target.with_suffix(TOTALS_SUFFIX)
-            return target, save_totals(target, self._totals)
-        if self._totals is not None:
-            self._add_table(self._table_of(self._totals))
+            return target, save_totals(target, self._groups.totals())
+        self._flush_groups()
         return target, self._save_tables(target)
 
     def _save_tables(self, target: Path) -> int:
@@ -114,14 +124,9 @@ class ExternalMergeStore:
         return path
 
 
-def load_all_totals(paths: Sequence[Path]) -> TotalsByGroup | None:
-    """Return the totals of all files together, None if one of them is a table."""
-    if any(path.suffix != TOTALS_SUFFIX for path in paths):
-        return None
-    groups = TotalsByGroup()
-    for path in paths:
-        groups.merge_from(load_totals(path))
-    return groups
+def load_totals_only(paths: Sequence[Path]) -> GroupTotals | None:
+    """Return the totals of all files together, None if one of them is a table or they are too large."""
+    return load_all_totals(paths) if all(path.suffix == TOTALS_SUFFIX for path in paths) else None
 
 
 def write_sorted_run(path: Path, tables: Iterator[pa.Table]) -> int:

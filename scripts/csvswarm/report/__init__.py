@@ -1,1 +1,1 @@
-"""The report of a job for people: one HTML page, made of its record (job.json) and its result."""
+"""The report of a job for people: one HTML page from its record (job.json) and its result."""

@@ -1,4 +1,4 @@
-"""What a report is made of: the record of a job, the start of its result, and what was set aside and why."""
+"""The data of a report: the record of a job, the start of its result, and the rejected records with reasons."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Material:
 
 
 def gather(record: dict[str, Any], directory: Path, logs: Path) -> Material:
-    """Return what a report is made of. directory: where the record is, and the result if there is one."""
+    """Return the data of a report. directory: that of the record, and of the result if there is one."""
     material = Material(record, directory, logs=list(_logs(logs)))
     if record.get("result"):
         # The record has the first rows of a result that is no CSV file.

@@ -21,15 +21,15 @@ from csvswarm.job.fingerprint import check_versions, versions
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.output_directory import committed_result
 from csvswarm.job.permissions import ANYONE, common_permissions, no_wider_than
-from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
-from csvswarm.job.result_format import FORMAT_OPTIONS, check_format, reads_values
+from csvswarm.job.result_format import FORMAT_OPTIONS, reads_values
 from csvswarm.job.side_files import find_side_files
 from csvswarm.packages.environment import find_packages
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import find_processor, load_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime.resources import MAX_CHUNK_BYTES, MAX_ROWS_CHUNK_BYTES
+from csvswarm.split.deciding_options import canonical_request
 from csvswarm.split.findings import Findings, refuse
 from csvswarm.split.input_record import (
     check_unchanged,
@@ -44,7 +44,7 @@ from csvswarm.split.result_checks import check_result
 from csvswarm.split.reuse import chunks_of
 from csvswarm.split.schema_sample import Sampler, sample_blocks, sampled_misfits
 from csvswarm.types.formats import Formats
-from csvswarm.types.schema import NULL_VALUES, Schema, check_types
+from csvswarm.types.schema import Schema, check_types
 
 __all__ = ["Request", "SplitPlan", "plan_split", "require_same", "split"]
 #: What of a request a resume may change.
@@ -213,8 +213,8 @@ def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     except FilesError as error:
         raise InputError(str(error)) from error
     sources = [find_source(path, request.encoding) for path in paths]
-    canonical_request = _canonical_request(request, processor.check(request.options))
-    return SplitPlan(request, canonical_request, sources, processor_path, processor, output, started)
+    deciding = canonical_request(request, processor.check(request.options))
+    return SplitPlan(request, deciding, sources, processor_path, processor, output, started)
 
 
 def _plain(path: Path) -> Path:
@@ -258,36 +258,6 @@ def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
         manifest.request.update({name: canonical_request[name] for name in names})
         job.save_manifest(manifest)
     return manifest
-
-
-def _canonical_request(request: Request, options: dict[str, Any]) -> dict[str, Any]:
-    """Return what of the request decides about the result, as the manifest keeps it."""
-    if request.on_error not in ("fail", "quarantine"):
-        raise OptionError(f"on_error is {request.on_error!r}, but must be fail or quarantine.")
-    check_format(request.output_format, request.partition_by)
-    return {
-        "options": options,
-        "output_format": request.output_format,
-        "partition_by": request.partition_by,
-        "on_error": request.on_error,
-        "max_rejected": check_max_rejected(request.max_rejected),
-        "limit": request.limit,
-        "strict": request.strict,
-        "delimiter": request.delimiter,
-        "quotechar": request.quotechar,
-        "header": request.header,
-        "skip_lines": request.skip_lines,
-        "comment": request.comment,
-        "escape": request.escape,
-        "trailing_delimiter": request.trailing_delimiter,
-        "decimal": request.decimal,
-        "thousands": request.thousands,
-        "date_format": request.date_format,
-        "union": request.union,
-        "source_file": request.source_file,
-        "column_types": request.column_types,
-        "null_values": list(NULL_VALUES) if request.null_values is None else ["", *request.null_values],
-    }
 
 
 def require_same(job: JobDirectory, manifest: Manifest, plan: SplitPlan) -> None:

@@ -48,9 +48,16 @@ def cluster(reachable_lab: Lab, play: Play) -> Lab:
         if not board.is_on:
             board.power_on()
     for board in reachable_lab.boards.values():
-        wait_until(f"{board.name} local_result", partial(board.succeeds, "true"), 400)
+        wait_until(f"{board.name} is reachable", partial(board.succeeds, "true"), 400)
         board.sh(f"date --set=@{time.time():.0f}")
-    if not all(map(reachable_lab.is_ready, reachable_lab.boards.values())):
+    try:
+        wait_until("the cluster is healthy", partial(all_ready, reachable_lab), 120)
+    except AssertionError:
         code, output = play("site.yml", "-e", "swarm_worker_leave_other=true")
         assert code == 0, output[-4000:]
     return reachable_lab
+
+
+def all_ready(lab: Lab) -> bool:
+    """Return whether every board serves. False also while no manager answers, as after a boot."""
+    return lab.manager.succeeds("docker node ls") and all(map(lab.is_ready, lab.boards.values()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.lab.kit.board import Board
 from tests.lab.kit.lab import SHARE, Lab
 from tests.lab.kit.polling import wait_until
-from tests.lab.life.conftest import Play
+from tests.lab.life.conftest import Play, all_ready
 
 LEFT = """
 find /etc /usr/local -name '*csvswarm*'
@@ -22,10 +22,6 @@ def boot(board: Board) -> str:
 def address(lab: Lab, board: Board) -> str:
     addresses: dict[str, str] = dict(zip(lab.boards, lab.addresses, strict=True))
     return addresses[board.name]
-
-
-def all_ready(lab: Lab) -> bool:
-    return all(map(lab.is_ready, lab.boards.values()))
 
 
 def test_reboot(cluster: Lab, play: Play) -> None:

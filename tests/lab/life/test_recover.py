@@ -8,7 +8,7 @@ from functools import partial
 from tests.lab.kit.control_node import ROOT
 from tests.lab.kit.lab import Lab
 from tests.lab.kit.polling import wait_until
-from tests.lab.life.conftest import Play
+from tests.lab.life.conftest import Play, all_ready
 
 YEARS_OFF = 11  # the certificates last ten
 
@@ -38,7 +38,7 @@ def test_expired_certificates(cluster: Lab, play: Play) -> None:
     code, output = play("site.yml")
 
     assert code == 0, output[-4000:]
-    assert all(map(cluster.is_ready, cluster.boards.values()))
+    assert all_ready(cluster)
 
 
 def test_lost_quorum(cluster: Lab, play: Play) -> None:
@@ -62,4 +62,4 @@ def test_lost_quorum(cluster: Lab, play: Play) -> None:
         wait_until(f"{board.name} boots", partial(board.succeeds, "true"), 400)
     code, output = play("site.yml")
     assert code == 0, output[-4000:]
-    assert all(map(cluster.is_ready, cluster.boards.values()))
+    assert all_ready(cluster)

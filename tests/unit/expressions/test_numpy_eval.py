@@ -46,6 +46,7 @@ def test_numpy_values_match_pandas(text: str) -> None:
     quick = expression.evaluate_with_numpy(COLUMNS)
     if quick is None:
         return
+    assert isinstance(quick, np.ndarray)
     exact = expression.value(pd.DataFrame(COLUMNS))
     assert quick.dtype == exact.dtype
     assert quick.tobytes() == exact.to_numpy().tobytes() or (

@@ -114,11 +114,20 @@ def _column(
         library.csvswarm_integers(*span, *nulls, numeric, memory.room(8 * rows), memory.room(rows))
         values = memory.room(8 * rows)
         library.csvswarm_floats(*span, *nulls, numeric, values, memory.room(4 * rows), memory.room(8))
+    wanted = source.choice([b"", b"1", b"NA", b"x" * 70])
+    copied = ctypes.cast(memory.copy(wanted), ctypes.c_char_p)
+    library.csvswarm_equal(*span, *nulls, copied, len(wanted), memory.room(rows))
     total = sum(_read_int32s(stops, rows)) - sum(_read_int32s(starts, rows))
     library.csvswarm_texts(*span, *nulls, memory.room(total), memory.room(4 * rows + 4), memory.room(rows))
-    slots = 1 << (2 * rows).bit_length()
-    table, codes = memory.copy(bytes(4 * slots)), memory.room(4 * rows)
-    groups = library.csvswarm_groups(*span, *nulls, table, slots, codes, memory.room(4 * rows))
+    slots, codes = 1 << (2 * rows).bit_length(), memory.room(4 * rows)
+    table, keys = memory.copy(bytes(8 * slots)), memory.copy(bytes(8 * rows + 8))
+    groups = library.csvswarm_text_codes(*span, *nulls, table, slots, memory.room(total), keys, 0, codes)
+    library.csvswarm_grow(table, slots, memory.copy(bytes(16 * slots)), 2 * slots)
+    numbers, missing = memory.copy(source.randbytes(8 * rows)), memory.copy(bytes(source.choices((0, 1), k=rows)))
+    table = memory.copy(bytes(8 * slots))
+    library.csvswarm_number_codes(
+        numbers, source.choice([None, missing]), rows, table, slots, keys, 0, memory.room(4 * rows)
+    )
     if groups > 0:
         numbers = memory.copy(b"".join(source.randbytes(8) for _ in range(rows)))
         limits = memory.copy(bytes(8))
@@ -127,7 +136,7 @@ def _column(
             sums = memory.copy(bytes(8 * groups * (high - low + 1)))
             library.csvswarm_sums(numbers, codes, rows, groups, low, high - low + 1, sums)
         for whole in (0, 1):
-            found = [memory.room(8 * groups) for _ in range(3)]
+            found = [memory.copy(bytes(8 * groups)) for _ in range(3)]
             library.csvswarm_extremes(numbers, whole, codes, rows, groups, *found)
 
 
@@ -144,10 +153,18 @@ def _rows(
     kept = sum(mask)
     numbers = [memory.copy(b"".join(source.randbytes(8) for _ in range(kept))) for _ in range(2)]
     truths = memory.copy(bytes(source.randrange(2) for _ in range(kept)))
-    pointers = memory.copy(b"".join(address.to_bytes(8, "little") for address in [*numbers, truths]))
-    kinds, chosen = _int32s(memory, 0, 1, 2), memory.copy(bytes(mask))
-    library.csvswarm_rows(text, ends, chosen, rows, 44, 3, kinds, pointers, memory.room(len(data) + kept * 96))
-    library.csvswarm_rows(text, ends, None, rows, 44, 0, kinds, pointers, memory.room(len(data)))
+    stops = _read_int32s(ends, rows)
+    starts = _int32s(memory, *(stop + 1 for stop in [-1, *stops[:-1]])) if rows else memory.room(0)
+    fields = (3, 0, 0, starts, ends)
+    for columns in (
+        (fields, (0, numbers[0], 0, 0, 0), (1, numbers[1], truths, 0, 0)),
+        ((2, truths, truths, 0, 0), fields),
+    ):
+        described = memory.copy(b"".join(value.to_bytes(8, "little") for column in columns for value in column))
+        room = memory.room(len(data) + kept * (len(columns) * 32 + 2))
+        library.csvswarm_rows(text, memory.copy(bytes(mask)), rows, 44, 34, len(columns), described, room)
+    described = memory.copy(b"".join(value.to_bytes(8, "little") for value in fields))
+    library.csvswarm_rows(text, None, rows, 44, 34, 1, described, memory.room(len(data) + 2 * rows))
 
 
 def _table(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Memory) -> None:

@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 import pytest
-from csvswarm.native.row_writing import write_rows
+from csvswarm.native.row_writing import Fields, Values, write_rows
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -22,7 +22,8 @@ POWERS = [2.0**n for n in range(-1074, 1024)] + [float(f"1e{n}") for n in range(
 
 def texts(numbers: list[float]) -> list[str]:
     rows = len(numbers)
-    written = write_rows(b"\n" * rows, np.arange(rows, dtype=np.int32), None, [np.array(numbers, np.float64)], ",")
+    empty = Fields(np.arange(rows, dtype=np.int32), np.arange(rows, dtype=np.int32))
+    written = write_rows(b"\n" * rows, rows, None, [empty, Values(np.array(numbers, np.float64))], ",", '"')
     assert written is not None
     return [line[1:] for line in bytes(written).decode().split("\n")[:-1]]
 
@@ -63,12 +64,25 @@ def test_rows(rows: list[tuple[int, bool, bool]]) -> None:
     mask = np.array([kept for _, _, kept in rows], bool)
     integers = np.array([number for number, _, kept in rows if kept], np.int64)
     truths = np.array([truth for _, truth, kept in rows if kept], bool)
-    written = write_rows("".join(records).encode(), ends.astype(np.int32), mask, [integers, truths], ";")
-    expected = [f"{record[:-1]};{n};{t}\n" for record, (n, t, kept) in zip(records, rows, strict=True) if kept]
+    whole = Fields((ends - [len(record) - 1 for record in records]).astype(np.int32), ends.astype(np.int32))
+    first = Fields(whole.starts, (ends - 2).astype(np.int32))
+    columns: list[Fields | Values] = [whole, Values(integers), first, Values(truths), Values(integers, truths)]
+    written = write_rows("".join(records).encode(), len(rows), mask, columns, ";", '"')
+    expected = [
+        f"{record[:-1]};{n};{record[:-3]};{t};{'' if t else n}\n"
+        for record, (n, t, kept) in zip(records, rows, strict=True)
+        if kept
+    ]
     assert written is not None
     assert bytes(written).decode() == "".join(expected)
 
 
 def test_columns_of_wrong_length_are_rejected() -> None:
     with pytest.raises(ValueError, match="one value per kept record"):
-        write_rows(b"1\n", np.array([1], np.int32), None, [np.zeros(2)], ",")
+        write_rows(b"1\n", 1, None, [Values(np.zeros(2))], ",", '"')
+
+
+def test_a_lone_missing_value_is_not_a_blank_line() -> None:
+    values = Values(np.array([1, 2]), np.array([True, False]))
+
+    assert bytes(write_rows(b"a\nb\n", 2, None, [values], ",", "'") or b"") == b"''\n2\n"

@@ -1,4 +1,4 @@
-/* Groups of rows: the texts of a column as dense codes, and exact sums and extremes of each group. */
+/* Groups of rows: texts and integers as dense codes, and exact sums and extremes of each group. */
 #include "parse_numbers.h"
 
 static inline uint64_t load_word(const uint8_t *text)
@@ -40,45 +40,104 @@ static inline int is_same(const uint8_t *text, const uint8_t *other, size_t size
     return load_word(text) == load_word(other) && load_word(text + size - 8) == load_word(other + size - 8);
 }
 
-/* Set codes[i] to the group of row i, numbered by first appearance, -1 if the text is missing, and firsts to the first
-   row of each group. table: `slots` zeros, a power of two, at least twice the rows. Returns the number of groups, or
-   DECLINED if a text contains a doubled quote. */
-EXPORT int64_t csvswarm_groups(const uint8_t *data, const int32_t *starts, const int32_t *stops, int64_t count, int quote,
-                               const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count, int32_t *table,
-                               int64_t slots, int32_t *codes, int32_t *firsts)
+/* Copy a quoted text without its doubled quotes; return its size. */
+static inline size_t unescape(uint8_t *out, const uint8_t *text, const uint8_t *end, int quote)
+{
+    const uint8_t *doubled;
+    uint8_t *first = out;
+    while ((doubled = memchr(text, quote, (size_t)(end - text)))) {
+        size_t size = (size_t)(doubled - text) + 1; /* including the first of the two */
+        memcpy(out, text, size);
+        out += size;
+        text = doubled + 2 < end ? doubled + 2 : end;
+    }
+    memcpy(out, text, (size_t)(end - text));
+    return (size_t)(out - first) + (size_t)(end - text);
+}
+
+/* Tables of codes: distinct keys are numbered from 0 by first appearance, over any number of calls. A slot is 0, or
+   hash << 32 | code + 1. There are twice as many slots as keys, a power of two. */
+static inline uint64_t free_slot(const uint64_t *table, int64_t slots, uint32_t hash)
+{
+    uint64_t slot = hash & (uint64_t)(slots - 1);
+    while (table[slot]) slot = (slot + 1) & (uint64_t)(slots - 1);
+    return slot;
+}
+
+/* Copy a table into a larger one, which is all zeros. Returns 0, DECLINED for a wrong size. */
+EXPORT int csvswarm_grow(const uint64_t *old, int64_t count, uint64_t *table, int64_t slots)
+{
+    if (slots < count || (slots & (slots - 1))) return DECLINED;
+    for (int64_t i = 0; i < count; i++)
+        if (old[i]) table[free_slot(table, slots, (uint32_t)(old[i] >> 32))] = old[i];
+    return 0;
+}
+
+/* Set codes[i] to the code of text i, -1 if it is missing. Code n is arena[ends[n]] to arena[ends[n + 1]]. known: codes
+   so far; the table, the arena and ends have room for `count` more. Returns the number of codes, DECLINED for a wrong
+   size. */
+EXPORT int64_t csvswarm_text_codes(const uint8_t *data, const int32_t *starts, const int32_t *stops, int64_t count,
+                                   int quote, const uint8_t *null_bytes, const int32_t *null_ends, int32_t null_count,
+                                   uint64_t *table, int64_t slots, uint8_t *arena, int64_t *ends, int64_t known,
+                                   int32_t *codes)
 {
     NullValues nulls = null_values_of(null_bytes, null_ends, null_count);
-    int32_t groups = 0;
-    if (slots < 2 * count || (slots & (slots - 1))) return DECLINED;
+    if (slots < 2 * (known + count) || (slots & (slots - 1)) || known + count > INT32_MAX) return DECLINED;
     for (int64_t i = 0; i < count; i++) {
         const uint8_t *text, *end;
         int quoted;
         unquote(data, starts[i], stops[i], quote, &text, &end, &quoted);
         size_t size = (size_t)(end - text);
-        if (quoted) {
-            if (memchr(text, quote, size)) return DECLINED;
-        } else if (is_null(&nulls, text, size)) {
+        if (quoted && UNLIKELY(memchr(text, quote, size) != NULL)) {
+            size = unescape(arena + ends[known], text, end, quote);
+            text = arena + ends[known];
+        } else if (!quoted && is_null(&nulls, text, size)) {
             codes[i] = -1;
             continue;
         }
-        uint64_t slot = hash_of(text, size) & (uint64_t)(slots - 1);
+        uint32_t hash = (uint32_t)hash_of(text, size);
+        uint64_t slot = hash & (uint64_t)(slots - 1);
         for (;; slot = (slot + 1) & (uint64_t)(slots - 1)) {
-            if (!table[slot]) {
-                firsts[groups] = (int32_t)i;
-                table[slot] = ++groups;
-                codes[i] = groups - 1;
+            uint64_t entry = table[slot];
+            if (!entry) {
+                memmove(arena + ends[known], text, size);
+                ends[known + 1] = ends[known] + (int64_t)size;
+                table[slot] = (uint64_t)hash << 32 | (uint64_t)(known + 1);
+                codes[i] = (int32_t)known++;
                 break;
             }
-            const uint8_t *other, *other_end;
-            int32_t row = firsts[table[slot] - 1];
-            unquote(data, starts[row], stops[row], quote, &other, &other_end, &quoted);
-            if ((size_t)(other_end - other) == size && is_same(other, text, size)) {
-                codes[i] = table[slot] - 1;
+            if ((uint32_t)(entry >> 32) != hash) continue;
+            int64_t code = (int64_t)(entry & UINT32_MAX) - 1;
+            if ((size_t)(ends[code + 1] - ends[code]) == size && is_same(arena + ends[code], text, size)) {
+                codes[i] = (int32_t)code;
                 break;
             }
         }
     }
-    return groups;
+    return known;
+}
+
+/* The same for integers. missing: NULL for none. keys[n]: the integer with code n. */
+EXPORT int64_t csvswarm_number_codes(const int64_t *numbers, const uint8_t *missing, int64_t count, uint64_t *table,
+                                     int64_t slots, int64_t *keys, int64_t known, int32_t *codes)
+{
+    if (slots < 2 * (known + count) || (slots & (slots - 1)) || known + count > INT32_MAX) return DECLINED;
+    for (int64_t i = 0; i < count; i++) {
+        if (missing && missing[i]) {
+            codes[i] = -1;
+            continue;
+        }
+        uint32_t hash = (uint32_t)mix(0, (uint64_t)numbers[i]);
+        uint64_t slot = hash & (uint64_t)(slots - 1), entry;
+        while ((entry = table[slot]) && ((uint32_t)(entry >> 32) != hash || keys[(entry & UINT32_MAX) - 1] != numbers[i]))
+            slot = (slot + 1) & (uint64_t)(slots - 1);
+        if (!entry) {
+            keys[known++] = numbers[i];
+            table[slot] = entry = (uint64_t)hash << 32 | (uint64_t)known;
+        }
+        codes[i] = (int32_t)(entry & UINT32_MAX) - 1;
+    }
+    return known;
 }
 
 static inline int exponent_of(double value, uint64_t *mantissa)
@@ -153,19 +212,14 @@ static inline int64_t sorted_key(double value)
     return bits < 0 ? bits ^ INT64_MAX : bits;
 }
 
-/* Set counts, smallest and largest to the number of values and the extreme keys of each group. whole: the values are
-   int64 and their own keys; otherwise they are doubles. NaN and groups below 0 are skipped. Returns 0,
-   DECLINED for a group out of range. */
+/* Add the values to the counts of their groups, and to the smallest and largest keys. whole: the values are int64 and
+   their own keys; otherwise they are doubles. NaN and groups below 0 are skipped. Returns 0, DECLINED for a group out of
+   range. */
 EXPORT int csvswarm_extremes(const void *values, int whole, const int32_t *codes, int64_t count, int32_t groups,
                              int64_t *counts, int64_t *smallest, int64_t *largest)
 {
     const int64_t *integers = values;
     const double *doubles = values;
-    for (int32_t group = 0; group < groups; group++) {
-        counts[group] = 0;
-        smallest[group] = INT64_MAX;
-        largest[group] = INT64_MIN;
-    }
     for (int64_t i = 0; i < count; i++) {
         int32_t group = codes[i];
         if (group < 0 || (!whole && doubles[i] != doubles[i])) continue;

@@ -1,0 +1,1 @@
+../../roles/board/filter_plugins/found.py

@@ -1,0 +1,1 @@
+../../../playbooks/library/run_program.py

@@ -1,0 +1,1 @@
+../../../playbooks/library/write_files.py

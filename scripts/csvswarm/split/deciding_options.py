@@ -1,0 +1,41 @@
+"""What of a request decides about the result, in the form that the manifest keeps and a resume compares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from csvswarm.errors import OptionError
+from csvswarm.job.rejections import check_max_rejected
+from csvswarm.job.request import Request
+from csvswarm.job.result_format import check_format
+from csvswarm.types.schema import NULL_VALUES
+
+
+def canonical_request(request: Request, options: dict[str, Any]) -> dict[str, Any]:
+    """Return what of the request decides about the result, as the manifest keeps it."""
+    if request.on_error not in ("fail", "quarantine"):
+        raise OptionError(f"on_error is {request.on_error!r}, but must be fail or quarantine.")
+    check_format(request.output_format, request.partition_by)
+    return {
+        "options": options,
+        "output_format": request.output_format,
+        "partition_by": request.partition_by,
+        "on_error": request.on_error,
+        "max_rejected": check_max_rejected(request.max_rejected),
+        "limit": request.limit,
+        "strict": request.strict,
+        "delimiter": request.delimiter,
+        "quotechar": request.quotechar,
+        "header": request.header,
+        "skip_lines": request.skip_lines,
+        "comment": request.comment,
+        "escape": request.escape,
+        "trailing_delimiter": request.trailing_delimiter,
+        "decimal": request.decimal,
+        "thousands": request.thousands,
+        "date_format": request.date_format,
+        "union": request.union,
+        "source_file": request.source_file,
+        "column_types": request.column_types,
+        "null_values": list(NULL_VALUES) if request.null_values is None else ["", *request.null_values],
+    }
