@@ -105,7 +105,7 @@ def test_markup_in_a_job_is_text_on_the_page(clone: Clone) -> None:
 
 def test_impossible_actions_are_rejected_with_a_reason(clone: Clone) -> None:
     without_id = jobs(clone, "-e", "action=show")
-    assert without_id.message.startswith("job_id is missing: pass the job's name")
+    assert without_id.message.startswith("job_id is missing: pass the name of the job")
     assert "reserved name" not in without_id.output
     assert (
         jobs(clone, "-e", "action=burn").message
