@@ -171,7 +171,7 @@ class DriverJob:
                 Mount(_SOCKET, _SOCKET, type="bind"),
                 Mount(str(self.directory), str(self.directory), type="bind"),
                 Mount(request["output"], str(self.results), type="bind"),
-                Mount(request["input"], str(self._input), type="bind", read_only=True),
+                *(Mount(file["target"], file["source"], type="bind", read_only=True) for file in request["inputs"]),
                 Mount("/tmp", None, type="tmpfs"),
             ],
         )
