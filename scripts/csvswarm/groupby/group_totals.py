@@ -63,19 +63,31 @@ class ColumnTotals:
 
     def add(self, other: ColumnTotals, groups: list[int], count: int) -> None:
         """Add the state of other rows. groups: the own group of each group of `other`. count: number of own groups."""
+        self._extend(other, count)
         for slot, units in other.added.items():
-            mine = _pad(self.added.setdefault(slot, []), count, 0)
             for group, more in zip(groups, units, strict=True):
-                mine[group] += more
+                self.added[slot][group] += more
         for kind, (order, key) in other.picked.items():
-            sign, worst = (1, MAX_INT64) if kind in LOWEST_PICKED else (-1, -MAX_INT64 - 1)
-            orders, keys = (_pad(mine, count, worst) for mine in self.picked.setdefault(kind, ([], [])))
+            sign = 1 if kind in LOWEST_PICKED else -1
+            orders, keys = self.picked[kind]
             for index, group in enumerate(groups):
                 if sign * order[index] < sign * orders[group]:
                     orders[group], keys[group] = order[index], key[index]
         for (group, value), n in other.values.items():
             pair = groups[group], value
             self.values[pair] = self.values.get(pair, 0) + n
+
+    def _extend(self, other: ColumnTotals, count: int) -> None:
+        """Give every list an entry per group: also those that the other rows lack, like a level of a sum."""
+        for slot in other.added:
+            self.added.setdefault(slot, [])
+        for kind in other.picked:
+            self.picked.setdefault(kind, ([], []))
+        for units in self.added.values():
+            _pad(units, count, 0)
+        for kind, (orders, keys) in self.picked.items():
+            _pad(orders, count, _worst(kind))
+            _pad(keys, count, _worst(kind))
 
     def group_values(self, count: int) -> list[tuple[list[Any], list[int]]]:
         """Return (distinct keys or texts in ascending order, their numbers) of each of `count` groups."""
@@ -150,7 +162,11 @@ def load_all_totals(paths: Iterable[Path]) -> GroupTotals | None:
     return totals
 
 
-def _pad(values: list[int], count: int, fill: int) -> list[int]:
-    """Append entries up to `count`; return the list."""
+def _worst(kind: int) -> int:
+    """Return an order that any other one replaces."""
+    return MAX_INT64 if kind in LOWEST_PICKED else -MAX_INT64 - 1
+
+
+def _pad(values: list[int], count: int, fill: int) -> None:
+    """Append entries up to `count`."""
     values.extend([fill] * (count - len(values)))
-    return values

@@ -25,11 +25,8 @@ class SimilarRows:
 
     def __call__(self, row: int, passed: npt.NDArray[np.bool_]) -> Iterator[Indices]:
         """Yield rows that share a property with a row, but with no row that passed, the largest group first."""
-        groups = []
-        for values in self._columns:
-            for alike in _alike(values, row):
-                if not (alike & passed).any():
-                    groups.append(np.flatnonzero(alike))
+        masks = (alike for values in self._columns for alike in _alike(values, row))
+        groups = [np.flatnonzero(alike) for alike in masks if not (alike & passed).any()]
         yield from sorted(groups, key=len, reverse=True)
 
 
