@@ -33,7 +33,7 @@ class RecordedEngine:
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         if method == "DELETE":
-            return self._remove(path)
+            return self.remove(path)
         if method == "POST":
             self.posted.append((path, json.loads(body)))
             return 200, {}
@@ -43,7 +43,7 @@ class RecordedEngine:
         value = self.answers.get(url.path.strip("/"), [])
         return (404 if isinstance(value, dict) and "message" in value else 200), value
 
-    def _remove(self, path: str) -> tuple[int, Any]:
+    def remove(self, path: str) -> tuple[int, Any]:
         """Remove the object with this path. Networks are refused while a service exists, as in Swarm."""
         kind, _, name = path.strip("/").partition("/")
         if kind == "networks" and self.answers.get("services"):
