@@ -16,7 +16,7 @@ REQUEST: dict[str, Any] = {
     "quotechar": None,
     **dict.fromkeys(("header", "skip_lines", "comment", "escape", "trailing_delimiter")),
     **dict.fromkeys(("decimal", "thousands", "date_format")),
-    "strict": False,
+    **dict.fromkeys(("strict", "union", "source_file"), False),
     "output_format": "csv",
     "partition_by": [],
     "max_rejected": "50%",
@@ -56,7 +56,7 @@ def attempt(chunk: int, board: str = "board1", start: float = 0.0, took: float =
 
 
 #: What the user brings with the processor.
-OF_PROCESSOR: dict[str, Any] = {"files": [], "packages": {}}
+OF_PROCESSOR: dict[str, Any] = {"files": [], "packages": {}, "sources": []}
 
 
 def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         "warnings": [],
         "chunks": chunks,
         "chunks_done": chunks,
-        "input_chunks": [{"bytes": MB, "rows": 10_000, "checksum": CHECKSUM}] * chunks,
+        "input_chunks": [{"bytes": MB, "rows": 10_000, "checksum": CHECKSUM, "source": 0}] * chunks,
         "rows_in": chunks * 10_000,
         "rows_out": chunks * 10_000,
         "rejected": 0,

@@ -74,7 +74,7 @@ def most_memory(directory: Path, groups: int) -> int:
 
 
 def test_memory_does_not_grow_with_the_number_of_groups(tmp_path: Path) -> None:
-    few, many = (most_memory(tmp_path / str(groups), groups) for groups in (20_000, 80_000))
+    few, many = (most_memory(tmp_path / str(groups), groups) for groups in (80_000, 240_000))
 
     assert many < 1.5 * few
 

@@ -61,7 +61,7 @@ def test_file_content_is_escaped(scripts: Scripts) -> None:
 
 def test_file_name_is_escaped(scripts: Scripts) -> None:
     assert scripts.split(scripts.directory / f"no{CLEAR}ne.csv").line == (
-        f"{scripts.directory}/no{ESCAPED}ne.csv does not exist: check the path given as input."
+        f"{scripts.directory}/no{ESCAPED}ne.csv matches no file: check the pattern given as input."
     )
 
 

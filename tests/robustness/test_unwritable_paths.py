@@ -256,7 +256,7 @@ def test_file_size_limit(scripts: Scripts) -> None:
 #: The processor, its options, and the one file of an attempt that exceeds the limit.
 WRITTEN = {
     "rows": ("transform", {}, "partial.csv", 1000),
-    "groups": ("aggregate", {"group_by": ["id"], "metrics": {"id": "count"}}, "partial.arrow", 1000),
+    "groups": ("aggregate", {"group_by": ["id"], "metrics": {"id": "count"}}, "partial.small", 1000),
     "figures": ("statistics", {}, "partial.arrow", 1000),
     "rejected records": ("transform", {"where": "id < 0"}, "rejected.csv", 3000),
 }
