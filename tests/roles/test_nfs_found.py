@@ -104,7 +104,7 @@ def script(role: str, name: str, **values: str) -> str:
     environment = jinja2.Environment(autoescape=False)
     environment.filters["quote"] = lambda text: f"'{text}'"
     for key, text in variables.items():
-        if isinstance(text, str) and key.endswith("inside"):
+        if isinstance(text, str) and key.endswith("list_files"):
             values[key] = environment.from_string(text).render()
     return environment.from_string(variables[name]).render(values)
 
