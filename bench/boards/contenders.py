@@ -38,7 +38,7 @@ class Job:
             "input": str(source),
             "output": str(place / job),
             "processor": str(CODE),
-            "job_id": job,
+            "job_id": f"{place.name[-8:]}-{job}",  # the boards keep the jobs of an earlier run
             "engine": self.engine,
             "image_base": self.base,
         }
