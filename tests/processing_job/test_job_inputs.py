@@ -34,9 +34,9 @@ def test_an_input_is_a_list_of_names(value: object, found: list[str]) -> None:
 def test_names_become_absolute_paths() -> None:
     given = ["data/*.csv", "./x//y.csv", "/abs/z", "share:/sets/2024-*.csv", "~/in"]
 
-    assert inputs.processing_job_input_paths(given, "/work", "/srv/share") == [
-        "/work/data/*.csv",
-        "/work/x/y.csv",
+    assert inputs.processing_job_input_paths(given, "/data", "/srv/share") == [
+        "/data/data/*.csv",
+        "/data/x/y.csv",
         "/abs/z",
         "/srv/share/sets/2024-*.csv",
         str(Path.home() / "in"),

@@ -110,7 +110,7 @@ def going_on(board: Board, script: str) -> Iterator[None]:
         f" --property=RuntimeMaxSec=900 bash /run/{unit}"
     )
     try:
-        wait_until("the attack goes on", lambda: board.succeeds(f"systemctl is-active {unit}"), 60)
+        wait_until("the attack continues", lambda: board.succeeds(f"systemctl is-active {unit}"), 60)
         yield
         # It was not a loop that had ended before.
         assert board.succeeds(f"systemctl is-active {unit}")
