@@ -190,6 +190,19 @@ def test_prune_removes_old_finished_jobs_and_uploads(share: Path) -> None:
     assert names(share / "inputs") == ["folder", "link"]
 
 
+def test_prune_removes_transfers_that_were_cut_off(share: Path) -> None:
+    user = share / "exchange/you"
+    (user / ".partial-one").mkdir(parents=True)
+    (user / ".partial-one/sent").write_text("half")
+    (user / "sent").write_text("arriving")
+    (share / "exchange/.taken").mkdir()
+    (share / "exchange/link").symlink_to(share / "jobs")
+
+    assert ask(share, "prune", days=7) == {"removed": []}
+    assert ask(share, "prune", days=-1)["removed"][-1] == "exchange/you/.partial-one"
+    assert (names(user), names(share / "exchange")) == (["sent"], [".taken", "link", "you"])
+
+
 def test_uploads_are_kept_while_a_job_is_damaged(share: Path) -> None:
     (share / "jobs/two").rename(share / "two")
     make_fifo(share / "jobs/one/done.json")

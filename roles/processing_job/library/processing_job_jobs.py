@@ -173,6 +173,8 @@ class Jobs:
         # Inputs are named after their content, so their job is unknown: they stay while any is unfinished.
         if self._owner is not None and all(job["state"] == DONE for name, job in found.items() if name not in old):
             old += [name for kind in UPLOADS for name in self._prune_uploads(kind, before)]
+        if self._owner is not None:
+            old += self._prune_partial_uploads(before)
         return [printable_line(name) for name in old]
 
     def _prune_uploads(self, kind: str, before: float) -> list[str]:
@@ -183,6 +185,23 @@ class Jobs:
                 if stat.S_ISREG(status.st_mode) and status.st_ctime < before:
                     os.unlink(entry.name, dir_fd=uploads)
                     removed.append(f"{kind}/{entry.name}")
+        return removed
+
+    def _prune_partial_uploads(self, before: float) -> list[str]:
+        """Remove the folders of transfers that were cut off, exchange/USER/.partial-JOB, with the user's rights."""
+        removed = []
+        with suppress(FileNotFoundError), open_directory("exchange", self._root) as exchange:
+            for user in sorted(entries_in(exchange), key=lambda one: one.name):
+                if user.name.startswith(".") or not user.is_dir(follow_symlinks=False):
+                    continue
+                owner = user.stat(follow_symlinks=False).st_uid
+                with open_directory(user.name, exchange) as folder:
+                    for entry in sorted(entries_in(folder), key=lambda one: one.name):
+                        status = entry.stat(follow_symlinks=False)
+                        partial = entry.name.startswith(".partial") and stat.S_ISDIR(status.st_mode)
+                        if partial and status.st_mtime < before:
+                            remove_folder(entry.name, folder, owner)
+                            removed.append(f"exchange/{user.name}/{entry.name}")
         return removed
 
     def _request(self, name: str) -> dict[str, Any]:
