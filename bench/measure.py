@@ -70,7 +70,7 @@ def _run(command: Sequence[str], environment: dict[str, str], seconds: float) ->
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, **environment},
+            env={**_inherited(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -105,6 +105,11 @@ def _run(command: Sequence[str], environment: dict[str, str], seconds: float) ->
         process.returncode,
         f"stopped after {seconds:.0f} s" if timed_out else message,
     )
+
+
+def _inherited() -> dict[str, str]:
+    """Return this environment, without the ban on bytecode files: with it, each start compiles all own modules."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _kill(session: int) -> None:

@@ -11,7 +11,6 @@ import shutil
 import sys
 import tempfile
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +121,8 @@ def installed(directory: Path) -> dict[str, str]:
 
 def own_versions() -> dict[str, str]:
     """Return name -> version of the packages that csvswarm brings, with what they depend on."""
+    from importlib.metadata import PackageNotFoundError, distribution  # slow to import, and few jobs need it
+
     from csvswarm.packages.lock import normalized
 
     found: dict[str, str] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 _SIGN = "[-+\u2212]?"
 _CURRENCY = "[$€£¥₹₽₩₺₴₪฿¢₦₱₫]"
@@ -24,22 +25,25 @@ _BY_DOT, _BY_COMMA = _groups("[.]"), _groups(",")
 _BY_BLANK, _BY_APOSTROPHE = _groups("[ \u00a0\u202f]"), _groups("['\u2019]")
 #: How numbers are written, by name: a pattern of a whole value.
 STYLES = {
-    name: re.compile(pattern)
-    for name, pattern in {
-        "percent": rf"{_SIGN}{_DIGITS}\s?%",
-        "currency": rf"\(?{_SIGN}(?:{_CURRENCY}\s?|{_CODE}\s){_SIGN}{_DIGITS}\)?"
-        rf"|\(?{_SIGN}{_DIGITS}(?:\s?{_CURRENCY}|\s{_CODE})\)?",
-        "parentheses": rf"\({_DIGITS}\)",
-        "decimal_comma": rf"{_SIGN}(?:[0-9]+|{_BY_DOT}|{_BY_BLANK}),[0-9]+(?:[eE]{_SIGN}[0-9]+)?",
-        "thousands_comma": rf"{_SIGN}{_BY_COMMA}(?:[.][0-9]*)?",
-        "thousands_dot": rf"{_SIGN}[1-9][0-9]{{0,2}}(?:[.][0-9]{{3}}){{2,}}",
-        "thousands_blank": rf"{_SIGN}{_BY_BLANK}(?:[.][0-9]*)?",
-        "thousands_apostrophe": rf"{_SIGN}{_BY_APOSTROPHE}(?:[.][0-9]*)?",
-    }.items()
+    "percent": rf"{_SIGN}{_DIGITS}\s?%",
+    "currency": rf"\(?{_SIGN}(?:{_CURRENCY}\s?|{_CODE}\s){_SIGN}{_DIGITS}\)?"
+    rf"|\(?{_SIGN}{_DIGITS}(?:\s?{_CURRENCY}|\s{_CODE})\)?",
+    "parentheses": rf"\({_DIGITS}\)",
+    "decimal_comma": rf"{_SIGN}(?:[0-9]+|{_BY_DOT}|{_BY_BLANK}),[0-9]+(?:[eE]{_SIGN}[0-9]+)?",
+    "thousands_comma": rf"{_SIGN}{_BY_COMMA}(?:[.][0-9]*)?",
+    "thousands_dot": rf"{_SIGN}[1-9][0-9]{{0,2}}(?:[.][0-9]{{3}}){{2,}}",
+    "thousands_blank": rf"{_SIGN}{_BY_BLANK}(?:[.][0-9]*)?",
+    "thousands_apostrophe": rf"{_SIGN}{_BY_APOSTROPHE}(?:[.][0-9]*)?",
 }
 _PLAIN = re.compile(r"-?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?inf(?:inity)?", re.IGNORECASE)
 #: Digits that a number would lose: a leading zero, a plus sign, more than 64 bits.
 _DIGIT_CODE = re.compile(r"0[0-9]+|\+[0-9 ]+|-?[0-9]{19,}|0[xX][0-9a-fA-F]+")
+
+
+@cache
+def _styles() -> list[tuple[str, re.Pattern[str]]]:
+    """Return the styles with their patterns, which are compiled only where texts with digits are found."""
+    return [(name, re.compile(pattern)) for name, pattern in STYLES.items()]
 
 
 def is_plain(text: str) -> bool:
@@ -78,7 +82,7 @@ class Survey:
                 return
         self.codes += is_code(bare)
         if numbers is None and any(char in "0123456789" for char in bare):
-            for name, pattern in STYLES.items():
+            for name, pattern in _styles():
                 if pattern.fullmatch(bare):
                     self.styled[name] = self.styled.get(name, 0) + 1
                     self.like.setdefault(name, (record, text))
