@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import bz2
 import codecs
-import gzip
+import importlib
 import io
 import lzma
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ READ_BYTES = 1 << 20
 def decompressed(raw: BinaryIO, compression: str) -> BinaryIO:
     """Return the unpacked bytes of an open file as a stream. compression: as a Source names it."""
     if compression == "gzip":
-        return cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="rb"))
+        return _gunzipped(raw)
     if compression == "bzip2":
         return cast(BinaryIO, bz2.BZ2File(raw))
     if compression == "xz":
@@ -32,6 +33,22 @@ def decompressed(raw: BinaryIO, compression: str) -> BinaryIO:
 
         return cast(BinaryIO, io.BufferedReader(Readable(pa.CompressedInputStream(raw, "zstd"))))
     return raw
+
+
+def _gunzipped(raw: BinaryIO) -> BinaryIO:
+    """Return the unpacked bytes of a gzip file: by isal, at three times the speed of zlib, where it is installed."""
+    try:
+        library = importlib.import_module("isal.igzip")  # lazy: few jobs need it
+    except ImportError:
+        library = importlib.import_module("gzip")
+    return cast(BinaryIO, library.GzipFile(fileobj=raw, mode="rb"))
+
+
+def _signs_of_damage() -> tuple[type[Exception], ...]:
+    """Return the exceptions of all libraries that unpack a damaged file."""
+    isal = sys.modules.get("isal.isal_zlib")
+    found = (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
+    return found if isal is None else (*found, isal.error)
 
 
 class Readable(io.RawIOBase):
@@ -161,7 +178,7 @@ class ErrorReportingStream:
     def read(self, size: int = -1) -> bytes:
         try:
             data = self._stream.read(size)
-        except (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
+        except _signs_of_damage() as error:
             if not self._compression:
                 raise
             raise InputError(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES, Grammar
 from csvswarm.errors import InputError
 from csvswarm.input.header import InputHeader, with_source_name
-from csvswarm.input.source import Source
+from csvswarm.input.source import OpenedSource, Source
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.durable_files import write_durably
@@ -30,7 +31,12 @@ from csvswarm.split.cutter import (
     sized_targets,
 )
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 GUESS_BYTES = 64 << 10
+#: Pieces of a stream that are unpacked while one is cut: enough for the time that a chunk file takes to reach the disk.
+PIECES_AHEAD = 8
 HEADER_FILE = "000000-header.csv"
 
 
@@ -125,17 +131,35 @@ def _cut_stream(
         block_bytes=request.block_bytes,
         open_sink=open_sink,
     )
-    grammar = Grammar(header.dialect)
+    size = min(PIECE_BYTES, request.block_bytes)
     with source.open() as file:
         position, read = _skip(file, header.data_offset), 0
-        while piece := grammar.read_piece(file, min(PIECE_BYTES, request.block_bytes)):
-            cutter.feed(piece if end is None else piece[: end - position])
-            position += len(piece)
-            progress.advance(0, file.position - read)
-            read = file.position
-            if end is not None and position >= end:
-                break
+        with closing(_pieces_ahead(file, Grammar(header.dialect), size)) as pieces:
+            for piece, at in pieces:
+                cutter.feed(piece if end is None else piece[: end - position])
+                position += len(piece)
+                progress.advance(0, at - read)
+                read = at
+                if end is not None and position >= end:
+                    break
     return cutter.finish()
+
+
+def _pieces_ahead(file: OpenedSource, grammar: Grammar, size: int) -> Generator[tuple[bytes, int], None, None]:
+    """Yield pieces and the position in the file after each. A thread unpacks the next ones meanwhile."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def read() -> tuple[bytes, int]:
+        return grammar.read_piece(file, size), file.position
+
+    with ThreadPoolExecutor(1) as reader:
+        waiting = deque(reader.submit(read) for _ in range(PIECES_AHEAD))
+        try:
+            while (found := waiting.popleft().result())[0]:
+                waiting.append(reader.submit(read))
+                yield found
+        finally:
+            reader.shutdown(cancel_futures=True)
 
 
 def _skip(file: BinaryIO, count: int) -> int:
