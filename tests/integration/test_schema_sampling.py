@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from tests.support.jobs import Result, run_in_process
+from tests.support.jobs import Result, Scripts, run_in_process
 
 ROWS = 80
 FILES = {
@@ -55,6 +55,19 @@ def test_result_is_independent_of_the_samples(tmp_path: Path, file: str, process
     poor = run_with_poor_samples(tmp_path / "poor", source, **request)
 
     assert poor == run_in_process(tmp_path, source, **request)
+
+
+def test_gap_in_the_last_records_makes_no_chunk_run_again(tmp_path: Path) -> None:
+    scripts = Scripts(tmp_path)
+    source = scripts.directory / "data.csv"
+    source.write_text("id,x\n" + "".join(f"{row},{row}\n" for row in range(300_000)) + "300000,\n")
+
+    processor = scripts.directory / "same.py"
+    processor.write_text("def process(block, context):\n    return block\n")
+
+    scripts.split(source, "--processor", processor, "--chunks", "3")
+
+    assert scripts.process().answer["chunks_run"] == 3
 
 
 def test_numbers_may_be_requested_before_the_first_is_read(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.input.combined_files import Inputs
 from csvswarm.input.header import HEAD_BYTES, InputHeader
 from csvswarm.input.source import Source
-from csvswarm.job.chunk import Chunk
+from csvswarm.job.chunk import BLOCK_BYTES, Chunk
 from csvswarm.job.chunk_reader import read_range
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
@@ -70,12 +70,20 @@ class Sampler:
 
 
 def sample_blocks(job: JobDirectory, sources: Sequence[Source], chunks: list[Chunk]) -> list[tuple[bytes, bool]]:
-    """Return samples from blocks spread over the whole file."""
-    return [(data, complete) for data, complete, _ in _samples(job, sources, chunks)]
+    """Return samples from blocks spread over the whole file, and its last block.
+
+    A type that does not fit makes all chunks run again. Columns change over time, which the last records show best.
+    """
+    return [(data, complete) for data, complete, _ in _samples(job, sources, chunks, last_bytes=BLOCK_BYTES)]
 
 
-def _samples(job: JobDirectory, sources: Sequence[Source], chunks: list[Chunk]) -> Iterator[tuple[bytes, bool, int]]:
-    """Yield (bytes, whether they end with a record, number of the first record) of samples."""
+def _samples(
+    job: JobDirectory, sources: Sequence[Source], chunks: list[Chunk], *, last_bytes: int = 0
+) -> Iterator[tuple[bytes, bool, int]]:
+    """Yield (bytes, whether they end with a record, number of the first record) of samples.
+
+    last_bytes: size of the sample of the last block, if larger than that of others.
+    """
     blocks = [
         (chunk, block, chunk.first_record + before)
         for chunk in chunks
@@ -83,7 +91,9 @@ def _samples(job: JobDirectory, sources: Sequence[Source], chunks: list[Chunk]) 
     ]
     step = max(1, len(blocks) // SAMPLES)
     size = max(SAMPLE_BYTES, SAMPLE_BYTES * SAMPLES // max(1, len(blocks)))
-    for chunk, block, record in blocks[::step] + blocks[-1:]:
+    for chunk, block, record in blocks[:-1:step] + blocks[-1:]:
+        if block is blocks[-1][1]:
+            size = max(size, last_bytes)
         path = job.chunks_directory / chunk.file if chunk.file else sources[chunk.source].path
         with path.open("rb", buffering=0) as file:
             yield read_range(file, block.offset, min(size, block.length)), size >= block.length, record
