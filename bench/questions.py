@@ -8,6 +8,7 @@ has no equivalent.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Template
@@ -43,6 +44,8 @@ class Question:
             return [fill(one) for one in value] if isinstance(value, (list, tuple)) else value
 
         texts = {name: fill(getattr(self, name)) for name in ("polars", "duckdb", "pandas")}
+        if texts["duckdb"]:  # the sum of no values is missing in SQL, and 0 elsewhere
+            texts["duckdb"] = re.sub(r"\bsum\((\w+)\)", r"coalesce(sum(\1), 0)", texts["duckdb"])
         return Question(self.name, self.file, self.processor, fill(self.options), compared=self.compared, **texts)
 
 

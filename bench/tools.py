@@ -60,7 +60,8 @@ def all_tools() -> list[Tool]:
         Tool("Polars", _peer("polars"), lambda question: question.polars, {"POLARS_MAX_THREADS": str(JOBS)}),
         Tool("DuckDB", _peer("duckdb"), lambda question: question.duckdb),
         Tool("DuckDB, types given", _peer("duckdb", "typed"), lambda question: question.duckdb),
-        Tool("pandas", _peer("pandas"), lambda question: question.pandas),
+        # pandas reads zstd only with one more package
+        Tool("pandas", _peer("pandas"), lambda question: None if question.file.suffix == ".zst" else question.pandas),
         Tool(
             DOOR,
             playbook,
