@@ -159,7 +159,7 @@ class Counted:
         self._stream, self._before = stream, 0
 
     def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
+        data: bytes = self._stream.read(size)
         position = self._stream.position
         progress.advance(0, position - self._before)
         self._before = position

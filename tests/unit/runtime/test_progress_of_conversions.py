@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -46,7 +47,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> Passes:
     ],
     ids=str,
 )
-def test_writing_and_reading_back_count(tmp_path: Path, passes: Passes, request_: dict[str, object]) -> None:
+def test_writing_and_reading_back_count(tmp_path: Path, passes: Passes, request_: dict[str, Any]) -> None:
     source = tmp_path / "data.csv"
     source.write_text("key,n\n" + "".join(f"{number % 3},{number}\n" for number in range(ROWS)))
 
