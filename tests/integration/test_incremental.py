@@ -100,7 +100,7 @@ def test_files_in_any_form_can_be_added(tmp_path: Path) -> None:
         {"1.csv": JANUARY},
         {"2.csv.gz": gzip.compress(FEBRUARY.encode())},
         {"3.csv": "when;key;n\n2024-03-01;z;9\n"},
-        {"4.csv": WIDER[0]},  # has all files before it read anew
+        {"4.csv": WIDER[0]},  # has all files before it reread
     ]
 
     grow(tmp_path, runs, processor="transform", options={"assign": {"twice": "n + n"}}, chunks=3)
@@ -183,7 +183,7 @@ def test_a_killed_run_is_resumed(tmp_path: Path, saved: int) -> None:
     assert run(tmp_path, folder, processor="convert") == run_in_process(tmp_path / "w", folder, processor="convert")
 
 
-def test_a_lost_partial_is_processed_anew(tmp_path: Path) -> None:
+def test_a_lost_partial_is_reprocessed(tmp_path: Path) -> None:
     folder = write(tmp_path, {"1.csv": JANUARY})
     run(tmp_path, folder, processor="convert")
     (partial,) = (tmp_path / "job-1-64/attempts").glob("*.partial.csv")
@@ -197,7 +197,7 @@ def test_a_lost_partial_is_processed_anew(tmp_path: Path) -> None:
 
 
 def test_a_file_of_a_failed_run_may_be_corrected(tmp_path: Path) -> None:
-    """Not those of the result: neither while the job is failed, nor after it was begun anew."""
+    """Not those of the result: neither while the job is failed, nor after it was restarted."""
     folder = write(tmp_path, {"1.csv": JANUARY})
     run(tmp_path, folder, processor="convert")
     for text in ("key,n,when\nz\n", "key,n,when\nz,z\n"):
@@ -224,7 +224,7 @@ def test_a_removed_job_does_not_return_an_old_result(tmp_path: Path) -> None:
     assert run(tmp_path, folder, processor="convert") == run_in_process(tmp_path / "w", folder, processor="convert")
 
 
-def test_a_lost_result_is_collected_anew(tmp_path: Path) -> None:
+def test_a_lost_result_is_collected_from_what_is_kept(tmp_path: Path) -> None:
     folder = write(tmp_path, {"1.csv": JANUARY})
     first = run(tmp_path, folder, processor="convert")
     job, output = JobDirectory(tmp_path / "job-1-64"), tmp_path / "job-1-64-out"
@@ -236,7 +236,7 @@ def test_a_lost_result_is_collected_anew(tmp_path: Path) -> None:
     assert Path(collected.result).read_bytes() == first.data
 
 
-def test_all_files_are_processed_anew_after_an_update(tmp_path: Path) -> None:
+def test_all_files_are_reprocessed_after_an_update(tmp_path: Path) -> None:
     folder = write(tmp_path, {"1.csv": JANUARY})
     run(tmp_path, folder, processor="convert")
     manifest = tmp_path / "job-1-64/manifest.json"

@@ -261,7 +261,7 @@ def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
     stale, grows = False, is_continued and len(plan.sources) > len(manifest.sources)
     if job.done_path.exists():
         # Its data was removed: a result that is missing or no longer wanted as it is requires a new split. That of an
-        # incremental job is still there; after an update of csvswarm, it is processed anew.
+        # incremental job is still there; after an update of csvswarm, all of it is reprocessed.
         gone = plan.output is not None and committed_result(plan.output, job.job_id, rejects=rejects) is None
         unwanted = not rejects and any(receipt.rejected for receipt in job.receipts())
         stale = gone or unwanted
