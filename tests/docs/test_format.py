@@ -133,7 +133,7 @@ def test_canonical_text(tmp_path: Path, value: str, text: str) -> None:
 
 
 def test_documented_null_values(tmp_path: Path) -> None:
-    [listed] = re.findall(r"^Missing is a field .*?: (`#N/A`.*?)\n\(pandas' list\)", TEXT, re.MULTILINE | re.DOTALL)
+    [listed] = re.findall(r"^A value is missing if .*?: (`#N/A`.*?)\n\(pandas' list\)", TEXT, re.MULTILINE | re.DOTALL)
     words = re.findall("`(.*?)`", listed)
     text = "a,b\n" + "".join(f"{word},{word}x\n" for word in words)
 

@@ -22,7 +22,7 @@ def table(heading: str) -> list[list[str]]:
     return rows[2:]
 
 
-@pytest.mark.parametrize("row", table("Who gets how much"), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", table("Memory, cores and chunks"), ids=lambda row: row[0])
 def test_layout_examples(row: list[str]) -> None:
     boards, limit, reservation, slots, chunks = row
     sizes, cores = boards.rsplit(", ", 1)
