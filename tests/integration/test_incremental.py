@@ -134,6 +134,12 @@ def test_only_new_files_are_processed(tmp_path: Path) -> None:
     assert verify(tmp_path / "job-1-64-out")["read"]
 
 
+def test_results_of_many_files_are_replaced(tmp_path: Path) -> None:
+    runs = [{"1.csv": JANUARY}, {"2.csv": FEBRUARY}]
+
+    grow(tmp_path, runs, processor="convert", output_format="jsonl", partition_by=["key"], chunks=3)
+
+
 def test_lists_may_grow(tmp_path: Path) -> None:
     folder = write(tmp_path, {"b.csv": FEBRUARY, "a.csv": JANUARY, "c.csv": JANUARY})
 
@@ -236,11 +242,14 @@ def test_a_lost_result_is_collected_from_what_is_kept(tmp_path: Path) -> None:
     assert Path(collected.result).read_bytes() == first.data
 
 
-def test_all_files_are_reprocessed_after_an_update(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_done", [True, False])
+def test_all_files_are_reprocessed_after_an_update(tmp_path: Path, is_done: bool) -> None:
     folder = write(tmp_path, {"1.csv": JANUARY})
     run(tmp_path, folder, processor="convert")
     manifest = tmp_path / "job-1-64/manifest.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "versions": {"csvswarm": "0"}}))
+    if not is_done:
+        (tmp_path / "job-1-64/done.json").unlink()
 
     grown = run(tmp_path, write(tmp_path, {"2.csv": FEBRUARY}), processor="convert")
 

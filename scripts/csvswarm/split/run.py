@@ -265,6 +265,8 @@ def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
         gone = plan.output is not None and committed_result(plan.output, job.job_id, rejects=rejects) is None
         unwanted = not rejects and any(receipt.rejected for receipt in job.receipts())
         stale = gone or unwanted
+    elif is_continued:
+        stale = manifest.versions != versions()
     else:
         check_versions(job.job_id, manifest.versions)
     corrected = is_continued and was_corrected(manifest, plan.input_record)  # else refused, or of no result
