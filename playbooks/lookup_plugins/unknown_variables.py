@@ -1,4 +1,4 @@
-"""Find extra variables that no playbook of csvswarm knows: a misspelt one would otherwise be ignored."""
+"""Find variables that would be ignored: misspelt extra ones, and those of the inventory that the playbooks compute."""
 
 from __future__ import annotations
 
@@ -25,12 +25,17 @@ description:
   - A playbook uses the variables that it names in the form C(name | default(...)) or
     C(lookup('processing_job_given', 'name', default=...)), and those named after it as terms.
   - Ansible's own variables, those of the roles, of playbooks/vars and of the inventory pass.
+  - For preflight.yml, also one message for each variable of a role that the inventory sets although
+    playbooks/vars/cluster.yml computes it, which takes precedence.
 options:
   _terms:
     description: The file name of the playbook in playbooks/, then names of more variables that it uses.
 """
 
 PLAYBOOKS = Path(__file__).resolve().parents[1]
+#: An expression that is another variable, and one that is a setting of the cluster.
+SAME = re.compile(r"\{\{ (\w+) \}\}$")
+SETTING = re.compile(r"\{\{ (csvswarm_\w+) \| default\(")
 USED = re.compile(r"(?:\b|lookup\('processing_job_given', ')([a-z]\w*)(?: \| default\(|', default=)")
 
 
@@ -47,7 +52,11 @@ class LookupModule(LookupBase):
             others = settings() | self._inventory_s(variables or {})
             unknown = [name for name in unknown if name not in others]
             known |= others
-        return [message(name, known) for name in unknown]
+        messages = [message(name, known) for name in unknown]
+        if playbook == "preflight.yml":
+            set_in_vain = sorted(self._inventory_s(variables or {}) & computed().keys())
+            messages += [computed_message(name) for name in set_in_vain]
+        return messages
 
     def _inventory_s(self, variables: dict[str, Any]) -> set[str]:
         """Return the names of all variables of the inventory, of its group_vars and of its host_vars."""
@@ -67,6 +76,23 @@ def settings() -> set[str]:
     for path in PLAYBOOKS.glob("vars/*.yml"):
         names |= {*re.findall(r"\bcsvswarm_\w+", path.read_text()), *yaml.safe_load(path.read_text())}
     return names
+
+
+def computed() -> dict[str, str]:
+    """Return the expressions of the roles' variables that the playbooks compute, by name."""
+    found = yaml.safe_load((PLAYBOOKS / "vars/cluster.yml").read_text())
+    return {name: str(text) for name, text in found.items() if not name.startswith("csvswarm_")}
+
+
+def computed_message(name: str) -> str:
+    """Return the message about a variable of the inventory that has no effect."""
+    expressions = computed()
+    text = expressions[name]
+    while (same := SAME.match(text)) and same[1] in expressions:
+        text = expressions[same[1]]
+    setting = SETTING.match(text)
+    remedy = f"Set {setting[1]} instead." if setting else "Remove it; docs/swarm.md lists the settings of a cluster."
+    return f"{name} in the inventory has no effect, since the playbooks compute it. {remedy}"
 
 
 def message(name: str, known: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,12 +41,48 @@ def play(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("playbook", ["site.yml", "playbooks/preflight.yml", "playbooks/status.yml"])
-def test_missing_boards_error_names_the_inventory(playbook: str) -> None:
-    done = play(playbook, "-i", "inventory/hosts.yml")
+def test_missing_boards_error_names_the_inventory(playbook: str, tmp_path: Path) -> None:
+    """As in a fresh clone: there is only the sample."""
+    folder = tmp_path / "inventory"
+    shutil.copytree(ROOT / "inventory", folder, ignore=shutil.ignore_patterns("hosts.yml"))
+
+    done = play(playbook, "-i", folder)
 
     assert done.returncode != 0
-    assert "The inventory has no boards. Add them to" in done.stdout + done.stderr
-    assert "inventory/hosts.yml" in done.stdout + done.stderr
+    output = " ".join((done.stdout + done.stderr).split())
+    assert f"The inventory has no boards. Add them to {folder}/hosts.yml, under swarm_manager" in output
+
+
+def test_variables_without_effect_are_refused(tmp_path: Path) -> None:
+    """The playbooks' own vars_files take precedence over the inventory."""
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(BOARDS.replace("all:\n", "all:\n  vars: {nfs_client_path: /data, room: 3}\n"))
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars/b2.yml").write_text("firewall_cluster: [192.0.2.1]\nfirewall_open_tcp: [80]\n")
+
+    done = play("playbooks/preflight.yml", "-i", inventory)
+
+    assert done.returncode != 0
+    output = " ".join((done.stdout + done.stderr).split())
+    assert (
+        "firewall_cluster in the inventory has no effect, since the playbooks compute it. Remove it; docs/swarm.md "
+        "lists the settings of a cluster. nfs_client_path in the inventory has no effect, since the playbooks compute "
+        "it. Set csvswarm_share instead."
+    ) in output
+    assert "192.0.2.11" not in output
+    assert "firewall_open_tcp" not in output
+
+
+def test_share_on_a_nas_is_refused(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(BOARDS.replace("all:\n", "all:\n  vars: {csvswarm_share_source: 'nas:/export'}\n"))
+
+    done = play("playbooks/preflight.yml", "-i", inventory)
+
+    assert done.returncode != 0
+    output = " ".join((done.stdout + done.stderr).split())
+    assert "csvswarm_share_source (nas:/export): the share cannot be on a NAS that is not one of the boards" in output
+    assert "192.0.2.11" not in output
 
 
 def test_reset_asks_for_confirmation_first(inventory: Path) -> None:

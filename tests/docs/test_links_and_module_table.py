@@ -40,5 +40,6 @@ def test_links_resolve(page: Path) -> None:
 
     links = [link for link in re.findall(r"\]\((?!https?:)([^)#]+)", text) if not (page.parent / link).exists()]
     roots = r"(?:docs|files|inventory|requirements|roles|scripts|tests)"
-    paths = [path for path in re.findall(rf"\b{roots}/[\w./-]+\.\w+", text) if not (ROOT / path).exists()]
-    assert (links, paths) == ([], [])
+    paths = {path for path in re.findall(rf"\b{roots}/[\w./-]+\.\w+", text) if not (ROOT / path).exists()}
+    # The user makes it; git ignores it.
+    assert (links, paths - {"inventory/hosts.yml"}) == ([], set())

@@ -179,14 +179,14 @@ def test_prune_removes_old_finished_jobs_and_uploads(share: Path) -> None:
     (share / "inputs/link").symlink_to("/etc/passwd")
     (share / "inputs/folder").mkdir()
 
-    assert ask(share, "prune", days=7) == {"removed": []}
+    assert ask(share, "prune", days=7) == {"removed": [], "idle": False}
     while time.time() <= (share / "jobs/one/done.json").stat().st_ctime:
         pass  # the clock of files is coarse
-    assert ask(share, "prune", days=0) == {"removed": ["one"]}
+    assert ask(share, "prune", days=0)["removed"] == ["one"]
     (share / "jobs/two/done.json").write_text('{"output": "/out"}')
     while time.time() <= (share / "jobs/two/done.json").stat().st_ctime:
         pass
-    assert ask(share, "prune", days=0) == {"removed": ["two", "inputs/a"]}
+    assert ask(share, "prune", days=0) == {"removed": ["two", "inputs/a"], "idle": True}
     assert names(share / "inputs") == ["folder", "link"]
 
 
@@ -198,7 +198,7 @@ def test_prune_removes_transfers_that_were_cut_off(share: Path) -> None:
     (share / "exchange/.taken").mkdir()
     (share / "exchange/link").symlink_to(share / "jobs")
 
-    assert ask(share, "prune", days=7) == {"removed": []}
+    assert ask(share, "prune", days=7)["removed"] == []
     assert ask(share, "prune", days=-1)["removed"][-1] == "exchange/you/.partial-one"
     assert (names(user), names(share / "exchange")) == (["sent"], [".taken", "link", "you"])
 
@@ -209,7 +209,7 @@ def test_uploads_are_kept_while_a_job_is_damaged(share: Path) -> None:
     (share / "inputs").mkdir()
     (share / "inputs/a").write_text("sent")
 
-    assert ask(share, "prune", days=-1) == {"removed": []}
+    assert ask(share, "prune", days=-1)["removed"] == []
 
 
 def test_prune_keeps_running_and_damaged_jobs(share: Path) -> None:

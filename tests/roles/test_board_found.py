@@ -81,6 +81,90 @@ def test_the_script_names_firewalls_that_drop_and_not_iptables_own(tmp_path: Pat
     ]
 
 
+# As `ss -Hltunp` of a Raspberry Pi with a web server, a remote desktop and a container prints it.
+SOCKETS = """\
+udp   UNCONN 0      0                     0.0.0.0:5353       0.0.0.0:* users:(("avahi-daemon",pid=400,fd=12))
+udp   UNCONN 0      0      192.168.1.11%eth0:68             0.0.0.0:* users:(("systemd-network",pid=300,fd=18))
+udp   UNCONN 0      0                   127.0.0.1:323        0.0.0.0:* users:(("chronyd",pid=500,fd=5))
+udp   UNCONN 0      0                     0.0.0.0:53         0.0.0.0:* users:(("pihole FTL*",pid=501,fd=4))
+tcp   LISTEN 0      511                 0.0.0.0:80         0.0.0.0:* users:(("nginx",pid=61,fd=6),("nginx",pid=9,fd=6))
+tcp   LISTEN 0      511                    [::]:80            [::]:* users:(("nginx",pid=61,fd=7),("nginx",pid=9,fd=7))
+tcp   LISTEN 0      128                   0.0.0.0:22         0.0.0.0:* users:(("sshd",pid=602,fd=3))
+tcp   LISTEN 0      128                 127.0.0.1:631        0.0.0.0:* users:(("cupsd",pid=603,fd=7))
+tcp   LISTEN 0      128                     [::1]:631           [::]:* users:(("cupsd",pid=603,fd=6))
+tcp   LISTEN 0      4096                        *:5900             *:* users:(("wayvnc",pid=604,fd=8))
+tcp   LISTEN 0      4096                  0.0.0.0:8080       0.0.0.0:* users:(("docker-proxy",pid=605,fd=4))
+tcp   LISTEN 0      64                    0.0.0.0:4045       0.0.0.0:*
+"""
+
+
+def test_ports_that_the_firewall_closes_are_listed(found: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "sockets").write_text(SOCKETS)
+    (tmp_path / "ss").write_text(f"#!/bin/sh\ncat {tmp_path}/sockets\n")
+    (tmp_path / "ss").chmod(0o755)
+    look = LOOK.replace("/usr/local/sbin/csvswarm-firewall", f"{tmp_path}/firewall")
+
+    def run() -> str:
+        environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        return subprocess.run(
+            ["sh", "-c", f"echo $({look})"], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert found.board_closed_ports(run(), [22], []) == (
+        "has programs that listen at tcp 80 (nginx), tcp 4045 (unknown), tcp 5900 (wayvnc), udp 53 (pihole_FTL_). The "
+        "firewall closes these ports to everybody. To keep them open, for this board in the inventory: "
+        "firewall_open_tcp: [80, 4045, 5900], firewall_open_udp: [53]. Ports that containers publish stay open"
+    )
+    assert found.board_closed_ports(run(), [22, 80, 4045, 5900], [53]) == ""
+    (tmp_path / "firewall").touch()
+    assert found.board_closed_ports(run(), [22], []) == "", "the firewall is there"
+
+
+@pytest.mark.parametrize(
+    ("peers", "interfaces", "subnet", "settings", "network"),
+    [
+        ("192.0.2.5", [], "192.0.2.11/24", {}, ""),
+        ("172.17.3.4", [], "192.0.2.11/24", {}, "172.17.0.0/16"),
+        ("192.0.2.5 [::ffff:172.18.0.9] [fe80::1]%eth0", ["docker0"], "", {}, "172.18.0.0/16"),
+        ("172.17.3.4", ["docker0"], "192.0.2.11/24", {}, ""),
+        ("172.17.3.4", [], "172.17.1.1/255.255.0.0", {}, ""),
+        ("172.17.3.4", [], "192.0.2.11/24", {"bip": "10.214.0.1/24"}, ""),
+    ],
+)
+def test_network_of_docker_that_hides_the_control_node(
+    found: ModuleType, peers: str, interfaces: list[str], subnet: str, settings: dict[str, str], network: str
+) -> None:
+    words = " ".join(f"ssh-from:{peer}" for peer in peers.split())
+
+    problem = found.board_docker_problem(f"cmdline {words}", interfaces, subnet, settings)
+
+    assert bool(problem) == bool(network)
+    assert network in problem
+
+
+def test_the_script_reports_from_where_people_log_in(tmp_path: Path) -> None:
+    sockets = (
+        '0 0 192.168.1.11:22 172.17.3.4:55012 users:(("sshd",pid=9,fd=4),("sshd",pid=8,fd=4))\\n'
+        '0 0 [::ffff:192.168.1.11]:22 [::ffff:192.168.1.5]:55014 users:(("sshd-session",pid=7,fd=4))\\n'
+        '0 0 192.168.1.11:80 192.168.1.6:55016 users:(("nginx",pid=6,fd=4))\\n'
+    )
+    (tmp_path / "ss").write_text(f"#!/bin/sh\n[ \"$2\" != state ] || printf '{sockets}'\n")
+    (tmp_path / "ss").chmod(0o755)
+
+    done = subprocess.run(
+        ["sh", "-c", f"echo $({LOOK})"],
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert {word for word in done.stdout.split() if word.startswith("ssh-from")} == {
+        "ssh-from:172.17.3.4",
+        "ssh-from:[::ffff:192.168.1.5]",
+    }
+
+
 def test_two_boards_that_are_one_node_are_named(status: ModuleType) -> None:
     node = {"NodeID": "n1", "LocalNodeState": "active", "ControlAvailable": False, "Error": ""}
 

@@ -1,4 +1,4 @@
-"""The variables that the repository's inventory sets for boards."""
+"""The repository's inventory: a sample without boards, and what it sets for boards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,22 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-GROUPS = sorted(yaml.safe_load((ROOT / "inventory/hosts.yml").read_text())["all"]["children"])
+EXAMPLE = yaml.safe_load((ROOT / "inventory/hosts.example.yml").read_text())
+GROUPS = sorted(EXAMPLE["all"]["children"])
+
+
+def test_the_sample_has_no_boards() -> None:
+    """Ansible reads it beside the hosts.yml of the user."""
+    assert GROUPS == ["nfs_client", "nfs_server", "swarm_manager", "swarm_worker"]
+    assert all(group == {"hosts": {}} for group in EXAMPLE["all"]["children"].values())
+
+
+def test_the_inventory_of_the_user_stays_on_this_machine() -> None:
+    """Git would report conflicts after `git pull`, and a collection would publish its addresses."""
+    ignored = subprocess.run(["git", "check-ignore", "--quiet", "inventory/hosts.yml"], cwd=ROOT, check=False)
+
+    assert ignored.returncode == 0
+    assert "inventory/hosts.yml" in yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
 
 
 @pytest.mark.parametrize("group", GROUPS)

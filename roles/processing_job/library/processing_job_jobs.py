@@ -64,6 +64,10 @@ removed:
   description: Names of the jobs and uploads that prune removed.
   returned: when action is prune
   type: list
+idle:
+  description: Whether all jobs that prune left are done, so that nothing needs uploads and images of earlier jobs.
+  returned: when action is prune
+  type: bool
 """
 
 DAY = 86_400
@@ -159,8 +163,8 @@ class Jobs:
             with suppress(FileNotFoundError), open_directory("requests", self._root) as requests:
                 os.unlink(f"{name}.json", dir_fd=requests)
 
-    def prune(self, before: float) -> list[str]:
-        """Remove the jobs last written to before a time, and on a share the uploads from before it.
+    def prune(self, before: float) -> dict[str, Any]:
+        """Remove the jobs last written to before a time, and on a share the uploads from before it; return the answer.
 
         Running and damaged jobs stay: a user should inspect damaged ones first. On boards, containers may still work on
         an unfinished job until a day after they last wrote to it.
@@ -171,11 +175,12 @@ class Jobs:
         for name in old:
             self.remove(name)
         # Inputs are named after their content, so their job is unknown: they stay while any is unfinished.
-        if self._owner is not None and all(job["state"] == DONE for name, job in found.items() if name not in old):
+        idle = all(job["state"] == DONE for name, job in found.items() if name not in old)
+        if self._owner is not None and idle:
             old += [name for kind in UPLOADS for name in self._prune_uploads(kind, before)]
         if self._owner is not None:
             old += self._prune_partial_uploads(before)
-        return [printable_line(name) for name in old]
+        return {"removed": [printable_line(name) for name in old], "idle": idle}
 
     def _prune_uploads(self, kind: str, before: float) -> list[str]:
         removed = []
@@ -261,7 +266,7 @@ def main() -> None:
 def perform(jobs: Jobs, action: str, job: str, days: float) -> dict[str, Any]:
     """Perform the action and return the module's answer."""
     if action == "prune":
-        return {"removed": jobs.prune(time.time() - days * DAY)}
+        return jobs.prune(time.time() - days * DAY)
     if action == "list":
         return {"jobs": [jobs.summarize(name) for name in jobs.names()]}
     names = jobs.find(job)

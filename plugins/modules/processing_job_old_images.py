@@ -1,0 +1,1 @@
+../../roles/processing_job/library/processing_job_old_images.py
