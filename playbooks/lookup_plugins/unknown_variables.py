@@ -36,7 +36,7 @@ PLAYBOOKS = Path(__file__).resolve().parents[1]
 #: An expression that is another variable, and one that is a setting of the cluster.
 SAME = re.compile(r"\{\{ (\w+) \}\}$")
 SETTING = re.compile(r"\{\{ (csvswarm_\w+) \| default\(")
-USED = re.compile(r"(?:\b|lookup\('processing_job_given', ')([a-z]\w*)(?: \| default\(|', default=)")
+USED = re.compile(r"(?:\b|lookup\('processing_job_given', ')([a-z]\w*)(?: \| default\(|',\s+default=)")
 
 
 class LookupModule(LookupBase):

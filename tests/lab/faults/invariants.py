@@ -100,5 +100,6 @@ def _check_receipts(seen: dict[str, Any], *, whole: bool = True) -> None:
 
 
 def _check_marker(times: dict[str, int]) -> None:
-    """Nothing was written after the success marker."""
-    assert max(times.values()) == times["_SUCCESS"], times
+    """Nothing but the report, which is made of what is complete, was written after the success marker."""
+    written = {name: time for name, time in times.items() if name != "report.html"}
+    assert max(written.values()) == written["_SUCCESS"], times

@@ -131,7 +131,8 @@ class RunningJob:
         return self.blocked_attempts()
 
     def release(self, *names: object) -> None:
-        """Release chunks, attempts or "all"."""
+        """Release chunks, attempts or "all", as soon as the job has its directory."""
+        wait_until(f"{self.name} has its directory", lambda: self.lab.server.succeeds(f"test -d {self.directory}"))
         self.lab.server.sh("touch " + " ".join(f"{self.directory}/go-{name}" for name in names))
 
     def release_at_once(self) -> None:

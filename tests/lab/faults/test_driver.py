@@ -12,6 +12,17 @@ from tests.lab.faults.invariants import check_done, read_job_files
 from tests.lab.kit.lab import Lab
 from tests.lab.kit.polling import wait_until
 
+#: Boards have no curl.
+CREATE_SERVICE = """
+import http.client, socket, sys
+connection = http.client.HTTPConnection("localhost")
+connection.sock = socket.socket(socket.AF_UNIX)
+connection.sock.connect("/run/docker.sock")
+connection.request("POST", "/services/create", sys.stdin.read(), {"Content-Type": "application/json"})
+answer = connection.getresponse()
+sys.exit(answer.status != 201 and answer.read().decode())
+"""
+
 
 def cut_and_boot(lab: Lab) -> None:
     """Pull the plug of the manager, which is the server of the share as well, and let it boot."""
@@ -60,10 +71,7 @@ def test_two_drivers_of_one_job(lab: Lab, start_job: StartJob, local_result: Loc
     service = f"csvswarm-{job.name}_driver"
     spec = json.loads(lab.manager.sh(f"docker service inspect {service}"))[0]["Spec"]
     spec["Name"] = f"{service}-2"
-    lab.manager.sh(
-        "curl --silent --fail --unix-socket /run/docker.sock --header 'Content-Type: application/json' "
-        f"--data @- http://localhost/services/create <<'END'\n{json.dumps(spec)}\nEND"
-    )
+    lab.manager.sh(f"python3 -c '{CREATE_SERVICE}' <<'END'\n{json.dumps(spec)}\nEND")
     state = f"docker service ps --format '{{{{.CurrentState}}}}' {service}-2"
     wait_until("the second driver runs", lambda: lab.manager.sh(state).startswith("Running"))
     job.release("all")

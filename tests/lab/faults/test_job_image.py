@@ -112,5 +112,8 @@ def test_missing_base_image(start_job: StartJob) -> None:
 
     assert refused.code
     assert "could not be built on this machine: " in refused.message
-    assert "It begins with csvswarm-nothing:here: where that cannot be pulled, name a Debian 13" in refused.message
+    assert (
+        "It begins with csvswarm-nothing:here: where that cannot be pulled, name an available Debian 13"
+        in refused.message
+    )
     assert not list((ROOT / ".cache").glob(f"image-{job.name}-*"))
