@@ -14,7 +14,8 @@ from typing import Any
 
 from bench import bad_records, machine
 from bench.files import DATA, RESULTS, WORK, File, data_file, size_of
-from bench.questions import MAP, QUESTIONS, Question, parameters
+from bench.question import Question
+from bench.questions import MAP, QUESTIONS, parameters
 from bench.report import markdown
 from bench.runs import ask
 from bench.tools import SCRIPTS, Task, Tool, all_tools

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.files import DATA, IMAGES, WORK, File, call, data_file, size_of
-from bench.questions import AGGREGATE, MAP, Question
+from bench.question import Question
+from bench.questions import AGGREGATE, MAP
 from bench.runs import Row, one_run
 from bench.tools import SCRIPTS, Task, Tool, all_tools
 

@@ -8,45 +8,14 @@ has no equivalent.
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from string import Template
 from typing import Any
 
 from bench.files import File
+from bench.question import Question
 
 MAIN, FLIGHTS, TEXT = File("main"), File("flights"), File("text")
 WIDE, NARROW, HOSTILE = File("wide"), File("narrow"), File("hostile")
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question. processor: of csvswarm, with its options. compared: columns of csvswarm's answer to compare."""
-
-    name: str
-    file: File
-    processor: str
-    options: Mapping[str, Any]
-    polars: str | None
-    duckdb: str | None
-    pandas: str | None
-    compared: Sequence[str] = field(default=())
-
-    def with_parameters(self, parameters: Mapping[str, str]) -> Question:
-        """Return the question with the values of its parameters."""
-
-        def fill(value: Any) -> Any:
-            if isinstance(value, str):
-                return Template(value).substitute(parameters)
-            if isinstance(value, Mapping):
-                return {fill(key): fill(one) for key, one in value.items()}
-            return [fill(one) for one in value] if isinstance(value, (list, tuple)) else value
-
-        texts = {name: fill(getattr(self, name)) for name in ("polars", "duckdb", "pandas")}
-        if texts["duckdb"]:  # the sum of no values is missing in SQL, and 0 elsewhere
-            texts["duckdb"] = re.sub(r"\bsum\((\w+)\)", r"coalesce(sum(\1), 0)", texts["duckdb"])
-        return Question(self.name, self.file, self.processor, fill(self.options), compared=self.compared, **texts)
 
 
 def parameters(seed: int) -> dict[str, str]:
@@ -215,6 +184,45 @@ HOSTILE_MAP = Question(
     "SELECT *, quantity * 2 FROM input WHERE quantity >= 50",
     "df[df.quantity >= 50].assign(twice=lambda d: d.quantity * 2)",
 )
+SORT = Question(
+    "sort",
+    MAIN,
+    "sort",
+    {"by": ["price", "id"], "ascending": [False, True]},
+    "lf.sort(['price', 'id'], descending=[True, False], nulls_last=True)",
+    "SELECT * FROM input ORDER BY price DESC NULLS LAST, id",
+    "df.sort_values(['price', 'id'], ascending=[False, True])",
+)
+DISTINCT = Question(
+    "distinct",
+    MAIN,
+    "distinct",
+    {"by": ["category", "quantity"]},
+    "lf.unique(['category', 'quantity'], keep='first', maintain_order=True)",
+    "SELECT * FROM input QUALIFY row_number() OVER (PARTITION BY category, quantity ORDER BY id) = 1 ORDER BY id",
+    "df.drop_duplicates(['category', 'quantity'])",
+)
+TOP = Question(
+    "top of each group",
+    MAIN,
+    "top",
+    {"by": ["price", "id"], "ascending": [False, True], "n": 10, "group_by": ["category"]},
+    "lf.sort(['category', 'price', 'id'], descending=[False, True, False], nulls_last=True)"
+    ".group_by('category', maintain_order=True).head(10).select(lf.collect_schema().names())",
+    "SELECT * FROM input QUALIFY row_number() OVER (PARTITION BY category ORDER BY price DESC NULLS LAST, id) <= 10 "
+    "ORDER BY category, price DESC NULLS LAST, id",
+    "df.sort_values(['category', 'price', 'id'], ascending=[True, False, True]).groupby('category').head(10)",
+)
+JOIN = Question(
+    "join a lookup",
+    MAIN,
+    "join",
+    {"file": "categories.csv", "on": ["category"]},
+    "lf.join(pl.scan_csv('bench/categories.csv'), on='category', how='left', maintain_order='left')",
+    "SELECT i.*, family, rank FROM input AS i LEFT JOIN 'bench/categories.csv' AS l ON i.category = l.category",
+    "df.merge(pd.read_csv('bench/categories.csv', dtype={'rank': 'Int64'}), 'left', 'category')",
+    files=("bench/categories.csv",),
+)
 
 QUESTIONS: tuple[Question, ...] = (
     MAP,
@@ -256,4 +264,8 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     _groups("by carrier, 10 MB", File("flights", size=10**7), ["carrier"], {"arr_delay": ["mean", "max"]}),
     HOSTILE_MAP,
+    SORT,
+    DISTINCT,
+    TOP,
+    JOIN,
 )

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.measure import ROOT
-from bench.questions import AGGREGATE, MAP, Question
+from bench.question import Question
+from bench.questions import AGGREGATE, MAP
 
 JOBS = 2
 """Number of processes or threads of every tool."""
@@ -75,6 +76,7 @@ def scripts(task: Task) -> Commands:
     """Return the commands of the three scripts."""
     python, job, question = str(OURS / "python"), f"--job={task.job}", task.question
     split = [f"--input={task.source}", f"--output={task.output}", f"--processor={question.processor}"]
+    split += [f"--file={name}" for name in question.files]
     split += [f"--options={json.dumps(question.options)}", f"--chunks={task.chunks}", f"--workers={JOBS}"]
     return [
         [python, "scripts/split_dataframe.py", job, *split],

@@ -89,6 +89,7 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         help="CSV or TSV file, plain or compressed; a folder, or a pattern like '2024-*.csv'; may be repeated",
     )
     add("--union", action="store_true", help="the files may lack columns, which are then missing")
+    add("--incremental", action="store_true", help="process only the files that an earlier run of the job has not seen")
     add("--source-file", action="store_true", help="add a column with the name of each record's file")
 
 
@@ -122,6 +123,7 @@ def _split(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str, 
         strict=arguments.strict,
         union=arguments.union,
         source_file=arguments.source_file,
+        incremental=arguments.incremental,
         output_format=arguments.output_format,
         partition_by=partition_option(arguments.partition_by),
         files=arguments.file,

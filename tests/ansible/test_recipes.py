@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.jobs import ROOT
+from tests.support.packages import LEARNING, need_index
+
 if TYPE_CHECKING:
     from tests.ansible.conftest import Clone
 
-RECIPES = Path(__file__).resolve().parents[2] / "docs/recipes"
+RECIPES = ROOT / "docs/recipes"
 PAGES = sorted(path for path in RECIPES.glob("*.md") if path.name != "index.md")
 _FILE = re.compile(r"^<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -34,14 +37,31 @@ def pattern(output: str) -> str:
     return "".join(lines)
 
 
+def cache_of(clone: Clone) -> Path:
+    """A cache directory with the packages of this clone, and with what uv has downloaded."""
+    cache = clone.root / "cache"
+    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    for name, target in {"csvswarm/packages": ROOT / ".cache/packages", "uv": users / "uv"}.items():
+        target.mkdir(parents=True, exist_ok=True)
+        (cache / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache / name).symlink_to(target)
+    return cache
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_recipe_prints_what_its_page_shows(clone: Clone, page: Path) -> None:
     text = page.read_text()
+    installs = "requirements=" in text
+    if installs:
+        need_index(clone.root)
     for name, content in _FILE.findall(text):
-        (clone.root / name).write_text(content)
+        (clone.root / name).parent.mkdir(exist_ok=True)
+        # A list of packages becomes that of another test, whose environment serves here, too.
+        (clone.root / name).write_text(LEARNING if installs and name == "packages.txt" else content)
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     env |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(clone.root / "ansible.cfg")}
+    env |= {"XDG_CACHE_HOME": str(cache_of(clone))} if installs else {}
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
     found = commands(text)
     assert found

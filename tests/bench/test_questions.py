@@ -12,9 +12,10 @@ import pytest
 
 from bench.answers import difference
 from bench.peer import pandas as ask_pandas
-from bench.questions import QUESTIONS, Question, parameters
+from bench.question import Question
+from bench.questions import QUESTIONS, parameters
 from bench.report import markdown
-from tests.support.jobs import run_in_process
+from tests.support.jobs import ROOT, run_in_process
 
 ROWS = 300
 
@@ -39,7 +40,7 @@ def write_file(kind: str, path: Path) -> None:
     frame = pd.DataFrame(frames[kind])
     for name in ("category", "carrier", "tailnum", "author", "tag", "key"):
         if name in frame:
-            frame[name] = f"{name} " + frame[name].astype(str)
+            frame[name] = f"{name} " + frame[name].astype(str).str.zfill(2)
     if "tailnum" in frame:
         frame.loc[::29, "tailnum"] = None
     frame.to_csv(path, index=False)
@@ -55,7 +56,13 @@ def test_pandas_gives_the_answer_of_csvswarm(tmp_path: Path, question: Question)
     options = dict(question.options)
 
     (tmp_path / "ours.csv").write_bytes(
-        run_in_process(tmp_path / "job", source, processor=question.processor, options=options).data
+        run_in_process(
+            tmp_path / "job",
+            source,
+            processor=question.processor,
+            options=options,
+            files=[ROOT / name for name in question.files],
+        ).data
     )
     ask_pandas(str(source), str(tmp_path / "theirs.csv"), question.pandas)
 

@@ -20,6 +20,7 @@ from csvswarm.split.board_packages import lock_for_boards
 from csvswarm.split.run import split
 
 from tests.support.jobs import ROOT, run_in_process, run_with_all_cuts
+from tests.support.packages import LEARNING, need_index
 
 PROCESSOR = """
 import side_package
@@ -165,12 +166,9 @@ def process(block, context):
 
 
 def test_scikit_learn_scipy_and_statsmodels(mine: Path, tmp_path: Path) -> None:
-    small = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", f"--dest={tmp_path}/small", "packaging"]
-    tried = subprocess.run(small, check=False, capture_output=True, text=True)
-    if tried.returncode:
-        pytest.skip(f"the package index does not answer: {tried.stderr}")
+    need_index(tmp_path)
     mine.write_text(SCORES)
-    (tmp_path / "packages.txt").write_text("scikit-learn\nscipy\nstatsmodels\n")
+    (tmp_path / "packages.txt").write_text(LEARNING)
     arguments = ["--processor", str(mine), f"--requirements={tmp_path}/packages.txt", f"--job={tmp_path}/job"]
 
     # In processes of its own, as a user runs it: nothing of this one's environment is imported already.

@@ -54,6 +54,15 @@ def test_summary_and_json(folder: Path) -> None:
     assert (folder / "out/result.csv").read_text() == (folder / "data.csv").read_text()
 
 
+def test_a_job_that_files_can_be_added_to_needs_a_name(folder: Path) -> None:
+    asked = ["run", ".", "--processor", "convert", "--incremental"]
+
+    done = command(*asked, cwd=folder)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("csvswarm run: incremental needs a job_id, by which later runs find the job. ")
+
+
 def test_exit_codes_are_those_of_the_scripts(folder: Path) -> None:
     (folder / "bad.py").write_text("def process(block, context):\n    print('hello')\n    raise ValueError('no')\n")
 

@@ -16,7 +16,7 @@ REQUEST: dict[str, Any] = {
     "quotechar": None,
     **dict.fromkeys(("header", "skip_lines", "comment", "escape", "trailing_delimiter")),
     **dict.fromkeys(("decimal", "thousands", "date_format")),
-    **dict.fromkeys(("strict", "union", "source_file"), False),
+    **dict.fromkeys(("strict", "union", "source_file", "incremental"), False),
     "output_format": "csv",
     "partition_by": [],
     "max_rejected": "50%",

@@ -72,6 +72,7 @@ def _request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
         "strict": request.get("strict", False),
         "union": request.get("union", False),
         "source_file": request.get("source_file", False),
+        "incremental": request.get("incremental", False),
         "output_format": request.get("output_format", "csv"),
         "partition_by": request.get("partition_by", []),
         "files": [file["source"] for file in job.get("files", [])],

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from csvswarm.collect.format_writers import (
+    Report,
     TableWriter,
     json_lines_rows,
     json_lines_writer,
@@ -28,9 +29,12 @@ from csvswarm.job.checksums import file_entry
 from csvswarm.job.durable_files import new_token, replace_durably, sync_directory
 from csvswarm.job.output_directory import is_intact, remove_tree
 from csvswarm.job.result_format import FORMATS, TYPED, check_size
+from csvswarm.runtime import progress
 
+#: Counts the rows of a file, and reports how many it has read.
+Count = Callable[[Path, Report], int]
 #: Format -> (a writer of tables, the number of rows in a written file).
-WRITERS: dict[str, tuple[Callable[[Path, Layout], AbstractContextManager[TableWriter]], Callable[[Path], int]]] = {
+WRITERS: dict[str, tuple[Callable[[Path, Layout], AbstractContextManager[TableWriter]], Count]] = {
     "parquet": (parquet_writer, parquet_rows),
     "jsonl": (json_lines_writer, json_lines_rows),
     "sqlite": (sqlite_writer, sqlite_rows),
@@ -66,6 +70,8 @@ class Conversion:
             raise
 
     def _write(self, text: Path, layout: Layout, rows: int, temporary: Path) -> None:
+        passes = 3 if self.partition_by else 2  # divided, written, read back
+        progress.begin("collecting", [passes * text.stat().st_size])
         if not self.partition_by:
             self._convert(Part(text, rows), layout, temporary)
             return
@@ -87,10 +93,14 @@ class Conversion:
             else:
                 check_size(self.output_format, part.rows, len(layout.columns))
                 open_writer, count_rows = WRITERS[self.output_format]
+                size, read = part.text.stat().st_size, 0
                 with part.text.open("rb") as file, open_writer(path, layout) as writer:
                     for table in layout.tables(file):
                         writer.write(table)
-                is_right = count_rows(path) == part.rows
+                        progress.advance(0, file.tell() - read)
+                        read = file.tell()
+                share = size / max(part.rows, 1)
+                is_right = count_rows(path, lambda rows: progress.advance(0, int(rows * share))) == part.rows
             _sync(path)
         if not is_right:
             raise JobError(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -16,9 +15,12 @@ from csvswarm.collect.result_layout import Layout
 from csvswarm.csv_format.canonical_text import join_columns, to_canonical_text
 from csvswarm.csv_format.row_writer import value_bytes
 from csvswarm.job.checksums import file_entry
+from csvswarm.runtime import progress
 from csvswarm.runtime.lazy_imports import pa, pc
 
 COPY_BYTES = 1 << 20
+#: How many rows are read between two reports of progress.
+REPORT_ROWS = 1 << 13
 #: gzip's usual level: higher ones take several times as long for a few percent.
 GZIP_LEVEL = 6
 #: Fixed, so that a later pyarrow with other defaults writes the same.
@@ -32,6 +34,10 @@ PARQUET: dict[str, Any] = {
 }
 
 
+#: Called with the number of rows that were read since the last call.
+Report = Callable[[int], None]
+
+
 class TableWriter(Protocol):
     """Writes typed tables to a file."""
 
@@ -41,7 +47,9 @@ class TableWriter(Protocol):
 def write_text(source: Path, target: Path, output_format: str) -> None:
     """Copy a CSV file, compressed as its format requires."""
     with source.open("rb") as text, target.open("wb") as file, _compressed(file, output_format) as compressed:
-        shutil.copyfileobj(text, compressed, COPY_BYTES)
+        while piece := text.read(COPY_BYTES):
+            compressed.write(piece)
+            progress.advance(0, len(piece))
 
 
 @contextmanager
@@ -63,6 +71,7 @@ def same_text(source: Path, target: Path, output_format: str) -> bool:
     with target.open("rb") as file, _uncompressed(file, output_format) as text:
         while piece := text.read(COPY_BYTES):
             digest.update(piece)
+            progress.advance(0, len(piece))
     return digest.hexdigest() == str(file_entry(source)["checksum"])
 
 
@@ -98,12 +107,16 @@ def parquet_writer(path: Path, layout: Layout) -> Iterator[TableWriter]:
         yield ParquetWriter(file)
 
 
-def parquet_rows(path: Path) -> int:
-    """Return the number of rows of a Parquet file, all of which are read."""
+def parquet_rows(path: Path, report: Report) -> int:
+    """Return the number of rows of a Parquet file, all of which are read. report: called with rows as they are read."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        return sum(batch.num_rows for batch in file.iter_batches(use_threads=False))
+        rows = 0
+        for batch in file.iter_batches(use_threads=False):
+            rows += batch.num_rows
+            report(batch.num_rows)
+    return rows
 
 
 class JsonLinesWriter:
@@ -147,7 +160,16 @@ def json_lines_writer(path: Path, layout: Layout) -> Iterator[TableWriter]:
         yield JsonLinesWriter(file, layout)
 
 
-def json_lines_rows(path: Path) -> int:
-    """Return the number of objects in a file of JSON lines."""
+def json_lines_rows(path: Path, report: Report) -> int:
+    """Return the number of objects in a file of JSON lines. report: as in `parquet_rows`."""
     with path.open("rb") as file:
-        return sum(isinstance(json.loads(line), dict) for line in file)
+        return counted((line for line in file if isinstance(json.loads(line), dict)), report)
+
+
+def counted(rows: Iterable[Any], report: Report) -> int:
+    """Return the number of rows, and report them now and then."""
+    number = 0
+    for number, _ in enumerate(rows, 1):
+        if not number % REPORT_ROWS:
+            report(REPORT_ROWS)
+    return number

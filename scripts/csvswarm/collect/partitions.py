@@ -16,6 +16,7 @@ from csvswarm.csv_format.record_scan import Grammar, positions_of, unquoted
 from csvswarm.csv_format.row_writer import join_fields
 from csvswarm.errors import OptionError, shown
 from csvswarm.job.result_format import MAX_PARTS
+from csvswarm.runtime import progress
 from csvswarm.runtime.lazy_imports import np, pa, pc
 
 #: Hive's name of a missing value.
@@ -48,6 +49,7 @@ class Partitioner:
         with source.open("rb") as file:
             header = self._header(read_header(file, grammar), grammar)
             for data in whole_records(file, grammar):
+                progress.advance(0, len(data))
                 for name, rows, count in self._divided(data, grammar):
                     self._append(name, header, rows, count)
         return dict(sorted(self.parts.items()))

@@ -69,8 +69,11 @@ def _record(
     job: JobDirectory, manifest: Manifest, state: JobState, status: str, collected: Collected | None = None
 ) -> dict[str, Any]:
     collect = None if collected is None else collected.seconds
+    request = manifest.request
     counting = [state.done[chunk.number] for chunk in manifest.chunks if chunk.number in state.done]
     history = attempt_history(job, manifest, counting)
+    # Attempts of an incremental job may be of an earlier run.
+    recent = [one for one in history if not request.get("incremental") or one["started"] >= manifest.created]
     ended = time.time()
     return {
         "format": RECORD_FORMAT,
@@ -85,7 +88,7 @@ def _record(
         "processor": manifest.processor,
         "files": manifest.files,
         "packages": manifest.packages,
-        "request": manifest.request,
+        "request": request,
         "versions": manifest.versions,
         "native": kernel() is not None,
         "dialect": manifest.dialect.to_json(),
@@ -104,10 +107,10 @@ def _record(
         ],
         "seconds": {
             "split": manifest.split_seconds,
-            "process": _process_seconds(job, manifest, history),
+            "process": _process_seconds(job, manifest, recent),
             "collect": collect,
         },
-        "stages": _stages(manifest, history, ended, collect),
+        "stages": _stages(manifest, recent, ended, collect),
         "rejected_reasons": _reasons(counting).to_json(),
         "attempts": history,
     }

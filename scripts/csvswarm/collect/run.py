@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from csvswarm.collect.record import record_of_done
+from csvswarm.collect.record import input_checksum, record_of_done
 from csvswarm.collect.result_files import write_files
 from csvswarm.errors import JobError
 from csvswarm.job.checksums import file_entry
@@ -14,6 +14,7 @@ from csvswarm.job.durable_files import read_json, write_json
 from csvswarm.job.fingerprint import check_versions
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.output_directory import (
+    MAX_REPORT_BYTES,
     REJECTED,
     REPORT,
     Collected,
@@ -28,7 +29,7 @@ from csvswarm.job.output_directory import (
 from csvswarm.job.permissions import no_wider_than
 from csvswarm.job.receipt import Receipt
 from csvswarm.job.result_format import result_name
-from csvswarm.job.state import JobState, reconcile
+from csvswarm.job.state import JobState, read_state, reconcile
 from csvswarm.partials.assemble import write_rejected
 from csvswarm.partials.merged_file import merged_files
 from csvswarm.runtime import progress
@@ -52,19 +53,27 @@ def collect(job: JobDirectory, output: Path) -> Collected:
         if output.is_dir():
             with locked_output(output):
                 finished = committed_result(output, job.job_id, rejects=not manifest.fails_on_bad_records)
-                if finished is not None:
+                if finished is not None and _is_of_input(manifest, output):
                     if manifest.request["strict"]:
                         refuse(finished.warnings)
                     remove_leftovers(output, job.job_id)
-                    _finish_job(job, output)  # repeated in case of a kill in between
+                    _finish_job(job, manifest, output)  # repeated in case of a kill in between
                     return finished
         state = _complete(job, manifest)
         output.mkdir(parents=True, exist_ok=True)
         with locked_output(output), no_wider_than(manifest.permissions):
             check_output(output, job.job_id, result_name(manifest.request))
             collected = _write(job, manifest, state, output, started)
-            _finish_job(job, output)
+            _finish_job(job, manifest, output)
         return collected
+
+
+def _is_of_input(manifest: Manifest, output: Path) -> bool:
+    """Return whether a committed result is that of the input: in an incremental job it may lack new files."""
+    if not manifest.request.get("incremental"):
+        return True
+    record = read_json(output / REPORT, max_bytes=MAX_REPORT_BYTES) or {}
+    return bool(record.get("input", {}).get("checksum") == input_checksum(manifest))
 
 
 def _complete(job: JobDirectory, manifest: Manifest) -> JobState:
@@ -141,11 +150,17 @@ def _verify_rows(job: JobDirectory, manifest: Manifest, receipts: list[Receipt])
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
-def _finish_job(job: JobDirectory, output: Path) -> None:
-    """Remove the data that the result now contains; receipts and manifest stay as the record of the job."""
+def _finish_job(job: JobDirectory, manifest: Manifest, output: Path) -> None:
+    """Remove the data that the result now contains; receipts and manifest stay as the record of the job.
+
+    An incremental job keeps what a later run needs: its partials, and the chunks that a wider schema may reprocess.
+    """
     if not job.done_path.exists():
         write_json(job.done_path, {"output": str(output)})
     for merged in merged_files(job):
         merged.remove()
-    job.remove_data()
+    if manifest.request.get("incremental"):
+        job.remove_data(read_state(job, manifest).done.values(), manifest.chunks)
+    else:
+        job.remove_data()
     job.remove_report()

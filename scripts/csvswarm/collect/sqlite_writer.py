@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from csvswarm.collect.format_writers import Report
 from csvswarm.collect.result_layout import Layout
 from csvswarm.csv_format.canonical_text import to_canonical_text
 from csvswarm.errors import JobError
@@ -63,7 +64,7 @@ def sqlite_writer(path: Path, layout: Layout) -> Iterator[SqliteWriter]:
         database.execute("COMMIT")
 
 
-def sqlite_rows(path: Path) -> int:
+def sqlite_rows(path: Path, _: Report) -> int:
     """Return the number of rows in an SQLite file. Raises JobError if it is damaged."""
     with _errors(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
         (state,) = database.execute("PRAGMA integrity_check").fetchone()

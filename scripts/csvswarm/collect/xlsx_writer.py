@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from csvswarm.collect.format_writers import Report, counted
 from csvswarm.collect.result_layout import Layout
 from csvswarm.errors import JobError, OptionError, shown
 from csvswarm.job.result_format import check_size
@@ -139,11 +140,14 @@ def _without_times(source: Path, target: Path) -> None:
                     part.write(piece)
 
 
-def xlsx_rows(path: Path) -> int:
-    """Return the number of rows of a workbook, without the header, all of which are read."""
+def xlsx_rows(path: Path, report: Report) -> int:
+    """Return the number of rows of a workbook, without the header, all of which are read.
+
+    report: called with rows as they are read.
+    """
     from openpyxl import load_workbook
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with path.open("rb") as file, closing(load_workbook(file, read_only=True)) as book:
-            return sum(1 for _ in book[SHEET].iter_rows(values_only=True)) - 1
+            return counted(book[SHEET].iter_rows(values_only=True), report) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from csvswarm.csv_format.dialect import BOM, CANONICAL, Dialect, header_names
 from csvswarm.csv_format.record_scan import Grammar, record_starts
@@ -14,7 +14,9 @@ from csvswarm.input.content_kind import is_json_lines
 from csvswarm.input.detect_layout import find_layout
 from csvswarm.input.layout import Given, Layout
 from csvswarm.input.source import Source, check_text
+from csvswarm.input.streams import Counted
 from csvswarm.input.tables import JSON_LINES, PARQUET, json_columns
+from csvswarm.runtime import progress
 
 HEAD_BYTES = 256 << 10
 MAX_HEADER_BYTES = 64 << 20
@@ -51,8 +53,10 @@ def open_layout(source: Source, given: Given, null_values: list[str]) -> tuple[S
         data = _read(file)
     text = data.removeprefix(BOM).decode("utf-8", errors="replace")
     if given.delimiter is None and is_json_lines(text, named_so=bool(_JSON_SUFFIXES & set(source.path.suffixes))):
+        progress.begin("splitting", [source.size])
         with source.open() as file:
-            columns = json_columns(file, source.path)
+            columns = json_columns(cast(BinaryIO, Counted(file)), source.path)
+        progress.finish()
         return _open_table(replace(source, content=JSON_LINES, columns=columns), given)
     check_text(data, source, any_text=given.delimiter is not None)
     tabs_first = ".tsv" in source.path.suffixes or ".tab" in source.path.suffixes

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, cast
 from csvswarm.csv_format.normalize import Normalizer
 from csvswarm.errors import InputError
 from csvswarm.input.tables import Report
+from csvswarm.runtime import progress
 
 READ_BYTES = 1 << 20
 
@@ -166,6 +167,20 @@ class Positioned:
     @property
     def position(self) -> int:
         return self._raw.tell()
+
+
+class Counted:
+    """A stream whose bytes count as progress of the stage that runs."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._before = stream, 0
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self._stream.read(size)
+        position = self._stream.position
+        progress.advance(0, position - self._before)
+        self._before = position
+        return data
 
 
 class ErrorReportingStream:

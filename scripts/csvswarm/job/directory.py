@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from csvswarm.errors import JobError
+from csvswarm.job.chunk import Chunk
 from csvswarm.job.durable_files import checked_fields, read_json, sync_directory, write_file, write_json
 from csvswarm.job.lock import LOCK, locked
 from csvswarm.job.manifest import FORMAT, Manifest
@@ -212,21 +213,25 @@ class JobDirectory:
             path.unlink(missing_ok=True)
         self.remove_report()
 
-    def remove_chunks(self) -> None:
-        """Remove the chunk files."""
-        _remove_matching(self.chunks_directory, _CHUNK_FILE)
+    def remove_chunks(self, kept: Iterable[Chunk] = ()) -> None:
+        """Remove the chunk files, but for those of the chunks to keep."""
+        _remove_matching(self.chunks_directory, _CHUNK_FILE, {chunk.file for chunk in kept})
 
     def remove_report(self) -> None:
         """Remove the record and the report of a failure."""
         for name in FAILURE_FILES:
             (self.directory / name).unlink(missing_ok=True)
 
-    def remove_data(self) -> None:
-        """Remove the data that the result contains: chunk files, partials, merged files. Receipts stay."""
+    def remove_data(self, kept: Iterable[Receipt] = (), chunks: Iterable[Chunk] = ()) -> None:
+        """Remove the data that the result contains: chunk files, partials, merged files. Receipts stay.
+
+        kept, chunks: receipts and chunks whose files are kept.
+        """
         for path in self.directory.glob("merge-*"):
             path.unlink(missing_ok=True)
-        _remove_matching(self.attempts_directory, re.compile(rf"(?!.*\.json$){_ATTEMPT_FILE.pattern}"))
-        self.remove_chunks()
+        names = {file["name"] for receipt in kept for file in receipt.files.values()}
+        _remove_matching(self.attempts_directory, re.compile(rf"(?!.*\.json$){_ATTEMPT_FILE.pattern}"), names)
+        self.remove_chunks(chunks)
 
     def discard_empty_receipts(self) -> None:
         """Revoke empty receipts, which a power cut leaves if receipts are not durable."""
@@ -244,9 +249,9 @@ class JobDirectory:
         self.revoke(receipt for receipt in receipts if receipt.status != "done")
 
 
-def _remove_matching(directory: Path, names: re.Pattern[str]) -> None:
+def _remove_matching(directory: Path, names: re.Pattern[str], kept: Collection[str | None] = ()) -> None:
     """Remove the files in a directory whose names match, if the directory exists."""
     with suppress(FileNotFoundError):
         for path in directory.iterdir():
-            if names.fullmatch(path.name):
+            if names.fullmatch(path.name) and path.name not in kept:
                 path.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ FORMAT = 2
 _KINDS: dict[type | tuple[type, ...], tuple[str, ...]] = {
     dict: ("input", "request", "processor", "versions", "preamble", "misfits", "formats", "packages"),
     str: ("job_id", "split", "header", "mode", "output"),
-    int: ("permissions", "bom", "durable"),
+    int: ("permissions", "bom", "durable", "finished"),
     (int, float): ("created", "split_seconds"),
     list: ("names", "numeric_columns", "decisions", "warnings", "sources", "files"),
 }
@@ -40,7 +40,8 @@ class Manifest:
     decisions: what was detected about the file, a sentence each. warnings: what the user may not have meant. misfits:
     as in a receipt, of the samples that gave the first schema. numeric_columns: those that the processor uses as
     numbers when they are. files: the side files, each {name, bytes, sha256, source}. packages: those that the user's
-    list names, {source, directory, versions}, or empty.
+    list names, {source, directory, versions}, or empty. finished: of an incremental job, how many of the sources the
+    last result contains that was followed by new ones.
     """
 
     job_id: str
@@ -69,6 +70,7 @@ class Manifest:
     sources: list[dict[str, Any]] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
     packages: dict[str, Any] = field(default_factory=dict)
+    finished: int = 0
     format: int = FORMAT
 
     def source_path(self, chunk: Chunk) -> Path:

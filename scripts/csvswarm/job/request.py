@@ -16,8 +16,8 @@ class Request:
     """The user's request, unchanged: see the scripts' --help.
 
     input: a file, or the files, folders and patterns of an input of many files. union: whether its files may lack
-    columns. source_file: whether to add a column with the name of each record's file. split_of: directory of a job over
-    the same input, whose chunks are reused if possible.
+    columns. source_file: whether to add a column with the name of each record's file. incremental: whether later runs
+    may add files. split_of: directory of a job over the same input, whose chunks are reused if possible.
     """
 
     input: Path | Sequence[Path]
@@ -52,6 +52,7 @@ class Request:
     requirements: Path | None = None
     union: bool = False
     source_file: bool = False
+    incremental: bool = False
 
     @property
     def inputs(self) -> list[Path]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import CsvswarmError
-from csvswarm.local.stages import LocalJob, StageFailed, new_job_id
+from csvswarm.local.stages import LocalJob, StageFailed, name_job
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ def run(
         jobs: directory of the job directories.
         workers: number of worker processes, or `auto`.
         settings: the other variables of a job, as in docs/job-variables.md: `files`, `requirements`, `chunks`,
-            `on_error`, `limit`, `header`, `column_types` and so on.
+            `on_error`, `limit`, `header`, `column_types`, `incremental` and so on.
 
     Returns:
         The result. Rejected records and warnings are no errors.
@@ -99,7 +99,7 @@ def run(
         ProcessorError: the processor cannot be loaded.
         CsvswarmError: any other reason, such as a failed chunk.
     """
-    job_id = job_id or new_job_id()
+    job_id = name_job(job_id, incremental=bool(settings.get("incremental")))
     directory = Path(jobs).expanduser().absolute() / job_id
     result = Path(output).expanduser().absolute() if output else Path("results", job_id).absolute()
     given = {"input": input, "processor": processor, "options": dict(options or {}), **settings}

@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from csvswarm import __version__
-from csvswarm.errors import printable
+from csvswarm.errors import OptionError, printable
 from csvswarm.local.api import Result, result_of
-from csvswarm.local.stages import INTERRUPTED, SCRIPTS, USAGE, LocalJob, StageFailed, new_job_id
+from csvswarm.local.stages import INTERRUPTED, SCRIPTS, USAGE, LocalJob, StageFailed, name_job
 
 DESCRIPTION = "Process a large CSV file in parallel on this machine. For boards, use run_job.yml."
 EPILOG = """\
@@ -59,7 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace, others: list[str]) -> int:
-    job_id = given.job_id or new_job_id()
+    try:
+        job_id = name_job(given.job_id, incremental="--incremental" in others)
+    except OptionError as error:
+        return _report_failure(StageFailed(USAGE, error, ""))
     directory = given.jobs.expanduser().absolute() / job_id
     output = (given.output or Path("results", job_id)).expanduser().absolute()
     job = LocalJob(directory, output, live=True)

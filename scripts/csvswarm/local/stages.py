@@ -131,6 +131,10 @@ def _error_of(code: int, error_file: Path, printed: str) -> CsvswarmError | None
     return error
 
 
-def new_job_id() -> str:
-    """Return the name of a new job, made from the time."""
+def name_job(job_id: str | None, *, incremental: bool = False) -> str:
+    """Return the name of a job; without one, a new name made from the time. Raises OptionError."""
+    if job_id:
+        return job_id
+    if incremental:
+        raise OptionError("incremental needs a job_id, by which later runs find the job.")
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"

@@ -94,7 +94,9 @@ def _run_pending(
     """Run the chunks pending under one schema, and merge concatenated partials early."""
     sizes = [chunk.length for chunk in manifest.chunks]
     progress.begin("processing", sizes, [number - 1 for number in state.done], of_chunks=True)
-    merger = None if processor.combines else EarlyMerger(job, manifest, processor, state)
+    # An incremental job keeps each partial in a file of its own.
+    stays = processor.combines or manifest.request.get("incremental")
+    merger = None if stays else EarlyMerger(job, manifest, processor, state)
     pool = WorkerPool(count, lambda number: run_chunk(job, manifest, processor, number).status)
     rejected = sum(count_rejected(receipt, is_final=False) for receipt in state.done.values())
 

@@ -13,7 +13,7 @@ from csvswarm.types.schema import NULL_VALUES
 _OPTIONS = (
     *("output_format", "partition_by", "on_error", "max_rejected", "limit", "strict", "quotechar", "header"),
     *("skip_lines", "comment", "escape", "trailing_delimiter", "decimal", "thousands", "date_format", "union"),
-    *("source_file", "column_types"),
+    *("source_file", "incremental", "column_types"),
 )
 _DEFAULTS: dict[str, Any] = {
     "processor": "statistics",
@@ -24,6 +24,7 @@ _DEFAULTS: dict[str, Any] = {
     "strict": False,
     "union": False,
     "source_file": False,
+    "incremental": False,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from csvswarm.errors import OptionError
+from csvswarm.input.many_files import names_many
 from csvswarm.job.rejections import check_max_rejected
 from csvswarm.job.request import Request
 from csvswarm.job.result_format import check_format
@@ -36,6 +37,22 @@ def canonical_request_of(request: Request, options: dict[str, Any]) -> dict[str,
         "date_format": request.date_format,
         "union": request.union,
         "source_file": request.source_file,
+        "incremental": _check_incremental(request),
         "column_types": request.column_types,
         "null_values": list(NULL_VALUES) if request.null_values is None else ["", *request.null_values],
     }
+
+
+def _check_incremental(request: Request) -> bool:
+    """Return whether later runs may add files. Raises OptionError where they cannot."""
+    if request.incremental:
+        if request.durable:
+            raise OptionError("incremental is for jobs on one machine: leave it out, or use -e engine=local.")
+        if request.limit is not None:
+            raise OptionError("incremental cannot be combined with limit: leave out one of them.")
+        if not names_many(request.inputs):
+            raise OptionError(
+                "incremental needs an input that can grow: a folder, a pattern or a list of files, not the single "
+                f"file {request.inputs[0]}."
+            )
+    return request.incremental

@@ -42,6 +42,7 @@ def check(job: JobDirectory, request: Request, output: Path) -> dict[str, Any]:
     check_output(output, job.job_id, result_name(vars(request)))
     plan = plan_split(request, output)
     if (manifest := job.manifest()) is not None:
+        plan.continues(job, manifest)
         require_same(job, manifest, plan.input_record, plan.processor, plan.canonical_request)
     inputs, _ = plan.inspect_input()
     needed = _needed_bytes(plan.processor, inputs, plan.mode(inputs))
@@ -97,7 +98,7 @@ def request_of(data: dict[str, Any]) -> tuple[JobDirectory, Request, Path]:
     data["skip_lines"] = count_option("skip_lines", data.get("skip_lines"))
     data["trailing_delimiter"] = yes_or_no("trailing_delimiter", data.get("trailing_delimiter"))
     data["partition_by"] = partition_option(data.get("partition_by"))
-    for name in ("strict", "union", "source_file"):
+    for name in ("strict", "union", "source_file", "incremental"):
         data[name] = bool(yes_or_no(name, data.get(name)))
     data["requirements"] = Path(data["requirements"]) if data.get("requirements") else None
     data["files"] = [Path(path) for path in data.get("files", [])]

@@ -56,10 +56,13 @@ def cut_input(
     return cut_file(job, source, header, request, mode, free_space, max_bytes=max_bytes)
 
 
-def begin_cutting(job: JobDirectory, header: InputHeader | None) -> FreeSpaceGuard:
-    """Prepare a job directory for its chunks. header: to be written, where there are chunk files."""
+def begin_cutting(job: JobDirectory, header: InputHeader | None, before: Sequence[Chunk] = ()) -> FreeSpaceGuard:
+    """Prepare a job directory for its chunks.
+
+    header: to be written, where there are chunk files. before: the chunks that it has, whose files are kept.
+    """
     resources.disable_malloc_trim()
-    job.remove_chunks()  # left by a killed split
+    job.remove_chunks(before)  # left by a killed split
     if header is not None:
         write_durably(job.chunks_directory / HEADER_FILE, header.preamble)
     return FreeSpaceGuard(job.chunks_directory)
@@ -74,18 +77,19 @@ def cut_file(
     free_space: FreeSpaceGuard,
     *,
     max_bytes: int,
-    before: int = 0,
+    before: Sequence[Chunk] = (),
     total: int = 0,
 ) -> list[Chunk]:
     """Cut one file of the input into chunks, numbered from 1. Raises InputError.
 
-    before: chunks of the files before it. total: about how many bytes all files have, when there are others.
+    before: chunks of the files before it, kept on an error. total: about how many bytes all files have, when there are
+    others.
     """
     end = _end_of_record(source, header, request.limit) if request.limit else None
     size = end if end is not None and source.is_plain else source.size
     is_read_twice = (request.chunks or 1) > 1 and end is None and not source.is_plain
     progress.begin("splitting", [size] * (2 if is_read_twice else 1))
-    open_sink = ChunkFiles(job.chunks_directory, free_space, before) if mode == "files" else None
+    open_sink = ChunkFiles(job.chunks_directory, free_space, len(before)) if mode == "files" else None
     try:
         if source.is_plain:
             last = source.size if end is None else end
@@ -107,8 +111,7 @@ def cut_file(
             targets = no_targets if request.chunks else sized_targets(chunk_bytes)
         return _cut_stream(source, header, targets, request, open_sink, end)
     except InputError as error:
-        for leftover in job.chunks_directory.iterdir():
-            leftover.unlink()
+        job.remove_chunks(before)
         raise with_source_name(source, error) from error
     finally:
         progress.finish()

@@ -46,21 +46,29 @@ def preamble_of(data: bytes) -> dict[str, Any]:
     return {"bytes": len(data), "checksum": checksum(data)}
 
 
-def input_differences(made: dict[str, Any], made_files: Sequence[dict[str, Any]], now: dict[str, Any]) -> str:
-    """Return how an input differs from that of a job, "" when it does not. now: an input record."""
+def input_differences(
+    made: dict[str, Any], made_files: Sequence[dict[str, Any]], now: dict[str, Any], *, may_grow: bool = False
+) -> str:
+    """Return how an input differs from that of a job, "" when it does not.
+
+    now: an input record. may_grow: whether it may have more files than that of the job.
+    """
     same, files = now["input"], {file["path"]: file for file in now["sources"]}
-    if made["path"] != same["path"] or made.get("given") != same.get("given"):
+    if not may_grow and (made["path"] != same["path"] or made.get("given") != same.get("given")):
         return f"for another input ({made['path']})"
     if made["encoding"] != same["encoding"]:
         return f"with another encoding ({made['encoding']})"
     before = {file["path"]: {**file} for file in made_files}
     for file in before.values():
         file.pop("preamble", None)
-    if added := [path for path in files if path not in before]:
+        if may_grow:  # a short name depends on the other files
+            file["name"] = files.get(file["path"], file)["name"]
+    if (added := [path for path in files if path not in before]) and not may_grow:
         return f"before {format_names(added, MAX_NAMED)} {'was' if len(added) == 1 else 'were'} added to the input"
     if gone := [path for path in before if path not in files]:
         return f"with {format_names(gone, MAX_NAMED)}, which {'is' if len(gone) == 1 else 'are'} gone"
-    changed = [path for path in files if files[path] != before[path]] or [same["path"]] * (made != same)
+    changed = [path for path in before if files[path] != before[path]]
+    changed = changed or [same["path"]] * (made != same and not may_grow)
     if changed:
         before_that = "it was before it" if len(changed) == 1 else "they were before they"
         return f"from {format_names(changed, MAX_NAMED)} as {before_that} changed"

@@ -38,6 +38,7 @@ from csvswarm.split.input_record import (
     with_preambles,
 )
 from csvswarm.split.many_chunks import cut_inputs
+from csvswarm.split.new_files import add_files, earlier_first, is_incremental, reopen, seen_files, was_corrected
 from csvswarm.split.number_format import find_formats
 from csvswarm.split.result_checks import check_result
 from csvswarm.split.reuse import chunks_of
@@ -51,7 +52,7 @@ __all__ = ["Request", "SplitPlan", "plan_split", "require_same", "split"]
 
 @dataclass
 class SplitPlan:
-    """What a split works on, once the request is known to fit the input."""
+    """What a split works on, once the request is known to fit the input. finished: as in a manifest."""
 
     request: Request
     canonical_request: dict[str, Any]
@@ -60,6 +61,7 @@ class SplitPlan:
     processor: Processor
     output: Path | None
     started: float
+    finished: int = 0
     formats: Formats = field(default_factory=Formats)
 
     @property
@@ -80,6 +82,11 @@ class SplitPlan:
         return ("files" if rewritten else "ranges") if self.request.mode == "auto" else self.request.mode
 
     @property
+    def max_chunk_bytes(self) -> int:
+        """About how many bytes a chunk may have, if the request does not set the number of chunks."""
+        return MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
+
+    @property
     def input_record(self) -> dict[str, Any]:
         """What the manifest records of the input."""
         return input_record(self.request.inputs, self.sources)
@@ -92,6 +99,14 @@ class SplitPlan:
             if job.manifest() is not None:  # another run was faster
                 return _resume(job, self)
             return self._split(job, inputs, sampler)
+
+    def continues(self, job: JobDirectory, manifest: Manifest) -> bool:
+        """Take over the order of the files of an incremental job, and return whether this request continues one."""
+        if not is_incremental(manifest, self.canonical_request):
+            return False
+        self.sources = earlier_first(self.sources, manifest)
+        self.finished = len(seen_files(job, manifest))
+        return True
 
     def resplit(self, job: JobDirectory) -> Manifest:
         """Resplit the input of a job whose lock the caller owns."""
@@ -130,11 +145,10 @@ class SplitPlan:
         job.create()
         self._copy_code(job)
         mode = self.mode(inputs)
-        max_bytes = MAX_CHUNK_BYTES if self.processor.combines else MAX_ROWS_CHUNK_BYTES
         of_input = {**with_preambles(self.input_record, inputs), "mode": mode}
         chunks = chunks_of(request.split_of, job, of_input, self.canonical_request) if request.split_of else None
         if chunks is None:
-            chunks = cut_inputs(job, inputs, request, mode, max_bytes)
+            chunks = cut_inputs(job, inputs, request, mode, self.max_chunk_bytes)
         schema = sampler.schema(sample_blocks(job, self.sources, chunks))
         context = self._check_options(header, schema, sum(chunk.rows for chunk in chunks))
         job.save_schema(1, schema.to_json())
@@ -166,6 +180,7 @@ class SplitPlan:
             numeric_columns=self.processor.numeric_columns(context),
             files=self.processor.files.to_json(),
             packages=self.processor.packages.to_json(),
+            finished=self.finished,
         )
         if columns := Findings(job, manifest, schema).numeric_at_first():
             found = sampled_misfits(job, manifest, self.sources, columns)
@@ -240,16 +255,29 @@ def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
     """Return the manifest of an already split job, updated to this request. The caller owns the lock."""
     manifest = job.require_manifest()
     canonical_request = plan.canonical_request
+    is_continued = plan.continues(job, manifest)
     require_same(job, manifest, plan.input_record, plan.processor, plan.canonical_request)
     rejects = canonical_request["on_error"] != "fail"
+    stale, grows = False, is_continued and len(plan.sources) > len(manifest.sources)
     if job.done_path.exists():
-        # Its data was removed: a result that is missing or no longer wanted as it is requires a new split.
+        # Its data was removed: a result that is missing or no longer wanted as it is requires a new split. That of an
+        # incremental job is still there; after an update of csvswarm, all of it is reprocessed.
         gone = plan.output is not None and committed_result(plan.output, job.job_id, rejects=rejects) is None
         unwanted = not rejects and any(receipt.rejected for receipt in job.receipts())
-        if gone or unwanted:
-            return plan.resplit(job)
+        stale = gone or unwanted
+    elif is_continued:
+        stale = manifest.versions != versions()
     else:
         check_versions(job.job_id, manifest.versions)
+    corrected = is_continued and was_corrected(manifest, plan.input_record)  # else refused, or of no result
+    is_kept = is_continued and not corrected and manifest.rows and manifest.versions == versions()
+    if (stale or grows or corrected) and not is_kept:
+        return plan.resplit(job)
+    if stale:
+        manifest = reopen(job, manifest)
+    if grows:
+        with no_wider_than(plan.permissions & manifest.permissions):
+            manifest = add_files(job, manifest, plan)
     names = (*MAY_CHANGE, *FORMAT_OPTIONS)
     if any(manifest.request.get(name) != canonical_request[name] for name in names):
         # A chunk that set records aside is no longer done where these fail the job (state.py); others stay done.

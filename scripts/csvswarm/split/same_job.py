@@ -10,6 +10,7 @@ from csvswarm.job.manifest import Manifest
 from csvswarm.job.result_format import FORMAT_OPTIONS, reads_values
 from csvswarm.processor_api.processor import Processor
 from csvswarm.split.input_record import input_differences
+from csvswarm.split.new_files import is_incremental, seen_files
 
 #: What of a request a resume may change.
 MAY_CHANGE = ("on_error", "max_rejected", "strict")
@@ -30,7 +31,9 @@ def require_same(
     typed_anew = reads_values(canonical_request) and not reads_values(manifest.request)
     is_open = not job.done_path.exists() and not (typed_anew and hasattr(processor.module, "copied_columns"))
     may_change = (*MAY_CHANGE, *FORMAT_OPTIONS) if is_open else MAY_CHANGE
-    if what := input_differences(manifest.input, manifest.sources, record):
+    may_grow = is_incremental(manifest, canonical_request)
+    files = seen_files(job, manifest) if may_grow else manifest.sources
+    if what := input_differences(manifest.input, files, record, may_grow=may_grow):
         pass
     elif manifest.processor["sha256"] != processor.sha256:
         what = f"with another processor, or another version of it ({manifest.processor['source']})"
@@ -46,4 +49,5 @@ def require_same(
         what = f"with another value of {', '.join(changed)}"
     else:
         return
-    raise JobError(f"job {job.job_id} was made {what}: leave out job_id to start a new job.")
+    remedy = "pass another job_id" if manifest.request.get("incremental") else "leave out job_id"
+    raise JobError(f"job {job.job_id} was made {what}: {remedy} to start a new job.")

@@ -72,7 +72,7 @@ class Sampler:
 def sample_blocks(job: JobDirectory, sources: Sequence[Source], chunks: list[Chunk]) -> list[tuple[bytes, bool]]:
     """Return samples from blocks spread over the whole file, and its last block.
 
-    A type that does not fit makes all chunks run again. Columns change over time, which the last records show best.
+    All chunks rerun when a type does not fit. Columns change over time, which the last records show best.
     """
     return [(data, complete) for data, complete, _ in _samples(job, sources, chunks, last_bytes=BLOCK_BYTES)]
 

@@ -45,7 +45,13 @@ def verify(request: Request, parent: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix=".verify-", dir=parent) as name:
         for chunks, block_bytes in CUTS:
             cut = dataclasses.replace(
-                request, limit=limit, chunks=chunks, block_bytes=block_bytes, output_format="csv", partition_by=[]
+                request,
+                limit=limit,
+                chunks=chunks,
+                block_bytes=block_bytes,
+                output_format="csv",
+                partition_by=[],
+                incremental=False,
             )
             results.append(_Result(cut, Path(name) / f"verify-{chunks}"))
         first, *others = results
