@@ -36,6 +36,17 @@ def test_job_with_defaults_repeats_without_them(tmp_path: Path) -> None:
     assert commands(record)["resume"] == f"ansible-playbook run_job.yml -e job_id={record['job_id']}"
 
 
+def test_an_incremental_job_is_repeated_as_a_job_of_its_own(tmp_path: Path) -> None:
+    """One that no later run continues: without a job_id, incremental would be refused."""
+    source = tmp_path / "files/1.csv"
+    source.parent.mkdir()
+    source.write_text("a\n1\n")
+    scripts = Scripts(tmp_path)
+    scripts.all(source.parent, "--incremental", "--processor", "convert")
+
+    assert repeated(record_of(scripts)) == {"input": [str(source)], "processor": "convert"}
+
+
 def test_every_option_of_a_job_is_repeated(tmp_path: Path) -> None:
     """Of a processor of the user's, in a folder that is called as that of those that ship."""
     mine, lookup = tmp_path / "processors/mine.py", tmp_path / "lookup.txt"

@@ -9,11 +9,12 @@ from typing import Any
 
 from csvswarm.types.schema import NULL_VALUES
 
-#: Variables of run_job.yml that a request keeps under their own names, and their defaults where they have one.
+#: Variables of run_job.yml that a request keeps under their own names, and their defaults where they have one. Not
+#: `incremental`, which needs a job_id: the repetition is a job of its own, over all files.
 _OPTIONS = (
     *("output_format", "partition_by", "on_error", "max_rejected", "limit", "strict", "quotechar", "header"),
     *("skip_lines", "comment", "escape", "trailing_delimiter", "decimal", "thousands", "date_format", "union"),
-    *("source_file", "incremental", "column_types"),
+    *("source_file", "column_types"),
 )
 _DEFAULTS: dict[str, Any] = {
     "processor": "statistics",
@@ -24,7 +25,6 @@ _DEFAULTS: dict[str, Any] = {
     "strict": False,
     "union": False,
     "source_file": False,
-    "incremental": False,
 }
 
 
