@@ -129,18 +129,17 @@ def total(levels: Mapping[int, int] | Iterable[tuple[int, int]]) -> Fraction | f
     Returns:
         The total as a Fraction, not rounded; a float (inf, -inf, or nan for both) when values were infinite.
     """
-    result = Fraction(0)
-    plus = minus = 0
-    for level, parts in levels.items() if isinstance(levels, Mapping) else levels:
-        if level == PLUS_INFINITY:
-            plus += int(parts)
-        elif level == MINUS_INFINITY:
-            minus += int(parts)
-        else:
-            result += int(parts) * Fraction(2) ** (level * LEVEL_BITS)
+    pairs = [(int(level), int(parts)) for level, parts in (levels.items() if isinstance(levels, Mapping) else levels)]
+    plus = any(parts for level, parts in pairs if level == PLUS_INFINITY)
+    minus = any(parts for level, parts in pairs if level == MINUS_INFINITY)
     if plus or minus:
         return float("nan") if plus and minus else float("inf") if plus else float("-inf")
-    return result
+    finite = [pair for pair in pairs if pair[0] not in (PLUS_INFINITY, MINUS_INFINITY)]
+    # In units of the lowest level, because adding Fractions takes longer.
+    lowest = min((level for level, _ in finite), default=0)
+    units = sum(parts << ((level - lowest) * LEVEL_BITS) for level, parts in finite)
+    shift = lowest * LEVEL_BITS
+    return Fraction(units << shift) if shift >= 0 else Fraction(units, 1 << -shift)
 
 
 def group_levels(levels: Levels, group: int = 0) -> dict[int, int]:
