@@ -8,7 +8,7 @@ groups are sorted, as by groupby.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.arithmetic.sort_keys import values_of
@@ -199,19 +199,21 @@ def finish_groups(totals: GroupTotals, context: Context) -> tuple[list[str], lis
     group_texts = [GroupMetrics(context.type_of(name), [], 0) for name in context.options["group_by"]]
     values = [one.group_values(count) if one.values else None for one in totals.columns]
     rows = []
+    new_figures = _figures(context)
     for group in sorted(range(count), key=totals.groups.__getitem__):
         row = [one.text_of_key(key) for one, key in zip(group_texts, totals.groups[group], strict=True)]
-        for figures, one, distinct in zip(_figures(context), totals.columns, values, strict=True):
+        for figures, one, distinct in zip(new_figures(), totals.columns, values, strict=True):
             figures.add_totals(one, group, distinct[group] if distinct else None)
             row += figures.texts()
         rows.append(row)
     return _names(context), rows
 
 
-def _figures(context: Context) -> list[GroupMetrics]:
-    """Return the metrics of a group, without state."""
+def _figures(context: Context) -> Callable[[], list[GroupMetrics]]:
+    """Return a function that returns the metrics of a group, without state."""
     ddof = context.options["ddof"]
-    return [GroupMetrics(_type_for_metrics(context, one.column, one), one.metrics, ddof) for one in _measures(context)]
+    kinds = [(_type_for_metrics(context, one.column, one), one.metrics) for one in _measures(context)]
+    return lambda: [GroupMetrics(kind, metrics, ddof) for kind, metrics in kinds]
 
 
 def _names(context: Context) -> list[str]:
@@ -253,6 +255,7 @@ def _tables(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
     done: list[list[Any]] = []
     group: tuple[Any, ...] | None = None
     figures: list[GroupMetrics] = []
+    new_figures = _figures(context)
 
     def batch() -> pa.Table:
         width = len(group_types)
@@ -271,7 +274,7 @@ def _tables(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
             if rows.group(start) != group:
                 end_group()
                 group = rows.group(start)
-                figures = _figures(context)
+                figures = new_figures()
             index, state_kind = divmod(int(rows.slot[start]), STATE_KINDS)
             figures[index].add(state_kind, rows, start, stop)
         if len(done) >= BATCH_GROUPS:
