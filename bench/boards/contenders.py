@@ -1,4 +1,4 @@
-"""What is measured: a job of csvswarm on boards or on this machine, and GNU parallel over ssh."""
+"""The measured contenders: a job of csvswarm on boards or on this machine, and GNU parallel over ssh."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.tools import OURS
 
 #: The user's code, the same for all: five lines of pandas.
 CODE = ROOT / "bench/processors/map.py"
-#: What GNU parallel runs on a board for each piece.
+#: The code that GNU parallel runs on a board for each piece.
 _PIECE = (
     "import os, sys; sys.path.insert(0, '/tmp'); import pandas, bench_map; "
     "bench_map.process(pandas.read_csv(sys.stdin.buffer), None)"

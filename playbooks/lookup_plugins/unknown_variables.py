@@ -1,4 +1,4 @@
-"""Find extra variables that no playbook of csvswarm knows: a misspelt one would otherwise be ignored."""
+"""Finds extra variables that no playbook of csvswarm uses: a misspelt one would otherwise be ignored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ description:
     nothing uses.
   - A playbook uses the variables that it names in the form C(name | default(...)) or
     C(lookup('processing_job_given', 'name', default=...)), and those named after it as terms.
-  - Ansible's own variables, those of the roles, of playbooks/vars and of the inventory pass.
+  - Ansible's own variables, and those of the roles, of playbooks/vars and of the inventory are allowed.
 options:
   _terms:
     description: The file name of the playbook in playbooks/, then names of more variables that it uses.
@@ -43,7 +43,7 @@ class LookupModule(LookupBase):
         known = {*USED.findall((PLAYBOOKS / playbook).read_text()), *more}
         unknown = [name for name in load_extra_vars(self._loader) if not name.startswith("ansible_")]
         unknown = [name for name in unknown if name not in known]
-        if unknown:  # rare, so only now
+        if unknown:  # rare, so computed only here
             others = settings() | self._inventory_s(variables or {})
             unknown = [name for name in unknown if name not in others]
             known |= others
@@ -73,4 +73,4 @@ def message(name: str, known: Iterable[str]) -> str:
     """Return the message about one variable."""
     close = get_close_matches(name, sorted(known), 1)
     hint = f"Did you mean {close[0]}?" if close else "Remove it, or see docs/job-variables.md."
-    return f"{name}: there is no such variable. {hint}"
+    return f"{name}: unknown variable. {hint}"

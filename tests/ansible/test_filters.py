@@ -69,7 +69,7 @@ def test_recoverable_collector_failures_are_resumed(message: str) -> None:
 @pytest.mark.parametrize(
     ("message", "change", "remedy"),
     [
-        ("no column x", {}, "new job (without job_id).\nIf only some records are bad, set them aside:"),
+        ("no column x", {}, "new job (without job_id).\nIf only some records are bad, quarantine them:"),
         (
             "no column x",
             {},

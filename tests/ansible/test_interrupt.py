@@ -70,6 +70,6 @@ def test_interrupt_line_before_the_split_and_on_boards(tmp_path: Path) -> None:
         "Stopped before job j was deployed: nothing runs on the boards. Rerun the same command."
     )
     deployed = last_line("j", None, deployed=True)
-    assert deployed.startswith("Only the watching has ended: job j continues on the boards. Watch: ansible-playbook ")
+    assert deployed.startswith("No longer watching: job j continues on the boards. Watch: ansible-playbook ")
     for action in ("watch", "fetch", "stop"):
         assert f"playbooks/jobs.yml -e action={action} -e job_id=j" in deployed

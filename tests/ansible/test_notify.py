@@ -100,13 +100,13 @@ def test_notification_that_fails_fails_no_job(clone: Clone, tmp_path: Path, noti
 @pytest.mark.parametrize(
     ("notify", "message"),
     [
-        ("ftp://here/x", "notify: 'ftp://here/x' is neither a URL nor a command."),
-        ("http://", "notify: 'http://' is neither a URL nor a command."),
-        (["a"], "notify: ['a'] is neither a URL nor a command."),
-        ("no-such-program x", "notify: there is no program 'no-such-program' that can be run."),
-        ("./none.sh", "notify: there is no program '/here/none.sh' that can be run."),
+        ("ftp://here/x", "notify is 'ftp://here/x', but must be a URL or a command."),
+        ("http://", "notify is 'http://', but must be a URL or a command."),
+        (["a"], "notify is ['a'], but must be a URL or a command."),
+        ("no-such-program x", "notify: 'no-such-program' is not a program that can run."),
+        ("./none.sh", "notify: '/here/none.sh' is not a program that can run."),
         ("sh 'open", 'notify: the command "sh \'open" cannot be read: No closing quotation.'),
-        (" ", "notify: there is no program ' ' that can be run."),
+        (" ", "notify: ' ' is not a program that can run."),
     ],
 )
 def test_bad_values(notify: object, message: str) -> None:

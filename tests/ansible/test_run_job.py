@@ -220,7 +220,7 @@ def test_permanent_error_suggests_a_new_job(clone: Clone, tmp_path: Path) -> Non
     assert "no such thing" in run.message
     assert "A resume would fail in the same way. If the processor is wrong, fix it, then retry" in run.message
     aside = f"ansible-playbook {clone.root}/run_job.yml -e job_id=broken -e on_error=quarantine"
-    assert run.message.endswith(f"If only some records are bad, set them aside: {aside}")
+    assert run.message.endswith(f"If only some records are bad, quarantine them: {aside}")
 
 
 def test_killed_job_resumes_from_its_job_id_alone(clone: Clone, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_packages_that_are_gone(mine: Path, tmp_path: Path) -> None:
     (directory,) = (tmp_path / "cache").glob("site-*")
     directory.rename(tmp_path / "away")
 
-    with pytest.raises(JobError, match=r"the packages of the job are gone from .*: rerun it with the same job_id"):
+    with pytest.raises(JobError, match=r"the packages of the job are missing from .*: rerun it with the same job_id"):
         process_all(job, 1)
     split(job, request)
     assert process_all(job, 1).chunks_run == 1

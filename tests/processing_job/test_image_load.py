@@ -72,8 +72,8 @@ def test_the_image_is_loaded_once(board: Path) -> None:
         ("cut off", "contains another image: remove that file"),
         ("missing", "is the share mounted?"),
         ("link", "is the share mounted?"),
-        ("pipe", "is no regular file: remove it"),
-        ("folder", "is no regular file: remove it"),
+        ("pipe", "is not a regular file: remove it"),
+        ("folder", "is not a regular file: remove it"),
     ],
 )
 def test_docker_load_reads_only_the_verified_archive(board: Path, harm: str, message: str) -> None:
@@ -107,4 +107,4 @@ def test_another_image_in_the_archive(board: Path) -> None:
 
 
 def test_no_image_for_a_board(board: Path) -> None:
-    assert load(board, "riscv64")["msg"] == f"there is no image for {KIND} on the share: rerun the job"
+    assert load(board, "riscv64")["msg"] == f"the share has no image for {KIND}: rerun the job"

@@ -157,7 +157,7 @@ def test_failed_removal_is_reported(engine: RecordedEngine, monkeypatch: pytest.
     monkeypatch.setattr(engine, "remove", lambda _: (400, {"message": "network is in use"}))
 
     with pytest.raises(
-        stack_module.StackError, match="still there after a minute: the engine reports: network is in use"
+        stack_module.StackError, match="still exist after a minute: the engine reports: network is in use"
     ):
         ensure(engine, state="absent")
 

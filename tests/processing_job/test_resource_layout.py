@@ -51,7 +51,7 @@ sizes = st.integers(0, 10**13)
 def test_no_board_gets_more_than_fits(boards: list[dict[str, Any]], size: int, memory: str, cpus: float) -> None:
     takers = [one for one in boards if one["takes"]]
     if not takers:
-        with pytest.raises(AnsibleFilterError, match="no board takes a chunk"):
+        with pytest.raises(AnsibleFilterError, match="no board can run chunks"):
             sizing.processing_job_layout(boards, size, memory, cpus)
         return
 

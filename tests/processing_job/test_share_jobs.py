@@ -129,7 +129,7 @@ def test_input_on_the_share_is_accepted(place: Place) -> None:
     assert place.answer(SHARE, inputs=[str(folder)])["inputs"] == found
     assert place.answer(SHARE, inputs=[f"{folder}/*.csv"])["inputs"] == found
     missing = place.answer(SHARE, inputs=[f"{folder}/nothing.csv"])
-    assert (missing["inputs"], missing["missing"]) == ([], f"there is no file {folder}/nothing.csv.")
+    assert (missing["inputs"], missing["missing"]) == ([], f"{folder}/nothing.csv does not exist.")
     assert "matches no file" in place.answer(SHARE, inputs=[f"{folder}/*.tsv"])["missing"]
 
     (folder / "data.csv").chmod(0o600)
@@ -232,8 +232,8 @@ BUILT = {
     # The server's disk would fill.
     "more than was built": ("truncate --size=1T {path}", "was damaged on its way"),
     "link": ("ln -s {canary} {path}", "cannot be read where it was built: Too many levels of symbolic links"),
-    "pipe": ("mkfifo {path}", "is no regular file where it was built"),
-    "folder": ("mkdir {path}", "is no regular file where it was built"),
+    "pipe": ("mkfifo {path}", "is not a regular file where it was built"),
+    "folder": ("mkdir {path}", "is not a regular file where it was built"),
     "closed": ("echo x >{path}; chmod 000 {path}", "cannot be read where it was built: Permission denied"),
 }
 

@@ -157,7 +157,7 @@ def test_bad_records_are_rejected_once(tmp_path: Path) -> None:
         ([{"processor": "./mine.py"}], "step 1 has the processor './mine.py', but steps are shipped processors: "),
         ([{"processor": "sort", "options": 5}], "the options of step 1 (sort) are 5, but must be a dictionary."),
         ([{"processor": "sort"}], "step 1: processor sort needs the option 'by' (columns to sort by)"),
-        ([SORT, FEW], "step 1 (sort) needs all rows before it returns any, so only the last step can be one like it"),
+        ([SORT, FEW], "step 1 (sort) needs all rows before it returns any, so it can only be the last step"),
         (
             [FEW, {"processor": "sort", "options": {"by": ["hour"]}}],
             "step 2 (sort): option 'by' of sort names a column 'hour', but the file has: dest, carrier,",

@@ -114,7 +114,7 @@ def test_markup_in_names_and_values_is_text(tmp_path: Path) -> None:
     found.check_safe()
     assert EVIL in found.text
     assert "{{ 7 * 7 }}" in found.text
-    assert "1 records were set aside" in found.words
+    assert "1 records were rejected" in found.words
 
 
 def test_markup_in_messages_is_text() -> None:
@@ -226,6 +226,6 @@ def test_advice_is_given_for_each_problem(tmp_path: Path) -> None:
     assert "The memory limit was nearly reached: chunk 1 needed 230 MB of 250 MB." in words
     assert "slow was" in words
     assert "Columns with numbers were read as text because of other values in them: price." in words
-    assert "of the records were set aside" in words
+    assert "of the records were rejected" in words
     assert "The native kernel was not used." in words
     assert "Advice" not in Page(render(Material(record([attempt(1)]), tmp_path))).words

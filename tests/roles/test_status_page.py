@@ -66,7 +66,7 @@ def test_throttling_of_a_raspberry_pi(
 def test_a_board_that_is_slowed_down_is_reported(status: ModuleType) -> None:
     assert status.status_problems(cluster(b2={"throttled": 0x50000}), GROUPS) == []
     assert status.status_problems(cluster(b2={"throttled": 0x50001}), GROUPS) == [
-        "b2 is slowed down by its power supply or its heat (undervoltage now): check supply, cable and cooling"
+        "b2 is throttled by its power supply or heat (undervoltage now): check supply, cable and cooling"
     ]
 
 

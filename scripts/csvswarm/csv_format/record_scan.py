@@ -2,7 +2,7 @@
 
 A quote is special only at a field's edge, as in Python's csv module, pandas and Arrow: it opens at the start of a
 field, `""` inside a quoted field is one quote, and text after the closing quote is literal. If all quotes of a piece
-are at edges ("regular"), quote parity shows what is quoted, and numpy decides for the whole piece at once; otherwise a
+are at edges ("regular"), quote parity shows what is quoted, and numpy decides for the whole piece; otherwise a
 loop over the quotes gives the exact answer.
 """
 
@@ -67,7 +67,7 @@ class Grammar:
             piece += more
             step *= 2
             if len(piece) > max_bytes:
-                raise InputError(f"more than {MAX_RECORD_BYTES >> 20} MB are nothing but quotes: is it a CSV?")
+                raise InputError(f"more than {MAX_RECORD_BYTES >> 20} MB consist only of quotes: is it a CSV?")
         return piece
 
     def scan(self, piece: bytes, *, previous_byte: int = LF, inside_quotes: bool = False) -> Structure:

@@ -51,7 +51,7 @@ def cut_input(
 
 
 def begin_cutting(job: JobDirectory, header: InputHeader | None) -> FreeSpaceGuard:
-    """Prepare a job directory for its chunks. header: to be written, where there are chunk files."""
+    """Prepare a job directory for its chunks. header: written if there are chunk files."""
     resources.disable_malloc_trim()
     job.remove_chunks()  # left by a killed split
     if header is not None:
@@ -73,7 +73,7 @@ def cut_file(
 ) -> list[Chunk]:
     """Cut one file of the input into chunks, numbered from 1. Raises InputError.
 
-    before: chunks of the files before it. total: about how many bytes all files have, when there are others.
+    before: number of chunks of earlier files. total: approximate bytes of all files, if there are others.
     """
     end = _end_of_record(source, header, request.limit) if request.limit else None
     size = end if end is not None and source.is_plain else source.size
@@ -146,7 +146,7 @@ def _skip(file: BinaryIO, count: int) -> int:
 
 
 def _end_of_record(source: Source, header: InputHeader, number: int) -> int | None:
-    """Return where record `number` ends, in the unpacked input; None when there are fewer. Raises InputError."""
+    """Return the end of record `number` in the unpacked input; None if there are fewer records. Raises InputError."""
     try:
         with source.open() as file:
             return Cutter.end_of_record(file, header.dialect, _skip(file, header.data_offset), number)

@@ -84,12 +84,12 @@ def test_running_job_is_watched_or_refused(lab: Lab, start_job: StartJob, local_
     refused = job.rerun()
     job.variables = asked
     job.start()
-    job.wait_until("the run attaches", lambda: f"Job {job.name} is deployed already" in job.output)
+    job.wait_until("the run attaches", lambda: f"Job {job.name} is already deployed" in job.output)
     job.release("all")
     run = job.end()
 
     assert refused.code
-    assert f"job {job.name} runs on the boards already (driver on {lab.manager.name} since " in refused.message
+    assert f"job {job.name} already runs on the boards (driver on {lab.manager.name} since " in refused.message
     assert "processor" in refused.message.partition("with another request: ")[2].partition(" differ")[0]
     assert services
     check_done(job, run, local_result())

@@ -58,7 +58,7 @@ def test_board_without_the_image_and_a_changed_archive(
     refused = job.rerun()
 
     assert refused.code
-    assert f"{board.name}: the image {tag} is not there, or is another one" in refused.message
+    assert f"{board.name}: the image {tag} is missing, or is another one" in refused.message
     assert f"{archive} contains another image: remove that file" in refused.message
     assert "Deploy the job" not in refused.output
     lab.restore_images()

@@ -78,9 +78,7 @@ def test_interrupted_job_is_resumed(control_node: ControlNode) -> None:
     )
     playbook.interrupt()
     assert playbook.end(120) != 0, playbook.output
-    assert playbook.output.splitlines()[-1].startswith(
-        f"Only the watching has ended: job {job} continues on the boards."
-    )
+    assert playbook.output.splitlines()[-1].startswith(f"No longer watching: job {job} continues on the boards.")
 
     resumed = control_node.run("swarm", job, **variables)
 

@@ -70,7 +70,7 @@ CAUSE = "error: No solution found when resolving dependencies\n  cause: Because 
     [
         (
             f"{CAUSE}intel-openmp==2026.2.0 has no wheels with a matching platform tag (e.g., `x`) and you require",
-            "intel-openmp 2026.2.0 has no wheel for boards with arm64 and Python 3.13. Ask for a version that has one",
+            "intel-openmp 2026.2.0 has no wheel for boards with arm64 and Python 3.13. Require a version that has one",
         ),
         (
             f"{CAUSE}pymssql==2.2.5 has no usable wheels and you require pymssql==2.2.5, we can conclude",
