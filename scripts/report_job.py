@@ -33,6 +33,9 @@ def main() -> int:
     parser.add_argument(
         "--stages", default="[]", metavar="JSON", help="additional stages: a list of [name, start, end]"
     )
+    parser.add_argument(
+        "--seconds", default="{}", metavar="JSON", help="seconds of each stage as the user waited: an object by name"
+    )
     parser.add_argument("--remedy", default="", metavar="TEXT", help="the remedy in the report of a failed job")
     arguments = parser.parse_args()
     if bool(arguments.output) == (arguments.error is not None):
@@ -67,6 +70,7 @@ def _report(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str,
     material.remedy = arguments.remedy
     names = ("name", "started", "ended")
     material.stages = [dict(zip(names, stage, strict=True)) for stage in json.loads(arguments.stages)]
+    material.seconds = {str(name): float(took) for name, took in json.loads(arguments.seconds).items()}
     material.logs = logs or material.logs
     page = directory / PAGE
     with no_wider_than(permissions):

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ all:
       hosts:
         this_machine:
           ansible_connection: local
+          ansible_become: false
+          ansible_python_interpreter: {python}
           board_hostname: {hostname}
     nfs_server:
       hosts:
@@ -49,7 +52,9 @@ def one_board(place: Path) -> Iterator[Job]:
     share = place / "share"
     playbook = [str(OURS / "ansible-playbook"), str(ROOT / "bench/boards/one_board.yml")]
     inventory = place / "one-board.yml"
-    inventory.write_text(_INVENTORY.format(share=json.dumps(str(share)), hostname=os.uname().nodename))
+    inventory.write_text(
+        _INVENTORY.format(share=json.dumps(str(share)), hostname=os.uname().nodename, python=json.dumps(sys.executable))
+    )
     environment = ansible_environment()
     variables = ["-e", json.dumps({"share": str(share)})]
     try:

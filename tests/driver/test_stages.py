@@ -33,12 +33,13 @@ def make(tmp_path: Path) -> Iterator[Make]:
         directory.mkdir()
     with closing(Engine(str(tmp_path / "no-engine"))) as engine:
 
-        def stages(*arguments: str, processor: str = "statistics") -> Stages:
+        def stages(*arguments: str, processor: str = "statistics", processor_source: str | None = None) -> Stages:
             split = [f"--job={job}", f"--input={source}", f"--processor={processor}", "--chunks=3", *arguments]
             request = request_of(
                 job_directory=str(job),
                 output=str(output),
                 processor=processor,
+                processor_source=processor_source,
                 split_arguments=[*split, "--plan"],
                 collect_arguments=[f"--job={job}", f"--output={output}", "--plan"],
             )
@@ -126,6 +127,61 @@ def test_code_left_by_an_earlier_job_is_not_run(make: Make, tmp_path: Path, stag
 
     with pytest.raises(JobFailed, match="was made with another processor"):
         getattr(stages, stage)()
+    assert not canary.exists()
+
+
+def test_processor_that_declares_only_process_is_not_run_here(make: Make, tmp_path: Path) -> None:
+    """Without an engine, only processes of the driver can have split and collected."""
+    mine, canary = tmp_path / "mine.py", tmp_path / "canary"
+    mine.write_text(
+        f"X = open({str(canary)!r}, 'w')\nOVERLAP = 1\n\n"
+        "def process(block, context):\n    return block.assign(c=block.a + block.b.shift())[context.overlap :]\n"
+    )
+    stages, files = make(processor=str(mine), processor_source=str(mine)), JobFiles(tmp_path / "job")
+
+    stages.split()
+    files.write_round(1, 1, [1, 2, 3])
+    assert not canary.exists()
+    for slot in (1, 2, 3):
+        Scripts(tmp_path).process("--round", "1", "--slot", str(slot), "--attempt", f"t{slot}")
+    assert canary.exists()
+    canary.unlink()
+    stages.collect()
+
+    rows = [f"{n},{n % 7},{float(n + (n - 1) % 7) if n else ''}" for n in range(24)]
+    assert (tmp_path / "out/result.csv").read_text().splitlines() == ["a,b,c", *rows]
+    assert not canary.exists()
+
+
+def test_processor_with_other_functions_runs_in_a_container(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, canary = tmp_path / "mine.py", tmp_path / "canary"
+    mine.write_text(
+        f"open({str(canary)!r}, 'w')\n\n\ndef process(block, context):\n    return block\n\n\n"
+        "def combine(partials, context):\n    return partials[0]\n"
+    )
+    stages, services = make(processor=str(mine), processor_source=str(mine)), []
+    monkeypatch.setattr(Stages, "_service", lambda _, stage, *command: services.append((stage, command[0][0])))
+
+    stages.split()
+    stages.collect()
+
+    assert services == [("split", "split_dataframe.py"), ("collect", "collect_results.py")]
+    assert not canary.exists()
+
+
+def test_code_put_in_place_of_a_declared_processor_is_not_run(make: Make, tmp_path: Path) -> None:
+    mine, canary = tmp_path / "mine.py", tmp_path / "canary"
+    mine.write_text("def process(block, context):\n    return block\n")
+    stages = make("--chunks=1", processor=str(mine), processor_source=str(mine))
+    stages.split()
+    JobFiles(tmp_path / "job").write_round(1, 1, [1])
+    Scripts(tmp_path).process("--round", "1", "--slot", "1", "--attempt", "t1")
+    (tmp_path / "job/processor.py").write_text(f"open({str(canary)!r}, 'w')\n{mine.read_text()}")
+
+    with pytest.raises(JobFailed, match="must not run in this process"):
+        stages.collect()
     assert not canary.exists()
 
 

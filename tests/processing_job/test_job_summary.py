@@ -39,6 +39,14 @@ def test_stage_times_add_up_to_the_total() -> None:
     assert sum(stages.values()) == pytest.approx(16.0)
 
 
+def test_local_stage_times_add_up_to_the_total() -> None:
+    scripts = {"split": {"seconds": 1}, "process": {"seconds": 2.5}, "collect": {"seconds": 0.5}}
+
+    stages = summary.processing_job_local_stage_times(scripts, 6.0)
+
+    assert stages == {"prepare": 2.0, "split": 1.0, "process": 2.5, "collect": 0.5}
+
+
 def test_watching_a_running_job_reports_no_negative_time() -> None:
     times = {"prepared": 2.0, "sent": 0, "began": 3.0, "ended": 3.5}
 

@@ -60,6 +60,10 @@ def test_stages_of_the_control_node_are_drawn_in_order(tmp_path: Path) -> None:
     rows = re.findall(r"(\w+) · ([\d.]+ m?s)", page(scripts.output).words)
     assert [name for name, _ in rows] == ["prepare", "send", "split", "process", "collect", "fetch"]
     assert (rows[0][1], rows[1][1], rows[5][1]) == ("3.00 s", "5.00 s", "3.00 s")
+    # The figures are those that the user waited for.
+    waited = {"prepare": 3.2, "process": 7, "fetch": 3.3}
+    scripts.report("--output", scripts.output, "--seconds", json.dumps(waited))
+    assert "time13.5 s" in page(scripts.output).words
     # As before without them: they are no part of the record.
     scripts.report("--output", scripts.output)
     assert "prepare ·" not in page(scripts.output).words

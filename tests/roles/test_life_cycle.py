@@ -12,7 +12,7 @@ from tests.roles.playing import words
 from tests.roles.pretended import Boards
 
 GROUPS = {"swarm_manager": ["b1"], "swarm_worker": ["b2", "b3"], "nfs_server": ["b1"]}
-PROGRAMS = ["docker", "systemctl", "systemd-run"]
+PROGRAMS = ["docker", "systemctl", "systemd-run", "umount"]
 CHANGES = re.compile(r" (update|leave|demote|rm|--rotate|poweroff)( |$)")
 
 
@@ -131,6 +131,12 @@ def test_the_server_of_the_share_is_switched_off_last(tmp_path: Path) -> None:
     order = [line.split()[0] for line in changes(boards)]
     assert sorted(order) == ["b1", "b2", "b3"]
     assert order[-1] == "b1"
+    # None of them has it mounted any longer.
+    journal = boards.journal()
+    for board in ("b2", "b3"):
+        released = journal.index(f"{board} umount /srv/csvswarm")
+        assert f"{board} systemctl stop docker.socket docker.service" in journal[:released]
+        assert any(line.startswith(f"{board} systemd-run") for line in journal[released:])
 
 
 def test_board_with_a_failed_reboot_is_returned_to_service(tmp_path: Path) -> None:

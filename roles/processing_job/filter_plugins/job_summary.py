@@ -78,6 +78,12 @@ def processing_job_stage_times(times: dict[str, float], status: dict[str, Any], 
     }
 
 
+def processing_job_local_stage_times(summary: dict[str, Any], waited: float) -> dict[str, float]:
+    """Return the seconds of each stage of a job on this machine. prepare: what the scripts did not need."""
+    seconds = {name: float(summary[name]["seconds"]) for name in ("split", "process", "collect")}
+    return {"prepare": max(waited - sum(seconds.values()), 0.0), **seconds}
+
+
 def processing_job_stages(
     times: dict[str, float], status: dict[str, Any], waited: float
 ) -> list[tuple[str, float, float]]:
@@ -102,6 +108,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""
         return {
+            "processing_job_local_stage_times": processing_job_local_stage_times,
             "processing_job_stage_times": processing_job_stage_times,
             "processing_job_stages": processing_job_stages,
             "processing_job_summary": processing_job_summary,

@@ -1,8 +1,9 @@
 """Split, reconcile and collect: as processes of the driver's container, or as services where a user's code runs.
 
-The driver never runs a user's processor. Split and collect load it, so with a custom processor they run in containers
-of their own, without the engine's socket. With a shipped processor they run here, which saves the start of a container,
-but only if the job's copy of the processor is identical to the file in the image.
+The driver never runs a user's processor. Split and collect run here, which saves a container's start, with a shipped
+processor, if the job's copy is identical to the file in the image, and with one that defines only `process`, whose text
+is enough (csvswarm.processor_api.declarations). Other processors must be loaded, in containers of their own without the
+engine's socket. The scripts that run here refuse to load them, whatever the job directory contains.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from csvswarm.driver.tasks import Task
 from csvswarm.errors import printable
 from csvswarm.job.durable_files import START_OVER, NotRegular, read_regular
 from csvswarm.job.untrusted_files import Damaged
+from csvswarm.processor_api.declarations import NO_USER_CODE, declarations
 from csvswarm.runtime.progress import VARIABLE
 
 SCRIPTS = Path(__file__).resolve().parents[2]
@@ -74,11 +76,19 @@ class Stages:
             self._process("record", [*command, f"--error={printable(error)}"])
 
     def _run(self, stage: str, command: Sequence[str]) -> None:
-        if not self._request.is_shipped:
+        if self._request.is_shipped:
+            self._require_shipped()
+        elif not self._is_declared():
             self._service(stage, command)
             return
-        self._require_shipped()
         self._process(stage, command)
+
+    def _is_declared(self) -> bool:
+        """Return whether the text of the user's processor is all that split and collect need."""
+        try:
+            return declarations(read_regular(Path(self._request.processor), _MAX_PROCESSOR_BYTES)) is not None
+        except (OSError, NotRegular):  # reported where it is loaded
+            return False
 
     def _require_shipped(self) -> None:
         """Refuse a job directory in which another job of that name left code that this process would run."""
@@ -111,7 +121,7 @@ class Stages:
             process = subprocess.Popen(
                 words,
                 cwd=SCRIPTS,
-                env=os.environ | {VARIABLE: str(shown)},
+                env=os.environ | {VARIABLE: str(shown), NO_USER_CODE: "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=answer,
                 stderr=errors,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import linecache
+import os
 import re
 import sys
 import traceback
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from csvswarm.errors import OptionError, ProcessorError
 from csvswarm.job.side_files import SideFiles
 from csvswarm.packages.environment import Packages, deactivate
+from csvswarm.processor_api.declarations import NO_USER_CODE, declarations, require_declared
 from csvswarm.processor_api.processor import Processor
 from csvswarm.processor_api.side_modules import provide_modules, withdraw_modules
 
@@ -51,10 +53,11 @@ def load_processor(
     """Load a processor file. shown: the path for messages, if `path` is a job's copy.
 
     files, packages: the side files and packages of its job. A shipped processor imports none of them: it runs in the
-    driver of a job on boards, which runs no user code.
+    driver of a job on boards, which runs no user code. Of a user's processor, a process with NO_USER_CODE in its
+    environment reads only the declarations.
 
-    Raises ProcessorError if it cannot be read, is not Python or fails to load, and OptionError for files or packages
-    that it cannot use.
+    Raises ProcessorError if it cannot be read, is not Python, fails to load or must not run here, and OptionError for
+    files or packages that it cannot use.
     """
     shown = shown or path
     name = name or shown.stem
@@ -74,12 +77,19 @@ def load_processor(
     files, packages = files or SideFiles(), packages or Packages()
     withdraw_modules()
     deactivate()
-    if not _is_shipped(source):
+    if _is_shipped(source):
+        if packages.source:
+            raise OptionError(f"requirements: processor {name} needs no packages: leave out requirements.")
+        _run_module(code, module, shown)
+    elif os.environ.get(NO_USER_CODE):
+        if (declared := declarations(source)) is None:
+            raise ProcessorError(f"processor {shown} must not run in this process.")
+        vars(module).update(declared)
+    else:
         packages.activate()
         provide_modules(files)
-    elif packages.source:
-        raise OptionError(f"requirements: processor {name} needs no packages: leave out requirements.")
-    _run_module(code, module, shown)
+        _run_module(code, module, shown)
+        require_declared(source, vars(module), str(shown))
     return Processor(name, module, hashlib.sha256(source).hexdigest(), files, packages)
 
 

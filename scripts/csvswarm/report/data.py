@@ -51,7 +51,7 @@ class Material:
     """record: job.json. directory: where it and the result are. logs: (name, last lines) of failed attempts.
 
     remedy: what to do after a failure, "" if a resume is enough. stages: additional ones of the control node, in the
-    form of the record.
+    form of the record. seconds: of each stage as the user waited for it, in order, if known.
     """
 
     record: dict[str, Any]
@@ -61,6 +61,7 @@ class Material:
     logs: list[tuple[str, str]] = field(default_factory=list)
     remedy: str = ""
     stages: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def attempts(self) -> list[dict[str, Any]]:

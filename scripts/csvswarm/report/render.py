@@ -112,7 +112,9 @@ def _facts(material: Material) -> dict[str, Any]:
 
 
 def _stage_seconds(material: Material) -> dict[str, float]:
-    """Return how long each stage took, in order of time."""
+    """Return how long each stage took, in order of time: for the user where that is known, else for the scripts."""
+    if material.seconds:
+        return material.seconds
     seconds = {stage["name"]: stage["ended"] - stage["started"] for stage in _stages(material)}
     of_record = material.record.get("seconds", {})
     return {name: float(of_record.get(name) or took) for name, took in seconds.items()}

@@ -26,7 +26,7 @@ class Board:
         return done.stdout
 
     def succeeds(self, script: str) -> bool:
-        """Whether the board local_result, and the script ends well on it."""
+        """Whether the board answers, and the script ends well on it."""
         try:
             return self._run(script, 20).returncode == 0
         except subprocess.TimeoutExpired:
@@ -46,7 +46,7 @@ class Board:
 
     @property
     def is_on(self) -> bool:
-        return self._docker("inspect", "--format={{.State.RunningJob}}", self.container) == "true"
+        return self._docker("inspect", "--format={{.State.Running}}", self.container) == "true"
 
     def cut_power(self) -> None:
         """Pull the plug."""

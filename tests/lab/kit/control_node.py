@@ -16,7 +16,7 @@ from tests.lab.kit.playbook_process import Playbook
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "files/samples/flights.csv"
 ANSIBLE_PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
-# What the lab's host has, where no registry local_result.
+# What the lab's host has, where no registry answers.
 BASE = "debian:trixie"
 
 

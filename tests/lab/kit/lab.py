@@ -87,7 +87,7 @@ class Lab:
             elif board.is_disconnected:
                 board.reconnect_share()
         for board in boards:
-            wait_until(f"{board.name} local_result", partial(board.succeeds, "true"), 400)
+            wait_until(f"{board.name} answers", partial(board.succeeds, "true"), 400)
             board.reconnect_swarm()
             board.sh(
                 # Its own clock service would take a while.

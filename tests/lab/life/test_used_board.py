@@ -14,7 +14,7 @@ from tests.lab.life.conftest import Play, all_ready
 
 # As an imager of SD cards writes it. No other module of cloud-init runs: the lab has made keys and network.
 CLOUD_INIT = """
-apt-get install --yes --quiet --no-install-recommends cloud-init
+apt-get install --yes --quiet --no-install-recommends cloud-init </dev/null
 mkdir -p /var/lib/cloud/seed/nocloud
 echo 'instance-id: life' >/var/lib/cloud/seed/nocloud/meta-data
 printf '#cloud-config\\nhostname: as-flashed\\nmanage_etc_hosts: true\\n' >/var/lib/cloud/seed/nocloud/user-data
@@ -35,10 +35,10 @@ def board(cluster: Lab) -> Iterator[Board]:
     """A worker with cloud-init."""
     board = cluster.workers[0]
     try:
-        board.sh(f"export DEBIAN_FRONTEND=noninteractive\napt-get update --quiet=2\n{CLOUD_INIT}", 600)
+        board.sh(f"export DEBIAN_FRONTEND=noninteractive\napt-get update --quiet=2 </dev/null\n{CLOUD_INIT}", 600)
         yield board
     finally:
-        remove = "DEBIAN_FRONTEND=noninteractive apt-get purge --yes --quiet cloud-init"
+        remove = "DEBIAN_FRONTEND=noninteractive apt-get purge --yes --quiet cloud-init </dev/null"
         board.sh(f"{remove}\nrm -rf /etc/cloud /var/lib/cloud", 600)
 
 
@@ -46,6 +46,7 @@ def test_cloud_init_leaves_the_names_alone(cluster: Lab, play: Play, board: Boar
     code, output = play("site.yml")
     assert code == 0, output[-4000:]
 
+    board.sh("sync")  # all that site.yml wrote is on the disk
     board.cut_power()
     board.power_on()
     wait_until(f"{board.name} boots", partial(board.succeeds, BOOTED), 400)

@@ -1,0 +1,92 @@
+"""What a processor's file defines, read from its text without running it.
+
+A user's code runs in the containers of chunks alone. To split the input and to collect rows, a job has to know what the
+processor declares, and most files declare nothing but `process`: their text is enough.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from csvswarm.errors import ProcessorError
+
+#: Environment variable of a process that must not run the code of a user: those of the driver.
+NO_USER_CODE = "CSVSWARM_NO_USER_CODE"
+#: The names that csvswarm looks up in a processor.
+HOOKS = frozenset(
+    {"process", "for_options", "columns", "copied_columns", "result_columns", "result_kinds", "keeps_rows", "overlap",
+     "needs_pandas", "numeric_columns", "why_empty", "header", "keys", "combine", "finish", "finish_groups", "table_of",
+     "outline", "step", "OPTIONS", "BLOCK", "GAPS", "RAW", "OVERLAP"}
+)  # fmt: skip
+#: Those whose value may be read when it is written as a literal.
+_LITERALS = frozenset({"OPTIONS", "BLOCK", "GAPS", "RAW", "OVERLAP", "overlap", "columns"})
+
+
+def declarations(source: bytes) -> dict[str, Any] | None:
+    """Return the hooks that a processor's file defines, if it defines only `process` and literals; else None.
+
+    None also means a file whose text leaves it open, as with an `if` or a call at the top level: it has to be run.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    found: dict[str, Any] = {}
+    for node in tree.body:
+        names = _bound(node)
+        if names is None or not names.isdisjoint({"*", "__getattr__"}):
+            return None
+        for name in names & HOOKS:
+            if name == "process" and isinstance(node, ast.FunctionDef):
+                found[name] = _not_run
+            elif name in _LITERALS and isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                try:
+                    found[name] = ast.literal_eval(node.value)
+                except (ValueError, TypeError, MemoryError, RecursionError):
+                    return None
+            else:
+                return None
+    return found if "process" in found and _hooks_bound_elsewhere(tree).isdisjoint(HOOKS) else None
+
+
+def require_declared(source: bytes, defined: dict[str, Any], shown: str) -> None:
+    """Raise ProcessorError if a file that was run defines other hooks than its text. defined: its names and values."""
+    declared = declarations(source)
+    if declared is None:
+        return
+    for hook in sorted(HOOKS):
+        differs = hook in defined and hook in declared and hook != "process" and defined[hook] != declared[hook]
+        if differs or (hook in defined) != (hook in declared):
+            raise ProcessorError(
+                f"processor {shown} sets {hook} while it runs: define it at the top level of the file."
+            )
+
+
+def _bound(node: ast.stmt) -> set[str] | None:
+    """Return the names that a statement at the top level binds, None when its text does not show them."""
+    match node:
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            return {alias.asname or alias.name.partition(".")[0] for alias in aliases}
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return {name}
+        case ast.Expr(value=ast.Constant()):
+            return set()
+    return None
+
+
+def _hooks_bound_elsewhere(tree: ast.Module) -> set[str]:
+    """Return the names that functions declare as global, and those of assignment expressions."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global):
+            found |= {*node.names}
+        elif isinstance(node, ast.NamedExpr) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
+    return found
+
+
+def _not_run(*_: object) -> None:
+    raise AssertionError("the code of a user does not run in this process")
