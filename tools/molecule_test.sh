@@ -1,15 +1,15 @@
 #!/bin/bash
-# One whole Molecule scenario, with its result and the time of each phase at the end: tools/molecule_test.sh [SCENARIO]
-# One that has not ended after LIMIT seconds is ended, and what it was at is shown.
+# Runs a Molecule scenario, and prints its result and the time of each phase: tools/molecule_test.sh [SCENARIO]
+# A scenario that has not ended after LIMIT seconds is stopped, and its state is shown.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 scenario=${1:-default}
 times=.lab/$scenario.times
 limit=${LIMIT:-$([ "$scenario" = default ] && echo 3600 || echo 10800)}
 
-# Before anything else: without an engine one sentence says what is missing, and no page of Ansible's follows it.
+# First, so that without an engine one message reports what is missing, instead of a page of Ansible's output.
 tools/docker_engine.sh || exit 1
-# Jobs send their input with it.
+# Jobs send their input with rsync.
 if ! command -v rsync >/dev/null; then
     { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq &&
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsync >/dev/null; } ||

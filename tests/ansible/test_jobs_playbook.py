@@ -136,7 +136,7 @@ def test_damaged_jobs_are_listed_beside_the_others_with_controls_escaped(clone: 
     assert sorted(words[0] for words in listed) == [r"a\x0ab\x1b[2J", "damaged", "deep", "fine"]
     assert "manifest.json is not a regular file" in printed_lines(run)
     assert "\x1b" not in run.output
-    assert "request of job damaged is not known" in jobs(clone, "-e", "action=resume", "-e", "job_id=damaged").message
+    assert "request of job damaged is unknown" in jobs(clone, "-e", "action=resume", "-e", "job_id=damaged").message
 
     removed = jobs(clone, "-e", json.dumps({"action": "remove", "job_id": r"a\x0ab\x1b[2J"}))
     assert r"a\x0ab\x1b[2J (removed)" in printed_lines(removed)

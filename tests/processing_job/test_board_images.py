@@ -178,7 +178,7 @@ def test_reason_for_a_failed_image_build() -> None:
 
     assert image.processing_job_not_built(pip, "amd64", "board1", "debian:13") == pip
     assert image.processing_job_not_built("much\nno such host\n", "amd64", "board1", "debian:13").startswith(
-        "The image for boards with amd64 could not be built on board1: no such host. It is based on debian:13: where"
+        "The image for boards with amd64 could not be built on board1: no such host. It is based on debian:13: if "
     )
 
 

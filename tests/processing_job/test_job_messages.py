@@ -146,8 +146,8 @@ SHARED = {"job": "demo", "shared": True, "output": "/out", "request": {"input": 
         ([LOCAL], "resume", ""),
         ([SHARED], "stop", ""),
         ([SHARED], "watch", ""),
-        ([SHARED | {"request": {}, "damage": "no JSON"}], "resume", "the request of job demo is not known"),
-        ([SHARED | {"request": {}}], "fetch", "the request of job demo is not known"),
+        ([SHARED | {"request": {}, "damage": "no JSON"}], "resume", "the request of job demo is unknown"),
+        ([SHARED | {"request": {}}], "fetch", "the request of job demo is unknown"),
         ([SHARED | {"request": {}}], "stop", ""),
     ],
 )
