@@ -1,4 +1,4 @@
-"""The filters that decide what a user reads: paths, sizes, and what to do after a failure."""
+"""Filters for text that users read: paths, sizes, and the remedy after a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's wrong option ends with one message that names the remedy, and nothing is touched."""
+"""A wrong option ends with one message that names the remedy, and changes nothing."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_engine_follows_from_the_inventory(clone: Clone) -> None:
 
     run = clone.run_job("-e", "input=files/samples/flights.csv")
 
-    # There is no such board. It is the run's last word, after Ansible's own about the connection.
+    # The board does not exist. This is the last message of the run, after Ansible's own about the connection.
     assert run.code != 0
     last = run.output.rpartition("ERROR: ")[2]
     assert "board1: " in last
@@ -207,7 +207,7 @@ def test_inventory_of_the_clone_is_found_from_another_directory(clone: Clone, tm
 
     run = clone.run_job(*INPUT, stand=tmp_path, config=False)
 
-    # There is no such board; on this machine the job would have worked.
+    # The board does not exist; on this machine the job would have succeeded.
     assert "board1: " in run.message
     assert "no manager is on" in run.message
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.ansible.conftest import Clone
 
 SAMPLE = Path(__file__).resolve().parents[2] / "files/samples/flights.csv"
-#: Sets a terminal's title, goes back to the beginning of the line, and turns the rest of it around.
+#: Sets a terminal's title, returns to the start of the line, and reverses the rest of it.
 FORGING = r"""
 def process(block, context):
     print("\x1b[31m")

@@ -1,4 +1,4 @@
-"""Who is notified of the end of a job, and of what: a URL and a command, by the real playbook."""
+"""Notifications about the end of a job, to a URL and a command, by the real playbook."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_command_is_notified_of_a_failure(clone: Clone, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("notify", "reason"), [("http://127.0.0.1:9/x", "Connection refused"), ("sh -c 'echo no >&2; exit 3'", "no")]
 )
-def test_notification_that_fails_fails_no_job(clone: Clone, tmp_path: Path, notify: str, reason: str) -> None:
+def test_failed_notification_does_not_fail_the_job(clone: Clone, tmp_path: Path, notify: str, reason: str) -> None:
     arguments = {"input": str(small(tmp_path)), "notify": notify, "job_id": "one"}
 
     done = clone.run_job("-e", json.dumps(arguments))

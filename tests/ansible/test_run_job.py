@@ -18,7 +18,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "files/samples/flights.csv"
 
 MINE = """
 def process(block, context):
-    print("a look at", len(block), "rows")
+    print("sees", len(block), "rows")
     return block[block["dep_delay"] > 60][["carrier", "flight"]]
 """
 
@@ -285,10 +285,10 @@ def test_too_many_bad_records_suggest_quarantine(clone: Clone, tmp_path: Path) -
 
     assert "9 of 10 records are rejected so far, more than max_rejected (50%) allows." in run.message
     assert "  9 x 1 field where the header has 2 (first: record 2)\n" in run.message
-    assert run_again(clone, run.message, "max_rejected=100%").code == 0
+    assert rerun(clone, run.message, "max_rejected=100%").code == 0
 
 
-def run_again(clone: Clone, message: str, option: str) -> PlaybookResult:
-    """PlaybookResult the command that a message gives."""
+def rerun(clone: Clone, message: str, option: str) -> PlaybookResult:
+    """Run the command that a message contains."""
     [line] = [line for line in message.splitlines() if line.endswith(option)]
     return clone.run_job(*line.partition("run_job.yml ")[2].split())

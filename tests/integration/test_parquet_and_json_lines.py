@@ -176,7 +176,7 @@ def test_an_empty_table_has_its_header(tmp_path: Path) -> None:
         ("{}\n{}\n", "has no columns: its objects have no members"),
     ],
 )
-def test_lines_that_are_no_objects_are_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_lines_that_are_not_objects_are_refused(tmp_path: Path, text: str, message: str) -> None:
     folder = write(tmp_path, {"x.jsonl": text})
 
     with pytest.raises(InputError) as error:

@@ -41,7 +41,7 @@ def test_different_request_is_refused_with_its_differences(asked: dict[str, Any]
 
 
 def test_a_job_deployed_by_another_version_is_refused() -> None:
-    """A request that has nothing to compare with is another one."""
+    """A request without the compared fields counts as another one."""
     found = {"request": {}, "driver": DRIVER | {"board": "", "since": ""}}
 
     (message,) = messages.processing_job_other_request(found, ASKED, "demo", JOBS)

@@ -1,4 +1,4 @@
-"""The report of a job: what it shows, that it is safe to open, and how large it gets."""
+"""The report of a job: its contents, safety and size."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_unrelated_file_is_kept(tmp_path: Path) -> None:
 
 
 def test_markup_in_names_and_values_is_text(tmp_path: Path) -> None:
-    """Of a real job: a column, values, a rejected record and a board are named like elements of a page."""
+    """In a real job, a column, values, a rejected record and a board are named like elements of a page."""
     source = write_csv(tmp_path / "data.csv", [EVIL, "b"], [[EVIL, n] for n in range(20)])
     source.write_text(source.read_text() + EVIL.replace('"', '""').join('""') + ",1,2\n")
     scripts = Scripts(tmp_path)
@@ -145,7 +145,7 @@ def test_size_is_bounded(count: int) -> None:
     assert size < 2_000_000
 
 
-def test_pauses_between_runs_are_cut_out() -> None:
+def test_pauses_between_runs_are_omitted() -> None:
     scale = scale_of([(0, 10), (10.5, 20), (100_000, 100_010)])
 
     assert scale.seconds == 30

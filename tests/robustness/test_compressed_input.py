@@ -25,7 +25,7 @@ NAMES = {"gz": "gzip", "bz2": "bzip2", "xz": "xz", "zst": "zstd"}
 
 
 def plenty() -> bytes:
-    """A CSV that does not compress well: half a megabyte stays of one."""
+    """A CSV that does not compress well: a megabyte becomes half of one."""
     numbers = np.random.default_rng(3).integers(0, 1 << 60, (25_000, 2)).tolist()
     return b"a,b\n" + b"".join(b"%d,%d\n" % (a, b) for a, b in numbers)
 

@@ -1,4 +1,4 @@
-"""Invalid input files: one message with the error, its place and the fix."""
+"""Invalid input files: one message with the error, its position and the fix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests.support.jobs import Scripts, run_with_all_cuts
 MAP = "def process(block, context):\n    return block\n"
 
 
-# -- what is no CSV at all ---------------------------------------------------------------------------------------------
+# -- not a CSV ---------------
+# ------------------------------------------------------------------------------------------
 
 
 def test_missing_file(scripts: Scripts) -> None:

@@ -1,4 +1,4 @@
-"""What preflight finds on a board beside Ansible's facts, and the order of Swarm's networks."""
+"""Problems that preflight finds on a board besides Ansible's facts, and the order of Swarm's networks."""
 
 from __future__ import annotations
 

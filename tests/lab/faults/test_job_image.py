@@ -1,4 +1,4 @@
-"""Images: another one under the tag, one that a board has lost, two that are built at once, and none."""
+"""Images: another one under the tag, one that a board has lost, two that are built concurrently, and none."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_removed_image_is_loaded_while_a_job_runs(lab: Lab, start_job: StartJob,
 
 
 def test_two_first_jobs_at_once(start_job: StartJob, local_result: LocalResult) -> None:
-    """Both find no image on the share, and make one. With nothing in the engine's cache each build differs."""
+    """Both find no image on the share, and build one. Without a cache in the engine, the builds differ."""
     name = f"csvswarm-base:{uuid.uuid4().hex[:8]}"
     built = subprocess.run(
         ["docker", "build", "--tag", name, "-"],

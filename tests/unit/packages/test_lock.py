@@ -1,4 +1,4 @@
-"""Lists of packages: what is refused, what uv is asked for, and what becomes of its messages."""
+"""Lists of packages: refused lists, calls of uv, and its messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOCK = "Scikit_Learn==1.9.1 \\\n    --hash=sha256:00\nscipy==1.18.1 ; python_ver
 
 
 class Uv:
-    """Answers as uv does, and remembers what it was asked."""
+    """A fake uv that records its calls."""
 
     def __init__(self, code: int = 0, message: str = "") -> None:
         self.calls: list[list[str]] = []
