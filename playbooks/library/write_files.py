@@ -47,7 +47,7 @@ options:
   note:
     description:
       - A file in C(/run) that lists written files that are not yet in force. The handler that applies them removes the
-        note. If a run fails before its handlers, the next one finds the note, and the task is changed again.
+        note. If a run fails before its handlers, the next one finds the note, and the task reports a change, too.
       - A reboot removes the note, and applies the files.
     type: path
 attributes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from csvswarm.errors import CsvswarmError
 from csvswarm.job.durable_files import new_token
 from csvswarm.report import numbers
 from csvswarm.report.advice import advice
+from csvswarm.report.commands import commands
 from csvswarm.report.data import Material
 from csvswarm.report.glance import glance
 from csvswarm.report.lanes import Board, Lane, begin, boards_of, lanes_of, outliers, waited
@@ -27,11 +27,6 @@ TEMPLATES = Path(__file__).with_name("templates")
 PAGE, MARK = "report.html", b"<!doctype html>\n<!-- report of csvswarm -->\n"
 #: Number of attempts shown without the script, and of messages of attempts.
 STATIC_ROWS, MAX_COLUMNS, MAX_MESSAGES, MESSAGE_CHARS = 60, 200, 60, 500
-#: Options of a job that have the same names in a command that repeats it.
-LAYOUT_OPTIONS = (
-    *("quotechar", "header", "skip_lines", "comment", "escape", "trailing_delimiter", "decimal", "thousands"),
-    *("date_format", "strict"),
-)
 STATUSES = ("done", "spare", "misfit", "failed", "lost")
 
 
@@ -178,39 +173,3 @@ def _data(
     }
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
-
-
-def commands(record: dict[str, Any]) -> dict[str, str]:
-    """Return the commands that repeat and resume a job; only the latter for a job that was not split."""
-    resume = f"ansible-playbook run_job.yml -e job_id={record['job_id']}"
-    if "request" not in record:
-        return {"resume": resume}
-    processor = record["processor"]
-    shipped = Path(processor["source"]).parts[-2:] == ("processors", f"{processor['name']}.py")
-    request = record["request"]
-    wanted: dict[str, Any] = {
-        "input": record["input"]["path"],
-        "processor": processor["name"] if shipped else processor["source"],
-        "options": {name: value for name, value in request["options"].items() if value is not None},
-        "on_error": request["on_error"],
-        "delimiter": "tab" if request["delimiter"] == "\t" else request["delimiter"],
-        "encoding": record["input"]["encoding"],
-        **{name: request.get(name) for name in LAYOUT_OPTIONS},
-        "column_types": request["column_types"],
-        "null_values": _own_nulls(request["null_values"]),
-    }
-    usual: dict[str, Any] = {
-        "strict": False,
-        "on_error": "fail",
-        "encoding": "utf-8",
-        "processor": "statistics",
-        "options": {},
-        "column_types": {},
-    }
-    variables = {name: value for name, value in wanted.items() if value is not None and value != usual.get(name)}
-    repeat = f"ansible-playbook run_job.yml -e {shlex.quote(json.dumps(variables, ensure_ascii=False))}"
-    return {"repeat": repeat, "resume": resume}
-
-
-def _own_nulls(null_values: list[str]) -> list[str] | None:
-    return None if null_values == [*NULL_VALUES] else [value for value in null_values if value]
