@@ -105,10 +105,6 @@ class Grammar:
             lone = np.append(lone, len(piece) - 1)
         return np.sort(np.concatenate([ends, lone])) if lone.size else ends
 
-    def may_adjoin_quote(self, byte: int) -> bool:
-        """Whether the byte may be next to a quote that opens or closes a field."""
-        return byte == self.quote or bool(self.is_field_end[byte])
-
     def _is_regular(self, array: Bytes, quotes: Positions, previous_byte: int, inside_quotes: bool) -> bool:
         """Whether every quote is at a field's edge or doubled, so that parity shows what is quoted."""
         opens, closes = quotes[int(inside_quotes) :: 2], quotes[1 - int(inside_quotes) :: 2]
