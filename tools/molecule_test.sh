@@ -17,16 +17,16 @@ if ! command -v rsync >/dev/null; then
 fi
 
 rm -f "$times"
-unset "${!MOLECULE_@}"  # of a shell in which steps were run by hand: another checkout's, perhaps
+unset "${!MOLECULE_@}"  # left by steps that were run by hand in this shell, possibly for another checkout
 molecule test --scenario-name "$scenario" &
 running=$!
 (
     trap 'kill "$!"; exit' TERM
     sleep "$limit" &
     wait "$!"
-    echo "molecule: not ended after $limit s. What runs:"
+    echo "molecule: not ended after $limit s. Running processes:"
     ps -e -H -o pid,etimes,stat,wchan:20,args | cut -c 1-200
-    echo "What Ansible said last:"
+    echo "The end of Ansible's log:"
     tail -n 40 ".lab/$scenario.log"
     kill "$running"
 ) &
@@ -44,7 +44,7 @@ echo
 if [ "$code" = 0 ]; then
     echo "molecule: $scenario scenario passed"
 else
-    echo "What failed (all that Ansible said: .lab/$scenario.log):"
+    echo "Failures (the whole log is .lab/$scenario.log):"
     grep -E '(fatal|failed|unreachable): \[|FAILED|ERROR|^E  ' ".lab/$scenario.log" 2>/dev/null | cut -c 1-600 | tail -n 40
     echo "molecule: $scenario scenario FAILED, see above" >&2
 fi

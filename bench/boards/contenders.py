@@ -99,7 +99,7 @@ def lab(scenario: str) -> tuple[list[str], Parallel]:
     """Return the lab's inventories, and GNU parallel on its boards. Raises BenchError when there is no lab."""
     found = ROOT / ".lab" / scenario / "hosts.yml"
     if not found.is_file():
-        raise BenchError(f"there is no lab for the scenario {scenario}. Create it: make lab")
+        raise BenchError(f"the scenario {scenario} has no lab. Create it: make lab")
     text = found.read_text()
     arguments = re.search(r"ansible_ssh_common_args: >-\n\s*(.+)", text)
     key = re.search(r"ansible_ssh_private_key_file: (.+)", text)
