@@ -63,7 +63,7 @@ def _measure_numbers(column: pa.Array) -> list[tuple[Any, ...]]:
     is_number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
     numbers = (values if is_number else values.cast(pa.int64())).to_numpy(zero_copy_only=False)
     keys, n = np.unique(keys_of(numbers), return_counts=True)
-    levels = exact_sum.group_levels(exact_sum.add_up(numbers)) if is_number else {}
+    levels = exact_sum.group_levels(exact_sum.group_sums(numbers)) if is_number else {}
     return [
         counts,
         (SUMS, list(levels), list(levels.values())),
