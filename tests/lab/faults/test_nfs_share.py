@@ -30,6 +30,8 @@ def test_read_only_share(lab: Lab, start_job: StartJob, local_result: LocalResul
     lab.occupy(lab.server)
     job = start_job()
     job.wait_for_all(2)
+    # A board that is full would be waited for, since the chunks of other jobs end.
+    lab.set_availability(lab.server, "pause")
 
     clients = lab.server.sh("exportfs -s | sed 's/^[^ ]* *//; s/(.*//'").split()
     options = "ro,sync,all_squash,anonuid=8765,anongid=8765,no_subtree_check,sec=sys"
@@ -39,6 +41,7 @@ def test_read_only_share(lab: Lab, start_job: StartJob, local_result: LocalResul
 
     check_failed(job, run, "chunk ", "cannot write to the share: it is read-only")
     lab.server.sh("exportfs -ra")
+    lab.set_availability(lab.server, "active")
     check_done(job, job.rerun(), local_result())
 
 
