@@ -1,4 +1,4 @@
-# Every way to run something. The same commands serve a laptop and CI; `make help` lists them.
+# All commands of the project, for a laptop and for CI; `make help` lists them.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -12,10 +12,10 @@ SAMPLE := files/samples/flights.csv
 PYTHON = $(shell tools/find_python.sh)
 NEWER = $(shell tools/find_python.sh --newer)
 
-# Builds the native kernel where it is not built yet and there is a C compiler (docs/native.md).
+# Builds the native kernel if it is missing and a C compiler is installed (docs/native.md).
 KERNEL = cd scripts && ../$(BIN)/python -m csvswarm.native.build
 
-# ansible is found by its path: no `activate` is needed, and a system-wide ansible is never picked up by mistake.
+# Commands use the ansible of $(VENV) without `activate`, and never a system-wide one.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help
@@ -25,7 +25,7 @@ help:  ## list the commands
 ##### environment
 
 .PHONY: setup setup-dev
-setup:  ## make .venv, all that a run needs (only when missing or stale)
+setup:  ## create or update .venv with everything that a run needs
 	@$(or $(PYTHON),exit 1;) tools/environment.py $(VENV) runtime
 	@$(KERNEL)
 
@@ -34,7 +34,7 @@ setup-dev:  ## the same with the tools of `make test`
 	@$(KERNEL)
 
 .PHONY: lock
-lock: setup-dev  ## make requirements/*.txt from *.in again (UPGRADE=1: in the newest versions)
+lock: setup-dev  ## regenerate requirements/*.txt from *.in (UPGRADE=1: with the newest versions)
 	@tools/lock.sh $(if $(UPGRADE),--upgrade)
 
 ##### use
@@ -48,15 +48,15 @@ demo: setup  ## process the sample CSV on this machine
 SIZE := 100MB
 
 .PHONY: bench bench-plots bench-boards setup-bench
-bench: setup setup-bench  ## ask other tools the same questions (SIZE=1MB ROUNDS=1: a minute; SEED=7 ONLY=carrier PEERS=Polars KEEP=1)
+bench: setup setup-bench  ## compare with other tools (SIZE=1MB ROUNDS=1: a minute; SEED=7 ONLY=carrier PEERS=Polars KEEP=1)
 	@.venv-bench/bin/python -m bench --size $(SIZE) $(if $(KEEP),--keep) $(if $(SEED),--seed $(SEED)) \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)") $(if $(PEERS),--peers "$(PEERS)")
 
-bench-plots: setup setup-bench  ## draw docs/images (SIZES=10MB,30MB CHUNKS=1,10 SIZE=30MB: a quick look)
+bench-plots: setup setup-bench  ## draw docs/images (SIZES=10MB,30MB CHUNKS=1,10 SIZE=30MB: a quick run)
 	@.venv-bench/bin/python -m bench.plots --size $(SIZE) $(if $(SIZES),--sizes $(SIZES)) \
 	    $(if $(CHUNKS),--chunks $(CHUNKS)) $(if $(KEEP),--keep)
 
-bench-boards: setup setup-bench  ## measure jobs on the lab's boards beside GNU parallel (make lab first; SIZES=2.5MB ROUNDS=1: a quick look)
+bench-boards: setup setup-bench  ## compare jobs on the lab's boards with GNU parallel (run make lab first; SIZES=2.5MB ROUNDS=1: a quick run)
 	@.venv-bench/bin/python -m bench.boards $(if $(SIZES),--sizes $(SIZES)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 setup-bench:
@@ -65,7 +65,7 @@ setup-bench:
 ##### documentation
 
 .PHONY: docs
-docs:  ## build the documentation as a site in .site (strict: a dead link or an unlisted page is an error)
+docs:  ## build the documentation site in .site (dead links and unlisted pages are errors)
 	@$(or $(PYTHON),exit 1;) tools/environment.py .venv-docs docs
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --clean 2>&1 | sed '/^INFO/d'
 	@echo "docs: .site/index.html"
@@ -73,26 +73,26 @@ docs:  ## build the documentation as a site in .site (strict: a dead link or an 
 ##### boards
 
 .PHONY: lab lab-down molecule
-lab: setup-dev  ## make virtual boards in Docker and the cluster on them
+lab: setup-dev  ## create virtual boards in Docker and the cluster on them
 	@tools/lab up
 
 lab-down: setup-dev  ## remove the virtual boards
 	@tools/lab down
 
-molecule: setup-dev  ## prove site.yml on virtual boards (S=separate_roles, S=fault_injection, S=life: another scenario)
+molecule: setup-dev  ## test site.yml on virtual boards (S=separate_roles, S=fault_injection, S=life: another scenario)
 	@tools/molecule_test.sh $(S)
 
 ##### checks and tests
 
-# Molecule says much: the closing lines of the others are said once more after its result.
+# Molecule is verbose, so the summary lines are repeated at the end.
 .PHONY: test
 test: lint docs  ## run every check and every test, on virtual boards too
-	@$(MAKE) unit | tee .lab/unit.said
-	@$(MAKE) unit-newer | tee .lab/unit-newer.said
-	@$(MAKE) molecule | tee .lab/molecule.said
-	@for step in unit unit-newer molecule; do echo "$$step: $$(tail -n 1 .lab/$$step.said)"; done
+	@$(MAKE) unit | tee .lab/unit.log
+	@$(MAKE) unit-newer | tee .lab/unit-newer.log
+	@$(MAKE) molecule | tee .lab/molecule.log
+	@for step in unit unit-newer molecule; do echo "$$step: $$(tail -n 1 .lab/$$step.log)"; done
 
-# Files that differ from HEAD; what was deleted cannot be linted.
+# Files that differ from HEAD, except deleted ones.
 CHANGED = $(shell git diff --name-only --diff-filter=d HEAD -- '*.py'; git ls-files --others --exclude-standard -- '*.py')
 
 .PHONY: quick
@@ -104,7 +104,7 @@ quick: setup-dev  ## lint changed Python files, run one test file (T=tests/unit/
 .PHONY: lint
 lint: lint-python lint-ansible lint-text  ## run the checks only
 
-# What there is of it. plugins/, and most folders beside the playbooks, have links to these files.
+# All Python code. plugins/, and most folders beside the playbooks, contain links to these files.
 PYTHON_CODE := $(wildcard scripts files/processors files/docker roles/*/*_plugins playbooks/callback_plugins \
     playbooks/lookup_plugins/unknown_variables.py playbooks/library roles/*/library roles/*/module_utils roles/*/files/*.py molecule \
     tests tools bench)
@@ -129,8 +129,8 @@ lint-ansible: setup-dev
 	ansible-lint
 
 .PHONY: unit
-unit: setup-dev  ## run the tests (T=... chooses: make unit T=tests/ansible)
-	@# Both print what is missing. The tests that need it are skipped then, and fail in CI.
+unit: setup-dev  ## run the tests (T=tests/ansible: only that folder)
+	@# Both print what is missing. Tests that need it are then skipped, and fail in CI.
 	@tools/fault_tools.sh || true
 	@tools/docker_engine.sh || true
 	python -m pytest $(T)
@@ -145,26 +145,26 @@ CASES := 1000000
 FAULT_LOG := .faults.jsonl
 
 .PHONY: chaos fuzz fuzz-native setup-fuzz
-chaos: setup-dev  ## a thousand random schedules of faults in the scripts (SEED=7: that one, SEED=1-50: those, ATTACK=runs: of one kind)
+chaos: setup-dev  ## run the scripts under a thousand random fault schedules (SEED=7: one, SEED=1-50: some, ATTACK=runs: one kind)
 	@tools/fault_tools.sh
 	@rm -f $(FAULT_LOG)
 	CSVSWARM_FAULT_SEEDS=$(SEED) CSVSWARM_FAULT_ATTACK=$(ATTACK) CSVSWARM_FAULT_LOG=$(FAULT_LOG) python -m pytest tests/faults -q
 	@python -m tests.faults.summarize $(FAULT_LOG)
 
-fuzz: setup-fuzz  ## a million cases for the splitter, the reader and expressions (CASES=10000: fewer; FROM=2: others)
+fuzz: setup-fuzz  ## fuzz the splitter, the reader and expressions with a million cases (CASES=10000: fewer; FROM=2: others)
 	@.venv-fuzz/bin/python -m tests.fuzz --cases $(CASES) --seed $(or $(FROM),1)
 
 SECONDS := 3600
-fuzz-native: setup-dev  ## whole inputs through the native kernel under ASan and UBSan for an hour (SECONDS=60: less)
+fuzz-native: setup-dev  ## fuzz the native kernel with whole inputs under ASan and UBSan for an hour (SECONDS=60: less)
 	PYTHONPATH=scripts python -m tests.fuzz.paths --sanitize --seconds $(SECONDS) --seed $(or $(FROM),1)
 
 setup-fuzz:
 	@$(or $(PYTHON),exit 1;) tools/environment.py .venv-fuzz fuzz
 	@$(subst $(BIN),.venv-fuzz/bin,$(KERNEL))
 
-# Python 3.12 and newer means another ansible-core (2.21): the same tests once more, where such a Python is found.
+# Python 3.12 and newer use another ansible-core (2.21), so the tests also run with such a Python, if one is found.
 .PHONY: unit-newer
-unit-newer:  ## run the tests on Python 3.12+ too, where there is one
+unit-newer:  ## run the tests on Python 3.12+ as well, if installed
 	@newer="$(NEWER)"; \
 	if [ -z "$$newer" ] || [ "$$newer" = "$(PYTHON)" ]; then \
 	    echo "test: no other Python above 3.11 found, so the tests ran once"; exit 0; \

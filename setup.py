@@ -1,4 +1,4 @@
-"""Which packages `pip install .` takes; pyproject.toml has the rest."""
+"""The packages of `pip install .`; pyproject.toml has the rest."""
 
 from setuptools import find_packages, setup
 

@@ -1,4 +1,4 @@
-"""`make bench`: ask all tools the same questions about the same files, verify their answers and print tables."""
+"""`make bench`: run the same queries on the same files in all tools, verify the answers and print tables."""
 
 from __future__ import annotations
 

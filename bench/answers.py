@@ -22,7 +22,7 @@ def difference(expected: Path, got: Path, columns: Sequence[str] = ()) -> str:
     try:
         right, other = _read(expected), _read(got)
     except (pa.ArrowInvalid, OSError) as error:
-        return f"is no table: {str(error)[:100]}"
+        return f"is not a table: {str(error)[:100]}"
     right = right.select(list(columns)) if columns else right
     if right.num_columns != other.num_columns:
         return f"{other.num_columns} columns instead of {right.num_columns}"
@@ -57,7 +57,7 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def _numbers(text: Any) -> Any:
-    """Return texts as floats, NaN where empty; None if they are no numbers."""
+    """Return texts as floats, NaN where empty; None if they are not numbers."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -68,7 +68,7 @@ def _numbers(text: Any) -> Any:
 
 
 def _times(text: Any) -> Any:
-    """Return texts as seconds since 1970, NaN where empty; None if they are no timestamps."""
+    """Return texts as seconds since 1970, NaN where empty; None if they are not timestamps."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""What bad records cost: files in which a share of the records is bad, processed with on_error=quarantine."""
+"""The cost of bad records: files with a share of bad records, processed with on_error=quarantine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT = 600.0
 
 @dataclass(frozen=True)
 class Kind:
-    """A way in which records are bad. field: the column that is changed, and what it becomes, None for no field."""
+    """A kind of bad records. field: index of the changed column, and its new value, None to drop the field."""
 
     title: str
     processor: str

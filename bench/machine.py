@@ -1,4 +1,4 @@
-"""Describe the environment of a run: machine, versions, date and revision of this repository."""
+"""Describes the environment of a run: machine, versions, date and revision of this repository."""
 
 from __future__ import annotations
 

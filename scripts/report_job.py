@@ -18,7 +18,7 @@ from csvswarm.job.permissions import PRIVATE, no_wider_than, permissions_of
 EPILOG = """\
 examples:
   report_job.py --job jobs/demo --output results/demo             of a job that is done
-  report_job.py --job jobs/demo --error 'stopped after an hour'   of one that failed, or was stopped
+  report_job.py --job jobs/demo --error 'stopped after an hour'   of a job that failed or was stopped
 """
 
 
@@ -27,16 +27,16 @@ def main() -> int:
     parser = cli.parser(__doc__, EPILOG)
     parser.add_argument("--output", type=Path, metavar="DIR", help="directory with the job.json to report on")
     parser.add_argument(
-        "--failed", type=Path, metavar="FILE", help="with --output: move there what boards recorded of a failed job"
+        "--failed", type=Path, metavar="FILE", help="with --output: move the record of a failed job on boards there"
     )
-    parser.add_argument("--error", metavar="TEXT", help="what ended the job: report on its job directory")
+    parser.add_argument("--error", metavar="TEXT", help="the error that ended the job: report on its job directory")
     parser.add_argument(
-        "--stages", default="[]", metavar="JSON", help="stages that no record has: a list of [name, start, end]"
+        "--stages", default="[]", metavar="JSON", help="additional stages: a list of [name, start, end]"
     )
     parser.add_argument(
         "--seconds", default="{}", metavar="JSON", help="seconds of each stage as the user waited: an object by name"
     )
-    parser.add_argument("--remedy", default="", metavar="TEXT", help="what the report of a failed job advises to do")
+    parser.add_argument("--remedy", default="", metavar="TEXT", help="the remedy in the report of a failed job")
     arguments = parser.parse_args()
     if bool(arguments.output) == (arguments.error is not None):
         parser.error("give --output or --error")
@@ -59,7 +59,7 @@ def _report(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str,
             raise JobError(f"{directory} has no record of job {job.job_id}: run the job first, or name its output.")
         permissions = permissions_of(directory / REPORT)
     elif not (directory / LOCK).exists():
-        return {"report": None}, f"{directory} is not the directory of a job that was begun: nothing to report"
+        return {"report": None}, f"{directory} is not a job directory: nothing to report"
     else:
         record = record_of_unfinished(job, arguments.error)
         manifest = job.manifest()

@@ -46,20 +46,20 @@ def main() -> int:
         help="with quarantine, stop when more records are bad (%(default)s)",
     )
     add("--limit", default="none", metavar="N", help="process the first N records only, to try a processor (none)")
-    add("--split-of", type=Path, metavar="DIR", help="use the chunks of this job over the same input, where possible")
+    add("--split-of", type=Path, metavar="DIR", help="reuse the chunks of this job over the same input, if possible")
     add(
         "--mode", default="auto", choices=("auto", "ranges", "files"), help="ranges of the input, or chunk files (auto)"
     )
-    add("--delimiter", help="what separates fields: a character, tab, or whitespace for runs of blanks (detected)")
-    add("--quotechar", help='what quotes fields; empty for none (")')
+    add("--delimiter", help="separator of fields: a character, tab, or whitespace for runs of blanks (detected)")
+    add("--quotechar", help='quote character; empty for none (")')
     add("--header", metavar="WHAT", help="true, false, or the names of the columns as a JSON list (detected)")
     add("--skip-lines", metavar="N", help="lines before the header or the first record (detected)")
-    add("--comment", help="what lines start with that are no records; empty for nothing (detected)")
-    add("--escape", help="what escapes the next character; empty for nothing (detected)")
+    add("--comment", help="start of lines that are not records; empty for none (detected)")
+    add("--escape", help="escape character; empty for none (detected)")
     add("--trailing-delimiter", metavar="WHAT", help="true or false: whether records end with a delimiter (detected)")
     add("--decimal", help="the character before the fraction of numbers (detected)")
     add("--thousands", help="the character between thousands; empty for none (detected)")
-    add("--date-format", metavar="FORMAT", help="of timestamps, like %%d.%%m.%%Y, or a JSON object by column")
+    add("--date-format", metavar="FORMAT", help="format of timestamps, like %%d.%%m.%%Y, or a JSON object by column")
     add("--encoding", default="utf-8", help="text encoding of the input (utf-8)")
     add("--column-types", metavar="JSON", help='types of columns, like {"zip": "text"}')
     add("--null-values", metavar="JSON", help='spellings of missing values, like ["-"]')
@@ -68,7 +68,7 @@ def main() -> int:
         action="store_true",
         help="sync partials to disk before committing them, for boards that may lose power",
     )
-    add("--output-format", default="csv", metavar="FORMAT", help=f"of the result: {', '.join(FORMATS)} (csv)")
+    add("--output-format", default="csv", metavar="FORMAT", help=f"format of the result: {', '.join(FORMATS)} (csv)")
     add("--partition-by", metavar="JSON", help='columns whose values divide the result into files, like ["carrier"]')
     add("--file", type=Path, action="append", default=[], metavar="PATH", help="a file for the processor; may repeat")
     add("--requirements", type=Path, metavar="FILE", help="packages for the processor, in pip's format")

@@ -2,9 +2,9 @@
 
     python tools/arm64.py
 
-Debian's Python comes from apt's own mirrors (mmdebstrap unpacks it, and runs nothing of it), the packages of a job's
-image from requirements/image.txt. Kept in .cache/arm64, and rebuilt when the locks or this file change. QEMU, the
-cross compiler and mmdebstrap are installed where they are missing and we are root on Debian or Ubuntu.
+Debian's Python comes from apt's mirrors (mmdebstrap unpacks it without running anything), the packages of a job's image
+from requirements/image.txt. The result is stored in .cache/arm64, and rebuilt when the locks or this file change.
+Missing QEMU, cross-compiler and mmdebstrap are installed if the user is root on Debian or Ubuntu.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROGRAMS = {
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
     "mmdebstrap": "mmdebstrap",
 }
-#: What the tests of the native kernel need besides the packages of an image; all of it is Python without a compiler.
+#: Packages that the tests of the native kernel need besides those of an image; none has compiled code.
 TEST_PACKAGES = (
     "hypothesis", "iniconfig", "packaging", "pluggy", "pygments", "pytest", "pytest-timeout", "sortedcontainers",
 )  # fmt: skip
@@ -56,7 +56,7 @@ def install_programs() -> None:
 
 
 def run(*command: str | Path) -> None:
-    """Run a command; end with its own words when it fails."""
+    """Run a command; exit with its output if it fails."""
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         sys.exit(
@@ -71,24 +71,24 @@ def test_requirements() -> str:
 
 
 def make_python(place: Path) -> Path:
-    """Unpack Debian's Python for arm64 and write a program that runs it; return that."""
+    """Unpack Debian's Python for arm64; return the program that runs it."""
     root = place / "root"
     run("mmdebstrap", "--quiet", "--variant=extract", "--architectures=arm64", "--skip=check/qemu",
         "--include=python3,libstdc++6", SUITE, root)  # fmt: skip
     if not (root / "lib").exists():
-        (root / "lib").symlink_to("usr/lib")  # the loader's path is in every program
+        (root / "lib").symlink_to("usr/lib")  # every program contains the loader's path
     interpreter = root / "usr/bin/python3"
     interpreter.unlink(missing_ok=True)
     emulator = f"qemu-aarch64-static -cpu {CORE} -L '{root}' -0 '{interpreter}' '{root}/usr/bin/python{PYTHON}'"
-    # What this machine's processor needs of OpenBLAS is wrong for another one.
+    # OpenBLAS settings for this machine's processor are wrong for another one.
     interpreter.write_text(f'#!/bin/sh\nunset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE\nexec {emulator} "$@"\n')
     interpreter.chmod(0o755)
     return interpreter
 
 
 def fetch_packages(place: Path) -> None:
-    """Unpack the packages of an image, as its build does, and those of the tests beside them."""
-    # Ansible sends shared code of modules under this name.
+    """Unpack the packages of an image, as its build does, and those of the tests."""
+    # Ansible ships shared code of modules under this name.
     ansible.module_utils.__path__.append(str(ROOT / "roles/processing_job/module_utils"))
     build_context = importlib.import_module("ansible.module_utils.processing_job_build_context")
     sys.path.insert(0, str(ROOT / "files/docker"))
@@ -113,7 +113,7 @@ def fetch_packages(place: Path) -> None:
 
 
 def prepare() -> Path:
-    """Make what is missing; return the interpreter."""
+    """Create missing parts; return the interpreter."""
     made_of = "\0".join(
         [Path(__file__).read_text(), (ROOT / "requirements/image.txt").read_text(), test_requirements()]
     )
@@ -131,7 +131,7 @@ def prepare() -> Path:
 
 
 def main() -> None:
-    """Prepare, one process at a time for a clone, and print the path of the interpreter."""
+    """Prepare, one process at a time per clone, and print the path of the interpreter."""
     install_programs()
     PLACE.parent.mkdir(parents=True, exist_ok=True)
     turn = os.open(PLACE.parent, os.O_RDONLY)

@@ -2,8 +2,9 @@
 
     python tools/check_prose.py
 
-In Python files, comments, docstrings and strings of several words count (in tests and bench, strings are data); in YAML
-and C files, comments and names of tasks; in Markdown files, everything but code. Spelling is codespell's work.
+Checked are comments, docstrings and strings of several words in Python files (in tests and bench, strings are data),
+comments and task names in YAML and C files, and everything except code in Markdown files. codespell checks the
+spelling.
 """
 
 from __future__ import annotations

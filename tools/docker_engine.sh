@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that a Docker engine answers: tools/docker_engine.sh
-# Where none does and we are root on Debian or Ubuntu, it is installed (docker.io) and started, by hand where there is
-# no init. Anywhere else one sentence says what is missing.
+# If none does and the user is root on Debian or Ubuntu, docker.io is installed and started, directly if there is no
+# init system. Otherwise it prints what is missing.
 set -eu
 
 LOG=/var/log/csvswarm-dockerd.log
@@ -9,7 +9,7 @@ LIMIT=60 # seconds for the engine to answer
 
 answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-# By its pid file, since a small system has no pgrep. A killed engine leaves the file behind.
+# Checks the pid file, since a small system has no pgrep. A killed engine leaves the file behind.
 runs() { [ "$(cat "/proc/$(cat /var/run/docker.pid 2>/dev/null)/comm" 2>/dev/null)" = dockerd ]; }
 
 give_up() {
@@ -30,7 +30,7 @@ if ! command -v dockerd >/dev/null || ! command -v docker >/dev/null || ! comman
     echo "docker engine: installing docker.io"
     apt-get update -qq
     set -- docker.io iptables
-    # Debian 13 split the client off.
+    # Since Debian 13, the client is a separate package.
     [ -z "$(apt-cache search --names-only '^docker-cli$')" ] || set -- "$@" docker-cli
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
         give_up "apt-get could not install docker.io (see above)"
@@ -40,7 +40,7 @@ echo "docker engine: starting"
 if [ -d /run/systemd/system ]; then
     systemctl start docker
 elif ! runs; then
-    # With old pid files it would refuse to start.
+    # The engine refuses to start if an old pid file exists.
     rm -f /var/run/docker.pid /var/run/docker/containerd/containerd.pid
     setsid dockerd >"$LOG" 2>&1 </dev/null &
     engine=$!

@@ -30,7 +30,7 @@ INCLUDES = {
 
 
 def digest(venv: Path, lock: Path) -> str:
-    """Identify what the environment is made of: the lock, the interpreter, the place (its scripts contain paths)."""
+    """Return a digest of the environment's dependencies: lock, interpreter, and path (its scripts contain paths)."""
     parts = (lock.read_text(), sys.version, sys.base_prefix, str(venv))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -44,7 +44,7 @@ def runs(venv: Path) -> bool:
 
 
 def install_ensurepip() -> None:
-    """Debian and Ubuntu keep venv's second half, ensurepip, in a package of its own: install it or report it."""
+    """Install or report ensurepip, which Debian and Ubuntu ship in a separate package."""
     if importlib.util.find_spec("ensurepip"):
         return
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
@@ -71,13 +71,13 @@ def build(venv: Path, name: str) -> None:
     if had == wanted and runs(venv):
         return
     if had is not None or not runs(venv):
-        # Start afresh rather than install over: what a lock no longer names must not linger.
+        # Rebuild instead of updating, so that packages removed from the lock do not stay.
         install_ensurepip()
-        print(f"setup: making {venv.name} with Python {sys.version.split()[0]}", flush=True)
+        print(f"setup: creating {venv.name} with Python {sys.version.split()[0]}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
     print(f"setup: installing requirements/{name}.txt into {venv.name} (a few minutes the first time)", flush=True)
     pip = [f"{venv}/bin/python", "-m", "pip", "install", "--disable-pip-version-check", "-qq", "--no-input"]
-    # Nothing is built here: a lock that needs a compiler on someone's machine is a mistake in the lock.
+    # Only wheels: a lock that needs a compiler is a mistake in the lock.
     if subprocess.run([*pip, "--only-binary=:all:", "--require-hashes", "-r", lock], check=False).returncode:
         sys.exit(f"pip could not install requirements/{lock.name} (see above). Is a package index reachable?")
     if name in ("runtime", "dev") and shutil.which("rsync") is None:
@@ -87,14 +87,14 @@ def build(venv: Path, name: str) -> None:
 
 
 def main() -> None:
-    """Read the arguments and build, one process at a time for a clone."""
+    """Read the arguments and build, one process at a time per clone."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("venv", type=Path, help="directory of the environment, for example .venv")
     parser.add_argument("name", choices=INCLUDES, help="which lock in requirements/ to install")
     arguments = parser.parse_args()
     venv = (ROOT / arguments.venv).absolute()
     turn = os.open(LOCKS, os.O_RDONLY)
-    fcntl.flock(turn, fcntl.LOCK_EX)  # two shells may run make at once
+    fcntl.flock(turn, fcntl.LOCK_EX)  # two shells may run make at the same time
     build(venv, arguments.name)
 
 

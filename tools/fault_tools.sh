@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes sure that faults can be put into processes: tools/fault_tools.sh
-# strace and libfiu (fiu-utils) are installed where they are missing and we are root on Debian or Ubuntu. Anywhere else
-# one sentence says what is missing; the tests that need it are skipped then, but never in CI.
+# Makes sure that the tools for fault injection are installed: tools/fault_tools.sh
+# Missing strace and libfiu (fiu-utils) are installed if the user is root on Debian or Ubuntu. Otherwise it prints what
+# is missing; the tests that need it are then skipped, but never in CI.
 set -eu
 
 set --

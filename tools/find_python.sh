@@ -1,11 +1,11 @@
 #!/bin/sh
-# Prints the path of a Python interpreter that fits, or explains what is missing.
-#   find_python.sh           the interpreter for .venv: 3.11 where there is one, else any newer one
+# Prints the path of a suitable Python interpreter, or explains what is missing.
+#   find_python.sh           the interpreter for .venv: 3.11 if installed, else any newer one
 #   find_python.sh --newer   the newest interpreter above 3.11, for a second test run; prints nothing without one
 set -eu
 
-# A name on PATH proves nothing (pyenv leaves a command for every version it knows, whether switched on or not):
-# an interpreter counts when it runs and says a version that fits.
+# A name on PATH is not enough (pyenv has a command for every version, whether active or not): an interpreter counts if
+# it runs and reports a suitable version.
 works() { # interpreter, lowest minor version
     "$1" -c "import sys; sys.exit(not (3, $2) <= sys.version_info[:2]); import venv, ssl" >/dev/null 2>&1
 }

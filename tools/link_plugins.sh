@@ -9,7 +9,7 @@ declare -A kinds=([filter_plugins]=filter [lookup_plugins]=lookup [action_plugin
 for kind in "${!kinds[@]}"; do
     mkdir -p "plugins/${kinds[$kind]}"
     for plugin in roles/*/"$kind"/*.py playbooks/"$kind"/*.py; do
-        # Plugins beside the playbooks may be links to those of a role, and the other way round. Those of a role may link to scripts/.
+        # Plugins beside the playbooks may be links to those of a role, and vice versa. Those of a role may link to scripts/.
         [ -e "$plugin" ] && [ ! -L "$(dirname "$plugin")" ] || continue
         case $(readlink "$plugin") in *roles/* | *playbooks/*) continue ;; esac
         ln -s "../../$plugin" "plugins/${kinds[$kind]}/"

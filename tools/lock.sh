@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes requirements/*.txt from *.in: `make lock`. Arguments go to `uv pip compile` (--upgrade).
+# Generates requirements/*.txt from *.in: `make lock`. Arguments go to `uv pip compile` (--upgrade).
 set -eu
 cd "$(dirname "$0")/../requirements"
 
@@ -20,5 +20,5 @@ compile bench -c runtime.txt $everywhere "$@"
 compile kernel $everywhere "$@"
 compile docs $everywhere "$@"
 compile fuzz -c runtime.txt -c dev.txt $everywhere "$@"
-# No conditions in this one: pip would judge them by the control node's own Python.
+# Without conditions, because pip would evaluate them for the control node's Python.
 compile image -c runtime.txt --python-version 3.13 --python-platform linux "$@"

@@ -1,15 +1,15 @@
 #!/bin/bash
-# One whole Molecule scenario, with its result and the time of each phase at the end: tools/molecule_test.sh [SCENARIO]
-# One that has not ended after LIMIT seconds is ended, and what it was at is shown.
+# Runs a Molecule scenario, and prints its result and the time of each phase: tools/molecule_test.sh [SCENARIO]
+# A scenario that has not ended after LIMIT seconds is stopped, and its state is shown.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 scenario=${1:-default}
 times=.lab/$scenario.times
 limit=${LIMIT:-$([ "$scenario" = default ] && echo 3600 || echo 10800)}
 
-# Before anything else: without an engine one sentence says what is missing, and no page of Ansible's follows it.
+# First, so that without an engine one message reports what is missing, instead of a page of Ansible's output.
 tools/docker_engine.sh || exit 1
-# Jobs send their input with it.
+# Jobs send their input with rsync.
 if ! command -v rsync >/dev/null; then
     { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq &&
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsync >/dev/null; } ||
@@ -17,16 +17,16 @@ if ! command -v rsync >/dev/null; then
 fi
 
 rm -f "$times" ".lab/$scenario.boards.json"
-unset "${!MOLECULE_@}"  # of a shell in which steps were run by hand: another checkout's, perhaps
+unset "${!MOLECULE_@}"  # left by steps that were run by hand in this shell, possibly for another checkout
 molecule test --scenario-name "$scenario" &
 running=$!
 (
     trap 'kill "$!"; exit' TERM
     sleep "$limit" &
     wait "$!"
-    echo "molecule: not ended after $limit s. What runs:"
+    echo "molecule: not ended after $limit s. Running processes:"
     ps -e -H -o pid,etimes,stat,wchan:20,args | cut -c 1-200
-    echo "What Ansible said last:"
+    echo "The end of Ansible's log:"
     tail -n 40 ".lab/$scenario.log"
     kill "$running"
 ) &
@@ -46,7 +46,7 @@ if [ "$code" = 0 ]; then
     [ ! -e ".lab/$scenario.boards.json" ] || mv ".lab/$scenario.boards.json" ".lab/$scenario.passed.json"
     echo "molecule: $scenario scenario passed"
 else
-    echo "What failed (all that Ansible said: .lab/$scenario.log):"
+    echo "Failures (the whole log is .lab/$scenario.log):"
     grep -E '(fatal|failed|unreachable): \[|FAILED|ERROR|^E  ' ".lab/$scenario.log" 2>/dev/null | cut -c 1-600 | tail -n 40
     echo "molecule: $scenario scenario FAILED, see above" >&2
 fi

@@ -3,7 +3,7 @@
     python tools/role_readme.py roles/board     # writes roles/board/README.md
     python tools/role_readme.py --check roles/* # reports which READMEs are out of date
 
-With --check, roles without a README are passed over. For roles/processing_job, the table in docs/job-variables.md is
+With --check, roles without a README are skipped. For roles/processing_job, the table in docs/job-variables.md is
 written or checked as well.
 """
 
@@ -29,7 +29,7 @@ def sentences(description: str | list[str]) -> list[str]:
 
 
 def shown(value: object) -> str:
-    """Write a default the way it is written in YAML."""
+    """Return a default as written in YAML."""
     if value in ("", None):
         return "empty"
     text = yaml.safe_dump(value, default_flow_style=True, width=1000).splitlines()[0]
@@ -70,17 +70,17 @@ def readme(role: Path) -> str:
 
 ROOT = Path(__file__).resolve().parents[1]
 JOB_VARIABLES = ROOT / "docs/job-variables.md"
-#: Around the table in docs/job-variables.md.
+#: Markers around the table in docs/job-variables.md.
 BEGIN, END = "<!-- made by tools/role_readme.py -->\n", "<!-- end -->\n"
-#: What a split detects.
+#: Options that a split detects.
 DETECTED = ("delimiter", "header", "skip_lines", "comment", "escape", "trailing_delimiter", "decimal", "thousands")
-#: Defaults that a user would not read as YAML.
+#: Defaults that are shown in other words than YAML.
 DEFAULTS = {"input": "required", "output": "`results/JOB_ID`", "job_id": "from the time", "quotechar": '`"`',
             "null_values": "the usual", **dict.fromkeys(DETECTED, "detected")}  # fmt: skip
 
 
 def job_variables(role: Path) -> str:
-    """Return docs/job-variables.md with the table of the variables that playbooks/run_job.yml passes on."""
+    """Return docs/job-variables.md with the table of the variables that playbooks/run_job.yml passes to the role."""
     options = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
     passed_on = re.compile(r"""(processing_job_\w+): "\{\{ lookup\('processing_job_given', '(\w+)'""")
     names = passed_on.findall((ROOT / "playbooks/run_job.yml").read_text())

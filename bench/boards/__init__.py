@@ -1,1 +1,1 @@
-"""csvswarm beside GNU parallel on the boards of the lab, and a swarm of one board beside the local engine."""
+"""Compares csvswarm with GNU parallel on the boards of the lab, and a swarm of one board with the local engine."""

@@ -1,9 +1,9 @@
-"""Measure jobs on the boards of the lab beside GNU parallel, and print a table: `make bench-boards`.
+"""Compare jobs on the boards of the lab with GNU parallel, and print a table: `make bench-boards`.
 
 Every contender runs the same five lines of pandas on the same files, in turns, and the answers are compared. The times
-are those of a user: from the command to the result on this machine. The boards have the image and pandas already.
+are those of a user: from the command to the result on this machine. The boards already have the image and pandas.
 "sent" includes the transfer of the input, which GNU parallel repeats on every run; "warm" is the same job when its
-input is on the share already.
+input is already on the share.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _warm_up(job: Job, place: Path) -> None:
 
 
 def _file(place: Path, size: int, number: int) -> Path:
-    """Return a file of its own content: the generated one without its last records."""
+    """Return a file with unique content: the generated one without its last records."""
     path = place / f"data-{size}-{number}.csv"
     if not path.exists():
         data = data_file(File("flat"), size).read_bytes()

@@ -1,4 +1,4 @@
-"""What is measured: a job of csvswarm on boards or on this machine, and GNU parallel over ssh."""
+"""The measured contenders: a job of csvswarm on boards or on this machine, and GNU parallel over ssh."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.tools import OURS
 
 #: The user's code, the same for all: five lines of pandas.
 CODE = ROOT / "bench/processors/map.py"
-#: What GNU parallel runs on a board for each piece.
+#: The code that GNU parallel runs on a board for each piece.
 _PIECE = (
     "import os, sys; sys.path.insert(0, '/tmp'); import pandas, bench_map; "
     "bench_map.process(pandas.read_csv(sys.stdin.buffer), None)"
@@ -99,7 +99,7 @@ def lab(scenario: str) -> tuple[list[str], Parallel]:
     """Return the lab's inventories, and GNU parallel on its boards. Raises BenchError when there is no lab."""
     found = ROOT / ".lab" / scenario / "hosts.yml"
     if not found.is_file():
-        raise BenchError(f"there is no lab for the scenario {scenario}. Create it: make lab")
+        raise BenchError(f"the scenario {scenario} has no lab. Create it: make lab")
     text = found.read_text()
     arguments = re.search(r"ansible_ssh_common_args: >-\n\s*(.+)", text)
     key = re.search(r"ansible_ssh_private_key_file: (.+)", text)

@@ -1,4 +1,4 @@
-"""A swarm of this machine alone, beside the local engine."""
+"""A swarm of only this machine, to compare with the local engine."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The works as pandas code: csvswarm runs these files as processors, and the pandas-based peers import them."""
+"""The workloads as pandas code: csvswarm runs these files as processors, and the pandas-based peers import them."""

@@ -1,8 +1,8 @@
 """Unpack and compile the wheels of an image, run as: python3 unpack.py WHEELS PACKAGES [--whole].
 
-What no job needs at run time is left out, for the image travels to every board: the packages' own tests, headers and
-static libraries, and Arrow's clients for networks, which a container does not have. --whole: packages of a user, of
-which nothing is known, so nothing is left out; there may be none.
+Files that no job needs are left out, because the image is sent to every board: the packages' own tests, headers and
+static libraries, and Arrow's network clients, since containers have no network. --whole: unpacks everything, for
+packages of a user; there may be none.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ LEFT_OUT = re.compile(
 )
 
 
-#: Files that a wheel keeps apart: they belong beside its other files. Scripts and data are of no use to an import.
+#: Directories whose files belong beside the wheel's other files. Scripts and data are not needed for an import.
 APART = re.compile(r"[^/]+\.data/(?:purelib|platlib)/(.+)")
 DATA = re.compile(r"[^/]+\.data/")
 
 
 def target(name: str, *, whole: bool) -> str | None:
-    """Return where a file of a wheel is unpacked, None for one that is left out."""
+    """Return the path to which a file of a wheel is unpacked, None for one that is left out."""
     if apart := APART.fullmatch(name):
         name = apart[1]
     if DATA.match(name) or not (whole or LEFT_OUT.search(name) is None):

@@ -3,7 +3,7 @@
 The state of a group has three kinds: counts and exact sums, which are added; selections (smallest, largest, first,
 last), of which one is kept; and, for percentiles and numbers of distinct values, every value with its count. The native
 kernel accumulates it in arrays; where that is not possible, it is a table. By default, missing groups are dropped;
-groups are sorted, as by groupby.
+groups are sorted, as in groupby.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ OPTIONS = {
     "dropna": {
         "type": "bool",
         "default": True,
-        "description": "drop rows with a missing value in group_by; false keeps them as a group, the last",
+        "description": "drop rows with a missing value in group_by; false keeps them as the last group",
     },
     "ddof": {
         "type": "int",
@@ -161,7 +161,7 @@ def _values(table: pa.Table, column: str, measure: Measure, context: Context) ->
 
 
 def _needs(context: Context) -> list[tuple[Measure, set[int]]]:
-    """Return the measures and the kinds of state that they need. The first always counts, which lists the groups."""
+    """Return the measures and the kinds of state that they need. The first one always counts, to list the groups."""
     return [
         (one, one.needs | ({COUNT} if index == 0 and one.column != ALL_ROWS else set()))
         for index, one in enumerate(_measures(context))
@@ -176,7 +176,7 @@ def _is_accumulated(context: Context) -> bool:
 
 
 def table_of(totals: GroupTotals, context: Context) -> pa.Table:
-    """Return groups as the table that `process` returns for other blocks."""
+    """Convert groups to the table that `process` returns for other blocks."""
     types = [context.type_of(name) for name in context.options["group_by"]]
     columns = zip(*totals.groups, strict=True) if totals.groups else [()] * len(types)
     state = StateBuilder([_group_array(list(keys), kind) for keys, kind in zip(columns, types, strict=True)])

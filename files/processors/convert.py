@@ -14,7 +14,7 @@ BLOCK = "rows"
 
 
 def result_columns(context: Context) -> list[str]:
-    """Return the columns of the result: all of the input."""
+    """Return the columns of the result: all columns of the input."""
     return list(context.names)
 
 
@@ -24,10 +24,10 @@ def keeps_rows(_: Context) -> bool:
 
 
 def numeric_columns(_: Context) -> list[str]:
-    """Return no column: none has to be a number."""
+    """Return no column: none must be numeric."""
     return []
 
 
 def process(rows: Rows, _: Context) -> pa.Table:
-    """Return the rows as they are."""
+    """Return the rows unchanged."""
     return rows.table

@@ -1,4 +1,4 @@
-"""distinct: the first or last record of each key, in the order of the file, as `drop_duplicates` of pandas.
+"""distinct: the first or last record of each key, in the order of the file, like `drop_duplicates` in pandas.
 
 The key is the values of the columns of `by`, by default of all columns: 1.0 and 1.00 are equal in a column of numbers,
 and missing values are equal. Records keep their text.

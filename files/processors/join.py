@@ -1,7 +1,7 @@
 """join: columns of a lookup file added to each record, or the records that it has or lacks.
 
-The lookup file travels with the job (`-e files=`), and must fit in memory; each of its keys occurs once. Records keep
-their text, and added values that of the lookup file. A missing key equals none, as in SQL.
+The lookup file is a side file of the job (`-e files=`), and must fit in memory; each key occurs in it once. Records and
+added values keep their text. A missing key equals no other, as in SQL.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from csvswarm.runtime.lazy_imports import pa
 OPTIONS = {
     "file": {"type": "str", "required": True, "description": "name of the lookup file, one of the files of the job"},
     "on": {"type": "list", "elements": "str", "required": True, "description": "columns of the key in the input"},
-    "lookup_on": {"type": "list", "elements": "str", "description": "the same in the lookup file; default: as in on"},
+    "lookup_on": {
+        "type": "list",
+        "elements": "str",
+        "description": "names of these columns in the lookup file; default: as in on",
+    },
     "how": {
         "type": "str",
         "choices": ["left", "inner", "anti"],
@@ -31,7 +35,7 @@ OPTIONS = {
         "description": "left keeps all records, inner those whose key the lookup file has, anti the others",
     },
     "columns": {"type": "list", "elements": "str", "description": "columns to add; default: all but the key"},
-    "prefix": {"type": "str", "default": "", "description": "put before the names of the added columns"},
+    "prefix": {"type": "str", "default": "", "description": "text before the names of the added columns"},
 }
 BLOCK = "rows"
 RAW = True  # records are copied from the file
@@ -88,7 +92,7 @@ def outline(context: Context) -> tuple[list[str], dict[str, str]]:
 
 
 def keeps_all_rows(options: dict[str, Any]) -> bool:
-    """Whether `step` drops no row."""
+    """Whether `step` keeps every row."""
     return bool(options["how"] == "left")
 
 
@@ -118,7 +122,7 @@ def _encode(rows: Rows, kept: Array, places: Array, context: Context) -> Encoded
 
 
 def _taken(values: pa.Array, places: Array) -> pa.Array:
-    """Return the values at some places, missing where the place is -1."""
+    """Return the values at these indices, missing where an index is -1."""
     return values.take(pa.array(places, mask=places < 0))
 
 

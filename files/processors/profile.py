@@ -1,6 +1,6 @@
-"""profile: what each column contains: type, missing and different values, the most frequent ones, ends and quantiles.
+"""profile: what each column contains: type, missing and distinct values, most frequent ones, extremes and quantiles.
 
-All figures are exact, but for the number of different texts beyond a limit, which is estimated, and marked so.
+All figures are exact, except the number of distinct texts beyond a limit, which is marked as an estimate.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OPTIONS = {
         "type": "int",
         "default": 50_000,
         "min": 100,
-        "description": "up to how many different texts of a column are counted exactly, and their top values listed",
+        "description": "number of different texts of a column that are counted exactly, with their top values",
     },
 }
 BLOCK = "rows"

@@ -1,4 +1,4 @@
-"""sort: the records in the order of one or more columns, as `sort_values(kind="stable")` of pandas on the whole file.
+"""sort: the records in the order of one or more columns, like `sort_values(kind="stable")` in pandas on the whole file.
 
 Records keep their text. An external merge sort needs little memory, whatever the size of the file.
 """

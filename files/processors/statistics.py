@@ -104,10 +104,10 @@ def process(rows: Rows, context: Context) -> pa.Table:
         own = own[~np.isnan(own)] if own.dtype == np.float64 else own
         total = len(column) - context.overlap
         parts.append((slot + COUNTS, np.array([PRESENT, MISSING]), np.array([len(own), total - len(own)])))
-        parts.append((slot + SUM, *_levels(exact_sum.add_up(own))))
+        parts.append((slot + SUM, *_levels(exact_sum.group_sums(own))))
         floats = column.to_numpy().astype(np.float64, copy=False)
         variances = rolling_variances(floats, context.options["window"])
-        parts.append((slot + ROLLING, *_levels(exact_sum.add_up(variances[~np.isnan(variances)]))))
+        parts.append((slot + ROLLING, *_levels(exact_sum.group_sums(variances[~np.isnan(variances)]))))
         parts.append((slot + VALUES, *np.unique(keys_of(own), return_counts=True)))
     slots = [np.full(len(keys), slot, np.int32) for slot, keys, _ in parts]
     return _table(_concat(slots, np.int32), _concat([k for _, k, _ in parts]), _concat([n for _, _, n in parts]))
@@ -191,7 +191,7 @@ class ColumnStatistics:
                 with np.errstate(over="ignore", invalid="ignore"):
                     power = power * distance
                     terms = power * n
-                exact_sum.merge(levels, exact_sum.add_up(terms[~np.isnan(terms)]))
+                exact_sum.merge(levels, exact_sum.group_sums(terms[~np.isnan(terms)]))
 
     def _origin(self, mean: Fraction) -> Fraction:
         """Return the origin of distances: the mean rounded to a float."""

@@ -1,6 +1,6 @@
 """steps: several processors in one job, each on the result of the one before.
 
-Row-wise processors are applied to each block in one pass; one that combines may be the last.
+Row-wise processors are applied to each block in one pass; a processor that combines blocks can only be the last one.
 """
 
 from __future__ import annotations

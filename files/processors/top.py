@@ -1,7 +1,7 @@
 """top: the first n records by one or more columns, in the whole file or in each group.
 
-As `sort_values(by, kind="stable").groupby(group_by).head(n)` of pandas on the whole file, sorted by group. Records keep
-their text.
+Like `sort_values(by, kind="stable").groupby(group_by).head(n)` in pandas on the whole file, sorted by group. Records
+keep their text.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def keys(_: Context) -> list[str]:
 
 
 def process(rows: Rows, context: Context) -> pa.Table:
-    """Return the state of one block; of records with equal values the first in the file come first."""
+    """Return the state of one block; records with equal values keep the order of the file."""
     by, group_by = key_columns(context, "by", "top"), _group_by(context)
     ascending = directions(by, context.options["ascending"], False, "top")
     rank = sort_key([rows.table.column(name) for name in by], ascending, context.options["missing"] == "last")

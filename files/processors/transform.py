@@ -53,7 +53,7 @@ Array = np.ndarray[Any, Any]
 
 
 def columns(context: Context) -> list[str]:
-    """Return the columns named in expressions, after validating all options as far as possible before the work."""
+    """Return the columns named in expressions, after validating the options as far as possible before processing."""
     known = list(context.names)
     needed: set[str] = set()
     if context.options["where"]:
@@ -81,7 +81,7 @@ def copied_columns(context: Context) -> list[str]:
 
 
 def keeps_rows(context: Context) -> bool:
-    """Return whether no record is dropped."""
+    """Return whether every record is kept."""
     return not context.options["where"]
 
 
@@ -111,7 +111,7 @@ def step(rows: Rows, context: Context, raw: bool) -> Rows:
 
 
 def keeps_all_rows(options: dict[str, Any]) -> bool:
-    """Whether `step` drops no row."""
+    """Whether `step` keeps every row."""
     return not options["where"]
 
 

@@ -1,4 +1,4 @@
-"""Reads the clone's ansible.cfg when the user is somewhere else, where Ansible finds no settings and no inventory."""
+"""Reads the clone's ansible.cfg if the current directory has no settings and no inventory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ name: clone_settings
 type: aggregate
 short_description: Read the ansible.cfg of the clone
 description:
-  - Ansible reads an ansible.cfg in the current directory alone, or that which ANSIBLE_CONFIG names. A job that is
-    started from another directory would know nothing of the boards, and run on this machine.
+  - Ansible only reads the ansible.cfg in the current directory, or the one that ANSIBLE_CONFIG names. A job that is
+    started from another directory would not find the boards, and run on this machine.
   - When Ansible has found no settings at all, this restarts the same command with those of the clone, before
     anything has run.
 """
@@ -32,7 +32,7 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "clone_settings"
 
     def v2_playbook_on_start(self, _playbook: Any) -> None:
-        """Restart with the clone's settings where there are none."""
+        """Restart with the clone's settings if there are none."""
         if constants.CONFIG_FILE or "ANSIBLE_CONFIG" in os.environ or not SETTINGS.is_file():
             return
         self._display.display(f"No ansible.cfg here: restarting with {SETTINGS}.", stderr=True)

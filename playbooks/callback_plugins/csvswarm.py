@@ -1,4 +1,4 @@
-"""Ansible's default output, with every error once, at the end, and without the source of the playbook around it."""
+"""Ansible's default output, with every error once, at the end, and without excerpts of playbooks."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ description:
   - The tasks are shown as Ansible's default callback shows them. A task that fails leaves one line there. Its message
     follows at the end of the run, after the names of the boards on which it failed, and goes to standard error.
   - The names of the tasks that run the scripts of a job are printed when these begin.
-  - What a debug task prints is printed as it is.
-  - Every line is written at once, also into a pipe or a file.
+  - The output of a debug task is printed unchanged.
+  - Every line is flushed immediately, also to a pipe or a file.
   - With C(-v) failures and debug tasks are shown in full, as the default callback does.
-  - Ansible's warning of the variable C(action) of jobs.yml, whose name is also that of a keyword, is not printed.
+  - Ansible's warning about the variable C(action) of jobs.yml, which is also the name of a keyword, is not printed.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
 """
 
 DEBUG = ("ansible.builtin.debug", "debug")
-#: Tasks that take as long as the data does: their names are printed when they begin, and not with their results.
+#: Tasks whose duration depends on the data: their names are printed when they begin, and not with their results.
 LONG = ("processing_job_script", "processing_job_watch")
-#: Their messages were written for the user, and need no task's name beside them. A result may set is_written as well.
+#: Their messages are for the user, and need no task name. A result may set is_written as well.
 WRITTEN = ("ansible.builtin.fail", "fail", "ansible.builtin.assert", "assert")
-#: The lines of a failed command's error output that are shown.
+#: Number of lines shown of a failed command's error output.
 LAST_LINES = 20
 
 
@@ -45,11 +45,11 @@ class CallbackModule(Default):
 
     def __init__(self) -> None:
         super().__init__()
-        #: host -> the message of what failed last on it
+        #: host -> message of the last failure on it
         self._messages: dict[str, str] = {}
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)
-        # Ansible has no setting for this. If another version has no such set, it warns as before.
+        # Ansible has no setting for this. A version without this set prints the warning.
         names: frozenset[str] = getattr(reserved, "_RESERVED_NAMES", frozenset())
         vars(reserved)["_RESERVED_NAMES"] = names - {"action"}
 
@@ -102,7 +102,7 @@ class CallbackModule(Default):
         super().v2_playbook_on_stats(stats)
         hosts_of: dict[str, list[str]] = {}
         for host, message in self._messages.items():
-            if stats.failures.get(host) or stats.dark.get(host):  # else a rescue has dealt with it
+            if stats.failures.get(host) or stats.dark.get(host):  # otherwise a rescue has handled it
                 hosts_of.setdefault(message, []).append(host)
         for message, hosts in hosts_of.items():
             boards = [] if hosts == ["localhost"] else hosts
@@ -111,7 +111,7 @@ class CallbackModule(Default):
 
     def _note(self, result: Any, message: str) -> None:
         host = result.host.get_name()
-        self._messages.pop(host, None)  # what failed last comes last
+        self._messages.pop(host, None)  # the last failure comes last
         self._messages[host] = message
 
     def _banner(self, task: Any) -> None:
@@ -125,7 +125,7 @@ class CallbackModule(Default):
 
 
 def message_of(task: Any, result: dict[str, Any]) -> str:
-    """Return what went wrong in a task: its message, which task it was when Ansible wrote it, and -v for the rest."""
+    """Return the message of a failed task; for one of Ansible itself, also the task's name and a hint to use -v."""
     failed = [item for item in result.get("results", []) if item.get("failed")]
     message = "\n".join(dict.fromkeys(text_of(item) for item in failed)) if failed else text_of(result)
     if task.action in WRITTEN or result.get("is_written"):

@@ -1,4 +1,4 @@
-"""The last line of a run that was interrupted: what is done, and how to resume, watch or remove the job."""
+"""Prints the last line of an interrupted run: what is done, and how to resume, watch or remove the job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ name: interrupted
 type: aggregate
 short_description: Print how to continue after an interruption
 description:
-  - After Ctrl-C Ansible ends without a task that could print anything. This prints one line then.
+  - After Ctrl-C, Ansible ends without running another task. This callback then prints one line.
   - A job on boards continues without this machine. A job on this machine has stopped.
 """
 
@@ -31,7 +31,7 @@ WATCH = "processing_job_watch"
 
 
 class CallbackModule(CallbackBase):
-    """The callback. Loaded wherever these playbooks are; it is silent unless a job was begun and did not end."""
+    """The callback. Loaded with these playbooks; it prints nothing unless a job began and did not end."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -45,18 +45,18 @@ class CallbackModule(CallbackBase):
         atexit.register(self._at_exit)
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """Note which job the run is about."""
+        """Record the job of the run."""
         facts = result.result.get("ansible_facts") or {}
         if PARENT in facts:  # not when jobs.yml only shows a job
             self._job, self._parent = str(facts[JOB]), str(facts[PARENT])
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        """Note that the job runs on the boards."""
+        """Record that the job runs on the boards."""
         del is_conditional
         self._deployed |= task.action == WATCH
 
     def v2_playbook_on_stats(self, _stats: Any) -> None:
-        """Note that the run came to its end."""
+        """Record that the run ended normally."""
         self._job = ""
 
     def _at_exit(self) -> None:
@@ -76,7 +76,7 @@ def last_line(job: str, directory: Path | None, *, deployed: bool = False) -> st
         ways = "   ".join(
             f"{name}: {manage} -e action={name.lower()} -e job_id={job}" for name in ("Watch", "Fetch", "Stop")
         )
-        return f"Only the watching has ended: job {job} continues on the boards. {ways}"
+        return f"No longer watching: job {job} continues on the boards. {ways}"
     if directory is None:
         return f"Stopped before job {job} was deployed: nothing runs on the boards. Rerun the same command."
     ways = f"Resume: {command('run_job.yml')} -e job_id={job}   Remove: {manage} -e action=remove -e job_id={job}"
@@ -89,7 +89,7 @@ def last_line(job: str, directory: Path | None, *, deployed: bool = False) -> st
 
 
 def command(playbook: str) -> str:
-    """Return the command that runs a playbook of this clone from where the user is."""
+    """Return the command that runs a playbook of this clone from the current directory."""
     return f"ansible-playbook {playbook if Path.cwd() == CLONE else CLONE / playbook}"
 
 

@@ -12,12 +12,12 @@ DOCUMENTATION = """
 module: run_program
 short_description: Run a program and return all of its output
 description:
-  - The modules C(command) and C(shell) may lose the output of a program that ends in the moment in which they look for
-    it (docs/architecture.md). This one reads it to its end. Use it wherever the output decides something.
+  - The modules C(command) and C(shell) may lose the output of a program that ends while they poll it
+    (docs/architecture.md). This one reads all of it. Use it wherever the output decides something.
   - With C(--check) the program does not run, unless the task sets C(check_mode=false).
 options:
   argv:
-    description: The program and its arguments, passed as they are.
+    description: The program and its arguments, passed unchanged.
     type: list
     elements: str
   script:
@@ -34,7 +34,7 @@ EXAMPLES = """
 """
 RETURN = """
 rc:
-  description: The program's exit code. Any but 0 fails the task.
+  description: The program's exit code. Any other than 0 fails the task.
   returned: success
   type: int
 stdout:

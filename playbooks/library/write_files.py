@@ -1,4 +1,4 @@
-"""Ansible module: several small files of root's in one task."""
+"""Ansible module: writes several small files of root in one task."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ DOCUMENTATION = """
 module: write_files
 short_description: Writes several small files in one task
 description:
-  - Each file is replaced as a whole and atomically; it belongs to root.
-  - A task costs a slow board a second or two before it does anything, and C(template) is two of them. So what a role
-    writes is written at once. Folders that are missing are made.
+  - Each file is replaced atomically, and belongs to root. Missing folders are created.
+  - A task costs a slow board a second or two before it does anything, and C(template) costs two tasks. So a role writes
+    all of its files in one task.
 options:
   files:
-    description: What is written, in this order.
+    description: The files to write, in this order.
     type: list
     elements: dict
     required: true
     suboptions:
       path:
-        description: Where. Absolute.
+        description: Absolute path of the file.
         type: path
         required: true
       content:
-        description: All of the file's text.
+        description: The whole text of the file.
         type: str
         required: true
       mode:
@@ -46,9 +46,9 @@ options:
         default: false
   note:
     description:
-      - A file in C(/run) that lists what was written and is not in force yet. The handler that applies it removes the
-        note. If a run fails before its handlers, the next one finds the note, and the task is changed, too.
-      - A reboot removes the note, and applies what was written.
+      - A file in C(/run) that lists written files that are not yet in force. The handler that applies them removes the
+        note. If a run fails before its handlers, the next one finds the note, and the task reports a change, too.
+      - A reboot removes the note, and applies the files.
     type: path
 attributes:
   check_mode:
@@ -82,10 +82,10 @@ def content_of(path: Path) -> bytes | None:
 
 
 class Note:
-    """What was written and is not in force yet."""
+    """The list of written files that are not yet in force."""
 
     def __init__(self, path: str | None) -> None:
-        """Read it; there may be none, and one that a full disk cut off counts as none."""
+        """Read the note. One that a full disk truncated counts as missing."""
         self.path = Path(path) if path else None
         try:
             self.files: list[str] = json.loads((self.path and content_of(self.path)) or b"[]")
@@ -93,7 +93,7 @@ class Note:
             self.files = []
 
     def add(self, file: str) -> None:
-        """Note a file, before it is written."""
+        """List a file, before it is written."""
         if self.path is None or file in self.files:
             return
         self.files.append(file)
@@ -115,7 +115,7 @@ def write(module: AnsibleModule, wanted: dict[str, Any], note: Note) -> dict[str
     """Bring one file up to date.
 
     Returns:
-        Its difference, as Ansible shows it; None where it was as wanted.
+        Its difference, as Ansible shows it; None if it did not change.
     """
     path = wanted["path"]
     before = content_of(Path(path))

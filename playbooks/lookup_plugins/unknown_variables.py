@@ -24,7 +24,7 @@ description:
     nothing uses.
   - A playbook uses the variables that it names in the form C(name | default(...)) or
     C(lookup('processing_job_given', 'name', default=...)), and those named after it as terms.
-  - Ansible's own variables, those of the roles, of playbooks/vars and of the inventory pass.
+  - Ansible's own variables, and those of the roles, of playbooks/vars and of the inventory are allowed.
   - For preflight.yml, also one message for each variable of a role that the inventory sets although
     playbooks/vars/cluster.yml computes it, which takes precedence.
 options:
@@ -48,7 +48,7 @@ class LookupModule(LookupBase):
         known = {*USED.findall((PLAYBOOKS / playbook).read_text()), *more}
         unknown = [name for name in load_extra_vars(self._loader) if not name.startswith("ansible_")]
         unknown = [name for name in unknown if name not in known]
-        if unknown:  # rare, so only now
+        if unknown:  # rare, so computed only here
             others = settings() | self._inventory_s(variables or {})
             unknown = [name for name in unknown if name not in others]
             known |= others
@@ -99,4 +99,4 @@ def message(name: str, known: Iterable[str]) -> str:
     """Return the message about one variable."""
     close = get_close_matches(name, sorted(known), 1)
     hint = f"Did you mean {close[0]}?" if close else "Remove it, or see docs/job-variables.md."
-    return f"{name}: there is no such variable. {hint}"
+    return f"{name}: unknown variable. {hint}"

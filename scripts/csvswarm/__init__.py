@@ -1,6 +1,6 @@
 """The data plane of csvswarm: split a CSV, process its chunks, collect the result.
 
-The three scripts beside this package are its doors; docs/architecture.md shows the data flow through it.
+The three scripts beside this package are its entry points; docs/architecture.md shows the data flow through it.
 From Python, `csvswarm.run` runs a whole job on this machine (docs/python.md).
 """
 
@@ -16,7 +16,7 @@ __version__ = "0.4.0"
 
 
 def __getattr__(name: str) -> Any:
-    # On first use: the scripts need none of them, and their start is a third of a short run.
+    # Imported on first use: the scripts need none of these, and start-up is a third of a short run.
     if name in ("run", "Result"):
         return getattr(import_module("csvswarm.local.api"), name)
     if name in __all__:

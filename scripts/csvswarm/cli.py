@@ -1,4 +1,4 @@
-"""Common to the three scripts: arguments and error reporting."""
+"""Arguments and error reporting of the three scripts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 REPORTED = 1
-#: Set by `csvswarm run` and `csvswarm.run`: the file for the error, which they report; they also report a Ctrl-C.
+#: Set by `csvswarm run` and `csvswarm.run`: the file for the error. They report it themselves, and Ctrl-C as well.
 ERROR_FILE = "CSVSWARM_ERROR_FILE"
 
 
@@ -108,8 +108,8 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
         return _fail(_remedy(error))
     except MemoryError:
         return _fail(
-            "out of memory: give this step more, and rerun it with the same job_id; finished work is kept. A combine "
-            "or finish that needs the whole result in memory has to return less, or to declare keys."
+            "out of memory: give this step more and rerun with the same job_id; finished work is kept. A combine "
+            "or finish that needs the whole result in memory must return less, or declare keys."
         )
     except KeyboardInterrupt:
         if ERROR_FILE not in os.environ:
@@ -123,7 +123,7 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
 
 
 def exit_immediately(code: int) -> NoReturn:
-    """End the process at once: unloading the imported modules takes as long as a small chunk."""
+    """End the process immediately: unloading the imported modules takes as long as a small chunk."""
     with contextlib.suppress(OSError):  # the reader of a pipe may be gone
         sys.stdout.flush()
         sys.stderr.flush()

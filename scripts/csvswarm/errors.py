@@ -13,7 +13,7 @@ MAX_VALUE_CHARS, MAX_MESSAGE_CHARS = 120, 8000
 
 
 def shown(text: str) -> str:
-    """Return a value as messages show it, truncated if it is long."""
+    """Return a value as shown in messages, truncated if it is long."""
     return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…"
 
 
@@ -21,7 +21,7 @@ def printable(text: str) -> str:
     r"""Return a message with terminal controls escaped (ESC as \x1b), and without its middle if it is long."""
     if len(text) > MAX_MESSAGE_CHARS:
         half = MAX_MESSAGE_CHARS // 2
-        text = f"{text[:half]}… ({len(text) - MAX_MESSAGE_CHARS} characters left out) …{text[-half:]}"
+        text = f"{text[:half]}… ({len(text) - MAX_MESSAGE_CHARS} characters omitted) …{text[-half:]}"
     return escaped(text)
 
 
@@ -71,7 +71,7 @@ class SchemaMismatch(Exception):
 
 @contextmanager
 def filename_in_errors(path: Path) -> Iterator[None]:
-    """Add the file name to an OSError without one: reads, writes and syncs only know a descriptor."""
+    """Add the file name to an OSError without one: reads, writes and syncs only have a descriptor."""
     try:
         yield
     except OSError as error:
@@ -81,6 +81,6 @@ def filename_in_errors(path: Path) -> Iterator[None]:
 
 
 def format_names(names: Sequence[str], max_names: int = 30) -> str:
-    """Return names as messages list them: at most `max_names`, and the number of the others."""
+    """Return names as listed in messages: at most `max_names`, and the number of the others."""
     first = ", ".join(map(shown, names[:max_names]))
     return f"{first} and {len(names) - max_names} more" if len(names) > max_names else first

@@ -35,7 +35,7 @@ PLAYBOOK = """
 
 
 def failed(clone: Clone, tmp_path: Path, stage: str, notify: str = "") -> str:
-    """Run the tasks that follow the watching of a job that did not end well. Return the message of the run."""
+    """Run the tasks after the watch of a failed job. Return the message of the run."""
     share = tmp_path / "share"
     inventory: dict[str, Any] = {
         "ansible_connection": "local", "ansible_become": False, "csvswarm_share": str(share),

@@ -1,4 +1,4 @@
-"""The filters that decide what a user reads: paths, sizes, and what to do after a failure."""
+"""Filters for text that users read: paths, sizes, and the remedy after a failure."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_recoverable_collector_failures_are_resumed(message: str) -> None:
 @pytest.mark.parametrize(
     ("message", "change", "remedy"),
     [
-        ("no column x", {}, "new job (without job_id).\nIf only some records are bad, set them aside:"),
+        ("no column x", {}, "new job (without job_id).\nIf only some records are bad, quarantine them:"),
         (
             "no column x",
             {},

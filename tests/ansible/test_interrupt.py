@@ -1,4 +1,4 @@
-"""Ctrl-C ends a job with one line that names what is done, how to resume and how to give up."""
+"""Ctrl-C ends a job with one line: what is done, how to resume, and how to remove the job."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_interrupt_prints_one_line(clone: Clone, tmp_path: Path) -> None:
         run.send_signal(signal.SIGINT)
         output, _ = run.communicate(timeout=120)
 
-    assert run.returncode == 99, output  # Ansible's code for it
+    assert run.returncode == 99, output  # Ansible's exit code for it
     assert "Traceback" not in output
     assert output.splitlines()[-1] == (
         "Stopped. 1 of 2 chunks of job stopped are done and kept. "
@@ -62,7 +62,7 @@ def test_interrupt_prints_one_line(clone: Clone, tmp_path: Path) -> None:
 def test_interrupt_line_before_the_split_and_on_boards(tmp_path: Path) -> None:
     last_line = load(ROOT / "playbooks/callback_plugins/interrupted.py").last_line
 
-    # The directory of all jobs is made by the first one.
+    # The first job creates the directory of all jobs.
     assert last_line("j", tmp_path / "jobs/j").startswith(
         "Stopped before the input of job j was split: nothing is done."
     )
@@ -70,6 +70,6 @@ def test_interrupt_line_before_the_split_and_on_boards(tmp_path: Path) -> None:
         "Stopped before job j was deployed: nothing runs on the boards. Rerun the same command."
     )
     deployed = last_line("j", None, deployed=True)
-    assert deployed.startswith("Only the watching has ended: job j continues on the boards. Watch: ansible-playbook ")
+    assert deployed.startswith("No longer watching: job j continues on the boards. Watch: ansible-playbook ")
     for action in ("watch", "fetch", "stop"):
         assert f"playbooks/jobs.yml -e action={action} -e job_id=j" in deployed

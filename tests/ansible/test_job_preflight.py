@@ -1,4 +1,4 @@
-"""A user's wrong option ends with one message that names the remedy, and nothing is touched."""
+"""A wrong option ends with one message that names the remedy, and changes nothing."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"input": "*.nope"}, "*.nope matches no file: check the pattern given as input."),
     ({"input": ["data.csv", "nowhere.csv"]}, "nowhere.csv. A relative path starts in the current directory"),
     ({"input": []}, "input is missing."),
-    ({"input": ["data.csv", "share:x.csv"], "engine": "auto"}, "some are on the share, some are not."),
-    ({"union": "some"}, "union: 'some' is neither true nor false."),
-    ({"source_file": "name"}, "source_file: 'name' is neither true nor false."),
-    ({"incremental": "some"}, "incremental: 'some' is neither true nor false."),
+    ({"input": ["data.csv", "share:x.csv"], "engine": "auto"}, "some files are on the share and some are not."),
+    ({"union": "some"}, "union is 'some', but must be true or false."),
+    ({"source_file": "name"}, "source_file is 'name', but must be true or false."),
+    ({"incremental": "some"}, "incremental is 'some', but must be true or false."),
     ({"incremental": True}, "incremental: job_id is missing. Name the job"),
     ({"incremental": True, "job_id": "monthly", "limit": 5}, "incremental: it cannot be combined with limit."),
-    ({"processor": "median"}, "processor: there is no median. Use one of"),
+    ({"processor": "median"}, "processor: median does not exist. Use one of"),
     ({"processor": "./mine.py"}, "/mine.py. Use one of"),
     ({"options": "window"}, "options: 'window' is not a dictionary."),
     ({"options": '{"columns": ["a"'}, """options: '{"columns": ["a"' is not a dictionary."""),
     ({"options": ["window"]}, "is not a dictionary."),
-    ({"steps": "sort"}, "steps: 'sort' is not a list of steps without processor and options beside it."),
+    ({"steps": "sort"}, "steps is 'sort', but must be a list of steps, without the variables processor and options."),
     (
         {"steps": [{"processor": "sort"}], "options": {"by": ["a"]}},
-        "is not a list of steps without processor and options",
+        "must be a list of steps, without the variables processor and options",
     ),
-    ({"steps": [{"processor": "sort"}], "processor": "top"}, "is not a list of steps without processor"),
+    ({"steps": [{"processor": "sort"}], "processor": "top"}, "must be a list of steps"),
     ({"files": 7}, "files: '7' is not a list of paths. Write it as JSON"),
     ({"files": ["data.csv", 7]}, "is not a list of paths."),
     ({"files": "lookup.csv"}, "/lookup.csv. A relative path starts in the current directory"),
@@ -46,53 +46,53 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
         {"files": ["data.csv", "./data.csv"]},
         "/data.csv have the same name, by which a processor finds them.",
     ),
-    ({"requirements": "none.txt"}, "/none.txt. Name a file that lists packages, one a line, like scikit-learn>=1.5."),
+    ({"requirements": "none.txt"}, "/none.txt. Name a file that lists packages, one per line, like scikit-learn>=1.5."),
     ({"requirements": "data.csv"}, "requirements: processor statistics needs no packages. Leave out requirements"),
     ({"output": "data.csv"}, "data.csv is a file. Name a directory"),
-    ({"chunks": "abc"}, "chunks: 'abc' is neither auto nor a whole number from 1 to 100000."),
-    ({"chunks": 0}, "chunks: '0' is neither auto nor a whole number from 1 to 100000."),
-    ({"chunks": 100_000_000}, "chunks: '100000000' is neither auto nor a whole number from 1 to 100000."),
-    ({"workers": "1.5"}, "workers: '1.5' is neither auto nor a whole number from 1 to 100000."),
+    ({"chunks": "abc"}, "chunks is 'abc', but must be auto or a whole number from 1 to 100000."),
+    ({"chunks": 0}, "chunks is '0', but must be auto or a whole number from 1 to 100000."),
+    ({"chunks": 100_000_000}, "chunks is '100000000', but must be auto or a whole number from 1 to 100000."),
+    ({"workers": "1.5"}, "workers is '1.5', but must be auto or a whole number from 1 to 100000."),
     ({"job_id": "../elsewhere"}, "job_id: '../elsewhere' is not a valid name."),
     ({"job_id": "x" * 64}, "is not a valid name."),
-    ({"on_error": "foo"}, "on_error: 'foo' is neither fail nor quarantine."),
-    ({"max_rejected": "most"}, "max_rejected: 'most' is neither a number of records nor a share from 0% to 100%."),
-    ({"max_rejected": "101%"}, "max_rejected: '101%' is neither a number"),
-    ({"limit": 0}, "limit: '0' is neither none nor a whole number of records from 1 to 999999999999999."),
-    ({"verify": "maybe"}, "verify: 'maybe' is not one of auto, true, false."),
+    ({"on_error": "foo"}, "on_error is 'foo', but must be fail or quarantine."),
+    ({"max_rejected": "most"}, "max_rejected is 'most', but must be a number of records or a share from 0% to 100%."),
+    ({"max_rejected": "101%"}, "max_rejected is '101%', but must be a number of records"),
+    ({"limit": 0}, "limit is '0', but must be none or a whole number of records from 1 to 999999999999999."),
+    ({"verify": "maybe"}, "verify is 'maybe', but must be one of auto, true, false."),
     ({"delimiter": ""}, "delimiter: '' is not a single character. For a tab, use -e delimiter=tab"),
     ({"quotechar": '""'}, "quotechar: '\"\"' is not a single character."),
-    ({"header": "maybe"}, "header: 'maybe' is neither true nor false nor a list of names."),
-    ({"header": [1]}, "header: '[1]' is neither true nor false nor a list of names."),
-    ({"skip_lines": "two"}, "skip_lines: 'two' is not a whole number of lines from 0."),
-    ({"trailing_delimiter": 2}, "trailing_delimiter: '2' is neither true nor false."),
+    ({"header": "maybe"}, "header is 'maybe', but must be true, false or a list of names."),
+    ({"header": [1]}, "header is '[1]', but must be true, false or a list of names."),
+    ({"skip_lines": "two"}, "skip_lines is 'two', but must be a number of lines, 0 or more."),
+    ({"trailing_delimiter": 2}, "trailing_delimiter is '2', but must be true or false."),
     ({"escape": "ab"}, "escape: 'ab' is not a single character. For a backslash, use"),
     ({"decimal": ""}, "decimal: '' is not a single character, like the comma of 1,5."),
     ({"thousands": ", "}, "thousands: ', ' is not a single character. For a blank, use"),
-    ({"date_format": ["%d"]}, "date_format: '['%d']' is neither a text like %d.%m.%Y nor a dictionary"),
-    ({"strict": "very"}, "strict: 'very' is neither true nor false."),
-    ({"output_format": "xls"}, "output_format: 'xls' is none of csv, csv.gz, csv.zst, parquet, jsonl, sqlite, xlsx."),
-    ({"partition_by": {"a": 1}}, "partition_by: '{'a': 1}' is neither the name of a column nor a list of names."),
-    ({"partition_by": [1]}, "partition_by: '[1]' is neither the name of a column nor a list of names."),
+    ({"date_format": ["%d"]}, "date_format is '['%d']', but must be a text like %d.%m.%Y or a dictionary"),
+    ({"strict": "very"}, "strict is 'very', but must be true or false."),
+    ({"output_format": "xls"}, "but must be one of csv, csv.gz, csv.zst, parquet, jsonl, sqlite, xlsx."),
+    ({"partition_by": {"a": 1}}, "partition_by is '{'a': 1}', but must be the name of a column or a list of names."),
+    ({"partition_by": [1]}, "partition_by is '[1]', but must be the name of a column or a list of names."),
     ({"encoding": "utf 8"}, "encoding: 'utf 8' is not the name of an encoding."),
     ({"column_types": "string"}, "column_types: 'string' is not a dictionary."),
     ({"null_values": "NA"}, "null_values: 'NA' is not a list of texts."),
     ({"null_values": [0]}, "null_values: '[0]' is not a list of texts."),
-    ({"engine": "cloud"}, "engine: 'cloud' is not one of auto, local, swarm."),
+    ({"engine": "cloud"}, "engine is 'cloud', but must be one of auto, local, swarm."),
     ({"engine": "swarm"}, "engine: the inventory has no board in swarm_manager."),
     ({"input": "share:x.csv"}, "leave out -e engine=local"),
-    ({"memory": "lots"}, "memory: 'lots' is neither auto nor an amount like 400MB"),
-    ({"memory": "1MB"}, "The least is 64MB."),
+    ({"memory": "lots"}, "memory is 'lots', but must be auto or an amount of at least 64MB, like 400MB."),
+    ({"memory": "1MB"}, "must be auto or an amount of at least 64MB"),
     ({"cpus": "all"}, "cpus: 'all' is not a number of cores above 0, like 1 or 0.5."),
     ({"chunk_limit": "1h"}, "chunk_limit: '1h' is not a whole number of seconds from 0 (no limit) to 9999999"),
     ({"deadline": -1}, "deadline: '-1' is not a whole number of seconds from 0"),
-    ({"speculate": "often"}, "speculate: 'often' is neither true nor false"),
-    ({"proccessor": "aggregate"}, "proccessor: there is no such variable. Did you mean processor?"),
-    ({"outptu": "out"}, "outptu: there is no such variable. Did you mean output?"),
-    ({"jobid": "x"}, "jobid: there is no such variable. Did you mean job_id?"),
-    ({"chunk": 3}, "chunk: there is no such variable. Did you mean chunks?"),
+    ({"speculate": "often"}, "speculate is 'often', but must be true or false"),
+    ({"proccessor": "aggregate"}, "proccessor: unknown variable. Did you mean processor?"),
+    ({"outptu": "out"}, "outptu: unknown variable. Did you mean output?"),
+    ({"jobid": "x"}, "jobid: unknown variable. Did you mean job_id?"),
+    ({"chunk": 3}, "chunk: unknown variable. Did you mean chunks?"),
     ({"nfs_server_fromat": True}, "Did you mean nfs_server_format?"),
-    ({"zzz": 1}, "zzz: there is no such variable. Remove it"),
+    ({"zzz": 1}, "zzz: unknown variable. Remove it"),
 ]
 
 
@@ -124,7 +124,7 @@ def test_misspelled_variable_in_a_vars_file_is_rejected(clone: Clone, tmp_path: 
 
     run = clone.run_job("-e", "@job.yml", stand=tmp_path)
 
-    assert run.message == "procesor: there is no such variable. Did you mean processor?"
+    assert run.message == "procesor: unknown variable. Did you mean processor?"
 
 
 def test_variables_of_ansible_roles_and_inventory_are_accepted(clone: Clone) -> None:
@@ -143,7 +143,7 @@ def test_variables_of_ansible_roles_and_inventory_are_accepted(clone: Clone) -> 
     run = clone.run_job("-e", "input=files/samples/flights.csv", "-e", json.dumps(variables), "--check")
 
     assert run.code == 0, run.output
-    assert "ladder: there is no" in clone.run_job("-e", "input=files/samples/flights.csv", "-e", "ladder=1").message
+    assert "ladder: unknown" in clone.run_job("-e", "input=files/samples/flights.csv", "-e", "ladder=1").message
 
 
 def test_check_reports_the_plan_and_writes_nothing(clone: Clone) -> None:
@@ -192,12 +192,12 @@ def test_engine_follows_from_the_inventory(clone: Clone) -> None:
 
     run = clone.run_job("-e", "input=files/samples/flights.csv")
 
-    # There is no such board. It is the run's last word, after Ansible's own about the connection.
+    # The board does not exist. This is the last message of the run, after Ansible's own about the connection.
     assert run.code != 0
     last = run.output.rpartition("ERROR: ")[2]
     assert "board1: " in last
     assert "no manager is on" in last
-    assert "add -e engine=local to run the job on this machine" in last
+    assert "add -e engine=local to run it on this machine" in last
     assert clone.run_job("-e", "input=files/samples/flights.csv", "-e", "engine=local", "--check").code == 0
 
 
@@ -210,7 +210,7 @@ def test_inventory_of_the_clone_is_found_from_another_directory(clone: Clone, tm
 
     run = clone.run_job(*INPUT, stand=tmp_path, config=False)
 
-    # There is no such board; on this machine the job would have worked.
+    # The board does not exist; on this machine the job would have succeeded.
     assert "board1: " in run.message
     assert "no manager is on" in run.message
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.ansible.conftest import Clone
 
 SAMPLE = Path(__file__).resolve().parents[2] / "files/samples/flights.csv"
-#: Sets a terminal's title, goes back to the beginning of the line, and turns the rest of it around.
+#: Sets a terminal's title, returns to the start of the line, and reverses the rest of it.
 FORGING = r"""
 def process(block, context):
     print("\x1b[31m")
@@ -112,7 +112,7 @@ def test_impossible_actions_are_rejected_with_a_reason(clone: Clone) -> None:
         == "action: burn is not one of list, show, verify, resume, retry, watch, fetch, stop, remove, prune."
     )
     assert jobs(clone, "-e", "action=prune", "-e", "days=x").message == "days: x is not a number of days."
-    assert jobs(clone, "-e", "jobid=x").message == "jobid: there is no such variable. Did you mean job_id?"
+    assert jobs(clone, "-e", "jobid=x").message == "jobid: unknown variable. Did you mean job_id?"
     clone.run_job("-e", f"input={SAMPLE}", "-e", "job_id=here", "-e", "chunks=1")
     for action in ("watch", "fetch", "stop"):
         refused = jobs(clone, "-e", f"action={action}", "-e", "job_id=here").message
@@ -120,7 +120,7 @@ def test_impossible_actions_are_rejected_with_a_reason(clone: Clone) -> None:
     unfit = jobs(clone, "-e", json.dumps({"action": "show", "job_id": "a\x1b[2J"})).message
     assert unfit == r"job_id: 'a\x1b[2J' has a line break or another control character in it. Leave it out."
     missing = jobs(clone, "-e", "action=resume", "-e", "job_id=nobody").message
-    assert missing == "job_id: there is no job nobody. List the jobs with ansible-playbook playbooks/jobs.yml"
+    assert missing == "job_id: job nobody does not exist. List the jobs with ansible-playbook playbooks/jobs.yml"
 
 
 @pytest.mark.timeout(120)
@@ -136,7 +136,7 @@ def test_damaged_jobs_are_listed_beside_the_others_with_controls_escaped(clone: 
     assert sorted(words[0] for words in listed) == [r"a\x0ab\x1b[2J", "damaged", "deep", "fine"]
     assert "manifest.json is not a regular file" in printed_lines(run)
     assert "\x1b" not in run.output
-    assert "request of job damaged is not known" in jobs(clone, "-e", "action=resume", "-e", "job_id=damaged").message
+    assert "request of job damaged is unknown" in jobs(clone, "-e", "action=resume", "-e", "job_id=damaged").message
 
     removed = jobs(clone, "-e", json.dumps({"action": "remove", "job_id": r"a\x0ab\x1b[2J"}))
     assert r"a\x0ab\x1b[2J (removed)" in printed_lines(removed)
@@ -181,7 +181,7 @@ def test_jobs_of_this_machine_are_listed_while_the_boards_are_off(clone: Clone) 
     assert "The jobs on the boards are not listed. b1 did not answer: " in listed
     assert "state      done" in printed_lines(jobs(clone, *off, "-e", "action=show", "-e", "job_id=one"))
     missing = jobs(clone, *off, "-e", "action=show", "-e", "job_id=two").message
-    assert missing.startswith("job_id: there is no job two on this machine. b1 did not answer: ")
+    assert missing.startswith("job_id: job two does not exist on this machine. b1 did not answer: ")
     assert "The jobs on the boards were not pruned." in jobs(clone, *off, "-e", "action=prune").message
     assert "(removed)" in printed_lines(jobs(clone, *off, "-e", "action=remove", "-e", "job_id=one"))
 

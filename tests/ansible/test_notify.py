@@ -1,4 +1,4 @@
-"""Who is notified of the end of a job, and of what: a URL and a command, by the real playbook."""
+"""Notifications about the end of a job, to a URL and a command, by the real playbook."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_command_is_notified_of_a_failure(clone: Clone, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("notify", "reason"), [("http://127.0.0.1:9/x", "Connection refused"), ("sh -c 'echo no >&2; exit 3'", "no")]
 )
-def test_notification_that_fails_fails_no_job(clone: Clone, tmp_path: Path, notify: str, reason: str) -> None:
+def test_failed_notification_does_not_fail_the_job(clone: Clone, tmp_path: Path, notify: str, reason: str) -> None:
     arguments = {"input": str(small(tmp_path)), "notify": notify, "job_id": "one"}
 
     done = clone.run_job("-e", json.dumps(arguments))
@@ -100,13 +100,13 @@ def test_notification_that_fails_fails_no_job(clone: Clone, tmp_path: Path, noti
 @pytest.mark.parametrize(
     ("notify", "message"),
     [
-        ("ftp://here/x", "notify: 'ftp://here/x' is neither a URL nor a command."),
-        ("http://", "notify: 'http://' is neither a URL nor a command."),
-        (["a"], "notify: ['a'] is neither a URL nor a command."),
-        ("no-such-program x", "notify: there is no program 'no-such-program' that can be run."),
-        ("./none.sh", "notify: there is no program '/here/none.sh' that can be run."),
+        ("ftp://here/x", "notify is 'ftp://here/x', but must be a URL or a command."),
+        ("http://", "notify is 'http://', but must be a URL or a command."),
+        (["a"], "notify is ['a'], but must be a URL or a command."),
+        ("no-such-program x", "notify: 'no-such-program' is not a program that can run."),
+        ("./none.sh", "notify: '/here/none.sh' is not a program that can run."),
         ("sh 'open", 'notify: the command "sh \'open" cannot be read: No closing quotation.'),
-        (" ", "notify: there is no program ' ' that can be run."),
+        (" ", "notify: ' ' is not a program that can run."),
     ],
 )
 def test_bad_values(notify: object, message: str) -> None:

@@ -17,7 +17,7 @@ PLAY = [
         "gather_facts": False,
         "tasks": [
             {
-                "name": "Say that the first item is there, and wait for the second",
+                "name": "Wait for two items, and print the first one",
                 "ansible.builtin.wait_for": {"path": "{{ item }}", "timeout": 60},
                 "loop": ["/", "{{ heard }}"],
             },
@@ -56,7 +56,7 @@ FAILURES = [
         "hosts": "all",
         "gather_facts": False,
         "tasks": [
-            {"name": "Pass over it", "ansible.builtin.fail": {"msg": "not shown"}, "ignore_errors": True},
+            {"name": "Fail, but continue", "ansible.builtin.fail": {"msg": "not shown"}, "ignore_errors": True},
             {
                 "block": [{"name": "Be rescued", "ansible.builtin.fail": {"msg": "nor this"}}],
                 "rescue": [{"name": "Print a text", "ansible.builtin.debug": {"msg": "line 1\nline 2"}}],

@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes: every command is run, and what it prints is compared with the page."""
+"""The recipes of docs/recipes: every command is run, and its output is compared with the page."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ RECIPES = ROOT / "docs/recipes"
 PAGES = sorted(path for path in RECIPES.glob("*.md") if path.name != "index.md")
 _FILE = re.compile(r"^<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-#: A command begins with a dollar sign, its further lines with >. The lines after it are what it prints.
+#: A command begins with a dollar sign, its further lines with >. The lines after it are its output.
 _COMMAND = re.compile(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
 
 def commands(page: str) -> list[tuple[str, str]]:
-    """The commands of a page, and what each one prints."""
+    """The commands of a page, with their outputs."""
     found = [found for block in _CONSOLE.findall(page) for found in _COMMAND.findall(block)]
     return [(re.sub(r"^> ", "", command, flags=re.MULTILINE).strip(), output) for command, output in found]
 
 
 def pattern(output: str) -> str:
-    """A pattern of what a command prints: a line of three dots is any number of lines."""
+    """A pattern of a command's output: a line of three dots matches any number of lines."""
     lines = [r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in output.splitlines()]
     return "".join(lines)
 

@@ -18,7 +18,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "files/samples/flights.csv"
 
 MINE = """
 def process(block, context):
-    print("a look at", len(block), "rows")
+    print("sees", len(block), "rows")
     return block[block["dep_delay"] > 60][["carrier", "flight"]]
 """
 
@@ -220,7 +220,7 @@ def test_permanent_error_suggests_a_new_job(clone: Clone, tmp_path: Path) -> Non
     assert "no such thing" in run.message
     assert "A resume would fail in the same way. If the processor is wrong, fix it, then retry" in run.message
     aside = f"ansible-playbook {clone.root}/run_job.yml -e job_id=broken -e on_error=quarantine"
-    assert run.message.endswith(f"If only some records are bad, set them aside: {aside}")
+    assert run.message.endswith(f"If only some records are bad, quarantine them: {aside}")
 
 
 def test_killed_job_resumes_from_its_job_id_alone(clone: Clone, tmp_path: Path) -> None:
@@ -285,10 +285,10 @@ def test_too_many_bad_records_suggest_quarantine(clone: Clone, tmp_path: Path) -
 
     assert "9 of 10 records are rejected so far, more than max_rejected (50%) allows." in run.message
     assert "  9 x 1 field where the header has 2 (first: record 2)\n" in run.message
-    assert run_again(clone, run.message, "max_rejected=100%").code == 0
+    assert rerun(clone, run.message, "max_rejected=100%").code == 0
 
 
-def run_again(clone: Clone, message: str, option: str) -> PlaybookResult:
-    """PlaybookResult the command that a message gives."""
+def rerun(clone: Clone, message: str, option: str) -> PlaybookResult:
+    """Run the command that a message contains."""
     [line] = [line for line in message.splitlines() if line.endswith(option)]
     return clone.run_job(*line.partition("run_job.yml ")[2].split())

@@ -1,4 +1,4 @@
-"""What a user gives reaches the scripts as it is, or is refused with one message."""
+"""A user's values reach the scripts unchanged, or are refused with one message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.jobs import ROOT, SAMPLE
 if TYPE_CHECKING:
     from tests.ansible.conftest import Clone, PlaybookResult
 
-#: What a shell, Ansible, Jinja, YAML or a terminal may take for something of theirs.
+#: Texts that a shell, Ansible, Jinja, YAML or a terminal may interpret.
 HOSTILE = (
     "$HOME",
     "${HOME}",
@@ -56,7 +56,7 @@ HOSTILE = (
 #: All of them in one name of a file, which has no slash.
 NAME = "-x ~ $HOME ${HOME} {{ 1 + 1 }} {{ nobody {% raw %} {# ' \" ` ; & \\ \\n * # : a\nb\rc\td \u202e\u00e9\U0001f600"
 
-# Writes what it was given, and ends as a script does that reports an error.
+# Records its arguments, and exits like a script that reports an error.
 RECORDER = """
 import json, os, sys
 with open(os.environ["RECORD"], "w") as file:
@@ -66,7 +66,7 @@ sys.exit("recorded")
 
 
 def given(clone: Clone, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any]) -> dict[str, str]:
-    """Run a job with these values, and return what the first script was given: option -> value."""
+    """Run a job with these values, and return the first script's arguments: option -> value."""
     record = clone.root / "record.json"
     (clone.root / "scripts/split_dataframe.py").write_text(RECORDER)
     monkeypatch.setenv("RECORD", str(record))
@@ -145,7 +145,7 @@ def test_role_alone_does_not_template_values(clone: Clone, monkeypatch: pytest.M
 
 
 def test_no_task_passes_values_to_a_module_that_expands_variables() -> None:
-    """The modules command and shell replace $NAME in their arguments, which may be what a user gave."""
+    """The modules command and shell replace $NAME in their arguments, which may contain a user's values."""
     for path in (ROOT / "roles/processing_job/tasks").rglob("*.yml"):
         text = path.read_text()
         assert "ansible.builtin.shell" not in text
@@ -157,7 +157,7 @@ def test_comparison_text_is_not_templated(clone: Clone) -> None:
     options = {"where": 's == "$HOME" or s == "{{ 1 + 1 }}" or s.isnull()'}
     values = {"input": "data.csv", "processor": "transform", "options": options, "null_values": ["NA$HOME"]}
     result = clone.root / "out {{ 1 + 1 }}/result.csv"
-    # A column that is not changed passes as it was written, its missing values too.
+    # An unchanged column is copied verbatim, including its missing values.
     wanted = "s,n\n$HOME,1\n{{ 1 + 1 }},3\nNA$HOME,5\n"
 
     run = clone.run_job("-e", json.dumps(values | {"output": result.parent.name, "job_id": "one"}))

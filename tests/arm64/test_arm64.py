@@ -1,4 +1,4 @@
-"""On arm64, of which most boards are: the kernel passes its tests, and jobs have the bytes that they have here.
+"""On arm64, as on most boards, the kernel passes its tests, and jobs have the same bytes as here.
 
 `make arm64` runs these with an emulated Python (tools/arm64.py).
 """

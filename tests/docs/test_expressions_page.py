@@ -24,7 +24,7 @@ def test_expressions_give_the_results_of_the_page(tmp_path: Path, kind: str) -> 
     (column,) = re.findall(r"value of `(\w+)`", header)
     expressions, values, results = zip(*map(cells, rows), strict=True)
     assert len(rows) > 10
-    # A column of its own for each expression, on a record of its own for each value.
+    # A separate column for each expression, and a separate record for each value.
     source = write_csv(tmp_path / "data.csv", ["number", column], [[i, value] for i, value in enumerate(values)])
 
     result = run_with_all_cuts(

@@ -1,4 +1,4 @@
-"""docs/job-directory.md names every field that is written, and every file that is left."""
+"""docs/job-directory.md documents every written field and every remaining file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def fields(name: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a finished job in job-2-64: its schema was widened, and a record was set aside."""
+    """A directory with a finished job in job-2-64: its schema was widened, and a record was rejected."""
     directory = tmp_path_factory.mktemp("done")
     (directory / "mine.py").write_text(CODE)
     source = directory / "data.csv"

@@ -94,7 +94,7 @@ def test_float_sum_example_keeps_groups_without_rows(tmp_path: Path, example: st
 
 
 def naive_rolling_mean(values: pd.Series[float], rows: int) -> Iterator[float]:
-    """Every window for itself, its values added one after the other."""
+    """Sum each window separately, value by value."""
     numbers = values.astype("float64").tolist()
     for end in range(1, len(numbers) + 1):
         window = numbers[max(0, end - rows) : end]
@@ -132,7 +132,7 @@ def test_rolling_mean_example_is_independent_of_blocks(tmp_path: Path, example: 
     numbers: list[float | None] = (random.normal(size=150) * 10.0 ** random.integers(-6, 6, 150)).tolist()
     numbers[40:150:60] = [None] * len(numbers[40:150:60])
     source = write_csv(tmp_path / "numbers.csv", ["x"], [[value] for value in numbers])
-    # A blank line is no record: in a file of one column a missing value needs its quotes.
+    # A blank line is not a record, so a missing value in a file of one column needs quotes.
     source.write_text(source.read_text().replace('""', "NA"))
 
     result = run_with_all_cuts(

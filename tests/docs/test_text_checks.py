@@ -1,4 +1,4 @@
-"""The checks of `make lint` on prose and lengths find what they are for, and the repository passes them."""
+"""The prose and length checks of `make lint` find violations, and the repository passes them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_strings_of_tests_are_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         ("a.c", "int held = 1;\n"),
     ],
 )
-def test_code_is_no_prose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, text: str) -> None:
+def test_code_is_not_prose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, text: str) -> None:
     path = tmp_path / name
     path.write_text(text)
 

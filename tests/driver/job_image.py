@@ -18,7 +18,7 @@ _PIP = ("download", "--no-deps", "--require-hashes", "--only-binary=:all:", f"--
 
 
 class NoEngine(Exception):
-    """There is no engine on which these tests can run. The message gives the reason."""
+    """These tests cannot run on an engine. The message gives the reason."""
 
 
 def job_image() -> str:

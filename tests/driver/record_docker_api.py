@@ -1,7 +1,7 @@
-"""Record what an engine answers about a service: python3 record_docker_api.py SERVICE [TIMES] [PAUSE].
+"""Record an engine's answers about a service: python3 record_docker_api.py SERVICE [TIMES] [PAUSE].
 
-Runs on a manager, as root, and prints one line of JSON per request. Kept is what distinguishes one task from another;
-addresses, certificates, labels and specifications are not.
+Runs on a manager, as root, and prints one line of JSON per request. Only the fields that distinguish tasks
+are kept, without addresses, certificates, labels and specifications.
 """
 
 from __future__ import annotations

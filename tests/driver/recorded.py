@@ -1,4 +1,4 @@
-"""What a real engine answered, and a clock that tests move by hand."""
+"""Recorded answers of a real engine, and a clock that tests move by hand."""
 
 from __future__ import annotations
 

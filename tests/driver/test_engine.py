@@ -126,7 +126,7 @@ def test_service_created_by_a_request_with_a_lost_response_is_kept(
     assert [method for method, _, _ in recorded_engine.asked] == ["POST", "POST"]
 
 
-def test_removing_a_removed_service_is_no_error(recorded_engine: RecordedEngine, engine: Engine) -> None:
+def test_removing_a_removed_service_is_not_an_error(recorded_engine: RecordedEngine, engine: Engine) -> None:
     recorded_engine.refusals = [(404, "service x not found")]
 
     engine.remove("x")

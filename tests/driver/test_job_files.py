@@ -1,4 +1,4 @@
-"""What the driver reads of a job directory, whose processor may have written anything into it."""
+"""The driver's reads of a job directory, into which a processor may have written anything."""
 
 from __future__ import annotations
 

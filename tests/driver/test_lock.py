@@ -50,7 +50,7 @@ def test_second_driver_waits_until_the_first_is_killed(tmp_path: Path) -> None:
 
 
 def test_scripts_of_a_driver_can_lock_its_job(tmp_path: Path) -> None:
-    """They run beside it: the driver locks another byte of the same file."""
+    """They run at the same time, because the driver locks another byte of the same file."""
     with start(tmp_path) as driver:
         assert reads(driver) == "has it"
         with JobDirectory(tmp_path).locked():

@@ -35,7 +35,7 @@ def failed(*ends: tuple[int, str, int], boards: str = "abc", waiting: tuple[int,
 
 
 def after_stop(clock: Clock, snapshot: Snapshot, progress: RoundProgress | None = None) -> Verdict:
-    """The verdict once Swarm has given chunks up."""
+    """The verdict once Swarm has abandoned chunks."""
     monitor = RoundMonitor(progress=progress)
     assert monitor.verdict(snapshot) == WATCH
     clock.now += STOPPED_TIMEOUT
@@ -73,7 +73,7 @@ def test_first_error_ends_the_round() -> None:
     assert monitor.progress.statuses == {11: "done", 14: "error"}
 
 
-# -- chunks that Swarm has given up ------------------------------------------------------------------------------------
+# -- chunks that Swarm has abandoned -----------------------------------------------------------------------------------
 
 
 def test_receipt_of_a_stopped_slot_may_come_late(clock: Clock) -> None:

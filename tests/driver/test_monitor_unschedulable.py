@@ -1,4 +1,4 @@
-"""How long a round waits for chunks that no board takes."""
+"""How long a round waits for chunks that no board can run."""
 
 from __future__ import annotations
 

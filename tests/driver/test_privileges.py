@@ -17,7 +17,7 @@ from csvswarm.driver.privileges import become_owner
 from tests.support.jobs import ROOT
 
 OWNER, GROUP = 8765, 5432
-#: Becomes the owner and prints what it, and what it executes, is and can reach.
+#: Becomes the owner, and prints the ids and access of the process and of a program that it executes.
 PROBE = """
 import json, os, socket, subprocess, sys
 from csvswarm.driver.privileges import become_owner

@@ -112,7 +112,7 @@ def test_a_record_of_something_else_is_refused(tmp_path: Path, found: dict[str, 
 
 
 def test_a_failure_does_not_keep_its_directory_from_another_job(tmp_path: Path) -> None:
-    """A retry makes a new job, whose result goes where that of the failed one would have been."""
+    """A retry creates a new job with the same output directory as the failed one."""
     record = {"format": RECORD_FORMAT, "job_id": "first", "status": "failed"}
     (tmp_path / "job.json").write_text(json.dumps(record))
 

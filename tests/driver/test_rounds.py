@@ -17,7 +17,7 @@ from tests.driver.job_requests import request_of
 
 
 def test_logs_of_finished_chunks_are_not_read(recorded_engine: RecordedEngine, tmp_path: Path) -> None:
-    """Their processor may have left anything there. A slot stops before its receipt is read."""
+    """The processor may have left anything there. A slot stops before its receipt is read."""
     recorded_engine.show("done")
     chunks = tuple(sorted({task["Slot"] for task in recorded_engine.answers["tasks"]}))
     job, out = tmp_path / "job", tmp_path / "out"

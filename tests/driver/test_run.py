@@ -73,7 +73,7 @@ def test_refusal_of_the_engine_fails_the_job(
 def test_services_of_another_driver_are_removed_or_adopted(
     driver: JobDriver, recorded_engine: RecordedEngine, tmp_path: Path
 ) -> None:
-    """Of two rounds the newer one runs on, with its retry round; what split for the earlier driver goes."""
+    """Of two rounds, the newer one continues, with its retry round; an earlier driver's split service is removed."""
     rounds = Round(1, 1, (1, 2)), Round(2, 2, (1,)), Round(3, 2, (1,), retries=2), Round(4, 1, (2,), retries=1)
     specs = [{"Name": f"chunks-{one.number}", "Labels": one.labels() | {JOB_LABEL: "demo.1"}} for one in rounds]
     specs += [{"Name": name, "Labels": {}} for name in ("split", "csvswarm-demo-1_0123abcd_driver")]
@@ -85,7 +85,7 @@ def test_services_of_another_driver_are_removed_or_adopted(
     removed = [name for method, name, _ in recorded_engine.asked if method == "DELETE"]
     assert removed[:3] == ["chunks-1", "chunks-4", "split"]
     assert ended(tmp_path)[0] == "failed"
-    # After that all go, but the driver.
+    # Afterwards, all are removed except the driver.
     assert sorted(removed[3:]) == ["chunks-1", "chunks-2", "chunks-3", "chunks-4", "split"]
 
 
@@ -104,7 +104,7 @@ def test_stop_is_a_move_while_the_drivers_service_exists(
 
 
 def test_finished_job_has_no_seconds_of_processing(recorded_engine: RecordedEngine, tmp_path: Path) -> None:
-    """Nothing runs for it, so the driver needs no service but its own."""
+    """Nothing runs for it, so the driver needs no other service."""
     source = tmp_path / "data.csv"
     source.write_text("a\n1\n2\n")
     scripts = Scripts(tmp_path)
@@ -124,6 +124,6 @@ def test_finished_job_has_no_seconds_of_processing(recorded_engine: RecordedEngi
         JobDriver(request, engine, status).run()
 
     assert (status.values["stage"], status.values["error"]) == ("done", None)
-    assert not [*scripts.output.glob("*failed*")]  # an earlier failure is no longer true
+    assert not [*scripts.output.glob("*failed*")]  # an earlier failure is outdated
     assert status.values["stages"]["process"] == 0
     assert status.values["stages"]["split"] > 0

@@ -1,4 +1,4 @@
-"""What Docker runs, and what its containers may do."""
+"""The services that Docker runs, and the privileges of their containers."""
 
 from __future__ import annotations
 
@@ -175,6 +175,6 @@ def test_ranges_keep_chunks_and_their_order(chunks: list[int]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1-", "a", "1,,2", "1--2"])
-def test_other_text_is_no_list_of_chunks(text: str) -> None:
+def test_other_text_is_not_a_list_of_chunks(text: str) -> None:
     with pytest.raises(ValueError, match="is not a list of chunks"):
         parse_ranges(text)

@@ -1,4 +1,4 @@
-"""The status file: small, replaced at once, continued by the next driver of the same service."""
+"""The status file: small, replaced atomically, continued by the next driver of the same service."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_no_straggler_before_three_quarters_are_done(clock: Clock) -> None:
     assert progress.stragglers(running([7, 8])) == [7, 8]
 
 
-def test_short_chunks_are_no_stragglers(clock: Clock) -> None:
+def test_short_chunks_are_not_stragglers(clock: Clock) -> None:
     progress = RoundProgress()
     progress.update(running([1, 2, 3, 4], total=4))
     clock.now += 1
@@ -78,7 +78,7 @@ def test_restarted_attempt_restarts_its_clock(clock: Clock) -> None:
 
 
 def test_new_driver_has_no_durations(clock: Clock) -> None:
-    """It finds receipts of chunks that it never saw running: they must not count as done in no time."""
+    """It finds receipts of chunks that it never saw running, which must not count as chunks of zero duration."""
     progress = RoundProgress()
     progress.update(running([7, 8], 1, 2, 3, 4, 5, 6))
     clock.now += 1000

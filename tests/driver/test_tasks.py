@@ -1,4 +1,4 @@
-"""Swarm's tasks as a real engine reported them, and what they make of the slots of a round."""
+"""Swarm's tasks as a real engine reported them, and the slots of a round derived from them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_rejected_attempts(name: str, message: str) -> None:
 
     assert len(tasks) == 6
     for task in tasks:
-        # There never was a container, so there is no exit code, whatever the engine writes.
+        # Without a container there is no exit code, whatever the engine writes.
         assert (task.state, task.exit, task.message) == ("rejected", None, message)
         assert task.board in BOARDS
         assert task.ended is not None
@@ -191,7 +191,7 @@ def test_slots_of_committed_chunks_are_ignored() -> None:
     ],
 )
 def test_service_with_more_progress_decides(second: str, expected: Slots) -> None:
-    """The first has given chunk 12 up."""
+    """The first one has abandoned chunk 12."""
     first = tasks_of("gave-up")
     task = by_chunk(first, 12)[-1]
     retry = Task(2, 12, "other", "board1", second, "", None, task.started - 100, None)

@@ -1,4 +1,4 @@
-"""The time left of a round: compared with the truth of a recorded run, and where it is unknown."""
+"""The estimated time left of a round: compared with a recorded run, and where it is unknown."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_last_chunks_do_not_share_the_slots() -> None:
 
 
 def test_what_was_done_before_says_nothing_about_the_speed() -> None:
-    """A driver that takes over finds receipts at once."""
+    """A driver that takes over finds existing receipts."""
     estimates = TimeLeft([10] * 10)
     estimates.update(100, range(1, 9), 2)
 
@@ -103,7 +103,7 @@ def test_status_has_the_time_left(
     seen: list[dict[str, Any]] = []
 
     def sleep(_: float) -> None:
-        """The boards work between two looks of the driver: four chunks are done after 20 s, all at the end."""
+        """The boards work between two checks of the driver: four chunks are done after 20 s, all at the end."""
         seen.append(dict(status.values))
         clock.now += 20
         if len(seen) == 2:
@@ -123,7 +123,7 @@ def test_status_has_the_time_left(
     assert seen[1]["bytes"] == {"total": 240, "done": 40}
     assert seen[1]["seconds_left"] == pytest.approx(9 * 40 / 6 + 5)
     assert (status.values["chunks"]["done"], status.values["seconds_left"]) == (24, None)
-    # When two chunks got a board was seen; those of others that were quick is unknown.
+    # It was seen when two chunks got a board; for others that were quick, it is unknown.
     tasks = json.loads((tmp_path / "job/tasks-0001.json").read_text())["tasks"]
     placed = {task["chunk"]: round(task["placed"] - task["started"], 3) for task in tasks if task["placed"]}
     assert placed == {13: 18.948, 14: 22.563}

@@ -21,12 +21,6 @@ USER_MAP = """
 def process(block, context):
     return block.assign(**{name + '_twice': block[name] * 2 for name in block.columns[:1]})
 """
-USER_FILTER = """
-def process(block, context):
-    first = block.columns[0]
-    value = block[first]
-    return block.assign(big=value.where(value.notna() & (value != value.iloc[:1].max()) | True))[value.notna()]
-"""
 USER_SUM = """
 import pandas as pd
 

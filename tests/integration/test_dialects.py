@@ -49,7 +49,7 @@ BODY = 'id,name\n1,x\n2,"y, z"\n3,"two\nlines"\n'
     [
         ("# made by a logger\n# with, two lines, of it\n", "2 lines before the header: comments that start with #."),
         ("Report of 2024\n\n", "2 lines before the header: a title, after which all records have 2 fields."),
-        ("sep=,\n", "The first line, sep=,, sets the delimiter and is no record."),
+        ("sep=,\n", "The first line, sep=,, sets the delimiter and is not a record."),
     ],
 )
 def test_lines_before_the_header_are_skipped(tmp_path: Path, before: str, decision: str) -> None:
@@ -195,8 +195,8 @@ def test_transform_keeps_the_delimiter_where_it_can(tmp_path: Path) -> None:
         ({"delimiter": ";;"}, "delimiter is ';;', but must be one character, tab, or whitespace"),
         ({"escape": "n"}, "escape is 'n', but must be one ASCII character that is not a letter or digit"),
         ({"escape": '"'}, "quotechar and escape are both '\"'; they must differ."),
-        ({"comment": " #"}, "comment is ' #', but must be what comment lines start with"),
-        ({"skip_lines": -1}, "skip_lines is -1, but must be a number of lines from 0 on."),
+        ({"comment": " #"}, "comment is ' #', but must be the start of comment lines"),
+        ({"skip_lines": -1}, "skip_lines is -1, but must be a number of lines, 0 or more."),
         ({"header": ["a", "a"]}, "header names a column 'a' twice."),
     ],
 )

@@ -148,7 +148,7 @@ def test_the_file_is_a_column_on_request(tmp_path: Path) -> None:
     assert one.records == want
 
 
-def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+def test_files_of_one_name_are_distinguished_by_their_folders(tmp_path: Path) -> None:
     folder = write(tmp_path, {"2023/x.csv": "a\n1\n", "2024/x.csv": "a\n2\n"})
 
     result = run(tmp_path, folder / "*/x.csv", source_file=True)

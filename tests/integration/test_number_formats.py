@@ -202,7 +202,7 @@ def test_transform_copies_unchanged_columns_verbatim(tmp_path: Path) -> None:
         ({"thousands": "::"}, "thousands is '::', but must be one character"),
         ({"decimal": ",", "thousands": ","}, "decimal and thousands are both ','; they must differ."),
         ({"date_format": "%d.%m.%Y"}, "date_format is for columns of timestamps, but column_types names none."),
-        ({"date_format": {"a": "%d %b %Y"}}, "date_format '%d %b %Y' has the directive %b, which is not known"),
+        ({"date_format": {"a": "%d %b %Y"}}, "date_format '%d %b %Y' has the directive %b, which is unknown"),
         ({"date_format": {"a": "%d.%m"}}, "date_format is '%d.%m', but it needs %d, %m and %Y"),
         ({"date_format": {"z": "%d.%m.%Y"}}, "date_format names a column 'z', which the file does not have."),
         ({"column_types": {"a": "percentage"}}, "use one of text, int, float, bool, timestamp, percent, currency."),

@@ -21,7 +21,7 @@ from tests.support.formats import ROWS, produce, source
 from tests.support.jobs import Scripts, run_in_process
 
 
-def test_a_result_that_is_there_is_not_written_anew(tmp_path: Path) -> None:
+def test_existing_result_is_not_rewritten(tmp_path: Path) -> None:
     scripts = Scripts(tmp_path)
     for run in (
         scripts.split(source(tmp_path), "--processor=transform", "--output-format=sqlite", '--partition-by=["ok"]'),
@@ -50,7 +50,7 @@ def test_verify_finds_damage_in_a_part(tmp_path: Path, damage: str) -> None:
         verify(path.parent)
 
 
-def test_a_part_that_is_lost_makes_the_job_run_anew(tmp_path: Path) -> None:
+def test_lost_part_makes_the_job_rerun(tmp_path: Path) -> None:
     path = produce(tmp_path, source(tmp_path), "jsonl", partition_by=["ok"])
     part = path / "ok=True/part.jsonl"
     before = part.read_bytes()

@@ -98,14 +98,14 @@ def test_resume_compares_versions(index: Path, mine: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("index")
-def test_packages_that_are_gone(mine: Path, tmp_path: Path) -> None:
+def test_missing_packages(mine: Path, tmp_path: Path) -> None:
     request = Request(input=tmp_path / "data.csv", processor=str(mine), requirements=tmp_path / "packages.txt")
     job = JobDirectory(tmp_path / "job")
     split(job, request)
     (directory,) = (tmp_path / "cache").glob("site-*")
     directory.rename(tmp_path / "away")
 
-    with pytest.raises(JobError, match=r"the packages of the job are gone from .*: rerun it with the same job_id"):
+    with pytest.raises(JobError, match=r"the packages of the job are missing from .*: rerun it with the same job_id"):
         process_all(job, 1)
     split(job, request)
     assert process_all(job, 1).chunks_run == 1
@@ -121,7 +121,7 @@ def test_shipped_processor_takes_none(tmp_path: Path, mine: Path) -> None:
 
 
 @pytest.mark.usefixtures("index")
-def test_packages_of_csvswarm_are_not_installed_again(tmp_path: Path) -> None:
+def test_packages_of_csvswarm_are_not_reinstalled(tmp_path: Path) -> None:
     (tmp_path / "packages.txt").write_text("pandas\nNumPy\n")
     assert {"numpy", "pandas", "pyarrow", "xxhash"} <= own_versions().keys()
 
@@ -171,7 +171,7 @@ def test_scikit_learn_scipy_and_statsmodels(mine: Path, tmp_path: Path) -> None:
     (tmp_path / "packages.txt").write_text(LEARNING)
     arguments = ["--processor", str(mine), f"--requirements={tmp_path}/packages.txt", f"--job={tmp_path}/job"]
 
-    # In processes of its own, as a user runs it: nothing of this one's environment is imported already.
+    # In separate processes, as a user runs it, without modules that this process has imported.
     for command in (
         ["split_dataframe.py", f"--input={tmp_path}/data.csv", *arguments],
         ["split_processing.py", arguments[-1]],

@@ -170,13 +170,13 @@ def test_an_empty_table_has_its_header(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"a": 1}\n{"a": 2}\n{"a": 3\n', "line 3 is not JSON, but the lines before are"),
-        ('{"a": 1}\n{"a": 2}\n\n[3]\n', "line 4 is no JSON object with names: '[3]'"),
+        ('{"a": 1}\n{"a": 2}\n{"a": 3\n', "line 3 is not JSON, unlike the lines before it"),
+        ('{"a": 1}\n{"a": 2}\n\n[3]\n', "line 4 is not a JSON object: '[3]'"),
         ("[1, 2]\n[3, 4]\n", "is not a CSV file but JSON lines without names"),
-        ("{}\n{}\n", "has no members in its objects"),
+        ("{}\n{}\n", "has no columns: its objects have no members"),
     ],
 )
-def test_lines_that_are_no_objects_are_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_lines_that_are_not_objects_are_refused(tmp_path: Path, text: str, message: str) -> None:
     folder = write(tmp_path, {"x.jsonl": text})
 
     with pytest.raises(InputError) as error:

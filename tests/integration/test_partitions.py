@@ -79,10 +79,10 @@ def test_impossible_requests_are_refused_before_the_work(
         split(JobDirectory(tmp_path / "job"), Request(input=source(tmp_path), processor="transform", **request_))
 
 
-def test_names_that_a_format_cannot_tell_apart(tmp_path: Path) -> None:
+def test_names_that_a_format_cannot_distinguish(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("a,A\n1,2\n")
-    with pytest.raises(OptionError, match="the result has columns 'a' and 'A', which are one name in sqlite"):
+    with pytest.raises(OptionError, match="the result has columns 'a' and 'A', the same name in sqlite"):
         split(JobDirectory(tmp_path / "job"), Request(input=path, processor="transform", output_format="sqlite"))
 
 

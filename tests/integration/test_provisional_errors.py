@@ -1,4 +1,4 @@
-"""An error caused by sampled types is provisional until the whole file is read; any other is reported at once."""
+"""An error caused by sampled types is provisional until the whole file is read; any other is reported immediately."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_error_not_resolved_by_a_wider_schema_is_reported(tmp_path: Path, source
     assert {receipt.status for receipt in job.receipts()} <= {"suspect", "misfit"}
 
 
-def test_error_unrelated_to_types_is_reported_at_once(tmp_path: Path, source: Path) -> None:
+def test_error_unrelated_to_types_is_reported_immediately(tmp_path: Path, source: Path) -> None:
     job, message = run(tmp_path, source, "return undefined_name")
     assert "NameError" in message
     assert [receipt.status for receipt in job.receipts()] == ["error"]

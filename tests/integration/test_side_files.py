@@ -50,7 +50,7 @@ class Model:
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    """A processor and its three side files, in folders of their own."""
+    """A processor and its three side files, each in another folder."""
     (tmp_path / "mine.py").write_text(PROCESSOR)
     folder = tmp_path / "side"
     folder.mkdir()
@@ -107,7 +107,7 @@ def test_module_of_another_job_is_not_imported(tmp_path: Path, files: list[Path]
 # -- refused ---------------------------------------------------------------------------------------------------------
 
 
-def test_unknown_name_lists_what_there_is(tmp_path: Path, files: list[Path]) -> None:
+def test_unknown_name_lists_the_side_files(tmp_path: Path, files: list[Path]) -> None:
     for given, known in ((files[:2], "its files are: names.csv, prices.py"), ([], "it has none")):
         processor = tmp_path / "mine.py"
         processor.write_text("def process(block, context):\n    return context.file('lookup.csv')\n")

@@ -1,4 +1,4 @@
-"""A job that ends well, but not as its user may have meant, ends with a warning; with strict, with an error."""
+"""A successful job that may not do what the user intended has a warning; with strict, an error."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_value_outside_the_sample_is_listed(tmp_path: Path) -> None:
     ],
     ids=repr,
 )
-def test_codes_and_texts_are_no_numbers_gone_wrong(tmp_path: Path, values: list[str]) -> None:
+def test_codes_and_texts_cause_no_warning(tmp_path: Path, values: list[str]) -> None:
     source = csv_file(tmp_path, [[value, "1"] for value in values])
 
     assert warnings_of(tmp_path, source, 1) == []

@@ -1,4 +1,4 @@
-"""What the tests on the lab share."""
+"""Fixtures of all tests on the lab."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def control_node(tmp_path: Path) -> ControlNode:
 
 @pytest.fixture(scope="session")
 def reachable_lab() -> Iterator[Lab]:
-    """The lab as it is, with a shell on every board."""
-    # A socket's path may not be long, as a test's own directory is.
+    """The lab in its current state, with a shell on every board."""
+    # The path of a socket must be short, unlike that of a test's directory.
     sockets = Path(tempfile.mkdtemp(prefix="lab-"))
     yield Lab(sockets)
     shutil.rmtree(sockets)

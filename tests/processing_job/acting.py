@@ -58,7 +58,7 @@ class Place:
         return self.base / "roots/canary"
 
     def make(self) -> None:
-        """Make the canary and what is outside of the share."""
+        """Create the canary and the folders outside of the share."""
         for name in ("roots", "state", "etc"):
             (self.base / name).mkdir()
         (self.base / "roots").chmod(0o755)
@@ -66,7 +66,7 @@ class Place:
         self.canary.chmod(0o600)
 
     def configure(self, *, check: bool = False) -> dict[str, Any]:
-        """Run what site.yml runs."""
+        """Configure the share as site.yml does."""
         answer: dict[str, Any] = share_folder.configure(self.share, OWNER, FOLDERS, self.base / "etc/id", check=check)
         return answer
 

@@ -151,9 +151,8 @@ def test_boards_without_the_image_are_listed_with_their_errors() -> None:
 
     assert lacking == ["board2", "board3"]
     assert image.processing_job_lacking("csvswarm-job:1", lacking, loads) == (
-        "board2, board3: the image csvswarm-job:1 is not there, or is another one. two reports: there is no x: is the "
-        "share mounted? A board of the swarm that is not in the inventory cannot take part: add it, or set it to "
-        "drain."
+        "board2, board3: the image csvswarm-job:1 is missing, or is another one. two reports: there is no x: is the "
+        "share mounted? A board of the swarm that is not in the inventory cannot take part: add it, or drain it."
     )
 
 
@@ -179,7 +178,7 @@ def test_reason_for_a_failed_image_build() -> None:
 
     assert image.processing_job_not_built(pip, "amd64", "board1", "debian:13") == pip
     assert image.processing_job_not_built("much\nno such host\n", "amd64", "board1", "debian:13").startswith(
-        "The image for boards with amd64 could not be built on board1: no such host. It begins with debian:13: where"
+        "The image for boards with amd64 could not be built on board1: no such host. It is based on debian:13: if "
     )
 
 

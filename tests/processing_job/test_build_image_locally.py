@@ -1,4 +1,4 @@
-"""The archive of an image on the control node: made once, taken by who needs it next."""
+"""The archive of an image on the control node: built once, then reused."""
 
 from __future__ import annotations
 

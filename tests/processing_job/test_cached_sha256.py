@@ -1,4 +1,4 @@
-"""The cache of an input's checksum: it may spare reading a file, and may never return that of another one."""
+"""The cache of an input's checksum: it saves reading a file, but never returns another file's checksum."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_file_is_read_once(source: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     assert digest.digest(source, cache) == true(source)
 
-    # Had the file been reread, this would not come back.
+    # A reread of the file would not return this.
     known = json.loads(entry(cache).read_text())
     entry(cache).write_text(json.dumps(known | {"sha256": "what was remembered"}))
     assert digest.digest(source, cache) == "what was remembered"
@@ -64,7 +64,7 @@ def test_changed_file_is_rehashed(source: Path, tmp_path: Path, change: str) -> 
         other.replace(source)
 
     assert digest.digest(source, cache) == true(source)
-    # and is remembered as what it is now
+    # and its new checksum is cached
     assert json.loads(entry(cache).read_text())["sha256"] == true(source)
 
 

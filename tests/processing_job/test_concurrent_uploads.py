@@ -1,4 +1,4 @@
-"""Two jobs that send the same file to the share at once, with the options of rsync that the role passes."""
+"""Two jobs that send the same file to the share concurrently, with the options of rsync that the role passes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is 
 
 
 def sending(source: Path, folder: Path, job: str) -> subprocess.Popen[str]:
-    """Start to send a file as the role does for a job."""
+    """Start sending a file as the role does for a job."""
     tasks = yaml.safe_load(UPLOAD.read_text())
     (options,) = (task["ansible.posix.synchronize"]["rsync_opts"] for task in tasks if "Send" in task["name"])
     name = "{{ hostvars['localhost'].__processing_job_id }}"
@@ -30,12 +30,12 @@ def sending(source: Path, folder: Path, job: str) -> subprocess.Popen[str]:
     )
 
 
-def test_two_jobs_send_the_same_file_at_once(tmp_path: Path) -> None:
+def test_two_jobs_send_the_same_file_concurrently(tmp_path: Path) -> None:
     source, folder = tmp_path / "source.csv", tmp_path / "exchange"
     source.write_bytes(b"a,b\n1,2\n" * 500_000)
     folder.mkdir()
     runs = [sending(source, folder, job) for job in ("one", "two")]
-    # Both are cut off on their way, and continue.
+    # Both are interrupted, and continue.
     wait_for(lambda: sum(path.stat().st_size > 0 for path in folder.glob(".sent.*")) == 2)
     for run in runs:
         run.terminate()

@@ -212,7 +212,7 @@ def test_removal_works_at_any_depth(share: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as the owner of a share")
 def test_root_removes_files_as_the_owner_of_the_share(share: Path) -> None:
-    """Where a name comes to lead out of the job, root's rights would be lent to it."""
+    """If a name led out of the job during the removal, root's rights would apply there."""
     (share / "roots").mkdir(mode=0o755)
     (share / "roots/file").touch()
     (share / "roots").rename(share / "jobs/one/roots")

@@ -1,4 +1,4 @@
-"""A board has the image of a job: what is compared before and after Docker reads the archive."""
+"""Loading the image of a job on a board: the comparisons before and after Docker reads the archive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KIND = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.
 ID = f"sha256:{'c' * 64}"
 LAYERS = f'["sha256:{"a" * 64}"] {KIND}'
 NAME = f"csvswarm-job-0123-{KIND}.tar.gz"
-#: Stands for the engine: it writes down what it is given to load, and answers with the layers in a file.
+#: A fake engine: records what it loads, and reports the layers in a file.
 DOCKER = """#!/bin/sh
 case "$1" in
     load) cat >"$PLACE/loaded"; cp "$PLACE/makes" "$PLACE/layers" ;;
@@ -30,7 +30,7 @@ esac
 
 @pytest.fixture
 def board(tmp_path: Path) -> Path:
-    """A board whose engine makes the right image of what it is given."""
+    """A board whose engine loads the right image."""
     (tmp_path / "docker").write_text(DOCKER)
     (tmp_path / "docker").chmod(0o755)
     (tmp_path / "images").mkdir()
@@ -72,8 +72,8 @@ def test_the_image_is_loaded_once(board: Path) -> None:
         ("cut off", "contains another image: remove that file"),
         ("missing", "is the share mounted?"),
         ("link", "is the share mounted?"),
-        ("pipe", "is no regular file: remove it"),
-        ("folder", "is no regular file: remove it"),
+        ("pipe", "is not a regular file: remove it"),
+        ("folder", "is not a regular file: remove it"),
     ],
 )
 def test_docker_load_reads_only_the_verified_archive(board: Path, harm: str, message: str) -> None:
@@ -107,4 +107,4 @@ def test_another_image_in_the_archive(board: Path) -> None:
 
 
 def test_no_image_for_a_board(board: Path) -> None:
-    assert load(board, "riscv64")["msg"] == f"there is no image for {KIND} on the share: rerun the job"
+    assert load(board, "riscv64")["msg"] == f"the share has no image for {KIND}: rerun the job"

@@ -64,5 +64,5 @@ def test_a_problem_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
 
     assert inputs.processing_job_input_problem([str(tmp_path / "a.csv"), str(tmp_path / "a*")]) == ""
-    assert inputs.processing_job_input_problem([str(tmp_path / "b.csv")]) == f"there is no {tmp_path / 'b.csv'}."
+    assert inputs.processing_job_input_problem([str(tmp_path / "b.csv")]) == f"{tmp_path / 'b.csv'} does not exist."
     assert "matches no file" in inputs.processing_job_input_problem([str(tmp_path / "*.tsv")])

@@ -34,14 +34,14 @@ def test_different_request_is_refused_with_its_differences(asked: dict[str, Any]
     (message,) = messages.processing_job_other_request(stack(), asked, "demo", JOBS)
 
     assert message == (
-        f"job_id: job demo runs on the boards already (driver on board1 since 2026-01-31 10:15:00 UTC), with another "
+        f"job_id: job demo already runs on the boards (driver on board1 since 2026-01-31 10:15:00 UTC), with another "
         f"request: {named}. Nothing was changed. Watch it: {JOBS} -e action=watch -e job_id=demo   "
         f"Stop it: {JOBS} -e action=stop -e job_id=demo"
     )
 
 
 def test_a_job_deployed_by_another_version_is_refused() -> None:
-    """A request that has nothing to compare with is another one."""
+    """A request without the compared fields counts as another one."""
     found = {"request": {}, "driver": DRIVER | {"board": "", "since": ""}}
 
     (message,) = messages.processing_job_other_request(found, ASKED, "demo", JOBS)
@@ -58,7 +58,7 @@ def board(name: str, why: str = "", *, manager: bool = False) -> dict[str, Any]:
     [
         ([board("one", manager=True), board("two", "is down")], None),
         ([board("one", "is down", manager=True), board("two", "is set to drain")],
-         "No board takes a chunk: one is down, two is set to drain. Check with"),
+         "No board can run chunks: one is down, two is set to drain. Check with"),
         ([board("one", "is set to drain", manager=True), board("two")],
          "No manager is active, and the driver of a job runs on one: one is set to drain. Run on a manager: docker"),
     ],
@@ -78,7 +78,7 @@ def test_no_manager_answers() -> None:
     (message,) = messages.processing_job_no_manager(silent)
 
     assert message.startswith(
-        "board1: Cannot connect to the Docker daemon. board2: no answer. The boards are no cluster (yet), or no manager"
+        "board1: Cannot connect to the Docker daemon. board2: no answer. The boards do not form a cluster (yet), or no "
     )
 
 
@@ -97,7 +97,7 @@ def test_how_a_deployed_job_is_reached() -> None:
          "driver pending on no board yet: no suitable node"),
         ({"state": "rejected", "message": "No such image: x"}, "driver rejected on board1: No such image: x"),
         ({"state": "failed", "message": "task: non-zero exit (137)"},
-         "driver failed on board1: the driver was killed, most likely for want of memory"),
+         "driver failed on board1: the driver was killed, most likely because it ran out of memory"),
         ({"state": "rejected", "message": 'invalid mount config for type "bind": bind source path does not exist: /a'},
          "driver rejected on board1: the share is not mounted"),
         ({}, "driver running on board1"),
@@ -140,14 +140,14 @@ SHARED = {"job": "demo", "shared": True, "output": "/out", "request": {"input": 
 @pytest.mark.parametrize(
     ("jobs", "action", "words"),
     [
-        ([], "show", "there is no job demo"),
+        ([], "show", "job demo does not exist"),
         ([LOCAL], "watch", "runs on this machine, not on boards"),
         ([LOCAL], "stop", "its result is in /out"),
         ([LOCAL], "resume", ""),
         ([SHARED], "stop", ""),
         ([SHARED], "watch", ""),
-        ([SHARED | {"request": {}, "damage": "no JSON"}], "resume", "the request of job demo is not known"),
-        ([SHARED | {"request": {}}], "fetch", "the request of job demo is not known"),
+        ([SHARED | {"request": {}, "damage": "no JSON"}], "resume", "the request of job demo is unknown"),
+        ([SHARED | {"request": {}}], "fetch", "the request of job demo is unknown"),
         ([SHARED | {"request": {}}], "stop", ""),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a manager reports of a job, and how its stack is removed, over the API of an engine that was recorded."""
+"""A manager's report about a job, and the removal of its stack, with recorded answers of an engine."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_one_request_returns_boards_images_and_stack(engine: RecordedEngine) -> 
 def test_job_without_a_stack(engine: RecordedEngine) -> None:
     engine.show("waiting", info=INFO)
     assert read_info(engine)["stack"] is None
-    # Chunks that a removed driver left are no job that can be watched.
+    # Chunks left by a removed driver are not a job that can be watched.
     engine.show("waiting", info=INFO, services=[service("chunks-1")])
     assert read_info(engine)["stack"] is None
 
@@ -157,7 +157,7 @@ def test_failed_removal_is_reported(engine: RecordedEngine, monkeypatch: pytest.
     monkeypatch.setattr(engine, "remove", lambda _: (400, {"message": "network is in use"}))
 
     with pytest.raises(
-        stack_module.StackError, match="still there after a minute: the engine reports: network is in use"
+        stack_module.StackError, match="still exist after a minute: the engine reports: network is in use"
     ):
         ensure(engine, state="absent")
 

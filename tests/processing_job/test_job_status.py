@@ -1,4 +1,4 @@
-"""The status file of a job, read as data from a stranger."""
+"""The status file of a job, read as untrusted data."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_invalid_status_is_rejected(share: Path, harm: str) -> None:
     assert read(share) is None
 
 
-def test_another_stage_is_reported_at_once_and_the_same_after_the_wait(share: Path) -> None:
+def test_another_stage_is_reported_immediately_and_the_same_after_the_wait(share: Path) -> None:
     assert read_status(share, wait=600)["stage"] == "processing"
     assert read_status(share, stage="processing", wait=0.3)["updated"] == 2.5
 

@@ -1,4 +1,4 @@
-"""What a job on boards came to, and the time that the user waited."""
+"""The outcome of a job on boards, and the time that the user waited."""
 
 from __future__ import annotations
 

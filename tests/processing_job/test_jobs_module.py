@@ -139,7 +139,7 @@ def test_only_jobs_are_removed(share: Path, name: str) -> None:
 
 
 def test_files_that_vanish_while_a_job_is_read_are_ignored(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files come and go: what is gone before it is read counts as not there."""
+    """A file that is removed before it is read counts as missing."""
     gone = share / "jobs/one/round-0001.json.tmp"
     gone.touch()
     real = job_summary.entries_in
@@ -190,7 +190,7 @@ def test_prune_removes_old_finished_jobs_and_uploads(share: Path) -> None:
     assert names(share / "inputs") == ["folder", "link"]
 
 
-def test_prune_removes_transfers_that_were_cut_off(share: Path) -> None:
+def test_prune_removes_interrupted_transfers(share: Path) -> None:
     user = share / "exchange/you"
     (user / ".partial-one").mkdir(parents=True)
     (user / ".partial-one/sent").write_text("half")

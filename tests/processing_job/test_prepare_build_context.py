@@ -20,7 +20,7 @@ image_context = shared("build_context")
 BuildError = shared("image_archive").BuildError
 
 
-#: A compiler that writes down how it is called.
+#: A compiler that records its arguments.
 ZIG = """#!/bin/sh
 echo "$@" >"$(echo "$@" | sed 's/.* -o \\([^ ]*\\) .*/\\1/')"
 """
@@ -96,7 +96,7 @@ def test_without_the_compiler_there_is_an_image_without_the_kernel(clone: Path, 
 
 
 def compiler(directory: Path, then: str) -> Path:
-    """Make a compiler that writes down its process and its caches, and does something else then."""
+    """Create a compiler that records its process and caches, and then runs another command."""
     zig = directory / "zig"
     record_call = f'echo "$$ $ZIG_GLOBAL_CACHE_DIR $ZIG_LOCAL_CACHE_DIR" >>{directory}/called'
     zig.write_text(f"#!/bin/sh\n{record_call}\n{then}\n")
@@ -165,7 +165,7 @@ def test_wheels_are_those_of_the_boards(clone: Path, tmp_path: Path, machine: st
 
 
 def test_context_is_a_tar_by_its_first_header(tmp_path: Path) -> None:
-    """`docker build -` reads no further; anything else is a Dockerfile to it."""
+    """`docker build -` decides by that header: it treats anything else as a Dockerfile."""
     context = tmp_path / "context"
     context.mkdir()
     (context / "Dockerfile").write_text("FROM debian:13\n")

@@ -1,4 +1,4 @@
-"""How a job is laid out over boards: no board gets more than fits, none with room is left idle."""
+"""The layout of a job over boards: no board gets more than fits, and none with room is idle."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def board(name: str, memory: int, cores: float = 4, *, takes: bool = True) -> di
 
 
 def room(one: dict[str, Any]) -> int:
-    """What a board can give to containers: all but 15 %, and all but 128 MB."""
+    """A board's memory for containers: all but 15 %, and all but 128 MB."""
     memory = int(one["memory"])
     return min(memory - round(memory * 0.15), memory - 128 * MB)
 
@@ -51,7 +51,7 @@ sizes = st.integers(0, 10**13)
 def test_no_board_gets_more_than_fits(boards: list[dict[str, Any]], size: int, memory: str, cpus: float) -> None:
     takers = [one for one in boards if one["takes"]]
     if not takers:
-        with pytest.raises(AnsibleFilterError, match="no board takes a chunk"):
+        with pytest.raises(AnsibleFilterError, match="no board can run chunks"):
             sizing.processing_job_layout(boards, size, memory, cpus)
         return
 
@@ -142,7 +142,7 @@ def test_chunks(size: int, chunks: int) -> None:
 
 @pytest.mark.parametrize("size", [100 * GB, 1000 * GB, 20_000 * GB])
 def test_a_slow_board_ends_a_chunk_within_the_usual_limit(size: int) -> None:
-    """Half of what slow boards do, and an hour: chunk_limit unless the user sets it."""
+    """At half the speed of slow boards, within the default chunk_limit of an hour."""
     layout = sizing.processing_job_layout([board("a", 1000 * MB, 1)], size)
 
     assert size / layout["chunks"] / (2.5 * MB) < 3600

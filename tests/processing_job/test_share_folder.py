@@ -1,4 +1,4 @@
-"""The folders of the share that belong to root, on real files: made, converted, and tried by the owner of the jobs."""
+"""The share's folders of root, on real files: created, converted, and attacked by the owner of the jobs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def place() -> Iterator[Place]:
 
 @pytest.fixture
 def old(place: Place) -> Place:
-    """A share as the earlier release made it: nearly all belongs to the owner of the jobs."""
+    """A share as the earlier release created it: nearly everything belongs to the owner of the jobs."""
     share = place.share
     for name in ("images", "inputs", "processors", "jobs/one/receipts", "results/one", "requests", "exchange/you"):
         (share / name).mkdir(parents=True)
@@ -180,6 +180,6 @@ def test_share_id_survives_loss_of_the_server_copy(place: Place) -> None:
     (place.base / "etc/id").unlink()
 
     assert place.configure()["cluster"] == first
-    # An empty folder, where the disk of the share was, is another share.
+    # An empty folder in place of the share's disk is another share.
     shutil.rmtree(place.share)
     assert place.configure()["cluster"] != first

@@ -1,4 +1,4 @@
-"""What root does on the share for a job, on real files, while another process acts as the owner of the jobs."""
+"""Root's work on the share for a job, on real files, while another process acts as the owner of the jobs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RECORD = {"sha256": SUM, "layers": "[] amd64", "id": "sha256:4567"}
 
 @pytest.fixture
 def place() -> Iterator[Place]:
-    """A share with the places of the job "one"."""
+    """A share with the folders of the job "one"."""
     with place_of_job() as place:
         yield place
 
@@ -48,7 +48,7 @@ def facts(path: Path) -> tuple[int, int, int, int]:
 
 
 def send(place: Place, content: bytes = CONTENT, name: str = SUM) -> Path:
-    """Leave a file where rsync leaves it."""
+    """Put a file where rsync puts it."""
     path = place.share / "exchange/you" / name
     path.write_bytes(content)
     os.chown(path, SENDER, SENDER)
@@ -56,14 +56,14 @@ def send(place: Place, content: bytes = CONTENT, name: str = SUM) -> Path:
 
 
 def build(place: Place, content: bytes = CONTENT) -> Path:
-    """Leave an image where a board leaves it."""
+    """Put an image where a board puts it."""
     path = place.share / "jobs/one" / f".{NAME}"
     path.write_bytes(content)
     os.chown(path, OWNER, OWNER)
     return path
 
 
-# -- places ------------------------------------------------------------------------------------------------------------
+# -- folders -----------------------------------------------------------------------------------------------------------
 
 
 def test_job_folders_are_created(place: Place) -> None:
@@ -129,7 +129,7 @@ def test_input_on_the_share_is_accepted(place: Place) -> None:
     assert place.answer(SHARE, inputs=[str(folder)])["inputs"] == found
     assert place.answer(SHARE, inputs=[f"{folder}/*.csv"])["inputs"] == found
     missing = place.answer(SHARE, inputs=[f"{folder}/nothing.csv"])
-    assert (missing["inputs"], missing["missing"]) == ([], f"there is no file {folder}/nothing.csv.")
+    assert (missing["inputs"], missing["missing"]) == ([], f"{folder}/nothing.csv does not exist.")
     assert "matches no file" in place.answer(SHARE, inputs=[f"{folder}/*.tsv"])["missing"]
 
     (folder / "data.csv").chmod(0o600)
@@ -139,7 +139,7 @@ def test_input_on_the_share_is_accepted(place: Place) -> None:
                        "file")  # fmt: skip
 
 
-# -- take --------------------------------------------------------------------------------------------------------------
+# -- takeover ----------------------------------------------------------------------------------------------------------
 
 
 def test_uploaded_file_is_taken_over(place: Place) -> None:
@@ -195,7 +195,7 @@ def test_wrong_upload_is_rejected(place: Place, arrival: str) -> None:
     assert refusal == f"the input {message}: rerun the same command" if arrival == "nothing" else message in refusal
     assert not list((place.share / "inputs").iterdir())
     assert not list((place.share / "exchange/.taken").iterdir())
-    # Nothing of it is in the way of the next try.
+    # Leftovers do not block the next attempt.
     send(place)
     place.answer(RECEIVE, **INPUT)
 
@@ -232,8 +232,8 @@ BUILT = {
     # The server's disk would fill.
     "more than was built": ("truncate --size=1T {path}", "was damaged on its way"),
     "link": ("ln -s {canary} {path}", "cannot be read where it was built: Too many levels of symbolic links"),
-    "pipe": ("mkfifo {path}", "is no regular file where it was built"),
-    "folder": ("mkdir {path}", "is no regular file where it was built"),
+    "pipe": ("mkfifo {path}", "is not a regular file where it was built"),
+    "folder": ("mkdir {path}", "is not a regular file where it was built"),
     "closed": ("echo x >{path}; chmod 000 {path}", "cannot be read where it was built: Permission denied"),
 }
 
@@ -252,7 +252,7 @@ def test_wrong_image_is_rejected(place: Place, arrival: str) -> None:
 
 
 def test_takeover_of_a_built_image_is_safe_against_races(place: Place) -> None:
-    """The name changes all the time between the image, other bytes, and links to what is root's alone."""
+    """The name constantly changes between the image, other bytes, and links to files of root."""
     good = place.share / "jobs/one/good"
     good.write_bytes(CONTENT)
     os.chown(good, OWNER, OWNER)

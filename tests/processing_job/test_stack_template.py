@@ -173,7 +173,7 @@ def driver(rendered: dict[str, dict[str, Any]], case: str) -> dict[str, Any]:
 def test_driver_container_has_minimal_privileges(rendered: dict[str, dict[str, Any]], case: str) -> None:
     service = driver(rendered, case)
 
-    # To become the owner of the jobs, for good.
+    # To switch to the owner of the jobs permanently.
     assert (service["user"], service["cap_drop"], service["cap_add"]) == ("0:0", ["ALL"], ["SETUID", "SETGID"])
     assert service["read_only"] is True
     assert service["init"] is False
@@ -233,7 +233,7 @@ def test_mounts_of_the_driver(rendered: dict[str, dict[str, Any]], case: str, so
         {"type": "bind", "source": results, "target": output},
         {"type": "bind", "source": source, "target": target, "read_only": True},
     ]
-    # In the long form: the short one is dropped without a word.
+    # In the long form: Docker silently drops the short one.
     assert memory == {"type": "tmpfs", "target": "/tmp"}
     processors = mounts[4:]
     if case == "odd":
@@ -252,7 +252,7 @@ def test_mounts_of_the_driver(rendered: dict[str, dict[str, Any]], case: str, so
 
 
 def test_output_splits_no_character(rendered: dict[str, dict[str, Any]]) -> None:
-    """Python's YAML puts \\ud83d\\ude00 together; Docker's refuses it."""
+    """Python's YAML joins surrogate pairs; Docker's refuses them."""
     assert not re.search(r"\\u[dD][89abAB]", rendered["odd"]["stack"])
 
 

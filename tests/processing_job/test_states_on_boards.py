@@ -17,7 +17,7 @@ STATUS = {"stage": "processing", "board": "board1", "chunks": {"running": 3}, "s
 
 
 def listed(share: Path, status: dict[str, Any], *, age: float = 0, receipts: tuple[dict[str, Any], ...] = ()) -> Any:
-    """Return what a list prints of a job with two chunks and this status, written so many seconds ago."""
+    """Return the listed state of a job with two chunks and this status, written this many seconds ago."""
     job, result = share / "jobs/one", share / "results/one"
     (job / "receipts").mkdir(parents=True)
     result.mkdir(parents=True)

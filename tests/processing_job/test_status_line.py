@@ -65,7 +65,7 @@ def test_minutes_and_seconds_are_fewer_than_sixty(left: float) -> None:
 
 
 class Display:
-    """Ansible's display: keeps what is printed, line by line, or as it is on a terminal."""
+    """Ansible's display: keeps the output, line by line, or as shown on a terminal."""
 
     def __init__(self, printed: list[str]) -> None:
         self._printed = printed
@@ -113,7 +113,7 @@ def test_a_terminal_has_one_line(monkeypatch: pytest.MonkeyPatch, printed: list[
     shown.show("the last", last=True)
     shown.clear()
 
-    # Back to the start of the line, and over what is there; a new line only after the last, and after a note.
+    # Overwrites the line from its start; a line break only after the last one, and after a note.
     assert "".join(printed) == ("\r\x1b[Ka long line\r\x1b[Kshort\r\x1b[Kboard2 failed\n\r\x1b[Kthe last\n\r\x1b[K")
 
 
@@ -127,7 +127,7 @@ def test_every_note_is_printed_once(printed: list[str]) -> None:
 
 
 def test_a_terminal_is_recognised(tmp_path: Path) -> None:
-    """Asked in a child whose own output is a pipe, as Ansible's tasks have it."""
+    """Checked in a child whose output is a pipe, as in Ansible's tasks."""
     ask = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import subprocess\n"

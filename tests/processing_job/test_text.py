@@ -1,4 +1,4 @@
-"""What comes from jobs and users, made safe to print; and values that cannot be passed on."""
+"""Text of jobs and users, made safe to print, and values that cannot be passed to the scripts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.processing_job.plugin_loader import exact, text
 
-#: Of any kind, half characters among them.
+#: Any text, including lone surrogates.
 TEXTS = st.text(st.characters())
 
 
@@ -59,7 +59,7 @@ def test_any_other_text_can_be_passed_on(raw: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["a\udcff", ["a", "\udcff"], {"\ud800": 1}, {"a": {"b": ["\udcff"]}}])
-def test_half_a_character_is_found_wherever_it_is(value: object) -> None:
+def test_lone_surrogate_is_found_anywhere(value: object) -> None:
     [message] = exact.processing_job_unfit({"options": value, "chunks": 4, "null_values": None}, {})
 
     assert re.match(r"options: \S.* is not UTF-8\. Rename the file", message)

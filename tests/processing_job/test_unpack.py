@@ -1,4 +1,4 @@
-"""files/docker/unpack.py: the wheels of an image as they are unpacked."""
+"""files/docker/unpack.py unpacks the wheels of an image."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_wheels_are_unpacked_and_compiled(tmp_path: Path) -> None:
     done = unpack(tmp_path / "wheels", tmp_path / "packages")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    # What is compiled is used as it is, whatever the time of its source: without the source it still is one.
+    # Compiled files are used without a check of their source's time, and even without a source.
     asked = "import importlib, sys; [print(importlib.import_module(name).__cached__) for name in ('one.a', 'two')]"
     found = subprocess.run(
         [sys.executable, "-B", "-c", asked], check=True, capture_output=True, text=True, cwd=tmp_path / "packages"

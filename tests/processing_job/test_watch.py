@@ -1,4 +1,4 @@
-"""When a manager is asked for the driver of a job that is watched, and where its result goes."""
+"""When a watch queries a manager about the driver, and the folder for the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.processing_job.plugin_loader import watch
 STATUS: dict[str, Any] = {"stage": "processing", "started": 1.0, "updated": 1.0, "notes": []}
 
 
-def test_a_driver_that_is_silent_is_asked_for_after_a_while(clock: Clock) -> None:
+def test_manager_is_queried_about_a_silent_driver(clock: Clock) -> None:
     seen = watch.Watch()
     assert not seen.is_silent()
     clock.now += watch.SILENT_FOR

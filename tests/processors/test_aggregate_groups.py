@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from csvswarm.arithmetic import exact_sum
-from csvswarm.arithmetic.exact_products import add_up_products
+from csvswarm.arithmetic.exact_products import group_sums_of_products
 from csvswarm.errors import CsvswarmError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -143,7 +143,7 @@ def test_sums_of_products_are_exact(data: st.DataObject, values: Any, weights: A
     dtypes = _types(values, weights)
     x, w, groups = (np.array([pair[i] for pair in pairs], dtype) for i, dtype in enumerate(dtypes))
 
-    sums = add_up_products(x, w, groups, 3)
+    sums = group_sums_of_products(x, w, groups, 3)
 
     for group in range(3):
         expected = sum((Fraction(x) * Fraction(w) for x, w, g in pairs if g == group), Fraction(0))
@@ -166,7 +166,9 @@ def _types(values: Any, weights: Any) -> list[Any]:
 def test_infinite_products_are_those_of_floats(pairs: list[tuple[float, float]], expected: float) -> None:
     values, weights = (np.array(column) for column in zip(*pairs, strict=True))
 
-    total = exact_sum.total(exact_sum.group_levels(add_up_products(values, weights, np.zeros(len(pairs), np.int64), 1)))
+    total = exact_sum.total(
+        exact_sum.group_levels(group_sums_of_products(values, weights, np.zeros(len(pairs), np.int64), 1))
+    )
 
     assert total == expected or (math.isnan(total) and math.isnan(expected))
 

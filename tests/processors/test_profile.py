@@ -28,7 +28,7 @@ def profile(directory: Path, source: Path = SAMPLE, **options: Any) -> dict[str,
 
 
 def top_of(values: pd.Series[Any], count: int) -> list[list[Any]]:
-    """Return the most frequent values, of equal counts the smallest first."""
+    """Return the most frequent values, ties in ascending order."""
     counts = values.dropna().value_counts().sort_index().sort_values(ascending=False, kind="stable")
     return [[str(value), int(n)] for value, n in counts.head(count).items()]
 

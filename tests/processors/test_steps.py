@@ -61,7 +61,7 @@ def one_after_the_other(directory: Path, source: Path, steps: list[Any], types: 
         [GROUPS],
     ],
 )
-def test_steps_give_what_jobs_one_after_the_other_give(tmp_path: Path, steps: list[Any]) -> None:
+def test_steps_give_the_result_of_consecutive_jobs(tmp_path: Path, steps: list[Any]) -> None:
     together = run(tmp_path / "together", SAMPLE, steps, cuts=SAMPLE_CUTS)
 
     assert together == one_after_the_other(tmp_path, SAMPLE, steps)
@@ -92,7 +92,7 @@ def test_steps_match_pandas(tmp_path: Path) -> None:
         ]
     ),
 )  # fmt: skip
-def test_steps_of_any_table_are_jobs_one_after_the_other(
+def test_steps_of_any_table_give_the_result_of_consecutive_jobs(
     tmp_path_factory: pytest.TempPathFactory, rows: Any, where: str, last: dict[str, Any]
 ) -> None:
     directory = tmp_path_factory.mktemp("steps")
@@ -157,7 +157,7 @@ def test_bad_records_are_rejected_once(tmp_path: Path) -> None:
         ([{"processor": "./mine.py"}], "step 1 has the processor './mine.py', but steps are shipped processors: "),
         ([{"processor": "sort", "options": 5}], "the options of step 1 (sort) are 5, but must be a dictionary."),
         ([{"processor": "sort"}], "step 1: processor sort needs the option 'by' (columns to sort by)"),
-        ([SORT, FEW], "step 1 (sort) needs all rows before it returns any, so only the last step can be one like it"),
+        ([SORT, FEW], "step 1 (sort) needs all rows before it returns any, so it can only be the last step"),
         (
             [FEW, {"processor": "sort", "options": {"by": ["hour"]}}],
             "step 2 (sort): option 'by' of sort names a column 'hour', but the file has: dest, carrier,",

@@ -35,7 +35,7 @@ class Page(HTMLParser):
         return " ".join(self.text.split())
 
     def check_safe(self) -> None:
-        """Nothing runs but the page's own script, and nothing is fetched."""
+        """Check that only the page's own script runs, and that nothing is fetched."""
         names = [tag for tag, _ in self.elements]
         assert names.count("script") == 2
         assert not {"img", "iframe", "object", "embed", "base", "form"} & {*names}

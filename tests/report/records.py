@@ -1,4 +1,4 @@
-"""Records of jobs that tests make up: of any number of attempts, with whatever text a hostile input may contain."""
+"""Invented records of jobs: with any number of attempts, and any text of a hostile input."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RESULT: dict[str, Any] = {"result": _FILE, "result_files": [_FILE], "preview": N
 
 
 def attempt(chunk: int, board: str = "board1", start: float = 0.0, took: float = 1.0, **more: Any) -> dict[str, Any]:
-    """An attempt that went well, `start` seconds after the split."""
+    """A successful attempt, `start` seconds after the split."""
     return {
         "chunk": chunk,
         "attempt": f"{chunk:012x}",
@@ -55,12 +55,12 @@ def attempt(chunk: int, board: str = "board1", start: float = 0.0, took: float =
     } | more
 
 
-#: What the user brings with the processor.
+#: Side files and packages of the processor.
 OF_PROCESSOR: dict[str, Any] = {"files": [], "packages": {}, "sources": []}
 
 
 def record(attempts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    """The record of a job that made these attempts."""
+    """The record of a job with these attempts."""
     chunks = max(one["chunk"] for one in attempts)
     ended = max(one["ended"] for one in attempts)
     return {

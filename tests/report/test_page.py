@@ -1,4 +1,4 @@
-"""The report of a job: what it shows, that it is safe to open, and how large it gets."""
+"""The report of a job: its contents, safety and size."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_unrelated_file_is_kept(tmp_path: Path) -> None:
 
 
 def test_markup_in_names_and_values_is_text(tmp_path: Path) -> None:
-    """Of a real job: a column, values, a rejected record and a board are named like elements of a page."""
+    """In a real job, a column, values, a rejected record and a board are named like elements of a page."""
     source = write_csv(tmp_path / "data.csv", [EVIL, "b"], [[EVIL, n] for n in range(20)])
     source.write_text(source.read_text() + EVIL.replace('"', '""').join('""') + ",1,2\n")
     scripts = Scripts(tmp_path)
@@ -114,7 +114,7 @@ def test_markup_in_names_and_values_is_text(tmp_path: Path) -> None:
     found.check_safe()
     assert EVIL in found.text
     assert "{{ 7 * 7 }}" in found.text
-    assert "1 records were set aside" in found.words
+    assert "1 records were rejected" in found.words
 
 
 def test_markup_in_messages_is_text() -> None:
@@ -145,7 +145,7 @@ def test_size_is_bounded(count: int) -> None:
     assert size < 2_000_000
 
 
-def test_pauses_between_runs_are_cut_out() -> None:
+def test_pauses_between_runs_are_omitted() -> None:
     scale = scale_of([(0, 10), (10.5, 20), (100_000, 100_010)])
 
     assert scale.seconds == 30
@@ -226,6 +226,6 @@ def test_advice_is_given_for_each_problem(tmp_path: Path) -> None:
     assert "The memory limit was nearly reached: chunk 1 needed 230 MB of 250 MB." in words
     assert "slow was" in words
     assert "Columns with numbers were read as text because of other values in them: price." in words
-    assert "of the records were set aside" in words
+    assert "of the records were rejected" in words
     assert "The native kernel was not used." in words
     assert "Advice" not in Page(render(Material(record([attempt(1)]), tmp_path))).words

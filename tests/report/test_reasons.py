@@ -32,7 +32,7 @@ def test_rejected_records_are_counted_by_reason_with_three_examples(tmp_path: Pa
 
     found = page(scripts.output)
 
-    shown = found.words.partition("Records that were set aside")[2].partition("The result at a glance")[0]
+    shown = found.words.partition("Rejected records")[2].partition("The result at a glance")[0]
     first, _, second = shown.partition("5" + "3 fields where the header has 2")
     assert "20processor picky failed: ValueError (picky.py:4 in process)" in first
     assert 'in process: raise ValueError(f"no threes' in first  # the whole message of the first one

@@ -16,7 +16,7 @@ from tests.support.jobs import SAMPLE, Scripts
 CREATED = 1_780_000_010.0
 
 
-def test_attempts_that_are_queued_at_once_share_the_lane_of_their_slot() -> None:
+def test_attempts_that_are_queued_together_share_the_lane_of_their_slot() -> None:
     """Four chunks on a board with one slot, each of which has it for 2 s of starting and 4 s of work."""
     attempts = [
         attempt(n + 1, start=3 + 7 * n, took=4.0, queued=CREATED, launched=CREATED + 1 + 7 * n) for n in range(4)
@@ -64,6 +64,6 @@ def test_stages_of_the_control_node_are_drawn_in_order(tmp_path: Path) -> None:
     waited = {"prepare": 3.2, "process": 7, "fetch": 3.3}
     scripts.report("--output", scripts.output, "--seconds", json.dumps(waited))
     assert "time13.5 s" in page(scripts.output).words
-    # As before without them: they are no part of the record.
+    # Without them, the page is as before: they are not part of the record.
     scripts.report("--output", scripts.output)
     assert "prepare ·" not in page(scripts.output).words

@@ -56,7 +56,7 @@ def test_unclosed_quote_in_a_large_file(scripts: Scripts) -> None:
 def test_file_of_quotes_only(scripts: Scripts) -> None:
     source = written(scripts, b'a,b\n1,"' + b'"' * (MAX_RECORD_BYTES + (4 << 20)))
 
-    assert refused(scripts, source) == f"{source}: more than 64 MB are nothing but quotes: is it a CSV?"
+    assert refused(scripts, source) == f"{source}: more than 64 MB consist only of quotes: is it a CSV?"
 
 
 def test_column_name_over_the_limit_is_rejected(scripts: Scripts) -> None:

@@ -25,7 +25,7 @@ NAMES = {"gz": "gzip", "bz2": "bzip2", "xz": "xz", "zst": "zstd"}
 
 
 def plenty() -> bytes:
-    """A CSV that does not compress well: half a megabyte stays of one."""
+    """A CSV that does not compress well: a megabyte becomes half of one."""
     numbers = np.random.default_rng(3).integers(0, 1 << 60, (25_000, 2)).tolist()
     return b"a,b\n" + b"".join(b"%d,%d\n" % (a, b) for a, b in numbers)
 
@@ -48,7 +48,7 @@ def test_truncated_compressed_file(scripts: Scripts, suffix: str) -> None:
 
     line = refused(scripts, source)
 
-    assert line.startswith(f"{source} is damaged or cut off: its {NAMES[suffix]} stream ends badly after ")
+    assert line.startswith(f"{source} is damaged or truncated: its {NAMES[suffix]} stream ends badly after ")
     assert line.endswith(" Copy or download a new one.")
 
 
@@ -59,7 +59,7 @@ def test_corrupted_compressed_file(scripts: Scripts, suffix: str) -> None:
     packed[middle : middle + 64] = bytes(64)
     source = written(scripts, bytes(packed), f"data.csv.{suffix}")
 
-    assert f"{source} is damaged or cut off: its {NAMES[suffix]} stream" in refused(scripts, source)
+    assert f"{source} is damaged or truncated: its {NAMES[suffix]} stream" in refused(scripts, source)
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
@@ -74,6 +74,6 @@ def test_ranges_of_a_compressed_file_are_rejected(scripts: Scripts) -> None:
     source = written(scripts, gzip.compress(GOOD.encode()), "data.csv.gz")
 
     assert refused(scripts, source, "--mode", "ranges") == (
-        f"{source} is compressed, not UTF-8 or of a dialect that must be rewritten: ranges of it cannot be read; use "
+        f"{source} is compressed, not UTF-8 or in a dialect that must be rewritten: ranges of it cannot be read; use "
         "mode files."
     )

@@ -1,4 +1,4 @@
-"""Invalid input files: one message with the error, its place and the fix."""
+"""Invalid input files: one message with the error, its position and the fix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests.support.jobs import Scripts, run_with_all_cuts
 MAP = "def process(block, context):\n    return block\n"
 
 
-# -- what is no CSV at all ---------------------------------------------------------------------------------------------
+# -- not a CSV ---------------
+# ------------------------------------------------------------------------------------------
 
 
 def test_missing_file(scripts: Scripts) -> None:
@@ -45,7 +46,7 @@ def test_pipe_as_input(scripts: Scripts) -> None:
     source = scripts.directory / "pipe"
     os.mkfifo(source)
 
-    assert refused(scripts, source) == f"{source} is not a regular file: save what it gives to one first."
+    assert refused(scripts, source) == f"{source} is not a regular file: save its content to one first."
 
 
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n\r\n\n"])
@@ -211,7 +212,7 @@ def test_wrongly_declared_encoding(scripts: Scripts) -> None:
 @pytest.mark.parametrize("encoding", ["latin-9000", "base64"])
 def test_unknown_encoding(scripts: Scripts, encoding: str) -> None:
     assert refused(scripts, written(scripts, GOOD), "--encoding", encoding).startswith(
-        f"encoding {encoding!r} is not known to Python: use a name like utf-8"
+        f"encoding {encoding!r} is unknown to Python: use a name like utf-8"
     )
 
 

@@ -43,8 +43,8 @@ def test_missing_file(scripts: Scripts) -> None:
     source, _ = given(scripts, "")
 
     assert scripts.split(source, "--processor", "nowhere/mine.py").line == (
-        "processor 'nowhere/mine.py' is neither a shipped one (aggregate, convert, distinct, join, profile, sample, "
-        "sort, statistics, steps, top, transform) nor the path of a Python file."
+        "processor 'nowhere/mine.py' is unknown: pass a shipped one (aggregate, convert, distinct, join, profile, "
+        "sample, sort, statistics, steps, top, transform) or the path of a Python file."
     )
 
 

@@ -34,7 +34,7 @@ def written(directory: Path, *records: str | bytes) -> Path:
     return path
 
 
-def set_aside(directory: Path, source: Path, processor: str, **request: Any) -> Result:
+def quarantine(directory: Path, source: Path, processor: str, **request: Any) -> Result:
     """Return the result of a job with quarantine, asserted to be the same for all divisions, ranges and chunk files."""
     request["max_rejected"] = "100%"
     result = run_with_all_cuts(directory, source, processor=processor, on_error="quarantine", **request)
@@ -62,7 +62,7 @@ EVERY_KIND: tuple[str | bytes, ...] = (
 def test_every_kind_of_bad_record_together(tmp_path: Path) -> None:
     source = written(tmp_path, *EVERY_KIND)
 
-    result = set_aside(tmp_path, source, mine(tmp_path), column_types={"n": "int"})
+    result = quarantine(tmp_path, source, mine(tmp_path), column_types={"n": "int"})
 
     assert result.data.decode() == (
         'id,n,note\n1,10,good\n3,30,"two\nlines"\n9,90,\n10,,"quoted, ""too"""\n'
@@ -93,7 +93,7 @@ def test_metrics_cover_the_good_records(tmp_path: Path, processor: str) -> None:
     bad: list[str | bytes] = ["x", "1,2,3,4", b"1,2,\xff", b"1,\0,3"]
     mixed = [*good[:10], *bad[:2], *good[10:29], *bad[2:], good[29]]
 
-    result = set_aside(tmp_path, written(tmp_path, *mixed), processor, options=options[processor])
+    result = quarantine(tmp_path, written(tmp_path, *mixed), processor, options=options[processor])
 
     assert [reject[0] for reject in result.rejects] == ["11", "12", "32", "33"]
     only_good = tmp_path / "good"
@@ -105,21 +105,21 @@ def test_metrics_cover_the_good_records(tmp_path: Path, processor: str) -> None:
 def test_only_bad_records(tmp_path: Path) -> None:
     source = written(tmp_path, "1", "2,3", "4,5,6,7")
 
-    result = set_aside(tmp_path, source, "transform")
+    result = quarantine(tmp_path, source, "transform")
 
     assert result.data.decode() == HEADER
     assert [reject[0] for reject in result.rejects] == ["1", "2", "3"]
 
 
 def test_no_rejects_means_no_rejected_csv(tmp_path: Path) -> None:
-    assert set_aside(tmp_path, written(tmp_path, "1,2,3"), "transform").rejected is None
+    assert quarantine(tmp_path, written(tmp_path, "1,2,3"), "transform").rejected is None
 
 
 def test_rejected_text_keeps_delimiters_and_line_endings(tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_bytes(b'a;b\r\n1;2\r\n3\r\n"x\r\ny";4;5\r\n\r\n6;7')
 
-    result = set_aside(tmp_path, source, "transform")
+    result = quarantine(tmp_path, source, "transform")
 
     assert result.data == b"a;b\r\n1;2\r\n6;7\r\n"
     assert result.rejects == [
@@ -135,7 +135,7 @@ def test_mismatched_value_is_reported_with_its_column(tmp_path: Path) -> None:
 
     with pytest.raises(CsvswarmError, match=r"record 2, column 'n': 'x' is not of the type float: '2,x,b'\. Fix"):
         run_in_process(tmp_path, source, processor="aggregate", options=aggregate, column_types={"n": "float"})
-    result = set_aside(tmp_path, source, "aggregate", options=aggregate, column_types={"n": "float"})
+    result = quarantine(tmp_path, source, "aggregate", options=aggregate, column_types={"n": "float"})
 
     assert result.rows == [["a", "1.5"], ["c", "0.0"], ["d", "0.0"], ["f", "1000.0"]]
     assert [reject[:2] for reject in result.rejects] == [["2", "n"], ["5", "n"]]
@@ -160,7 +160,7 @@ def test_blocks_emptied_by_quarantine_do_not_fail(tmp_path: Path) -> None:
     source = written(tmp_path, "1,2,x", "2", "3", "4", "5", "6,7,x")
     code = "def process(block, context):\n    block.iloc[0]\n    return block\n"
 
-    result = set_aside(tmp_path, source, mine(tmp_path, code))
+    result = quarantine(tmp_path, source, mine(tmp_path, code))
 
     assert result.data.decode() == f"{HEADER}1,2,x\n6,7,x\n"
     assert [reject[0] for reject in result.rejects] == ["2", "3", "4", "5"]

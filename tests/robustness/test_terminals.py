@@ -81,7 +81,7 @@ def test_messages_are_bounded(scripts: Scripts) -> None:
     assert other.split(source, "--processor", str(processor)).code == 0
     message = other.process().message
     assert message.startswith("processor mine failed: ValueError: yyy")
-    assert "characters left out" in message
+    assert "characters omitted" in message
     assert message.endswith("in chunk 1, records 1 to 1")
     assert len(message) < MAX_MESSAGE_CHARS + 100
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.roles.playing import ROOT, play
 
-# Prints the first recorded answer whose words are those that the program was called with, from the first one on.
+# Prints the first recorded answer whose words are a prefix of the program's arguments.
 PROGRAM = """#!/bin/sh
 echo "$BOARD $(basename "$0") $*" >>"$PRETENDED/journal"
 for answer in "$PRETENDED/$BOARD/answers/$(basename "$0")"/*; do

@@ -1,4 +1,4 @@
-"""What preflight finds on a board beside Ansible's facts, and the order of Swarm's networks."""
+"""Problems that preflight finds on a board besides Ansible's facts, and the order of Swarm's networks."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_two_boards_that_are_one_node_are_named(status: ModuleType) -> None:
 
     problems = status.status_problems(cluster(b2={"node": node}), GROUPS)
 
-    assert any("b1, b2 are one node of the swarm (n1)" in problem for problem in problems)
+    assert any("b1, b2 are the same node of the swarm (n1)" in problem for problem in problems)
 
 
 @pytest.mark.parametrize(

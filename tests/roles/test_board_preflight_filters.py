@@ -147,7 +147,7 @@ def test_invalid_availability(board: ModuleType) -> None:
     [problem] = board.cluster_problems(
         boards() | {"b2": boards()["b2"] | {"availability": view["availability"]}}, GROUPS, POOLS
     )
-    assert problem == "b2 has csvswarm_availability: off. It is one of active, pause and drain"
+    assert problem == "b2 has csvswarm_availability: off. Use active, pause or drain"
 
 
 @pytest.mark.parametrize(

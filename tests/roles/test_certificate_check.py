@@ -1,4 +1,4 @@
-"""A certificate that expires soon is replaced; one that openssl cannot read is an error, and no reason to do so."""
+"""A certificate that expires soon is replaced; one that openssl cannot read is an error, not a reason to replace it."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_every_plugin_has_its_place_in_the_collection(plugin: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["filter", "lookup", "action", "module_utils"])
 def test_the_playbooks_of_the_collection_find_short_names(kind: str) -> None:
-    """Its roles have no plugins of their own for Ansible: short names are searched beside the playbooks."""
+    """Ansible searches short names of the roles' plugins only beside the playbooks."""
     beside = ROOT / "playbooks" / next(name for name, value in KINDS.items() if value == kind)
 
     assert {path.name for path in (ROOT / "plugins" / kind).glob("*.py")} <= {path.name for path in beside.glob("*.py")}
@@ -93,7 +93,7 @@ def test_a_job_runs_from_the_installed_tarball(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("role", CLUSTER_ROLES)
 def test_a_role_alone_finds_its_modules_and_requires_ansible_core(tmp_path: Path, role: str) -> None:
-    """Nothing but roles_path is set: no plugin of the playbooks' folder is found."""
+    """Only roles_path is set, so no plugin of the playbooks' folder is found."""
     playbook = tmp_path / "alone.yml"
     playbook.write_text(
         "- hosts: localhost\n  gather_facts: false\n  tasks:\n"

@@ -1,4 +1,4 @@
-"""What the firewall's script loads, and when: with a fake iptables, and with its two backends."""
+"""The rules that the firewall's script loads: with a fake iptables, and with its two backends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Board:
         (path / "bin").mkdir()
         for name in ("iptables", "iptables-restore", "ip6tables", "ip6tables-restore"):
             program = path / "bin" / name
-            # There is no chain and no rule, so -D and -S fail: "stop" has nothing left to do.
+            # The fake has no chain and no rule, so -D and -S fail, and "stop" has nothing to do.
             program.write_text(
                 f'#!/bin/sh\necho {name} "$@" >>{self.noted}\ncase "$*" in *" -D "*|*" -S "*) exit 1;; esac\n'
             )
@@ -112,7 +112,7 @@ def usable(backend: str) -> bool:
         return False
 
 
-# Boards of today have the nft backend, some older ones the legacy one: here both, in a network of their own.
+# Current boards have the nft backend, some older ones the legacy one. Both run here, each in its own network.
 @pytest.mark.parametrize("backend", ["nft", "legacy"])
 def test_both_iptables_backends_accept_the_rules(tmp_path: Path, backend: str) -> None:
     if not usable(backend):

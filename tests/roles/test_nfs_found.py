@@ -1,4 +1,4 @@
-"""What a board has of NFS and at the share's path already: refused with what was found, and what to do."""
+"""Existing NFS setups and files at the share's path: refused with what was found, and the remedy."""
 
 from __future__ import annotations
 

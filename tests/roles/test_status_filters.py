@@ -86,7 +86,7 @@ def test_unreachable_board(status: ModuleType) -> None:
     assert "cannot be reached" in status.status_table(reports, GROUPS)
 
 
-def test_a_ghost(status: ModuleType) -> None:
+def test_stale_node(status: ModuleType) -> None:
     reports = cluster()
     reports["b1"]["nodes"].append({"ID": "n0", "Hostname": "b2", "Status": "Down", "Availability": "Active"})
 

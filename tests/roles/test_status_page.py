@@ -63,10 +63,10 @@ def test_throttling_of_a_raspberry_pi(
     assert status.throttling(0) == status.throttling(None) == []
 
 
-def test_a_board_that_is_slowed_down_is_reported(status: ModuleType) -> None:
+def test_throttled_board_is_reported(status: ModuleType) -> None:
     assert status.status_problems(cluster(b2={"throttled": 0x50000}), GROUPS) == []
     assert status.status_problems(cluster(b2={"throttled": 0x50001}), GROUPS) == [
-        "b2 is slowed down by its power supply or its heat (undervoltage now): check supply, cable and cooling"
+        "b2 is throttled by its power supply or heat (undervoltage now): check supply, cable and cooling"
     ]
 
 

@@ -94,7 +94,7 @@ def test_the_system_boots_with_every_unit_of_the_roles(system: Path) -> None:
 
 
 def test_a_firewall_with_default_dependencies_would_be_found(tmp_path: Path) -> None:
-    """What the test is for: with cloud-init such a unit was deleted from the boot."""
+    """The reason for these tests: with cloud-init, systemd removed such a unit from the boot."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("needs systemd-analyze")
     write_units(tmp_path, SYSTEMS["Debian 13, cloud-init"])

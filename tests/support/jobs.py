@@ -139,7 +139,7 @@ def run_with_all_cuts(
 
 
 def unmerge_partials(job: JobDirectory) -> None:
-    """Extract every partial in a merged file to a file of its own, as attempts in containers leave them."""
+    """Extract every partial of a merged file to a separate file, as attempts in containers leave them."""
     receipts = list(job.receipts())
     for merged in merged_files(job):
         for part in merged.read()[0]:

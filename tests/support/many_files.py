@@ -16,7 +16,7 @@ PLAIN = "def process(block, context):\n    return block\n"
 
 
 def write(directory: Path, files: Mapping[str, str | bytes]) -> Path:
-    """Write files into a folder of their own, and return it."""
+    """Write files into a new folder, and return it."""
     folder = directory / "data"
     for name, data in files.items():
         path = folder / name

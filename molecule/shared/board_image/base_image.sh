@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes sure that debian:SUITE is here: base_image.sh SUITE
-# From the registry the engine knows, or, where none answers, made of Debian's packages.
+# Makes sure that the engine has debian:SUITE: base_image.sh SUITE
+# Pulls it from the engine's registry or, if none answers, builds it from Debian's packages.
 set -eu
 suite=$1
 image=debian:$suite

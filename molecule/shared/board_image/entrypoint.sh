@@ -1,5 +1,5 @@
 #!/bin/bash
-# Boots the board. First time: "flash the card", as a person does with an imager, and only then power on.
+# Boots the board. The first time, it first writes the card, as a user does with an imager.
 #   BOARD_NAME, BOARD_ADDRESS (with prefix length), BOARD_GATEWAY, BOARD_DNS: what to write on the card
 #   BOARD_MEMORY_MB, BOARD_DISK_GB: the machine
 #   /flash: authorized_keys, ssh_host_ed25519_key and its .pub, put there by create.yml before the first start
@@ -34,7 +34,7 @@ flash() {
         printf 'sif /home/maker/.ssh/authorized_keys %s\n' 'mode 0100600' 'uid 1000' 'gid 1000'
     } >"$commands"
     debugfs -w -f "$commands" "$card" >"$files/log" 2>&1
-    # debugfs exits 0 whatever happened: look for its words ("rm" of a missing file is no error here).
+    # debugfs always exits with 0, so its messages are checked ("rm" of a missing file is not an error here).
     if grep -vE '^debugfs( |:)|^Allocated inode|^rm: File not found' "$files/log" | grep .; then
         echo "flashing the card failed" >&2
         return 1

@@ -15,7 +15,7 @@ name: phase_times
 type: aggregate
 short_description: Time of each phase of a Molecule scenario
 description:
-  - Notes in .lab/SCENARIO.times how long each playbook took, and prints the table.
+  - Records in .lab/SCENARIO.times how long each playbook took, and prints the table.
 """
 
 
@@ -28,7 +28,7 @@ class CallbackModule(CallbackBase):
     CALLBACK_NEEDS_ENABLED = True
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Note the time and the phase's name."""
+        """Record the time and the phase's name."""
         self._started = time.monotonic()
         file = playbook._file_name  # noqa: SLF001 - Ansible has no other name for it
         self._phase = Path(file).stem + (" --check" if context.CLIARGS.get("check") else "")

@@ -1,4 +1,4 @@
-"""Write numbered lines, each safely on disk before the next: durable_line_writer.py FILE ACKNOWLEDGED LINES.
+"""Write numbered lines, each durable before the next: durable_line_writer.py FILE ACKNOWLEDGED LINES.
 
 ACKNOWLEDGED gets, for each line that the server has confirmed, its number and how long that took.
 """

@@ -1,11 +1,11 @@
-# One task of the probe service: shows that it shares files and a network with all the others.
+# One task of the probe service: tests that it shares files and a network with all others.
 #   SLOT, TASKS, BOARD; /work is a folder of the share
 set -eu
 address=$(hostname -i)
 mkdir -p /tmp/www
 echo "$SLOT" >/tmp/www/slot
 httpd -p 8080 -h /tmp/www
-# Beside its final name first: nobody reads half a line.
+# Written under another name and renamed, so that nobody reads half a line.
 echo "$address" >"/work/.$SLOT"
 mv "/work/.$SLOT" "/work/address.$SLOT"
 
@@ -26,7 +26,7 @@ if ip route | grep -q '^default'; then outside=open; fi
 privileges=$(awk '/^NoNewPrivs/ { print $2 }' /proc/self/status)
 echo "$BOARD $reached $outside $privileges" >"/work/.done.$SLOT"
 mv "/work/.done.$SLOT" "/work/done.$SLOT"
-# Stay until all have asked, else the last ones would find nobody.
+# Run until all tasks have connected, else the last ones would find no peer.
 tries=0
 until [ "$(ls /work | grep -c '^done\.')" -eq "$TASKS" ] || [ "$tries" -ge 120 ]; do
     tries=$((tries + 1))

@@ -14,7 +14,7 @@ LOCKS = ("lib/dpkg/lock-frontend", "lib/dpkg/lock", "lib/apt/lists/lock", "cache
 
 
 def is_free(lock: Path) -> bool:
-    """Return whether no program has it. apt's locks are POSIX record locks."""
+    """Return whether no program has the lock. apt's locks are POSIX record locks."""
     if not lock.exists():
         return True
     with lock.open("r+") as file:

@@ -1,4 +1,4 @@
-"""Print a board's health as JSON. Only reads, and needs nothing but Python: board_status.py SHARE."""
+"""Print a board's health as JSON. Only reads, and needs only Python: board_status.py SHARE."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 
 def run(*command: str) -> str:
-    """Return a command's output, or '' when it fails or is not there."""
+    """Return a command's output, '' if it fails or is not installed."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
@@ -40,13 +40,13 @@ def share_mount(path: str) -> str:
 
 
 def clock_offset() -> float | None:
-    """Return chrony's idea of the clock's offset in seconds, or None when it has no source."""
+    """Return the clock's offset in seconds as chrony measures it, None without a time source."""
     fields = run("chronyc", "-c", "tracking").split(",")
     return float(fields[4]) if len(fields) > 4 and fields[2] not in ("", "0") else None
 
 
 def certificate_days(root: str) -> float | None:
-    """Return for how many days the board's certificate for the swarm is good, or None where it has none."""
+    """Return for how many days the board's swarm certificate is valid, None without one."""
     end = run("openssl", "x509", "-noout", "-enddate", "-in", f"{root}/swarm/certificates/swarm-node.crt")
     return (ssl.cert_time_to_seconds(end.partition("=")[2]) - time.time()) / 86400 if end else None
 
@@ -61,7 +61,7 @@ def temperature(zones: Path = Path("/sys/class/thermal")) -> float | None:
 
 
 def throttled(paths: tuple[Path, ...] = (Path("/sys/devices/platform/soc/soc:firmware/get_throttled"),)) -> int | None:
-    """Return what a Raspberry Pi reports of its power and heat, as bits; None on another board."""
+    """Return the power and heat flags of a Raspberry Pi, as bits; None on another board."""
     for path in paths:
         with suppress(OSError, ValueError):
             return int(path.read_text(), 16)
@@ -83,7 +83,7 @@ def main() -> None:
     share = sys.argv[1]
     total, available = memory_mb()
     up_seconds = float(Path("/proc/uptime").read_text().split()[0])
-    # cat in a process of its own: with the server gone, a read of the share never returns.
+    # cat in a separate process: if the server is off, a read of the share never returns.
     sentinel = run("timeout", "10", "cat", f"{share}/.csvswarm-cluster")
     report: dict[str, Any] = {
         "up_seconds": int(up_seconds),

@@ -1,4 +1,4 @@
-"""What the board role finds out from facts: problems with their remedies, the address to use, labels."""
+"""Derives from a board's facts: problems with their remedies, the address to use, labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 Facts = dict[str, Any]
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-# One label of a name in DNS, and no number, which programs take for an address.
+# One label of a DNS name, and not a number, which programs would read as an address.
 HOSTNAME = re.compile(r"(?![0-9]+$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 AVAILABILITIES = ("", "active", "pause", "drain")
 OLDEST = {"Debian": (12, 0), "Ubuntu": (24, 4)}
@@ -44,7 +44,7 @@ def board_address(facts: Facts, network: str) -> str:
 
 
 def board_labels(facts: Facts) -> dict[str, str]:
-    """Return what the scheduler and people want to know of a board, as node labels."""
+    """Return a board's properties for the scheduler and for people, as node labels."""
     return {
         "csvswarm.arch": ARCHITECTURES[facts["architecture"]],
         "csvswarm.cores": str(facts["processor_vcpus"]),
@@ -54,7 +54,7 @@ def board_labels(facts: Facts) -> dict[str, str]:
 
 
 def board_problems(facts: Facts, wants: dict[str, Any]) -> list[str]:
-    """Return what keeps a machine from being a board, each with what to change.
+    """Return why a machine cannot be a board, each problem with what to change.
 
     Args:
         facts: Its facts from Ansible's setup module.
@@ -84,7 +84,7 @@ def board_problems(facts: Facts, wants: dict[str, Any]) -> list[str]:
         )
     root = next((mount for mount in facts.get("mounts", []) if mount["mount"] == "/"), None)
     free_mb = root["size_available"] // 2**20 if root else 0
-    # The facts leave out file systems that are on no disk.
+    # The facts omit file systems that are not on a disk.
     if root is None or root.get("fstype") == "overlay":
         problems.append(
             "has no disk at /, so nothing survives a reboot: switch the overlay file system off (on Raspberry Pi OS: "
@@ -104,7 +104,7 @@ def board_problems(facts: Facts, wants: dict[str, Any]) -> list[str]:
 
 
 def cluster_view(board: dict[str, Any]) -> dict[str, str]:
-    """Return what cluster_problems() wants to know, from a board's host variables."""
+    """Return the input of cluster_problems() from a board's host variables."""
     facts = board.get("ansible_facts", {})
     address = board.get("board_address", "")
     subnet = ""
@@ -122,7 +122,7 @@ def cluster_view(board: dict[str, Any]) -> dict[str, str]:
 
 
 def cluster_entry(board: dict[str, Any]) -> dict[str, str]:
-    """Return a board's line in /etc/hosts, from its host variables."""
+    """Return a board's line for /etc/hosts, from its host variables."""
     view = cluster_view(board)
     return {"name": view["hostname"], "address": view["address"]}
 
@@ -137,9 +137,7 @@ def _setting_problems(name: str, board: dict[str, Any]) -> list[str]:
             f"alone. Write it as board1: {{ansible_host: {name}}}, or set board_hostname"
         )
     if board.get("availability", "") not in AVAILABILITIES:
-        problems.append(
-            f"{name} has csvswarm_availability: {board['availability']}. It is one of active, pause and drain"
-        )
+        problems.append(f"{name} has csvswarm_availability: {board['availability']}. Use active, pause or drain")
     return problems
 
 
@@ -153,7 +151,7 @@ def _shared(boards: dict[str, dict[str, Any]], key: str) -> dict[str, list[str]]
 
 
 def cluster_problems(boards: dict[str, dict[str, Any]], groups: dict[str, list[str]], pools: list[str]) -> list[str]:
-    """Return what keeps boards from being one cluster, each with what to change.
+    """Return why boards cannot form a cluster, each problem with what to change.
 
     Args:
         boards: By name in the inventory: hostname, machine_id, address, subnet (CIDR).
@@ -163,7 +161,7 @@ def cluster_problems(boards: dict[str, dict[str, Any]], groups: dict[str, list[s
     problems = [problem for name, board in boards.items() for problem in _setting_problems(name, board)]
     remedies = {
         "hostname": "share the host name {}: give each board another board_hostname",
-        "address": "share the address {}: they are one machine twice in the inventory, or two with one address",
+        "address": "share the address {}: one machine is twice in the inventory, or two machines have the same address",
         "machine_id": (
             "share the machine id {}: their cards were copied from one another. On all but one: "
             "sudo rm /etc/machine-id /var/lib/dbus/machine-id; sudo systemd-machine-id-setup; sudo reboot"

@@ -1,4 +1,4 @@
-"""What keeps a machine from being a board that Ansible's facts do not report (`__board_look` in vars/main.yml)."""
+"""Problems of a board that Ansible's facts do not report (found by `__board_look` in vars/main.yml)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def board_found_problems(found: str, controllers: list[str], firewall_allowed: b
     firewalls = [word.partition(":")[2] for word in words if word.startswith("firewall:")]
     if firewalls and not firewall_allowed:
         problems.append(
-            f"has a firewall of its own ({', '.join(firewalls)}), which drops what the boards send to each other. "
+            f"has a firewall of its own ({', '.join(firewalls)}), which drops traffic between boards. "
             "Switch it off (sudo systemctl disable --now firewalld nftables), or let all boards in and set "
             "board_other_firewall: true for this board in the inventory"
         )

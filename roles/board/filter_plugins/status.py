@@ -11,10 +11,10 @@ COLUMNS = ("board", "part", "swarm", "certificate", "docker", "share", "disk fre
 DISK_LOW_MB = 1000
 #: Degrees Celsius from which a Raspberry Pi slows down; most others do so later.
 HOT = 80.0
-#: The bits of get_throttled: from 0 now, from 16 since the board was booted.
+#: The bits of get_throttled: from 0 for now, from 16 for the time since the board was booted.
 THROTTLING = "undervoltage", "capped frequency", "throttling", "soft temperature limit"
 CLOCK_TOLERANCE = 1.0
-# An engine that is on renews its certificate before a fifth of its time is left. Of 90 days, that is 18.
+# A running engine renews its certificate before a fifth of its validity is left: 18 of 90 days.
 CERTIFICATE_LOW_DAYS = 14
 
 
@@ -96,7 +96,7 @@ def status_table(reports: dict[str, Report], groups: dict[str, list[str]]) -> st
 
 
 def throttling(code: int | None) -> list[str]:
-    """Return what a Raspberry Pi reports of its power and heat. code: its bits, None on another board."""
+    """Return the power and heat problems of a Raspberry Pi. code: its bits, None on another board."""
     return [
         f"{name} {'now' if bit < 16 else 'since it was booted'}"
         for shift in (0, 16)
@@ -108,7 +108,7 @@ def throttling(code: int | None) -> list[str]:
 def status_boards(
     reports: dict[str, Report], groups: dict[str, list[str]], history: dict[str, dict[str, Any]], problems: list[str]
 ) -> list[dict[str, Any]]:
-    """Return what the page of boards shows of each. history: hostname -> what it did in the last jobs.
+    """Return the data of each board for the page of boards. history: hostname -> its work in the last jobs.
 
     problems: those of the whole cluster. Amounts are in MB, temperature in degrees Celsius.
     """
@@ -137,7 +137,7 @@ def _machine_problems(report: Report) -> list[str]:
         problems.append(f"has a clock that is off by {report['clock_offset']:.1f} s: chronyc sources")
     if words := throttling((report.get("throttled") or 0) & 0xF):
         reason = ", ".join(words)
-        problems.append(f"is slowed down by its power supply or its heat ({reason}): check supply, cable and cooling")
+        problems.append(f"is throttled by its power supply or heat ({reason}): check supply, cable and cooling")
     return problems
 
 
@@ -153,13 +153,13 @@ def _board_problems(
         problems.append(f"sees {report['share_free_mb']} MB free on the share: remove old jobs")
     problems += _machine_problems(report)
     if not report["firewall"]:
-        problems.append("has no firewall: run site.yml, or set csvswarm_firewall to false if that is meant")
+        problems.append("has no firewall: run site.yml, or set csvswarm_firewall to false if that is intended")
     if report["failed_units"]:
         problems.append(f"has failed units ({', '.join(report['failed_units'])}): systemctl status names the reason")
     manages = board in groups.get("swarm_manager", [])
     member = manages or board in groups.get("swarm_worker", [])
     if member and report["docker"] != "active":
-        problems.append(f"has a Docker that is {report['docker']}: systemctl status docker csvswarm-share")
+        problems.append(f"has Docker in the state {report['docker']}: systemctl status docker csvswarm-share")
     elif member and (problem := _swarm_problem(report, manages, listed)):
         problems.append(problem)
     return [f"{board} {problem}" for problem in problems]
@@ -184,7 +184,7 @@ def status_problems(reports: dict[str, Report], groups: dict[str, list[str]], *,
         if count > 1:
             names = ", ".join(sorted(name for name, r in reports.items() if r.get("node", {}).get("NodeID") == node))
             problems.append(
-                f"{names} are one node of the swarm ({node}), since a card was copied: on all but one, sudo docker "
+                f"{names} are the same node of the swarm ({node}): a card was copied. On all but one: sudo docker "
                 "swarm leave --force; then run site.yml"
             )
     known = {report.get("node", {}).get("NodeID") for report in reports.values() if report}
@@ -192,7 +192,7 @@ def status_problems(reports: dict[str, Report], groups: dict[str, list[str]], *,
     if all(reports.values()) and all(reports[board]["node"].get("NodeID") for board in members & reports.keys()):
         problems += [
             f"the swarm has a node {node['Hostname'] or 'without a name'} ({node['ID']}, {node['Status'].lower()}) "
-            f"that is no board here: on a manager, sudo docker node rm --force {node['ID']}"
+            f"that is not in the inventory: on a manager, sudo docker node rm --force {node['ID']}"
             for node in listed
             if node["ID"] not in known
         ]

@@ -1,4 +1,4 @@
-"""What boards did in the last jobs: read from the records of jobs on this machine."""
+"""The work of boards in the last jobs, from the records of jobs on this machine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-#: Number of jobs that are read, the newest; and bytes that are read of one record.
+#: Maximum number of jobs, the newest ones, and of bytes of one record.
 JOBS, MAX_BYTES = 20, 64 << 20
 
 
 def status_history(directories: list[str]) -> dict[str, Any]:
-    """Return what boards did in the newest jobs that ran on boards.
+    """Return the work of each board in the newest jobs on boards.
 
     directories: those with a directory for each job, in which its record (job.json) is. jobs: the ids of the jobs.
     boards: hostname -> jobs, chunks, failed (attempts), seconds of work, speed (bytes per second of one slot), peak (of
@@ -39,7 +39,7 @@ def _records(directories: list[str]) -> list[Path]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return a record; an empty one for a file that is none, or of another version."""
+    """Return a record; an empty one if the file is not a record, or of another version."""
     try:
         if path.stat().st_size > MAX_BYTES:
             return {}

@@ -13,7 +13,7 @@ Settings = dict[str, Any]
 
 
 def _merge(below: Settings, above: Settings) -> Settings:
-    """Return the settings of both; where they differ, those above win."""
+    """Return the settings of both; on conflict, the first ones take precedence."""
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)
@@ -46,10 +46,10 @@ def _take_out(current: Settings, written: Settings, original: Settings) -> Setti
 
 
 def parse(text: str) -> Settings:
-    """Return the settings in a daemon.json; nothing where the text is empty.
+    """Return the settings in a daemon.json; empty for an empty text.
 
     Raises:
-        ValueError: It is no JSON object.
+        ValueError: It is not a JSON object.
     """
     match json.loads(text) if text.strip() else {}:
         case dict(settings):
@@ -58,7 +58,7 @@ def parse(text: str) -> Settings:
 
 
 def daemon_readable(text: str) -> bool:
-    """Return whether the text is one that Docker reads."""
+    """Return whether Docker can read the text."""
     try:
         parse(text)
     except ValueError:
@@ -72,7 +72,7 @@ def render(settings: Settings) -> str:
 
 
 def _foreign(text: str, record: Settings) -> Settings:
-    """Return what is in daemon.json but not of the role."""
+    """Return the settings in daemon.json that are not the role's."""
     return _take_out(parse(text), record.get("written") or {}, parse(record.get("original") or ""))
 
 
@@ -86,7 +86,7 @@ def daemon_merged(text: str, settings: Settings, record: Settings) -> str:
     """
     foreign = _foreign(text, record)
     if foreign.get("log-driver", settings.get("log-driver")) != settings.get("log-driver"):
-        # The options of another driver may be ones that this one refuses.
+        # This driver may refuse the options of another one.
         foreign.pop("log-opts", None)
     merged = _merge(foreign, settings)
     return text if text.strip() and parse(text) == merged else render(merged)
@@ -102,14 +102,14 @@ def daemon_record(text: str, settings: Settings, record: Settings, engine: str) 
         engine: The engine before the role; empty if there was none.
     """
     if not record:
-        # An older version of the role kept no record: a file that has its settings and nothing else is its own.
+        # An older version of the role kept no record: a file with only the role's settings is the role's own.
         own = text.strip() and parse(text) == settings
         record = {"original": None if own or not text.strip() else text, "engine": "" if own else engine}
     return render({**record, "written": settings})
 
 
 def daemon_restored(text: str, record: Settings) -> str:
-    """Return what daemon.json is without the role; empty means no file."""
+    """Return the text of daemon.json without the role; empty means no file."""
     original = record.get("original") or ""
     left = _foreign(text, record)
     if left == parse(original):

@@ -1,4 +1,4 @@
-"""What a board has of Docker already (`__docker_engine_look` in vars/main.yml), and whether the role can use it."""
+"""Docker as found on a board (by `__docker_engine_look` in vars/main.yml), and whether the role can use it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def engine_seen(text: str) -> Seen:
     for line in text.splitlines():
         kind, _, rest = line.partition(" ")
         if kind == "package":
-            status, name, *version = rest.split()  # a package that is only known has none
+            status, name, *version = rest.split()  # a package that is not installed has no version
             if status == "installed":
                 seen["packages"][name] = version[0]
         elif kind in {"snap", "program", "container"}:
@@ -52,7 +52,7 @@ def engine_seen(text: str) -> Seen:
             seen[name] = base64.b64decode(content).decode(errors="replace")
     try:
         seen["record"] = json.loads(seen.pop("csvswarm") or "{}")
-    except ValueError:  # a power cut while it was written
+    except ValueError:  # truncated by a power cut
         seen["record"] = {}
     return seen
 
@@ -63,9 +63,9 @@ def engine_kept(seen: Seen) -> bool:
 
 
 def engine_before(seen: Seen) -> str:
-    """Return the engine that ran before the role came, with its version; empty where none did.
+    """Return the engine that ran before the role, with its version; empty without one.
 
-    One that is installed and does not run may be what an earlier run of site.yml left, before it failed.
+    An engine that is installed but does not run may be left over from a failed run of site.yml.
     """
     if not seen["running"]:
         return ""
@@ -74,7 +74,7 @@ def engine_before(seen: Seen) -> str:
 
 
 def engine_sources(seen: Seen, address: str) -> list[str]:
-    """Return the files that name a repository of packages already, the role's own aside."""
+    """Return the files that already name a repository of packages, except the role's own."""
 
     def host_and_path(url: str) -> str:
         parts = urlsplit(url)
@@ -86,7 +86,7 @@ def engine_sources(seen: Seen, address: str) -> list[str]:
 
 
 def _unusable(seen: Seen) -> list[str]:
-    """Return what no variable allows: two engines would answer at one socket."""
+    """Return problems that no variable overrides: two engines would use the same socket."""
     if seen["snaps"]:
         problem = "has Docker as a snap, which cannot see the share: save its containers' data, then on the board: "
         return [problem + "sudo snap remove docker"]
@@ -97,7 +97,7 @@ def _unusable(seen: Seen) -> list[str]:
 
 
 def _replaced(seen: Seen) -> list[str]:
-    """Return the packages that would give way to the engine."""
+    """Return the packages that the engine would replace."""
     packages = seen["packages"]
     found = [name for name in FOREIGN if name in packages]
     if "docker-ce" in packages and not engine_kept(seen):
@@ -113,7 +113,7 @@ def _changed_settings(text: str, merged: str) -> list[str]:
 
 
 def engine_problems(seen: Seen, merged: str, take_over: bool) -> list[str]:
-    """Return why the role does not touch what a board has of Docker, each with what to do.
+    """Return why the role refuses the Docker of a board, each problem with what to do.
 
     Args:
         seen: What engine_seen() returned.
@@ -134,7 +134,7 @@ def engine_problems(seen: Seen, merged: str, take_over: bool) -> list[str]:
     replaced = _replaced(seen)
     if replaced and not take_over:
         problems.append(
-            f"has {', '.join(replaced)}, which the installation of Docker would remove. If that is meant: "
+            f"has {', '.join(replaced)}, which the installation of Docker would remove. If that is intended: "
             "-e docker_engine_take_over=true, or docker_engine_take_over: true for this board in the inventory"
         )
     changed = _changed_settings(seen["daemon"], merged)
@@ -142,13 +142,13 @@ def engine_problems(seen: Seen, merged: str, take_over: bool) -> list[str]:
         problems.append(
             f"runs containers ({', '.join(seen['containers'])}) with {engine_before(seen) or 'its Docker'}, which must "
             f"restart for new settings ({', '.join(changed)}): they end, unless a restart policy starts them. If that "
-            "is meant: docker_engine_take_over: true for this board in the inventory, or with -e"
+            "is intended: docker_engine_take_over: true for this board in the inventory, or with -e"
         )
     return problems
 
 
 def engine_notes(seen: Seen, merged: str) -> list[str]:
-    """Return what is kept of the user's, for people to read."""
+    """Return notes about the user's settings that are kept."""
     if seen["record"] or not engine_before(seen):
         return []
     notes = [f"has {engine_before(seen)} already, which is used as it is"]

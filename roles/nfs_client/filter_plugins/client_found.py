@@ -1,4 +1,4 @@
-"""What a board has at the share's path already (`__nfs_client_look` in vars/main.yml), and what stays untouched."""
+"""What a board has at the share's path (found by `__nfs_client_look` in vars/main.yml), and why it is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _facts(text: str, kind: str) -> list[str]:
 
 
 def nfs_client_problems(text: str, path: str, server: str) -> list[str]:
-    """Return why a board cannot mount the share as it is, each with what to do.
+    """Return why a board cannot mount the share, each problem with what to do.
 
     Args:
         text: What `__nfs_client_look` printed; lines of other scripts are skipped.

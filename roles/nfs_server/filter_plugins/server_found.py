@@ -1,4 +1,4 @@
-"""What a board has of NFS and of the share already (`__nfs_server_look` in vars/main.yml), and what stays untouched."""
+"""NFS and share as found on a board (by `__nfs_server_look` in vars/main.yml), and why they are refused."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ def nfs_server_found(text: str) -> Found:
 
 
 def joined(names: list[str]) -> str:
-    """Return names for a message; the last one stands for all others when there are more than MAX_NAMES."""
+    """Return names for a message; beyond MAX_NAMES, the last one stands for all others."""
     shown = names[:MAX_NAMES]
     return ", ".join(shown) + (" and more" if len(names) > MAX_NAMES else "")
 
 
 def foreign_data(found: Found) -> list[str]:
-    """Return names of files that are not the share's; empty where the folder or disk carries its id, or nothing."""
+    """Return names of files that are not the share's; empty if the folder or disk has the share's id, or is empty."""
     if found["id"] or (found["kept"] and found["exported"]):
         return []
     return list(found["names"])
 
 
 def _export_problem(found: Found, take_over: bool) -> str:
-    """Return why the exports of others and the server of csvswarm do not go together."""
+    """Return why foreign exports and the server of csvswarm conflict."""
     roots = [line for _, line in found["exports"] if re.search(r"[(,]fsid=(0|root)[,)]", line)]
     if roots:
         return (
@@ -75,7 +75,7 @@ def _export_problem(found: Found, take_over: bool) -> str:
 
 
 def nfs_server_problems(found: Found, path: str, device: str, take_over: bool) -> list[str]:
-    """Return why a board cannot be the server of the share as it is, each with what to do.
+    """Return why a board cannot be the server of the share, each problem with what to do.
 
     Args:
         found: What nfs_server_found() returned.
@@ -106,7 +106,7 @@ def nfs_server_problems(found: Found, path: str, device: str, take_over: bool) -
 
 
 def _v3_problems(found: Found) -> list[str]:
-    """Return why mounts with NFS 3 keep a board from taking part."""
+    """Return the problems of mounts with NFS 3."""
     return [
         f"mounts {source} at {path} with NFS 3, whose helpers (rpcbind, rpc.statd) csvswarm switches off: add vers=4.2 "
         f"to its options in /etc/fstab and remount it, or sudo umount {path}"
@@ -115,7 +115,7 @@ def _v3_problems(found: Found) -> list[str]:
 
 
 def nfs_disk_problem(text: str, device: str, take_over: bool) -> str:
-    """Return why the file system on a device is not adopted and what to do, or "".
+    """Return why the file system on a device is refused and what to do, or "".
 
     Args:
         text: What `__nfs_server_inspect_disk` printed.

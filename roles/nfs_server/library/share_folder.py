@@ -1,4 +1,4 @@
-"""Ansible module: the share's own folders, which belong to root, and the share's id."""
+"""Ansible module: creates the share's own folders, which belong to root, and the share's id."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = """
 module: share_folder
-short_description: Makes the folder of a share and the folders in it, and keeps the share's id
+short_description: Creates the folder of a share and the folders in it, and keeps the share's id
 description:
   - The folder and the folders named in O(folders) belong to root, and no other user may create, rename or remove a name
     in them. So root may use these names, whatever other users write on the share.
@@ -31,7 +31,7 @@ options:
     type: path
     required: true
   owner:
-    description: User and group id of the jobs. They own nothing but the folders in C(jobs) and C(results).
+    description: User and group id of the jobs. They own only the folders in C(jobs) and C(results).
     type: int
     required: true
   folders:
@@ -63,7 +63,7 @@ OF_JOBS = ("jobs", "results")
 #: Folders of files that root owns: name -> permissions of a file.
 OF_ROOT = {"inputs": 0o440, "processors": 0o440, "images": 0o444, "requests": 0o600}
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-#: Neither a link nor a pipe or device can stop or mislead who opens a file so.
+#: Flags with which no link, pipe or device can redirect or block an open.
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: Seconds in which an NFS client must return a delegation; the kernel itself waits for 45.
 RECALL_TIMEOUT = 60
@@ -84,7 +84,7 @@ class Share:
     changes: list[str] = field(default_factory=list)
 
     def set_access(self, handle: int, what: str, owner: int, group: int, mode: int) -> bool:
-        """Give an open file or folder its owner, group and permissions. Returns whether they differed."""
+        """Set owner, group and permissions of an open file or folder. Returns whether they differed."""
         found = os.fstat(handle)
         if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (owner, group, mode):
             return False
@@ -107,7 +107,7 @@ class Share:
     # -- the folders -----------------------------------------------------------------------------------------------
 
     def make_root(self) -> int | None:
-        """Make the share's folder, and return its descriptor; None in check mode if it does not exist."""
+        """Create the share's folder, and return its descriptor; None in check mode if it does not exist."""
         if not self.path.is_dir():
             self.changes.append(f"{self.path}: made")
             if self.check:
@@ -118,7 +118,7 @@ class Share:
         return handle
 
     def make_folder(self, root: int, name: str, mode: int) -> None:
-        """Make a folder of root's in the share. From here on its names are safe to use."""
+        """Create a folder of root in the share. From here on, its names are safe to use."""
         what = str(self.path / name)
         found = status(name, root)
         if found and (not stat.S_ISDIR(found.st_mode) or (name == "exchange" and is_of_earlier_release(name, root))):
@@ -146,15 +146,16 @@ class Share:
                 self.remove(name, parent, f"{what}/{name}")
             elif found.st_uid == self.owner and found.st_mode & 0o077:
                 with closing(os.open(name, FOLDER, dir_fd=parent)) as handle:
-                    # With an access list the bits of the group are its mask: who fetches a result is in the list.
+                    # With an access list, the bits of the group are its mask: the user who fetches a result is in the
+                    # list.
                     if found.st_mode & 0o007 or "system.posix_acl_access" not in os.listxattr(handle):
                         # The group may belong to a user who fetches the result.
                         self.set_access(handle, f"{what}/{name}", self.owner, found.st_gid, 0o700)
 
     def take_files(self, parent: int, what: str, mode: int, *, keep: bool) -> None:
-        """Have root own the files in a folder of root's. keep: also those of other users.
+        """Make root the owner of the files in a folder of root. keep: also of other users' files.
 
-        A file with two names may be written to by the other one's folder: it was never made by csvswarm.
+        A file with two names may be written to through the other name: csvswarm never created it.
         """
         for name in sorted(os.listdir(parent)):
             found = os.lstat(name, dir_fd=parent)
@@ -194,7 +195,7 @@ class Share:
         return wanted
 
     def read_id(self, name: str, folder: int | None) -> str:
-        """Return the id in a file of root's; nothing when there is no such file. Reads no other file."""
+        """Return the id in a file of root; empty if it does not exist. Reads no other file."""
         try:
             handle = open_file(name, folder)
         except OSError:
@@ -232,7 +233,7 @@ def open_file(name: str, at: int | None = None) -> int:
 
 
 def status(name: str, parent: int) -> os.stat_result | None:
-    """Return what has a name in an open folder, without following a link; None when nothing has."""
+    """Return the status of a name in an open folder, without following a link; None if it does not exist."""
     try:
         return os.lstat(name, dir_fd=parent)
     except FileNotFoundError:
@@ -240,13 +241,13 @@ def status(name: str, parent: int) -> os.stat_result | None:
 
 
 def is_of_earlier_release(name: str, parent: int) -> bool:
-    """Whether a folder is the exchange of a release that kept its lock there, or was not root's."""
+    """Whether a folder is the exchange of an earlier release, which kept its lock there or did not belong to root."""
     with closing(os.open(name, FOLDER, dir_fd=parent)) as handle:
         return os.fstat(handle).st_uid != 0 or status(".lock", handle) is not None
 
 
 def write(name: str, content: str, mode: int, folder: int) -> None:
-    """Write a file of root's into an open folder, as a whole."""
+    """Write a file of root into an open folder, atomically."""
     part = f".{name}.{os.getpid()}"
     with closing(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)) as handle:
         os.write(handle, content.encode())

@@ -1,4 +1,4 @@
-"""Identify the input and the side files of a job for boards, without the second Python that a module costs."""
+"""Identifies the input and the side files of a job for boards, without the second Python process of a module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-#: Each file is a mount of every container.
+#: Maximum number of files: each is a mount of every container.
 MAX_FILES = 1000
 NO_RSYNC = (
     "rsync is missing on this machine: files go to the boards with it. On Debian and Ubuntu: sudo apt-get install rsync"
@@ -20,8 +20,8 @@ NO_RSYNC = (
 class ActionModule(ActionBase):
     """Returns path, SHA-256 (digest) and size (bytes) of each file of the input, also with --check.
 
-    Arguments: paths, the files (none for an input that is on the share); files, the paths of side files; cache, the
-    folder that remembers checksums. Returns inputs, each with path, digest and bytes; and files, each with path and
+    Arguments: paths, the files (none for an input on the share); files, the paths of side files; cache, the folder of
+    stored checksums. Returns inputs, each with path, digest and bytes; and files, each with path and
     digest. Fails when rsync is not installed, or for more files than a container can have mounts.
     """
 
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
             return result | {"failed": True, "msg": NO_RSYNC, "is_written": True}
         paths, cache = self._task.args.get("paths") or [], Path(self._task.args["cache"])
         if len(paths) > MAX_FILES:
-            message = f"input: {len(paths)} files are more than the {MAX_FILES} of a job on boards: join some."
+            message = f"input: a job on boards may have {MAX_FILES} files, not {len(paths)}: concatenate some."
             return result | {"failed": True, "msg": message, "is_written": True}
         role = "input"
         try:
@@ -50,9 +50,9 @@ class ActionModule(ActionBase):
 
 
 def digest(path: Path, cache: Path) -> str:
-    """Return the SHA-256 of a file. A large input is read once, and not at every job.
+    """Return the SHA-256 of a file. A large input is read once, and not for every job.
 
-    The cache remembers it for as long as the file's size, times of change and place on the disk stay the same.
+    The cached value is valid while the file's size, times and inode stay the same.
     """
     status = path.stat()
     identity = [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]

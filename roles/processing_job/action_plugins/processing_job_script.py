@@ -1,4 +1,4 @@
-"""Run a script of a job on this machine, without the second Python that a module costs, and show its progress."""
+"""Runs a script of a job on this machine, without the second Python process of a module, and shows its progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-# Ansible puts no directory of a role on Python's path for plugins.
+# Ansible does not put directories of a role on Python's path for plugins.
 _progress: Any = ModuleType("processing_job_progress")
 SourceFileLoader(
     _progress.__name__, str(Path(__file__).resolve().parents[1] / "plugin_utils/processing_job_progress.py")
@@ -23,20 +23,20 @@ SourceFileLoader(
 
 display = Display()
 
-#: The script reports an error itself with this exit code.
+#: Exit code with which a script reports an error itself.
 REPORTED = 1
 #: The scripts write their status to the file that this variable names.
 STATUS = "CSVSWARM_STATUS"
-#: Seconds between two reads of the status, and until the first line: a stage that is shorter needs none.
+#: Seconds between two reads of the status, and until the first line, which a shorter stage does not need.
 POLL_EVERY, FIRST = 0.25, 1.5
 
 
 class ActionModule(ActionBase):
     """Runs a command as a child of Ansible's own process, also with --check.
 
-    Arguments: argv, the command, passed as it is: nothing is expanded; stdin, text for its standard input; chdir, the
-    directory it starts in; must_succeed, whether an error that the script reports itself (exit code 1) fails the task,
-    with the script's own message. Returns rc, stdout and stderr. Any other exit code but 0 is a failure of the task.
+    Arguments: argv, the command, passed unchanged; stdin, text for its standard input; chdir, the directory it starts
+    in; must_succeed, whether an error that the script reports itself (exit code 1) fails the task, with the script's
+    own message. Returns rc, stdout and stderr. Any other exit code except 0 fails the task.
     """
 
     _VALID_ARGS = frozenset(("argv", "stdin", "chdir", "must_succeed"))
@@ -65,7 +65,7 @@ def printable(text: str) -> str:
 
 def run_shown(argv: list[str], stdin: str, directory: str | None, status: Path) -> tuple[int, str, str]:
     """Run a command, and show the status that it writes to a file. Return its exit code, output and error output."""
-    # Ctrl-C reaches the whole process group of Ansible's worker, and so the script and its processes.
+    # Ctrl-C reaches the process group of Ansible's worker, including the script and its processes.
     with subprocess.Popen(
         argv,
         cwd=directory,
@@ -83,7 +83,7 @@ def run_shown(argv: list[str], stdin: str, directory: str | None, status: Path) 
                 try:
                     output, errors = process.communicate(given, timeout=POLL_EVERY)
                 except subprocess.TimeoutExpired:
-                    given = None  # communicate has taken it
+                    given = None  # communicate has already read it
                     progress.show(_progress.status_line(read_status(status)))
                 else:
                     return process.returncode, output, errors
@@ -95,7 +95,7 @@ def run_shown(argv: list[str], stdin: str, directory: str | None, status: Path) 
 
 
 def read_status(path: Path) -> dict[str, Any]:
-    """Return the status that a script wrote, an empty status before it has written one."""
+    """Return the status that a script has written, empty before the first one."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -106,5 +106,5 @@ def read_status(path: Path) -> dict[str, Any]:
 def ending(code: int) -> str:
     """Return how a process ended, as text."""
     if code >= 0:
-        return f"ended with exit code {code}, which is a fault in csvswarm: report it with the lines below"
+        return f"ended with exit code {code}, which is a bug in csvswarm: report it with the lines below"
     return f"was ended by {Signals(-code).name}"

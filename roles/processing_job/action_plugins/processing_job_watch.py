@@ -12,7 +12,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-# Ansible puts no directory of a role on Python's path for plugins.
+# Ansible does not put directories of a role on Python's path for plugins.
 _progress: Any = ModuleType("processing_job_progress")
 SourceFileLoader(
     _progress.__name__, str(Path(__file__).resolve().parents[1] / "plugin_utils/processing_job_progress.py")
@@ -20,12 +20,12 @@ SourceFileLoader(
 
 display = Display()
 
-#: Seconds to wait for the server of the share, or for news of the driver: a board that is power-cycled is away for a
-#: minute or two, and the others continue.
+#: Seconds to wait for the server of the share, or for a new status of the driver: a power-cycled board is unreachable
+#: for a minute or two, and the others continue.
 MANAGER_TIMEOUT = 900.0
 #: Seconds without a new status after which a manager is queried for the driver.
 SILENT_FOR = 20.0
-#: Seconds that one question waits on the server for a change, and between two questions that fail.
+#: Seconds that one query waits on the server for a change, and seconds between two failed queries.
 WAIT, PAUSE = 4.0, 2.0
 #: Swarm's message about a task on a board without the image.
 NO_IMAGE = "No such image"
@@ -40,15 +40,15 @@ SILENT = (
 
 
 def make_closed(folder: Path) -> None:
-    """Make a folder that only its user enters: the files in it get their permissions when they are delivered."""
+    """Create a folder that only its user may enter: the files in it get their permissions when they are delivered."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
 
 
 class Watch:
-    """When the server of the share answered last, and when the driver reported something new, by this machine's clock.
+    """Times of the server's last answer and of the driver's last new status, by this machine's clock.
 
-    heard: the time of the driver's last news in an earlier watch of the same run, 0 in the first one.
+    heard: the time of the driver's last new status in an earlier watch of the same run, 0 in the first one.
     """
 
     def __init__(self, heard: float = 0.0) -> None:
@@ -59,7 +59,7 @@ class Watch:
         self._last: tuple[float, float] | None = None
 
     def add(self, status: dict[str, Any]) -> None:
-        """Take in an answer of the server."""
+        """Record an answer of the server."""
         self.answered = time.monotonic()
         news = (status["started"], status["updated"]) if status else None
         if news and news != self._last:
@@ -70,11 +70,11 @@ class Watch:
         return time.monotonic() - max(self.heard, self._asked) >= SILENT_FOR
 
     def away(self) -> float:
-        """Return for how many seconds the server of the share has not answered."""
+        """Return the seconds since the last answer of the server of the share."""
         return time.monotonic() - self.answered
 
     def silent(self) -> float:
-        """Return for how many seconds the driver has reported nothing."""
+        """Return the seconds since the last new status of the driver."""
         return time.monotonic() - self.heard
 
 
@@ -82,9 +82,9 @@ class ActionModule(ActionBase):
     """Calls the module processing_job_status_info until the job's driver has ended, or is silent.
 
     Arguments: share, owner, job and service, those of the module; server, its name in messages; watch, the command
-    that watches the job later; fetched, a closed folder to make for what comes of the job; remark, what a
-    manager last reported of the driver; seen, the earlier result of this plugin in the same run. Returns status, ended
-    (whether the driver has ended), silent (whether to query a manager for the driver), no_image (whether a board
+    that watches the job later; fetched, a closed folder to create for the result; remark, what a
+    manager last reported about the driver; seen, the earlier result of this plugin in the same run. Returns status,
+    ended (whether the driver has ended), silent (whether to query a manager for the driver), no_image (whether a board
     lacks the image, reported once), began and ended_at (this machine's monotonic clock) and heard, for the next watch.
     """
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-#: Everything of a clone that goes into the image, besides the settings.
+#: All files of a clone that go into the image, besides the settings.
 PARTS = (
     *("files/docker/*", "files/processors/*.py", "requirements/image.txt", "requirements/kernel.txt"),
     *("scripts/*.py", "scripts/csvswarm/**/*.py", "scripts/csvswarm/native/src/*.[ch]"),
 )
-#: What these parts would include, but an image does not: reports are written on the control node.
+#: Files of these that an image does not contain: reports are written on the control node.
 OUTSIDE = {"report", "report_job.py"}
 #: The label of a node in Swarm: the id of the image that was verified on it.
 VERIFIED = "csvswarm.image"
@@ -36,7 +36,7 @@ def processing_job_archives(architectures: Iterable[str], name: str) -> dict[str
 
 
 def processing_job_expected(records: Mapping[str, Mapping[str, str]], name: str) -> dict[str, dict[str, str]]:
-    """Return what boards compare an image with by architecture: the archive's name, sha256, layers and id."""
+    """Return the expected image by architecture: the archive's name, sha256, layers and id."""
     names = processing_job_archives(records, name)
     return {one: {"name": names[one], **record} for one, record in records.items()}
 
@@ -49,10 +49,10 @@ def processing_job_image_ids(records: Mapping[str, Mapping[str, str]]) -> dict[s
 def processing_job_boards_to_load(
     boards: list[dict[str, Any]], records: Mapping[str, Mapping[str, str]], swarm: Mapping[str, Any], check_all: bool
 ) -> list[str]:
-    """Return the names of the boards that have to load the image, or to verify that they have it.
+    """Return the names of the boards that must load the image, or verify that they have it.
 
-    A service that runs by the image's id can run no other image, so a board that was verified once is trusted. With
-    boards of several architectures it runs by a tag, which any board may give to another image: all are checked.
+    A service that runs by the image's id cannot run another image, so a board is verified only once. With boards of
+    several architectures it runs by a tag, which any board may give to another image, so all are verified.
     swarm: the answer of the module processing_job_swarm_info.
     """
     several = len({board["architecture"] for board in boards}) > 1
@@ -68,7 +68,7 @@ def processing_job_boards_to_load(
 def processing_job_service_image(
     records: Mapping[str, Mapping[str, str]], tag: str, loads: Mapping[str, Mapping[str, Any]]
 ) -> str:
-    """Return what services run: the image's id when it is one on all boards, else its tag.
+    """Return the image of the services: its id if it is the same on all boards, else its tag.
 
     loads: host -> answer of the module processing_job_image, empty for a board that was not queried. An engine with
     containerd's image store has an id of its own for the same image.
@@ -81,7 +81,7 @@ def processing_job_service_image(
 def processing_job_nodes_without_image(
     boards: list[dict[str, Any]], loads: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
-    """Return the names of those of these boards on which the image was not verified."""
+    """Return the names of the boards on which the image was not verified."""
     verified = {load.get("node") for load in loads.values()}
     return [board["name"] for board in boards if board["id"] not in verified]
 
@@ -94,8 +94,8 @@ def processing_job_lacking(image: str, names: list[str], loads: Mapping[str, Map
         if load.get("msg") and not load.get("node")
     )
     return (
-        f"{', '.join(names)}: the image {image} is not there, or is another one.{reports} A board of the swarm that is "
-        "not in the inventory cannot take part: add it, or set it to drain."
+        f"{', '.join(names)}: the image {image} is missing, or is another one.{reports} A board of the swarm that is "
+        "not in the inventory cannot take part: add it, or drain it."
     )
 
 
@@ -128,18 +128,18 @@ def processing_job_builder(hosts: list[Mapping[str, Any]], boards: list[dict[str
 
 
 def processing_job_not_built(reason: str, architecture: str, where: str, base: str) -> str:
-    """Return the message about an image that could not be built. reason: that of Docker or pip."""
+    """Return the message about an image that could not be built. reason: the message of Docker or pip."""
     if "packages of the image could not be fetched" in reason:
         return reason
     last = reason.strip().splitlines()[-1] if reason.strip() else "no reason given"
     return (
-        f"The image for boards with {architecture} could not be built on {where}: {last}. It begins with {base}: where "
+        f"The image for boards with {architecture} could not be built on {where}: {last}. It is based on {base}: if "
         "that cannot be pulled, name an available Debian 13 with -e image_base=NAME (docs/jobs-on-boards.md)."
     )
 
 
 def processing_job_stack_name(job: str) -> str:
-    """Return the name of a job's stack. A job's id may be too long, or have characters that a stack's name may not."""
+    """Return the name of a job's stack. A job's id may be too long, or have characters that are not allowed in it."""
     plain = job.replace(".", "-").replace("_", "-").rstrip("-")
     if plain != job or len(plain) > 30:
         # The underscore, which no plain name has, keeps these names apart from those.

@@ -1,4 +1,4 @@
-"""What a user gave, exactly or not at all; and the messages of jobs, safe to print."""
+"""Checks that a user's values can be passed unchanged; makes the messages of jobs safe to print."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Modules use it on boards. What runs here finds it by its path alone.
+# Modules use it on boards. Plugins must load it by its path.
 _text: Any = ModuleType("processing_job_text")
 SourceFileLoader(_text.__name__, str(Path(__file__).parents[1] / "module_utils/processing_job_text.py")).exec_module(
     _text
@@ -33,7 +33,7 @@ def processing_job_read(path: str) -> str:
 
 
 def processing_job_unfit(given: dict[str, Any], sent: dict[str, str]) -> list[str]:
-    """Return a message for each value that cannot be passed to the scripts as it is.
+    """Return a message for each value that cannot be passed to the scripts unchanged.
 
     given: value by the user's name for it. sent: path by that name, of the files that Ansible sends to boards.
     """

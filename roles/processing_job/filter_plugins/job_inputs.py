@@ -12,7 +12,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Ansible puts no directory of a role on Python's path for plugins.
+# Ansible does not put directories of a role on Python's path for plugins.
 _many_files: Any = ModuleType("processing_job_many_files")
 SourceFileLoader(
     _many_files.__name__, str(Path(__file__).resolve().parents[1] / "module_utils/processing_job_many_files.py")
@@ -22,7 +22,7 @@ _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
 def processing_job_input_list(value: Any) -> list[str]:
-    """Return what a user named as the input, one text each: a value, a list, or the text of a list."""
+    """Return the user's input as a list of texts, given a value, a list, or the text of a list."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             value = yaml.safe_load(value)
@@ -46,18 +46,18 @@ def _plain(path: Path) -> Path:
 
 
 def processing_job_input_files(paths: list[str]) -> list[str]:
-    """Return the files of this machine that an input is made of. Raises FilesError."""
+    """Return the files of an input on this machine. Raises FilesError."""
     return [str(path) for path in _many_files.find_files([Path(path) for path in paths])]
 
 
 def processing_job_input_problem(paths: list[str]) -> str:
-    """Return what is wrong with an input of this machine, "" for nothing."""
+    """Return the problem of an input on this machine, "" without one."""
     try:
         files = processing_job_input_files(paths)
     except _many_files.FilesError as error:
         return str(error)
     missing = [path for path in files if not Path(path).exists()]
-    return f"there is no {missing[0]}." if missing else ""
+    return f"{missing[0]} does not exist." if missing else ""
 
 
 def processing_job_input_mounts(files: list[dict[str, Any]], share: str) -> list[dict[str, str]]:
@@ -91,12 +91,12 @@ def processing_job_input_uploads(files: list[dict[str, Any]], present: list[str]
 
 
 def processing_job_input_bytes(files: list[dict[str, Any]]) -> int:
-    """Return about how many bytes of CSV files have: compressed text grows to about five times its size."""
+    """Return the approximate bytes of CSV in files: compressed text grows to about five times its size."""
     return sum(file["bytes"] * (5 if file["path"].endswith(_COMPRESSED) else 1) for file in files)
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 #: Exit reasons of a driver by Swarm's message.
 EXIT_REASONS = {
-    "task: non-zero exit (137)": "the driver was killed, most likely for want of memory",
+    "task: non-zero exit (137)": "the driver was killed, most likely because it ran out of memory",
     "bind source path does not exist": "the share is not mounted",
 }
 
@@ -24,18 +24,18 @@ def processing_job_no_answer(answer: dict[str, Any], manager: str) -> str:
 def processing_job_no_manager(silent: list[str]) -> list[str]:
     """Return the message about a swarm none of whose managers answers. silent: the error message of each."""
     message = (
-        f"{' '.join(silent)} The boards are no cluster (yet), or no manager is on. Check with ansible-playbook "
-        "playbooks/status.yml, make the cluster with ansible-playbook site.yml, or add -e engine=local to run the job "
+        f"{' '.join(silent)} The boards do not form a cluster (yet), or no manager is on. Check with ansible-playbook "
+        "playbooks/status.yml, set up the cluster with ansible-playbook site.yml, or add -e engine=local to run it "
         "on this machine."
     )
     return [message]
 
 
 def processing_job_no_board(boards: list[dict[str, Any]]) -> list[str]:
-    """Return why no job can run on these boards, nothing when one can."""
+    """Return why no job can run on these boards, empty if one can."""
     if not any(board["takes"] for board in boards):
         reasons = ", ".join(f"{board['name']} {board['why']}" for board in boards)
-        return [f"No board takes a chunk: {reasons}. Check with ansible-playbook playbooks/status.yml."]
+        return [f"No board can run chunks: {reasons}. Check with ansible-playbook playbooks/status.yml."]
     if not any(board["takes"] and board["manager"] for board in boards):
         managers = [board for board in boards if board["manager"]]
         reasons = ", ".join(f"{board['name']} {board['why']}" for board in managers)
@@ -54,15 +54,15 @@ def processing_job_no_room(boards: list[dict[str, Any]], layout: dict[str, Any])
         f"{board['name']} has {round(board['memory'] / 1e6)} MB and {board['cores']:g} cores" for board in boards
     )
     return (
-        f"No board has the memory or the cores that one container is given ({round(layout['limit'] / 1e6)} MB, "
-        f"{layout['cpus']} cores): {sizes}. Ask for less with -e memory=300MB or -e cpus=0.5."
+        f"No board has the memory or the cores for one container ({round(layout['limit'] / 1e6)} MB, "
+        f"{layout['cpus']} cores): {sizes}. Request less with -e memory=300MB or -e cpus=0.5."
     )
 
 
 def processing_job_other_request(stack: dict[str, Any], request: dict[str, Any], job: str, jobs: str) -> list[str]:
-    """Return the refusal of a request for a job that runs with another one, nothing when both are the same.
+    """Return the refusal of a request if the job runs with another one, empty if both are the same.
 
-    stack: that of the module processing_job_swarm_info. request: what this run asks for. jobs: the command of jobs.yml.
+    stack: that of the module processing_job_swarm_info. request: that of this run. jobs: the command of jobs.yml.
     """
     deployed = stack["request"].get("asked", {})
     wanted = json.loads(json.dumps(request))
@@ -70,7 +70,7 @@ def processing_job_other_request(stack: dict[str, Any], request: dict[str, Any],
     if not differing:
         return []
     message = (
-        f"job_id: job {job} runs on the boards already ({_driver(stack['driver'])}), with another request: "
+        f"job_id: job {job} already runs on the boards ({_driver(stack['driver'])}), with another request: "
         f"{', '.join(differing)} differ. Nothing was changed. Watch it: {jobs} -e action=watch -e job_id={job}   "
         f"Stop it: {jobs} -e action=stop -e job_id={job}"
     )
@@ -80,13 +80,13 @@ def processing_job_other_request(stack: dict[str, Any], request: dict[str, Any],
 def processing_job_runs_already(stack: dict[str, Any], job: str, jobs: str) -> str:
     """Return the message of a run that finds its job deployed."""
     return (
-        f"Job {job} is deployed already ({_driver(stack['driver'])}): this run watches it. Memory, cpus and other "
+        f"Job {job} is already deployed ({_driver(stack['driver'])}): this run watches it. Memory, cpus and other "
         f"settings of the run stay as they are. Stop it: {jobs} -e action=stop -e job_id={job}"
     )
 
 
 def processing_job_is_deployed(job: str, boards: list[dict[str, Any]], jobs: str) -> str:
-    """Return the message of a run that has deployed its job: how to reach it, and which boards take no part."""
+    """Return the message of a run that has deployed its job: commands for it, and boards that do not take part."""
     lines = [f"{board['name']} {board['why']}: the job runs on the others." for board in boards if not board["takes"]]
     ways = "   ".join(
         f"{name}: {jobs} -e action={action} -e job_id={job}"
@@ -102,7 +102,7 @@ def _driver(driver: dict[str, Any]) -> str:
 
 
 def processing_job_driver_remark(driver: dict[str, Any]) -> str:
-    """Return what Swarm reports of a driver that is silent."""
+    """Return what Swarm reports about a driver that is silent."""
     message = driver["message"]
     reason = next((words for end, words in EXIT_REASONS.items() if end in message), message)
     board = driver["board"] or "no board yet"
@@ -112,10 +112,10 @@ def processing_job_driver_remark(driver: dict[str, Any]) -> str:
 def processing_job_cannot_continue(
     stack: dict[str, Any] | None, status: dict[str, Any], action: str, ways: dict[str, str]
 ) -> str:
-    """Return why a job cannot be watched or fetched; nothing when it can.
+    """Return why a job cannot be watched or fetched; empty if it can.
 
-    stack: None when Swarm runs nothing for the job. status: what its driver wrote last, or {}. ways: the job's id, the
-    command of jobs.yml and that which resumes the job.
+    stack: None if Swarm runs nothing for the job. status: the driver's last status, or {}. ways: the job's id, the
+    command of jobs.yml and the command that resumes the job.
     """
     stage = status.get("stage")
     if action == "fetch" and stage not in ("done", None) and stack is not None and not stack["driver"]["ended"]:
@@ -130,13 +130,13 @@ def processing_job_cannot_continue(
 
 
 def processing_job_jobs_refusal(jobs: list[dict[str, Any]], action: str, job: str, unanswered: str = "") -> str:
-    """Return why playbooks/jobs.yml cannot do something with a job; nothing when it can.
+    """Return why playbooks/jobs.yml cannot perform an action on a job; empty if it can.
 
     jobs: those of that name. unanswered: why the boards did not answer, if they did not.
     """
     if not jobs:
         where = f" on this machine. {unanswered}" if unanswered else "."
-        return f"job_id: there is no job {job}{where} List the jobs with ansible-playbook playbooks/jobs.yml"
+        return f"job_id: job {job} does not exist{where} List the jobs with ansible-playbook playbooks/jobs.yml"
     found = jobs[0]
     if action in ("watch", "fetch", "stop") and not found["shared"]:
         return (
@@ -146,7 +146,7 @@ def processing_job_jobs_refusal(jobs: list[dict[str, Any]], action: str, job: st
     if action in ("resume", "retry", "watch", "fetch") and not found["request"] and not found["manifest"]:
         why = f": {found['damage']}" if found["damage"] else ""
         return (
-            f"job_id: the request of job {found['job']} is not known: the job was stopped before its request was "
+            f"job_id: the request of job {found['job']} is unknown: the job was stopped before its request was "
             f"written, or its directory is damaged{why}. Rerun it with run_job.yml, or remove it with "
             "-e action=remove."
         )
@@ -154,7 +154,7 @@ def processing_job_jobs_refusal(jobs: list[dict[str, Any]], action: str, job: st
 
 
 def processing_job_status_failure(status: dict[str, Any], failure: dict[str, Any], remedy: str) -> str:
-    """Return the message of a job that did not end well. remedy: what processing_job_remedy has to add."""
+    """Return the message of a job that failed or was stopped. remedy: the text of processing_job_remedy."""
     if status["stage"] == "stopped":
         return f"job {failure['job']} was stopped. Finished chunks are kept. Resume it: {failure['command']}"
     return f"{status['error'] or 'the job failed without a message'}{remedy}"

@@ -1,4 +1,4 @@
-"""Filter of the role processing_job."""
+"""Filters of the role processing_job: requests and paths of jobs, and what to do after a failure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def processing_job_path(path: str) -> str:
     return os.path.normpath(path)
 
 
-#: Of the layout of a file and its values: None where it is detected.
+#: Options of the layout of a file and its values: None if detected.
 LAYOUT = (
     "header",
     "skip_lines",
@@ -117,7 +117,7 @@ NAMES_RESUME = "same job_id", "rerun with job_id", "wait until it ends"
 
 
 def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
-    """Return what to do after a job has failed, as lines to follow its message, or nothing.
+    """Return what to do after a failed job, as lines to follow its message, or empty.
 
     failure: job (its id), directory (which need not be on this machine), command (that resumes it), retry
     (the command that makes a new job of its request and the processor as it is now), begun
@@ -144,7 +144,7 @@ def processing_job_remedy(message: str, failure: dict[str, Any]) -> str:
         f"{failure['retry']}\nIf its options or the input are wrong, fix them and run a new job (without job_id)."
     )
     if failure["on_error"] == "fail":
-        remedy += f"\nIf only some records are bad, set them aside: {failure['command']} -e on_error=quarantine"
+        remedy += f"\nIf only some records are bad, quarantine them: {failure['command']} -e on_error=quarantine"
     return remedy
 
 

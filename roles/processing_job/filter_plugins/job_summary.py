@@ -1,4 +1,4 @@
-"""What a job came to, and how long the user has waited for it."""
+"""The outcome of a job, and how long the user has waited for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def processing_job_waited(at: float | None = None) -> float:
-    """Return for how many seconds the user had waited, since ansible-playbook was started, at a time or now.
+    """Return the seconds that the user had waited since the start of ansible-playbook, at a time or now.
 
     at: of this machine's monotonic clock. A task runs in a fork of ansible-playbook, which has the same command line.
     Raises OSError where there is no /proc.
@@ -87,7 +87,7 @@ def processing_job_local_stage_times(summary: dict[str, Any], waited: float) -> 
 def processing_job_stages(
     times: dict[str, float], status: dict[str, Any], waited: float
 ) -> list[tuple[str, float, float]]:
-    """Return (name, start, end) of the stages that the driver does not know, by the clock of its board.
+    """Return (name, start, end) of the stages outside of the driver, by the clock of its board.
 
     The arguments are those of processing_job_stage_times. Times are in seconds since 1970. The driver's last status was
     written when the job had ended: that gives the difference between the clocks.

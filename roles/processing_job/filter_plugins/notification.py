@@ -1,4 +1,4 @@
-"""Whom to notify of the end of a job, and of what."""
+"""Notifications about the end of a job: recipient and content."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERDICTS = {"failed": "failed", "stopped": "was stopped"}
 
 
 def processing_job_notifies_url(notify: str) -> bool:
-    """Return whether a URL is to be notified, and not a command."""
+    """Return whether the recipient is a URL, and not a command."""
     return URL.fullmatch(notify) is not None
 
 
@@ -31,28 +31,28 @@ def processing_job_notify_command(notify: str, directory: str) -> list[str]:
 
 
 def processing_job_notify_problem(notify: object, directory: str) -> str:
-    """Return what is wrong with `notify`, nothing when it is empty, a URL or a command that can be run."""
+    """Return the problem of `notify`; empty if it is unset, a URL or a command that can run."""
     if notify == "" or (isinstance(notify, str) and URL.fullmatch(notify)):
         return ""
     wanted = "Give a URL that begins with http:// or https://, or a command like ./job-ended.sh"
     if not isinstance(notify, str) or SCHEME.match(notify):
-        return f"notify: {notify!r} is neither a URL nor a command. {wanted}"
+        return f"notify is {notify!r}, but must be a URL or a command. {wanted}"
     try:
         words = processing_job_notify_command(notify, directory)
     except ValueError as error:
         return f"notify: the command {notify!r} cannot be read: {error}. Check its quotes."
     if not words or shutil.which(words[0]) is None:
-        return f"notify: there is no program {words[0] if words else notify!r} that can be run. {wanted}"
+        return f"notify: {words[0] if words else notify!r} is not a program that can run. {wanted}"
     return ""
 
 
 def processing_job_notification(
     stage: str, about: dict[str, Any], summary: dict[str, Any] | None, error: str
 ) -> dict[str, Any]:
-    """Return what is sent when a job ends, as a JSON object.
+    """Return the notification about the end of a job, as a JSON object.
 
     stage: done, failed or stopped. about: job, engine, output, report ("" or why there is none), seconds. summary: that
-    of a job that is done, None for another. error: the message of one that is not.
+    of a job that is done, else None. error: the message of a job that is not done.
     """
     collect = summary["collect"] if summary else {}
     verdict = VERDICTS.get(stage, "is done")
@@ -77,7 +77,7 @@ def processing_job_notification(
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

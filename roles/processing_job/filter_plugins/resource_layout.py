@@ -1,4 +1,4 @@
-"""How a job is laid out over the boards of a swarm: what each container may take, and how many chunks there are."""
+"""The layout of a job over the boards of a swarm: resources of each container, and number of chunks."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MB = 1_000_000
-#: What a board keeps for itself: its system, dockerd, the NFS client, the page cache it cannot do without.
+#: Memory that a board keeps for its system, dockerd, the NFS client and the page cache.
 KEPT_PART, KEPT_LEAST = 0.15, 128 * MB
-#: Memory of one container by default: no processor that ships runs in less than the first.
+#: Default bounds of a container's memory: shipped processors need at least the first.
 LEAST, MOST = 256 * MB, 512 * MB
-#: What split and result may have, however small the manager is.
+#: Minimum memory of split and collection, however small the manager is.
 MIN_ROOM = 64 * MB
-#: A chunk is worth a container's start (1 to 3 s) when it is about ten seconds of work; slow boards do 5 to 10 MB/s.
+#: A chunk should be about ten seconds of work, since a container takes 1 to 3 s to start; slow boards do 5 to 10 MB/s.
 CHUNK_BYTES, MIN_CHUNK_BYTES = 64 * MB, 4 * MB
-#: A larger one is several minutes of work to lose with a board, and in the end more than chunk_limit allows.
+#: A larger chunk would lose minutes of work with a board, and may exceed chunk_limit.
 MAX_CHUNK_BYTES = 1000 * MB
 CHUNKS_PER_SLOT = 4
 UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30}
@@ -27,7 +27,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def processing_job_bytes(text: object) -> int:
-    """Return the bytes that a text like 400MB, 1.5 GiB or 400000000 means; 0 when it is no size."""
+    """Return the bytes of a size like 400MB, 1.5 GiB or 400000000; 0 for an invalid size."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMG]I?|)B?", str(text).strip().upper())
     return round(float(found[1]) * UNITS[found[2]]) if found else 0
 
@@ -39,7 +39,7 @@ def processing_job_boards(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     of the job image that was verified on it last), takes (whether Swarm would give it a task) and why (the reason when
     it would not).
     """
-    # One that never reported its name: a join that failed half way leaves such a node behind.
+    # An interrupted join leaves a node without a name.
     named = (node for node in nodes if node.get("Description", {}).get("Hostname"))
     return sorted((_board(node) for node in named), key=lambda board: str(board["name"]))
 
@@ -64,16 +64,17 @@ def _board(node: dict[str, Any]) -> dict[str, Any]:
 def processing_job_layout(
     boards: list[dict[str, Any]], size: int, memory: str = "auto", cpus: float = 1.0
 ) -> dict[str, Any]:
-    """Return what a container may take, and how many chunks an input of `size` bytes should have.
+    """Return the resources of a container, and the number of chunks for an input of `size` bytes.
 
     limit, reservation: bytes of memory. slots: board -> how many containers run on it at a time. chunks: a number.
     rooms: board -> bytes that split and collect may have there.
-    Swarm knows a board's whole memory only. So the reservation is raised above the limit where boards would get more
-    containers than their memory less what they keep allows. Raises AnsibleFilterError when no board can take one.
+    Swarm only knows a board's total memory. So the reservation is raised above the limit if boards would otherwise get
+    more containers than fit in their memory without the part they keep. Raises AnsibleFilterError if no board has room
+    for a container.
     """
     takers = [board for board in boards if board["takes"]]
     if not takers:
-        raise AnsibleFilterError("no board takes a chunk")
+        raise AnsibleFilterError("no board can run chunks")
     limit = processing_job_bytes(memory) or _limit(takers)
     reservation = max([limit, *(_least_reservation(board, limit) for board in takers)])
     slots = {board["name"]: _slots(board, reservation, float(cpus)) for board in takers}
@@ -94,13 +95,13 @@ def processing_job_driver_memory(layout: dict[str, Any], boards: list[dict[str, 
 
 
 def _room(board: dict[str, Any]) -> int:
-    """Return the bytes of a board's memory that containers may have."""
+    """Return the bytes of a board's memory for containers."""
     memory = int(board["memory"])
     return memory - max(round(memory * KEPT_PART), KEPT_LEAST)
 
 
 def _limit(takers: list[dict[str, Any]]) -> int:
-    """Return a limit that suits the smallest board, within bounds; a board below them is left out."""
+    """Return a limit that suits the smallest board, within bounds; a board below them gets no chunks."""
     return min(max(min(_room(board) for board in takers), LEAST), MOST)
 
 
@@ -115,7 +116,7 @@ def _slots(board: dict[str, Any], reservation: int, cpus: float) -> int:
 
 
 def _chunks(size: int, slots: int) -> int:
-    """Return several chunks for each slot, for fast and slow boards, as long as each is worth a container's start."""
+    """Return the number of chunks: several per slot, for fast and slow boards, none too small for a container."""
     if not slots:
         return 1
     wanted = min(-(-size // CHUNK_BYTES), CHUNKS_PER_SLOT * slots)

@@ -1,4 +1,4 @@
-"""The side files of a job: their paths, what is wrong with them, and where boards find them."""
+"""The side files of a job: their paths, their problems, and their mounts on boards."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def processing_job_side_files(value: object, directory: str) -> list[str]:
 
 
 def processing_job_side_files_problem(value: object, directory: str) -> str:
-    """Return what is wrong with the files that a user names, with the remedy; nothing if they can be used."""
+    """Return the problem of the files that a user names, with the remedy; empty without one."""
     if not _is_list(_parsed(value)):
         return f"""files: '{value}' is not a list of paths. Write it as JSON: -e '{{"files": ["lookup.csv"]}}'"""
     seen: dict[str, str] = {}
@@ -34,7 +34,7 @@ def processing_job_side_files_problem(value: object, directory: str) -> str:
         if Path(path).is_dir():
             return f"files: {path} is a directory. Name the files in it."
         if not Path(path).is_file():
-            return f"files: there is no {path}. A relative path starts in the current directory ({directory})."
+            return f"files: {path} does not exist. A relative path starts in the current directory ({directory})."
         if name in seen:
             return f"files: {seen[name]} and {path} have the same name, by which a processor finds them. Rename one."
         seen[name] = path
@@ -42,7 +42,7 @@ def processing_job_side_files_problem(value: object, directory: str) -> str:
 
 
 def processing_job_side_file_uploads(files: Iterable[Mapping[str, Any]], present: list[str]) -> list[dict[str, Any]]:
-    """Return what is sent to the share. files: path and digest of each. present: digests that are there already."""
+    """Return the files to send to the share. files: path and digest of each. present: digests already there."""
     by_digest = {file["digest"]: file["path"] for file in files if file["digest"] not in present}
     return [
         {
@@ -94,7 +94,7 @@ def _parsed(value: object) -> object:
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The filters, for Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""

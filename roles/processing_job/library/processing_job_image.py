@@ -1,4 +1,4 @@
-"""Load the image of a csvswarm job on a board, and verify that it is the right one."""
+"""Load the image of a csvswarm job on a board, and verify it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ options:
     type: dict
     required: true
   lock:
-    description: A file that the runs on this board lock one after the other.
+    description: A file that runs on this board lock, one at a time.
     type: str
     default: /run/csvswarm-image.lock
 author: csvswarm
@@ -70,7 +70,7 @@ class ImageError(Exception):
 
 
 def ask(*words: str) -> str:
-    """Return the engine's answer; nothing when it cannot answer."""
+    """Return the engine's answer; empty if it does not answer."""
     return subprocess.run(["docker", *words], check=False, capture_output=True, text=True).stdout.strip()
 
 
@@ -91,10 +91,10 @@ def load(path: str, sha256: str) -> None:
     try:
         handle = open_file(path)
     except OSError:
-        raise ImageError(f"there is no {path}: is the share mounted?") from None
+        raise ImageError(f"{path} does not exist: is the share mounted?") from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise ImageError(f"{path} is no regular file: remove it")
+        raise ImageError(f"{path} is not a regular file: remove it")
     with os.fdopen(handle, "rb") as archive:
         found = hashlib.sha256()
         while piece := archive.read(PIECE):
@@ -122,7 +122,7 @@ def ensure(params: dict[str, Any], *, check: bool) -> bool:
     with os.fdopen(os.open(params["lock"], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb") as lock:
         wait_for(lock.fileno())
         if (archive := params["archives"].get(architecture)) is None:
-            raise ImageError(f"there is no image for {architecture} on the share: rerun the job")
+            raise ImageError(f"the share has no image for {architecture}: rerun the job")
         if present(params["name"], archive):
             return False
         if check:

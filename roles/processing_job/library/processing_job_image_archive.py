@@ -45,7 +45,7 @@ options:
     description: User id of the owner of the jobs.
     type: int
   lock:
-    description: A file that the runs on this board lock one after the other.
+    description: A file that runs on this board lock, one at a time.
     type: str
     default: /run/csvswarm-image.lock
 author: csvswarm
@@ -71,10 +71,10 @@ def make(params: dict[str, Any]) -> dict[str, Any]:
     """Build the image and copy its archive. Returns the archive's description. Raises BuildError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(params["lock"], flags, 0o600), "rb") as lock:
-        # Runs that need the same image build one after the other: the second finds every layer made.
+        # Runs that need the same image build one at a time: the second finds every layer in the cache.
         fcntl.flock(lock, fcntl.LOCK_EX)
         build(params["name"], params["base"], Path(params["context"]))
-        # Beside the context, in root's own folder: anybody may put a link into /var/tmp.
+        # Beside the context, in root's own folder: anyone may put a link into /var/tmp.
         staging = Path(tempfile.mkdtemp(dir=Path(params["context"]).parent, prefix=".csvswarm-image-"))
         try:
             archive = staging / "image.tar.gz"

@@ -23,9 +23,9 @@ DOCUMENTATION = """
 module: processing_job_image_build
 short_description: Build the archive of a csvswarm job's image on this machine
 description:
-  - Makes O(context) with nothing but image.tar.gz in it, the compressed output of docker save.
-  - Runs that need the same image may begin at the same time. The first builds it, the others wait and take its archive.
-    The newest archive of each architecture stays beside O(context), for another share that has none.
+  - Creates O(context) with only image.tar.gz in it, the compressed output of docker save.
+  - Of several runs that need the same image, the first builds it, and the others wait and use its archive. The newest
+    archive of each architecture stays beside O(context), for another share that has none.
   - With C(--check) it reports only whether the image would be built.
 options:
   name:
@@ -41,7 +41,7 @@ options:
     type: path
     required: true
   context:
-    description: The directory to make.
+    description: The directory to create.
     type: path
     required: true
   machine:
@@ -56,7 +56,7 @@ options:
     description: The lock of the user's packages for that architecture.
     type: path
   archive:
-    description: Whether to build the image here. Otherwise only image.tar is made, its build context for a board.
+    description: Whether to build the image here. Otherwise only image.tar is created, its build context for a board.
     type: bool
     default: true
 author: csvswarm
@@ -80,7 +80,7 @@ image:
 
 
 def cached_metadata(kept: Path) -> dict[str, Any] | None:
-    """Return the description of an archive from when it was made; None when the archive is not there or has changed."""
+    """Return the stored description of an archive; None if the archive is missing or has changed."""
     try:
         found = json.loads(Path(f"{kept}.json").read_text())
         return found if "id" in found and digest(kept) == found["sha256"] else None
@@ -94,7 +94,7 @@ def lock_of(params: dict[str, Any]) -> Path | None:
 
 
 def make(params: dict[str, Any], context: Path) -> tuple[Path, list[str]]:
-    """Make the archive in the context, and return it with warnings. Raises BuildError."""
+    """Create the archive in the context, and return it with warnings. Raises BuildError."""
     require_base(params["base"])
     warnings = prepare(Path(params["root"]), context, params["machine"], params["python"], lock_of(params))
     build(params["name"], params["base"], context)
@@ -104,7 +104,7 @@ def make(params: dict[str, Any], context: Path) -> tuple[Path, list[str]]:
 
 
 def keep(archive: Path, found: dict[str, Any], kept: Path, others: str) -> None:
-    """Give the archive its name in the cache, instead of older ones. A run that still sends one has its own link."""
+    """Store the archive in the cache, in place of older ones. A run that still sends one has its own link."""
     for old in kept.parent.glob(others):
         old.unlink()
     kept.hardlink_to(archive)
@@ -112,7 +112,7 @@ def keep(archive: Path, found: dict[str, Any], kept: Path, others: str) -> None:
 
 
 def ensure(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    """Make the archive, or take the kept one. Returns the module's answer. Raises BuildError."""
+    """Create the archive, or reuse the cached one. Returns the module's answer. Raises BuildError."""
     context = Path(params["context"])
     cache = context.parent
     repository, tag = params["name"].split(":")
@@ -135,7 +135,7 @@ def ensure(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
 
 
 def context_only(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    """Make the build context for a board, as a tar beside it. Returns the module's answer. Raises BuildError."""
+    """Create the build context for a board, as a tar beside it. Returns the module's answer. Raises BuildError."""
     context = Path(params["context"])
     warnings: list[str] = []
     if not check:

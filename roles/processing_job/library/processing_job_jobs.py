@@ -74,9 +74,9 @@ DAY = 86_400
 LOCK = "csvswarm.lock"
 #: The folders of uploads on a share.
 UPLOADS = ("inputs", "processors", "images")
-#: How many jobs a folder may have.
+#: Maximum number of jobs in a folder.
 JOBS = 10_000
-#: Bytes of JSON that are read for one job, and for all.
+#: Maximum bytes of JSON to read for one job, and for all.
 JOB_BYTES, ALL_BYTES = 64_000_000, 512_000_000
 
 
@@ -103,7 +103,7 @@ class Jobs:
             return []
 
     def find(self, wanted: str) -> list[str]:
-        """Return the job with this name or this printed name; an empty list when there is none."""
+        """Return the job with this name or this printed name; an empty list if it does not exist."""
         names = self.names()
         return [name for name in names if name == wanted] or [name for name in names if printable_line(name) == wanted]
 
@@ -148,7 +148,7 @@ class Jobs:
         return {"running": True, "progress": f"{where}, {chunks['running']} chunks run{about}"}
 
     def remove(self, name: str) -> None:
-        """Remove a job, its result and its request. The manifest goes first: the rest alone is no job."""
+        """Remove a job, its result and its request. The manifest is first: without it, the rest is not a job."""
         with self._folder("jobs") as jobs:
             # A job on boards was stopped before.
             if self._owner is None and is_running(name, jobs):
@@ -193,7 +193,7 @@ class Jobs:
         return removed
 
     def _prune_partial_uploads(self, before: float) -> list[str]:
-        """Remove the folders of transfers that were cut off, exchange/USER/.partial-JOB, with the user's rights."""
+        """Remove the folders of interrupted transfers, exchange/USER/.partial-JOB, with the user's rights."""
         removed = []
         with suppress(FileNotFoundError), open_directory("exchange", self._root) as exchange:
             for user in sorted(entries_in(exchange), key=lambda one: one.name):
@@ -219,13 +219,13 @@ class Jobs:
             return {}
 
     def _folder(self, name: str) -> AbstractContextManager[int]:
-        # A link is followed when a path component comes after it.
+        # A link is only followed if a path component comes after it.
         opened: AbstractContextManager[int] = open_directory(f"{name}/." if self._follow else name, self._root)
         return opened
 
 
 def is_running(name: str, jobs: int) -> bool:
-    """Return whether a process works on a job, which then owns the lock of its directory (csvswarm/job/lock.py)."""
+    """Return whether a process works on a job and so owns the lock of its directory (csvswarm/job/lock.py)."""
     with suppress(OSError, Damaged), open_directory(name, jobs) as job:
         handle = os.open(LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=job)
         try:

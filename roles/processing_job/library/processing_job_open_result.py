@@ -14,8 +14,8 @@ DOCUMENTATION = """
 module: processing_job_open_result
 short_description: Let the user who fetches a result read it
 description:
-  - Runs on the server of the share, with the rights of the jobs' owner alone, to whom the folder and all in it belong.
-    Whatever that user puts into it, nothing but that user's own files can be opened here.
+  - Runs on the server of the share with only the rights of the jobs' owner, to whom the folder and its contents belong.
+    Whatever that user puts into it, only that user's own files can be opened here.
   - Only the jobs' owner and the user of sudo may read the result. With C(--check) it changes
     nothing.
 options:
@@ -46,7 +46,7 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def access_list(user: int, *, folder: bool) -> bytes:
-    """Return a POSIX access list: all for the owner, read for a user, nothing for anybody else."""
+    """Return a POSIX access list: all rights for the owner, read for a user, none for others."""
     full, read = (7, 5) if folder else (6, 4)
     anybody = 0xFFFFFFFF
     entries = ((0x01, full, anybody), (0x02, read, user), (0x04, 0, anybody), (0x10, read, anybody), (0x20, 0, anybody))
@@ -60,7 +60,7 @@ def let_read(handle: int, user: int) -> None:
         return
     os.setxattr(handle, "system.posix_acl_access", access_list(user, folder=stat.S_ISDIR(kind)))
     for name in os.listdir(handle) if stat.S_ISDIR(kind) else []:
-        # A link, or gone by now: who fetches the result checks that it is whole.
+        # A link, or already removed: the user who fetches the result verifies that it is complete.
         with suppress(OSError):
             below = open_file(name, handle)
             try:
@@ -70,7 +70,7 @@ def let_read(handle: int, user: int) -> None:
 
 
 def open_result(path: str, owner: int, user: int) -> bool:
-    """Let a user read the result. Returns whether that took anything: root and the owner may read it anyway."""
+    """Let a user read the result. Returns whether anything changed: root and the owner may read it anyway."""
     if user in (0, owner):
         return False
     with acting_as(owner):

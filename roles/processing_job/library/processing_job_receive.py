@@ -1,4 +1,4 @@
-"""Take over a file that has arrived on the share for a csvswarm job."""
+"""Take over an uploaded file on the share for a csvswarm job."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from ansible.module_utils.processing_job_share import (
 
 DOCUMENTATION = """
 module: processing_job_receive
-short_description: Take over a file that has arrived on the share
+short_description: Take over an uploaded file on the share
 description:
   - Runs on the server of the share, as root. A file that a user has sent as exchange/USER/NAME, or that a board has
-    built as jobs/JOB/NAME, becomes root's under its final name when its checksum is right.
+    built as jobs/JOB/NAME, is given to root under its final name if its checksum is right.
   - With C(--check) it reports only whether the file exists under its final name.
 options:
   share:
@@ -51,15 +51,15 @@ options:
     type: str
     required: true
   lock:
-    description: A file that the runs on this server lock one after the other.
+    description: A file that runs on this server lock, one at a time.
     type: str
     default: /run/csvswarm-share.lock
   what:
-    description: What the file is called in messages.
+    description: Name of the file in messages.
     type: str
     required: true
   staging_name:
-    description: The name under which the file has arrived.
+    description: The name of the uploaded file.
     type: str
     required: true
   target:
@@ -75,13 +75,13 @@ options:
     type: bool
     default: false
   size:
-    description: Bytes of a file that a board has built.
+    description: Size in bytes of a file that a board has built.
     type: int
   layers:
-    description: Of an image, the layers and the architecture that Docker must report once it is loaded.
+    description: For an image, the layers and the architecture that Docker must report once it is loaded.
     type: str
   id:
-    description: Of an image, its id.
+    description: For an image, its id.
     type: str
 author: csvswarm
 """
@@ -103,7 +103,7 @@ present:
   returned: success
   type: bool
 record:
-  description: Of an image, what the archive must be.
+  description: For an image, the expected archive.
   returned: success
   type: dict
 """
@@ -142,7 +142,7 @@ def take_over(params: dict[str, Any]) -> dict[str, Any]:
                 receive(params, root, exchange, taken)
                 if kind == "images":
                     write_record(params["state"], name, {key: params[key] for key in ("sha256", "layers", "id")})
-                # A rename within one file system, from one folder of root's to another.
+                # A rename within one file system, from one folder of root to another.
                 os.replace(params["staging_name"], name, src_dir_fd=taken, dst_dir_fd=folder)
             os.fsync(folder)
             found = received(params["state"], folder, name, kind)
@@ -155,7 +155,7 @@ def take_over(params: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def arrived_in(params: dict[str, Any], root: int, exchange: int) -> Iterator[int]:
-    """Open the folder that a file has arrived in, with the rights of the user whose folder it is."""
+    """Open the folder of an uploaded file, with the rights of the folder's user."""
     if params["built"]:
         owner = params["owner"]
         with of_root("jobs", root) as jobs, of_job(params["job"], jobs, owner) as folder, acting_as(owner):
@@ -169,7 +169,7 @@ def arrived_in(params: dict[str, Any], root: int, exchange: int) -> Iterator[int
 def receive(params: dict[str, Any], root: int, exchange: int, taken: int) -> None:
     """Move the file into the closed folder `taken`, as root's. Raises ShareError unless its checksum is right."""
     name, what = params["staging_name"], params["what"]
-    discard(name, taken)  # left when the power failed
+    discard(name, taken)  # left by a power cut
     try:
         found = (copy if params["built"] else move)(params, root, exchange, taken)
     except FileNotFoundError:
@@ -186,7 +186,7 @@ def receive(params: dict[str, Any], root: int, exchange: int, taken: int) -> Non
 
 
 def discard(name: str, folder: int) -> None:
-    """Remove whatever has a name in an open folder of root's."""
+    """Remove a name of any kind from an open folder of root."""
     found = status(name, folder)
     if found and stat.S_ISDIR(found.st_mode):
         shutil.rmtree(name, dir_fd=folder)
@@ -195,14 +195,14 @@ def discard(name: str, folder: int) -> None:
 
 
 def move(params: dict[str, Any], root: int, exchange: int, taken: int) -> str:
-    """Move a file that a user has sent, and return its checksum. No bytes are copied: the file may be large."""
+    """Move an uploaded file, and return its checksum. The file may be large, so it is not copied."""
     name = params["staging_name"]
     with arrived_in(params, root, exchange) as source:
         os.replace(name, name, src_dir_fd=source, dst_dir_fd=taken)
     found = os.lstat(name, dir_fd=taken)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
         raise ShareError(f"{params['what']} did not arrive as a regular file of its own: rerun the same command")
-    # Nothing but this folder names it now, and none but root may change names here.
+    # Only this folder names the file now, and only root may change names here.
     with opened(name, FILE, taken) as handle:
         os.fchown(handle, 0, 0 if params["layers"] else params["owner"])
         os.fchmod(handle, 0o400)
@@ -221,7 +221,7 @@ def copy(params: dict[str, Any], root: int, exchange: int, taken: int) -> str:
             raise ShareError(f"{what} cannot be read where it was built: {error.strerror}") from None
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ShareError(f"{what} is no regular file where it was built: rerun the same command")
+            raise ShareError(f"{what} is not a regular file where it was built: rerun the same command")
         with opened(name, NEW, taken) as target:
             return digest(handle, target, int(params["size"]))
     finally:
@@ -229,7 +229,7 @@ def copy(params: dict[str, Any], root: int, exchange: int, taken: int) -> str:
 
 
 def digest(source: int, target: int | None = None, limit: int | None = None) -> str:
-    """Return the checksum of an open file, copied to another one on the way. limit: bytes to read at most, and one."""
+    """Return the checksum of an open file, and copy it to another one. limit: maximum bytes to read, plus one."""
     found, left = hashlib.sha256(), sys.maxsize if limit is None else limit + 1
     while left and (piece := os.read(source, min(PIECE, left))):
         found.update(piece)

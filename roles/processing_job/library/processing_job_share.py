@@ -1,4 +1,4 @@
-"""Prepare the share for a csvswarm job, and report in the same round trip what it has already."""
+"""Prepare the share for a csvswarm job, and report in the same round trip what is already there."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ DOCUMENTATION = """
 module: processing_job_share
 short_description: Prepare the share for a csvswarm job
 description:
-  - Runs on the server of the share, as root. Makes the folders of the job and of the user who sends files, writes the
+  - Runs on the server of the share, as root. Creates the folders of the job and of the user who sends files, writes the
     job's request and the user's processor, and reports which input and images exist.
-  - With C(--check) it makes and writes nothing, and reports the same.
+  - With C(--check) it creates and writes nothing, and reports the same.
 options:
   share:
     description: The share's folder.
@@ -76,7 +76,7 @@ options:
     description: SHA-256 of the processor.
     type: str
   running:
-    description: Whether the job runs. Then nothing of it is removed.
+    description: Whether the job runs. Then none of its files are removed.
     type: bool
     default: false
 author: csvswarm
@@ -96,7 +96,7 @@ exchange:
   returned: success
   type: str
 resumed:
-  description: Whether the job has a folder already.
+  description: Whether the job already has a folder.
   returned: success
   type: bool
 present:
@@ -112,11 +112,11 @@ inputs:
   returned: success
   type: list
 missing:
-  description: Why there are no such files; empty when there are.
+  description: Why the files are missing; empty if they are not.
   returned: success
   type: str
 images:
-  description: By architecture, what the archive must be (sha256, layers and id), for existing archives.
+  description: By architecture, the expected archive (sha256, layers and id), for existing archives.
   returned: success
   type: dict
 status:
@@ -125,9 +125,9 @@ status:
   type: dict
 """
 
-#: Each file is a mount of every container.
+#: Maximum number of files: each is a mount of every container.
 MAX_FILES = 1000
-#: How the name of an archive begins that a board builds in the folder of a job.
+#: Start of the names of archives that a board builds in the folder of a job.
 BUILT = ".csvswarm-job-"
 
 
@@ -154,7 +154,7 @@ def discard_built(job: str, jobs: int, owner: int) -> None:
 
 
 def make_folders(root: int, params: dict[str, Any], *, check: bool) -> bool:
-    """Make the folders of the job and of who sends files. Returns whether the job had one."""
+    """Create the folders of the job and of the user who sends files. Returns whether the job had one."""
     job, owner = params["job"], params["owner"]
     user, user_id, group_id = sender()
     with of_root("jobs", root) as jobs, of_root("results", root) as results:
@@ -168,7 +168,7 @@ def make_folders(root: int, params: dict[str, Any], *, check: bool) -> bool:
 
 
 def write_texts(root: int, params: dict[str, Any]) -> None:
-    """Write the request, out of the reach of the job's containers, and the user's processor."""
+    """Write the request, inaccessible to the job's containers, and the user's processor."""
     with of_root("processors", root) as processors:
         digest = params["processor_digest"]
         if digest and status(f"{digest}.py", processors) is None:
@@ -211,7 +211,7 @@ def prepare(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
 
 
 def files_of(given: list[str], owner: int) -> tuple[list[dict[str, Any]], str]:
-    """Return (path and bytes of each file of an input on the share, why there are none), as the jobs' owner sees it."""
+    """Return (path and bytes of each file of an input on the share, why there are none), as seen by the jobs' owner."""
     if not given:
         return [], ""
     try:
@@ -224,18 +224,18 @@ def files_of(given: list[str], owner: int) -> tuple[list[dict[str, Any]], str]:
             f"input: user id {owner} may not read {error.filename}: jobs run as that user, so give it the file"
         ) from None
     if len(paths) > MAX_FILES:
-        raise ShareError(f"input: {len(paths)} files are more than the {MAX_FILES} of a job on boards: join some")
+        raise ShareError(f"input: a job on boards may have {MAX_FILES} files, not {len(paths)}: concatenate some")
     files = []
     for path in paths:
         size = size_of(str(path), owner)
         if size is None:
-            return [], f"there is no file {path}."
+            return [], f"{path} does not exist."
         files.append({"path": str(path), "bytes": size})
     return files, ""
 
 
 def size_of(path: str, owner: int) -> int | None:
-    """Return the size of an input on the share, as the jobs' owner sees it; None when there is no such file."""
+    """Return the size of an input on the share, as seen by the jobs' owner; None if it does not exist."""
     with acting_as(owner):
         try:
             found = Path(path).stat()

@@ -20,7 +20,7 @@ DOCUMENTATION = """
 module: processing_job_stack
 short_description: Deploy or remove the stack of a csvswarm job
 description:
-  - Runs on a manager, one run at a time. A job that runs already is left alone, and its request is returned.
+  - Runs on a manager, one run at a time. A job that already runs is not changed, and its request is returned.
 options:
   job:
     description: The job's id.
@@ -43,7 +43,7 @@ options:
     description: The request of the job's driver, as JSON.
     type: str
   replace:
-    description: Whether to remove first what an earlier run of the job, whose driver has ended, has left.
+    description: Whether to first remove the leftovers of an earlier run of the job, whose driver has ended.
     type: bool
     default: false
   node_labels:
@@ -51,7 +51,7 @@ options:
     type: dict
     default: {}
   lock:
-    description: A file that the runs on this board lock one after the other.
+    description: A file that runs on this board lock, one at a time.
     type: str
     default: /run/csvswarm-stack.lock
 author: csvswarm
@@ -70,7 +70,7 @@ stack:
   type: dict
 """
 
-#: Seconds until everything of a job must be gone. Swarm keeps a network until its last task has gone.
+#: Seconds in which everything of a job must disappear. Swarm keeps a network until its last task has ended.
 LIMIT = 60.0
 PAUSE = 0.2
 
@@ -80,7 +80,7 @@ class StackError(Exception):
 
 
 def left(engine: Engine, job: str) -> list[tuple[str, str]]:
-    """Return kind and id of everything that has a job's label, in the order in which it can be removed."""
+    """Return kind and id of everything with a job's label, in order of removal."""
     label = [f"{LABEL}={job}"]
     return [
         *(("services", one["ID"]) for one in engine.get("/services", label=label)),
@@ -90,7 +90,7 @@ def left(engine: Engine, job: str) -> list[tuple[str, str]]:
 
 
 def remove(engine: Engine, job: str) -> bool:
-    """Remove everything of a job. Returns whether there was anything. Raises StackError when something stays."""
+    """Remove everything of a job. Returns whether there was anything. Raises StackError if something remains."""
     until = time.monotonic() + LIMIT
     removed = False
     while found := left(engine, job):
@@ -104,13 +104,13 @@ def remove(engine: Engine, job: str) -> bool:
         if refused is None:
             continue
         if time.monotonic() > until:
-            raise StackError(f"parts of job {job} are still there after a minute: {refused}")
+            raise StackError(f"parts of job {job} still exist after a minute: {refused}")
         time.sleep(PAUSE)
     return removed
 
 
 def label_nodes(engine: Engine, labels: dict[str, dict[str, str]]) -> None:
-    """Set labels of nodes, by node id. A node that changes at the same moment is left for the next job."""
+    """Set labels of nodes, by node id. A node that changes at the same time is skipped until the next job."""
     for node_id, wanted in labels.items():
         with suppress(EngineError):
             node = engine.get(f"/nodes/{node_id}")

@@ -14,8 +14,8 @@ module: processing_job_status_info
 short_description: Read the status of a csvswarm job
 description:
   - Returns the status that the job's driver renews on the share. Changes nothing.
-  - Waits up to O(wait) seconds for the driver's next stage, or for the job's end. One call that waits costs a small
-    board less than many that do not.
+  - Waits up to O(wait) seconds for the driver's next stage, or for the job's end. One waiting call costs a small board
+    less than many short ones.
 options:
   share:
     description: The share's folder.
@@ -34,7 +34,7 @@ options:
     type: str
     default: ""
   stage:
-    description: The stage that is known. Another one is returned at once.
+    description: The known stage. Another one is returned immediately.
     type: str
     default: ""
   wait:
@@ -52,18 +52,18 @@ EXAMPLES = """
 """
 RETURN = """
 status:
-  description: The status, with its age in seconds; empty when no driver of the job has written one.
+  description: The status, with its age in seconds; empty if no driver of the job has written one.
   returned: success
   type: dict
 ended:
-  description: Whether the driver has ended, well or not.
+  description: Whether the driver has ended, successfully or not.
   returned: success
   type: bool
 """
 
 
 def wait_for_status(params: dict[str, Any]) -> dict[str, Any]:
-    """Return the status at once when its stage is not the known one, else after `wait` seconds."""
+    """Return the status immediately if its stage is not the known one, else after `wait` seconds."""
     until = time.monotonic() + params["wait"]
     with open_directory(f"{params['share']}/results/.") as results:
         while True:

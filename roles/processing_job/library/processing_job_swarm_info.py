@@ -1,4 +1,4 @@
-"""Read everything that a csvswarm job needs to know of the swarm from a manager, in one round trip."""
+"""Read everything that a csvswarm job needs to know about the swarm from a manager, in one round trip."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EXAMPLES = """
 """
 RETURN = """
 nodes:
-  description: The nodes, with the fields of C(docker node inspect) that matter.
+  description: The nodes, with the relevant fields of C(docker node inspect).
   returned: success
   type: list
 asked:
@@ -45,14 +45,14 @@ images:
   returned: success
   type: list
 stack:
-  description: The services, the request and the driver of the job; null when Swarm runs nothing for it.
+  description: The services, the request and the driver of the job; null if Swarm runs nothing for it.
   returned: success
   type: dict
 """
 
 
 def node(whole: dict[str, Any]) -> dict[str, Any]:
-    """Return what matters of a node."""
+    """Return the relevant fields of a node."""
     description = whole.get("Description", {})
     return {
         "ID": whole["ID"],
@@ -63,7 +63,7 @@ def node(whole: dict[str, Any]) -> dict[str, Any]:
 
 
 def cluster_info(engine: Engine, job: str, stack: str) -> dict[str, Any]:
-    """Return the module's answer. Raises OSError, also when this engine is no manager."""
+    """Return the module's answer. Raises OSError, also if this engine is not a manager."""
     nodes = engine.get("/nodes")
     return {
         "nodes": [node(one) for one in nodes],

@@ -1,4 +1,4 @@
-"""What a user gave after -e, exactly."""
+"""The value that a user passed with -e, unchanged."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from ansible.utils.vars import load_extra_vars
 
 DOCUMENTATION = """
 name: processing_job_given
-short_description: Value of a variable as the user gave it
+short_description: Value of a variable as the user passed it
 description:
-  - Returns the value that was given with C(-e) as data. Ansible takes such a value for a template, and C({{ 1 + 1 }})
-    in a file name or in a spelling of missing values would become 2.
+  - Returns the value that was passed with C(-e) as data. Ansible treats such a value as a template, so C({{ 1 + 1 }})
+  in
+    a file name or in a spelling of missing values would become 2.
   - A variable that was set elsewhere, in an inventory or a playbook, is a template as usual.
 options:
   _terms:
@@ -47,7 +48,7 @@ class LookupModule(LookupBase):
 
 
 def plain(value: Any) -> Any:
-    """Return a value whose texts Ansible does not take for templates: without its marks of where they come from."""
+    """Return a value without Ansible's origin tags, so that its texts are not treated as templates."""
     if isinstance(value, str):
         return value.encode(errors="surrogatepass").decode(errors="surrogatepass")
     if isinstance(value, dict):

@@ -1,8 +1,7 @@
-"""Prepare the build context of the job image.
+"""Prepares the build context of the job image.
 
-pip fetches the wheels for the boards' architecture, whatever this machine's is, and checks them by their hashes; also
-the compiler of the native kernel, which compiles for any machine on any other. Without it the image has no kernel, and
-its containers are slower.
+pip fetches the wheels for the boards' architecture on any machine, and checks their hashes. It also fetches the
+cross-compiler of the native kernel; without it the image has no kernel, and its containers are slower.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from pathlib import Path
 
 from ansible.module_utils.processing_job_image_archive import BuildError
 
-#: Wheels built for older systems run on newer ones, but pip needs each of them by name.
+#: Wheels for older systems run on newer ones, but pip needs the name of each system.
 SYSTEMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
 
-#: The same for packages of a user, which may be for any of them.
+#: The same for packages of a user, which may have wheels for any of these.
 ALL_SYSTEMS = (*(f"manylinux_2_{minor}" for minor in range(28, 4, -1)), "manylinux2014", "manylinux2010", "manylinux1")
 
 #: Seconds that the kernel may take to compile. It takes five; on a slow board a minute.
@@ -47,7 +46,7 @@ def fetch_wheels(
 
 
 def fetch_compiler(requirements: Path, cache: Path) -> tuple[Path | None, str]:
-    """Return the locked compiler, fetched unless it is in the cache; None and pip's message when it cannot be."""
+    """Return the locked compiler, fetched unless it is in the cache; None and pip's message if that fails."""
     compiler = cache / f"compiler-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
     zig = compiler / "ziglang/zig"
     if not zig.is_file():
@@ -66,10 +65,10 @@ def fetch_compiler(requirements: Path, cache: Path) -> tuple[Path | None, str]:
 
 
 def build_kernel(scripts: Path, machine: str, zig: Path) -> str:
-    """Build the native kernel into the scripts of the image, for any Linux of the last years. Returns a warning."""
+    """Build the native kernel into the scripts of the image, for any recent Linux. Returns a warning."""
     command = [sys.executable, "-m", "csvswarm.native.build", machine, str(scripts / "csvswarm/native/built")]
     command += [str(zig), "cc", "-target", f"{machine}-linux-gnu.2.28"]
-    # A cache of its own: compilers that share one may wait for each other for ever (ziglang/zig#22453).
+    # A separate cache: compilers that share one may deadlock (ziglang/zig#22453).
     with tempfile.TemporaryDirectory(prefix="csvswarm-compiled-") as cache:
         cache_directories = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), cache)
         environment = {**os.environ, **cache_directories, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -85,13 +84,13 @@ def build_kernel(scripts: Path, machine: str, zig: Path) -> str:
             try:
                 failed = building.wait(LIMIT)
             except subprocess.TimeoutExpired:
-                os.killpg(building.pid, signal.SIGKILL)  # the compiler with it
+                os.killpg(building.pid, signal.SIGKILL)  # removes the compiler as well
                 failed = True
     return "The native kernel could not be built: the image has none." if failed else ""
 
 
 def prepare(root: Path, context: Path, machine: str, python: str, own: Path | None = None) -> list[str]:
-    """Make the context of the clone `root` in the directory `context`. Returns warnings. Raises BuildError.
+    """Create the context of the clone `root` in the directory `context`. Returns warnings. Raises BuildError.
 
     machine: the architecture as pip names it (x86_64, aarch64). python: the version in the image, like 3.13. own: the
     lock of the user's packages.
@@ -109,7 +108,7 @@ def prepare(root: Path, context: Path, machine: str, python: str, own: Path | No
     for path in (root / "files/docker").iterdir():
         if path.is_file():
             shutil.copy(path, context)
-    # Reports are made on the control node.
+    # Reports are written on the control node.
     only_sources = shutil.ignore_patterns("__pycache__", "*.md", "built", "report", "report_job.py")
     shutil.copytree(root / "files/processors", context / "processors", ignore=only_sources)
     shutil.copytree(root / "scripts", context / "scripts", ignore=only_sources)
@@ -122,7 +121,8 @@ def prepare(root: Path, context: Path, machine: str, python: str, own: Path | No
 def pack_context(context: Path) -> None:
     """Write a build context as a tar beside it, for `docker build -`.
 
-    Docker recognises a tar by its first header. One of the pax format, Python's default, is none of a file's own.
+    Docker recognises a tar by its first header, which must be that of a file: Python's default, pax, begins with
+    another.
     """
     with tarfile.open(f"{context}.tar", "w", format=tarfile.GNU_FORMAT) as tar:
         tar.add(context, ".")

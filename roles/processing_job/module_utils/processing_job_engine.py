@@ -1,6 +1,7 @@
-"""The API of the local Docker engine, over its socket, with nothing but the standard library.
+"""The API of the local Docker engine, over its socket, with only the standard library.
 
-Without a version in the request, every engine answers in its newest, and what is used here is the same in all of them.
+Without a version in the request, every engine answers in its newest one; the calls used here are the same in all of
+them.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Engine:
         return self._ask("POST", path, json.dumps(body))
 
     def delete(self, path: str) -> None:
-        """Remove a thing; it may be gone. Raises EngineError."""
+        """Remove an object, if it still exists. Raises EngineError."""
         try:
             self._ask("DELETE", path)
         except EngineError as error:

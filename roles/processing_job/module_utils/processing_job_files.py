@@ -1,7 +1,7 @@
-"""Read and remove files in directories that others may write to, as root may have to.
+"""Reads and removes files in directories that others may write to.
 
-A processor owns its job directory: any name in it may be a link, a FIFO, a folder, huge, or replaced at any time. How
-such files are read: processing_job_untrusted_files.py.
+A processor owns its job directory: any name in it may be a link, a FIFO, a folder, huge, or replaced at any time.
+processing_job_untrusted_files.py reads such files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible.module_utils import processing_job_untrusted_files as untrusted
 from ansible.module_utils.processing_job_text import printable_line
 from ansible.module_utils.processing_job_untrusted_files import Damaged, open_directory, open_nonblocking
 
-#: Of one JSON file. A manifest has about 16 values and 250 bytes for each chunk.
+#: Maximum values and bytes of one JSON file. A manifest has about 16 values and 250 bytes for each chunk.
 BYTES = 16_000_000
 #: Ten million entries are removed at most.
 PASSES = 10_000
@@ -43,7 +43,7 @@ def read_json(name: str, at: int, limit: int = BYTES, owner: int | None = None) 
 
 @contextmanager
 def acting_as(owner: int | None) -> Iterator[None]:
-    """Act as a user and the group of the same number, without root's rights. None: as who runs this."""
+    """Act as a user and the group with the same id, without root's rights. None: as the current user."""
     if owner is None or os.geteuid() != 0:
         yield
         return
@@ -73,7 +73,7 @@ def empty(at: int) -> None:
         with open_directory(entry.name, at) as inner:
             for below in _each(inner):
                 if below.is_dir(follow_symlinks=False):
-                    _open_up(below.name, inner)  # a directory that moves has to be writable
+                    _open_up(below.name, inner)  # a directory must be writable to be moved
                     os.rename(below.name, f".removed-{secrets.token_hex(8)}", src_dir_fd=inner, dst_dir_fd=at)
                 else:
                     _unlink(below.name, inner)
@@ -81,9 +81,9 @@ def empty(at: int) -> None:
 
 
 def remove_folder(name: str, at: int, owner: int | None) -> None:
-    """Remove a directory and all in it: its content as `owner`, the directory as who runs this.
+    """Remove a directory with its contents: the contents as `owner`, the directory as the current user.
 
-    A link is removed, and what it points to stays. Raises FileNotFoundError, Damaged for a file, and OSError.
+    Of a link, only the link is removed, not its target. Raises FileNotFoundError, Damaged for a file, and OSError.
     """
     if stat.S_ISLNK(os.lstat(name, dir_fd=at).st_mode):
         os.unlink(name, dir_fd=at)
@@ -96,7 +96,7 @@ def remove_folder(name: str, at: int, owner: int | None) -> None:
 
 
 def _each(at: int) -> Iterator[os.DirEntry[str]]:
-    """Return the entries of a directory until it has none: who takes one has to remove it."""
+    """Yield the entries of a directory until it has none: the caller must remove each one."""
     for _ in range(PASSES):
         with os.scandir(at) as found:
             listed = list(islice(found, 1000))
@@ -114,7 +114,7 @@ def _unlink(name: str, at: int) -> None:
 def _open_up(name: str, at: int) -> None:
     """Give a directory's owner all rights to it.
 
-    chmod follows a link that takes its place just now. This runs as the owner of the share, who may do so anyway.
+    chmod would follow a link that replaces the directory. This runs as the owner of the share, who may do so anyway.
     """
     if stat.S_IMODE(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode) & stat.S_IRWXU != stat.S_IRWXU:
         os.chmod(name, stat.S_IRWXU, dir_fd=at)

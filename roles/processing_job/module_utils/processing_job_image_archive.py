@@ -1,4 +1,4 @@
-"""Build the image of a job, and pack it into an archive that boards can load."""
+"""Builds the image of a job, and packs it into an archive that boards can load."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class BuildError(Exception):
 
 
 def require_base(base: str) -> None:
-    """Make sure that the engine has the base image, which may mean to pull it. Raises BuildError at once otherwise.
+    """Make sure that the engine has the base image, or pull it. Raises BuildError.
 
-    Before the packages of the image are fetched, which takes much longer than finding out that the base is missing.
+    Called before the packages of the image are fetched, which takes much longer than detecting a missing base.
     """
     command = ["docker", "image", "inspect", "--format", "{{.Id}}", base]
     if subprocess.run(command, check=False, capture_output=True).returncode == 0:
@@ -50,7 +50,7 @@ def build(name: str, base: str, context: Path) -> None:
 
 def pack(name: str, archive: Path) -> None:
     """Save the image to the file `archive`, compressed. Raises BuildError."""
-    # The fastest level: boards unpack it sooner than a better one would have been sent.
+    # The fastest level: better compression would take longer than it saves in the transfer.
     with (
         subprocess.Popen(["docker", "save", name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as saving,
         gzip.GzipFile(archive, "wb", compresslevel=1, mtime=0) as file,
@@ -66,10 +66,10 @@ def describe_archive(archive: Path) -> dict[str, Any]:
 
     layers: what `docker image inspect --format '{{json .RootFS.Layers}} {{.Architecture}}'` must print on every board
     that has loaded it. id: the image's id there, unless the engine has containerd's image store. Both are read from the
-    archive, not from what has the name by now.
+    archive, because the name may already belong to another image.
     """
     texts = {}
-    with tarfile.open(archive, "r|gz") as members:  # in one pass: every step back would read it from its start
+    with tarfile.open(archive, "r|gz") as members:  # in one pass: every seek backwards would reread it from its start
         for member in members:
             if member.isfile() and member.size <= LARGEST_TEXT and (file := members.extractfile(member)):
                 texts[member.name] = file.read()
@@ -94,7 +94,7 @@ def digest(archive: Path) -> str:
 
 
 def copy_as(owner: int, archive: Path, target: Path) -> None:
-    """Copy a file with the rights of a user, over whatever has the target's name. Follows no link there."""
+    """Copy a file with the rights of a user, replacing the target. Follows no link there."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with archive.open("rb") as source, acting_as(owner):
         target.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Summarize a job directory, into which the job's processor may have written anything."""
+"""Summarizes a job directory, into which the job's processor may have written anything."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ansible.module_utils.processing_job_job_state import job_status
 from ansible.module_utils.processing_job_text import printable, printable_line
 from ansible.module_utils.processing_job_untrusted_files import Damaged, entries_in, open_directory
 
-#: Entries of a job directory and of its logs: csvswarm makes a few for each round and attempt.
+#: Maximum entries of a job directory and of its logs: csvswarm creates a few for each round and attempt.
 FILES, LOGS = 10_000, 10_000
 RECEIPT_BYTES = 4_000_000
-#: The printed characters of a text, and the printed errors of a job.
+#: Maximum printed characters of a text, and printed errors of a job.
 LONGEST, ERRORS = 4_000, 20
 _Kind = TypeVar("_Kind")
 
 
 class Budget:
-    """How many bytes of JSON may still be read."""
+    """The number of bytes of JSON that may still be read."""
 
     def __init__(self, left: int) -> None:
         self.left = left
 
     def read(self, name: str, at: int, limit: int = BYTES) -> dict[str, Any]:
-        """Return the object in a JSON file, an empty one when the file is missing or empty. Raises Damaged."""
+        """Return the object in a JSON file, an empty one if the file is missing or empty. Raises Damaged."""
         try:
             status = os.stat(name, dir_fd=at, follow_symlinks=False)
-            if stat.S_ISREG(status.st_mode) and not status.st_size:  # a power cut can leave that
+            if stat.S_ISREG(status.st_mode) and not status.st_size:  # possible after a power cut
                 return {}
             self.left -= min(status.st_size, limit)
             if self.left < 0:
@@ -61,7 +61,7 @@ def read_summary(
 ) -> dict[str, Any]:
     """Return the summary of an open job directory. full: errors and logs too, on this machine also the request.
 
-    running: whether the job runs, None when it is unknown. error: the one that ended it, from its driver.
+    running: whether the job runs, None if unknown. error: the error that ended it, from its driver.
     Raises Damaged and OSError.
     """
     manifest, done = budget.read("manifest.json", job), budget.read("done.json", job)
@@ -136,12 +136,12 @@ def logs(job: int) -> list[str]:
 
 
 def value(found: dict[str, Any], name: str, kind: type[_Kind]) -> _Kind:
-    """Return the value of a name in a JSON object, an empty one when it is missing. Raises Damaged for another kind."""
+    """Return the value of a name in a JSON object, an empty one if it is missing. Raises Damaged for another type."""
     return kind() if found.get(name) is None else needed(found, name, kind)
 
 
 def needed(found: Any, name: str, kind: type[_Kind]) -> _Kind:
-    """Return the value of a name in a JSON object. Raises Damaged for another kind or a negative number."""
+    """Return the value of a name in a JSON object. Raises Damaged for another type or a negative number."""
     inside = found.get(name) if isinstance(found, dict) else None
     if (
         not isinstance(inside, kind)
@@ -158,5 +158,5 @@ def line(text: str) -> str:
 
 
 def cut(text: str) -> str:
-    """Return as much of a text as is printed."""
+    """Return the part of a text that is printed."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

@@ -1,8 +1,8 @@
-"""Folders of the share: opened by descriptor, and only when they belong to whom they must.
+"""Folders of the share: opened by descriptor, and only if they have the right owner.
 
 The share's folder, and every folder in it except those of single jobs, belong to root (role nfs_server): no other user
 changes a name there. In the folders of jobs every file is opened as their owner, without following a symbolic link.
-docs/security.md lists what root does where.
+docs/security.md lists what root does on the share.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def opened(name: str | Path, flags: int, parent: int | None = None, mode: int = 
 
 
 def status(name: str, parent: int) -> os.stat_result | None:
-    """Return the status of a name in an open folder, without following a link; None when the name is free."""
+    """Return the status of a name in an open folder, without following a link; None if it does not exist."""
     try:
         return os.lstat(name, dir_fd=parent)
     except FileNotFoundError:
@@ -45,12 +45,12 @@ def status(name: str, parent: int) -> os.stat_result | None:
 @contextmanager
 def of_root(path: str | Path, parent: int | None = None) -> Iterator[int]:
     """Open a folder in which only root may change names. Raises ShareError for any other folder."""
-    # Only the share itself may be reached by a link: its path is the administrator's.
+    # Only the share itself may be reached by a link, because the administrator sets its path.
     flags = FOLDER if parent is not None else FOLDER & ~os.O_NOFOLLOW
     try:
         handle = os.open(path, flags, dir_fd=parent)
     except OSError as error:
-        raise ShareError(f"{path} is no folder of the share ({error.strerror}): run site.yml") from None
+        raise ShareError(f"{path} is not a folder of the share ({error.strerror}): run site.yml") from None
     try:
         found = os.fstat(handle)
         if found.st_uid != 0 or found.st_mode & 0o022:
@@ -62,13 +62,13 @@ def of_root(path: str | Path, parent: int | None = None) -> Iterator[int]:
 
 @contextmanager
 def of_job(job: str, parent: int, owner: int) -> Iterator[int]:
-    """Open a job's folder in an open folder of root's. Raises ShareError unless it belongs to the jobs' owner."""
+    """Open a job's folder in an open folder of root. Raises ShareError unless it belongs to the jobs' owner."""
     try:
         handle = os.open(job, FOLDER, dir_fd=parent)
     except OSError as error:
         raise ShareError(f"the folder {job} on the share cannot be opened: {error.strerror}") from None
     try:
-        # Root's: it was made, and the power failed before it was given away.
+        # It belongs to root if the power failed before its owner was changed.
         if os.fstat(handle).st_uid not in (0, owner):
             raise ShareError(f"the folder {job} on the share belongs to another user: remove it")
         yield handle
@@ -77,14 +77,14 @@ def of_job(job: str, parent: int, owner: int) -> Iterator[int]:
 
 
 def sender() -> tuple[str, int, int]:
-    """Return the user whose ssh connection this is: name, user id and group id."""
+    """Return the user of the ssh connection: name, user id and group id."""
     names = ("SUDO_USER", "SUDO_UID", "SUDO_GID")
     name, user, group = (os.environ.get(name, default) for name, default in zip(names, ("root", "0", "0"), strict=True))
     return name, int(user), int(group)
 
 
 def write_file(name: str, folder: int, data: bytes, group: int, mode: int) -> None:
-    """Write a file of root's in an open folder of root's, durably, over whatever has its name."""
+    """Write a file of root in an open folder of root, durably, replacing an existing one."""
     part = f".{name}.{os.getpid()}"
     with opened(part, NEW, folder) as handle:
         view = memoryview(data)
@@ -97,14 +97,14 @@ def write_file(name: str, folder: int, data: bytes, group: int, mode: int) -> No
 
 
 def record_folder(state: str) -> Path:
-    """Return the folder that records what every archive of an image must be, outside the share and closed to others."""
+    """Return the folder with the records of expected archives, outside the share and closed to others."""
     folder = Path(state, "images")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
 def read_record(state: str, archive: str) -> dict[str, Any] | None:
-    """Return what an archive must be: sha256, layers and id. None when no release of today recorded it."""
+    """Return the record of an expected archive: sha256, layers and id. None without a current record."""
     try:
         found = json.loads(Path(state, "images", f"{archive}.json").read_text())
     except (OSError, ValueError):
@@ -113,7 +113,7 @@ def read_record(state: str, archive: str) -> dict[str, Any] | None:
 
 
 def write_record(state: str, archive: str, record: dict[str, Any]) -> None:
-    """Record what an archive must be, where only root reads and writes."""
+    """Record an expected archive, where only root reads and writes."""
     with opened(record_folder(state), FOLDER) as folder:
         write_file(f"{archive}.json", folder, json.dumps(record).encode(), 0, 0o600)
 

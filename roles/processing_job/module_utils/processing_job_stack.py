@@ -1,4 +1,4 @@
-"""What Swarm runs for a job, as a manager sees it: everything that has the job's label."""
+"""The services that Swarm runs for a job, as a manager reports them: everything with the job's label."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def request(engine: Engine, stack: str) -> dict[str, Any]:
 def driver(engine: Engine, stack: str, boards: dict[str, str]) -> dict[str, Any]:
     """Return Swarm's view of a job's driver: its newest task's state, board, message and start.
 
-    boards: names by node id. ended: whether it has ended well, for it is restarted after any other end.
+    boards: names by node id. ended: whether it has ended with exit code 0; after any other end it is restarted.
     """
     tasks = engine.get("/tasks", service=[f"{stack}_driver"])
     if not tasks:
@@ -55,7 +55,7 @@ def driver(engine: Engine, stack: str, boards: dict[str, str]) -> dict[str, Any]
 
 
 def stack_info(engine: Engine, job: str, stack: str, nodes: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the services, the request and the driver of a job; None when Swarm runs nothing for it."""
+    """Return the services, the request and the driver of a job; None if Swarm runs nothing for it."""
     found = services(engine, job)
     ids = {service["Spec"]["Name"]: service["ID"] for service in found}
     if f"{stack}_driver" not in ids:

@@ -1,7 +1,7 @@
-"""The status that a job's driver renews in the output directory on the share, read as data from a stranger.
+"""The status that a job's driver renews in the output directory on the share, read as untrusted data.
 
 Only the driver writes it: no chunk's container mounts that directory. A user's `combine` may run in a container that
-does, so nothing in the file is trusted: its size, types and texts are bounded before anybody prints them.
+does, so nothing in the file is trusted: its size, types and texts are bounded before they are printed.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ FINAL = ("done", "failed", "stopped")
 HINTS = ("resume", "new_job")
 NOTES = 20
 LONGEST = 4_000
-#: Seconds after which a status that is not renewed is no sign of life. The driver renews it every few seconds.
+#: Seconds after which a status counts as stale. The driver renews it every few seconds.
 STALE_AFTER = 60.0
 #: Seconds between two reads of the file.
 PAUSE = 0.2
 
 
 def read_status(job: str, results: int, owner: int | None) -> dict[str, Any] | None:
-    """Return the status of a job, None when its driver has written none or something else is in its place.
+    """Return the status of a job, None if its driver has not written one or something else is in its place.
 
     results: the open folder of all results. age: seconds since the file was written, by the server's own clock.
     """
@@ -43,7 +43,7 @@ def read_status(job: str, results: int, owner: int | None) -> dict[str, Any] | N
 
 
 def checked(found: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a status is of the kind that csvswarm writes, in full: what is missing or of another kind is 0."""
+    """Return a complete status with valid fields: missing fields and those of another type are 0 or empty."""
     stage = found.get("stage")
     chunks, size, stages = (_dict(found.get(name)) for name in ("chunks", "bytes", "stages"))
     return {

@@ -1,4 +1,4 @@
-"""The line that shows how far a job is, for both engines: drawn from a status, on a terminal or in a log.
+"""The progress line of a job, for both engines: drawn from a status, on a terminal or in a log.
 
 A status is what the driver of a job on boards, and the scripts of a job on this machine, write to a file: stage,
 started and updated (seconds since 1970), chunks (total, done, running, waiting, failed_attempts), bytes (total, done),
@@ -15,7 +15,7 @@ from typing import Any
 
 #: Seconds between two lines in a log.
 LINE_EVERY = 10.0
-#: Notes that are remembered, so that each is printed once.
+#: Number of remembered notes, so that each is printed once.
 MAX_NOTES = 1000
 STAGES = {
     "starting": "starting",
@@ -78,7 +78,7 @@ class Progress:
         self._notes = [*notes]
 
     def show(self, text: str, *, last: bool = False) -> None:
-        """Show a line, if it is time to. last: it stays on the terminal."""
+        """Show a line, if it is due. last: it stays on the terminal."""
         now = time.monotonic()
         if self._live:
             self._display.display(f"\r\033[K{text}", screen_only=True, newline=last)
@@ -87,20 +87,20 @@ class Progress:
             self._next, self._last = now + LINE_EVERY, text
 
     def add_notes(self, notes: Sequence[str]) -> None:
-        """Print the notes that are new, each on a line that stays. The driver keeps its newest ones."""
+        """Print new notes, each on a line that stays. The driver keeps its newest ones."""
         for note in notes:
             if note not in self._notes:
                 self._display.display(f"\r\033[K{note}" if self._live else note)
         self._notes = [*notes, *(note for note in self._notes if note not in notes)][:MAX_NOTES]
 
     def clear(self) -> None:
-        """Remove the line from a terminal; a log keeps what it has."""
+        """Remove the line from a terminal; a log keeps it."""
         if self._live:
             self._display.display("\r\033[K", screen_only=True, newline=False)
 
 
 def on_terminal() -> bool:
-    """Return whether the run's standard output is a terminal. A task's process has none, so its parent's decides."""
+    """Return whether the run's standard output is a terminal. A task's process has none, so the parent's decides."""
     try:
         return str(Path(f"/proc/{os.getppid()}/fd/1").readlink()).startswith(("/dev/pts/", "/dev/tty"))
     except OSError:

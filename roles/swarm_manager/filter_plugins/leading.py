@@ -99,7 +99,7 @@ def lead_problem(swarm: Swarm, board: str, boards: dict[str, str], share: str, *
 
 
 def pool_problem(swarm: Swarm, board: str, pool: list[str], subnet_size: int) -> str:
-    """Return why a swarm cannot have other networks than it was made with and what to do, or "".
+    """Return why a swarm cannot have other networks than those it was created with, and what to do, or "".
 
     Args:
         swarm: The Swarm part of the engine's `docker info`.
@@ -113,7 +113,7 @@ def pool_problem(swarm: Swarm, board: str, pool: list[str], subnet_size: int) ->
         return ""
     return (
         f"{board} manages a swarm with the address pool {', '.join(has)} in networks of /{size}, and the inventory "
-        f"asks for {', '.join(pool)} and /{subnet_size}. A swarm keeps the pool that it was made with: set "
+        f"requests {', '.join(pool)} and /{subnet_size}. A swarm keeps the pool that it was created with: set "
         "swarm_manager_address_pool and swarm_manager_subnet_size to that, or, when no job runs, run "
         "playbooks/reset.yml and site.yml"
     )

@@ -1,4 +1,4 @@
-"""What keeps the managers of the inventory from managing their swarm, and what playbooks/recover.yml does about it."""
+"""Why the managers of the inventory cannot manage their swarm, and what playbooks/recover.yml does about it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def swarm_recovery(answers: dict[str, Swarm], managers: list[str]) -> dict[str, 
             "action": "restart",
             "survivor": expired[0],
             "message": f"The certificate of {', '.join(expired)} for the swarm has expired, so no manager works."
-            f"{switched_off} All boards leave the swarm, and site.yml makes a new one. {RESUME}.",
+            f"{switched_off} All boards leave the swarm, and site.yml creates a new one. {RESUME}.",
         }
     if not known:
         return found | {"message": f"Docker does not answer on {names}. On a board: systemctl status docker"}

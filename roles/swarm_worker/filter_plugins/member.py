@@ -1,4 +1,4 @@
-"""Whether a board can stay in its swarm as it is, from its engine's answer."""
+"""Checks from an engine's answer whether a board can stay in its swarm."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def member_problem(swarm: dict[str, Any], board: str, address: str) -> str:
-    """Return why a member of the cluster's swarm cannot stay as it is and what to do, or "".
+    """Return why a member of the cluster's swarm cannot stay in it and what to do, or "".
 
     Args:
         swarm: The Swarm part of the engine's `docker info`.

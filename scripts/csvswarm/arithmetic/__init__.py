@@ -1,1 +1,1 @@
-"""Arithmetic independent of the order of values: exact sums, sort keys, variances of windows."""
+"""Arithmetic that does not depend on the order of values: exact sums, sort keys, variances of windows."""

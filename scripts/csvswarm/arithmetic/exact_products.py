@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from csvswarm.arithmetic.exact_sum import MINUS_INFINITY, PLUS_INFINITY, add_fraction, add_up, merge
+from csvswarm.arithmetic.exact_sum import MINUS_INFINITY, PLUS_INFINITY, add_fraction, group_sums, merge
 from csvswarm.runtime.lazy_imports import np
 
 if TYPE_CHECKING:
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     Groups = npt.NDArray[np.int64]
 
 
-def add_up_products(values: Values, weights: Values, groups: Groups, count: int) -> Levels:
-    """Return the exact sum of value times weight in each group, as `exact_sum.add_up` returns sums.
+def group_sums_of_products(values: Values, weights: Values, groups: Groups, count: int) -> Levels:
+    """Return the exact sum of value times weight in each group, as `exact_sum.group_sums` returns sums.
 
     values, weights: int64, or float64 without NaN, shape (n,). groups: the group of each row, below `count`.
     """
     if values.dtype == weights.dtype == np.int64:
         plain = _is_small(values) & _is_small(weights)
-        sums = add_up(values[plain].astype(np.int64) * weights[plain].astype(np.int64), groups[plain], count)
+        sums = group_sums(values[plain].astype(np.int64) * weights[plain].astype(np.int64), groups[plain], count)
     else:
         plain = _splits(values) & _splits(weights)
         sums = {}
         (high, low), (weight_high, weight_low) = _halves(values[plain]), _halves(weights[plain])
         for part in (high * weight_high, high * weight_low, low * weight_high, low * weight_low):
-            merge(sums, add_up(part, groups[plain], count))
+            merge(sums, group_sums(part, groups[plain], count))
     rest = zip(values[~plain].tolist(), weights[~plain].tolist(), groups[~plain].tolist(), strict=True)
     for value, weight, group in rest:
         if math.isfinite(value) and math.isfinite(weight):

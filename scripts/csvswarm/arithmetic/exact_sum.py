@@ -31,7 +31,7 @@ HUGE = 2.0**900
 PLUS_INFINITY, MINUS_INFINITY = 1_000, 1_001
 
 
-def add_up(values: npt.NDArray[np.generic], groups: Integers | None = None, count: int = 1) -> Levels:
+def group_sums(values: npt.NDArray[np.generic], groups: Integers | None = None, count: int = 1) -> Levels:
     """Return the exact sum of the values of each group.
 
     Sums of several calls are added with `merge`, or as integers level by level; `total` converts them to a number.
@@ -52,7 +52,7 @@ def add_up(values: npt.NDArray[np.generic], groups: Integers | None = None, coun
     return sums
 
 
-def add_up_squares(values: npt.NDArray[np.generic], groups: Integers | None = None, count: int = 1) -> Levels:
+def group_sums_of_squares(values: npt.NDArray[np.generic], groups: Integers | None = None, count: int = 1) -> Levels:
     """Return the exact sum of the squares of the values of each group.
 
     Args:
@@ -81,7 +81,7 @@ def add_up_squares(values: npt.NDArray[np.generic], groups: Integers | None = No
             _accumulate(sums, PLUS_INFINITY, np.bincount(infinite_groups, minlength=count).astype(np.int64))
         floats, groups = floats[plain], None if groups is None else groups[plain]
     for part in _square_parts(floats):
-        merge(sums, add_up(part, groups, count))
+        merge(sums, group_sums(part, groups, count))
     return sums
 
 
@@ -112,7 +112,7 @@ def merge(into: Levels, other: Levels) -> None:
     """Add the sums `other` to the sums `into`, in place.
 
     Args:
-        into: level sums of `add_up` or `add_up_squares`, arrays of shape (count,).
+        into: level sums of `group_sums` or `group_sums_of_squares`, arrays of shape (count,).
         other: level sums of the same groups, arrays of the same shape.
     """
     for level, parts in other.items():
@@ -173,8 +173,8 @@ def to_double(value: Fraction | float) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
-#: Former name of `to_double`, for one release.
-rounded = to_double
+#: Former names, for one release.
+rounded, add_up, add_up_squares = to_double, group_sums, group_sums_of_squares
 
 
 def _add_slice(values: npt.NDArray[np.generic], groups: Integers | None, count: int, sums: Levels) -> None:
@@ -237,7 +237,7 @@ def _add_integers(values: Integers, groups: Integers | None, count: int, sums: L
 
 def _integer_squares(values: Integers, groups: Integers | None, count: int) -> Levels:
     small = (values < 1 << 31) & (values > -(1 << 31))
-    sums = add_up(values[small] ** 2, None if groups is None else groups[small], count)
+    sums = group_sums(values[small] ** 2, None if groups is None else groups[small], count)
     for value, group in _pairs(values[~small], None if groups is None else groups[~small]):
         add_fraction(sums, Fraction(int(value)) ** 2, group, count)
     return sums

@@ -9,14 +9,14 @@ from csvswarm.arithmetic.exact_sum import to_double
 
 
 def ranks_of(percent: Fraction | int, count: int) -> tuple[int, int, Fraction]:
-    """Return (rank below, rank above, share of the way between them). count: number of values, at least 1."""
+    """Return (rank below, rank above, fraction of the distance between them). count: number of values, at least 1."""
     position = Fraction(percent) * (count - 1) / 100
     rank = math.floor(position)
     return rank, min(rank + 1, count - 1), position - rank
 
 
 def interpolate(low: int | float, high: int | float, share: Fraction) -> float:
-    """Return the value between two values; NaN between opposite infinities."""
+    """Interpolate between two values; NaN between opposite infinities."""
     if math.isinf(low) or math.isinf(high):
         # like numpy, which starts from the nearer one
         return high - (high - low) * float(1 - share) if share >= 0.5 else low + (high - low) * float(share)

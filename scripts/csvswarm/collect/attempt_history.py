@@ -13,8 +13,8 @@ from csvswarm.job.receipt import Receipt, try_receipt
 def attempt_history(job: JobDirectory, manifest: Manifest, counting: list[Receipt]) -> list[dict[str, Any]]:
     """Return all attempts in order of chunk and time: board, times, what each read and wrote, and how it ended.
 
-    counting: the receipts that the result consists of. queued: when an engine planned its container, and launched: when
-    that had a board, None for a local process. exit: exit code of the process, None if unknown.
+    counting: the receipts that the result consists of. queued: when an engine planned its container; launched:
+    when a board was assigned to it; both None for a local process. exit: exit code of the process, None if unknown.
     """
     counts = {(receipt.chunk, receipt.attempt, receipt.generation) for receipt in counting}
     tasks = _engine_tasks(job)
@@ -58,9 +58,9 @@ def _engine_tasks(job: JobDirectory) -> list[dict[str, Any]]:
 
 
 def _launch(task: dict[str, Any] | None, began: float) -> dict[str, float | None]:
-    """Return queued and launched. began: when work began, None of both for a local process.
+    """Return queued and launched, None for a local process. began: when work began.
 
-    A task that was short may never have been seen on its board: then it was launched when its work began.
+    A short task may never have been seen on its board: then it was launched when its work began.
     """
     if task is None:
         return {"queued": None, "launched": None}
@@ -71,7 +71,7 @@ def _launch(task: dict[str, Any] | None, began: float) -> dict[str, float | None
 def _lost_entry(task: dict[str, Any]) -> dict[str, Any]:
     names = "chunk", "attempt", "board", "started", "ended", "exit", "message"
     counters = "rows_in", "rows_out", "rejected", "peak_bytes", "limit_bytes", "cpu_seconds", "bytes_in", "bytes_out"
-    # Nobody knows when its work began.
+    # It is unknown when its work began.
     began = task["started"] if "placed" not in task else task["ended"] if task["placed"] is None else task["placed"]
     known = {name: task[name] for name in names} | {"started": began} | _launch(task, began)
     return {**dict.fromkeys(counters, 0), **known, "status": "lost", "counts": False}

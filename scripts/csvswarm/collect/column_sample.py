@@ -1,4 +1,4 @@
-"""What a few records of the input show of each column: how many values, how many missing, an example."""
+"""Samples the columns of the input: numbers of values and of missing ones, and an example."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
 from csvswarm.types.schema import Schema
 
-#: Samples are taken at the starts of so many blocks, spread over the input. Together they take a few milliseconds.
+#: Number of samples, taken at the starts of blocks spread over the input. Together they take a few milliseconds.
 SAMPLES, SAMPLE_BYTES = 12, 12 << 10
 
 
 def columns(job: JobDirectory, manifest: Manifest, schema: Schema) -> list[dict[str, Any]]:
-    """Return each column's name and type, the kinds of values behind the type, and what the samples show.
+    """Return each column's name and type, the kinds of values behind the type, and figures of the samples.
 
     gaps: whether the job found missing values. sampled, missing: numbers of records and of missing values in the
     samples. example: the first value there, None without one.

@@ -53,7 +53,7 @@ class Conversion:
     target: Path
 
     def run(self, text: Path, layout: Layout, rows: int) -> list[dict[str, Any]]:
-        """Write the result; a column with a value that is not of its type becomes text. Returns the file entries."""
+        """Write the result; a column becomes text if a value does not have its type. Returns the file entries."""
         temporary = self.target.with_name(f".{self.target.name}.{self.job_id}.{new_token()}")
         try:
             while True:
@@ -77,7 +77,9 @@ class Conversion:
             return
         parts = Partitioner(layout, self.partition_by, self.scratch / "parts").divide(text)
         if sum(part.rows for part in parts.values()) != rows:
-            raise JobError(f"the parts of {self.target} have not the {rows:,} rows of the result; please report this.")
+            raise JobError(
+                f"the parts of {self.target} do not have the {rows:,} rows of the result; please report this."
+            )
         temporary.mkdir()
         for directory, part in parts.items():
             path = temporary / directory / f"part{FORMATS[self.output_format]}"

@@ -62,8 +62,8 @@ def deliver_result(job: JobDirectory, fetched: Path, output: Path, permissions: 
 def take_failure(job: JobDirectory, fetched: Path, output: Path) -> list[tuple[str, str]] | None:
     """Move the record that boards wrote of a failed job to `output`, for this user alone.
 
-    Returns (name, last lines) of the logs of failed attempts, None when there is no such record. Raises JobError if it
-    is damaged or that of another job, or if `output` has a result or belongs to something else.
+    Returns (name, last lines) of the logs of failed attempts, None without a record. Raises JobError if the record is
+    damaged or of another job, or if `output` has a result or belongs to something else.
     """
     found = read_json(fetched, "rerun the job.", MAX_REPORT_BYTES)
     if found is None:
@@ -105,7 +105,7 @@ def _replace_files(job: JobDirectory, fetched: Path, output: Path, permissions: 
 
 
 def _replace_parts(job: JobDirectory, fetched: Path, output: Path, names: list[str], permissions: int) -> None:
-    """Replace the directory of a partitioned result: with all its files at once."""
+    """Replace the directory of a partitioned result with all its files in one step."""
     temporary = output / f".{PARTITIONED}.{job.job_id}.{new_token()}"
     temporary.mkdir()
     for name in names:
@@ -117,7 +117,7 @@ def _replace_parts(job: JobDirectory, fetched: Path, output: Path, names: list[s
 
 
 def _result_of(job: JobDirectory, fetched: Path) -> str:
-    """Return the name of the fetched result. Without a marker there is none: `_check_fetched` reports that."""
+    """Return the name of the fetched result. `_check_fetched` reports a missing marker."""
     found = read_marker(fetched, job.job_id)
     return RESULT if found is None else Path(found[1].result).name
 

@@ -21,9 +21,9 @@ from csvswarm.runtime.lazy_imports import pa, pc
 COPY_BYTES = 1 << 20
 #: How many rows are read between two reports of progress.
 REPORT_ROWS = 1 << 13
-#: gzip's usual level: higher ones take several times as long for a few percent.
+#: gzip's default level: higher ones take several times as long to save a few percent.
 GZIP_LEVEL = 6
-#: Fixed, so that a later pyarrow with other defaults writes the same.
+#: Fixed, so that a later pyarrow with other defaults writes the same bytes.
 PARQUET: dict[str, Any] = {
     "version": "2.6",
     "compression": "snappy",
@@ -66,7 +66,7 @@ def _compressed(file: BinaryIO, output_format: str) -> Iterator[Any]:
 
 
 def same_text(source: Path, target: Path, output_format: str) -> bool:
-    """Whether a file that was written contains the text of its source."""
+    """Whether a written file contains the text of its source."""
     digest = xxhash.xxh3_128()
     with target.open("rb") as file, _uncompressed(file, output_format) as text:
         while piece := text.read(COPY_BYTES):
@@ -140,7 +140,7 @@ class JsonLinesWriter:
 
 
 def _json_values(array: pa.Array, kind: str) -> pa.Array:
-    """Return values as JSON. It has no infinity, which is written as text."""
+    """Return values as JSON, infinities as text."""
     if kind == "text":
         escaped = [None if value is None else json.dumps(value, ensure_ascii=False) for value in array.to_pylist()]
         return pa.array(escaped, pa.string())

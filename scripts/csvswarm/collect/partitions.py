@@ -19,9 +19,9 @@ from csvswarm.job.result_format import MAX_PARTS
 from csvswarm.runtime import progress
 from csvswarm.runtime.lazy_imports import np, pa, pc
 
-#: Hive's name of a missing value.
+#: Name of a missing value in Hive.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
-#: Of a file system: bytes of a name.
+#: Maximum bytes of a file name.
 MAX_NAME = 255
 
 
@@ -110,7 +110,7 @@ class Partitioner:
         rows = np.arange(len(ends)) * width
         kept = [index for index, name in enumerate(self.layout.names) if name not in self.names]
         fields = [pc.binary_slice(pieces.take(pa.array(rows + index)), 0, -1) for index in kept]
-        if len(kept) == 1:  # a blank line is no record
+        if len(kept) == 1:  # a blank line is not a record
             quotes = pa.scalar(self.layout.dialect.quotechar.encode() * 2, pa.binary())
             fields = [pc.if_else(pc.equal(pc.binary_length(fields[0]), 0), quotes, fields[0])]
         return fields
@@ -132,5 +132,5 @@ def _directory(name: str, value: str | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return text as a part of a path: what is not a letter, a digit or one of _.-~ is %XX, as in a URL."""
+    """Return text as a part of a path, percent-encoded except for letters, digits and _.-~, as in a URL."""
     return quote(text, safe="")

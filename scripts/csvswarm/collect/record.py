@@ -1,4 +1,4 @@
-"""The record of a job, job.json: what ran, on what, and what came of it (docs/job.schema.json)."""
+"""The record of a job, job.json: what ran, its input, and its outcome (docs/job.schema.json)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def record_of_done(
 
 
 def record_of_unfinished(job: JobDirectory, error: str) -> dict[str, Any]:
-    """Return the record of a job that failed, or was stopped: what is done, and the error that ended it.
+    """Return the record of a job that failed or was stopped: the finished work, and the error that ended it.
 
     Raises JobError when the job directory is damaged.
     """
@@ -56,7 +56,7 @@ def record_of_unfinished(job: JobDirectory, error: str) -> dict[str, Any]:
 
 
 def input_checksum(manifest: Manifest) -> str:
-    """Return a checksum of the input: that of its preambles' and its chunks' checksums, in order and by lines."""
+    """Return a checksum of the input: that of the checksums of its preambles and chunks, in order, one per line."""
     preambles = [file["preamble"] for file in manifest.sources] or [manifest.preamble]
     parts = [
         *(preamble.get("checksum", "") for preamble in preambles),
@@ -125,7 +125,7 @@ def _reasons(receipts: list[Receipt]) -> Reasons:
 
 
 def _process_seconds(job: JobDirectory, manifest: Manifest, history: list[dict[str, Any]]) -> float | None:
-    """Return how long the chunks took together: as the local engine measured it, else by the clocks of the boards."""
+    """Return the seconds of processing: as the local engine measured them, else by the clocks of the boards."""
     measured = None if manifest.durable else (read_json(job.directory / "processed.json") or {}).get("seconds")
     if isinstance(measured, int | float):
         return measured
@@ -137,7 +137,7 @@ def _process_seconds(job: JobDirectory, manifest: Manifest, history: list[dict[s
 def _stages(
     manifest: Manifest, history: list[dict[str, Any]], ended: float, collect: float | None
 ) -> list[dict[str, Any]]:
-    """Return when each stage began and ended, in seconds since 1970; those that were run."""
+    """Return when each stage that ran began and ended, in seconds since 1970."""
     stages = [("split", manifest.created - manifest.split_seconds, manifest.created)]
     if history:
         stages.append(("process", min(one["started"] for one in history), max(one["ended"] for one in history)))

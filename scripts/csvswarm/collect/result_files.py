@@ -1,4 +1,4 @@
-"""Writes the result of a job in its format: as one file, or as one file for each value of some columns."""
+"""Writes the result of a job in its format: as one file, or as one file per value of some columns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PREVIEW_BYTES = 64 << 10
 class ResultFiles:
     """rows: without headers. entry: name, bytes and checksum of the file, or of the directory of all parts.
 
-    files: name, bytes and checksum of each file. preview: the first rows as CSV, where the file is none.
+    files: name, bytes and checksum of each file. preview: the first rows as CSV, for a file in another format.
     """
 
     rows: int
@@ -48,7 +48,7 @@ def write_files(
     if output_format == "csv" and not partition_by:
         rows, entry = _write_csv(job, manifest, schema, receipts, output / result_name(manifest.request), typed=False)
         return ResultFiles(rows.rows, entry, [entry])
-    # Lazy: a result that is only copied needs no numpy.
+    # Lazy: copying a result does not need numpy.
     from csvswarm.collect.conversion import Conversion
     from csvswarm.collect.result_layout import layout_of
 
@@ -82,7 +82,7 @@ def _write_csv(
 
 @contextmanager
 def _scratch(job: JobDirectory) -> Iterator[Path]:
-    """Yield an empty directory in the job's, for what is no file of the result. A kill leaves it to the next run."""
+    """Yield an empty temporary directory in the job directory. After a kill, the next run removes it."""
     scratch = job.directory / "collect"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
@@ -93,7 +93,7 @@ def _scratch(job: JobDirectory) -> Iterator[Path]:
 
 
 def _entry_of(target: Path, files: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the entry of a file, or of a directory, whose checksum is that of its files' checksums by lines."""
+    """Return the entry of a file, or of a directory, whose checksum is that of its files' checksums, one per line."""
     if target.is_file():
         return files[0]
     size = sum(file["bytes"] for file in files)

@@ -1,4 +1,4 @@
-"""Columns and types of a result, and the way from its canonical text back to typed values."""
+"""Columns and types of a result; converts its canonical text back to typed values."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Column:
 
 
 class Misfit(Exception):
-    """A value of a column is not of the type that the job knows: its text is more exact than any type."""
+    """A value does not have the known type of its column: its text is more exact than any type."""
 
     def __init__(self, column: str) -> None:
         super().__init__(column)
@@ -70,7 +70,7 @@ class Layout:
         return pa.schema([(column.name, ARROW[column.kind]) for column in self.columns])
 
     def widened(self, name: str) -> Layout:
-        """Return the layout with a column of text: what it has is no other type."""
+        """Return the layout with this column as text, because its values have no other type."""
         columns = [replace(column, kind="text") if column.name == name else column for column in self.columns]
         return replace(self, columns=columns)
 
@@ -103,7 +103,7 @@ class Layout:
 
     def _values(self, column: Column, text: Any, converter: TextConverter) -> Any:
         if column.kind == "text":
-            # In a result of one column, a missing value is two quotes: a blank line is no record.
+            # In a result of one column, a missing value is two quotes, because a blank line is not a record.
             return text if len(self.columns) > 1 else pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
         written = self.formats.of(column.name, column.kind) if column.copied else None
         plain = text if written is None else written.plain(text, converter.null_array)
@@ -116,7 +116,7 @@ class Layout:
 def layout_of(
     manifest: Manifest, schema: Schema, processor: Processor, receipts: Sequence[Receipt], written: Written
 ) -> Layout:
-    """Return the layout of a result. written: what the assembly of its partials knows of it."""
+    """Return the layout of a result. written: what the assembly of its partials returned."""
     context = Context.for_job(manifest, schema, processor.files)
     copied = set(processor.copied_columns(context))
     names, kinds = written.names, written.kinds
@@ -132,7 +132,7 @@ def layout_of(
             columns.append(Column(name, _typed(found), copied=True, declared=name in schema.declared_types))
         else:
             columns.append(Column(name, _typed(declared.get(name, kind))))
-    raw = hasattr(processor.module, "header")  # what it writes is in the dialect of the input
+    raw = hasattr(processor.module, "header")  # it writes the dialect of the input
     return Layout(
         columns,
         manifest.dialect if raw else CANONICAL,
@@ -142,7 +142,7 @@ def layout_of(
 
 
 def _has_long_integer(text: pa.Array) -> bool:
-    """Whether an integer among floats has more digits than every float keeps."""
+    """Whether an integer among floats has more digits than a float can represent."""
     if (pc.max(pc.binary_length(text)).as_py() or 0) < 16:
         return False
     return bool(pc.any(pc.match_substring_regex(text, "^-?[0-9]{16,}$")).as_py())
@@ -172,7 +172,7 @@ def read_header(file: BinaryIO, grammar: Grammar) -> bytes:
 
 
 def whole_records(file: BinaryIO, grammar: Grammar) -> Iterator[bytes]:
-    """Yield the rest of a CSV file in blocks of whole records. Where it is cut depends on its bytes alone."""
+    """Yield the rest of a CSV file in blocks of whole records. The cuts depend on its bytes alone."""
     rest = b""
     while piece := grammar.read_piece(file, BLOCK_BYTES):
         data = rest + piece

@@ -147,7 +147,7 @@ def _verify_rows(job: JobDirectory, manifest: Manifest, receipts: list[Receipt])
             )
 
 
-# -- the end -----------------------------------------------------------------------------------------------------------
+# -- finish ------------------------------------------------------------------------------------------------------------
 
 
 def _finish_job(job: JobDirectory, manifest: Manifest, output: Path) -> None:

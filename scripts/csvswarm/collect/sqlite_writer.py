@@ -18,7 +18,8 @@ from csvswarm.runtime.lazy_imports import pa, pc
 TABLE = "result"
 #: Column types. SQLite stores booleans as 0 and 1, and timestamps as text that its date functions read.
 _TYPES = {"int": "INTEGER", "float": "REAL", "bool": "BOOLEAN", "timestamp": "TIMESTAMP", "text": "TEXT"}
-#: Fixed, so that the file does not depend on the library's defaults; the file has a temporary name until it is whole.
+#: Fixed, so that the file does not depend on the library's defaults; the file has a temporary name until it is
+#: complete.
 _SETTINGS = ("page_size=4096", "encoding='UTF-8'", "auto_vacuum=NONE", "journal_mode=OFF", "synchronous=OFF")
 
 
@@ -48,7 +49,7 @@ def _values(column: pa.ChunkedArray, kind: str) -> list[Any]:
 
 
 def quoted(name: str) -> str:
-    """Return a name as SQL has it."""
+    """Return a name quoted for SQL."""
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
 

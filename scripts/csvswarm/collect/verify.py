@@ -33,7 +33,7 @@ def verify(output: Path) -> dict[str, Any]:
     path = output / REPORT
     record = read_json(path, "rerun the job.", MAX_REPORT_BYTES)
     if record is None or record.get("status") != "done":
-        raise JobError(f"{output} has no record of a finished job: name the output directory of one.")
+        raise JobError(f"{output} has no record of a finished job: name the output directory of a finished job.")
     if record.get("format") != RECORD_FORMAT:
         raise JobError(
             f"{path} has format {record.get('format')}, which lacks the checksum of the input: rerun the job with "
@@ -82,7 +82,7 @@ def _input(record: dict[str, Any]) -> Iterator[str]:
         request = record["request"]
         given = Given(**{name.name: request[name.name] for name in fields(Given)})
         options = {name: request.get(name, False) for name in ("union", "source_file")}
-        inputs = open_inputs(sources, given, request["null_values"], **options)  # some may have to be rewritten
+        inputs = open_inputs(sources, given, request["null_values"], **options)  # some may need rewriting
         for number, (source, _) in enumerate(inputs.members):
             chunks = [chunk for chunk in record["input_chunks"] if chunk.get("source", 0) == number]
             preamble = record["sources"][number]["preamble"] if record.get("sources") else record["preamble"]
@@ -97,7 +97,7 @@ def _input(record: dict[str, Any]) -> Iterator[str]:
 def _compare(
     file: BinaryIO, record: dict[str, Any], preamble: dict[str, Any], chunks: list[dict[str, Any]], name: str
 ) -> Iterator[str]:
-    """Yield in what a file of the input differs. preamble, chunks: as the record has them of this file."""
+    """Yield how a file of the input differs. preamble, chunks: those of this file in the record."""
     first, offset = 1, 0
     pieces = [("its header", preamble, 0), *((None, chunk, chunk["rows"]) for chunk in chunks)]
     for what, piece, rows in pieces:
@@ -107,7 +107,7 @@ def _compare(
             yield f"{name} has changed: {where} (bytes {offset:,} to {end:,}) are not those that ran."
             return
         first, offset = first + rows, offset + piece["bytes"]
-    # A job with a limit leaves the rest unread, and so does this.
+    # A job with a limit does not read the rest, so it is not verified.
     if record["request"]["limit"] is None and file.read(1):
         yield f"{name} has grown: the job read {offset:,} bytes."
 

@@ -22,9 +22,9 @@ SHEET = "result"
 MAX_TEXT = 32_767
 #: Excel shows and computes with 15 digits: a longer integer, possibly an id, is written as text.
 MAX_INTEGER = 10**15
-#: The oldest date on which Excel and everybody else agree: Excel has a February 29 in 1900.
+#: The oldest date that Excel counts correctly: it has a February 29 in 1900.
 FIRST_MONTH = (1900, 3)
-#: What ZIP files and Excel's own properties have in place of the time.
+#: Fixed times in ZIP entries and in Excel's properties.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 _TIMES = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*(</)")
 
@@ -90,7 +90,7 @@ class XlsxWriter:
         if value[:1] not in ("=", "#"):
             return value
         cell = self._cell(self._sheet, value)
-        cell.data_type = "s"  # not a formula, whatever it begins with
+        cell.data_type = "s"  # never a formula, whatever its first character
         return cell
 
 
@@ -116,7 +116,7 @@ def xlsx_writer(path: Path, layout: Layout) -> Iterator[XlsxWriter]:
 
 @contextmanager
 def _temporary_directory(name: str) -> Iterator[None]:
-    """Let openpyxl put its temporary files into a directory: /tmp of a container has little room."""
+    """Make openpyxl use a directory for its temporary files: /tmp of a container has little room."""
     before, tempfile.tempdir = tempfile.tempdir, name
     try:
         yield
@@ -125,7 +125,7 @@ def _temporary_directory(name: str) -> Iterator[None]:
 
 
 def _without_times(source: Path, target: Path) -> None:
-    """Copy a workbook, without the time at which it was written."""
+    """Copy a workbook without the times at which it was written."""
     with zipfile.ZipFile(source) as book, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as copy:
         for name in sorted(book.namelist()):
             entry = zipfile.ZipInfo(name, EPOCH)

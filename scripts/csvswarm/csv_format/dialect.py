@@ -75,7 +75,7 @@ def records_of(data: bytes, dialect: Dialect, *, complete: bool, most: int = 100
             if len(rows) > most:
                 return rows[:most]
     except csv.Error:
-        return rows  # a field is too long: what was read before it is whole
+        return rows  # a field is too long: the records before it are complete
     return rows if complete else rows[:-1]
 
 

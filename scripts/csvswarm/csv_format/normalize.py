@@ -19,7 +19,7 @@ WHITESPACE = "whitespace"
 _LINE_END = re.compile("\r\n|\n|\r")
 _LAST_END = re.compile(r"(?:\r\n|\n|\r)\Z")
 _BLANKS = re.compile("[ \t]+")
-#: What a letter after a backslash stands for in files of MySQL and PostgreSQL; any other character is itself.
+#: Meaning of a letter after a backslash in files of MySQL and PostgreSQL; any other character stands for itself.
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "Z": "\x1a"}
 #: A field, and whether it was quoted.
 Field = tuple[str, bool]
@@ -27,14 +27,14 @@ Field = tuple[str, bool]
 
 @dataclass(frozen=True)
 class Rules:
-    """How the text to rewrite is written, and how it is to be.
+    """The format of the text to rewrite, and that of the rewritten text.
 
-    delimiter: one character, or WHITESPACE. quotechar, escape: one character or "". comment: what a line starts with
-    that is no record, or "". comment_width: when the comment was detected, how many fields a record has: a line of so
-    many is no comment for sure. skip_lines: lines before the first record. trailing: how many fields a record has whose
-    last delimiter is to be dropped, 0 for none. out_delimiter, out_quote: of what is written. width, columns: how many
-    fields a record has, and which of them, counted from 0, each column gets that is written, -1 for a missing value; no
-    columns: all, in their order. added: the value of a column after all others.
+    delimiter: one character, or WHITESPACE. quotechar, escape: one character or "". comment: prefix of lines that
+    are not records, or "". comment_width: if the comment was detected, the number of fields of a record: a line with
+    that many may be a record. skip_lines: lines before the first record. trailing: number of fields of a record whose
+    last delimiter is dropped, 0 for none. out_delimiter, out_quote: of the rewritten text. width: number of fields of a
+    record. columns: for each column to write, the index of its field, -1 for a missing value; empty for all fields in
+    order. added: the value of an additional last column.
     """
 
     delimiter: str
@@ -52,7 +52,7 @@ class Rules:
 
     @property
     def keeps_fields(self) -> bool:
-        """Whether records are copied as they are."""
+        """Whether records are copied unchanged."""
         is_same = not self.escape and self.delimiter == self.out_delimiter and self.quotechar in ("", self.out_quote)
         return is_same and not self.columns and (self.quotechar == self.out_quote or self.added is None)
 
@@ -114,7 +114,7 @@ class Normalizer:
         return self._written(fields, raw) if fields else "", after
 
     def _read(self, buffer: str, position: int, final: bool) -> tuple[list[Field], str, int] | None:
-        """Return (fields, text, position after it) of the next line or record; no fields where it is no record."""
+        """Return (fields, text, position after it) of the next line or record; no fields if it is not a record."""
         rules = self._rules
         line_end = _LINE_END.search(buffer, position)
         if line_end is None:
@@ -139,7 +139,7 @@ class Normalizer:
         return fields, raw, after
 
     def _is_no_record(self, line: str) -> bool:
-        """Whether a line, at which no record is open, is to be left out."""
+        """Whether a line outside of any record is left out."""
         rules = self._rules
         if self._skip:
             self._skip -= 1
@@ -163,7 +163,7 @@ class Normalizer:
         return _BLANKS.split(line.strip(" \t")) if delimiter == WHITESPACE else line.split(delimiter)
 
     def _parse(self, buffer: str, position: int, final: bool) -> tuple[list[Field], int] | None:
-        """Return (the fields of the record at a position, where the next one starts); None when it does not end."""
+        """Return (fields of the record at a position, start of the next one); None if the record does not end."""
         fields: list[Field] = []
         if self._rules.delimiter == WHITESPACE:
             blanks = _BLANKS.match(buffer, position)
@@ -191,7 +191,7 @@ class Normalizer:
         if escape and text == f"{escape}N":
             return "", False
         value = self._unescaped(text)
-        # What was escaped is a value, also where it then reads like a missing one.
+        # An escaped field is a value, even if it reads like a missing one.
         return value, bool(escape) and escape in text
 
     def _unescaped(self, text: str, *, in_quotes: bool = False) -> str:
@@ -211,12 +211,12 @@ class Normalizer:
         if rules.keeps_fields:
             return f"{raw[:-1] if extra else raw}{self._added}\n"
         texts = [self._text(*field) for field in self._arranged(fields[:-1] if extra else fields)]
-        if texts == [""]:  # a blank line is no record
+        if texts == [""]:  # a blank line is not a record
             texts = [self._null or rules.out_quote * 2]
         return f"{rules.out_delimiter.join(texts)}{self._added}\n"
 
     def _arranged(self, fields: list[Field]) -> list[Field]:
-        """Return the fields of the columns to write. A record with a wrong number of fields keeps one."""
+        """Return the fields of the columns to write. A record with a wrong number of fields stays wrong."""
         rules = self._rules
         if not rules.columns:
             return fields
@@ -256,5 +256,5 @@ def normalized(pieces: Iterable[str], rules: Rules, null_values: Iterable[str]) 
 
 
 def first_records(text: str, rules: Rules, *, complete: bool, most: int) -> list[list[str]]:
-    """Return the values of the first records, at most `most`; of an incomplete text, only those that surely end."""
+    """Return the values of the first records, at most `most`; of an incomplete text, only those that certainly end."""
     return Normalizer(rules, ()).records(text, complete, most)

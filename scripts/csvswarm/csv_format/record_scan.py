@@ -2,7 +2,7 @@
 
 A quote is special only at a field's edge, as in Python's csv module, pandas and Arrow: it opens at the start of a
 field, `""` inside a quoted field is one quote, and text after the closing quote is literal. If all quotes of a piece
-are at edges ("regular"), quote parity shows what is quoted, and numpy decides for the whole piece at once; otherwise a
+are at edges ("regular"), quote parity shows what is quoted, and numpy decides for the whole piece; otherwise a
 loop over the quotes gives the exact answer.
 """
 
@@ -67,7 +67,7 @@ class Grammar:
             piece += more
             step *= 2
             if len(piece) > max_bytes:
-                raise InputError(f"more than {MAX_RECORD_BYTES >> 20} MB are nothing but quotes: is it a CSV?")
+                raise InputError(f"more than {MAX_RECORD_BYTES >> 20} MB consist only of quotes: is it a CSV?")
         return piece
 
     def scan(self, piece: bytes, *, previous_byte: int = LF, inside_quotes: bool = False) -> Structure:
@@ -104,10 +104,6 @@ class Grammar:
         if piece.endswith(b"\r"):
             lone = np.append(lone, len(piece) - 1)
         return np.sort(np.concatenate([ends, lone])) if lone.size else ends
-
-    def may_adjoin_quote(self, byte: int) -> bool:
-        """Whether the byte may be next to a quote that opens or closes a field."""
-        return byte == self.quote or bool(self.is_field_end[byte])
 
     def _is_regular(self, array: Bytes, quotes: Positions, previous_byte: int, inside_quotes: bool) -> bool:
         """Whether every quote is at a field's edge or doubled, so that parity shows what is quoted."""

@@ -91,7 +91,7 @@ def encode_rows(columns: Sequence[pa.Array], dialect: Dialect, kinds: Sequence[s
         options = pacsv.WriteOptions(include_header=False, delimiter=dialect.delimiter, quoting_style="none")
         pacsv.write_csv(table, sink, options)
         return memoryview(sink.getvalue())
-    if len(columns) == 1:  # a blank line is no record: a lone missing value is written as two quotes
+    if len(columns) == 1:  # a blank line is not a record, so a lone missing value is written as two quotes
         fields[0] = pc.fill_null(fields[0], dialect.quotechar * 2)
     return join_fields(fields, dialect)
 

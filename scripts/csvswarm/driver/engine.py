@@ -21,13 +21,13 @@ from csvswarm.driver.tasks import Node
 from csvswarm.printable import printable_line
 
 SOCKET = "/var/run/docker.sock"
-#: Seconds that an engine, or a swarm without a leader, may take to answer. A driver that a partition cuts off
-#: must release the job's lock to the one that replaces it.
+#: Seconds that an engine, or a swarm without a leader, may take to answer. A driver on a partitioned board must
+#: release the job's lock for the one that replaces it.
 ENGINE_TIMEOUT = 120.0
 _CALL_TIMEOUT = 30
 _RETRY_DELAY = 1.0
 _LOG_LINES, _LOG_BYTES = 200, 32_768
-#: What managers answer while there is no leader, or none that they can reach.
+#: Errors of managers while there is no leader, or none that they can reach.
 _TRANSIENT = ("rpc error", "leader", "deadline exceeded", "not a swarm manager")
 
 
@@ -98,7 +98,7 @@ class Engine:
         return any(service["Spec"]["Name"] == name for service in self._call("services", filters={"name": name}))
 
     def create(self, service: dict[str, Any]) -> None:
-        """Create a service; one of that name may be there already, created by a call whose answer was lost."""
+        """Create a service, unless an earlier call, whose answer was lost, has created it."""
         try:
             self._call("create_service", **service)
         except _Exists:
@@ -110,7 +110,7 @@ class Engine:
             self._call("remove_service", name)
 
     def log(self, name: str) -> str:
-        """Return the end of what a service's containers wrote to standard error, empty when it cannot be read."""
+        """Return the end of the standard error of a service's containers, empty if it cannot be read."""
         try:
             frames = self._call("service_logs", name, stderr=True, tail=_LOG_LINES, is_tty=False)
             data = b"".join(frames)[-_LOG_BYTES:]

@@ -1,4 +1,4 @@
-"""How a job ends without a result."""
+"""The ways in which a job ends without a result."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ class JobFailed(Exception):
 
 
 class Stopped(BaseException):
-    """The container must stop. Not an Exception: only the end of the driver handles it."""
+    """The container must stop. Not an Exception, so that only the driver's main function handles it."""

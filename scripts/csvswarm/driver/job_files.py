@@ -18,7 +18,7 @@ from csvswarm.printable import printable_line
 
 #: A receipt names every column.
 RECEIPT_BYTES = 4_000_000
-#: Of logs in the record of a failure: how many, and characters of each one's end.
+#: Number of logs in the record of a failure, and characters of the end of each.
 LOGS, LOG_CHARS = 20, 1500
 _ROUND = re.compile(r"round-([0-9]{4,8})\.json")
 _FIELDS = {"chunk": int, "status": str, "rows_in": int, "rejected": int}
@@ -26,7 +26,7 @@ _FIELDS = {"chunk": int, "status": str, "rows_in": int, "rejected": int}
 
 @dataclass(frozen=True)
 class ReceiptSummary:
-    """What the driver uses of a receipt: chunk, status and the number of records read."""
+    """The fields of a receipt that the driver uses: chunk, status and the number of records read."""
 
     chunk: int
     status: str
@@ -60,7 +60,7 @@ class JobFiles:
             return [_summary(name, receipts, names[name]) for name in found]
 
     def logs(self, number: int, slots: Mapping[int, int]) -> list[AttemptLog]:
-        """Return the newest log of each of these slots of a round that left one. slots: slot -> its chunk."""
+        """Return the newest log of each of these slots of a round that has one. slots: slot -> its chunk."""
         found: list[AttemptLog] = []
         if not slots:
             return found
@@ -82,7 +82,7 @@ class JobFiles:
         return []
 
     def next_round(self, used: Collection[int]) -> int:
-        """Return a number that no round of the job has. used: the rounds that Swarm knows of."""
+        """Return a number that no round of the job has. used: the rounds of Swarm's services."""
         with open_directory(self._directory) as job:
             written = [int(match[1]) for name in names_in(job) if (match := _ROUND.fullmatch(name))]
         return max([0, *written, *used]) + 1
@@ -93,7 +93,7 @@ class JobFiles:
         write_json(path, {"number": number, "generation": generation, "chunks": list(chunks)})
 
     def write_tasks(self, number: int, tasks: Sequence[Task]) -> None:
-        """Record how the containers of a round ended. A full share keeps no record, and that ends no job."""
+        """Record how the containers of a round ended. A full share loses this record, but does not fail the job."""
         ended: list[dict[str, Any]] = [task.to_json() for task in tasks if task.ended is not None]
         with suppress(OSError):
             write_json(self._directory / f"tasks-{number:04d}.json", {"tasks": ended})

@@ -1,4 +1,4 @@
-"""One driver at a time works on a job."""
+"""The lock that allows one driver at a time to work on a job."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BUSY = (errno.EACCES, errno.EAGAIN, errno.ESTALE)
 
 @contextmanager
 def driver_lock(directory: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Keep the drivers' lock of a job directory; wait for another driver, however long it works.
+    """Lock a job directory for one driver; wait for another driver without limit.
 
     It is a POSIX lock (see csvswarm.job.lock): it ends with its process, and on NFS with the lease of a board that lost
     its power. on_wait: called once if another driver has it.

@@ -22,7 +22,7 @@ RESTART = 1
 
 
 def main() -> int:
-    """Run the job of the request. Return 0 when its end is decided, else 1: Swarm then restarts the driver."""
+    """Run the job of the request. Return 0 if it is done or has failed, else 1, so that Swarm restarts the driver."""
     parser = argparse.ArgumentParser(description="Run a job on boards from a container on a manager.")
     parser.add_argument("--request", type=Path, required=True, metavar="FILE", help="what to run, as JSON")
     parser.add_argument("--socket", default=SOCKET, metavar="PATH", help=f"the engine's socket ({SOCKET})")
@@ -53,7 +53,7 @@ def _drive(request: Request, engine: Engine) -> int:
     try:
         driver.run()
     except Stopped:
-        # Another driver continues where the board was drained; only without its service the job is stopped.
+        # If the board was drained, another driver continues; the job is stopped only if its service was removed.
         stopping = Engine(engine.socket, group=engine.group, timeout=_STOP_TIMEOUT)
         JobDriver(request, stopping, status).stop()
         raise

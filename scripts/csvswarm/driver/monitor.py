@@ -1,4 +1,4 @@
-"""Judge a round while it runs: is it over, can it still succeed, which chunks need another attempt?"""
+"""Monitors a running round: whether it is over, can still succeed, and which chunks need another attempt."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from csvswarm.driver.job_files import AttemptLog, ReceiptSummary
 from csvswarm.driver.reasons import failed_boards, failure_message, pending_reason, retry_boards, running_boards
 from csvswarm.driver.tasks import Slots, Task
 
-#: A stopped slot gets its next task within the restart delay of 2 s; after this many seconds Swarm has given it up.
+#: A stopped slot gets its next task within the restart delay of 2 s; after this many seconds Swarm has abandoned it.
 STOPPED_TIMEOUT = 20.0
-#: Nothing runs and nothing can be placed: a board that reboots needs about this long.
+#: Seconds in which nothing runs and nothing can be placed. A board that reboots needs about this long.
 UNSCHEDULABLE_TIMEOUT = 120.0
 #: A container starts within seconds. After this long, Docker hangs on a board that still reports to its manager; or
 #: boards wait for the NFS server.
 START_TIMEOUT = 600.0
-#: Chunks that wait for a board for fewer seconds than this are not worth a remark.
+#: Chunks that wait for a board for fewer seconds than this are not mentioned.
 WAIT_TIMEOUT = 10.0
 #: A chunk is a straggler when this part of the round is done, and it has run this many times the median.
 DONE_PART, SLOW_FACTOR = 0.75, 1.5
@@ -44,7 +44,7 @@ class Snapshot:
 
 @dataclass
 class RoundProgress:
-    """What this driver knows of a round; a new driver starts from the receipts.
+    """What this driver knows about a round; a new driver starts from the receipts.
 
     Times are of the monotonic clock, in seconds. statuses: chunk -> status of its receipt. rows: records of those
     chunks. running_since: chunk -> when it was first seen to run. durations: of finished chunks. retried: chunks that
@@ -85,8 +85,8 @@ class Verdict:
     """What to do about a round.
 
     over: its receipts decide what comes next. retry: chunks to start on other boards than `avoid`; reason: why.
-    failure: why the round cannot succeed or, with `retry`, why it could not if that did not start. Without any of
-    these, keep watching. remark: what the user should know meanwhile.
+    failure: why the round cannot succeed or, with `retry`, why it fails if the retry cannot start. Without any of
+    these, continue to watch. remark: what the user should know meanwhile.
     """
 
     over: bool = False
@@ -121,7 +121,7 @@ class RoundMonitor:
         self._starting_since: dict[str, float] = {}
 
     def verdict(self, snapshot: Snapshot) -> Verdict:
-        """Judge the round. Calls for one round must come in order of time."""
+        """Return the verdict on a snapshot. Pass the snapshots of a round in order of time."""
         self.progress.update(snapshot)
         statuses = self.progress.statuses
         if "error" in statuses.values() or len(statuses) == snapshot.total:
@@ -166,7 +166,7 @@ class RoundMonitor:
         return retry
 
     def _given_up(self, snapshot: Snapshot, now: float) -> Verdict | None:
-        """Judge the chunks that Swarm abandoned: boards on which they have not failed may retry them, once."""
+        """Return the verdict on abandoned chunks: boards on which they have not failed may retry them, once."""
         tasks, schedulable = snapshot.tasks, snapshot.schedulable
         self._stopped_since = {chunk: self._stopped_since.get(chunk, now) for chunk in snapshot.slots.stopped}
         lost = [chunk for chunk, since in self._stopped_since.items() if now - since >= STOPPED_TIMEOUT]
@@ -185,7 +185,7 @@ class RoundMonitor:
 
     def _unschedulable(self, snapshot: Snapshot, now: float) -> str:
         message = pending_reason(snapshot.tasks, snapshot.slots)
-        # Boards that are full run chunks of another job, which end.
+        # Full boards run chunks of another job, which will end.
         if "no suitable node" not in message or "insufficient resources" in message:
             self._unschedulable_since = None
             return ""
@@ -195,7 +195,7 @@ class RoundMonitor:
         return f"no board has been available for {UNSCHEDULABLE_TIMEOUT / 60:.0f} minutes: Swarm reports {message}."
 
     def _waiting_remark(self, snapshot: Snapshot, now: float) -> str:
-        """Return why nothing runs, once that has lasted."""
+        """Return why nothing runs, if that has lasted for some time."""
         message = pending_reason(snapshot.tasks, snapshot.slots)
         self._waiting_since = (self._waiting_since or now) if message else None
         return message if self._waiting_since is not None and now - self._waiting_since >= WAIT_TIMEOUT else ""

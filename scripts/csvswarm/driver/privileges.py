@@ -1,8 +1,8 @@
-"""From root of the container to the owner of the jobs.
+"""Switches from the container's root to the owner of the jobs.
 
-The container starts as root without any capability but SETUID and SETGID, because only root can learn the group of the
-engine's socket and take it. From then on everything runs as the owner. The socket's group is only the *saved* group:
-the process takes it on for a call to the engine, and what it executes never has it.
+The container starts as root with only the capabilities SETUID and SETGID, because only root can read the group of the
+engine's socket and join it. From then on everything runs as the owner. The socket's group is only the *saved* group:
+the process uses it for a call to the engine, and programs that it executes never have it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 
 
 def become_owner(owner: int, socket: str) -> Callable[[], AbstractContextManager[None]]:
-    """Become the owner of the jobs. Return what to enter for a call to the engine.
+    """Become the owner of the jobs. Return the context manager for calls to the engine.
 
-    A process that is not root stays what it is. Raises OSError when root may not change its ids, or without a socket.
+    A process that is not root keeps its user. Raises OSError when root may not change its ids, or without a socket.
     """
     if os.geteuid() != 0:
         return nullcontext

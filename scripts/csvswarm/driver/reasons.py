@@ -21,7 +21,7 @@ EXIT_REASONS = {
     errno.EACCES: "{board} cannot write to the share: permission denied",
     142: "it exceeded chunk_limit",
 }
-#: Exits that an attempt would come to on any board: its memory is the same everywhere, and so is the share.
+#: Exits that do not depend on the board: the memory limit and the share are the same everywhere.
 SAME_ON_ANY_BOARD = (KILLED, errno.ENOSPC, errno.EDQUOT)
 
 
@@ -37,7 +37,7 @@ def failed_boards(tasks: Sequence[Task], chunk: int) -> list[str]:
 
 
 def retry_boards(tasks: Sequence[Task], schedulable: Collection[str], chunk: int) -> list[str]:
-    """Return the boards that may retry a chunk that others failed; none when the cause is not a board's."""
+    """Return the boards that may retry a chunk that others failed; none if the board is not the cause."""
     boards, attempts = failed_boards(tasks, chunk), attempts_at(tasks, chunk)
     if not boards or attempts[-1].exit in SAME_ON_ANY_BOARD:
         return []
@@ -63,7 +63,7 @@ def failure_message(tasks: Sequence[Task], logs: Sequence[AttemptLog], chunk: in
 
 
 def pending_reason(tasks: Sequence[Task], slots: Slots) -> str:
-    """Return why Swarm has not placed the waiting chunks, empty unless nothing runs."""
+    """Return why Swarm has not placed the waiting chunks; empty while chunks run."""
     if slots.running or slots.stopped or not slots.waiting:
         return ""
     waiting = {*slots.waiting}

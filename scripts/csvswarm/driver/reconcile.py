@@ -1,7 +1,7 @@
-"""Derive from a job's receipts what has to run next: python -m csvswarm.driver.reconcile JOB [--fresh].
+"""Derive from a job's receipts what must run next: python -m csvswarm.driver.reconcile JOB [--fresh].
 
-A process of its own: what a processor left in the job directory may cost any amount of memory to read, and must not
-take the driver with it. --fresh: the user restarts the job, so chunks that failed get another try.
+It is a separate process, because files that a processor left in the job directory may take any amount of memory to
+read, which must not kill the driver. --fresh: the user restarts the job, so chunks that failed get another try.
 
 Prints one JSON object: generation, pending (chunks of the next round; none when the result can be collected), done
 (chunks that need no rerun), chunks ([bytes, records] of each).
@@ -20,7 +20,7 @@ from csvswarm.job.state import reconcile
 
 
 def plan(job: JobDirectory, *, fresh: bool) -> dict[str, Any]:
-    """Return what has to run next. Raises what `reconcile` raises, and JobError when another process has the job."""
+    """Return what must run next. Raises what `reconcile` raises, and JobError if another process works on the job."""
     with job.locked():
         manifest = job.require_manifest()
         if fresh:

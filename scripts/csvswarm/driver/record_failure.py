@@ -1,6 +1,6 @@
 """Write the record of a job that failed: python -m csvswarm.driver.record_failure JOB OUTPUT --error TEXT.
 
-The control node makes the report of the job from it. A process of its own, as reconcile.py is, and for the same reason.
+The control node creates the report of the job from it. It is a separate process for the same reason as reconcile.py.
 The record is in the directory of the result, which no container of a chunk mounts.
 """
 

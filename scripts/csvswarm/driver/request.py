@@ -21,7 +21,7 @@ class RequestError(CsvswarmError):
 
 @dataclass(frozen=True)
 class Layout:
-    """What containers get.
+    """The resources of containers.
 
     limit, reservation: bytes of memory of a chunk's container. cpus: its cores. rooms: board -> bytes that split and
     collect may use there.
@@ -33,7 +33,7 @@ class Layout:
     rooms: Mapping[str, int]
 
     def room(self, board: str) -> int:
-        """Return the bytes that one container may use on a board, whatever it runs besides."""
+        """Return the bytes that one container may use on a board, whatever else runs there."""
         return self.rooms[board] if board in self.rooms else min(self.rooms.values())
 
 
@@ -41,8 +41,8 @@ class Layout:
 class Request:
     """A job as its driver runs it. Paths ending in _source are on the boards; the others are those of the containers.
 
-    inputs: where each file of the input is on the boards, and in the containers. processor_source: None for a processor
-    that ships. files: path -> path on the boards, of side files that the split reads. chunk_limit, deadline: seconds, 0
+    inputs: where each file of the input is on the boards, and in the containers. processor_source: None for a shipped
+    processor. files: path -> path on the boards, of side files that the split reads. chunk_limit, deadline: seconds, 0
     for no limit. restarts: how often Swarm restarts a failed attempt.
     """
 
@@ -67,12 +67,12 @@ class Request:
 
     @property
     def is_shipped(self) -> bool:
-        """Whether the processor is one that ships: its code is the image's own."""
+        """Whether the processor is a shipped one, whose code is that of the image."""
         return self.processor_source is None
 
     @property
     def has_files(self) -> bool:
-        """Whether the job has side files: then its directory has copies of them after the split."""
+        """Whether the job has side files, of which its directory has copies after the split."""
         return any(word.startswith("--file=") for word in self.split_arguments)
 
 

@@ -23,7 +23,7 @@ from csvswarm.job.untrusted_files import Damaged
 _LOOK = (0.2, 1.0)
 _TASKS = (1.0, 15.0)
 _TASKS_WHILE_STOPPED = 2.0
-#: What a look, and a request for the tasks, may cost of the driver's core.
+#: Maximum share of the driver's core for checks of the receipts, and for requests for the tasks.
 _LOOK_SHARE, _TASKS_SHARE = 1 / 400, 1 / 400
 
 
@@ -63,7 +63,7 @@ class RoundRunner:
         self._placed: dict[str, float] = {}
 
     def run(self) -> None:
-        """Return when the receipts decide what comes next.
+        """Run until the receipts decide what comes next.
 
         Raises JobFailed, Damaged, ServiceRemoved and EngineUnavailable.
         """
@@ -81,7 +81,7 @@ class RoundRunner:
             self._engine.remove(service_name(self._request, round_))
 
     def _watch(self) -> bool:
-        """Look once, act, and sleep. Return whether the round is over."""
+        """Check the round once, act, and sleep. Return whether the round is over."""
         began = time.process_time()
         snapshot = self._look()
         verdict = self._monitor.verdict(snapshot)
@@ -96,7 +96,7 @@ class RoundRunner:
         return False
 
     def _look(self) -> Snapshot:
-        # The tasks first: a slot that has stopped has written its receipt before.
+        # Tasks are read first: a slot that has stopped has already written its receipt.
         if reads_tasks := time.monotonic() >= self._tasks_due:
             began = time.process_time()
             self._read_tasks()
@@ -156,7 +156,7 @@ class RoundRunner:
             number = self._files.next_round([round_.number for round_ in self._rounds])
             retry = Round(number, main.generation, verdict.retry, retries=main.number)
             self._files.write_round(number, main.generation, verdict.retry)
-        except OSError as error:  # the share may be full: then what the chunks failed of is reported
+        except OSError as error:  # the share may be full: then report why the chunks failed
             if verdict.failure:
                 why = error.strerror or str(error)
                 failure = f"{verdict.failure} Other boards cannot retry it, because the share is not writable: {why}."
@@ -171,7 +171,7 @@ class RoundRunner:
         if verdict.remark:
             self._status.note(verdict.remark)
         progress, left, stopped = self._monitor.progress, len(self._open), len(snapshot.slots.stopped)
-        # Swarm gives the place of a finished chunk to the next one at once, which its tasks show only later.
+        # Swarm gives the slot of a finished chunk to the next one immediately, but its tasks show that later.
         running = min(self._busy, left - stopped)
         self._time_left.update(time.monotonic(), [receipt.chunk for receipt in snapshot.receipts], running)
         if not (verdict.over or self._status.is_due):
@@ -198,7 +198,7 @@ class RoundRunner:
         self._status.write()
 
     def record(self) -> None:
-        """Write down how the containers ended, for job.json. The engine may be what has failed."""
+        """Record how the containers ended, for job.json, if the engine answers."""
         with suppress(ServiceRemoved, EngineRefused, EngineUnavailable):
             self._read_tasks()
         tasks = [replace(task, placed=self._placed.get(task.attempt)) for task in self._tasks]

@@ -1,7 +1,7 @@
-"""A whole job: take over what runs, split, run rounds until every chunk has a result, collect.
+"""A whole job: adopt running services, split, run rounds until every chunk has a result, collect.
 
 The driver keeps no state of its own. Manifest, schemas and receipts define what is done, the labels of Swarm's services
-what runs: so any manager can restart it at any moment.
+what runs. So any manager can restart it at any moment.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from csvswarm.driver.status import Status
 from csvswarm.job.output_directory import FAILURE
 from csvswarm.job.untrusted_files import Damaged
 
-#: Seconds in which a stack that is being removed, whose services go first, stops its driver as well.
+#: Seconds in which the removal of a stack, which starts with its services, also stops the driver.
 _REMOVAL_TIMEOUT = 15.0
 #: How often the collection may find partials lost or damaged, and have their chunks rerun.
 MAX_COLLECTIONS = 3
-#: Another user's, or a full, share stays so; other errors of the share pass, and the driver restarts.
+#: Errors of the share that do not go away. After other errors, the driver restarts.
 _LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def _report_waiting() -> None:
-    """Write to the service's log: the status is that of the driver that works."""
+    """Write to the service's log: the status file belongs to the driver that has the lock."""
     print("another driver of this job works, perhaps on a board that is cut off: waiting for it", file=sys.stderr)
 
 
@@ -53,11 +53,11 @@ class JobDriver:
         engine.on_wait = status.note
 
     def run(self) -> None:
-        """Run the job and report how it ends. Raises EngineUnavailable, and OSError that may pass."""
+        """Run the job and report how it ends. Raises EngineUnavailable, and OSError for temporary errors."""
         try:
             with driver_lock(self._request.job_directory, _report_waiting):
                 self._status.take_over()
-                for path in self._request.output.glob(f"*{FAILURE}*"):  # and what a killed driver left of one
+                for path in self._request.output.glob(f"*{FAILURE}*"):  # and leftovers of a killed driver
                     path.unlink(missing_ok=True)
                 self._run()
         except JobFailed as error:
@@ -85,7 +85,7 @@ class JobDriver:
             self._status.end("done")
 
     def stop(self) -> bool:
-        """Tidy up after a request to stop. Return whether the job is stopped, and not only moved to another board."""
+        """Clean up after a request to stop. Return whether the job is stopped, and not only moved to another board."""
         if self._engine.service_exists(driver_service(self._request)):
             return False
         self._remove(keep=())
@@ -127,7 +127,7 @@ class JobDriver:
         return current, sorted(retries, key=lambda one: one.number)
 
     def _next_round(self, current: Round | None, retries: Sequence[Round], *, fresh: bool) -> bool:
-        """Run what the receipts leave to run, if anything. current: a round that runs already. Raises JobFailed."""
+        """Run the pending chunks, if any. current: a round that already runs. Raises JobFailed."""
         state = self._stages.reconcile(fresh=fresh)
         pending: list[int] = state["pending"]
         runs_on = current is not None and current.generation == state["generation"]
@@ -138,7 +138,7 @@ class JobDriver:
             current, retries = None, []
         if not pending:
             return False
-        self._status.enter("processing", "process")  # only now: a finished job has no seconds of processing
+        self._status.enter("processing", "process")  # only here, because a finished job has no seconds of processing
         runner = self._runner(current or self._start(state["generation"], pending), retries, state)
         runner.run()
         runner.remove()
@@ -165,7 +165,7 @@ class JobDriver:
         return round_
 
     def _services(self) -> list[JobService]:
-        """Return what runs for the job besides its driver."""
+        """Return the services of the job except its driver."""
         own = driver_service(self._request)
         return [service for service in self._engine.services(self._request.job) if service.name != own]
 
@@ -175,7 +175,7 @@ class JobDriver:
                 self._engine.remove(service.name)
 
     def fail(self, message: str, hint: str | None) -> None:
-        """End the job as failed: remove what runs for it, and leave what its report is made of."""
+        """End the job as failed: remove its services, and write the record for its report."""
         with suppress(EngineUnavailable, EngineRefused, ServiceRemoved):
             self._remove(keep=())
         self._stages.record_failure(message)

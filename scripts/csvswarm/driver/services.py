@@ -39,8 +39,8 @@ MAX_PIDS = 256
 class Round:
     """A round and its service. Slot n, counted from 1, is chunks[n - 1].
 
-    retries: number of the round whose chunks this one gives a second attempt, None for a round of its own. Swarm keeps
-    all of it as labels of the service, which no processor can write, so that another driver can take over.
+    retries: number of the round whose chunks this one gives a second attempt, None for a round of its own. All of it is
+    stored as labels of the service, which no processor can write, so that another driver can take over.
     """
 
     number: int
@@ -88,7 +88,7 @@ def chunk_service(request: Request, round_: Round, avoid: Sequence[str] = ()) ->
     resources = Resources(
         cpu_limit=round(layout.cpus * 1e9),
         mem_limit=layout.limit,
-        # Swarm places tasks by these: there is no other queue.
+        # Swarm places tasks by these reservations: there is no other queue.
         cpu_reservation=round(layout.cpus * 1e9),
         mem_reservation=layout.reservation,
     )
@@ -184,7 +184,7 @@ def _bind(source: str, target: str, *, read_only: bool = False) -> Mount:
 
 
 def _job(request: Request, *, copies: bool = True) -> list[Mount]:
-    """Return the mounts of the job's directory. copies: whether it has those of the side files, as after the split."""
+    """Return the mounts of the job's directory. copies: whether it has copies of the side files, as after the split."""
     directory = str(request.job_directory)
     files = f"{directory}/files"
     return [_bind(directory, directory), *[_bind(files, files, read_only=True)] * (copies and request.has_files)]

@@ -1,9 +1,9 @@
 """Split, reconcile and collect: as processes of the driver's container, or as services where a user's code runs.
 
-The driver never runs a user's processor. Split and collect run here, which saves a container's start, with a processor
-that ships, if the job's copy is the image's own file, and with one that defines nothing but `process`: its text is
-enough (csvswarm.processor_api.declarations). Others have to be loaded, in containers of their own without the engine's
-socket. The scripts that run here refuse to load them, whatever the job directory contains.
+The driver never runs a user's processor. Split and collect run here, which saves a container's start, with a shipped
+processor, if the job's copy is identical to the file in the image, and with one that defines only `process`, whose text
+is enough (csvswarm.processor_api.declarations). Other processors must be loaded, in containers of their own without the
+engine's socket. The scripts that run here refuse to load them, whatever the job directory contains.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from csvswarm.runtime.progress import VARIABLE
 SCRIPTS = Path(__file__).resolve().parents[2]
 SHIPPED = SCRIPTS.parent / "files" / "processors"
 _MAX_PROCESSOR_BYTES = 1 << 20
-#: Of what a process prints. A list of 100,000 chunks has 3 MB.
+#: Maximum bytes of a process's output. A list of 100,000 chunks has 3 MB.
 _MAX_ANSWER_BYTES, _MAX_ERROR_BYTES = 64 << 20, 32_768
 _SERVICE_POLL = 0.3
-#: So that the kernel ends the process that needs too much memory, and not the driver beside it.
+#: Makes the kernel kill the process that needs too much memory, and not the driver beside it.
 _FIRST_TO_KILL = 'echo 1000 >/proc/self/oom_score_adj; exec "$@"'
 
 
@@ -53,12 +53,12 @@ class Stages:
         self._board = board
 
     def split(self) -> None:
-        """Split the input; a job that is split already stays as it is. Raises JobFailed."""
+        """Split the input, unless it is already split. Raises JobFailed."""
         arguments = [word for word in self._request.split_arguments if word not in ("--plan", "--durable", "--json")]
         self._run("split", ["split_dataframe.py", "--durable", "--json", *arguments])
 
     def reconcile(self, *, fresh: bool) -> dict[str, Any]:
-        """Return what has to run next: see csvswarm.driver.reconcile. Raises JobFailed with the error of a chunk."""
+        """Return what must run next: see csvswarm.driver.reconcile. Raises JobFailed with the error of a chunk."""
         command = ["-m", "csvswarm.driver.reconcile", str(self._request.job_directory)]
         answer: dict[str, Any] = json.loads(self._process("reconcile", [*command, *["--fresh"] * fresh]))
         return answer
@@ -69,7 +69,7 @@ class Stages:
         self._run("collect", ["collect_results.py", "--json", *arguments])
 
     def record_failure(self, error: str) -> None:
-        """Write the record of the job that failed, for its report. Without it the error still counts."""
+        """Write the record of a failed job, for its report. An error in this does not replace the job's error."""
         request = self._request
         command = ["-m", "csvswarm.driver.record_failure", str(request.job_directory), str(request.output)]
         with suppress(JobFailed, OSError):
@@ -110,7 +110,7 @@ class Stages:
     # -- in this container ---------------------------------------------------------------------------------------------
 
     def _process(self, stage: str, command: Sequence[str]) -> bytes:
-        """Run one of the scripts; return what it prints. Raises JobFailed with its message."""
+        """Run one of the scripts; return its output. Raises JobFailed with its message."""
         words = ["sh", "-c", _FIRST_TO_KILL, "sh", sys.executable, *command]
         with (
             tempfile.TemporaryFile() as answer,
@@ -138,7 +138,7 @@ class Stages:
             raise self._failure(stage, code, _tail(errors))
 
     def _wait(self, process: subprocess.Popen[bytes], shown: Path) -> int:
-        """Return the exit code of a script. shown: the status that it writes, whose progress is that of the job."""
+        """Return the exit code of a script. shown: its status file, whose progress becomes that of the job."""
         while True:
             with suppress(subprocess.TimeoutExpired):
                 return process.wait(1.0)
@@ -194,7 +194,7 @@ _RESUME = ("same job_id", "this job_id", "rerun with job_id", "wait until it end
 
 
 def _hint(stage: str, message: str) -> str | None:
-    """Return what to do after a stage failed. An error of the split is not kept; one of a chunk would repeat."""
+    """Return the hint after a failed stage. An error of the split is not stored; one of a chunk would repeat."""
     if any(words in message for words in _START_OVER):
         return None
     if any(words in message for words in _RESUME):

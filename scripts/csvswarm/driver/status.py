@@ -1,7 +1,7 @@
-"""The status file of a job: what the control node shows of it. Small, replaced atomically, and for reading only.
+"""The status file of a job, which the control node shows. It is small, replaced atomically, and only read by others.
 
-It is in the directory of the result, which no container of a chunk mounts. The driver reads it back only to learn for
-how long its predecessor worked.
+It is in the directory of the result, which no container of a chunk mounts. The driver reads it back only for the
+duration of its predecessor's work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_BYTES = 65_536
 RENEW_AFTER = 2.0
 MAX_NOTES, MAX_NOTE = 20, 300
 STAGES = ("split", "process", "collect")
-#: How a job ends.
+#: The states of a job that has ended.
 ENDED = ("done", "failed", "stopped")
 
 
@@ -63,7 +63,7 @@ class Status:
         self.continues = self.take_over()
 
     def take_over(self) -> bool:
-        """Take over what an earlier driver of this service wrote. Return whether there is anything."""
+        """Take over the status that an earlier driver of this service wrote. Return whether there is one."""
         try:
             with open_directory(self._path.parent) as output:
                 earlier = read_json(NAME, output, MAX_BYTES)
@@ -87,11 +87,11 @@ class Status:
         self.write()
 
     def show_progress(self, of_script: Mapping[str, Any]) -> None:
-        """Take over how far a script is with its stage: bytes, rows per second and seconds left."""
+        """Copy the progress of a script within its stage: bytes, rows per second and seconds left."""
         self.values |= {name: of_script[name] for name in ("bytes", "rows_per_second", "seconds_left")}
 
     def seconds_of(self, part: str) -> float:
-        """Return how many seconds a part of the job has taken so far."""
+        """Return the seconds that a part of the job has taken so far."""
         self._count()
         return float(self.values["stages"][part])
 
@@ -110,7 +110,7 @@ class Status:
 
     @property
     def is_due(self) -> bool:
-        """Whether the file is to be renewed."""
+        """Whether the file must be renewed."""
         return time.monotonic() - self._written >= RENEW_AFTER
 
     def renew(self) -> None:
@@ -119,7 +119,7 @@ class Status:
             self.write()
 
     def write(self) -> None:
-        """Replace the file. A share that is full or away leaves the old one, and ends no job."""
+        """Replace the file. If the share is full or unreachable, the old file stays, and the job continues."""
         self._count()
         self._written = time.monotonic()
         self.values["updated"] = time.time()

@@ -16,7 +16,7 @@ WAITING = ("new", "allocated", "pending")
 
 @dataclass(frozen=True)
 class Node:
-    """A board of the swarm. schedulable: whether Swarm would give it a task."""
+    """A board of the swarm. schedulable: whether Swarm may place tasks on it."""
 
     id: str
     board: str
@@ -24,7 +24,7 @@ class Node:
 
     @classmethod
     def from_json(cls, node: dict[str, Any]) -> Node:
-        # A join that failed half way leaves a node without a description.
+        # An interrupted join leaves a node without a description.
         board = printable_line(str(node.get("Description", {}).get("Hostname", "")))
         schedulable = node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active"
         return cls(node["ID"], board, bool(schedulable and board))
@@ -34,9 +34,9 @@ class Node:
 class Task:
     """One attempt at a chunk, as Swarm reports it.
 
-    exit: exit code of its container, None without one. started, ended: seconds since 1970, by the clock of whoever
-    wrote them; ended is None while it waits or runs. placed: when it was first seen to have a board, None as long as it
-    was not.
+    exit: exit code of its container, None without one. started, ended: seconds since 1970, by the clock of the
+    machine that wrote them; ended is None while it waits or runs. placed: when it was first seen to have a board, else
+    None.
     """
 
     round: int
@@ -83,14 +83,14 @@ class Task:
 
 
 def seconds_of(timestamp: str) -> float:
-    """Return the time that the engine writes like 2026-01-31T10:15:00.123456789Z, in seconds since 1970."""
+    """Return a time of the engine, such as 2026-01-31T10:15:00.123456789Z, in seconds since 1970."""
     whole, _, fraction = timestamp.removesuffix("Z").partition(".")
     return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction or 0}")
 
 
 @dataclass
 class Slots:
-    """Chunks without a receipt, by what Swarm does with them. Each list is sorted."""
+    """Chunks without a receipt, by the state of their tasks. Each list is sorted."""
 
     running: list[int]
     waiting: list[int]
@@ -104,7 +104,7 @@ class Slots:
 
 
 def slots_of(tasks: Iterable[Task], open_chunks: Iterable[int]) -> Slots:
-    """Sort the chunks without a receipt by what Swarm does with them.
+    """Sort the chunks without a receipt by the state of their tasks.
 
     The newest task of each service decides, and for a chunk of two services the more promising one. A stopped slot may
     get its next task in a moment, and its receipt may be on its way: wait for both.

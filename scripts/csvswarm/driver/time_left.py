@@ -1,18 +1,18 @@
-"""For how long a round still runs: the work that is left, spread over the slots that are in use."""
+"""Estimates the remaining time of a round: the remaining work, spread over the slots in use."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 
-#: A chunk that has run for longer than expected is expected to run for this part of its time more.
+#: A chunk that has run for longer than expected is expected to run for this additional part of its time.
 _OVERDUE = 0.25
 #: With more waiting chunks than this, the uneven end of a round no longer matters.
 _MANY = 1000
 
 
 class TimeLeft:
-    """Estimates the seconds that a round still runs, by the slot-seconds that its chunks took for their bytes.
+    """Estimates the remaining seconds of a round from the slot-seconds per byte of its chunks.
 
     sizes: bytes of each chunk of the job, chunk 1 first. Times are of one clock, in seconds.
     """
@@ -25,9 +25,9 @@ class TimeLeft:
         self._at: float | None = None
 
     def update(self, now: float, finished: Iterable[int], slots: int) -> None:
-        """Note the chunks that have finished since the last update, and how many slots are in use from now on.
+        """Record the chunks that have finished since the last update, and the number of slots in use from now on.
 
-        What had finished before the first update took no time of this watch.
+        Chunks that had finished before the first update do not count.
         """
         if self._at is not None:
             self._busy += (now - self._at) * self._slots
@@ -35,7 +35,7 @@ class TimeLeft:
         self._at, self._slots = now, slots
 
     def seconds(self, running: Mapping[int, float], waiting: Sequence[int]) -> float | None:
-        """Return the seconds left from the last update; None as long as they are unknown.
+        """Return the seconds left from the last update; None while they are unknown.
 
         running: chunk -> when it began. waiting: chunks that have no board yet.
         """
@@ -57,7 +57,7 @@ class TimeLeft:
         return max(free)
 
     def _pace(self, elapsed: Mapping[int, float]) -> float:
-        """Return slot-seconds per byte: of finished chunks, and of those that run for longer than these suggest."""
+        """Return slot-seconds per byte: of finished chunks, and of chunks that already run for longer than expected."""
         pace = max(self._busy - sum(elapsed.values()), 0.0) / self._bytes
         overdue = [chunk for chunk, passed in elapsed.items() if passed > pace * self._sizes[chunk - 1]]
         busy = self._busy - sum(passed for chunk, passed in elapsed.items() if chunk not in overdue)

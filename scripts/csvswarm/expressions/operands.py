@@ -1,4 +1,4 @@
-"""Columns besides plain numbers that need no pandas: integers with missing values, and text in place.
+"""Columns other than plain numbers that need no pandas: integers with missing values, and text in place.
 
 They have the operations that agree with pandas' Int64, boolean and str to the value; all others need pandas.
 """

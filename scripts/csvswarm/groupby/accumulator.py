@@ -104,7 +104,7 @@ class GroupAccumulator:
 
     @property
     def is_full(self) -> bool:
-        """Whether a file should take over."""
+        """Whether the groups should be moved to a file."""
         rows = sum(column.rows(self.count) for column in self._columns)
         return rows > MAX_ROWS or sum(one.key_bytes for one in [*self._keys, *self._columns]) > MAX_KEY_BYTES
 

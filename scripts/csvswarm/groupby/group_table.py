@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.arithmetic import exact_sum
-from csvswarm.arithmetic.exact_products import add_up_products
+from csvswarm.arithmetic.exact_products import group_sums_of_products
 from csvswarm.arithmetic.sort_keys import keys_of
 from csvswarm.groupby.group_totals import ColumnTotals
 from csvswarm.groupby.state_kinds import (
@@ -79,8 +79,8 @@ class StateBuilder:
         kept, codes = pa.array(present), codes[present]
         self._add(slot + COUNT, np.arange(self.count), n=np.bincount(codes, minlength=self.count))
         numbers, factors = _as_numbers(values.filter(kept)), _as_numbers(weights.filter(kept))
-        self._add_levels(slot + PRODUCTS, add_up_products(numbers, factors, codes, self.count))
-        self._add_levels(slot + WEIGHTS, exact_sum.add_up(factors, codes, self.count))
+        self._add_levels(slot + PRODUCTS, group_sums_of_products(numbers, factors, codes, self.count))
+        self._add_levels(slot + WEIGHTS, exact_sum.group_sums(factors, codes, self.count))
 
     def add_totals(self, slot: int, needs: set[int], totals: ColumnTotals) -> None:
         """Add the state of one column, given its totals in each group."""
@@ -104,7 +104,7 @@ class StateBuilder:
                 self._add(slot + VALUES, codes, key=np.array(keys, np.int64), n=n)
 
     def _measure_numbers(self, slot: int, needs: set[int], values: Array, codes: Array, numbers: Array) -> None:
-        for kind, add in ((SUM, exact_sum.add_up), (SQUARES, exact_sum.add_up_squares)):
+        for kind, add in ((SUM, exact_sum.group_sums), (SQUARES, exact_sum.group_sums_of_squares)):
             if kind in needs:
                 self._add_levels(slot + kind, add(values, codes, self.count))
         keys = keys_of(values)

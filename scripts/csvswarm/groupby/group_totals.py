@@ -1,4 +1,4 @@
-"""The state of groups as columns of numbers, and its file: what partials of not too many groups have.
+"""The state of groups as columns of numbers, and its file, for partials with a limited number of groups.
 
 It needs neither numpy, pyarrow nor the native kernel: importing these takes longer than merging usual partials. It is
 converted to a table (`group_table`) where one is needed.
@@ -78,7 +78,7 @@ class ColumnTotals:
             self.values[pair] = self.values.get(pair, 0) + n
 
     def _extend(self, other: ColumnTotals, count: int) -> None:
-        """Give every list an entry per group: also those that the other rows lack, like a level of a sum."""
+        """Extend every list to an entry per group, also lists that the other rows lack, like a level of a sum."""
         for slot in other.added:
             self.added.setdefault(slot, [])
         for kind in other.picked:
@@ -100,7 +100,7 @@ class ColumnTotals:
 
 @dataclass
 class GroupTotals:
-    """The state of groups. columns: of each measured column, in order."""
+    """The state of groups. columns: the state of each measured column, in order."""
 
     groups: list[Group] = field(default_factory=list)
     columns: list[ColumnTotals] = field(default_factory=list)

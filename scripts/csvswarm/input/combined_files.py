@@ -1,7 +1,7 @@
-"""The files of an input as one CSV: one dialect, and columns by name.
+"""Combines the files of an input into one CSV: one dialect, and columns matched by name.
 
-Each file is read in its own layout: another delimiter, lines before the header or comments are no obstacle. A file
-whose bytes are not yet the CSV that all of them are is rewritten while it is split; the others stay as they are.
+Each file is read in its own layout, so delimiters, lines before the header and comments may differ. A file that differs
+from the common CSV is rewritten while it is split; the others are read in place.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from csvswarm.input.layout import Given, Layout
 from csvswarm.input.many_files import SOURCE_FILE, short_names
 from csvswarm.input.source import Source
 
-#: How many files a message or the decisions name.
+#: Number of files that a message or the decisions name.
 MAX_NAMED = 10
 Member = tuple[Source, InputHeader]
 
@@ -39,7 +39,7 @@ class Inputs:
         return all(source.is_plain for source, _ in self.members)
 
     def first_bytes(self, most: int) -> tuple[bytes, bool]:
-        """Return (the first records, at most so many bytes, of all files after one another, whether they are all)."""
+        """Return (the first records of all files in order, whether these are all). At most this many bytes."""
         data = b""
         for source, header in self.members:
             if data and not data.endswith((b"\n", b"\r")):
@@ -69,11 +69,11 @@ def open_inputs(
         except InputError as error:
             raise with_source_name(source, error) from error
         if given.header is None and not opened[0][1].layout.header:
-            given = replace(given, header=False)  # what the first file shows is so for all
+            given = replace(given, header=False)  # the first file decides for all
     names = _columns(opened, union)
     if source_file and SOURCE_FILE in names:
         raise OptionError(
-            f"the input has a column {SOURCE_FILE!r} already: leave out source_file, or rename that column."
+            f"the input already has a column {SOURCE_FILE!r}: leave out source_file, or rename that column."
         )
     if len(opened) == 1 and not source_file:
         return Inputs(tuple(opened), opened[0][1])
@@ -121,7 +121,7 @@ def _arranged(
         for _, header in opened
     ]
     rewrites = any(changes) or any(source.rules for source, _ in opened)
-    if rewrites and not dialect.quotechar:  # a value may need quotes in the dialect that is written
+    if rewrites and not dialect.quotechar:  # a value may need quotes in the dialect of the rewritten file
         dialect, changes = replace(dialect, quotechar='"'), [True] * len(opened)
     members = []
     for number, ((source, header), changes_file) in enumerate(zip(opened, changes, strict=True)):
@@ -182,12 +182,12 @@ def _warnings(opened: Sequence[Member]) -> Iterator[str]:
 def _limited(texts: Iterator[str]) -> list[str]:
     found = list(texts)
     if len(found) > MAX_NAMED:
-        found[MAX_NAMED:] = [f"The same of {len(found) - MAX_NAMED} more files."]
+        found[MAX_NAMED:] = [f"{len(found) - MAX_NAMED} more files have the same warning."]
     return found
 
 
 def _differences(opened: Sequence[Member]) -> Iterator[str]:
-    """Yield in what each file differs from the first one."""
+    """Yield how each file differs from the first one."""
     (first, header), *others = opened
     for source, other in others:
         parts = [f"it is {source.content or 'text'}"] if source.content != first.content else []

@@ -1,4 +1,4 @@
-"""Recognize content that is no CSV, so that it is refused with a remedy instead of being read as a strange CSV."""
+"""Recognizes content other than CSV, so that it is refused with a remedy instead of being misread as a CSV."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
-#: How files of other kinds begin, what they are, and what to do.
+#: First bytes of other kinds of files, what the files are, and what to do.
 SIGNATURES = (
     (b"PK\x03\x04", "a zip archive or a spreadsheet (.xlsx, .ods): unpack it, or save the sheet as CSV"),
     (b"PK\x05\x06", "an empty zip archive"),
@@ -29,7 +29,7 @@ SIGNATURES = (
 )
 _ORC = re.compile(rb"ORC.{0,16}?[\x00-\x08]", re.DOTALL)  # a CSV may begin with these letters as well
 _TAR_MAGIC, _TAR_OFFSET = b"ustar", 257
-#: How many lines decide, and what share of them must have the same form.
+#: Number of lines that decide, and the share of them that must have the same form.
 LINES, SHARE = 50, 0.8
 
 _TIME = r"\d{2}:\d{2}:\d{2}(?:[.,]\d+)?"
@@ -52,7 +52,7 @@ _TAG = re.compile(r"</?[A-Za-z_][\w:.-]*(?:\s[^<>]*)?/?>")
 
 
 def binary_kind(head: bytes) -> str | None:
-    """Return what a file is, and what to do, by its first bytes; None when they may be text. head: 512 bytes do."""
+    """Return what a file is and what to do, by its first bytes; None if they may be text. head: at least 512 bytes."""
     if head[_TAR_OFFSET : _TAR_OFFSET + len(_TAR_MAGIC)] == _TAR_MAGIC:
         return "a tar archive: unpack it first"
     if _ORC.match(head):
@@ -64,7 +64,7 @@ def binary_kind(head: bytes) -> str | None:
 
 
 def text_kind(text: str) -> str | None:
-    """Return what a text is that is certainly no CSV, and what to do; None for any other. text: its beginning."""
+    """Return what a text that is certainly not a CSV is, and what to do; else None. text: its beginning."""
     text = text.removeprefix("\ufeff")
     lines = [line for line in text.splitlines() if line.strip()][:LINES]
     if not lines:
@@ -79,7 +79,7 @@ def text_kind(text: str) -> str | None:
 
 
 def is_json_lines(text: str, *, named_so: bool = False) -> bool:
-    """Return whether a text has one JSON object a line. named_so: by the name of its file, for a single line."""
+    """Return whether a text has one JSON object per line. named_so: by its file name, which decides for one line."""
     lines = [line for line in text.removeprefix("\ufeff").split("\n") if line.strip()][:2]
     if not lines or not lines[0].lstrip().startswith("{") or not _is_json(lines[0]):
         return False
@@ -115,5 +115,5 @@ def _markup_kind(lines: list[str]) -> str | None:
 
 
 def _share(lines: list[str], holds: Callable[[str], bool]) -> bool:
-    """Whether nearly all lines are of a kind."""
+    """Whether nearly all lines have the same kind."""
     return sum(map(holds, lines)) >= SHARE * len(lines)

@@ -1,4 +1,4 @@
-"""Whether the first record of a file is its header."""
+"""Detects whether the first record of a file is its header."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _kind(value: str) -> str:
 
 
 def _is_no_name(value: str) -> bool:
-    """Whether a number is hardly the name of a column, as a year or an index may be."""
+    """Whether a number cannot be the name of a column, as a year or an index may be."""
     return not value.strip().isdigit()
 
 

@@ -1,7 +1,7 @@
 """Detect the layout of a file where the user's options leave it open.
 
-It is detected from the first records, and only where nothing else makes sense of them: each detector states what it
-found. Where it is only likely, the file is read as before and a warning reports it.
+It is detected from the first records, and only where these leave no other reading: each detector states what it found.
+If a layout is only likely, the file is read as plain CSV and a warning reports it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from csvswarm.input.layout import Given, Layout, requested_layout
 from csvswarm.input.records import Records, shape_of
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-#: How many lines of a title there may be; the share of records that must fit a header, else a title is searched for.
+#: Maximum lines of a title; share of records that must fit a header, below which a title is searched for.
 MAX_TITLE_LINES, TITLE_BELOW = 10, 0.5
 COMMENT = "#"
 
 
 def find_layout(text: str, complete: bool, given: Given, *, tabs_first: bool) -> Layout:
-    """Return the layout of a file that starts with `text`. complete: whether that is all of it.
+    """Return the layout of a file that starts with `text`. complete: whether that is the whole file.
 
     Raises OptionError for what the user passed, InputError for fixed-width text.
     """
@@ -33,7 +33,7 @@ def find_layout(text: str, complete: bool, given: Given, *, tabs_first: bool) ->
 
 
 class _Finder:
-    """Finds out what the user did not pass, one thing after the other."""
+    """Detects the options that the user did not pass, one after the other."""
 
     def __init__(self, text: str, complete: bool, given: Given, layout: Layout, tabs_first: bool) -> None:
         self._given, self._layout = given, layout
@@ -72,14 +72,14 @@ class _Finder:
             return
         layout.skip_lines, self._has_separator_line = 1, True
         layout.delimiter = found[1]
-        self._decide(f"The first line, {lines[0]}, sets the delimiter and is no record.")
+        self._decide(f"The first line, {lines[0]}, sets the delimiter and is not a record.")
 
     @property
     def _has_delimiter(self) -> bool:
         return self._given.delimiter is not None or self._has_separator_line
 
     def _find_leading_comments(self) -> None:
-        """Skip lines that start with # before the header, where they have another number of fields."""
+        """Skip lines before the header that start with # and have another number of fields."""
         given, layout = self._given, self._layout
         if given.comment is not None or given.skip_lines is not None:
             return
@@ -158,7 +158,7 @@ class _Finder:
         return False
 
     def _find_title(self, *, is_noted: bool) -> bool:
-        """Find lines of a title before the header: after them, all records have one number of fields."""
+        """Find lines of a title before the header: after them, all records have the same number of fields."""
         layout = self._layout
         if self._given.skip_lines is not None or layout.skip_lines:
             return False
@@ -186,7 +186,7 @@ class _Finder:
         return True
 
     def _find_whitespace(self, *, is_noted: bool) -> bool:
-        """Find fields that are parted by runs of blanks. Raises InputError where columns have fixed widths instead."""
+        """Find fields separated by runs of blanks. Raises InputError if columns have fixed widths instead."""
         lines = self._records.whole_lines(self._layout.skip_lines)
         wide = [line for line in lines if re.search(r"\S[ \t]{2,}\S", line)]
         if len(lines) < 3 or len(wide) * 2 < len(lines):
@@ -206,7 +206,7 @@ class _Finder:
         return False
 
     def _find_comments(self) -> None:
-        """Find lines that start with # between records, where none of them has as many fields as a record."""
+        """Find lines between records that start with #, if none of them has as many fields as a record."""
         layout, given = self._layout, self._given
         if given.comment is not None:
             return

@@ -29,8 +29,8 @@ _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)")
 class InputHeader:
     """The start of the CSV: dialect, whether there is a byte order mark, the header, where the records start.
 
-    record: what the result of `transform` begins with. preamble: all bytes before the records. decisions
-    and warnings: a sentence each, of what was detected. layout: of the file as it is.
+    record: the header with which the result of `transform` begins. preamble: all bytes before the records. decisions
+    and warnings: what was detected, one sentence each. layout: that of the original file.
     """
 
     dialect: Dialect
@@ -77,7 +77,7 @@ def open_layout(source: Source, given: Given, null_values: list[str]) -> tuple[S
 
 
 def _open_table(source: Source, given: Given) -> tuple[Source, InputHeader]:
-    """Return a source that is no text, and its header. Raises OptionError for options of text."""
+    """Return a source other than text, and its header. Raises OptionError for options of text."""
     if passed := [name for name, value in vars(given).items() if value is not None and value is not True]:
         raise OptionError(f"{source.path} is {source.content}: leave out {passed[0]}, which is for text.")
     header = read_header(source, delimiter=CANONICAL.delimiter, quotechar=CANONICAL.quotechar)
@@ -130,7 +130,7 @@ def read_header(
 
 
 def _skipped(prefix: bytes, skip: int, lines: int, file: BinaryIO) -> tuple[bytes, int]:
-    """Return (the prefix, with as much more of the file as that takes, the offset behind so many lines)."""
+    """Return (the prefix, extended as necessary, the offset after this many lines)."""
     while lines:
         found = _LINE.match(prefix, skip)
         if found is not None and (found.end() < len(prefix) or found[0].endswith(b"\n")):
@@ -145,7 +145,7 @@ def _skipped(prefix: bytes, skip: int, lines: int, file: BinaryIO) -> tuple[byte
 def _input_header(
     prefix: bytes, dialect: Dialect, bom: bool, record: bytes, skip: int, size: int, header: bool | list[str]
 ) -> InputHeader:
-    """Return the prefix of a file whose first record is `record`. size: bytes from `skip` to behind that record."""
+    """Return the prefix of a file whose first record is `record`. size: bytes from `skip` to the end of that record."""
     if header is True:
         return InputHeader(dialect, bom, record, header_names(record, dialect), skip + size, prefix[: skip + size])
     fields = len(header_names(record, dialect))

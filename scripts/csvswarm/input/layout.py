@@ -1,4 +1,4 @@
-"""How a file is laid out: what precedes its header, whether it has one, and what separates its fields."""
+"""The layout of a file: lines before its header, whether it has one, and what separates its fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from csvswarm.errors import OptionError
 
 @dataclass(frozen=True)
 class Given:
-    """What the user passed of a file's layout; None where it is to be detected, "" for none of it."""
+    """The layout options that the user passed: None to detect one, "" for none."""
 
     delimiter: str | None = None
     quotechar: str | None = None
@@ -27,7 +27,7 @@ class Layout:
     """The layout of a file.
 
     header: whether there is one, or the names of the columns. trailing: whether every record but the header ends with
-    a delimiter. width: fields of a record. decisions and warnings: a sentence each.
+    a delimiter. width: fields of a record. decisions and warnings: one sentence each.
     """
 
     delimiter: str = ","
@@ -43,7 +43,7 @@ class Layout:
     warnings: list[str] = field(default_factory=list)
 
     def rules(self) -> Rules | None:
-        """Return how the text must be rewritten before it is plain CSV, None when it is that already."""
+        """Return the rules that rewrite the text as plain CSV, None if it already is plain CSV."""
         is_ascii = len(self.delimiter) == 1 and self.delimiter.isascii() and not self.delimiter.isalnum()
         if is_ascii and not (self.comment or self.escape or self.trailing):
             return None
@@ -77,9 +77,9 @@ def requested_layout(given: Given) -> Layout:
         )
     comment = given.comment or ""
     if comment != comment.strip() or "\n" in comment or "\r" in comment or "\0" in comment:
-        raise OptionError(f"comment is {comment!r}, but must be what comment lines start with, like #.")
+        raise OptionError(f"comment is {comment!r}, but must be the start of comment lines, like #.")
     if given.skip_lines is not None and given.skip_lines < 0:
-        raise OptionError(f"skip_lines is {given.skip_lines}, but must be a number of lines from 0 on.")
+        raise OptionError(f"skip_lines is {given.skip_lines}, but must be a number of lines, 0 or more.")
     for one, other in (("delimiter", "quotechar"), ("delimiter", "escape"), ("quotechar", "escape")):
         values = {"delimiter": delimiter, "quotechar": quotechar, "escape": escape}
         if values[one] and values[one] == values[other]:
@@ -95,6 +95,6 @@ def requested_layout(given: Given) -> Layout:
 
 def _check_names(names: list[str]) -> None:
     if not names or not all(names):
-        raise OptionError("header is a list, but not of column names, which are texts with at least one character.")
+        raise OptionError("header is a list, but its elements must be column names of at least one character.")
     if twice := [name for name in names if names.count(name) > 1]:
         raise OptionError(f"header names a column {twice[0]!r} twice.")

@@ -1,7 +1,7 @@
 """An input of many files: finds the files that the user names by lists, folders and patterns.
 
 They are one input in the order of their names. `combined_files` gives them one dialect and one set of columns.
-Needs nothing but the standard library: Ansible uses this file, too, also on boards, where csvswarm is not installed.
+Needs only the standard library: Ansible uses this file, too, also on boards, where csvswarm is not installed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 #: The column with the name of a record's file.
 SOURCE_FILE = "source_file"
-#: Files that tools leave in folders of data (_SUCCESS, .gitkeep) are none of the data.
+#: Files that tools leave in folders of data (_SUCCESS, .gitkeep) are not data.
 _IGNORED = (".", "_")
 
 
 class FilesError(Exception):
-    """There are no such files. The message is for the user."""
+    """The files do not exist. The message is for the user."""
 
 
 def is_pattern(path: Path) -> bool:
@@ -27,7 +27,7 @@ def is_pattern(path: Path) -> bool:
 
 
 def names_many(given: Sequence[Path]) -> bool:
-    """Return whether an input is one of many files by the way it is named, however many there are now."""
+    """Return whether an input is named as many files, whatever their current number."""
     return len(given) != 1 or is_pattern(given[0]) or given[0].is_dir()
 
 
@@ -64,7 +64,7 @@ def _files_of(path: Path) -> list[Path]:
 
 
 def short_names(files: Sequence[Path]) -> list[str]:
-    """Return the names of files for tables: without folders, or from the last common folder where those are equal."""
+    """Return short names of files: without folders, or relative to the last common folder if names repeat."""
     names = [path.name for path in files]
     if len(set(names)) == len(names):
         return names

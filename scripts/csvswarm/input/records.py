@@ -1,4 +1,4 @@
-"""The first records of a file, read in any dialect that is to be tried."""
+"""The first records of a file, read in each dialect that detection tries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from csvswarm.csv_format.normalize import Rules, first_records
 
-#: How many records decide about a dialect, the header among them.
+#: Number of records that decide about a dialect, including the header.
 MOST = 51
 _LINE_END = re.compile("\r\n|\n|\r")
 
@@ -19,7 +19,7 @@ class Records:
         self.lines = _LINE_END.split(text, maxsplit=4 * MOST)[: 4 * MOST]
 
     def whole_lines(self, skip_lines: int) -> list[str]:
-        """Return the first lines that are not blank, but not one that may be cut off."""
+        """Return the first lines that are not blank, without a last one that may be incomplete."""
         lines = self.lines if self.complete or len(self.lines) == 4 * MOST else self.lines[:-1]
         return [line for line in lines[skip_lines:] if line.strip()][:MOST]
 

@@ -1,4 +1,4 @@
-"""Open the input, plain or compressed, and report clearly why it cannot be read."""
+"""Opens the input, plain or compressed, and reports why it cannot be read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from csvswarm.input.tables import (
 
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-#: How many bytes of a file show what kind of content it is.
+#: Number of bytes from which the kind of content is recognized.
 HEAD_BYTES = 512
 #: Usual ratio of unpacked to compressed size.
 USUAL_UNPACK_RATIO = 5
@@ -42,8 +42,8 @@ class OpenedSource(BinaryIO):
 class Source:
     """An input file: its path, its size in bytes, its compression ("" for none), the encoding of its text.
 
-    rules: how its text is rewritten as plain CSV, None when it is one. null_values: words for a missing value. content:
-    PARQUET, JSON_LINES, or "" for text. columns: of JSON lines.
+    rules: how its text is rewritten as plain CSV, None if it already is plain CSV. null_values: words for a missing
+    value. content: PARQUET, JSON_LINES, or "" for text. columns: of JSON lines.
     """
 
     path: Path
@@ -104,7 +104,7 @@ def find_source(path: Path, encoding: str = "utf-8") -> Source:
     encoding = check_encoding(encoding)
     try:
         if path.exists() and not path.is_file():
-            raise InputError(f"{path} is not a regular file: save what it gives to one first.")
+            raise InputError(f"{path} is not a regular file: save its content to one first.")
         with path.open("rb") as file:
             prefix = file.read(HEAD_BYTES)
         status = path.stat()
@@ -124,13 +124,13 @@ def find_source(path: Path, encoding: str = "utf-8") -> Source:
 
 
 def check_encoding(encoding: str) -> str:
-    """Return the codec's own name of a text encoding; utf-8-sig is utf-8, whose mark is recognised anyway."""
+    """Return the canonical name of a text encoding; utf-8-sig is utf-8, whose mark is recognized anyway."""
     try:
         name = codecs.lookup(encoding).name
         "".encode(encoding)
     except (LookupError, TypeError):
         raise OptionError(
-            f"encoding {encoding!r} is not known to Python: use a name like utf-8, latin-1, cp1252 or utf-16."
+            f"encoding {encoding!r} is unknown to Python: use a name like utf-8, latin-1, cp1252 or utf-16."
         ) from None
     return "utf-8" if name in ("utf-8", "utf-8-sig", "ascii") else name
 
@@ -152,7 +152,7 @@ def check_text(prefix: bytes, source: Source, *, any_text: bool = False) -> None
         raise InputError(f"{source.path} is empty: a CSV needs at least a header record.")
     if prefix.startswith(UTF16):
         raise InputError(f"{source.path} is UTF-16 text: add -e encoding=utf-16.")
-    if b"\0" in prefix[:4096].partition(b"\n")[0]:  # further on it is the fault of one record
+    if b"\0" in prefix[:4096].partition(b"\n")[0]:  # later ones make single records bad
         raise InputError(
             f"{source.path} is not a text file (byte {prefix.index(0)} is NUL). "
             "If it is UTF-16 text, pass -e encoding=utf-16."

@@ -1,4 +1,4 @@
-"""Streams between a file and the UTF-8 CSV that is read of it: decompressed, transcoded, rewritten."""
+"""Streams from a file to its CSV in UTF-8: decompressed, transcoded, rewritten."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def decompressed(raw: BinaryIO, compression: str) -> BinaryIO:
     if compression == "xz":
         return cast(BinaryIO, lzma.LZMAFile(raw))
     if compression == "zstd":
-        import pyarrow as pa  # only here: the standard library reads zstd from Python 3.14 on
+        import pyarrow as pa  # imported here: the standard library reads zstd only since Python 3.14
 
         return cast(BinaryIO, io.BufferedReader(Readable(pa.CompressedInputStream(raw, "zstd"))))
     return raw
@@ -53,7 +53,7 @@ def _signs_of_damage() -> tuple[type[Exception], ...]:
 
 
 class Readable(io.RawIOBase):
-    """An Arrow stream as Python's io sees one."""
+    """Adapts an Arrow stream to Python's io."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -89,7 +89,7 @@ class Transcoded(io.RawIOBase):
                 offset, reason = self._read + getattr(error, "start", 0), getattr(error, "reason", error)
                 raise InputError(
                     f"{self._path} is not {self._encoding} text near byte {offset} ({reason}): "
-                    "give the encoding it is really written in."
+                    "pass its actual encoding."
                 ) from error
             self._read += len(data)
             self._rest = text.encode("utf-8")
@@ -129,7 +129,7 @@ class Rewritten(io.RawIOBase):
 
 
 class Rows(io.RawIOBase):
-    """Pieces of CSV as a stream. Its position is that in the file, of `size` bytes, that they are made of."""
+    """Pieces of CSV as a stream. Its position is that in the source file, which has `size` bytes."""
 
     def __init__(self, pieces: Callable[[Report], Iterator[bytes]], size: int) -> None:
         self._pieces, self._size = pieces(self._report), size
@@ -158,7 +158,7 @@ class Rows(io.RawIOBase):
 
 
 class Positioned:
-    """A stream that knows how far the file itself was read."""
+    """A stream with the position up to which the file itself was read."""
 
     def __init__(self, stream: BinaryIO, raw: BinaryIO | Rows) -> None:
         self.read = stream.read
@@ -197,7 +197,7 @@ class ErrorReportingStream:
             if not self._compression:
                 raise
             raise InputError(
-                f"{self._path} is damaged or cut off: its {self._compression} stream ends badly after "
+                f"{self._path} is damaged or truncated: its {self._compression} stream ends badly after "
                 f"{self._read} unpacked bytes ({error}). Copy or download a new one."
             ) from error
         self._read += len(data)

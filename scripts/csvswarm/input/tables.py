@@ -1,4 +1,4 @@
-"""Parquet files and JSON lines as CSV: a stream of canonical text, so that everything after it reads one format."""
+"""Converts Parquet files and JSON lines to a stream of canonical CSV, so that later steps read one format."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from csvswarm.errors import InputError, shown
 from csvswarm.runtime.lazy_imports import pa, pc
 
 PARQUET, JSON_LINES = "Parquet", "JSON lines"
-#: How a Parquet file begins.
+#: First bytes of a Parquet file.
 PARQUET_MAGIC = b"PAR1"
-#: Bytes that are read, and about how many are decoded at a time; rows that are.
+#: Bytes per read, approximate bytes decoded at a time, and rows decoded at a time.
 READ_BYTES, BATCH_BYTES, MAX_ROWS = 1 << 20, 2 << 20, 1 << 14
 _CONSTANTS = {"NaN": "", "Infinity": "inf", "-Infinity": "-inf"}
 Report = Callable[[float], None]
 
 
 def null_word(null_values: Iterable[str]) -> str:
-    """Return how a missing value is written that is alone in its record, because a blank line is no record."""
+    """Return the text of a missing value that is alone in its record, because a blank line is not a record."""
     return next((word for word in null_values if word and not set(word) & set(',"\r\n')), '""')
 
 
 def parquet_as_csv(path: Path, null: str, report: Report) -> Iterator[bytes]:
     """Yield a Parquet file as CSV with a header. Raises InputError.
 
-    null: how a missing value is written that is alone in its record. report: called with the share that was read.
+    null: text of a missing value that is alone in its record. report: called with the share that was read.
     """
-    import pyarrow.parquet as pq  # only here: it takes memory
+    import pyarrow.parquet as pq  # imported here: it takes memory
 
     try:
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
@@ -82,13 +82,13 @@ def _json(value: Any) -> str:
 
 
 class _Number(str):
-    """The text of a number, as it is in the file."""
+    """The text of a number, as written in the file."""
 
 
 _DECODER = json.JSONDecoder(
     parse_int=_Number, parse_float=_Number, parse_constant=lambda name: _Number(_CONSTANTS[name])
 )
-#: Twice as fast, where values do not matter.
+#: Twice as fast, for the names alone.
 _NAMES_ONLY = json.JSONDecoder(parse_int=float)
 
 
@@ -102,7 +102,7 @@ def json_columns(stream: BinaryIO, path: Path) -> tuple[str, ...]:
             seen.add(members)
             names |= dict.fromkeys(members)
     if not names:
-        raise InputError(f"{path} has no members in its objects: there are no columns.")
+        raise InputError(f"{path} has no columns: its objects have no members.")
     return tuple(names)
 
 
@@ -136,7 +136,7 @@ def _bytes(lines: list[str]) -> bytes:
     text = "".join(f"{line}\n" for line in lines)
     try:
         return text.encode("utf-8", errors="surrogateescape")
-    except UnicodeEncodeError:  # half a character, which makes its record bad
+    except UnicodeEncodeError:  # half of a surrogate pair, which makes its record bad
         return text.encode("utf-8", errors="surrogatepass")
 
 
@@ -150,10 +150,10 @@ def _objects(stream: BinaryIO, path: Path, decoder: json.JSONDecoder) -> Iterato
             row = decoder.decode(line)
         except (ValueError, RecursionError) as error:
             raise InputError(
-                f"{path}: line {number} is not JSON, but the lines before are ({error}): fix or remove it."
+                f"{path}: line {number} is not JSON, unlike the lines before it ({error}): fix or remove it."
             ) from None
         if not isinstance(row, dict):
-            raise InputError(f"{path}: line {number} is no JSON object with names: {shown(line)!r}. Fix or remove it.")
+            raise InputError(f"{path}: line {number} is not a JSON object: {shown(line)!r}. Fix or remove it.")
         yield row, line
 
 

@@ -22,7 +22,7 @@ JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 SUCCESS = "_SUCCESS"
 #: Record and report of a failed job, in its job directory.
 FAILURE_FILES = ("job.json", "report.html")
-#: Names of the files that a job creates in its directories. No other file there is ever removed.
+#: Names of the files that a job creates in its directories. No other file in them is ever removed.
 _CHUNK_FILE = re.compile(r"[0-9]{6}(-header)?\.csv")
 _ATTEMPT_FILE = re.compile(r"[0-9]{6}-.+\.(csv|arrow|small|json|run[0-9]+)")
 _RECEIPT_FILE = re.compile(r"[0-9]{6}-[0-9]{4}\.json")
@@ -161,7 +161,7 @@ class JobDirectory:
         try:
             os.link(own, target)
         except FileExistsError:
-            # NFS may answer EEXIST to the repetition of our own successful request: the same file is our commit.
+            # NFS may answer EEXIST to a repetition of the same successful request: then the receipt is the same file.
             return own.samefile(target)
         if durable:
             sync_directory(self.receipts_directory)
@@ -171,7 +171,7 @@ class JobDirectory:
         """Return the receipt of a chunk that must have one."""
         receipt = read_receipt(self.receipts_directory / f"{chunk:06d}-{generation:04d}.json")
         if receipt is None:
-            raise JobError(f"the receipt of chunk {chunk} in {self.receipts_directory} is gone.")
+            raise JobError(f"the receipt of chunk {chunk} in {self.receipts_directory} is missing.")
         return receipt
 
     def receipts(self, chunk: int | None = None) -> Iterator[Receipt]:

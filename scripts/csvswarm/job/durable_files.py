@@ -17,7 +17,7 @@ from csvswarm.errors import JobError, filename_in_errors
 from csvswarm.job.untrusted_files import open_nonblocking
 
 START_OVER = "remove the job's directory and restart the job."
-#: No file of a job is larger: a job of 10 TB has a manifest of 25 MB.
+#: Maximum bytes of a job file: a job of 10 TB has a manifest of 25 MB.
 MAX_JSON_BYTES = 256 << 20
 
 

@@ -1,6 +1,6 @@
 """The state of a job: one rule for the scripts, for reports and for playbooks/jobs.yml.
 
-Needs nothing but the standard library: Ansible sends this file to boards as well, where csvswarm is not installed.
+Needs only the standard library: Ansible also sends this file to boards, where csvswarm is not installed.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def job_status(
 
     chunk_rows: number of records of every chunk, None before the split is complete. receipts: chunk, generation,
     status, message and rejected of each. is_running: None when it is unknown, as for boards whose driver is silent.
-    max_rejected: how many records may be rejected, as a number or a share, "" for any number. error: the one that ended
-    the job, as its driver reported it, "" for none.
+    max_rejected: how many records may be rejected, as a number or a share, "" for any number. error: the error that
+    ended the job, as its driver reported it, "" for none.
     """
     newest: dict[int, Mapping[str, Any]] = {}
     for receipt in sorted(receipts, key=lambda receipt: (receipt["chunk"], receipt["generation"])):
@@ -67,7 +67,7 @@ def failure(newest: Mapping[int, Mapping[str, Any]], chunks: int) -> str:
 
 
 def allowed_rejections(limit: str, rows: int) -> int:
-    """Return how many of so many records a limit allows to be rejected: it is a number, or a share like 5%.
+    """Return how many of these records a limit allows to be rejected. limit: a number, or a share like 5%.
 
     Raises ValueError when it is neither.
     """

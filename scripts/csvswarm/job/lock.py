@@ -174,7 +174,7 @@ def _refusal(holder: dict[str, Any], what: str) -> str:
 
 
 def _boot_id() -> str:
-    """Identify this machine since its last boot, the same in all of its containers."""
+    """Return an id of this machine's current boot, which is the same in all its containers."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

@@ -36,9 +36,9 @@ class Manifest:
     preamble: {bytes, checksum} of what precedes the first record. header: the raw header record, without byte order
     mark and terminator. names: the unique column names. durable: whether partials are on disk before they count.
     output: requested output directory, "" if not given.
-    formats: how numbers and dates are written, where not plainly.
-    decisions: what was detected about the file, a sentence each. warnings: what the user may not have meant. misfits:
-    as in a receipt, of the samples that gave the first schema. numeric_columns: those that the processor uses as
+    formats: how numbers and dates are written, if not plainly.
+    decisions: what was detected about the file, one sentence each. warnings: what the user may not have intended.
+    misfits: as in a receipt, for the samples of the first schema. numeric_columns: those that the processor uses as
     numbers when they are. files: the side files, each {name, bytes, sha256, source}. packages: those that the user's
     list names, {source, directory, versions}, or empty. finished: of an incremental job, how many of the sources the
     last result contains that was followed by new ones.
@@ -97,7 +97,7 @@ class Manifest:
         return self._records_before[chunk.source]
 
     def place(self, record: int) -> str:
-        """Return how messages name a record: by its number in its file, and by that file where there are many."""
+        """Return how messages name a record: by its number in its file and, for many files, by the file."""
         if not self.sources:
             return f"record {record}"
         chunk = next(chunk for chunk in reversed(self.chunks) if chunk.first_record <= record or chunk.number == 1)
@@ -120,7 +120,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Manifest:
-        """Raises TypeError, ValueError, KeyError or AttributeError when a field is not what it must be."""
+        """Raises TypeError, ValueError, KeyError or AttributeError for an invalid field."""
         manifest = cls(
             **{
                 **data,

@@ -33,7 +33,7 @@ RECORD_FORMAT = 3
 FAILURE = ".failed.json"
 #: The files that csvswarm may write; the last one marks the others as complete.
 OWN_FILES = (REPORT, *RESULT_NAMES, REJECTED, SUCCESS)
-#: A marker has a line per file of the result, a report one per attempt.
+#: Maximum bytes: a marker has a line per file of the result, a report one per attempt.
 MAX_MARKER_BYTES, MAX_REPORT_BYTES = 16 << 20, 128 << 20
 
 
@@ -41,7 +41,7 @@ MAX_MARKER_BYTES, MAX_REPORT_BYTES = 16 << 20, 128 << 20
 class Collected:
     """result: path of the result. rejected_file: path of the quarantined records, None if there are none.
 
-    warnings: what the user may not have meant, a text each.
+    warnings: what the user may not have intended, one text each.
     """
 
     chunks: int
@@ -94,7 +94,7 @@ def _check_files(output: Path, job_id: str, result: str) -> None:
     elif report.get("job_id") == job_id:
         explained = {REPORT, SUCCESS, *_files_in_report(report, result)}
     elif report.get("format") == RECORD_FORMAT and report.get("status") == "failed":
-        explained = {REPORT}  # no result came of that job, so it does not need the directory
+        explained = {REPORT}  # that job has no result, so it does not need the directory
     else:
         whose = f"the result of job {report['job_id']}" if "job_id" in report else f"a {REPORT} of something else"
         raise JobError(f"output {output} already contains {whose}: name another directory, or remove that one first.")
@@ -154,7 +154,7 @@ def remove_leftovers(output: Path, job_id: str) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a file, or a directory with all that is in it; a symlink, and not what it names."""
+    """Remove a file, or a directory with its contents; of a symlink, only the link."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -205,7 +205,7 @@ def read_marker(directory: Path, job_id: str) -> tuple[list[dict[str, Any]], Col
     others = [*([REJECTED] if collected.rejected_file else []), REPORT]
     result = names[: -len(others)]
     known = [Path(collected.result).name]
-    if known == [PARTITIONED]:  # its files are below it: a marker may come from a board
+    if known == [PARTITIONED]:  # its files must be below it: a marker may come from a board
         known = sorted({name for name in result if is_part_name(name)})
     is_known = Path(collected.result).name in RESULT_NAMES and result == known
     return (files, collected) if is_known and names[len(result) :] == others else None

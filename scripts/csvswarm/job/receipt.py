@@ -77,7 +77,7 @@ class Receipt:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Receipt:
-        """Raises TypeError, ValueError or KeyError when a field is not what it must be."""
+        """Raises TypeError, ValueError or KeyError for an invalid field."""
         receipt = cls(**data)
         for named in fields(cls):
             if not isinstance(getattr(receipt, named.name), _KINDS[named.name]):

@@ -1,4 +1,4 @@
-"""Rejected records: for which reasons, and how many a job may have."""
+"""Rejected records: their reasons, and how many a job may have."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from csvswarm.job.manifest import Manifest
     from csvswarm.job.receipt import Receipt
 
-#: Where a job has no other limit.
+#: The default limit of a job.
 MAX_REJECTED = "50%"
 #: Kinds of reasons that are counted one by one, of a chunk and of a job; the rest counts as one.
 MAX_KINDS = 100
 OTHER = "other reasons"
 MOST_COMMON = 3
 _LIMIT = re.compile(r"(\d{1,15})|(\d{1,3}(?:\.\d{1,6})?)%")
-#: What differs between records of one kind: quoted values, positions, and the message of an exception.
+#: Parts that differ between reasons of one kind: quoted values, positions, and the message of an exception.
 _VALUES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<=position )\d+""")
 _EXCEPTION = re.compile(r"^(processor .+? failed: \w+)(?::.*?)?( \(\S+:\d+ in \S+\))?$", re.DOTALL)
 
@@ -66,7 +66,7 @@ class Reasons:
 
 
 def kind_of(column: str, reason: str) -> str:
-    """Return the kind of a reason: without what differs between records. column: "" where no column is the cause."""
+    """Return the kind of a reason, without what differs between records. column: "" if no column is the cause."""
     if (exception := _EXCEPTION.match(reason)) is not None:
         return exception[1] + (exception[2] or "")
     return (f"column {shown(column)!r}: " if column else "") + _VALUES.sub("…", reason)

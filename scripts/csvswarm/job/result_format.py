@@ -7,7 +7,7 @@ from typing import Any
 
 from csvswarm.errors import OptionError, format_names
 
-#: Format -> the ending of its files.
+#: Format -> the suffix of its files.
 FORMATS = {
     "csv": ".csv",
     "csv.gz": ".csv.gz",
@@ -23,7 +23,7 @@ TYPED = ("parquet", "jsonl", "sqlite", "xlsx")
 LIMITS: dict[str, tuple[int | None, int]] = {"xlsx": ((1 << 20) - 1, 1 << 14), "sqlite": (None, 2000)}
 #: The directory of a result that is partitioned.
 PARTITIONED = "result"
-#: A result of more files would be slower to list than to read.
+#: Maximum number of files: a result with more would be slower to list than to read.
 MAX_PARTS = 10_000
 #: Names that a result can have.
 RESULT_NAMES = (*(f"result{ending}" for ending in FORMATS.values()), PARTITIONED)
@@ -36,7 +36,7 @@ FORMAT_OPTIONS = ("output_format", "partition_by")
 
 
 def check_format(output_format: str, partition_by: list[str]) -> None:
-    """Raise OptionError unless the options can be fulfilled, as far as they alone decide."""
+    """Raise OptionError if the options alone are invalid."""
     if output_format not in FORMATS:
         raise OptionError(f"output_format is {output_format!r}, but must be one of {', '.join(FORMATS)}.")
     if twice := next((name for name in partition_by if partition_by.count(name) > 1), None):
@@ -59,7 +59,7 @@ def check_columns(request: dict[str, Any], columns: list[str]) -> None:
         key = name.lower() if output_format == "sqlite" else name
         if key in seen:
             raise OptionError(
-                f"the result has columns {seen[key]!r} and {name!r}, which are one name in {output_format}: rename "
+                f"the result has columns {seen[key]!r} and {name!r}, the same name in {output_format}: rename "
                 f"one, or {_another(output_format)}."
             )
         seen[key] = name

@@ -1,4 +1,4 @@
-"""Side files: a user's files that a job takes along for its processor, such as lookup tables, models and modules."""
+"""Side files: files that a user passes with a job for its processor, such as lookup tables, models and modules."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SideFile:
 class SideFiles:
     """The side files of a job: at the paths that the user gave, or the copies in a job's directory.
 
-    directory: that of the copies, None for the files themselves.
+    directory: the directory of the copies, None for the original files.
     """
 
     def __init__(self, files: Sequence[SideFile] = (), directory: Path | None = None) -> None:
@@ -96,7 +96,7 @@ class SideFiles:
             replace_durably(temporary, target)
 
     def difference_to(self, recorded: Sequence[dict[str, Any]]) -> str:
-        """Return how the files differ from those in a manifest, as in "was made ...", or nothing."""
+        """Return how the files differ from those in a manifest, to continue "was made", or nothing."""
         before = {file["name"]: file["sha256"] for file in recorded}
         now = {file.name: file.sha256 for file in self._files.values()}
         changed = [name for name in now if name in before and now[name] != before[name]]

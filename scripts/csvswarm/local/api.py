@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _Path = str | os.PathLike[str]
-#: Options whose values are true and false; other options are switches.
+#: Options with the values true and false; other boolean options are flags.
 _TRUE_OR_FALSE = ("header", "trailing_delimiter")
 #: Options that are repeated for each element of a list.
 _REPEATED = {"files": "file", "input": "input"}
@@ -29,7 +29,7 @@ class Result:
 
     path: the file with the result. job_id: name of the job. job_directory: its job directory. report: the report, an
     HTML page, None if it could not be written. rejected: the file of rejected records, None if there are none.
-    warnings: what you may not have meant, a sentence each.
+    warnings: what you may not have intended, one sentence each.
     """
 
     path: Path
@@ -48,7 +48,7 @@ class Result:
     def to_pandas(self, **options: Any) -> pd.DataFrame:
         """Return the result as a DataFrame. options: arguments of the pandas function that reads it.
 
-        Raises CsvswarmError for a format that pandas has no such function for.
+        Raises CsvswarmError for a format that pandas cannot read.
         """
         import pandas as pd
 
@@ -80,7 +80,7 @@ def run(
 
     Args:
         input: the CSV file.
-        processor: name of a processor that ships, or path of a Python file.
+        processor: name of a shipped processor, or path of a Python file.
         options: options of the processor.
         output: directory of the result; `results/JOB_ID` by default.
         job_id: name of the job. An existing job is resumed; a new one is named after the time.
@@ -90,7 +90,7 @@ def run(
             `on_error`, `limit`, `header`, `column_types`, `incremental` and so on.
 
     Returns:
-        The result. Rejected records and warnings are no errors.
+        The result. Rejected records and warnings are not errors.
 
     Raises:
         OptionError: a setting, or an option of the processor, is invalid.

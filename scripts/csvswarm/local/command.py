@@ -50,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     run.add_argument("input", nargs="+", metavar="FILE", help="the CSV file, plain or compressed")
     run.add_argument("--output", type=Path, metavar="DIR", help="directory of the result (results/JOB_ID)")
-    run.add_argument("--job-id", metavar="ID", help="name of the job; an existing job is resumed (made from the time)")
+    run.add_argument(
+        "--job-id", metavar="ID", help="name of the job; an existing job is resumed (generated from the time)"
+    )
     run.add_argument("--jobs", type=Path, default=Path("jobs"), metavar="DIR", help="directory of the jobs (jobs)")
     run.add_argument("--workers", default="auto", metavar="N", help="worker processes, or auto (auto)")
     run.add_argument("--json", action="store_true", help="print the summary as one JSON object")

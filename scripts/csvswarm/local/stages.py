@@ -1,6 +1,7 @@
 """Runs the scripts of a job one after the other, as run_job.yml does on one machine.
 
-They are processes of their own: what a processor imports, prints or breaks stays there, and a notebook is not forked.
+They run in separate processes, so the imports, output and crashes of a processor stay there, and a notebook is not
+forked.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class StageFailed(Exception):
     """Internal: a script has ended without success.
 
     code: its exit code. error: what it reports, None for a bug. report: path of the report of the failed job, if any.
-    The text of the exception is what the script printed, unless it did so at once.
+    The text of the exception is the output of the script, unless it was printed live.
     """
 
     def __init__(self, code: int, error: CsvswarmError | None, printed: str) -> None:
@@ -47,8 +48,8 @@ class StageFailed(Exception):
 class LocalJob:
     """A job on this machine.
 
-    directory: its job directory. output: where the result goes. live: print at once what a processor prints, instead of
-    at the end of a stage that succeeds.
+    directory: its job directory. output: where the result goes. live: print the output of a processor immediately,
+    instead of at the end of a successful stage.
     """
 
     directory: Path
@@ -70,7 +71,7 @@ class LocalJob:
 
 
 def _report(*arguments: str) -> str | None:
-    """Return the path of the report. A report that cannot be written fails no job."""
+    """Return the path of the report. A report that cannot be written does not fail the job."""
     try:
         path = _run("report_job.py", *arguments)["report"]
     except StageFailed:
@@ -79,7 +80,7 @@ def _report(*arguments: str) -> str | None:
 
 
 def _run(script: str, *arguments: str, live: bool = False) -> dict[str, Any]:
-    """Run a script and return its summary. live: let it print, instead of keeping what it prints to the end."""
+    """Run a script and return its summary. live: let it print, instead of keeping its output to the end."""
     command = [sys.executable, str(SCRIPTS / script), "--json", *arguments]
     with tempfile.TemporaryDirectory(prefix="csvswarm-") as name:
         error_file = Path(name) / "error.json"
@@ -108,7 +109,7 @@ def _run(script: str, *arguments: str, live: bool = False) -> dict[str, Any]:
 
 
 def _interrupt(process: subprocess.Popen[str]) -> None:
-    """End a script as Ctrl-C does; on a terminal it has the signal already."""
+    """End a script as Ctrl-C does; on a terminal, it already got the signal."""
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGINT)
     try:
@@ -132,7 +133,7 @@ def _error_of(code: int, error_file: Path, printed: str) -> CsvswarmError | None
 
 
 def name_job(job_id: str | None, *, incremental: bool = False) -> str:
-    """Return the name of a job; without one, a new name made from the time. Raises OptionError."""
+    """Return the name of a job; without one, a new name generated from the current time. Raises OptionError."""
     if job_id:
         return job_id
     if incremental:

@@ -1,1 +1,1 @@
-"""The packages that a user's processor needs beside those of csvswarm: locked, installed, importable."""
+"""The packages that a user's processor needs besides those of csvswarm: locked, installed, importable."""

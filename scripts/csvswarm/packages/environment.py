@@ -16,9 +16,9 @@ from typing import Any
 
 from csvswarm.errors import JobError, OptionError, format_names
 
-#: In an image of a job: the directory of its packages.
+#: The directory of a job's packages in its image.
 IN_IMAGE = "CSVSWARM_PACKAGES"
-#: What csvswarm brings to a processor.
+#: The packages of csvswarm that a processor may use.
 _OWN = ("numpy", "pandas", "pyarrow", "xxhash")
 _INSTALLED = re.compile(r"(.+)-([^-]+)\.dist-info")
 _ROOT = Path(__file__).resolve().parents[3]
@@ -37,7 +37,7 @@ class Packages:
         return asdict(self) if self.source else {}
 
     def difference_to(self, recorded: dict[str, Any]) -> str:
-        """Return how the packages differ from those in a manifest, as in "was made ...", or nothing."""
+        """Return how the packages differ from those in a manifest, to continue "was made", or nothing."""
         before = recorded.get("versions", {})
         if before == self.versions:
             return ""
@@ -49,13 +49,13 @@ class Packages:
         return f"with other packages ({format_names(changed, 5)})"
 
     def activate(self) -> None:
-        """Let this process import the packages, and no longer those of another job. Raises JobError."""
+        """Make the packages importable in this process, instead of those of another job. Raises JobError."""
         deactivate()
         if not self.versions:
             return
         if not Path(self.directory).is_dir():
-            raise JobError(f"the packages of the job are gone from {self.directory}: rerun it with the same job_id.")
-        # Before the environment, whose packages other tools need; after Python's own modules and csvswarm.
+            raise JobError(f"the packages of the job are missing from {self.directory}: rerun it with the same job_id.")
+        # After Python's own modules and csvswarm, but before the environment, whose packages other tools need.
         names = ("site-packages", "dist-packages")
         index = next((index for index, path in enumerate(sys.path) if Path(path).name in names), len(sys.path))
         sys.path.insert(index, self.directory)
@@ -64,7 +64,7 @@ class Packages:
 
 
 def deactivate() -> None:
-    """Undo `activate`: what was imported already stays."""
+    """Undo `activate`; modules that were already imported stay."""
     while _active:
         directory = _active.pop()
         sys.path[:] = [path for path in sys.path if path != directory]
@@ -93,7 +93,7 @@ def find_packages(path: Path | None) -> Packages:
 
 
 def _installed_from(locked: Path, path: Path, cache: Path) -> Path:
-    """Return the directory with the packages of a lock for this Python; it is made when it is missing."""
+    """Return the directory with the packages of a lock for this Python; it is created if it is missing."""
     from csvswarm.packages.lock import uv
 
     content = f"{sys.version}\0{locked.read_text()}"
@@ -120,7 +120,7 @@ def installed(directory: Path) -> dict[str, str]:
 
 
 def own_versions() -> dict[str, str]:
-    """Return name -> version of the packages that csvswarm brings, with what they depend on."""
+    """Return name -> version of csvswarm's packages and their dependencies."""
     from importlib.metadata import PackageNotFoundError, distribution  # slow to import, and few jobs need it
 
     from csvswarm.packages.lock import normalized

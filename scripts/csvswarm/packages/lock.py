@@ -1,4 +1,4 @@
-"""Locks a list of packages by hash, with uv. A lock is kept, so that an unchanged list asks no index."""
+"""Locks a list of packages by hash, with uv. Locks are stored, so an unchanged list does not query the index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from csvswarm.errors import OptionError
 _PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 _NO_WHEEL = re.compile(r"\b([A-Za-z0-9][A-Za-z0-9._-]*)==(\S+) has no (?:usable wheels|wheels with)")
 _NO_INDEX = ("Failed to fetch", "error sending request", "Network connectivity is disabled")
-#: Parts of uv's message that mean nothing to a user of csvswarm.
+#: Parts of uv's messages that do not help a user of csvswarm.
 _NOISE = re.compile(r"\s*\n\s*|error: No solution found when resolving dependencies|cause: ")
 SYSTEM = "manylinux_2_28"
 #: Architectures as Docker names them.
@@ -26,7 +26,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @dataclass(frozen=True)
 class Target:
-    """What packages are installed for. python: a version. machine: x86_64 or aarch64, empty for this machine."""
+    """A machine to install packages for. python: a version. machine: x86_64 or aarch64, empty for this machine."""
 
     python: str
     machine: str = ""
@@ -44,7 +44,7 @@ class Target:
 
 
 def pinned(text: str) -> dict[str, str]:
-    """Return name -> version of what a lock pins. Names are normalized."""
+    """Return name -> version of the packages in a lock. Names are normalized."""
     return {normalized(name): version for name, version in _PINNED.findall(text)}
 
 
@@ -72,8 +72,8 @@ def read_list(path: Path) -> str:
 def lock(path: Path, target: Target, given: Mapping[str, str], cache: Path, also: Mapping[str, str]) -> Path:
     """Return the file that pins the packages of a list and what they depend on, by version and hash.
 
-    given: name -> version of what csvswarm brings. These versions are required, and not part of the lock. cache: where
-    locks are kept. also: further versions that are required. Raises OptionError.
+    given: name -> version of csvswarm's packages. These versions are required, and not part of the lock. cache:
+    directory of the locks. also: other required versions. Raises OptionError.
     """
     text = read_list(path)
     constraints = "".join(f"{name}=={version}\n" for name, version in sorted({**also, **given}.items()))
@@ -97,21 +97,23 @@ def lock(path: Path, target: Target, given: Mapping[str, str], cache: Path, also
 
 
 def uv(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run uv, which takes wheels only: nothing is compiled here. Raises OptionError if it is not installed."""
+    """Run uv, with wheels only: nothing is compiled. Raises OptionError if it is not installed."""
     if find_spec("uv") is None:
-        raise OptionError("requirements: uv is not installed, which locks packages: run make setup, or pip install uv.")
+        raise OptionError(
+            "requirements: packages are locked with uv, which is not installed: run make setup, or pip install uv."
+        )
     command = [sys.executable, "-m", "uv", "--quiet", *arguments, "--only-binary=:all:"]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
 def _failure(message: str, path: Path, target: Target) -> str:
-    """Return the message of packages that cannot be locked: which package, for what, and what to do."""
+    """Return the message for packages that cannot be locked: which package, for which machine, and what to do."""
     if any(words in message for words in _NO_INDEX):
         return f"requirements: the package index does not answer, so {path} cannot be locked: {_plain(message)}"
     if missing := _NO_WHEEL.search(message):
         return (
-            f"requirements: {missing[1]} {missing[2]} has no wheel for {target.name}. Ask for a version that has one "
-            f"in {path}. Nothing is compiled here."
+            f"requirements: {missing[1]} {missing[2]} has no wheel for {target.name}. Require a version that has one "
+            f"in {path}. Nothing is compiled."
         )
     return f"requirements: {path} cannot be installed for {target.name}: {_plain(message)}"
 

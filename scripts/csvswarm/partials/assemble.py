@@ -46,7 +46,7 @@ REJECTED_COLUMNS = ["record", "column", "reason", "text"]
 
 @dataclass
 class Written:
-    """rows: number of rows that were written. names, kinds: of the columns of a combined result, where `typed`."""
+    """rows: number of rows written. names, kinds: those of the columns of a combined result, if `typed`."""
 
     rows: int = 0
     names: list[str] = field(default_factory=list)
@@ -100,7 +100,7 @@ def _concatenate(
     file.write(result_header(manifest, processor, context, columns))
     for index, receipt in enumerate(receipts):
         if not try_append(file, job, receipt, "partial"):
-            # More may be lost: find them all, so that one run reprocesses them.
+            # More may be lost: find all of them, so that one run reprocesses them.
             rest = receipts[index + 1 :]
             _revoke_lost(job, [receipt, *(other for other in rest if not try_append(None, job, other, "partial"))])
     return Written(sum(receipt.rows_out for receipt in receipts))

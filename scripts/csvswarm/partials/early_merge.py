@@ -81,7 +81,7 @@ def _merge(
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the parent closes the pipe
     other_end.close()
-    progress.stop()  # the attempts are what counts
+    progress.stop()  # only the attempts count
     with suppress(OSError, CsvswarmError):
         _append_all(pipe, job, manifest, processor, state)
     os._exit(0)
@@ -123,7 +123,7 @@ class _Appender:
         self._data: BinaryIO | None = None
 
     def end_early(self) -> None:
-        """Keep only the parts that are nowhere else; remove the rest.
+        """Keep only the parts of which no other copy exists; remove the rest.
 
         Only this process's own files are changed: a run that took over may have created others of the same name.
         """

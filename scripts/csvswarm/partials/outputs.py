@@ -45,7 +45,7 @@ class _StatelessWriter:
 
 
 class RowsWriter(_StatelessWriter):
-    """Writes concatenated outputs as text at once, so that none is kept in memory."""
+    """Writes concatenated outputs as text immediately, so that none is kept in memory."""
 
     def __init__(self, processor: Processor, path: Path, kinds: tuple[str | None, ...]) -> None:
         self._processor, self._forced = processor, kinds

@@ -25,7 +25,7 @@ FAN_IN = 64
 #: Suffix of a file with `GroupTotals` instead of a table.
 TOTALS_SUFFIX = ".small"
 
-Combine = Callable[[list[Any]], Any]  # of Arrow tables
+Combine = Callable[[list[Any]], Any]  # batches of Arrow tables
 TableOf = Callable[[GroupTotals], Any]
 Key = tuple[tuple[bool, Any], ...]
 

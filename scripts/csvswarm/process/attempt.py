@@ -33,7 +33,7 @@ from csvswarm.runtime.resources import memory_limit
 from csvswarm.types.formats import Formats
 from csvswarm.types.schema import Schema
 
-#: How many values that do not fit are kept of a column in a chunk.
+#: Number of values that do not fit that are kept per column of a chunk.
 MAX_EXAMPLES = 3
 
 
@@ -87,8 +87,8 @@ class Attempt:
     def run(self) -> Receipt:
         """Process the chunk and commit. Return this attempt's receipt, which counts if it was the first.
 
-        Errors that would repeat become a receipt with the status "error"; errors that may pass (I/O, out of memory) are
-        raised.
+        Errors that would repeat become a receipt with the status "error"; errors that may be temporary (I/O, out of
+        memory) are raised.
         """
         progress.restart(self._chunk.number - 1)
         started, cpu = time.time(), time.process_time()

@@ -1,7 +1,7 @@
-"""Which rows of a block a processor fails on, found in few calls.
+"""Finds the rows of a block on which a processor fails, in few calls.
 
 A call that succeeds costs far more than one that fails early. So bisection finds the first row that fails, and rows
-that resemble it are tried one by one; only where these do not fail, too, bisection continues.
+that resemble it are tried one by one; bisection continues only if these do not fail.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ Indices = npt.NDArray[np.intp]
 Run = Callable[[Indices], object]
 #: Returns groups of rows that share a property with a row, but with none of the rows in a mask.
 Similar = Callable[[int, npt.NDArray[np.bool_]], Iterable[Indices]]
-#: When fewer rows than these fail like the first one, all others are searched as well; else the caller tries the rest.
+#: If fewer rows fail like the first one, all others are searched as well; else the caller tries the rest.
 MIN_ALIKE = 4
 
 
 def find_failing_rows(run: Run, rows: Indices, count: int, similar: Similar) -> dict[int, ProcessorError]:
-    """Return rows that fail alone, with what they fail of; empty when rows fail only together.
+    """Return rows that fail alone, with their errors; empty if rows fail only together.
 
-    rows: those of `count` rows that are searched, which fail together. Once many fail alike, they are returned, and
-    there may be others.
+    rows: the rows to search of `count` rows; they fail together. Once many fail in the same way, they are returned,
+    although others may fail, too.
     """
     search = _Search(run, similar, rows, count)
     first = search.first(rows)
     if first is None:
         search.bisect(rows, fails=True)
     elif search.resembling(int(rows[first])) < MIN_ALIKE:
-        rest = rows[first + 1 :]  # what precedes has passed
+        rest = rows[first + 1 :]  # the rows before it have passed
         search.bisect(rest[~np.isin(rest, list(search.failing))], fails=False)
     return search.failing
 
@@ -51,7 +51,7 @@ class _Search:
         try:
             self._run(rows)
         except ProcessorError as error:
-            error.__cause__ = error.__context__ = None  # the frames of its traceback keep whole blocks in memory
+            error.__cause__ = error.__context__ = None  # frames of its traceback would keep whole blocks in memory
             return error.with_traceback(None)
         self._passed[rows] = True
         return None
@@ -64,7 +64,7 @@ class _Search:
         return True
 
     def first(self, rows: Indices) -> int | None:
-        """Return the index into `rows`, which fail together, of the first that fails alone; None if that is unknown."""
+        """Return the index of the first row that fails alone; None if unknown. rows: those that fail together."""
         low, high = 0, rows.size
         while high - low > 1:
             middle = (low + high) // 2
@@ -75,11 +75,11 @@ class _Search:
         return low if self._fails_alone(int(rows[low])) else None
 
     def resembling(self, row: int) -> int:
-        """Try the rows that resemble one that fails; return how many fail, that one included."""
+        """Try the rows that resemble a failing one; return how many fail, including that one."""
         for group in self._similar(row, self._passed):
             rows = group[self._searched[group]]
             if rows.size > 1 and all(self._fails_alone(other) for other in rows.tolist()):
-                break  # this property is what they fail of
+                break  # this property is the cause
         return len(self.failing)
 
     def bisect(self, rows: Indices, *, fails: bool) -> None:

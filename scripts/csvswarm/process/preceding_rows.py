@@ -15,8 +15,8 @@ Open = Callable[[Chunk], ChunkReader]
 def preceding_rows(chunks: Sequence[Chunk], chunk: Chunk, wanted: int, reader: Reader, open_chunk: Open) -> Rows:
     """Return the last `wanted` rows before a chunk, fewer at the start of the file.
 
-    chunks: all chunks of the job, in order. reader: used for nothing else, because the records it rejects belong to the
-    chunks before. Raises JobError when the bytes are not those that were split.
+    chunks: all chunks of the job, in order. reader: a separate one, because the records it rejects belong to earlier
+    chunks. Raises JobError if the bytes have changed since the split.
     """
     parts: list[Rows] = []
     count = 0

@@ -1,4 +1,4 @@
-"""Process rows, some of which a processor fails on: those are set aside."""
+"""Processes rows, and rejects those on which a processor fails."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from csvswarm.types.schema import Schema
 def outputs(
     rows: Rows, processor: Processor, context: Context, schema: Schema, reject: Callable[[Rejected], None]
 ) -> Iterator[Any]:
-    """Yield what a processor returns for the rows, in order, without those on which alone it fails.
+    """Yield the outputs of a processor for the rows, in order, without the rows on which it fails.
 
-    reject gets these. Rows that fail only together are halved.
+    reject: called with those rows. Rows that fail only together are halved.
     """
     run = _runner(rows, processor, context, schema)
     similar = SimilarRows(rows.table)
@@ -54,11 +54,11 @@ def _runner(rows: Rows, processor: Processor, context: Context, schema: Schema) 
     else:
         from csvswarm.processor_api.dataframe import to_frame
 
-        frame = to_frame(rows, schema)  # once: it takes longer than most processors
+        frame = to_frame(rows, schema)  # once, because it takes longer than most processors
 
         def block(indices: Indices) -> Any:
             if _is_range(indices):
-                return frame.iloc[indices[0] : indices[-1] + 1]  # pandas copies what is written to
+                return frame.iloc[indices[0] : indices[-1] + 1]  # pandas copies on write
             return frame.iloc[indices]
 
     def run(indices: Indices) -> Any:

@@ -25,7 +25,7 @@ from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import progress, resources
 
-#: Where the ends of local attempts without a receipt are kept, in the form of `tasks-0001.json`, and how many.
+#: File of local attempts that ended without a receipt, in the form of `tasks-0001.json`, and their maximum number.
 LOCAL_TASKS, MAX_LOST = "tasks-0000.json", 1000
 
 
@@ -122,10 +122,10 @@ def _run_pending(
 
 
 def _record_lost(job: JobDirectory, lost: list[dict[str, Any]]) -> None:
-    """Write down attempts without a receipt, with those of earlier runs, for the record of the job."""
+    """Save attempts without a receipt, with those of earlier runs, for the record of the job."""
     path = job.directory / LOCAL_TASKS
     earlier = (read_json(path) or {}).get("tasks", [])
-    with suppress(OSError):  # a full disk may be why they were lost
+    with suppress(OSError):  # a full disk may be the reason why they were lost
         write_json(path, {"tasks": [*earlier, *lost][-MAX_LOST:]})
 
 
@@ -141,7 +141,8 @@ def process_one(job: JobDirectory, number: int, attempt: str | None) -> Receipt:
         with no_wider_than(manifest.permissions):
             return run_chunk(job, manifest, load_job_processor(job, manifest), number, attempt)
     except (OSError, JobError):
-        # Another attempt may have finished the chunk and then the job, whose data is then removed; this is no error.
+        # Another attempt may have finished the chunk and then the job, whose data is then removed; this is not an
+        # error.
         if (done := current_receipt(job, manifest, number)) is not None:
             return done
         raise

@@ -1,4 +1,4 @@
-"""Rows of a block that resemble each other: guesses which other rows a processor fails on, verified by a call."""
+"""Rows of a block that resemble each other: guesses on which other rows a processor fails; calls verify them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy.typing as npt
 from csvswarm.process.failing_rows import Indices
 from csvswarm.runtime.lazy_imports import pa, pc
 
-#: Text of one shape differs only in which digits and letters it has, and how many in a row: N907JB is like X1AB.
+#: Texts of the same shape differ only in their digits and letters, and in the lengths of their runs, like N907JB and
+#: X1AB.
 _SHAPE = re.compile(r"([0-9]+)|([A-Za-z]+)|(.)", re.DOTALL)
-#: Longer text has no shape: its pattern would take longer than the calls that it saves.
+#: Longer texts have no shape, because their pattern would take longer than the calls that it saves.
 _SHAPE_CHARS = 200
 
 
@@ -31,7 +32,7 @@ class SimilarRows:
 
 
 def _alike(values: pa.Array, row: int) -> Iterator[npt.NDArray[np.bool_]]:
-    """Yield which rows have the value of a row, and which its kind: the shape of a text, the sign of a number."""
+    """Yield masks of the rows with the value of a row, and with its kind: shape of a text, sign of a number."""
     value = values[row]
     if not value.is_valid:
         yield _mask(pc.is_null(values))
@@ -47,7 +48,7 @@ def _alike(values: pa.Array, row: int) -> Iterator[npt.NDArray[np.bool_]]:
 
 
 def _pattern(text: str) -> str:
-    """Return a regular expression for all text of the shape of one."""
+    """Return a regular expression for all texts of the same shape."""
     parts = ("[0-9]+" if digits else "[A-Za-z]+" if letters else re.escape(other)
              for digits, letters, other in _SHAPE.findall(text))  # fmt: skip
     return rf"\A{''.join(parts)}\z"

@@ -1,4 +1,4 @@
-"""The workers of the local engine: long-lived processes that run one chunk after the other."""
+"""The workers of the local engine: long-lived processes that run one chunk after another."""
 
 from __future__ import annotations
 

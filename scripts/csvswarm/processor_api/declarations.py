@@ -1,7 +1,7 @@
 """What a processor's file defines, read from its text without running it.
 
-A user's code runs in the containers of chunks alone. To split the input and to collect rows, a job has to know what the
-processor declares, and most files declare nothing but `process`: their text is enough.
+On boards, a user's code runs only in the containers of chunks. To split the input and collect rows, a job must know
+what the processor declares, and most files only declare `process`, so that their text is enough.
 """
 
 from __future__ import annotations

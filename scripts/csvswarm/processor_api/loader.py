@@ -38,7 +38,7 @@ def find_processor(name: str) -> Path:
     if path.is_file():
         return path
     raise OptionError(
-        f"processor {name!r} is neither a shipped one ({', '.join(shipped)}) nor the path of a Python file."
+        f"processor {name!r} is unknown: pass a shipped one ({', '.join(shipped)}) or the path of a Python file."
     )
 
 
@@ -52,9 +52,9 @@ def load_processor(
 ) -> Processor:
     """Load a processor file. shown: the path for messages, if `path` is a job's copy.
 
-    files, packages: the side files and packages of its job. A processor that ships imports none of them: the driver of
-    a job on boards runs no code of a user, and such a processor runs there. Of a user's processor, a process with
-    NO_USER_CODE in its environment reads the declarations only.
+    files, packages: the side files and packages of its job. A shipped processor imports none of them: it runs in the
+    driver of a job on boards, which runs no user code. Of a user's processor, a process with NO_USER_CODE in its
+    environment reads only the declarations.
 
     Raises ProcessorError if it cannot be read, is not Python, fails to load or must not run here, and OptionError for
     files or packages that it cannot use.

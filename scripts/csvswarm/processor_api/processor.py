@@ -70,7 +70,7 @@ class Processor:
         if declared is not None and (functions := self.call(declared, options)) is not None:
             self.module = SimpleNamespace(**{**vars(self.module), **vars(functions)})
             self._read_flags()
-            if digest := getattr(functions, "DIGEST", ""):  # of other files that it uses
+            if digest := getattr(functions, "DIGEST", ""):  # includes other files that it uses
                 self.sha256 = hashlib.sha256(f"{self.sha256}{digest}".encode()).hexdigest()
 
     def columns(self, context: Context) -> list[str]:
@@ -91,12 +91,12 @@ class Processor:
         return [name for name in context.names if name in wanted]
 
     def copied_columns(self, context: Context) -> list[str]:
-        """Return the columns of the result whose fields are copied from the input's columns of these names."""
+        """Return the columns of the result whose fields are copied from the input's columns of the same names."""
         declared = getattr(self.module, "copied_columns", None)
         return [] if declared is None else list(self.call(declared, context))
 
     def result_columns(self, context: Context) -> list[str] | None:
-        """Return the columns of the result, None if it is unknown before the work."""
+        """Return the columns of the result, None if they are unknown before processing."""
         declared = getattr(self.module, "result_columns", None)
         return None if declared is None else list(self.call(declared, context))
 
@@ -106,7 +106,7 @@ class Processor:
         return {} if declared is None else dict(self.call(declared, context))
 
     def keeps_rows(self, context: Context) -> bool:
-        """Return whether it is known before the work that the result has one row for each record."""
+        """Return whether the result is known to have one row per record."""
         declared = getattr(self.module, "keeps_rows", None)
         return declared is not None and bool(self.call(declared, context))
 
@@ -119,12 +119,12 @@ class Processor:
         return rows
 
     def needs_pandas(self, context: Context) -> bool:
-        """Return whether `process` works on DataFrames: then pandas is imported before the workers are forked."""
+        """Return whether `process` works on DataFrames, so that pandas is imported before workers are forked."""
         declared = getattr(self.module, "needs_pandas", None)
         return not self.wants_rows if declared is None else bool(self.call(declared, context))
 
     def numeric_columns(self, context: Context) -> list[str]:
-        """Return the columns that the processor uses as numbers when they are; what it reads when it names none."""
+        """Return the columns that the processor uses as numbers when they are; by default, the columns it reads."""
         declared = getattr(self.module, "numeric_columns", None)
         return self.columns(context) if declared is None else list(self.call(declared, context))
 

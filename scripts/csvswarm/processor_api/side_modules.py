@@ -14,7 +14,7 @@ from csvswarm.job.side_files import SideFiles
 
 
 class SideModuleLoader(SourceFileLoader):
-    """Loads a side file from its source: a compiled file is found by its time, which another file may share."""
+    """Loads a side file from its source, never from a cached compilation, whose time another file may share."""
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the interface
         return self.source_to_code(self.get_data(self.path), self.path)
@@ -41,7 +41,7 @@ class _Finder(MetaPathFinder):
 def provide_modules(files: SideFiles) -> None:
     """Make the Python files among some side files importable, instead of those of an earlier call.
 
-    Modules of Python and of the environment come first. Raises OptionError for a side file with the name of one.
+    Modules of Python and of the environment take precedence, so OptionError is raised for a side file with such a name.
     """
     withdraw_modules()
     finder = _Finder(files)
@@ -55,7 +55,7 @@ def provide_modules(files: SideFiles) -> None:
 
 
 def withdraw_modules() -> None:
-    """Undo `provide_modules`: what was imported already stays with who imported it."""
+    """Undo `provide_modules`; importers keep the modules they have imported."""
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
     for name, module in list(sys.modules.items()):
         if isinstance(getattr(module, "__loader__", None), SideModuleLoader):

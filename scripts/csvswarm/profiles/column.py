@@ -40,7 +40,7 @@ _HASHES = 1 << 64
 
 
 class ColumnProfile:
-    """The profile of one column. kind: its type. top: number of top values. limit: of different texts. bins: number."""
+    """The profile of one column. kind: its type. top: number of top values. limit: number of texts. bins: number."""
 
     def __init__(self, name: str, kind: str, *, top: int, limit: int, bins: int) -> None:
         self._name, self._kind, self._top_count, self._limit = name, kind, top, limit
@@ -75,7 +75,7 @@ class ColumnProfile:
     def _add_values(self, keys: Array, n: Array) -> None:
         self._smallest = int(keys[0]) if self._smallest is None else self._smallest
         self._distinct += len(keys)
-        # The sort is stable, so of equal counts the smallest values come first.
+        # The sort is stable, so the smallest values come first among equal counts.
         best = np.argsort(-n, kind="stable")[: self._top_count]
         self._keep_top(zip((-n[best]).tolist(), keys[best].tolist(), strict=True))
         until = self._seen + np.cumsum(n)
@@ -131,7 +131,7 @@ class ColumnProfile:
         ]
 
     def _estimate(self) -> int:
-        """Return the number of different texts that follows from the largest of the kept hashes."""
+        """Return the estimated number of distinct texts, from the largest of the kept hashes."""
         return round(Fraction((self._limit - 1) * _HASHES, self._last_hash + _HASHES // 2 + 1))
 
     def _number_texts(self) -> list[str | None]:
@@ -145,7 +145,7 @@ class ColumnProfile:
 
     def _percentile(self, percent: int, count: int) -> str | None:
         rank, above, share = ranks_of(percent, count)
-        if self._kind == "timestamp":  # the nearest rank, as half a microsecond has no text
+        if self._kind == "timestamp":  # nearest rank, because half a microsecond has no text
             return self._value_text(self._ranked[above if share >= Fraction(1, 2) else rank])
         low, high = (value_of(self._ranked[one], self._whole) for one in (rank, above))
         return _text(interpolate(low, high, share))

@@ -1,9 +1,9 @@
 """The state of profiles: rows (slot, key, text, n) that are added, in any order.
 
 A slot is a kind of state times the number of columns, plus the column. Numbers, booleans and timestamps have every
-value with its count, in files if there are many. Texts have, by their hashes, the smallest ones with their counts:
-those that are kept were never dropped, so their counts are exact; all texts are kept up to a bound. From the largest
-hash that is kept follows how many there are (bottom-k, or KMV: Z. Bar-Yossef et al., RANDOM 2002).
+value with its count, in files if there are many. Texts are kept by hash, up to a limit: the texts with the
+smallest hashes, with their counts. A kept text was never dropped, so its count is exact. The largest kept hash gives
+the number of texts (bottom-k, or KMV: Z. Bar-Yossef et al., RANDOM 2002).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _measure_numbers(column: pa.Array) -> list[tuple[Any, ...]]:
     is_number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
     numbers = (values if is_number else values.cast(pa.int64())).to_numpy(zero_copy_only=False)
     keys, n = np.unique(keys_of(numbers), return_counts=True)
-    levels = exact_sum.group_levels(exact_sum.add_up(numbers)) if is_number else {}
+    levels = exact_sum.group_levels(exact_sum.group_sums(numbers)) if is_number else {}
     return [
         counts,
         (SUMS, list(levels), list(levels.values())),

@@ -36,8 +36,9 @@ Reasons = dict[int, tuple[str, str]]
 class _Records:
     """The records of a block, each terminated by LF.
 
-    ends: where. fields: how many each has. maybe_not_utf8: places of records that may not be UTF-8. may_have_nul:
-    whether there may be NULs. ends_inside_quotes: whether the last one opens a quote that is never closed.
+    ends: their offsets. fields: number of fields of each. maybe_not_utf8: indices of records that may not be UTF-8.
+    may_have_nul: whether there may be NULs. ends_inside_quotes: whether the last one opens a quote that is never
+    closed.
     """
 
     data: bytes
@@ -131,7 +132,7 @@ class Triage:
             reasons[records.ends.size - 1] = "", "a quote that is never closed"
 
     def _all_fit(self, data: bytes) -> bool:
-        """Whether the kernel sees that all converter fit."""
+        """Whether the kernel finds that all values fit."""
         if any(self._formats.of(column, kind) for column, _, kind in self._declared):
             return False
         found = self._finder.find(data)

@@ -189,7 +189,7 @@ class Reader:
             return {}, set()
         strings = {column: self._column_text(text, column_index) for column, column_index in self._requested}
         missing = {column for column, array in strings.items() if array.null_count}
-        for column, array in strings.items():  # a quoted "NA" among numbers is missing, too
+        for column, array in strings.items():  # a quoted "NA" among numbers is also missing
             values = self._values_of(column, array)
             if values is not None and values.null_count:
                 missing.add(column)
@@ -229,7 +229,7 @@ class Reader:
         return kinds, missing
 
     def misfits(self, data: bytes, first_record: int, columns: Sequence[str], most: int) -> dict[str, Examples]:
-        """Return the first values of numeric columns in a block that are no numbers, with their record numbers."""
+        """Return the first values of numeric columns in a block that are not numbers, with their record numbers."""
         data, numbers = self._without_bad(data, first_record)
         text = self._parse(data)
         found: dict[str, Examples] = {}

@@ -16,7 +16,7 @@ from csvswarm.runtime.lazy_imports import pa
 
 @dataclass(frozen=True)
 class Rejected:
-    """A record set aside: its number in the input (from 1, the header not counted), why, and its text.
+    """A rejected record: its number in the input (from 1, without the header), the reason, and its text.
 
     details: the whole message of the error, where the reason is a short form of it.
     """

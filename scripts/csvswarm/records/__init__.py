@@ -1,1 +1,1 @@
-"""Records ranked within groups: what sort, top, distinct and sample have in common."""
+"""Records: ranking within groups, lookups and derived columns, for sort, top, distinct, sample, join and transform."""

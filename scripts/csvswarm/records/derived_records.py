@@ -1,4 +1,4 @@
-"""Writes records with new, replaced, moved or dropped columns: raw fields are copied, new ones are canonical text."""
+"""Writes records with new, replaced, moved or dropped columns: copies raw fields, writes new ones as canonical text."""
 
 from __future__ import annotations
 

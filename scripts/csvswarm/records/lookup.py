@@ -63,10 +63,10 @@ class Lookup:
         return self._converter.convert(self.text(column), self.types[column])
 
     def rows_of(self, keys: Sequence[pa.Array], types: Sequence[str], columns: Sequence[str]) -> Positions:
-        """Return the row of each key, -1 if there is none or a value is missing.
+        """Return the row of each key, -1 if it is not found or a value is missing.
 
-        keys: columns of the input with these types. columns: those of this file that must equal them. Raises
-        OptionError if these do not have such values, or a key occurs twice.
+        keys: columns of the input with these types. columns: the columns of this file to match. Raises OptionError if
+        they do not have these types, or a key occurs twice.
         """
         index = self._index(tuple(columns), tuple(types))
         alike = [key.cast(kind, safe=False) for key, kind in zip(keys, index.types, strict=True)]
@@ -84,7 +84,7 @@ class Lookup:
         return self._indexes[columns, types]
 
     def _as_type(self, column: str, kind: str) -> pa.Array:
-        """Return a column as values of a type of the input; integers as floats where this file has those."""
+        """Return a column as values of a type of the input; integers become floats if this file has floats."""
         text = self.text(column)
         candidates = {"int": ["int", "float"], "null": ["text"], "quoted": ["text"]}.get(kind, [kind])
         for candidate in candidates:
@@ -111,7 +111,7 @@ class Lookup:
 
 @dataclass(frozen=True)
 class _Index:
-    """The keys of a lookup file, the row of each, and the Arrow types of the values that they are made of."""
+    """The keys of a lookup file, the row of each, and the Arrow types of their values."""
 
     keys: pa.Array
     rows: Positions

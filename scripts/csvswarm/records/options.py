@@ -17,12 +17,12 @@ MISSING: dict[str, Any] = {
     "type": "str",
     "choices": ["last", "first"],
     "default": "last",
-    "description": "where records with a missing value in a column of by are",
+    "description": "where records with a missing value in a column of by go",
 }
 
 
 def key_columns(context: Context, option: str, processor: str) -> list[str]:
-    """Return the columns that an option lists, which must exist and be different. Raises OptionError."""
+    """Return the columns that an option lists, which must exist and be distinct. Raises OptionError."""
     names: list[str] = list(context.options[option])
     where = f"option {option!r} of {processor}"
     if not names:

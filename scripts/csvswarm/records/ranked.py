@@ -2,7 +2,7 @@
 
 `sort` is one group of all records, `top` the first n of each group, `distinct` the first of each key, and `sample` the
 n records with the smallest hash. The state is a table: group and rank (binary keys, unique together), record (number)
-and raw (the record's bytes, ended by LF). Records are written as they are in the input.
+and raw (the record's bytes, ended by LF). Records are written unchanged.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def finish_ranked(
 ) -> Iterator[EncodedRows]:
     """Yield the records by group and rank, or in the order of the file."""
     if limit is not None:
-        head = _HeadOfGroups(limit)  # combining sees only parts of a group
+        head = _HeadOfGroups(limit)  # combine sees only parts of a group
         pieces = (head.take(piece) for piece in pieces)
     tables = (piece.select(["record", "raw"]) for piece in pieces)
     for table in context.sort(tables, ["record"]) if in_file_order else tables:

@@ -1,4 +1,4 @@
-"""Advice in plain words, where the record of a job shows that something is off."""
+"""Advice in plain words, if the record of a job shows a problem."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from csvswarm.report.numbers import seconds_text, share_text, size_text
 #: A limit is nearly reached above the first share of it, and could be lower below the second.
 NEAR_LIMIT, FAR_FROM_LIMIT = 0.85, 0.4
 SLOW_BOARD = 1.5
-#: Where fewer than these shares of an attempt's time are CPU time, or work at all, something else takes it.
+#: Minimum shares of CPU time, and of work, in an attempt's time: below these, something else takes the time.
 WAITS_FOR_DATA, STARTS_MORE_THAN_IT_WORKS = 0.4, 0.5
 LONG_ENOUGH = 2.0
 IDLE, IDLE_SECONDS = 0.3, 20.0
 
 
 def advice(record: dict[str, Any], boards: list[Board], span: float) -> list[str]:
-    """Return what to change, most important first; nothing when all is well. span: seconds in which chunks ran."""
+    """Return what to change, most important first; empty without problems. span: seconds in which chunks ran."""
     attempts = record.get("attempts", [])
     done = [one for one in attempts if one["status"] == "done"]
     return [
@@ -61,7 +61,7 @@ def _memory(done: list[dict[str, Any]]) -> Iterator[str]:
         wanted = max(64, round(worst["peak_bytes"] * 1.5 / 1e7) * 10)
         yield (
             f"The memory limit could be lower: no attempt needed more than {peak} of {limit}. With -e "
-            f"memory={wanted}MB more chunks may fit on a board at once."
+            f"memory={wanted}MB, more chunks may fit on a board at the same time."
         )
 
 
@@ -126,11 +126,11 @@ def _rejected(record: dict[str, Any]) -> Iterator[str]:
     rejected, total = record.get("rejected", 0), sum(chunk["rows"] for chunk in record.get("input_chunks", []))
     if rejected > 0.01 * total:
         yield (
-            f"{share_text(rejected / total)} of the records were set aside. The section on the input counts the "
+            f"{share_text(rejected / total)} of the records were rejected. The section on the input counts the "
             "reasons; a wrong delimiter, quote character or column type is the usual cause."
         )
 
 
 def _kernel(record: dict[str, Any]) -> Iterator[str]:
     if record.get("native") is False:
-        yield "The native kernel was not used. Results are the same, but make setup with a C compiler speeds jobs up."
+        yield "The native kernel was not used. Results are the same; make setup with a C compiler speeds up jobs."

@@ -14,17 +14,17 @@ from csvswarm.errors import printable, shown
 from csvswarm.job.durable_files import open_regular
 from csvswarm.job.rejections import kind_of
 
-#: Bytes that are read of a result and of the rejected records, and rows of a result that are shown.
+#: Bytes to read of a result and of the rejected records, and rows of a result to show.
 RESULT_BYTES, REJECTED_BYTES, FIRST_ROWS = 1 << 20, 4 << 20, 10
-#: Examples of each reason, reasons, and characters of a whole message.
+#: Maximum numbers of examples per reason, of reasons, and of characters of a whole message.
 EXAMPLES, REASONS, MESSAGE_CHARS = 3, 20, 1500
-#: Of logs: how many, and bytes of each one's end.
+#: Maximum number of logs, and bytes of the end of each.
 LOGS, LOG_BYTES = 20, 1500
 
 
 @dataclass
 class Table:
-    """The start of a CSV file. complete: whether that is all of it."""
+    """The start of a CSV file. complete: whether that is the whole file."""
 
     header: list[str] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Table:
 
 @dataclass
 class Reason:
-    """Why records were set aside. record, message: number of the first one, and its whole message.
+    """A reason for rejected records. record, message: number of the first one, and its whole message.
 
     text: of the first one, "" when unknown. examples: (record, message, text) of others.
     """
@@ -50,8 +50,8 @@ class Reason:
 class Material:
     """record: job.json. directory: where it and the result are. logs: (name, last lines) of failed attempts.
 
-    remedy: what to do after a failure, "" where a resume is all. stages: those that the control node knows besides the
-    record's, as the record has them. seconds: of each stage as the user waited for it, in order, where that is known.
+    remedy: what to do after a failure, "" if a resume is enough. stages: additional ones of the control node, in the
+    form of the record. seconds: of each stage as the user waited for it, in order, if known.
     """
 
     record: dict[str, Any]
@@ -74,7 +74,7 @@ def gather(record: dict[str, Any], directory: Path, logs: Path) -> Material:
     """Return the data of a report. directory: that of the record, and of the result if there is one."""
     material = Material(record, directory, logs=list(_logs(logs)))
     if record.get("result"):
-        # The record has the first rows of a result that is no CSV file.
+        # The record has the first rows of a result in another format than CSV.
         preview = record.get("preview")
         path = directory / record["result"]["name"]
         material.result = read_table(path, RESULT_BYTES) if preview is None else table_of(preview, record["rows_out"])
@@ -95,12 +95,12 @@ def read_table(path: Path, limit: int) -> Table:
     complete = len(data) <= limit
     rows = _rows(data[:limit].decode("utf-8-sig", errors="replace"))
     if not complete:
-        rows = rows[:-1]  # it may be cut
+        rows = rows[:-1]  # it may be incomplete
     return Table(rows[0], rows[1:], complete) if rows else Table(complete=complete)
 
 
 def table_of(text: str, count: int) -> Table:
-    """Return the whole records in the start of a result's text. count: of the rows of the whole result."""
+    """Return the whole records in the start of a result's text. count: number of rows of the whole result."""
     rows = _rows(text)
     complete = len(rows) > count
     if not complete:

@@ -1,4 +1,4 @@
-"""The result at a glance: box plots of statistics, bars of groups, or what the first rows show of each column."""
+"""The result at a glance: box plots of statistics, bars of groups, or ranges of the columns in the first rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from csvswarm.errors import printable, shown
 from csvswarm.report.data import FIRST_ROWS, Material, Table
 from csvswarm.report.numbers import number_text
 
-#: What is shown of a result.
+#: Numbers of items shown of a result.
 MAX_COLUMNS, MAX_BOXES, MAX_BARS = 20, 30, 20
 
 
 def glance(material: Material) -> dict[str, Any]:
-    """Return what the page shows of the result: header and rows, and boxes, bars or ranges."""
+    """Return the parts of the result that the page shows: header and rows, and boxes, bars or ranges."""
     table = material.result
     if table is None or not table.header:
         return {}
@@ -37,7 +37,7 @@ def glance(material: Material) -> dict[str, Any]:
 
 
 def boxes(table: Table) -> list[dict[str, Any]]:
-    """Return a box plot for each row of `statistics`: places in per cent of its width, and the figures as text."""
+    """Return a box plot for each row of `statistics`: positions in per cent of its width, and the figures as text."""
     found = []
     for row in table.rows[:MAX_BOXES]:
         if len(row) != len(table.header):
@@ -48,7 +48,7 @@ def boxes(table: Table) -> list[dict[str, Any]]:
         )
         if not all(map(math.isfinite, (low, p10, p25, p50, p75, p90, high))):
             continue
-        # Extremes must not squeeze the box: they are given as figures.
+        # Extremes must not squeeze the box, so they are only given as figures.
         margin = (p90 - p10) or (high - low) or 1.0
         left, right = max(low, p10 - margin / 2), min(high, p90 + margin / 2)
         width = (right - left) or 1.0
@@ -73,7 +73,7 @@ def boxes(table: Table) -> list[dict[str, Any]]:
 
 
 def group_bars(table: Table, group_by: Any) -> dict[str, Any]:
-    """Return the first metric of `aggregate` as bars: the groups in which it is largest."""
+    """Return the first metric of `aggregate` as bars, for the groups in which it is largest."""
     groups = [name for name in table.header if isinstance(group_by, list) and name in group_by]
     metrics = [index for index, name in enumerate(table.header) if name not in groups]
     if not groups or not metrics:
@@ -94,7 +94,7 @@ def group_bars(table: Table, group_by: Any) -> dict[str, Any]:
 
 
 def ranges(table: Table) -> list[dict[str, str]]:
-    """Return name, smallest, largest and number of missing values of the columns, in the rows that were read."""
+    """Return name, smallest, largest and number of missing values of the columns, in the rows read."""
     found = []
     for index, name in enumerate(table.header[:MAX_COLUMNS]):
         values = [row[index] for row in table.rows if index < len(row)]

@@ -1,4 +1,4 @@
-"""Attempts side by side: which lane of its board each one ran in, and how busy boards were."""
+"""Arranges attempts in lanes of their boards, and computes how busy the boards were."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ Attempt = dict[str, Any]
 
 
 def begin(attempt: Attempt) -> float:
-    """Return when an attempt began to take a slot: the start of its container, or of its work."""
+    """Return when an attempt began to occupy a slot: the start of its container, or of its work."""
     launched = attempt.get("launched")
     return float(min(launched, attempt["started"]) if launched else attempt["started"])
 
 
 def waited(attempt: Attempt) -> float:
-    """Return for how many seconds an attempt waited for a board, 0 where that is unknown."""
+    """Return the seconds that an attempt waited for a board, 0 if unknown."""
     queued = attempt.get("queued")
     return max(begin(attempt) - queued, 0.0) if queued else 0.0
 
 
 @dataclass
 class Lane:
-    """A slot of a board: attempts in it follow each other. indexes: of these attempts, in order of time."""
+    """A slot of a board: its attempts do not overlap. indexes: those of these attempts, in order of time."""
 
     board: str
     number: int
@@ -54,7 +54,7 @@ def lanes_of(attempts: list[Attempt]) -> list[Lane]:
 
 @dataclass
 class Board:
-    """What a board did. slowdown: its seconds per byte against the median of the boards. peak, limit: in bytes."""
+    """The work of a board. slowdown: its seconds per byte relative to the median board. peak, limit: in bytes."""
 
     name: str
     lanes: int
@@ -98,11 +98,11 @@ def boards_of(attempts: list[Attempt], lanes: list[Lane], span: float) -> list[B
     return found
 
 
-#: An attempt falls out of line when it took this many times longer for its bytes than the median one, and so long.
+#: An attempt is an outlier if it took this many times the median time for its bytes, and at least this many seconds.
 OUT_OF_LINE, OUT_OF_LINE_SECONDS = 2.0, 2.0
 
 
-def out_of_line(attempts: list[Attempt]) -> list[tuple[int, float]]:
+def outliers(attempts: list[Attempt]) -> list[tuple[int, float]]:
     """Return (index, times longer than the median) of the slowest attempts for their bytes, at most ten."""
     paces = {
         index: (one["ended"] - one["started"]) / one["bytes_in"]

@@ -1,4 +1,4 @@
-"""Peak memory of the attempts against their limit, as dots over the chunks."""
+"""Plots the peak memory of the attempts and their limit, as dots over the chunks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ WIDTH, HEIGHT = 1000, 120
 
 
 def memory_plot(attempts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the dots as the `d` of a path, the limit's height, and the top of the scale; nothing without attempts.
+    """Return the dots as the `d` of a path, the limit's height, and the top of the scale; empty without attempts.
 
-    Dots that fall on each other are drawn once, so the drawing does not grow with the number of attempts.
+    Dots at the same position are drawn once, so the size of the drawing does not grow with the number of attempts.
     """
     peaks = [(one["chunk"], one["peak_bytes"]) for one in attempts if one["peak_bytes"]]
     if not peaks:

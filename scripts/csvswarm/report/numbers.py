@@ -1,4 +1,4 @@
-"""Numbers, sizes and times as people read them: with units, and times with their zone."""
+"""Formats numbers, sizes and times for people: with units, and times with their zone."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ def moment_text(moment: float) -> str:
 
 
 def number_text(number: float) -> str:
-    """Return a figure of a result in about six digits."""
+    """Return a figure of a result with about six digits."""
     return f"{number:,.0f}" if number == int(number) and abs(number) < 1e15 else f"{number:,.6g}"

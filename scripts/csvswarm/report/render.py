@@ -1,4 +1,4 @@
-"""Render the report of a job: one HTML file that needs nothing else."""
+"""Renders the report of a job: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from csvswarm.report.advice import advice
 from csvswarm.report.commands import commands
 from csvswarm.report.data import Material
 from csvswarm.report.glance import glance
-from csvswarm.report.lanes import Board, Lane, begin, boards_of, lanes_of, out_of_line, waited
+from csvswarm.report.lanes import Board, Lane, begin, boards_of, lanes_of, outliers, waited
 from csvswarm.report.memory import memory_plot
 from csvswarm.report.timeline import MAX_LANES, bar_style, paths, scale_of, stage_bars
 from csvswarm.types.schema import NULL_VALUES
 
 TEMPLATES = Path(__file__).with_name("templates")
-#: The name of a report, and how one begins.
+#: The name of a report, and its first bytes.
 PAGE, MARK = "report.html", b"<!doctype html>\n<!-- report of csvswarm -->\n"
-#: What is shown without the script, and messages of attempts that are kept.
+#: Number of attempts shown without the script, and of messages of attempts.
 STATIC_ROWS, MAX_COLUMNS, MAX_MESSAGES, MESSAGE_CHARS = 60, 200, 60, 500
 STATUSES = ("done", "spare", "misfit", "failed", "lost")
 
 
 def write_report(material: Material, path: Path) -> None:
-    """Write the report of a job to `path`, whole or not at all. Raises CsvswarmError for a file of something else."""
+    """Write the report of a job to `path` atomically. Raises CsvswarmError if another kind of file is there."""
     try:
         with path.open("rb") as file:
             if file.read(len(MARK)) != MARK:
@@ -47,7 +47,7 @@ def write_report(material: Material, path: Path) -> None:
 
 
 def render(material: Material) -> str:
-    """Return the page. Everything that comes from a job is escaped, and the page runs no script but its own."""
+    """Return the page. All text from a job is escaped, and the page runs no script except its own."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -92,7 +92,7 @@ def _facts(material: Material) -> dict[str, Any]:
         "remedy": material.remedy.strip(),
         "attempts": attempts,
         "bar_style": bar_style,
-        "out_of_line": [(attempts[index], times) for index, times in out_of_line(attempts)],
+        "outliers": [(attempts[index], times) for index, times in outliers(attempts)],
         "memory": memory_plot(attempts),
         "options": json.dumps(record.get("request", {}).get("options"), ensure_ascii=False),
         "usual_nulls": record.get("request", {}).get("null_values") == [*NULL_VALUES],
@@ -140,7 +140,7 @@ def _timeline(material: Material, lanes: list[Lane]) -> dict[str, Any]:
 def _data(
     attempts: list[dict[str, Any]], lanes: list[Lane], boards: list[Board], pieces: list[tuple[float, float]]
 ) -> str:
-    """Return what the page's script works on, as JSON that is safe in a script element.
+    """Return the data for the page's script, as JSON that is safe in a script element.
 
     An attempt is a list: chunk, board, style, lane (from 0), start and end in seconds from the first piece of time,
     records read, bytes read, peak memory in MB; on boards also seconds of waiting for a board and of starting.

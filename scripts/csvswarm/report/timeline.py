@@ -10,9 +10,9 @@ from csvswarm.report.lanes import Attempt, Lane, begin, waited
 
 #: Width of the drawing in units, and the height of a lane.
 WIDTH, HEIGHT = 2000, 16
-#: Lanes that are drawn; bars that touch are drawn as one where there are more attempts than this.
+#: Maximum number of lanes; number of attempts beyond which touching bars are drawn as one.
 MAX_LANES, MAX_BARS = 120, 2000
-#: A pause between two runs of a job is cut out when it is longer than this, and than this share of the rest.
+#: A pause between two runs of a job is omitted if it is longer than this many seconds and this share of the rest.
 PAUSE_SECONDS, PAUSE_SHARE = 5.0, 0.1
 
 
@@ -27,14 +27,14 @@ class Scale:
         return sum(end - start for start, end in self.pieces) or 1e-9
 
     def elapsed(self, moment: float) -> float:
-        """Return the seconds from the start, pauses left out."""
+        """Return the seconds from the start, without pauses."""
         return sum(min(moment, end) - start for start, end in self.pieces if moment > start)
 
     def x(self, moment: float) -> int:
         return round(self.elapsed(moment) / self.seconds * WIDTH)
 
     def pauses(self) -> list[tuple[float, float]]:
-        """Return (share of the width, seconds left out) of each pause."""
+        """Return (share of the width, omitted seconds) of each pause."""
         gaps = zip(self.pieces, self.pieces[1:], strict=False)
         return [(self.elapsed(end) / self.seconds, start - end) for (_, end), (start, _) in gaps]
 
@@ -64,7 +64,7 @@ def _short(seconds: float) -> str:
 
 
 def scale_of(spans: Iterable[tuple[float, float]]) -> Scale:
-    """Return the scale that shows these spans of time, with long pauses between them cut out."""
+    """Return the scale that shows these spans of time, without long pauses between them."""
     merged: list[list[float]] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -81,7 +81,8 @@ def scale_of(spans: Iterable[tuple[float, float]]) -> Scale:
     return Scale(pieces)
 
 
-#: Style of a bar: top and height in a lane. What is not work is thinner, so that colour is not the only difference.
+#: Style of a bar: top and height in a lane. Waiting and starting are thinner, so that colour is not the only
+#: difference.
 SHAPES = {
     "waiting": (7, 2),
     "starting": (6, 4),

@@ -1,6 +1,6 @@
-"""The progress of a stage: counters that processes and threads share, and the status file they become.
+"""The progress of a stage: counters that processes and threads share, and the status file written from them.
 
-Nothing is counted unless CSVSWARM_STATUS names a file: the action plugin that runs a script does that, and draws its
+Nothing is counted unless CSVSWARM_STATUS names a file: the action plugin that runs a script sets it, and draws its
 progress line from the file. Counters of one slot have one writer at a time, so no lock is needed.
 """
 
@@ -15,14 +15,14 @@ from contextlib import suppress
 
 #: The environment variable that names the status file, and seconds between two writes of it.
 VARIABLE, EVERY = "CSVSWARM_STATUS", 0.4
-#: Time left is estimated when so much is done, as a share and in seconds.
+#: Minimum share and seconds of work done before the time left is estimated.
 ENOUGH_SHARE, ENOUGH_SECONDS = 0.02, 1.0
 FORMAT = 1
 _DONE, _FAILED, _NEXT_WRITE = 0, 1, 2
-#: When the first bytes were counted, in nanoseconds, and how many: speed is measured from then on.
+#: Time of the first counted bytes, in nanoseconds, and their number: speed is measured from then on.
 _FIRST_AT, _FIRST_BYTES = 3, 4
 _HEADER = 5
-#: Of a slot: bytes and rows that were read, and whether it is being worked on.
+#: Counters of a slot: bytes and rows read, and whether it is in progress.
 _BYTES, _ROWS, _RUNNING, _SLOT = 0, 1, 2, 3
 
 
@@ -68,7 +68,7 @@ class _Counters:
             self.write()
 
     def write(self) -> None:
-        """Replace the status file. A disk that is full stops no job."""
+        """Replace the status file. A full disk does not stop the job."""
         aside = f"{self._path}.{os.getpid()}"
         with suppress(OSError):
             with open(aside, "w", encoding="ascii") as file:
@@ -103,7 +103,7 @@ class _Counters:
         }
 
     def _seconds_left(self, done: int, total: int) -> float | None:
-        """Return for how long the stage will still run, at the speed since its first bytes; None as long as unknown."""
+        """Return the remaining seconds of the stage, at the speed since its first bytes; None while unknown."""
         if not self._values[_FIRST_AT] or done > total:
             return None
         passed = (time.monotonic_ns() - self._values[_FIRST_AT]) / 1e9
@@ -129,13 +129,13 @@ def begin(stage: str, sizes: Sequence[int], finished: Iterable[int] = (), *, of_
 
 
 def advance(slot: int, size: int, rows: int = 0) -> None:
-    """Count bytes and rows that were done of a slot, from 0."""
+    """Count bytes and rows of a slot, numbered from 0."""
     for current in _stages:
         current.advance(slot, size, rows)
 
 
 def restart(slot: int) -> None:
-    """Count a slot from nothing: an attempt at it begins."""
+    """Reset a slot, because a new attempt at it begins."""
     for current in _stages:
         current.restart(slot)
 
@@ -154,5 +154,5 @@ def finish() -> None:
 
 
 def stop() -> None:
-    """Count nothing more in this process."""
+    """Stop counting in this process."""
     _stages.clear()

@@ -85,7 +85,7 @@ def workers_for(requested: int | None, chunks: int) -> int:
 
 
 def chunk_bytes_for(size: int, workers: int | None, max_bytes: int = MAX_CHUNK_BYTES) -> int:
-    """Return the size of chunks for an input of `size` bytes: several per worker, none too small to be worth a start.
+    """Return the size of chunks for an input of `size` bytes: several per worker, none too small to be worth its start.
 
     max_bytes: upper limit of the size.
     """

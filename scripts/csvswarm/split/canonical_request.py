@@ -13,7 +13,7 @@ from csvswarm.types.schema import NULL_VALUES
 
 
 def canonical_request_of(request: Request, options: dict[str, Any]) -> dict[str, Any]:
-    """Return what of the request decides about the result, as the manifest keeps it."""
+    """Return the part of a request that decides the result, as stored in the manifest."""
     if request.on_error not in ("fail", "quarantine"):
         raise OptionError(f"on_error is {request.on_error!r}, but must be fail or quarantine.")
     check_format(request.output_format, request.partition_by)

@@ -34,7 +34,7 @@ from csvswarm.split.run import plan_split, require_same
 
 
 def check(job: JobDirectory, request: Request, output: Path) -> dict[str, Any]:
-    """Check a request against its processor, the head of its input and the disk.
+    """Check a request against its processor, the start of its input and the disk.
 
     Returns bytes (of the input), chunks (about how many there will be), needed and free (bytes of disk).
     Raises what `split` raises, and InputError if the disk has too little space.

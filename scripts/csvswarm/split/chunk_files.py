@@ -1,4 +1,4 @@
-"""The files of chunks, where ranges of the input cannot be read."""
+"""The files of chunks, for input whose ranges cannot be read."""
 
 from __future__ import annotations
 

@@ -82,8 +82,7 @@ def cut_file(
 ) -> list[Chunk]:
     """Cut one file of the input into chunks, numbered from 1. Raises InputError.
 
-    before: chunks of the files before it, kept on an error. total: about how many bytes all files have, when there are
-    others.
+    before: chunks of earlier files, kept on an error. total: approximate bytes of all files, if there are others.
     """
     end = _end_of_record(source, header, request.limit) if request.limit else None
     size = end if end is not None and source.is_plain else source.size
@@ -173,7 +172,7 @@ def _skip(file: BinaryIO, count: int) -> int:
 
 
 def _end_of_record(source: Source, header: InputHeader, number: int) -> int | None:
-    """Return where record `number` ends, in the unpacked input; None when there are fewer. Raises InputError."""
+    """Return the end of record `number` in the unpacked input; None if there are fewer records. Raises InputError."""
     try:
         with source.open() as file:
             return Cutter.end_of_record(file, header.dialect, _skip(file, header.data_offset), number)

@@ -42,8 +42,8 @@ class Cutter:
 
     offset: where in its file the first piece starts. next_target(chunk start) gives the offset to cut at next, None for
     never. open_sink(chunk number) gives a sink per chunk, for chunk files; then offsets count within the chunk's own
-    file. adaptive: an irregular piece is scanned exactly, instead of raising UnreliableQuoteParity; right only when the
-    state at the start is known, as when a file is cut from its first byte.
+    file. adaptive: an irregular piece is scanned exactly, instead of raising UnreliableQuoteParity; valid only if the
+    state at the start is known, for example at the first byte of a file.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Cutter:
 
     @classmethod
     def end_of_record(cls, file: BinaryIO, dialect: Dialect, offset: int, number: int) -> int | None:
-        """Return the offset behind record `number`, counted from 1 at `offset`; None when there are fewer."""
+        """Return the end of record `number`, counted from 1 at `offset`; None if there are fewer records."""
         grammar = Grammar(dialect)
         before, inside, start = LF, False, offset
         while piece := grammar.read_piece(file, PIECE_BYTES):

@@ -1,7 +1,7 @@
-"""What a job did with its columns that its user may not have meant: the warnings of its end.
+"""Warnings about what the user may not have intended, such as columns of numbers that were read as text.
 
-Only columns that came out as text, and that the processor would have used as numbers, are examined, and of those only
-the first records and the values that attempts reported: no warning costs a pass over the data.
+Only text columns that the processor would have used as numbers are examined, and only their first records and the
+values that attempts reported, so warnings do not need another pass over the data.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from csvswarm.types.formats import Formats
 from csvswarm.types.number_text import Survey, survey
 from csvswarm.types.schema import Schema
 
-#: How much of a file is examined: bytes and columns.
+#: Maximum bytes and columns of a file to examine.
 MAX_BYTES, MAX_COLUMNS = 1 << 16, 200
-#: The share of values that makes a column look like one of numbers; how many values a warning names.
+#: Share of numbers above which a column looks numeric; number of values that a warning names.
 SHARE, NAMED = 0.8, 3
 MAX_WARNINGS = 20
-#: Values by column: (record number, value), of the first that do not fit.
+#: By column: (record number, value) of the first values that do not fit.
 Misfits = dict[str, list[tuple[int, str]]]
 
 _REMEDIES = {
@@ -42,7 +42,7 @@ _TYPES = {"percent": "percent", "currency": "currency", "parentheses": "currency
 
 
 class Findings:
-    """Finds what to warn about in a job, under its newest schema."""
+    """Finds the warnings of a job under its newest schema."""
 
     def __init__(self, job: JobDirectory, manifest: Manifest, schema: Schema) -> None:
         self._job, self._manifest, self._schema = job, manifest, schema
@@ -63,7 +63,7 @@ class Findings:
         return [name for name, seen in self._surveys.items() if seen.present and seen.plain == seen.present]
 
     def of_columns(self) -> list[str]:
-        """Return a warning for every column that is text, but looks like one of numbers."""
+        """Return a warning for every text column that looks numeric."""
         if not self._surveys:
             return []
         misfits = _misfits(self._manifest, self._job.receipts())
@@ -75,7 +75,7 @@ class Findings:
         return warnings
 
     def of_empty_result(self, rows_in: int, rows_out: int) -> list[str]:
-        """Return a warning when a result has no rows, although there were records to process."""
+        """Return a warning if a result has no rows although the input has records."""
         if rows_out or not rows_in:
             return []
         processor = load_job_processor(self._job, self._manifest)
@@ -84,7 +84,7 @@ class Findings:
         return [f"{processor.why_empty(context, rows_in)} {self._described(columns)}"]
 
     def _described(self, names: Sequence[str]) -> str:
-        """Return columns as a message names them, with types and first values."""
+        """Return columns for a message, with types and first values."""
         found = self._survey(names[:NAMED], most=1, any_text=True)
         texts = []
         for name in names[:NAMED]:
@@ -124,7 +124,7 @@ def _warning(manifest: Manifest, name: str, found: Survey, misfits: list[tuple[i
 
 
 def _remedy(name: str, found: Survey) -> str:
-    """Return what makes numbers of values of the style that a survey found."""
+    """Return the option that reads values in the style of a survey as numbers."""
     style = found.style
     if style in _TYPES:
         types = json.dumps({"column_types": {name: _TYPES[style]}}, ensure_ascii=False)
@@ -160,7 +160,7 @@ def _read(job: JobDirectory, manifest: Manifest, chunk: Chunk, most: int) -> byt
 
 
 def _misfits(manifest: Manifest, receipts: Iterable[Receipt]) -> Misfits:
-    """Return what samples and attempts reported as no numbers in columns of numbers."""
+    """Return the values in numeric columns that samples and attempts reported as not numeric."""
     found: dict[str, set[tuple[int, str]]] = {}
     for reported in [manifest.misfits, *(receipt.misfits for receipt in receipts)]:
         for name, examples in reported.items():

@@ -1,4 +1,4 @@
-"""What a manifest records of the input: the file, or each of many files."""
+"""The record of the input in a manifest: the file, or each of many files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from csvswarm.input.many_files import label, names_many, short_names
 from csvswarm.input.source import Source
 from csvswarm.job.checksums import checksum
 
-#: How many files a message names.
+#: Number of files that a message names.
 MAX_NAMED = 5
 
 
@@ -35,14 +35,14 @@ def input_record(given: Sequence[Path], sources: Sequence[Source]) -> dict[str, 
 
 
 def with_preambles(record: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
-    """Return an input record with what precedes the records of each of many files."""
+    """Return an input record with the preamble of each of many files."""
     pairs = zip(record["sources"], inputs.members, strict=False)
     files = [{**file, "preamble": preamble_of(header.preamble)} for file, (_, header) in pairs]
     return {**record, "sources": files}
 
 
 def preamble_of(data: bytes) -> dict[str, Any]:
-    """Return what a manifest records of the bytes before the records."""
+    """Return the entry of the bytes before the records."""
     return {"bytes": len(data), "checksum": checksum(data)}
 
 
@@ -76,7 +76,7 @@ def input_differences(
 
 
 def check_unchanged(sources: Sequence[Source]) -> None:
-    """Raise InputError when a file is no longer as it was when the split began."""
+    """Raise InputError if a file has changed since the split began."""
     for source in sources:
         status = source.path.stat()
         if (status.st_size, status.st_mtime_ns) != (source.size, source.mtime_ns):

@@ -1,4 +1,4 @@
-"""Options of a file's layout as people pass them: as text, or as the JSON value that it stands for."""
+"""Options of a file's layout as users pass them: as text, or as the JSON value in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def header_option(value: Any) -> bool | list[str] | None:
     """Return whether there is a header, the names of the columns, or None for detection. Raises OptionError."""
     if isinstance(value, list):
         if other := [name for name in value if not isinstance(name, str)]:
-            raise OptionError(f"header is a list with {other[0]!r} in it, but must be one of names.")
+            raise OptionError(f"header is a list that contains {other[0]!r}, but must be a list of names.")
         return value
     if isinstance(value, str) and value.lstrip().startswith("["):
         names: list[str] = cli.json_value("header", value, list)
@@ -53,9 +53,9 @@ def partition_option(value: Any) -> list[str]:
 
 
 def count_option(name: str, value: Any) -> int | None:
-    """Return a number from 0 on, or None for detection. Raises OptionError."""
+    """Return a number of at least 0, or None for detection. Raises OptionError."""
     if value is None or value == "":
         return None
     if not str(value).isdecimal():
-        raise OptionError(f"{name} is {value!r}, but must be a number of lines from 0 on.")
+        raise OptionError(f"{name} is {value!r}, but must be a number of lines, 0 or more.")
     return int(str(value))

@@ -1,4 +1,4 @@
-"""Cuts the files of an input into chunks: each file on its own, so that no chunk has records of two files."""
+"""Cuts the files of an input into chunks: each file separately, so that no chunk has records of two files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def cut_inputs(
 ) -> list[Chunk]:
     """Cut all files of an input into chunks. Raises InputError.
 
-    Plain files are cut into ranges, also where others need chunk files. At least one chunk for each file with records,
+    Plain files are cut into ranges, even if others need chunk files. At least one chunk for each file with records,
     so there may be more than the request asks for. mode, max_bytes: as `cut_input` takes them. earlier: of a job that
     has cut the first files already, whose chunks are kept.
     """
@@ -59,9 +59,9 @@ def cut_inputs(
 
 
 def chunks_by_file(sizes: Sequence[int], count: int | None) -> list[int | None]:
-    """Return how many chunks each file is to be cut into; None for as many as its size suggests.
+    """Return the number of chunks of each file; None to decide by its size.
 
-    sizes: of the files, in bytes. count: chunks of all files together.
+    sizes: bytes of each file. count: chunks of all files together.
     """
     if count is None:
         return [None] * len(sizes)

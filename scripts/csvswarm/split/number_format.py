@@ -1,7 +1,8 @@
-"""Find out how the numbers of a file are written: with a decimal comma, with thousands separators, or plainly.
+"""Detects how the numbers of a file are written: with a decimal comma, with thousands separators, or plainly.
 
-The first records decide for the whole file, and only where no other reading is left: every value of a column is a
-number in that style, and one cannot be anything else. Whether a column is one of numbers, all of its values decide.
+The first records decide for the whole file, and only where no other reading is possible: every value of a column is a
+number in that style, and at least one is a number in no other style. All values of a column decide whether it is
+numeric.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from csvswarm.job.request import Request
 from csvswarm.types.formats import STYLES, Formats, check_dates, check_numbers
 from csvswarm.types.schema import NULL_VALUES
 
-#: How many bytes and columns decide; how many values a column must have.
+#: Numbers of bytes and columns that decide, and of values that a column must have.
 MAX_BYTES, MAX_COLUMNS, MIN_VALUES = 1 << 16, 1000, 2
 _SEPARATORS = {".": "[.]", ",": ",", " ": "[ \u00a0\u202f]"}
 
 
 def _style(decimal: str, thousands: str) -> tuple[str, str, re.Pattern[str], re.Pattern[str]]:
-    """Return (decimal, thousands, what all values of a column are like, what one of them must be like)."""
+    """Return (decimal, thousands, pattern of all values of a column, pattern that one of them must match)."""
     point = f"[{decimal}]"
     if not thousands:
         digits = "[0-9]+"
@@ -67,7 +68,7 @@ def _columns(inputs: Inputs, declared: dict[str, str], nulls: set[str]) -> Itera
 
 
 def _found(columns: Sequence[tuple[str, list[str]]], *, may_be_comma: bool) -> tuple[str, str, str, str] | None:
-    """Return (decimal, thousands, column, value) of the one style that columns show; None where none or several do."""
+    """Return (decimal, thousands, column, value) of the only style of the columns; None without a single one."""
     found: list[tuple[str, str, str, str]] = []
     for name, values in columns:
         if len(values) < MIN_VALUES:

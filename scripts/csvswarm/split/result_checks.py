@@ -1,4 +1,4 @@
-"""Checks of the result's format that are possible before the work."""
+"""Checks of the result's format that are possible before processing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take the chunks of an earlier job over the same input, so that a job with a fixed processor reuses the split."""
+"""Reuses the chunks of an earlier job over the same input, for a job with a fixed processor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from csvswarm.job.chunk import Chunk
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.fingerprint import versions
 
-#: What of a request decides about the bytes of the chunks. Missing values matter where an input is rewritten.
+#: The parts of a request that decide the bytes of the chunks. Missing values matter if an input is rewritten.
 DECIDES = (
     "delimiter", "quotechar", "header", "skip_lines", "comment", "escape", "trailing_delimiter", "null_values", "limit",
     "union", "source_file",
@@ -25,7 +25,7 @@ def chunks_of(
 ) -> list[Chunk] | None:
     """Return the chunks of a previous job, their files linked into a job; None when the input must be split.
 
-    That is when the previous job is gone or damaged, or was made from other bytes, in another way or by another
+    None if the previous job is missing or damaged, or was created from other bytes, with another request or by another
     version. of_input: the new job's input, sources and mode. Workers verify the bytes of every chunk by its checksum as
     usual.
     """
@@ -36,7 +36,7 @@ def chunks_of(
             return None
         if manifest.versions != versions() or any(manifest.request.get(name) != wanted[name] for name in DECIDES):
             return None
-        job.remove_chunks()  # of a split that was killed
+        job.remove_chunks()  # left by a killed split
         for path in sorted(old.chunks_directory.iterdir()) if of_input["mode"] == "files" else []:
             _link(path, job.chunks_directory / path.name)
         if all(chunk.file is None or (job.chunks_directory / chunk.file).is_file() for chunk in manifest.chunks):

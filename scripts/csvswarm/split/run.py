@@ -52,7 +52,7 @@ __all__ = ["Request", "SplitPlan", "plan_split", "require_same", "split"]
 
 @dataclass
 class SplitPlan:
-    """What a split works on, once the request is known to fit the input. finished: as in a manifest."""
+    """The inputs of a split, validated against each other. finished: as in a manifest."""
 
     request: Request
     canonical_request: dict[str, Any]
@@ -76,7 +76,7 @@ class SplitPlan:
         rewritten = next((source.path for source, _ in inputs.members if not source.is_plain), None)
         if self.request.mode == "ranges" and rewritten is not None:
             raise OptionError(
-                f"{rewritten} is compressed, not UTF-8 or of a dialect that must be rewritten: ranges of it "
+                f"{rewritten} is compressed, not UTF-8 or in a dialect that must be rewritten: ranges of it "
                 "cannot be read; use mode files."
             )
         return ("files" if rewritten else "ranges") if self.request.mode == "auto" else self.request.mode
@@ -88,7 +88,7 @@ class SplitPlan:
 
     @property
     def input_record(self) -> dict[str, Any]:
-        """What the manifest records of the input."""
+        """The input record of the manifest."""
         return input_record(self.request.inputs, self.sources)
 
     def new_manifest(self, job: JobDirectory) -> Manifest:
@@ -198,7 +198,7 @@ class SplitPlan:
         self.processor.files.copy_to(job.files_directory)
 
     def _check_options(self, header: InputHeader, schema: Schema, rows: int = 0) -> Context:
-        """Let the processor check the columns, so that a wrong option is reported before the work and not after."""
+        """Let the processor check the columns, so that a wrong option is reported before processing."""
         context = Context(
             options=dict(self.canonical_request["options"]),
             names=header.names,
@@ -231,13 +231,13 @@ def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
 
 
 def _plain(path: Path) -> Path:
-    """Return an absolute path without . and .., which names the same file. Symbolic links keep their names."""
+    """Return the absolute path of the same file without . and .. parts. Symbolic links keep their names."""
     path = path.expanduser()
     return path.resolve() if ".." in path.parts else Path(os.path.normpath(path.absolute()))
 
 
 def split(job: JobDirectory, request: Request, output: Path | None = None) -> Manifest:
-    """Make the job's chunks, schema and manifest; a job that has them already is returned as it is.
+    """Create the job's chunks, schema and manifest, unless the job already has them.
 
     output: where the result is wanted. A finished job without a result there is resplit.
 
@@ -280,7 +280,7 @@ def _resume(job: JobDirectory, plan: SplitPlan) -> Manifest:
             manifest = add_files(job, manifest, plan)
     names = (*MAY_CHANGE, *FORMAT_OPTIONS)
     if any(manifest.request.get(name) != canonical_request[name] for name in names):
-        # A chunk that set records aside is no longer done where these fail the job (state.py); others stay done.
+        # A chunk that rejected records is no longer done if these fail the job (state.py); others stay done.
         manifest.request.update({name: canonical_request[name] for name in names})
         job.save_manifest(manifest)
     return manifest

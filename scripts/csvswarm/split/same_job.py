@@ -12,7 +12,7 @@ from csvswarm.processor_api.processor import Processor
 from csvswarm.split.input_record import input_differences
 from csvswarm.split.new_files import is_incremental, seen_files
 
-#: What of a request a resume may change.
+#: The parts of a request that a resume may change.
 MAY_CHANGE = ("on_error", "max_rejected", "strict")
 
 
@@ -23,9 +23,9 @@ def require_same(
     processor: Processor,
     canonical_request: dict[str, Any],
 ) -> None:
-    """Raise JobError when a job that is to be resumed was made for another input, processor or request.
+    """Raise JobError if the job to resume was created for another input, processor or request.
 
-    record: of the input, as `input_record` returns it.
+    record: the result of `input_record`.
     """
     # A copied column whose values no chunk has read has no type yet.
     typed_anew = reads_values(canonical_request) and not reads_values(manifest.request)

@@ -22,7 +22,7 @@ from csvswarm.types.number_text import survey
 from csvswarm.types.schema import Schema
 
 SAMPLES, SAMPLE_BYTES = 64, 16 << 10
-#: How many values are kept that keep a column from being numeric.
+#: Number of stored values that keep a column from being numeric.
 MAX_EXAMPLES = 3
 
 

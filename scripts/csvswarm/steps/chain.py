@@ -1,8 +1,8 @@
-"""Runs several processors as one: row-wise ones are applied to each block, the last one gets what they return.
+"""Runs several processors as one: row-wise ones are applied to each block, and the last one gets their output.
 
 A row-wise processor has two functions for this: `step(rows, context, raw)` returns the rows for the next step, and
-`outline(context)` the names of their columns and the types of new ones. The last processor may be any: its functions
-are called with a context in which the columns are those that the steps before it return.
+`outline(context)` the names of their columns and the types of new ones. The last processor may be any: the context
+of its functions has the columns that the steps before it return.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from csvswarm.reading.rows import Rows
 from csvswarm.records.step_rows import select_columns
 from csvswarm.types.schema import Schema
 
-#: Functions of the last processor that get a context as their last argument, and are called as they are.
+#: Functions of the last processor that get a context as their last argument, and are called directly.
 FORWARDED = ("keys", "combine", "finish", "finish_groups", "table_of")
 
 
@@ -101,7 +101,7 @@ class Chain:
 
     @staticmethod
     def _checked(step: Step, call: Callable[[], Any]) -> Any:
-        """Return what a call returns; its OptionError names the step."""
+        """Call a function; an OptionError names the step."""
         try:
             return call()
         except OptionError as error:
@@ -144,7 +144,7 @@ class Chain:
         if rows and dropping:
             raise OptionError(
                 f"{self._last.title} needs the {rows} rows before each block, but {dropping[0].title} may drop some: "
-                "run the steps before it as a job of their own, and process its result."
+                "run the steps before it as a separate job, and process its result."
             )
         return rows
 

@@ -14,15 +14,15 @@ _FORM = 'like {"processor": "transform", "options": {"where": "x > 0"}}'
 
 
 def steps_of(given: Sequence[Any]) -> list[Step]:
-    """Return the steps of the option `steps`. Raises OptionError for the first that is not possible."""
+    """Return the steps of the option `steps`. Raises OptionError for the first invalid one."""
     if not given:
         raise OptionError("option 'steps' is an empty list: pass at least one step.")
     steps = [_step(number, one) for number, one in enumerate(given, 1)]
     for step in steps[:-1]:
         if step.processor.combines:
             raise OptionError(
-                f"{step.title} needs all rows before it returns any, so only the last step can be one like it: move it "
-                "to the end, or run the steps up to it as a job of their own."
+                f"{step.title} needs all rows before it returns any, so it can only be the last step: move it "
+                "to the end, or run the steps up to it as a separate job."
             )
     return steps
 

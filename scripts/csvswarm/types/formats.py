@@ -1,7 +1,7 @@
-"""How values are written in a file where that is not the plain way: 1.234,50 and 10% and $10 and 31.01.2024.
+"""Formats of values that are not written plainly: 1.234,50 and 10% and $10 and 31.01.2024.
 
-A format rewrites text as the plain text of the same values; what is no value in the format becomes text that is none in
-any way. So the types of columns are inferred and checked, over the whole file.
+A format rewrites text as the plain text of the same values; text that is not a value in the format becomes text that is
+not a value in any format. So the types of columns are inferred and checked over the whole file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from csvswarm.errors import OptionError
 from csvswarm.runtime.lazy_imports import pa, pc
 
-#: Put before text that is no value in a format, but would be one without it.
+#: Prefix of text that is not a value in a format, but would be one without the format.
 _NO_VALUE = "~"
 #: Types of `column_types` that are a float in another style.
 STYLES = ("percent", "currency")
@@ -53,7 +53,7 @@ class NumberFormat:
         return self == NumberFormat()
 
     def plain(self, text: pa.Array, null_values: pa.Array) -> pa.Array:
-        """Return numbers of this format as plain ones; what is not of this format is no number."""
+        """Return numbers of this format as plain ones; other text does not become a number."""
         bare = pc.utf8_trim_whitespace(text)
         fits = pc.fill_null(pc.match_substring_regex(bare, self.pattern), False)
         numbers = self._rewritten(bare)
@@ -80,7 +80,7 @@ class NumberFormat:
         return rf"^{sign}{number}(?:[eE][-+]?[0-9]+)?$"
 
     def _rewritten(self, bare: pa.Array) -> pa.Array:
-        """Return what numbers of this format are in the plain one."""
+        """Return numbers of this format in the plain one."""
         if self.style:
             kept = re.escape(self.decimal)
             digits = pc.replace_substring_regex(bare, f"[^0-9{kept}]", "")
@@ -99,7 +99,7 @@ def _with_point(text: pa.Array, decimal: str) -> pa.Array:
 
 
 def _class_of(thousands: str) -> str:
-    """Return the pattern of a thousands separator: a blank or an apostrophe is any of its kind."""
+    """Return the pattern of a thousands separator: any kind of blank or apostrophe."""
     for alike in (_BLANKS, _APOSTROPHES):
         if thousands and thousands in alike:
             return f"[{alike}]"
@@ -113,11 +113,11 @@ class DateFormat:
     text: str
 
     def plain(self, text: pa.Array, null_values: pa.Array) -> pa.Array:
-        """Return dates of this format as YYYY-MM-DD HH:MM:SS; what is not of this format is no date."""
+        """Return dates of this format as YYYY-MM-DD HH:MM:SS; other text does not become a date."""
         bare = pc.utf8_trim_whitespace(text)
         pattern, names = self._pattern
         parts = pc.extract_regex(bare, pattern)
-        if "y" in names:  # as POSIX has it: 69 to 99 are of the 20th century
+        if "y" in names:  # as in POSIX, 69 to 99 are of the 20th century
             short = pc.struct_field(parts, names.index("y"))
             is_old = pc.greater_equal(short, "69")
             year = pc.binary_join_element_wise(pc.if_else(is_old, "19", "20"), short, "")
@@ -144,14 +144,12 @@ class DateFormat:
         return f"^{''.join(pieces)}$", names
 
     def check(self) -> None:
-        """Raise OptionError when this is no format of dates."""
+        """Raise OptionError if this is not a date format."""
         names = re.findall("%(.?)", self.text)
         wanted = "it needs %d, %m and %Y (or %y), each once, and may have %H, %M, %S and %f, like %d.%m.%Y %H:%M"
         unknown = [name for name in names if name not in _DIRECTIVES]
         if unknown:
-            raise OptionError(
-                f"date_format {self.text!r} has the directive %{unknown[0]}, which is not known: {wanted}."
-            )
+            raise OptionError(f"date_format {self.text!r} has the directive %{unknown[0]}, which is unknown: {wanted}.")
         names = [name for name in names if name != "%"]
         years = names.count("Y") + names.count("y")
         if years != 1 or not {"m", "d"} <= set(names) or len(set(names)) < len(names):
@@ -171,7 +169,7 @@ class Formats:
 
     @property
     def numbers(self) -> re.Pattern[str] | None:
-        """How numbers are written that have no style of their own, None for plainly."""
+        """The format of numbers without a style of their own, None for plain ones."""
         numbers = NumberFormat(self.decimal, self.thousands)
         return None if numbers.is_plain else re.compile(numbers.pattern)
 
@@ -185,7 +183,7 @@ class Formats:
         return None
 
     def type_name(self, column: str, kind: str) -> str:
-        """Return the type of a column as the user gave it."""
+        """Return the declared type of a column."""
         if kind == "timestamp" and column in self.dates:
             return f"timestamp {self.dates[column]}"
         return self.styles.get(column, kind)

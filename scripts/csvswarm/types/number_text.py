@@ -1,4 +1,4 @@
-"""Texts that people read as numbers and a plain CSV reader does not: 1,5 and 1.234,50 and 10% and $10 and (12).
+"""Recognizes texts that people read as numbers but a plain CSV reader does not: 1,5, 1.234,50, 10%, $10 and (12).
 
 Such a text becomes a number only when the job states how numbers are written. Here it is only recognized, so that a job
 can name the columns that it did not treat as numbers.
@@ -23,7 +23,7 @@ def _groups(separator: str) -> str:
 
 _BY_DOT, _BY_COMMA = _groups("[.]"), _groups(",")
 _BY_BLANK, _BY_APOSTROPHE = _groups("[ \u00a0\u202f]"), _groups("['\u2019]")
-#: How numbers are written, by name: a pattern of a whole value.
+#: Styles of numbers: name -> pattern of a whole value.
 STYLES = {
     "percent": rf"{_SIGN}{_DIGITS}\s?%",
     "currency": rf"\(?{_SIGN}(?:{_CURRENCY}\s?|{_CODE}\s){_SIGN}{_DIGITS}\)?"
@@ -36,7 +36,7 @@ STYLES = {
     "thousands_apostrophe": rf"{_SIGN}{_BY_APOSTROPHE}(?:[.][0-9]*)?",
 }
 _PLAIN = re.compile(r"-?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?inf(?:inity)?", re.IGNORECASE)
-#: Digits that a number would lose: a leading zero, a plus sign, more than 64 bits.
+#: Values of which a number would lose digits: a leading zero, a plus sign, more than 64 bits.
 _DIGIT_CODE = re.compile(r"0[0-9]+|\+[0-9 ]+|-?[0-9]{19,}|0[xX][0-9a-fA-F]+")
 
 
@@ -52,17 +52,17 @@ def is_plain(text: str) -> bool:
 
 
 def is_code(text: str) -> bool:
-    """Whether a value is of digits that a number would lose, like 007."""
+    """Whether a value would lose digits as a number, like 007."""
     return bool(_DIGIT_CODE.fullmatch(text))
 
 
 @dataclass
 class Survey:
-    """What the values of one column look like.
+    """The kinds of values of one column.
 
-    present: how many values are not missing. plain: how many of them are numbers. codes: how many are digits that a
-    number would lose. styled: by style, how many are numbers in it, and like: the first of them. examples: the first
-    that are not plain numbers. Values are kept with their record numbers.
+    present: number of values that are not missing. plain: number of plain numbers. codes: number of values that would
+    lose digits as numbers. styled: by style, number of values that are numbers in it; like: the first of them.
+    examples: the first that are not plain numbers. Values are kept with their record numbers.
     """
 
     present: int = 0
@@ -91,7 +91,7 @@ class Survey:
 
     @property
     def style(self) -> str:
-        """The style of most values that are numbers in one, "" when none is; the first in `STYLES` on ties."""
+        """The style of the most values, "" without any; on ties, the first in `STYLES`."""
         return max(self.styled, key=lambda name: (self.styled[name], -list(STYLES).index(name)), default="")
 
 
@@ -105,10 +105,10 @@ def survey(
     any_text: bool = False,
     numbers: re.Pattern[str] | None = None,
 ) -> dict[str, Survey]:
-    """Return what the values of columns look like.
+    """Return a survey of each column.
 
-    columns: name -> index. rows: the records from `first_record` on. most: how many examples are kept of a column.
-    any_text: keep numbers as examples as well. numbers: how numbers are written, None for plainly.
+    columns: name -> index. rows: the records from `first_record` on. most: number of examples to keep per column.
+    any_text: keep numbers as examples as well. numbers: the format of numbers, None for plain ones.
     """
     missing = {"", *null_values}
     found = {name: Survey() for name in columns}

@@ -2,7 +2,7 @@
 
     python -m csvswarm.verify.run < request.json
 
-The request is that of csvswarm.split.check. Nothing is left of these jobs.
+The request is that of csvswarm.split.check. These jobs leave no files.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ from csvswarm.split.run import plan_split, split
 
 #: Records to verify with, unless the job has a lower limit.
 RECORDS = 10_000
-#: (number of chunks, bytes of a block): all at once, several blocks, and chunks of a few records each.
+#: (number of chunks, bytes of a block): one block, several blocks, and chunks of a few records each.
 CUTS = ((1, 1 << 40), (2, 64 << 10), (7, 4 << 10))
 
 
 def verify(request: Request, parent: Path) -> dict[str, Any]:
     """Compare the results of the same records, cut in several ways.
 
-    parent: directory for the job directories, which are removed. Returns records (how many were compared) and ways (in
-    how many ways they were cut). Raises ProcessorError with the first row that differs, and what the jobs raise.
+    parent: directory for the job directories, which are removed. Returns records (number of compared records) and
+    ways (number of ways in which they were cut). Raises ProcessorError with the first row that differs, and what the
+    jobs raise.
     """
     parent.mkdir(parents=True, exist_ok=True)
     limit = min(request.limit or RECORDS, RECORDS)

@@ -52,7 +52,7 @@ def combine(partials, context):
         wait_at("collect")
     return pd.concat(partials).drop_duplicates().sort_values("carrier")
 """
-#: Its partials are small, and what it makes of all of them grows until it is larger than any board.
+#: Its partials are small, but its `combine` allocates memory until no board has enough.
 GREEDY_AT_THE_END = f"""{_WAIT}
 import numpy
 import pandas as pd

@@ -23,7 +23,7 @@ class StartJob(Protocol):
 
 
 class LocalResult(Protocol):
-    """What one machine makes of the same input with the same processor."""
+    """The result of one machine for the same input and processor."""
 
     def __call__(self, processor: str = BLOCKING, **variables: Any) -> dict[str, bytes]: ...
 
@@ -42,7 +42,7 @@ def lab(whole_lab: Lab) -> Iterator[Lab]:
 
 @pytest.fixture
 def prepare(lab: Lab, control_node: ControlNode) -> Iterator[Callable[..., RunningJob]]:
-    """Makes a job ready, and ends what is left of it after the test."""
+    """Prepares a job, and cleans it up after the test."""
     jobs: list[RunningJob] = []
 
     def ready(processor: str = BLOCKING, chunks: int = 3, **variables: Any) -> RunningJob:
@@ -85,6 +85,6 @@ def local_result(tmp_path_factory: pytest.TempPathFactory) -> LocalResult:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Report a failure at once: the rest takes most of an hour."""
+    """Print a failure immediately: the other tests take most of an hour."""
     if report.failed and sys.__stderr__:
         sys.__stderr__.write(f"\n{report.longreprtext}\n")

@@ -35,7 +35,7 @@ def read_job_files(job: RunningJob) -> dict[str, Any]:
 
 
 def check_done(job: RunningJob, run: Run, expected: dict[str, bytes]) -> dict[str, Any]:
-    """The job is done as if nothing had happened. Returns the result's files, for a later comparison."""
+    """Check that the job is done as without faults. Return the result's files, for a later comparison."""
     assert run.code == 0, run.output
     assert run.files == expected, "the result is not that of one machine"
     seen = read_job_files(job)
@@ -44,7 +44,7 @@ def check_done(job: RunningJob, run: Run, expected: dict[str, bytes]) -> dict[st
     assert [attempt["chunk"] for attempt in run.counted_attempts] == chunks
     commits = {receipt["attempt"] for receipt in seen["receipts"].values() if receipt["status"] == "done"}
     assert {attempt["attempt"] for attempt in run.counted_attempts} <= commits
-    # Once the result is complete, the server keeps it and nothing else.
+    # Once the result is complete, the server keeps only the result.
     assert seen["done"]
     assert seen["data"] == {}
     named = {"result.csv", "job.json", "_SUCCESS"} | expected.keys()
@@ -57,7 +57,7 @@ def check_done(job: RunningJob, run: Run, expected: dict[str, bytes]) -> dict[st
 
 
 def check_failed(job: RunningJob, run: Run, *words: str) -> None:
-    """The job failed with one message that has these words in it; what was done is kept, and there is no result."""
+    """Check that the job failed with one message that contains these words and no result, and kept finished work."""
     message = run.message
     for word in (*words, f"job_id={job.name}"):
         assert word in message, f"{message}\n{run.output}"
@@ -71,19 +71,19 @@ def check_failed(job: RunningJob, run: Run, *words: str) -> None:
 
 
 def check_untouched(job: RunningJob, before: dict[str, Any]) -> None:
-    """Nothing was written to the result since."""
+    """Check that nothing was written to the result since."""
     assert read_job_files(job)["results"] == before
 
 
 def check_nothing_left(job: RunningJob) -> None:
-    """Its stack, networks, configs and containers are gone. A container may need its grace period."""
+    """Check that its stack, networks, configs and containers are removed. A container may need its grace period."""
     wait_until(
         f"nothing is left of {job.name}: {job.lab.leftovers(job.name)}", lambda: not job.lab.leftovers(job.name), 90
     )
 
 
 def _check_receipts(seen: dict[str, Any], *, whole: bool = True) -> None:
-    """One receipt for each chunk, or at most one; the files that they name match them, as long as they exist."""
+    """Check for one receipt per chunk, or at most one; the files that receipts name match them if they exist."""
     chunks = {chunk["number"] for chunk in seen["manifest"]["chunks"]}
     done = [receipt for receipt in seen["receipts"].values() if receipt["status"] == "done"]
     numbers = [receipt["chunk"] for receipt in done]
@@ -100,6 +100,6 @@ def _check_receipts(seen: dict[str, Any], *, whole: bool = True) -> None:
 
 
 def _check_marker(times: dict[str, int]) -> None:
-    """Nothing but the report, which is made of what is complete, was written after the success marker."""
+    """Check that nothing but the report was written after the success marker."""
     written = {name: time for name, time in times.items() if name != "report.html"}
     assert max(written.values()) == written["_SUCCESS"], times

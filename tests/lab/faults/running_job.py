@@ -1,4 +1,4 @@
-"""A job that runs on the boards while faults are put in."""
+"""A job that runs on the boards while faults are injected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class BlockedAttempt:
 
 @dataclass
 class RunningJob:
-    """A job by its name: start, watch, kill and restart it."""
+    """A job by its name: starts, watches, kills and reruns it."""
 
     lab: Lab
     control_node: ControlNode
@@ -61,7 +61,7 @@ class RunningJob:
         return self.end()
 
     def kill(self) -> None:
-        """Kill ansible-playbook and all that it started."""
+        """Kill ansible-playbook and all its descendants."""
         assert self.playbook
         self.playbook.kill()
 
@@ -69,7 +69,7 @@ class RunningJob:
     def output(self) -> str:
         return self.playbook.output if self.playbook else ""
 
-    # -- what is seen of it ----------------------------------------------------------------------------------------
+    # -- observations ----------------------------------------------------------------------------------------------
 
     def wait_until(self, what: str, condition: Callable[[], T], limit: float = 480) -> T:
         """Return the first true answer of a condition of this job. Raises AssertionError when the run ends before."""
@@ -90,9 +90,9 @@ class RunningJob:
         self.wait_until(f"the task {task!r}", lambda: f"TASK [processing_job : {task}" in self.output, 420)
 
     def files(self, folder: str = "") -> list[str]:
-        """Return the names in the job's directory on the server's disk, none while the server is away."""
+        """Return the names in the job's directory on the server's disk, none while the server is off."""
         try:
-            # A directory that is not there yet has no files.
+            # A directory that does not exist yet has no files.
             return self.lab.server.sh(f"ls -A {self.directory}/{folder} 2>/dev/null || true", 30).split()
         except (AssertionError, subprocess.TimeoutExpired):
             return []
@@ -126,7 +126,7 @@ class RunningJob:
         return found
 
     def wait_for_all(self, count: int = 3) -> list[BlockedAttempt]:
-        """Wait until attempts at so many chunks block."""
+        """Wait until attempts at this many chunks block."""
         self.wait_until(f"{count} attempts block", lambda: len({one.chunk for one in self.blocked_attempts()}) >= count)
         return self.blocked_attempts()
 
@@ -136,13 +136,13 @@ class RunningJob:
         self.lab.server.sh("touch " + " ".join(f"{self.directory}/go-{name}" for name in names))
 
     def release_at_once(self) -> None:
-        """Block nothing: released as soon as the directory exists."""
+        """Release all attempts from the start, as soon as the directory exists."""
         self.wait_until("the job is split", lambda: "manifest.json" in self.files())
         self.release("all")
 
     @property
     def status(self) -> dict[str, Any]:
-        """What the driver reports, nothing while it has not or the server is away."""
+        """Return the driver's status, empty before the first one or while the server is off."""
         try:
             found: dict[str, Any] = json.loads(self.lab.server.sh(f"cat {self.results}/.status.json", 30))
         except (AssertionError, ValueError, subprocess.TimeoutExpired):
@@ -150,7 +150,7 @@ class RunningJob:
         return found
 
     def wait_for_stage(self, *stages: str, limit: float = 480) -> dict[str, Any]:
-        """Wait until the driver is in one of these stages, whether or not anybody watches the job."""
+        """Wait until the driver is in one of these stages, whether or not the job is watched."""
         wait_until(f"{self.name} is {' or '.join(stages)}", lambda: self.status.get("stage") in stages, limit)
         return self.status
 

@@ -7,12 +7,12 @@ from tests.lab.kit.board import Board
 from tests.lab.kit.lab import Lab
 from tests.lab.kit.polling import wait_until
 
-#: Of an attempt's fsyncs: its partial, its receipt, and after the link the directory of receipts.
+#: Numbers of an attempt's fsyncs: its partial, its receipt, and, after the link, the directory of receipts.
 OF_PARTIAL, OF_RECEIPT, AFTER_LINK = 1, 2, 3
 
 
 def install(lab: Lab) -> None:
-    """Bring strace to all boards."""
+    """Install strace on all boards."""
     for board in lab.boards.values():
         board.sh("command -v strace >/dev/null || { apt-get update -qq; apt-get install -y -qq strace; } >&2", 300)
 

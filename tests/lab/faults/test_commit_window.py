@@ -26,7 +26,7 @@ def test_killed_before_and_after_the_commit(lab: Lab, start_job: StartJob, local
     job.release(again.attempt, other.attempt)
     run = job.end()
 
-    # Both had written all, and only one had committed.
+    # Both had written all files, and only one had committed.
     for killed in (before, after):
         assert f"{killed.chunk:06d}-{killed.attempt}.partial.csv" in files
         assert f"{killed.chunk:06d}-{killed.attempt}.1.json" in files

@@ -1,4 +1,4 @@
-"""Two jobs at once, while a board is drained."""
+"""Two concurrent jobs, while a board is drained."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.lab.kit.lab import Lab
 
 
 def test_two_jobs_at_once(lab: Lab, start_job: StartJob, local_result: LocalResult) -> None:
-    """The second one waits for the boards that the first one has."""
+    """The second one waits for the boards that the first one uses."""
     drained = lab.workers[-1]
     one = start_job()
     attempts = one.wait_for_all()

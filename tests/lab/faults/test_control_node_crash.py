@@ -15,7 +15,7 @@ from tests.lab.kit.lab import Lab
 
 def test_killed_at_each_stage(lab: Lab, prepare: Callable[..., RunningJob], local_result: LocalResult) -> None:
     job = prepare()
-    # A file that is not on the share yet has to be sent; without its image a board has to load it.
+    # A file that is not on the share yet must be sent; a board without the image must load it.
     source = job.control_node.place / "mine.csv"
     source.write_text(SAMPLE.read_text().replace("N14228", uuid.uuid4().hex[:6]))
     job.variables["input"] = "mine.csv"

@@ -14,7 +14,7 @@ KEPT = "/var/tmp/csvswarm-kept"
 
 
 def test_unreadable_record(control_node: ControlNode, start_job: StartJob, local_result: LocalResult) -> None:
-    """The job fails with the record's number. A second run of the same job continues with it set aside."""
+    """The job fails with the record's number. A second run of the same job continues with the record quarantined."""
     lines = SAMPLE.read_text().splitlines(keepends=True)
     lines[20_000] = "1,2,3\n"
     source = control_node.place / "bad.csv"

@@ -1,4 +1,4 @@
-"""The driver's board loses its power at each stage; two drivers of one job; two requests for one job."""
+"""The driver's board loses power at each stage; two drivers of one job; two requests for one job."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ sys.exit(answer.status != 201 and answer.read().decode())
 
 
 def cut_and_boot(lab: Lab) -> None:
-    """Pull the plug of the manager, which is the server of the share as well, and let it boot."""
+    """Cut the power of the manager, which is also the server of the share, and boot it."""
     lab.manager.cut_power()
     lab.manager.power_on()
     wait_until(
@@ -65,7 +65,7 @@ def test_board_of_the_driver_loses_power(lab: Lab, start_job: StartJob, local_re
 
 
 def test_two_drivers_of_one_job(lab: Lab, start_job: StartJob, local_result: LocalResult) -> None:
-    """As after a partition of the managers: a second driver waits, and takes nothing from the first."""
+    """As after a partition of the managers: a second driver waits, and does not disturb the first."""
     job = start_job()
     attempts = job.wait_for_all()
     service = f"csvswarm-{job.name}_driver"
@@ -92,14 +92,14 @@ def test_running_job_is_watched_or_refused(lab: Lab, start_job: StartJob, local_
     refused = job.rerun()
     job.variables = asked
     job.start()
-    job.wait_until("the run attaches", lambda: f"Job {job.name} is deployed already" in job.output)
+    job.wait_until("the run attaches", lambda: f"Job {job.name} is already deployed" in job.output)
     job.release("all")
     run = job.end()
 
     assert refused.code
-    assert f"job {job.name} runs on the boards already (driver on {lab.manager.name} since " in refused.message
+    assert f"job {job.name} already runs on the boards (driver on {lab.manager.name} since " in refused.message
     assert "processor" in refused.message.partition("with another request: ")[2].partition(" differ")[0]
     assert services
     check_done(job, run, local_result())
-    # Neither run has touched what ran.
+    # Neither run has disturbed the running job.
     assert {attempt["attempt"] for attempt in run.report["attempts"]} == {one.attempt for one in attempts}

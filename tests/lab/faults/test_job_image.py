@@ -1,4 +1,4 @@
-"""Images: another one under the tag, one that a board has lost, two that are built at once, and none."""
+"""Images: another one under the tag, one that a board has lost, two that are built concurrently, and none."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_board_without_the_image_and_a_changed_archive(
     refused = job.rerun()
 
     assert refused.code
-    assert f"{board.name}: the image {tag} is not there, or is another one" in refused.message
+    assert f"{board.name}: the image {tag} is missing, or is another one" in refused.message
     assert f"{archive} contains another image: remove that file" in refused.message
     assert "Deploy the job" not in refused.output
     lab.restore_images()
@@ -87,7 +87,7 @@ def test_removed_image_is_loaded_while_a_job_runs(lab: Lab, start_job: StartJob,
 
 
 def test_two_first_jobs_at_once(start_job: StartJob, local_result: LocalResult) -> None:
-    """Both find no image on the share, and make one. With nothing in the engine's cache each build differs."""
+    """Both find no image on the share, and build one. Without a cache in the engine, the builds differ."""
     name = f"csvswarm-base:{uuid.uuid4().hex[:8]}"
     built = subprocess.run(
         ["docker", "build", "--tag", name, "-"],

@@ -32,10 +32,10 @@ def test_second_commit_of_a_chunk(lab: Lab, start_job: StartJob, local_result: L
     job.wait_until_committed(late.chunk)
     assert any(late.attempt in name for name in job.files("logs"))
     results = finish() if moment == "when the job is done" else None
-    # It reaches the share, but not yet the manager, which would have it killed.
+    # It reaches the share, but not yet the manager, which would kill it.
     late.board.reconnect_share()
     job.release(late.attempt)
-    # It finds the name taken, or that the data of a job that is done was removed. The log of one that fails stays.
+    # It finds the name taken, or the data of a finished job removed. The log of a failing attempt stays.
     wait_until("the late attempt has ended well", lambda: not any(late.attempt in name for name in job.files("logs")))
     assert f"{late.chunk:06d}-{late.attempt}.partial.csv" not in job.files("attempts")
     receipt = read_job_files(job)["receipts"][f"{late.chunk:06d}-0001.json"]
@@ -44,6 +44,6 @@ def test_second_commit_of_a_chunk(lab: Lab, start_job: StartJob, local_result: L
     assert receipt["attempt"] == replacement.attempt
     late.board.reconnect_swarm()
     wait_until(f"{late.board.name} is back", lambda: lab.node(late.board) == "Ready Active")
-    # What it had running is removed now.
+    # Its containers are removed now.
     check_nothing_left(job)
     check_untouched(job, results)

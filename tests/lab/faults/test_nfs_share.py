@@ -1,4 +1,4 @@
-"""The share is full, may not be written to, or is not there."""
+"""The share is full, read-only or missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_full_share(lab: Lab, start_job: StartJob, local_result: LocalResult) ->
     job.release(first.chunk)
     job.wait_until_committed(first.chunk)
     kept = read_job_files(job)["receipts"]
-    # Its file system has a reserve that root alone may use, so the board itself keeps running.
+    # The file system has a reserve for root, so the board itself keeps running.
     lab.server.sh(f"fallocate --length $(( $(df --output=avail --block-size=1 {SHARE} | tail -n 1) - 65536 )) {FILL}")
     job.release("all")
     run = job.end()
@@ -26,7 +26,7 @@ def test_full_share(lab: Lab, start_job: StartJob, local_result: LocalResult) ->
 
 
 def test_read_only_share(lab: Lab, start_job: StartJob, local_result: LocalResult) -> None:
-    # On its own disk the server would continue.
+    # The server writes to its own disk, so it would continue.
     lab.occupy(lab.server)
     job = start_job()
     job.wait_for_all(2)
@@ -51,7 +51,7 @@ def test_worker_without_the_share(lab: Lab, start_job: StartJob, local_result: L
     one = next(one for one in attempts if one.board in lab.workers)
     (waits,) = {1, 2, 3, 4} - {attempt.chunk for attempt in attempts}
 
-    # What runs keeps it; the next chunk comes to this board, since the others are taken.
+    # Running containers keep the mount; the next chunk starts on this board, since the others are busy.
     one.board.sh(f"umount --lazy {SHARE}")
     job.release(one.chunk)
     message = f"chunk {waits} failed 3 times (on {one.board.name}), the last time because the share is not mounted on"

@@ -1,4 +1,4 @@
-"""Attempts that want more memory than they are given."""
+"""Attempts that need more memory than their limit."""
 
 from __future__ import annotations
 

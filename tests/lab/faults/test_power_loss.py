@@ -1,4 +1,4 @@
-"""Boards lose their power while they work."""
+"""Boards lose power while they work."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_worker_returns_while_its_replacement_runs(lab: Lab, start_job: StartJob
 def test_manager_and_share_fail_while_a_partial_is_written(
     lab: Lab, start_job: StartJob, local_result: LocalResult
 ) -> None:
-    """They are one board here: the manager and the server of the share lose their power at once."""
+    """The manager and the server of the share are one board here, so both lose power together."""
     strace.install(lab)
     job = start_job()
     attempts = job.wait_for_all()

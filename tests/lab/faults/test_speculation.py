@@ -15,7 +15,7 @@ def test_slow_chunk_is_overtaken(start_job: StartJob, local_result: LocalResult)
 
     second = job.wait_for(slow.chunk, besides=[slow, *others])
     assert second.board != slow.board
-    # The first attempt blocks for ever: nobody waits for it.
+    # The first attempt blocks forever, and nothing waits for it.
     job.release(second.attempt)
     run = job.end()
 

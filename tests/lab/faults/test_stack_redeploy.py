@@ -27,7 +27,7 @@ def test_another_driver_adopts_what_runs(lab: Lab, start_job: StartJob, local_re
     run = job.end()
 
     results = check_done(job, run, local_result())
-    # It restarted nothing: paused attempts continued, and done chunks stayed done.
+    # It restarted nothing: blocked attempts continued, and finished chunks did not rerun.
     assert {attempt["attempt"] for attempt in run.report["attempts"]} == {
         one.attempt for one in (first, second, third, fourth)
     }

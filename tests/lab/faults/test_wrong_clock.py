@@ -12,7 +12,7 @@ from tests.lab.kit.lab import Lab
 
 def test_worker_clock_is_an_hour_ahead(lab: Lab, start_job: StartJob, local_result: LocalResult) -> None:
     wrong = lab.workers[-1]
-    # Its clock service would see the jump, and take it back within seconds.
+    # The clock service would notice the jump, and undo it within seconds.
     wrong.sh("systemctl stop chrony; date --set=@$(( $(date +%s) + 3600 ))")
 
     job = start_job()
@@ -24,7 +24,7 @@ def test_worker_clock_is_an_hour_ahead(lab: Lab, start_job: StartJob, local_resu
     started: dict[bool, list[Any]] = {True: [], False: []}
     for attempt in run.counted_attempts:
         started[attempt["board"] == wrong.name].append(attempt["started"])
-    # It did take part, and its own times are those of its clock.
+    # It took part, and its times are those of its clock.
     assert min(started[True]) > max(started[False]) + 3000
     # All times in the summary are of one clock.
     times = re.search(

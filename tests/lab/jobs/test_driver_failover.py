@@ -1,4 +1,4 @@
-"""Three managers: the board of a job's driver loses its power, and another one drives the job to its end."""
+"""Three managers: the board of a job's driver loses power, and a driver on another one finishes the job."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_another_manager_continues_the_job(control_node: ControlNode, reachable_
         lost.power_on()
 
     assert run.files == control_node.run("local", **variables).files
-    # What ran on other boards was neither restarted nor lost.
+    # Attempts on other boards were not restarted, and no result was lost.
     kept = {one.attempt for one in attempts if one.board != lost}
     assert kept <= {attempt["attempt"] for attempt in run.counted_attempts}
     wait_until(f"{lost.name} is back", lambda: lost.succeeds("docker info"), 400)

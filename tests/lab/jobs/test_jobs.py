@@ -22,7 +22,7 @@ def process(block, context):
 def combine(partials, context):
     return pd.concat(partials).groupby("carrier", as_index=False).agg({"flights": "sum", "worst": "max"})
 """
-# Those of the other tests are run by transform.
+# The other tests run transform.
 JOBS: dict[str, dict[str, Any]] = {
     "statistics": {},
     "aggregate": {
@@ -59,7 +59,7 @@ def test_chunks_are_spread_as_reserved(control_node: ControlNode, reachable_lab:
     assert sorted(by_board) == ["board1", "board2", "board3"]
     for shares in by_board.values():
         assert all(before["ended"] <= after["started"] for before, after in pairwise(shares))
-    # Nothing is left running.
+    # Nothing still runs.
     assert reachable_lab.leftovers(run.report["job_id"]) == ""
 
 

@@ -1,4 +1,4 @@
-"""Jobs where the manager is not the server of the share, this machine has no engine, or that do not go well."""
+"""Jobs whose manager is not the server of the share, built without an engine on this machine, or that fail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def process(block, context):
 """
 
 
-# In one chunk alone: of several that fail at once, the first failure seen is reported.
+# In only one chunk: of several that fail, the first failure seen is reported.
 FAILING = """
 def process(block, context):
     return block.assign(c=block["nothing"]) if context.chunk == 2 else block
@@ -32,7 +32,7 @@ def process(block, context):
 
 @pytest.fixture
 def base(control_node: ControlNode, reachable_lab: Lab) -> str:
-    """The base of the image on the board that builds, as if it had been pulled there; its name makes the image new."""
+    """The base of the image on the board that builds, as if pulled there; its name makes the image a new one."""
     name = f"csvswarm-base:{uuid.uuid4().hex[:8]}"
     archive = control_node.place / "base.tar"
     subprocess.run(["docker", "tag", BASE, name], check=True)
@@ -72,15 +72,13 @@ def test_interrupted_job_is_resumed(control_node: ControlNode) -> None:
     variables: dict[str, Any] = {"processor": "./slow.py", "chunks": 6}
     job = f"stopped-{os.getpid()}"
     playbook = control_node.start(job, variables)
-    # One chunk is done at least.
+    # At least one chunk is done.
     wait_until(
         "chunks are done", lambda: playbook.has_ended or re.search(r"^chunks [1-9]", playbook.output, re.MULTILINE), 900
     )
     playbook.interrupt()
     assert playbook.end(120) != 0, playbook.output
-    assert playbook.output.splitlines()[-1].startswith(
-        f"Only the watching has ended: job {job} continues on the boards."
-    )
+    assert playbook.output.splitlines()[-1].startswith(f"No longer watching: job {job} continues on the boards.")
 
     resumed = control_node.run("swarm", job, **variables)
 

@@ -1,11 +1,11 @@
-"""One board of the lab: its plug, its cable, and a shell on it."""
+"""One board of the lab: its power, its network, and a shell on it."""
 
 from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
 
-#: What Swarm talks over; the share is on another port.
+#: Ports of Swarm; the share is on another one.
 SWARM = (("tcp", 2377), ("tcp", 7946), ("udp", 7946), ("udp", 4789))
 
 
@@ -20,7 +20,7 @@ class Board:
     # -- from inside -----------------------------------------------------------------------------------------------
 
     def sh(self, script: str, limit: float = 120) -> str:
-        """Run a script as root, and return what it prints. Raises AssertionError with its words when it fails."""
+        """Run a script as root, and return its output. Raises AssertionError with its error output if it fails."""
         done = self._run(script, limit)
         assert done.returncode == 0, f"{self.name}: {script}\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -49,18 +49,18 @@ class Board:
         return self._docker("inspect", "--format={{.State.Running}}", self.container) == "true"
 
     def cut_power(self) -> None:
-        """Pull the plug."""
+        """Cut the power."""
         self._docker("kill", self.container)
         self._close_connection()
 
     def power_on(self) -> None:
-        """Let it boot from the same disk."""
+        """Boot from the same disk."""
         self._docker("start", self.container)
 
     def disconnect(self) -> None:
-        """Cut it off: nothing that it sends leaves it, so nobody has an answer of it and it has none.
+        """Cut the board off from all networks: it sends no packets, so nothing gets an answer from it.
 
-        Put back in two steps: reconnect_share, then reconnect_swarm.
+        Undone in two steps: reconnect_share, then reconnect_swarm.
         """
         rules = [
             f"iptables -w -I {chain} -p {protocol} --{side} {port} -m comment --comment cut -j DROP"
@@ -85,7 +85,7 @@ class Board:
         return "blackhole" in self._docker("exec", self.container, "tc", "qdisc", "show", "dev", "eth0")
 
     def _close_connection(self) -> None:
-        """End the connection that is kept for the next command: it would be waited for."""
+        """Close the persistent connection, which would otherwise be waited for."""
         subprocess.run([*self.ssh, "-O", "exit"], capture_output=True, check=False)
 
     @staticmethod

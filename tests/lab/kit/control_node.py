@@ -22,7 +22,7 @@ BASE = "debian:trixie"
 
 @dataclass(frozen=True)
 class ControlNode:
-    """A user's current directory."""
+    """A user's current directory, in which playbooks run."""
 
     place: Path
 

@@ -1,4 +1,4 @@
-"""How a run of ansible-playbook ended, and where its result is."""
+"""The outcome of a run of ansible-playbook, and the path of its result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Run:
-    """One run of run_job.yml. output: what it printed. result: the directory requested for its result."""
+    """One run of run_job.yml. output: its output. result: the directory requested for its result."""
 
     code: int
     output: str
@@ -19,7 +19,7 @@ class Run:
 
     @property
     def message(self) -> str:
-        """The last message of a run that failed, without its report: only jobs of this machine have one then."""
+        """The last message of a failed run, without the line about its report, which only jobs of this machine have."""
         assert self.code, self.output
         _, *messages = re.split(r"^ERROR(?: on [^:\n]+)?: ", self.output, flags=re.MULTILINE)
         assert messages, self.output
@@ -27,7 +27,7 @@ class Run:
 
     @property
     def files(self) -> dict[str, bytes]:
-        """The files that make the result."""
+        """The files of the result."""
         assert self.code == 0, self.output
         names = ("result.csv", "rejected.csv")
         return {name: (self.result / name).read_bytes() for name in names if (self.result / name).exists()}
@@ -41,5 +41,5 @@ class Run:
 
     @property
     def counted_attempts(self) -> list[dict[str, Any]]:
-        """The attempts that the result is made of."""
+        """The attempts whose output is in the result."""
         return [attempt for attempt in self.report["attempts"] if attempt["counts"]]

@@ -1,4 +1,4 @@
-"""The boards of the lab, and what it takes to call them healthy."""
+"""The lab's boards and their health checks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.lab.kit.board import Board
 from tests.lab.kit.polling import wait_until
 
 SHARE = "/srv/csvswarm"
-#: A service that takes the cores of a board.
+#: A service that reserves the cores of a board.
 FILLER = "lab-filler"
-#: Its size is what there was to fill.
+#: A file that fills the share's disk.
 FILL = "/var/tmp/csvswarm-fill"
 
 
 class Lab:
-    """All boards, and who is what."""
+    """All boards, and their roles."""
 
     def __init__(self, sockets: Path) -> None:
         groups, places = (
@@ -51,7 +51,7 @@ class Lab:
         self.managers = [self.boards[name] for name in children["swarm_manager"]["hosts"]]
 
     def node(self, board: Board) -> str:
-        """Return what Swarm reports of a board, like "Ready Active"."""
+        """Return the state of a board in Swarm, like "Ready Active"."""
         return self.manager.sh(f"docker node ls --format '{{{{.Hostname}}}} {{{{.Status}}}} {{{{.Availability}}}}'"
                                f" | sed -n 's/^{board.name} //p'").strip()  # fmt: skip
 
@@ -62,7 +62,7 @@ class Lab:
         self.manager.sh(f"docker node update --availability {availability} {board.name}")
 
     def occupy(self, board: Board) -> None:
-        """Leave no core of a board for a chunk. Its containers without a reservation, like a driver, run as before."""
+        """Reserve all cores of a board, so that it gets no chunk. Containers without a reservation still run."""
         image = self.manager.sh("docker images --quiet --no-trunc csvswarm-job").split()[0]
         self.manager.sh(
             f"cores=$(docker node inspect --format '{{{{.Description.Resources.NanoCPUs}}}}' {board.name})\n"
@@ -79,7 +79,7 @@ class Lab:
     # -- health ----------------------------------------------------------------------------------------------------
 
     def restore(self) -> None:
-        """Take back every fault that a test may have left, and wait until all is as site.yml made it."""
+        """Undo every fault that a test may have left, and wait until the cluster is healthy."""
         boards = [self.server, *(board for board in self.boards.values() if board != self.server)]
         for board in boards:
             if not board.is_on:
@@ -90,7 +90,7 @@ class Lab:
             wait_until(f"{board.name} answers", partial(board.succeeds, "true"), 400)
             board.reconnect_swarm()
             board.sh(
-                # Its own clock service would take a while.
+                # The clock service alone would take longer.
                 f"now=$(date +%s); [ $((now - {time.time():.0f})) -lt 30 ] || date --set=@{time.time():.0f}\n"
                 "systemctl start chrony\n"
                 f"rm -f {FILL}; ! command -v exportfs || exportfs -ra\n"
@@ -119,9 +119,9 @@ class Lab:
         )
 
     def leftovers(self, job: str) -> str:
-        """Return all that still runs for a job on boards that Swarm reaches, or is kept in Swarm for it."""
+        """Return everything that still runs for a job on reachable boards, or exists in Swarm for it."""
         name = f"csvswarm-{job}"
-        # grep that finds nothing exits with 1, and here that is the good news.
+        # grep exits with 1 if it finds nothing, which is the expected case.
         ask = "\n".join(
             f"docker {kind} ls --format '{kind} {{{{.Name}}}}' | grep -F -- '{name}' || true"
             for kind in ("service", "stack", "network", "config")

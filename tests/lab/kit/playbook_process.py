@@ -1,4 +1,4 @@
-"""A run of ansible-playbook beside the test: its output so far, its end, and how to kill it."""
+"""A background run of ansible-playbook: its output so far, its end, and how to kill it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Playbook:
                 command,
                 cwd=place,
                 env=environment,
-                # Not a pipe: what Ansible leaves behind (ssh keeps connections) may keep its end open: a read blocks.
+                # Not a pipe: processes that Ansible leaves behind (persistent ssh connections) may keep it open and
+                # block a read.
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -58,7 +59,7 @@ class Playbook:
             raise AssertionError(f"not ended within {limit:.0f} s\n{self.output}\n{tree}") from None
 
     def kill(self) -> None:
-        """Kill ansible-playbook and all that it started, at once, as a power cut of this machine would."""
+        """Kill ansible-playbook and all its descendants together, like a power cut of this machine."""
         for pid in [self.process.pid, *_descendants(self.process.pid)]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -66,7 +67,7 @@ class Playbook:
 
 
 def _descendants(pid: int) -> list[int]:
-    """Return all processes below one. Ansible's own leave its process group."""
+    """Return all descendants of a process. Ansible's processes leave its process group."""
     children = defaultdict(list)
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

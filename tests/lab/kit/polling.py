@@ -1,4 +1,4 @@
-"""Waiting for what must come, with a limit: no test sleeps for luck."""
+"""Waits for conditions, with a limit, instead of fixed sleeps."""
 
 from __future__ import annotations
 

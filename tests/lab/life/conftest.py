@@ -43,7 +43,7 @@ def play() -> Play:
 
 @pytest.fixture
 def cluster(reachable_lab: Lab, play: Play) -> Lab:
-    """A healthy cluster, also when the test before this one failed."""
+    """A healthy cluster, even if the previous test failed."""
     for board in reachable_lab.boards.values():
         if not board.is_on:
             board.power_on()
@@ -59,5 +59,5 @@ def cluster(reachable_lab: Lab, play: Play) -> Lab:
 
 
 def all_ready(lab: Lab) -> bool:
-    """Return whether every board serves. False also while no manager answers, as after a boot."""
+    """Return whether every board is ready. False while no manager answers, as after a boot."""
     return lab.manager.succeeds("docker node ls") and all(map(lab.is_ready, lab.boards.values()))

@@ -1,4 +1,4 @@
-"""Boards are removed, reinstalled, rebooted, upgraded and switched off, and the rest of the cluster stays as it was."""
+"""Boards are removed, reinstalled, rebooted, upgraded and switched off, and the rest of the cluster does not change."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_dead_board_is_removed_and_locked_out(cluster: Lab, play: Play) -> None:
 
     assert code == 0, output[-4000:]
     locked_out(cluster, board)
-    # It is switched on: it gets neither the share nor a place in the swarm.
+    # It is switched on: it cannot mount the share or join the swarm.
     board.power_on()
     wait_until("it boots", lambda: board.succeeds("true"), 400)
     assert not board.succeeds(f"mountpoint --quiet {SHARE} && timeout 10 cat {SHARE}/.csvswarm-cluster")

@@ -1,4 +1,4 @@
-"""An NFS server and a disk that are in use stay as they are."""
+"""An NFS server and a disk in use are not changed."""
 
 from __future__ import annotations
 

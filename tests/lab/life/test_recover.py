@@ -56,7 +56,7 @@ def test_lost_quorum(cluster: Lab, play: Play) -> None:
     assert code == 0, output[-4000:]
     assert f"{cluster.manager.name} becomes its only manager" in output
     assert cluster.manager.sh("docker node ls --format '{{.Hostname}}'").split() == [cluster.manager.name]
-    # The others come back, and join as workers.
+    # The others are switched on, and join as workers.
     for board in lost:
         board.power_on()
         wait_until(f"{board.name} boots", partial(board.succeeds, "true"), 400)

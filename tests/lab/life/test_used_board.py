@@ -12,7 +12,7 @@ from tests.lab.kit.lab import Lab
 from tests.lab.kit.polling import wait_until
 from tests.lab.life.conftest import Play, all_ready
 
-# As an imager of SD cards writes it. No other module of cloud-init runs: the lab has made keys and network.
+# As an SD card imager writes it. No other module of cloud-init runs, because the lab sets up keys and network.
 CLOUD_INIT = """
 apt-get install --yes --quiet --no-install-recommends cloud-init </dev/null
 mkdir -p /var/lib/cloud/seed/nocloud

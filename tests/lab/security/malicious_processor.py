@@ -39,7 +39,7 @@ def process(_block: Any, context: Any) -> pd.DataFrame:
 
 
 def outcome(attempt: Callable[[], object]) -> str:
-    """Return what an attempt came to: the error's name, or what was got."""
+    """Return the outcome of an attempt: the error's name, or the result."""
     try:
         return f"got {attempt()}"
     except OSError as error:
@@ -54,7 +54,7 @@ def call(name: str, *arguments: object) -> int:
 
 
 def on_the_kernel() -> dict[str, Callable[[], object]]:
-    """Try to become more than it is."""
+    """Try to gain privileges."""
     return {
         "uid": os.getuid,
         "become root": lambda: os.setuid(0),
@@ -79,7 +79,7 @@ def status(name: str) -> str:
 
 
 def others() -> list[str]:
-    """Return the programs that run here and are neither Python nor the container's init."""
+    """Return the visible programs other than Python and the container's init."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         words = (place / "cmdline").read_bytes().split(b"\0")
@@ -89,7 +89,7 @@ def others() -> list[str]:
 
 
 def fork_until_refused() -> str:
-    """Return "refused" when the limit of processes is reachable_lab before the board's."""
+    """Return "refused" if the container's limit of processes is reached before the board's."""
     reading, writing = os.pipe()
     children = []
     try:
@@ -97,7 +97,7 @@ def fork_until_refused() -> str:
             child = os.fork()
             if child == 0:
                 os.close(writing)
-                os.read(reading, 1)  # until the parent lets go of its end
+                os.read(reading, 1)  # until the parent closes its end
                 os._exit(0)
             children.append(child)
     except BlockingIOError:
@@ -110,7 +110,7 @@ def fork_until_refused() -> str:
 
 
 def on_files(context: Any) -> dict[str, Callable[[], object]]:
-    """Try to read and write what is not its own."""
+    """Try to read and write files of others."""
     options = context.options
     job = Path(options["job"])
     return {
@@ -140,7 +140,7 @@ def knock_unix(path: str) -> str:
 
 
 def on_the_network(boards: list[str]) -> dict[str, Callable[[], object]]:
-    """Try to reach the boards themselves, and a way out."""
+    """Try to reach the boards and the outside."""
     tries: dict[str, Callable[[], object]] = {
         f"reach {board} {port}": partial(knock, board, port) for board in boards for port in PORTS
     }
@@ -148,7 +148,7 @@ def on_the_network(boards: list[str]) -> dict[str, Callable[[], object]]:
 
 
 def raw() -> None:
-    """Open a socket that sends whatever one likes."""
+    """Open a raw socket."""
     socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
 
 
@@ -164,7 +164,7 @@ def ways_out() -> list[str]:
 
 
 def set_traps(job: Path, traps: dict[str, str]) -> None:
-    """Leave links where root's own tasks will write."""
+    """Leave links where root's tasks will write."""
     for name, target in traps.items():
         if (job / name).exists():
             (job / name).rename(job / f"moved-{name}")

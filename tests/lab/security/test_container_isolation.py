@@ -1,4 +1,4 @@
-"""What a processor that means harm can do from inside its container: nothing but waste its own job."""
+"""A malicious processor can only waste its own job from inside its container."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.lab.kit.lab import SHARE, Lab
 
 JOB = f"intruder-{uuid.uuid4().hex[:8]}"
 TRAP = "/etc/csvswarm-trap"
-#: What would give a processor a manager, if the driver or the control node took it for an order.
+#: Files that would give a processor control of a manager if the driver or the control node obeyed them.
 FORGED = {"format": 1, "stage": "done", "image": "debian:trixie", "owner": 0, "input_source": "/", "error": "\x1b[2J"}
-#: What must come of each try. Numbers are those of the kernel: 1 is "not permitted", 2 "not there", 13 "denied",
-#: 30 "read-only", 101 "no way there".
+#: Expected outcome of each attempt. Numbers are errno values: 1 is EPERM, 2 ENOENT, 13 EACCES, 30 EROFS,
+#: 101 ENETUNREACH.
 REFUSED = {
     "uid": "got 8765",
     "become root": "PermissionError 1",
@@ -40,7 +40,7 @@ REFUSED = {
     "write beside the system": "OSError 30",
     "write into the system": "OSError 30",
     "change the scripts": "PermissionError 13",
-    # The server's own disk reports the one first, the share the other.
+    # The server's own disk returns the first, the share the second.
     "change the input": "OSError 30 or PermissionError 13",
     "see other jobs": "got []",
     "read another job": "FileNotFoundError 2",
@@ -103,7 +103,7 @@ def test_root_follows_no_link(reachable_lab: Lab) -> None:
 
 
 def test_forged_files_have_no_effect(outcomes: dict[str, str], reachable_lab: Lab) -> None:
-    """Neither a status nor a request in its own directory counts; the output directory is not there for it."""
+    """A status or a request in its own directory does not count, and the output directory is not visible to it."""
     assert outcomes["see the results"] == "FileNotFoundError 2"
     status = json.loads(reachable_lab.server.sh(f"cat {SHARE}/results/{JOB}/.status.json"))
     assert (status["job"], status["stage"], status["error"]) == (JOB, "done", None)
@@ -115,5 +115,5 @@ def test_files_belong_to_no_login_user(reachable_lab: Lab) -> None:
     owners = reachable_lab.server.sh(f"find {SHARE}/jobs/{JOB} ! -type l -printf '%U %m\\n' | sort -u").splitlines()
 
     assert {line.split()[0] for line in owners} == {"8765"}
-    # Neither a program of another's nor one that anybody may change.
+    # No program of another user, and none that others may change.
     assert not [line for line in owners if re.fullmatch(r"8765 ([2-7]...|..?[2367])", line)]

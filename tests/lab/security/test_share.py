@@ -1,4 +1,4 @@
-"""What root of a worker can do on the share: no more than the owner of the jobs, whoever it claims to be."""
+"""Root of a worker can do no more on the share than the owner of the jobs, whichever user it claims to be."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.lab.kit.polling import wait_until
 
 CANARY = "/etc/csvswarm-canary"
 SECRET = f"secret-{uuid.uuid4().hex}"
-#: What root of a board may claim to be: itself, the owner of the jobs, the user of the ssh connection, and one of the
-#: group that may read passwords.
+#: Users that root of a board may claim to be: itself, the owner of the jobs, the user of the ssh connection, and a
+#: member of the group that may read passwords.
 USERS = {"root": "0 0", "owner": "8765 8765", "sender": "1000 1000", "shadow": "8765 42"}
 OF_ROOT = ("exchange", "images", "inputs", "jobs", "processors", "requests", "results", ".csvswarm-cluster")
 TRIES = (
@@ -33,7 +33,7 @@ TRIES = (
     "ls {name}/.taken",
 )
 FILES = ("images/*", "inputs/*", "processors/*", "requests/*", "exchange/maker/*", "exchange/.taken/*")
-#: With each of the files that root has made, where the names of those can be seen at all.
+#: Attempts on each file of root whose name is visible.
 FILE_TRIES = ("rm -f $file", f"ln -sf {CANARY} $file", "echo x >>$file", "chmod 666 $file", "mv $file $file.away",
               f"ln -sf {CANARY} $file.layers")  # fmt: skip
 
@@ -62,12 +62,12 @@ def listing(lab: Lab) -> str:
 
 
 def attack(ids: str) -> str:
-    """Return a script that tries everything on the share, and prints what it got."""
+    """Return a script that tries everything on the share, and prints the outcome."""
     user, group = ids.split()
     tries = [template.format(name=name) for template in TRIES for name in OF_ROOT]
     lines = [f"({words}) 2>/dev/null && echo 'got: {words}'" for words in tries]
     for words in FILE_TRIES:
-        # A pattern without a match is no file.
+        # A pattern without a match is not a file.
         attempt = f"[ -e $file ] && ({words}) 2>/dev/null && echo 'got: {words}' $file"
         lines.append(f"for file in {' '.join(FILES)}; do {attempt}; done")
     lines.append("touch from-$(id -u) 2>/dev/null && echo 'got: a file'")
@@ -112,7 +112,7 @@ def going_on(board: Board, script: str) -> Iterator[None]:
     try:
         wait_until("the attack continues", lambda: board.succeeds(f"systemctl is-active {unit}"), 60)
         yield
-        # It was not a loop that had ended before.
+        # The loop must not have ended earlier.
         assert board.succeeds(f"systemctl is-active {unit}")
     finally:
         board.sh(f"systemctl stop {unit}; rm /run/{unit}")
@@ -125,8 +125,8 @@ def fresh(control_node: ControlNode) -> Path:
     return path
 
 
-def tells_nothing(run: Run) -> bool:
-    """Whether the canary's words have come to this machine with a run."""
+def reveals_nothing(run: Run) -> bool:
+    """Whether a run has brought nothing of the canary's text to this machine."""
     places = [run.result, ROOT / ".cache/results" / run.result.name.removeprefix("out-")]
     files = [path for place in places if place.exists() for path in place.rglob("*") if path.is_file()]
     return SECRET not in run.output and not [path for path in files if SECRET.encode() in path.read_bytes()]
@@ -148,7 +148,7 @@ def test_job_during_attacks_on_files_of_root(worker: Board, reachable_lab: Lab, 
 
     assert run.files == control_node.run("local", **variables).files
     assert untouched(reachable_lab)
-    assert tells_nothing(run)
+    assert reveals_nothing(run)
 
 
 def inside(job: str) -> str:
@@ -173,7 +173,7 @@ def test_job_whose_names_are_swapped(worker: Board, reachable_lab: Lab, control_
         run = control_node.run("swarm", job, **variables)
 
     assert untouched(reachable_lab)
-    assert tells_nothing(run)
+    assert reveals_nothing(run)
     assert "Traceback" not in run.output
     if run.code == 0:
         assert run.files == control_node.run("local", **variables).files

@@ -25,32 +25,32 @@ def total(levels: exact_sum.Levels, group: int = 0) -> Fraction | float:
 @example(np.array([2.0**1023, -(2.0**1023), 5e-324]))
 @example(np.array([np.iinfo(np.int64).min] * 3))
 def test_sum_equals_the_sum_of_fractions(values: np.ndarray) -> None:
-    assert total(exact_sum.add_up(values)) == sum(map(Fraction, values.tolist()), Fraction(0))
-    assert total(exact_sum.add_up_squares(values)) == sum(
+    assert total(exact_sum.group_sums(values)) == sum(map(Fraction, values.tolist()), Fraction(0))
+    assert total(exact_sum.group_sums_of_squares(values)) == sum(
         (Fraction(value) ** 2 for value in values.tolist()), Fraction(0)
     )
 
 
 @given(floats, st.integers(0, 40))
 def test_parts_merge_in_any_grouping(values: np.ndarray, cut: int) -> None:
-    levels = exact_sum.add_up(values[cut:])
-    exact_sum.merge(levels, exact_sum.add_up(values[:cut]))
-    assert total(levels) == total(exact_sum.add_up(values))
+    levels = exact_sum.group_sums(values[cut:])
+    exact_sum.merge(levels, exact_sum.group_sums(values[:cut]))
+    assert total(levels) == total(exact_sum.group_sums(values))
 
 
 @given(floats, st.data())
 def test_groups_are_summed_separately(values: np.ndarray, data: st.DataObject) -> None:
     groups = data.draw(arrays.arrays(np.int64, len(values), elements=st.integers(0, 3)))
-    levels = exact_sum.add_up(values, groups, 4)
+    levels = exact_sum.group_sums(values, groups, 4)
     for group in range(4):
-        assert total(levels, group) == total(exact_sum.add_up(values[groups == group]))
+        assert total(levels, group) == total(exact_sum.group_sums(values[groups == group]))
 
 
 def test_infinities_in_sums() -> None:
-    assert total(exact_sum.add_up(np.array([1.0, math.inf]))) == math.inf
-    assert total(exact_sum.add_up(np.array([-math.inf, 1.0]))) == -math.inf
-    assert math.isnan(total(exact_sum.add_up(np.array([-math.inf, math.inf]))))
-    assert total(exact_sum.add_up_squares(np.array([-math.inf, 2.0]))) == math.inf
+    assert total(exact_sum.group_sums(np.array([1.0, math.inf]))) == math.inf
+    assert total(exact_sum.group_sums(np.array([-math.inf, 1.0]))) == -math.inf
+    assert math.isnan(total(exact_sum.group_sums(np.array([-math.inf, math.inf]))))
+    assert total(exact_sum.group_sums_of_squares(np.array([-math.inf, 2.0]))) == math.inf
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32) | st.just(math.nan), max_size=40), st.integers(1, 9), st.integers(0, 8))

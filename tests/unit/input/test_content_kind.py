@@ -1,4 +1,4 @@
-"""Content that is no CSV, made by the libraries that write it where the environment has them."""
+"""Content other than CSV, written by its own libraries where these are installed."""
 
 from __future__ import annotations
 

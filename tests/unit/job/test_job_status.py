@@ -23,7 +23,7 @@ def receipt(chunk: int, status: str, generation: int = 1, rejected: int = 0) -> 
         # A wider schema may still come, and prevent it.
         ([receipt(1, "suspect"), receipt(2, "done")], JobStatus("interrupted", "", 1)),
         ([receipt(1, "suspect"), receipt(2, "done"), receipt(3, "suspect")], JobStatus("failed", "suspect 1", 1)),
-        # It came, and did.
+        # A wider schema came, and prevented it.
         ([receipt(1, "suspect"), receipt(1, "done", 2), receipt(2, "misfit")], JobStatus("interrupted", "", 1)),
         ([receipt(1, "done", 1, rejected=5)], JobStatus("interrupted", "", 1)),
         (

@@ -88,7 +88,7 @@ def test_lock_file_removed_by_its_holder_is_recreated(tmp_path: Path, monkeypatc
         usual(descriptor, *arguments)
         names.append((tmp_path / LOCK).exists())
         if len(names) == 1:
-            (tmp_path / LOCK).unlink()  # as who had it before does when it ends
+            (tmp_path / LOCK).unlink()  # as the previous holder does when it ends
 
     monkeypatch.setattr("fcntl.lockf", removed_meanwhile)
     with locked(tmp_path, "it", removes=True):

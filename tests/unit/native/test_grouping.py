@@ -68,7 +68,7 @@ def test_sums_and_extremes(rows: list[tuple[float, int]]) -> None:
         add_extremes(numbers[part], codes[part], *extremes)
     for group in range(4):
         own = numbers[(codes == group) & ~np.isnan(numbers)]
-        expected = exact_sum.total(exact_sum.group_levels(exact_sum.add_up(own)))
+        expected = exact_sum.total(exact_sum.group_levels(exact_sum.group_sums(own)))
         assert exact_sum.total(zip(levels, sums[group].tolist(), strict=True)) == expected
         assert extremes[0][group] == len(own)
         if len(own):

@@ -55,7 +55,7 @@ def test_records_are_counted_as_the_exact_scan_does(piece: bytes, before: int, i
 
 
 def exact_edges(text: bytes, width: int) -> Positions | None:
-    """Where fields end, shape (records, width); None for a block that the kernel is to decline."""
+    """Where fields end, shape (records, width); None for a block that the kernel must decline."""
     structure = COMMA.scan(text)
     if CR in text or b"\0" in text or structure.ends_inside_quotes or not structure.is_regular:
         return None

@@ -1,4 +1,4 @@
-"""Lists of packages: what is refused, what uv is asked for, and what becomes of its messages."""
+"""Lists of packages: refused lists, calls of uv, and its messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOCK = "Scikit_Learn==1.9.1 \\\n    --hash=sha256:00\nscipy==1.18.1 ; python_ver
 
 
 class Uv:
-    """Answers as uv does, and remembers what it was asked."""
+    """A fake uv that records its calls."""
 
     def __init__(self, code: int = 0, message: str = "") -> None:
         self.calls: list[list[str]] = []
@@ -70,7 +70,7 @@ CAUSE = "error: No solution found when resolving dependencies\n  cause: Because 
     [
         (
             f"{CAUSE}intel-openmp==2026.2.0 has no wheels with a matching platform tag (e.g., `x`) and you require",
-            "intel-openmp 2026.2.0 has no wheel for boards with arm64 and Python 3.13. Ask for a version that has one",
+            "intel-openmp 2026.2.0 has no wheel for boards with arm64 and Python 3.13. Require a version that has one",
         ),
         (
             f"{CAUSE}pymssql==2.2.5 has no usable wheels and you require pymssql==2.2.5, we can conclude",
