@@ -12,8 +12,7 @@ name: processing_job_given
 short_description: Value of a variable as the user passed it
 description:
   - Returns the value that was passed with C(-e) as data. Ansible treats such a value as a template, so C({{ 1 + 1 }})
-  in
-    a file name or in a spelling of missing values would become 2.
+    in a file name or in a spelling of missing values would become 2.
   - A variable that was set elsewhere, in an inventory or a playbook, is a template as usual.
 options:
   _terms:
