@@ -55,8 +55,8 @@ def test_equivalent_answers_match(answer: Write, one: str, other: str) -> None:
         (HEADER + ROW.replace("900.0", "") + OTHER, "in total"),
         (HEADER + ROW.replace("a,1.5", "a,x") + OTHER, "in price"),
         (HEADER.replace(",total", "") + "1,2,3,4,5\n" * 2, "5 columns instead of 6"),
-        (HEADER + "1,2\n" + OTHER, "is no table"),
-        ("", "is no table"),
+        (HEADER + "1,2\n" + OTHER, "is not a table"),
+        ("", "is not a table"),
     ],
 )
 def test_wrong_answer_is_reported(answer: Write, text: str, message: str) -> None:

@@ -167,7 +167,7 @@ def test_the_name_of_a_file_may_need_quotes(tmp_path: Path) -> None:
 def test_a_column_of_that_name_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, {"a.csv": "source_file\n1\n"})
 
-    with pytest.raises(OptionError, match="has a column 'source_file' already"):
+    with pytest.raises(OptionError, match="already has a column 'source_file'"):
         run(tmp_path, folder, source_file=True)
 
 

@@ -78,7 +78,7 @@ def sample_blocks(job: JobDirectory, sources: Sequence[Source], chunks: list[Chu
 
 
 def _samples(
-    job: JobDirectory, sources: Sequence[Source], chunks: list[Chunk], *, last_bytes: int = 0
+    job: JobDirectory, sources: Sequence[Source], chunks: list[Chunk], *, last_bytes: int
 ) -> Iterator[tuple[bytes, bool, int]]:
     """Yield (bytes, whether they end with a record, number of the first record) of samples.
 
@@ -106,7 +106,8 @@ def sampled_misfits(
     found: dict[str, list[list[Any]]] = {}
     indexes = {name: manifest.names.index(name) for name in columns}
     null_values, numbers = manifest.request["null_values"], Formats(**manifest.formats).numbers
-    for data, complete, record in _samples(job, sources, manifest.chunks) if columns else ():
+    samples = _samples(job, sources, manifest.chunks, last_bytes=BLOCK_BYTES) if columns else ()
+    for data, complete, record in samples:
         rows = records_of(data, manifest.dialect, complete=complete, most=len(data))
         for name, seen in survey(
             rows, indexes, null_values, MAX_EXAMPLES, first_record=record, numbers=numbers
