@@ -19,7 +19,10 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"input": ""}, "input is missing. Name the CSV file to process"),
     ({"input": "nowhere.csv"}, "nowhere.csv does not exist. A relative path starts in the current directory"),
     ({"input": "*.nope"}, "*.nope matches no file: check the pattern given as input."),
-    ({"input": ["data.csv", "nowhere.csv"]}, "nowhere.csv does not exist. A relative path starts in the current directory"),
+    (
+        {"input": ["data.csv", "nowhere.csv"]},
+        "nowhere.csv does not exist. A relative path starts in the current directory",
+    ),
     ({"input": []}, "input is missing."),
     ({"input": ["data.csv", "share:x.csv"], "engine": "auto"}, "some files are on the share and some are not."),
     ({"union": "some"}, "union is 'some', but must be true or false."),
@@ -46,7 +49,10 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
         {"files": ["data.csv", "./data.csv"]},
         "/data.csv have the same name, by which a processor finds them.",
     ),
-    ({"requirements": "none.txt"}, "/none.txt does not exist. Name a file that lists packages, one per line, like scikit-learn>=1.5."),
+    (
+        {"requirements": "none.txt"},
+        "/none.txt does not exist. Name a file that lists packages, one per line, like scikit-learn>=1.5.",
+    ),
     ({"requirements": "data.csv"}, "requirements: processor statistics needs no packages. Leave out requirements"),
     ({"output": "data.csv"}, "data.csv is a file. Name a directory"),
     ({"chunks": "abc"}, "chunks is 'abc', but must be auto or a whole number from 1 to 100000."),

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,15 @@ def test_help_of_the_scripts(script: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Start processes that Ctrl-C interrupts, although the tests may run as a background job, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("terminal", [True, False], ids=["the whole group", "the command alone"])
 def test_ctrl_c_prints_how_to_resume(folder: Path, terminal: bool) -> None:
     sign = folder / "started"

@@ -38,7 +38,7 @@ def test_file_of_several_members_and_padding() -> None:
 
 
 def test_truncated_file() -> None:
-    with pytest.raises(InputError, match=r"data\.csv\.gz is damaged or cut off: its gzip stream ends badly after"):
+    with pytest.raises(InputError, match=r"data\.csv\.gz is damaged or truncated: its gzip stream ends badly after"):
         unpacked(gzip.compress(DATA)[:-1000])
 
 
@@ -46,7 +46,7 @@ def test_wrong_checksum() -> None:
     packed = bytearray(gzip.compress(DATA))
     packed[-5] ^= 1
 
-    with pytest.raises(InputError, match=r"data\.csv\.gz is damaged or cut off"):
+    with pytest.raises(InputError, match=r"data\.csv\.gz is damaged or truncated"):
         unpacked(bytes(packed))
 
 
@@ -55,10 +55,10 @@ def test_invalid_block() -> None:
     middle = len(packed) // 2
     packed[middle : middle + 64] = bytes(64)
 
-    with pytest.raises(InputError, match=r"data\.csv\.gz is damaged or cut off"):
+    with pytest.raises(InputError, match=r"data\.csv\.gz is damaged or truncated"):
         unpacked(bytes(packed))
 
 
 def test_garbage_behind_the_last_member() -> None:
-    with pytest.raises(InputError, match=r"data\.csv\.gz is damaged or cut off"):
+    with pytest.raises(InputError, match=r"data\.csv\.gz is damaged or truncated"):
         unpacked(gzip.compress(DATA) + b"garbage")
