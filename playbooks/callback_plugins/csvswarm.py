@@ -136,10 +136,10 @@ def message_of(task: Any, result: dict[str, Any]) -> str:
 def text_of(result: dict[str, Any]) -> str:
     """Return the message of a result, and the last lines that a command has written to standard error."""
     message = result.get("msg") or result.get("censored") or "no message"
-    told = ("\n".join(map(str, message)) if isinstance(message, list) else str(message)).strip()
-    if "non-zero return code" in told:
-        told = f"the command ended with exit code {result.get('rc')}"
-    if "sudo" in told and "password" in told:
-        told += "\nIf sudo on the boards asks for a password, add --ask-become-pass."
+    text = ("\n".join(map(str, message)) if isinstance(message, list) else str(message)).strip()
+    if "non-zero return code" in text:
+        text = f"the command ended with exit code {result.get('rc')}"
+    if "sudo" in text and "password" in text:
+        text += "\nIf sudo on the boards asks for a password, add --ask-become-pass."
     lines = str(result.get("stderr") or result.get("module_stderr") or "").strip().splitlines()[-LAST_LINES:]
-    return "\n".join([told, *(line for line in lines if line not in told)])
+    return "\n".join([text, *(line for line in lines if line not in text)])

@@ -119,8 +119,8 @@ def ensure(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
     kept = cache / f"{repository}-{tag}-{params['machine']}.tar.gz"
     cache.mkdir(parents=True, exist_ok=True)
     warnings: list[str] = []
-    with (cache / ".image.lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with (cache / ".image.lock").open("w") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)
         found = cached_metadata(kept)
         if check:
             return {"image": found or {}, "changed": found is None, "warned": []}
