@@ -109,7 +109,10 @@ def _run(script: str, *arguments: str, live: bool = False) -> dict[str, Any]:
 
 
 def _interrupt(process: subprocess.Popen[str]) -> None:
-    """End a script as Ctrl-C does; on a terminal, it already got the signal."""
+    """End a script as Ctrl-C does; on a terminal, it already got the signal, and a second one would disturb its end."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(1)
+        return
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGINT)
     try:

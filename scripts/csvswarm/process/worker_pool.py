@@ -82,14 +82,19 @@ class WorkerPool:
             raise
 
     def close(self, *, kill: bool = False) -> None:
-        """Stop the worker processes."""
-        for worker in self._workers:
-            worker.pipe.close()
-            if kill:
-                worker.process.kill()
-        for worker in self._workers:
-            worker.process.join()
-        self._workers = []
+        """Stop the worker processes. Those that still work are killed: an interrupt may have come before that."""
+        # On a terminal, Ctrl-C may reach this process twice. Without the mask, a worker could outlive it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            for worker in self._workers:
+                worker.pipe.close()
+                if kill or worker.chunk is not None:
+                    worker.process.kill()
+            for worker in self._workers:
+                worker.process.join()
+            self._workers = []
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _start(self) -> None:
         context = get_context("fork")

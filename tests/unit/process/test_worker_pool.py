@@ -29,3 +29,36 @@ def test_interrupt_right_after_the_fork_kills_no_worker() -> None:
     assert done.stderr == ""
     # The parent's own mask is unchanged.
     assert done.stdout == "[(1, 'done'), (2, 'done'), (3, 'done')] set()\n"
+
+
+#: Ctrl-C while a worker is busy, and once more before the pool has stopped it.
+INTERRUPTED_TWICE = """
+import signal, time
+from csvswarm.process.worker_pool import WorkerPool
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+pool = WorkerPool(1, lambda chunk: time.sleep(600))
+close, pool.close = pool.close, interrupt
+signal.signal(signal.SIGALRM, interrupt)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    pool.map([1], lambda *_: False)
+except KeyboardInterrupt:
+    close()
+    print("closed")
+"""
+
+
+def test_second_interrupt_leaves_no_busy_worker() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_TWICE],
+        cwd=ROOT / "scripts",
+        check=False,
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
+
+    assert (done.stdout, done.stderr) == ("closed\n", "")
