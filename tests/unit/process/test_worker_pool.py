@@ -31,7 +31,7 @@ def test_interrupt_right_after_the_fork_kills_no_worker() -> None:
     assert done.stdout == "[(1, 'done'), (2, 'done'), (3, 'done')] set()\n"
 
 
-#: Ctrl-C while a worker is busy, and once more before the pool has stopped it.
+#: Ctrl-C while a worker is busy, and a second one before the pool has stopped it.
 INTERRUPTED_TWICE = """
 import signal, time
 from csvswarm.process.worker_pool import WorkerPool
