@@ -61,21 +61,27 @@ def test_what_is_refused(found: ModuleType, words: str, controllers: list[str], 
     assert problem in "".join(problems)
 
 
+def words_found(programs: Path) -> list[str]:
+    """Return the words that the script prints with the programs in a folder before those of this machine."""
+    done = subprocess.run(
+        ["sh", "-c", f"echo $({LOOK})"],
+        env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
 def test_the_script_names_firewalls_that_drop_and_not_iptables_own(tmp_path: Path) -> None:
     for name, script in {"nft": f"cat {tmp_path}/chains", "systemctl": "exit 0", "uname": "echo 1-gone"}.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     (tmp_path / "chains").write_text(CHAINS)
 
-    done = subprocess.run(
-        ["sh", "-c", f"echo $({LOOK})"],
-        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    words = words_found(tmp_path)
 
-    assert [word for word in done.stdout.split() if word.startswith("firewall")] == [
+    assert [word for word in words if word.startswith("firewall")] == [
         "firewall:firewalld",
         "firewall:inet/mine",
     ]
@@ -151,15 +157,9 @@ def test_the_script_reports_from_where_people_log_in(tmp_path: Path) -> None:
     (tmp_path / "ss").write_text(f"#!/bin/sh\n[ \"$2\" != state ] || printf '{sockets}'\n")
     (tmp_path / "ss").chmod(0o755)
 
-    done = subprocess.run(
-        ["sh", "-c", f"echo $({LOOK})"],
-        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    words = words_found(tmp_path)
 
-    assert {word for word in done.stdout.split() if word.startswith("ssh-from")} == {
+    assert {word for word in words if word.startswith("ssh-from")} == {
         "ssh-from:172.17.3.4",
         "ssh-from:[::ffff:192.168.1.5]",
     }
