@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -22,15 +24,25 @@ LOADED = {
 
 @dataclass
 class Board:
-    """An engine with images; a container uses one of them."""
+    """An engine with images; a container uses one of them. stopped: ids of containers that do not run."""
 
     path: str = ""
     images: dict[str, str] = field(default_factory=lambda: dict(LOADED))
+    stopped: list[str] = field(default_factory=lambda: ["f00", "ba4"])
 
     def answer(self, method: str, path: str, _body: bytes) -> tuple[int, Any]:
         name = path.removeprefix("/images/").removesuffix("/json")
         if path.startswith("/images/json?"):
             return 200, [{"Id": "sha256:1", "RepoTags": [*self.images]}, {"Id": "sha256:2", "RepoTags": None}]
+        if path.startswith("/containers/json?"):
+            assert json.loads(parse_qs(urlsplit(path).query)["filters"][0]) == {
+                "ancestor": sorted(self.images),
+                "status": ["created", "exited", "dead"],
+            }
+            return 200, [{"Id": id_} for id_ in self.stopped]
+        if path.startswith("/containers/"):
+            self.stopped.remove(path.removeprefix("/containers/"))
+            return 204, None
         if method == "GET":
             return 200, {"Metadata": {"LastTagTime": self.images[name]}}
         if name == "csvswarm-job:used":
@@ -52,11 +64,12 @@ def remove(board: Board, *, check: bool = False) -> dict[str, Any]:
 
 def test_old_images_are_removed_but_those_in_use(board: Board) -> None:
     assert remove(board, check=True)["removed"] == ["csvswarm-job:old", "csvswarm-job:used"]
-    assert board.images == LOADED
+    assert (board.images, board.stopped) == (LOADED, ["f00", "ba4"])
 
     answer = remove(board)
 
     assert (answer["changed"], answer["removed"]) == (True, ["csvswarm-job:old"])
+    assert board.stopped == []
     assert sorted(board.images) == ["csvswarm-job:new", "csvswarm-job:unknown", "csvswarm-job:used"]
     assert not remove(board)["changed"]
 

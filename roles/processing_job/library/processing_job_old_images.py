@@ -16,6 +16,8 @@ short_description: Remove old images of csvswarm jobs from a board
 description:
   - Every version of csvswarm, and every list of packages, has an image of its own, which a board keeps after the job.
   - The image that was loaded last stays, and so does one that a container uses.
+  - Stopped containers of these images are removed first. A board that lost power keeps those of jobs that ended
+    meanwhile.
 options:
   days:
     description: Only images that were loaded at least this many days ago are removed.
@@ -61,9 +63,17 @@ def prune(engine: Engine, before: float, *, check: bool) -> list[str]:
         for name in image.get("RepoTags") or []
         if name.partition(":")[0] == NAME
     )
+    if names and not check:
+        remove_stopped_containers(engine, names)
     times = {name: loaded_at(engine.get(f"/images/{name}/json")) for name in names}
     old = sorted(names, key=lambda name: times[name])[:-1]
     return [name for name in old if times[name] < before and (check or removed(engine, name))]
+
+
+def remove_stopped_containers(engine: Engine, images: list[str]) -> None:
+    """Remove the containers of these images that do not run. Raises OSError."""
+    for container in engine.get("/containers/json", ancestor=images, status=["created", "exited", "dead"]):
+        engine.delete(f"/containers/{container['Id']}")
 
 
 def removed(engine: Engine, name: str) -> bool:

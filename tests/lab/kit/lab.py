@@ -119,14 +119,17 @@ class Lab:
         )
 
     def leftovers(self, job: str) -> str:
-        """Return everything that still runs for a job on reachable boards, or exists in Swarm for it."""
+        """Return everything that still runs for a job on reachable boards, or exists in Swarm for it.
+
+        Stopped containers stay on a board that lost power (`prune` removes them).
+        """
         name = f"csvswarm-{job}"
         # grep exits with 1 if it finds nothing, which is the expected case.
         ask = "\n".join(
             f"docker {kind} ls --format '{kind} {{{{.Name}}}}' | grep -F -- '{name}' || true"
             for kind in ("service", "stack", "network", "config")
         )
-        containers = f"docker ps --all --format '{{{{.Names}}}} {{{{.Status}}}}' | grep -F -- '{name}' || true"
+        containers = f"docker ps --format '{{{{.Names}}}} {{{{.Status}}}}' | grep -F -- '{name}' || true"
         on = [board for board in self.boards.values() if self.node(board).startswith("Ready")]
         return self.manager.sh(ask) + "".join(board.sh(containers) for board in on)
 
