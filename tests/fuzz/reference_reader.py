@@ -34,8 +34,8 @@ def _without_terminator(text: bytes) -> bytes:
 
 
 def fields(record: bytes) -> list[Field]:
-    """Return the fields of a record of UTF-8 text."""
-    text = record.decode()
+    """Return the fields of a record; bytes that are not UTF-8 become surrogates."""
+    text = record.decode(errors="surrogateescape")
     found: list[Field] = []
     offset = 0
     while True:

@@ -34,6 +34,11 @@ def test_found_cases(data: bytes, width: int) -> None:
     targets.read(data, width, 1)
 
 
+@pytest.mark.parametrize("data", [b"'\xe1\xe9", b'"\xff",a\nb'])
+def test_text_that_is_not_utf8_keeps_its_bytes(data: bytes) -> None:
+    targets.normalize(data, 1, 2)
+
+
 def test_empty_field_after_a_blank_cr_line_is_kept(tmp_path: Path) -> None:
     """pandas loses the value."""
     source = tmp_path / "mac.csv"
