@@ -1,10 +1,10 @@
-"""Check the length of files (300 lines) and functions (50 lines).
+"""Check the length of files (300 lines), functions (50 lines) and Jinja expressions (2 lines).
 
     python tools/check_lengths.py
 
 A longer file gives its reason in its first lines, as a comment or in its docstring: "Over 300 lines: reason." For a
 function: "Over 50 lines: name: reason." Counted are tracked Python, C, YAML, shell and Jinja files; functions in Python
-and C.
+and C; expressions and statements in YAML and in templates.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FILE_LINES, FUNCTION_LINES, HEAD_LINES = 300, 50, 15
+FILE_LINES, FUNCTION_LINES, EXPRESSION_LINES, HEAD_LINES = 300, 50, 2, 15
 SUFFIXES = {".py", ".c", ".h", ".yml", ".sh", ".j2"}
 
 #: In C, a function ends at the first brace in column 0 after a line in column 0 that names it.
 FUNCTION_OF_C = re.compile(r"^\w[^\n;=]*?(\w+)\([^;{}]*\)\s*\{$.*?^\}", re.MULTILINE | re.DOTALL)
+
+EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
 def functions(path: Path, text: str) -> Iterator[tuple[str, int, int]]:
@@ -45,6 +47,12 @@ def findings(path: Path) -> Iterator[str]:
     for function, line, length in functions(path, text):
         if length > FUNCTION_LINES and f"Over {FUNCTION_LINES} lines: {function}: " not in head:
             yield f"{name}:{line}: {function} has {length} lines, more than {FUNCTION_LINES}: split it"
+    if path.suffix in (".yml", ".j2"):
+        for found in EXPRESSION.finditer(text):
+            length = found[0].count("\n") + 1
+            if length > EXPRESSION_LINES:
+                line = text.count("\n", 0, found.start()) + 1
+                yield f"{name}:{line}: an expression of {length} lines, more than {EXPRESSION_LINES}: make it a filter"
 
 
 def main() -> int:

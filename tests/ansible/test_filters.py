@@ -49,6 +49,49 @@ def test_normalized_path_keeps_symlinks(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "absolute"),
+    [
+        ("x.csv", "/here/x.csv"),
+        ("./a//x.csv/", "/here/a/x.csv"),
+        ("../x.csv", "/x.csv"),
+        ("/there/./x.csv", "/there/x.csv"),
+        ("", "/here"),
+    ],
+)
+def test_relative_path_starts_in_the_given_directory(path: str, absolute: str) -> None:
+    assert FILTERS.processing_job_absolute_path(path, "/here") == absolute
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([], True),
+        (["a", ""], True),
+        (["a", 1], False),
+        ([None], False),
+        ("a", False),
+        ({"a": "b"}, False),
+        (None, False),
+    ],
+)
+def test_lists_of_texts(value: object, expected: bool) -> None:
+    assert FILTERS.processing_job_is_list_of_texts(value) is expected
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ({"jobs": []}, ""),
+        ({"removed": ["one"], "msg": "x"}, ""),
+        ({"msg": "Failed to connect.", "unreachable": True}, "nas did not answer: Failed to connect."),
+        ({}, "nas did not answer: no message."),
+    ],
+)
+def test_silent_server_of_the_share_is_named(result: dict[str, Any], message: str) -> None:
+    assert FILTERS.processing_job_jobs_unanswered(result, "nas") == message
+
+
+@pytest.mark.parametrize(
     ("size", "text"), [(0, "0 bytes"), (1500, "1.5 KB"), (371_900_000, "372 MB"), (10**9, "1.0 GB"), (10**10, "10 GB")]
 )
 def test_size_is_formatted_with_two_or_three_digits(size: int, text: str) -> None:

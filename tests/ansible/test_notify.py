@@ -125,3 +125,20 @@ def test_stopped_job_on_boards() -> None:
 
     assert (body["text"], body["status"], body["seconds"]) == ("Job one was stopped", "stopped", 1.235)
     assert (body["error"], body["report"], body["result"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "command", "error"),
+    [
+        ({"status": 204, "msg": "OK"}, {}, ""),
+        ({"skipped": True}, {"rc": 0, "stderr": "a warning"}, ""),
+        ({"status": 500, "msg": "Status code was 500"}, {"skipped": True}, "Status code was 500"),
+        ({"status": -1, "msg": ""}, {}, "no answer"),
+        ({}, {"rc": 1, "msg": "no such file", "stderr": "x"}, "no such file"),
+        ({}, {"rc": 1, "stderr": "x"}, "x"),
+        ({}, {"rc": 3, "msg": "", "stderr": ""}, "exit code 3"),
+        ({}, {}, ""),
+    ],
+)
+def test_reason_of_a_failed_notification(answer: dict[str, Any], command: dict[str, Any], error: str) -> None:
+    assert notification.processing_job_notify_error(answer, command) == error

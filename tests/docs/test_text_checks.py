@@ -110,6 +110,26 @@ def test_long_files_and_functions_are_reported_without_a_reason(
     assert list(lengths.findings(path)) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.yml", "a: 1\nb: >-\n  {{ c\n     | d\n     | e }}\n", "a.yml:3: an expression of 3 lines"),
+        ("a.j2", "{% if a\n      and b\n      and c %}\n", "a.j2:1: an expression of 3 lines"),
+        ("a.yml", "a: >-\n  {{ b\n     | c }} and\n  {{ d }}\n", None),
+        ("a.sh", "echo {{\n\n\n}}\n", None),
+    ],
+)
+def test_long_expressions_are_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, text: str, message: str | None
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+
+    found = list(tool("check_lengths", monkeypatch, tmp_path).findings(path))
+
+    assert [one.split(",")[0] for one in found] == ([message] if message else [])
+
+
 def test_files_and_functions_within_the_limits_pass(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text("def f():\n" + "    x = 1\n" * 49 + "x = 1\n" * 250)

@@ -66,3 +66,39 @@ def test_a_problem_names_the_file(tmp_path: Path) -> None:
     assert inputs.processing_job_input_problem([str(tmp_path / "a.csv"), str(tmp_path / "a*")]) == ""
     assert inputs.processing_job_input_problem([str(tmp_path / "b.csv")]) == f"{tmp_path / 'b.csv'} does not exist."
     assert "matches no file" in inputs.processing_job_input_problem([str(tmp_path / "*.tsv")])
+
+
+@pytest.mark.parametrize(
+    ("given", "leaves"),
+    [
+        (["share:a/b.csv"], False),
+        (["share:a..b/..c.csv"], False),
+        (["share:a/../b.csv"], True),
+        (["share:.."], True),
+        (["share:a.csv", "share:../b.csv"], True),
+        ([], False),
+    ],
+)
+def test_path_out_of_the_share_is_detected(given: list[str], leaves: bool) -> None:
+    assert inputs.processing_job_leaves_share(given) is leaves
+
+
+@pytest.mark.parametrize(
+    ("files", "named_input", "processor", "sent"),
+    [
+        ([], "", "", {}),
+        ([], "/a.csv, /b.csv", "", {"input": "/a.csv, /b.csv"}),
+        (
+            ["/x/l.csv", "/y/m.csv"],
+            "/a.csv",
+            "/p.py",
+            {"input": "/a.csv", "processor": "/p.py", "files: l.csv": "/x/l.csv", "files: m.csv": "/y/m.csv"},
+        ),
+    ],
+)
+def test_sent_paths_by_what_the_user_calls_them(
+    files: list[str], named_input: str, processor: str, sent: dict[str, str]
+) -> None:
+    found = inputs.processing_job_sent_paths(files, named_input, processor)
+
+    assert list(found.items()) == list(sent.items())

@@ -163,3 +163,43 @@ def test_summary_of_an_ended_job() -> None:
     assert messages.processing_job_status_failure(failed, FAILURE, "\nResume.") == "chunk 2 failed\nResume."
     stopped = messages.processing_job_status_failure({"stage": "stopped", "error": None}, FAILURE, "")
     assert stopped == f"job demo was stopped. Finished chunks are kept. Resume it: {FAILURE['command']}"
+
+
+REQUEST = {"action": "show", "job_id": "demo", "needs_id": True, "days": "7"}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({}, ""),
+        ({"job_id": "", "needs_id": False, "days": "0.5"}, ""),
+        ({"action": "burn", "job_id": ""}, "action: burn is not one of show, stop."),
+        (
+            {"job_id": ""},
+            (
+                "job_id is missing: pass the name of the job, for example -e job_id=20260131-101500-3fa2b1. "
+                "Without action all are listed."
+            ),
+        ),
+        ({"days": "-1"}, "days: -1 is not a number of days."),
+        ({"days": "1."}, "days: 1. is not a number of days."),
+    ],
+)
+def test_problems_of_a_request_to_jobs_yml(change: dict[str, Any], problem: str) -> None:
+    assert messages.processing_job_jobs_problem(REQUEST | change, ["show", "stop"]) == problem
+
+
+@pytest.mark.parametrize(
+    ("result", "path"),
+    [
+        ({}, ""),
+        ({"skipped": True}, ""),
+        ({"rc": 0, "stdout": '{"report": "/out/report.html"}'}, "/out/report.html"),
+        ({"rc": 0, "stdout": '{"report": null}'}, ""),
+        ({"rc": 0, "stdout": ""}, ""),
+        ({"rc": 1, "stderr": "Traceback\nno space left"}, "not written: no space left"),
+        ({"rc": 1, "stdout": '{"report": "/out/report.html"}'}, "not written: "),
+    ],
+)
+def test_path_of_the_report(result: dict[str, Any], path: str) -> None:
+    assert messages.processing_job_page_path(result) == path

@@ -175,3 +175,23 @@ def test_invalid_groups(board: ModuleType, groups: dict[str, list[str]], words: 
 
     assert len(problems) == 1
     assert words in problems[0]
+
+
+def test_clock_within_the_tolerance_is_accepted(board: ModuleType) -> None:
+    assert board.board_clock_problems(60, 60) == []
+    (problem,) = board.board_clock_problems(61, 60)
+    assert problem == (
+        'has a clock that is off by 61 s: set it, as in sudo date --set="@$(date +%s)" (packages and certificates are '
+        "only good at the right time)"
+    )
+
+
+@pytest.mark.parametrize("user", ["", "csvswarm"])
+def test_number_that_is_free_or_the_owners_is_accepted(board: ModuleType, user: str) -> None:
+    assert board.board_owner_problems(user, "csvswarm", 8765) == []
+
+
+def test_number_of_another_user_is_refused(board: ModuleType) -> None:
+    assert board.board_owner_problems("pi", "csvswarm", 8765) == [
+        "has a user pi with the number 8765: set csvswarm_owner_id to one that is free on all boards"
+    ]

@@ -199,3 +199,24 @@ def test_a_refusal_names_the_board(tmp_path: Path, answer: str, expected: str) -
 
     assert expected in printed
     assert "packages=" not in printed
+
+
+@pytest.mark.parametrize(
+    ("system", "kept", "repository", "packages"),
+    [
+        (("Debian", "12"), False, {}, ["docker.io"]),
+        (("Debian", "13"), False, {}, ["docker.io", "docker-cli"]),
+        (("Ubuntu", "24"), False, {}, ["docker.io"]),
+        (("Debian", "13"), False, {"uris": "x"}, ["docker-ce", "docker-ce-cli", "containerd.io"]),
+        (("Debian", "13"), True, {"uris": "x"}, []),
+    ],
+)
+def test_packages_of_the_engine(
+    engine: ModuleType, system: tuple[str, str], kept: bool, repository: dict[str, str], packages: list[str]
+) -> None:
+    facts = {"distribution": system[0], "distribution_major_version": system[1], "apparmor": {"status": "disabled"}}
+    needed = ["iptables", "python3-docker"]
+
+    assert engine.engine_packages(facts, kept, repository) == packages + needed
+    facts["apparmor"] = {"status": "enabled"}
+    assert engine.engine_packages(facts, kept, repository) == [*packages, *needed, "apparmor"]

@@ -42,4 +42,4 @@ def test_engine_packages_come_from_its_role() -> None:
 
     assert "../roles/docker_engine/vars/main.yml" in play["vars_files"]
     # reset.yml runs the role board without the variables of other roles (it failed like this in the lab).
-    assert "__docker_engine_packages | default([])" in load("playbooks/vars/cluster.yml")["board_packages"]
+    assert "__docker_engine_packages | default([])" in load("playbooks/vars/cluster.yml")["csvswarm_engine_packages"]

@@ -121,3 +121,41 @@ def test_a_board_keeps_its_availability_unless_the_inventory_sets_another(
         )
         == wanted
     )
+
+
+@pytest.mark.parametrize(
+    ("swarms", "leave_other", "leader"),
+    [
+        ({"b1": {}, "b2": {}}, False, "b1"),
+        ({"b1": answers.NONE, "b2": answers.MANAGER}, False, "b2"),
+        ({"b1": answers.WORKER, "b2": answers.MANAGER}, False, "b2"),
+        ({"b1": answers.NONE, "b2": answers.WORKER}, False, "b2"),
+        ({"b1": answers.NONE, "b2": answers.WORKER}, True, "b1"),
+        ({"b1": {}, "b2": answers.LOCKED}, False, "b2"),
+        ({"b1": {}, "b2": answers.LOCKED}, True, "b1"),
+        ({"b1": answers.MANAGER, "b2": answers.MANAGER}, True, "b1"),
+    ],
+)
+def test_the_lead_manager(
+    leading: ModuleType, swarms: dict[str, dict[str, Any]], leave_other: bool, leader: str
+) -> None:
+    assert leading.lead_manager(swarms, leave_other) == leader
+
+
+def test_only_nodes_that_boards_left_behind_are_stale(leading: ModuleType) -> None:
+    def node(name: str, state: str, **description: str) -> dict[str, Any]:
+        return {"ID": name, "Description": description, "Status": {"State": state}}
+
+    nodes = [
+        node("present", "down", Hostname="b1"),
+        node("nameless", "down"),
+        node("joining", "ready"),
+        node("wiped", "down", Hostname="b1"),
+        node("foreign", "down", Hostname="nas"),
+        {"ID": "bare", "Status": {"State": "unknown"}},
+    ]
+
+    stale = leading.stale_nodes(nodes, ["present", ""], ["b1", "b2"])
+
+    assert [node["ID"] for node in stale] == ["wiped", "nameless", "bare"]
+    assert leading.stale_nodes([], ["present"], ["b1"]) == []

@@ -103,6 +103,30 @@ def board_problems(facts: Facts, wants: dict[str, Any]) -> list[str]:
     return problems
 
 
+def board_clock_problems(skew: int, tolerance: int) -> list[str]:
+    """Return the problem of a board's clock, in a list, or an empty one. skew, tolerance: seconds."""
+    if skew <= tolerance:
+        return []
+    problem = (
+        f'has a clock that is off by {skew} s: set it, as in sudo date --set="@$(date +%s)" (packages and certificates '
+        "are only good at the right time)"
+    )
+    return [problem]
+
+
+def board_owner_problems(user: str, owner: str, number: int) -> list[str]:
+    """Return the problem of the owner's number, in a list, or an empty one.
+
+    Args:
+        user: The user with that number on the board, or "".
+        owner: The name of the share's owner.
+        number: The number of the share's owner.
+    """
+    if user in ("", owner):
+        return []
+    return [f"has a user {user} with the number {number}: set csvswarm_owner_id to one that is free on all boards"]
+
+
 def cluster_view(board: dict[str, Any]) -> dict[str, str]:
     """Return the input of cluster_problems() from a board's host variables."""
     facts = board.get("ansible_facts", {})
@@ -199,7 +223,9 @@ class FilterModule:
         """Return them by name."""
         return {
             "board_address": board_address,
+            "board_clock_problems": board_clock_problems,
             "board_labels": board_labels,
+            "board_owner_problems": board_owner_problems,
             "board_problems": board_problems,
             "cluster_entry": cluster_entry,
             "cluster_problems": cluster_problems,

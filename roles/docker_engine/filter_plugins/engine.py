@@ -62,6 +62,30 @@ def engine_kept(seen: Seen) -> bool:
     return _version(seen["packages"].get("docker-ce", "")) >= OLDEST
 
 
+def engine_packages(facts: dict[str, Any], kept: bool, repository: dict[str, Any]) -> list[str]:
+    """Return the packages of the engine and of what it needs.
+
+    Args:
+        facts: Ansible's facts of the board.
+        kept: Whether the board has an engine that is used as it is.
+        repository: The repository of Docker's own packages, {} for the system's.
+    """
+    if kept:
+        engine = []
+    elif repository:
+        engine = ["docker-ce", "docker-ce-cli", "containerd.io"]
+    elif facts["distribution"] == "Debian" and int(facts["distribution_major_version"]) >= 13:
+        engine = ["docker.io", "docker-cli"]
+    else:
+        engine = ["docker.io"]
+    return [
+        *engine,
+        "iptables",
+        "python3-docker",
+        *(["apparmor"] if facts["apparmor"]["status"] == "enabled" else []),
+    ]
+
+
 def engine_before(seen: Seen) -> str:
     """Return the engine that ran before the role, with its version; empty without one.
 
@@ -168,6 +192,7 @@ class FilterModule:
             "engine_before": engine_before,
             "engine_kept": engine_kept,
             "engine_notes": engine_notes,
+            "engine_packages": engine_packages,
             "engine_problems": engine_problems,
             "engine_seen": engine_seen,
             "engine_sources": engine_sources,

@@ -45,6 +45,23 @@ def _plain(path: Path) -> Path:
     return path.resolve() if ".." in path.parts else Path(*path.parts)
 
 
+def processing_job_leaves_share(given: list[str]) -> bool:
+    """Return whether one of the paths that a user names on the share contains .. as a part."""
+    return any(".." in one.removeprefix(SHARED).split("/") for one in given)
+
+
+def processing_job_sent_paths(files: list[str], named_input: str, processor: str) -> dict[str, str]:
+    """Return the paths that are sent to the boards, by what the user calls them.
+
+    files: paths of side files. named_input, processor: paths, "" for one that is not sent.
+    """
+    named = {"input": named_input, "processor": processor}
+    return {
+        **{name: path for name, path in named.items() if path},
+        **{f"files: {Path(path).name}": path for path in files},
+    }
+
+
 def processing_job_input_files(paths: list[str]) -> list[str]:
     """Return the files of an input on this machine. Raises FilesError."""
     return [str(path) for path in _many_files.find_files([Path(path) for path in paths])]
@@ -108,4 +125,6 @@ class FilterModule:
             "processing_job_input_paths": processing_job_input_paths,
             "processing_job_input_problem": processing_job_input_problem,
             "processing_job_input_uploads": processing_job_input_uploads,
+            "processing_job_leaves_share": processing_job_leaves_share,
+            "processing_job_sent_paths": processing_job_sent_paths,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -129,6 +130,23 @@ def processing_job_cannot_continue(
     return ""
 
 
+def processing_job_jobs_problem(request: dict[str, Any], actions: list[str]) -> str:
+    """Return what is wrong with a request to playbooks/jobs.yml; empty if nothing is.
+
+    request: action, job_id, needs_id (whether the action is one on a single job) and days, as texts.
+    """
+    if request["action"] not in actions:
+        return f"action: {request['action']} is not one of {', '.join(actions)}."
+    if request["needs_id"] and not request["job_id"]:
+        return (
+            "job_id is missing: pass the name of the job, for example -e job_id=20260131-101500-3fa2b1. Without action "
+            "all are listed."
+        )
+    if not re.match(r"[0-9]+([.][0-9]+)?$", request["days"]):
+        return f"days: {request['days']} is not a number of days."
+    return ""
+
+
 def processing_job_jobs_refusal(jobs: list[dict[str, Any]], action: str, job: str, unanswered: str = "") -> str:
     """Return why playbooks/jobs.yml cannot perform an action on a job; empty if it can.
 
@@ -160,6 +178,19 @@ def processing_job_status_failure(status: dict[str, Any], failure: dict[str, Any
     return f"{status['error'] or 'the job failed without a message'}{remedy}"
 
 
+def processing_job_page_path(result: dict[str, Any]) -> str:
+    """Return the path of a job's report, or why it was not written; "" for a job without anything to report.
+
+    result: that of report_job.py, {} if it did not run.
+    """
+    if "rc" not in result:
+        return ""
+    if result["rc"] == 0:
+        return json.loads(result.get("stdout") or "{}").get("report") or ""
+    lines = (result.get("stderr") or "").splitlines()
+    return f"not written: {lines[-1] if lines else ''}"
+
+
 class FilterModule:
     """The filters, for Ansible."""
 
@@ -169,12 +200,14 @@ class FilterModule:
             "processing_job_cannot_continue": processing_job_cannot_continue,
             "processing_job_driver_remark": processing_job_driver_remark,
             "processing_job_is_deployed": processing_job_is_deployed,
+            "processing_job_jobs_problem": processing_job_jobs_problem,
             "processing_job_jobs_refusal": processing_job_jobs_refusal,
             "processing_job_no_answer": processing_job_no_answer,
             "processing_job_no_manager": processing_job_no_manager,
             "processing_job_no_board": processing_job_no_board,
             "processing_job_no_room": processing_job_no_room,
             "processing_job_other_request": processing_job_other_request,
+            "processing_job_page_path": processing_job_page_path,
             "processing_job_runs_already": processing_job_runs_already,
             "processing_job_status_failure": processing_job_status_failure,
         }

@@ -27,6 +27,11 @@ def processing_job_from_yaml_or_text(value: object) -> object:
         return value
 
 
+def processing_job_is_list_of_texts(value: object) -> bool:
+    """Return whether a value is a list, and each of its items a text."""
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
 def processing_job_path(path: str) -> str:
     """Return an absolute path without . and .. and double slashes, which names the same file.
 
@@ -35,6 +40,14 @@ def processing_job_path(path: str) -> str:
     if ".." in Path(path).parts:
         return os.path.realpath(path)
     return os.path.normpath(path)
+
+
+def processing_job_absolute_path(path: str, directory: str) -> str:
+    """Return the absolute path that a user names, without . and .. as by processing_job_path().
+
+    directory: where a relative path starts, itself absolute.
+    """
+    return processing_job_path(str(Path(directory) / path))
 
 
 #: Options of the layout of a file and its values: None if detected.
@@ -156,6 +169,16 @@ def processing_job_failure(result: dict[str, Any]) -> str:
     return f"{message}."
 
 
+def processing_job_jobs_unanswered(result: dict[str, Any], server: str) -> str:
+    """Return why the server of the share did not answer with its jobs, "" if it did.
+
+    result: that of the module processing_job_jobs on the server.
+    """
+    if "jobs" in result or "removed" in result:
+        return ""
+    return f"{server} did not answer: {processing_job_failure(result)}"
+
+
 def _chunk_errors(directory: Path) -> list[str]:
     """Return the messages of the chunks that failed for a reason that would repeat."""
     receipts = [json.loads(path.read_text()) for path in directory.glob("receipts/*.json") if path.stat().st_size]
@@ -168,8 +191,11 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""
         return {
+            "processing_job_absolute_path": processing_job_absolute_path,
             "processing_job_failure": processing_job_failure,
             "processing_job_from_yaml_or_text": processing_job_from_yaml_or_text,
+            "processing_job_is_list_of_texts": processing_job_is_list_of_texts,
+            "processing_job_jobs_unanswered": processing_job_jobs_unanswered,
             "processing_job_names_boards": processing_job_names_boards,
             "processing_job_path": processing_job_path,
             "processing_job_remedy": processing_job_remedy,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+ACCEPTED = {200, 201, 202, 204}
 VERDICTS = {"failed": "failed", "stopped": "was stopped"}
 
 
@@ -76,6 +77,18 @@ def processing_job_notification(
     }
 
 
+def processing_job_notify_error(answer: dict[str, Any], command: dict[str, Any]) -> str:
+    """Return why a notification failed, "" if it did not.
+
+    answer: the result of the request to a URL. command: the result of the command. {} for the one that was not used.
+    """
+    if "status" in answer and answer["status"] not in ACCEPTED:
+        return answer.get("msg") or "no answer"
+    if command.get("rc", 0) != 0:
+        return command.get("msg") or command.get("stderr") or f"exit code {command['rc']}"
+    return ""
+
+
 class FilterModule:
     """The filters, for Ansible."""
 
@@ -84,6 +97,7 @@ class FilterModule:
         return {
             "processing_job_notification": processing_job_notification,
             "processing_job_notifies_url": processing_job_notifies_url,
+            "processing_job_notify_error": processing_job_notify_error,
             "processing_job_notify_command": processing_job_notify_command,
             "processing_job_notify_problem": processing_job_notify_problem,
         }

@@ -66,6 +66,37 @@ def _worker(board: str, swarm: Swarm, boards: dict[str, str]) -> str:
     )
 
 
+def lead_manager(swarms: dict[str, Swarm], leave_other: bool) -> str:
+    """Return the board that leads: the first that manages a swarm, else the first in one, else the first of all.
+
+    Where an engine is in a swarm that it cannot manage, no other board makes a second one unasked.
+
+    Args:
+        swarms: The Swarm part of each manager's `docker info`, in the inventory's order; {} without an engine.
+        leave_other: Whether boards may leave a swarm that they cannot manage.
+    """
+    active = [board for board, swarm in swarms.items() if swarm.get("ControlAvailable")]
+    stopped = [board for board, swarm in swarms.items() if swarm.get("LocalNodeState", "inactive") != "inactive"]
+    return [*active, *([] if leave_other else stopped), *swarms][0]
+
+
+def stale_nodes(nodes: list[dict[str, Any]], ids: list[str], names: list[str]) -> list[dict[str, Any]]:
+    """Return the nodes that boards left behind: those with a board's name, then those without any that are not ready.
+
+    Args:
+        nodes: What the leader's engine lists.
+        ids: The ids of the boards' present nodes.
+        names: The host names of the boards.
+    """
+    others = [node for node in nodes if node["ID"] not in ids]
+    named = [node for node in others if "Hostname" in (node.get("Description") or {})]
+    nameless = [node for node in others if "Hostname" not in (node.get("Description") or {})]
+    return [
+        *(node for node in named if node["Description"]["Hostname"] in names),
+        *(node for node in nameless if node["Status"]["State"] != "ready"),
+    ]
+
+
 def lead_problem(swarm: Swarm, board: str, boards: dict[str, str], share: str, *, adopt: bool = False) -> str:
     """Return why a board cannot lead the cluster's swarm and what to do, or "".
 
@@ -146,4 +177,10 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return them by name."""
-        return {"lead_problem": lead_problem, "nodes_not_ready": nodes_not_ready, "pool_problem": pool_problem}
+        return {
+            "lead_manager": lead_manager,
+            "lead_problem": lead_problem,
+            "nodes_not_ready": nodes_not_ready,
+            "pool_problem": pool_problem,
+            "stale_nodes": stale_nodes,
+        }
