@@ -102,7 +102,7 @@ def board(number: int, verified: str = ID, architecture: str = "amd64") -> dict[
 
 
 def swarm(*images: str) -> dict[str, Any]:
-    return {"asked": "n1", "images": [*images]}
+    return {"node_id": "n1", "images": [*images]}
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_one_request_returns_boards_images_and_stack(engine: RecordedEngine) -> 
     answer = read_info(engine)
 
     assert [node["Description"]["Hostname"] for node in answer["nodes"]] == ["board1", "board2", "board3"]
-    assert (answer["asked"], answer["images"]) == ("n1", ["sha256:1"])
+    assert (answer["node_id"], answer["images"]) == ("n1", ["sha256:1"])
     assert answer["stack"]["services"] == ["csvswarm-demo_chunks-1", "csvswarm-demo_driver"]
     assert answer["stack"]["request"] == REQUEST
     assert answer["stack"]["driver"]["id"] == "id-driver"
