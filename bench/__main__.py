@@ -17,7 +17,7 @@ from bench.files import DATA, RESULTS, WORK, File, data_file, size_of
 from bench.question import Question
 from bench.questions import MAP, QUESTIONS, parameters
 from bench.report import markdown
-from bench.runs import ask
+from bench.runs import compare
 from bench.tools import SCRIPTS, Task, Tool, all_tools
 
 BAD_SIZE = 30 * 10**6
@@ -29,11 +29,11 @@ def measure(size: int, seed: int, rounds: int, chosen: list[Question], tools: li
     about = {"date": machine.today(), "machine": machine.machine(), "versions": machine.versions()}
     directory = WORK / "run"
     directory.parent.mkdir(parents=True, exist_ok=True)
-    ask(tools, Task(MAP, data_file(File("main"), 1000), directory), 1)  # so that no measured run compiles modules
+    compare(tools, Task(MAP, data_file(File("main"), 1000), directory), 1)  # so that no measured run compiles modules
     questions = {}
     for question in chosen:
         filled = question.with_parameters(parameters(seed))
-        rows = ask(tools, Task(filled, data_file(question.file, size), directory), rounds)
+        rows = compare(tools, Task(filled, data_file(question.file, size), directory), rounds)
         questions[question.name] = [dataclasses.asdict(row) for row in rows]
     bad = []
     if len(chosen) == len(QUESTIONS):
@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("--size", type=size_of, default=size_of("100MB"), help="size of the files, like 10MB (100MB)")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="seed of parameters (a new one)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each question in each tool (3)")
-    parser.add_argument("--only", default="", help="ask only questions whose name contains one of these texts")
+    parser.add_argument("--only", default="", help="run only questions whose name contains one of these texts")
     parser.add_argument("--peers", default="Polars,DuckDB,pandas", help="compare with tools of these names")
     parser.add_argument("--keep", action="store_true", help="keep the data for the next run")
     arguments = parser.parse_args()

@@ -38,14 +38,14 @@ class Row:
         return statistics.median(figures)
 
 
-def ask(tools: Sequence[Tool], task: Task, rounds: int) -> list[Row]:
-    """Ask tools a question in turns, in another order in each round; compare their answers with that of the first."""
+def compare(tools: Sequence[Tool], task: Task, rounds: int) -> list[Row]:
+    """Run tools in turns, in another order in each round; compare their results with that of the first."""
     rows = {tool.name: Row(tool.name) for tool in tools if tool.query(task.question) is not None}
-    asked = [tool for tool in tools if tool.name in rows]
+    capable = [tool for tool in tools if tool.name in rows]
     answer = task.directory.with_suffix(".answer")
     try:
         for number in range(rounds):
-            for tool in [asked[0], *asked[1:][number:], *asked[1:][:number]]:
+            for tool in [capable[0], *capable[1:][number:], *capable[1:][:number]]:
                 one_run(tool, task, rows[tool.name], answer)
     finally:
         answer.unlink(missing_ok=True)

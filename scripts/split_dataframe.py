@@ -34,7 +34,7 @@ def main() -> int:
     add = parser.add_argument
     _add_input(parser)
     add("--output", type=Path, metavar="DIR", help="output directory, checked before the split")
-    add("--processor", default="statistics", help="a shipped processor or a Python file (statistics)")
+    add("--processor", default="statistics", help="a built-in processor or a Python file (statistics)")
     add("--options", metavar="JSON", help="the processor's options, as a JSON object")
     add("--chunks", default="auto", metavar="N", help="number of chunks, or auto (auto)")
     add("--workers", default="auto", metavar="N", help="processes to plan for and to scan with, or auto (auto)")

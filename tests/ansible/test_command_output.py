@@ -45,10 +45,10 @@ def test_no_role_reads_the_output_of_a_command(role: str) -> None:
 
 def program(*argv: str, check: bool = False, **arguments: Any) -> dict[str, Any]:
     """Run the module as Ansible does on a board, without Ansible around it."""
-    asked = {"_ansible_check_mode": check, **({"argv": argv} if argv else {}), **arguments}
+    parameters = {"_ansible_check_mode": check, **({"argv": argv} if argv else {}), **arguments}
     done = subprocess.run(
         [sys.executable, ROOT / "playbooks/library/run_program.py"],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": asked}),
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": parameters}),
         capture_output=True,
         text=True,
         check=False,

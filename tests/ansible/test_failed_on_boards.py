@@ -52,7 +52,7 @@ def failed(clone: Clone, tmp_path: Path, stage: str, notify: str = "") -> str:
     given = {
         "processing_job_engine": "swarm", "processing_job_input": "/data/input.csv", "processing_job_notify": notify,
         "__processing_job_watched": {"status": status, "began": now - 9, "ended_at": now},
-        "__processing_job_status": status, "__processing_job_asked_manager": "b1",
+        "__processing_job_status": status, "__processing_job_queried_manager": "b1",
     }  # fmt: skip
     (tmp_path / "given.json").write_text(json.dumps(given))
     play = clone.root / "playbooks/after.yml"

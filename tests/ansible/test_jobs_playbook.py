@@ -214,9 +214,14 @@ def test_side_files_travel_with_the_job(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "side").mkdir()
     (tmp_path / "side/names.csv").write_text("UA,United\nB6,JetBlue\n")
     (tmp_path / "side/names.py").write_text("def parse(lines):\n    return dict(line.split(',') for line in lines)\n")
-    asked = {"input": "data.csv", "processor": "./mine.py", "files": ["side/names.csv", "side/names.py"], "job_id": "x"}
+    variables = {
+        "input": "data.csv",
+        "processor": "./mine.py",
+        "files": ["side/names.csv", "side/names.py"],
+        "job_id": "x",
+    }
 
-    run = clone.run_job("-e", json.dumps(asked), stand=tmp_path)
+    run = clone.run_job("-e", json.dumps(variables), stand=tmp_path)
     # The request of the retry comes from the manifest.
     (tmp_path / "side/names.csv").write_text("UA,Other\nB6,JetBlue\n")
     retried = jobs(clone, "-e", "action=retry", "-e", "job_id=x")

@@ -69,13 +69,13 @@ def test_url_is_notified_of_a_result(clone: Clone, tmp_path: Path, server: _Serv
 
 def test_command_is_notified_of_a_failure(clone: Clone, tmp_path: Path) -> None:
     program = tmp_path / "notify-me.sh"
-    program.write_text(f"#!/bin/sh\ncat >'{tmp_path}/told.json'\necho \"$1\" >'{tmp_path}/word'\n")
+    program.write_text(f"#!/bin/sh\ncat >'{tmp_path}/body.json'\necho \"$1\" >'{tmp_path}/word'\n")
     program.chmod(0o755)
     arguments = {"input": str(small(tmp_path, "5")), "notify": "./notify-me.sh 'a $HOME; b'", "job_id": "one"}
 
     failed = clone.run_job("-e", json.dumps(arguments), stand=tmp_path)
 
-    body = json.loads((tmp_path / "told.json").read_text())
+    body = json.loads((tmp_path / "body.json").read_text())
     assert (tmp_path / "word").read_text() == "a $HOME; b\n"
     assert (body["job_id"], body["status"], body["result"], body["rows_in"]) == ("one", "failed", None, None)
     assert body["error"].splitlines()[0] in failed.message

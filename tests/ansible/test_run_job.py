@@ -62,13 +62,13 @@ def test_sample_job_writes_a_result(clone: Clone) -> None:
 
 def test_steps_are_passed_in_place_of_a_processor(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a,b\n1,x\n3,y\n2,z\n")
-    (tmp_path / "look.csv").write_text("b,c\ny,7\n")
+    (tmp_path / "keys.csv").write_text("b,c\ny,7\n")
     steps = [
-        {"processor": "join", "options": {"file": "look.csv", "on": "b"}},
+        {"processor": "join", "options": {"file": "keys.csv", "on": "b"}},
         {"processor": "transform", "options": {"where": "a > 1"}},
         {"processor": "sort", "options": {"by": ["a"]}},
     ]
-    variables = {"input": "data.csv", "output": "out", "steps": steps, "files": ["look.csv"]}
+    variables = {"input": "data.csv", "output": "out", "steps": steps, "files": ["keys.csv"]}
 
     run = clone.run_job("-e", json.dumps(variables), stand=tmp_path)
 
@@ -124,8 +124,8 @@ def test_many_files_are_one_input(clone: Clone, tmp_path: Path) -> None:
     )
     (tmp_path / "sets/2024-03.csv").write_text("id,name\n3,z\n")
     assert "2024-03.csv was added to the input" in clone.run_job("-e", json.dumps(variables), stand=tmp_path).message
-    again = jobs(clone, "-e", "action=retry", "-e", "job_id=many")
-    assert "rows      3 in, 3 out" in again.summary
+    retried = jobs(clone, "-e", "action=retry", "-e", "job_id=many")
+    assert "rows      3 in, 3 out" in retried.summary
 
 
 def test_same_job_id_resumes_the_job(clone: Clone, tmp_path: Path) -> None:

@@ -125,12 +125,12 @@ def test_pending_change_is_reported_until_its_marker_is_removed(tmp_path: Path) 
     assert not note.exists()
     write(one, note=note)
     lost = write(one, two, note=note)
-    rerun = write(one, two, check=True, note=note)
-    again_for_real = write(one, two, note=note)
+    checked = write(one, two, check=True, note=note)
+    applied = write(one, two, note=note)
 
-    assert lost["written"] == rerun["written"] == again_for_real["written"] == [one["path"], two["path"]]
-    assert rerun["changed"] is again_for_real["changed"] is True
-    assert rerun["diff"] == []
+    assert lost["written"] == checked["written"] == applied["written"] == [one["path"], two["path"]]
+    assert checked["changed"] is applied["changed"] is True
+    assert checked["diff"] == []
     note.unlink()  # what the handler does
     assert write(one, two, note=note)["changed"] is False
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from csvswarm.processor_api.loader import SHIPPED, load_processor
+from csvswarm.processor_api.loader import BUILT_IN, load_processor
 
 from tests.support.jobs import ROOT, run_with_all_cuts
 
@@ -33,9 +33,9 @@ def test_every_example_is_found() -> None:
     assert len(EXAMPLES) == PAGE.count("<!-- example:") > 0
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(BUILT_IN.glob("*.py")), ids=lambda path: path.stem)
 def test_every_processor_and_option_is_documented(path: Path) -> None:
-    readme = (SHIPPED / "README.md").read_text()
+    readme = (BUILT_IN / "README.md").read_text()
     own = PAGE.partition(f"\n### {path.stem}\n")[2].split("\n### ")[0]
     text = own or readme.split(f"**{path.stem}**")[1].split("\n**")[0]
 

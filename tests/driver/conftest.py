@@ -16,11 +16,11 @@ from tests.support.engine_socket import engine_socket
 
 @dataclass
 class RecordedEngine:
-    """Serves recordings. show() selects one; asked lists the requests; refusals are answered first, in order."""
+    """Serves recordings. show() selects one; requests: those received; refusals are answered first, in order."""
 
     path: str = ""
     answers: dict[str, Any] = field(default_factory=dict)
-    asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     refusals: list[tuple[int, str]] = field(default_factory=list)
 
     def show(self, name: str) -> None:
@@ -33,7 +33,7 @@ class RecordedEngine:
         if name == "version":
             return 200, {"ApiVersion": "1.41", "Version": "20.10.24"}
         filters = json.loads(urllib.parse.parse_qs(url.query).get("filters", ["{}"])[0])
-        self.asked.append((method, name, filters))
+        self.requests.append((method, name, filters))
         if self.refusals:
             status, message = self.refusals.pop(0)
             return status, {"message": message}

@@ -19,7 +19,7 @@ TASK = ("ID", "CreatedAt", "Slot", "NodeID", "DesiredState")
 STATUS = ("Timestamp", "State", "Message", "Err", "ContainerStatus")
 
 
-def ask(path: str) -> Any:
+def get(path: str) -> Any:
     """Return what the engine answers."""
     connection = http.client.HTTPConnection("localhost", timeout=30)
     connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -48,20 +48,20 @@ def node(whole: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def look(service: str) -> dict[str, Any]:
+def snapshot(service: str) -> dict[str, Any]:
     """Return the nodes and the service's tasks."""
     query = urllib.parse.urlencode({"filters": json.dumps({"service": [service]})})
-    tasks = ask(f"/tasks?{query}")
+    tasks = get(f"/tasks?{query}")
     if isinstance(tasks, dict):
         return {"answer": tasks}
     return {
-        "nodes": [node(one) for one in ask("/nodes")],
+        "nodes": [node(one) for one in get("/nodes")],
         "tasks": [{**kept(one, TASK), "Status": kept(one["Status"], STATUS)} for one in tasks],
     }
 
 
 if __name__ == "__main__":
     for _ in range(int(sys.argv[2]) if len(sys.argv) > 2 else 1):
-        sys.stdout.write(json.dumps(look(sys.argv[1])) + "\n")
+        sys.stdout.write(json.dumps(snapshot(sys.argv[1])) + "\n")
         sys.stdout.flush()
         time.sleep(float(sys.argv[3]) if len(sys.argv) > 3 else 0)

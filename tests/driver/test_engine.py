@@ -34,7 +34,7 @@ def test_tasks_of_a_service_are_requested_once(recorded_engine: RecordedEngine, 
 
     assert len(engine.tasks("csvswarm-demo_chunks-1")) == 24
 
-    [(_, name, filters)] = recorded_engine.asked
+    [(_, name, filters)] = recorded_engine.requests
     assert (name, str(filters)) == ("tasks", str({"service": ["csvswarm-demo_chunks-1"]}))
 
 
@@ -58,7 +58,7 @@ def test_services_of_a_job_with_their_rounds(recorded_engine: RecordedEngine, en
         ("id0", "csvswarm-demo_driver", None),
         ("id1", "csvswarm-demo_chunks-3", round_),
     ]
-    assert recorded_engine.asked[0][2] == {"label": ["csvswarm.job=demo"]}
+    assert recorded_engine.requests[0][2] == {"label": ["csvswarm.job=demo"]}
 
 
 def test_removed_service_differs_from_an_unreachable_engine(recorded_engine: RecordedEngine, engine: Engine) -> None:
@@ -75,7 +75,7 @@ def test_call_waits_for_a_leader(recorded_engine: RecordedEngine, engine: Engine
     engine.on_wait = messages.append
 
     assert len(engine.tasks("any")) == 24
-    assert len(recorded_engine.asked) == 4
+    assert len(recorded_engine.requests) == 4
     assert len(messages) == 3
     assert messages[0].startswith("the manager has not answered for 0 s: rpc error")
 
@@ -112,7 +112,7 @@ def test_refusal_is_not_retried(recorded_engine: RecordedEngine, engine: Engine)
 
     with pytest.raises(EngineRefused, match=r"^invalid mount target,\\x0amust be an absolute path: data$"):
         engine.create(chunk_service(request_of(), Round(1, 1, (1,))))
-    assert len(recorded_engine.asked) == 1
+    assert len(recorded_engine.requests) == 1
 
 
 def test_service_created_by_a_request_with_a_lost_response_is_kept(
@@ -123,7 +123,7 @@ def test_service_created_by_a_request_with_a_lost_response_is_kept(
 
     engine.create(chunk_service(request_of(), Round(1, 1, (1,))))
 
-    assert [method for method, _, _ in recorded_engine.asked] == ["POST", "POST"]
+    assert [method for method, _, _ in recorded_engine.requests] == ["POST", "POST"]
 
 
 def test_removing_a_removed_service_is_not_an_error(recorded_engine: RecordedEngine, engine: Engine) -> None:
@@ -131,7 +131,7 @@ def test_removing_a_removed_service_is_not_an_error(recorded_engine: RecordedEng
 
     engine.remove("x")
 
-    assert recorded_engine.asked == [("DELETE", "x", {})]
+    assert recorded_engine.requests == [("DELETE", "x", {})]
 
 
 def test_every_call_uses_the_group_of_the_socket(recorded_engine: RecordedEngine) -> None:

@@ -19,9 +19,9 @@ def test_request_is_read_from_its_file(tmp_path: Path) -> None:
     request = read_request(path)
 
     assert request == request_of()
-    assert request.is_shipped
+    assert request.is_built_in
     assert request.output_source == "/srv/my share/results/demo.1"
-    assert not request_of(processor="/home/me/mine.py", processor_source="/srv/p/1.py").is_shipped
+    assert not request_of(processor="/home/me/mine.py", processor_source="/srv/p/1.py").is_built_in
     assert request_of(output_source="/other/results").output_source == "/other/results"
 
 

@@ -82,7 +82,7 @@ def test_services_of_another_driver_are_removed_or_adopted(
 
     driver.run()
 
-    removed = [name for method, name, _ in recorded_engine.asked if method == "DELETE"]
+    removed = [name for method, name, _ in recorded_engine.requests if method == "DELETE"]
     assert removed[:3] == ["chunks-1", "chunks-4", "split"]
     assert ended(tmp_path)[0] == "failed"
     # Afterwards, all are removed except the driver.

@@ -65,7 +65,7 @@ def test_last_chunks_do_not_share_the_slots() -> None:
     assert estimates.seconds({4: 10}, []) == pytest.approx(40 / 3 - 5, abs=0.1)
 
 
-def test_what_was_done_before_says_nothing_about_the_speed() -> None:
+def test_chunks_done_before_the_driver_started_do_not_count_for_the_speed() -> None:
     """A driver that takes over finds existing receipts."""
     estimates = TimeLeft([10] * 10)
     estimates.update(100, range(1, 9), 2)

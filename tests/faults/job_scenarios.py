@@ -101,8 +101,8 @@ LATE = 39_900
 class Scenario:
     """A job: its input, its options, and its number of chunks.
 
-    own: the source of a user's processor, instead of the shipped one `processor`. fails: whether the data must make the
-    job fail with one message.
+    own: the source of a user's processor, instead of the built-in one `processor`. fails: whether the data must make
+    the job fail with one message.
     """
 
     name: str

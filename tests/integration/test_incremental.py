@@ -124,9 +124,9 @@ def test_only_new_files_are_processed(tmp_path: Path) -> None:
     for month in (1, 2, 3):
         results.append(run(tmp_path, write(tmp_path, {f"{month}.csv": JANUARY}), **request))
         assert notes.read_text().split() == [str(chunk + 1) for chunk in range(month)]
-    again = run(tmp_path, tmp_path / "data", **request)
+    repeated = run(tmp_path, tmp_path / "data", **request)
 
-    assert again == results[-1]
+    assert repeated == results[-1]
     assert len(notes.read_text().split()) == 3
     record = json.loads((tmp_path / "job-1-64-out/job.json").read_text())
     assert [Path(file["path"]).name for file in record["sources"]] == ["1.csv", "2.csv", "3.csv"]

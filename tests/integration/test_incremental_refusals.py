@@ -40,10 +40,10 @@ def test_an_earlier_file_must_stay_as_it_was(tmp_path: Path, change: str) -> Non
         (
             ("key;n\na;1\n", "key;n\na;1,5\nb;2,25\n"),
             {},
-            "numbers are read in another way (pass decimal and thousands to decide it)",
+            "numbers would be parsed differently (pass decimal and thousands)",
         ),
         ((JANUARY, FEBRUARY), {"source_file": True, "files": True}, "files of the same name need longer names"),
-        (("key,n\na,b\n", "n,key\nb,a\n"), {"quotechar": ""}, "the earlier files are rewritten in another way"),
+        (("key,n\na,b\n", "n,key\nb,a\n"), {"quotechar": ""}, "the earlier files would be rewritten differently"),
     ],
 )
 def test_files_that_change_how_others_are_read(

@@ -32,9 +32,9 @@ def test_existing_result_is_not_rewritten(tmp_path: Path) -> None:
     files = {path: path.stat().st_mtime_ns for path in scripts.output.rglob("*") if path.is_file()}
     assert len(files) == 5
 
-    again = scripts.collect()
+    repeated = scripts.collect()
 
-    assert again.answer["result"] == str(scripts.output / "result")
+    assert repeated.answer["result"] == str(scripts.output / "result")
     assert {path: path.stat().st_mtime_ns for path in scripts.output.rglob("*") if path.is_file()} == files
 
 

@@ -112,7 +112,7 @@ def test_missing_packages(mine: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("index")
-def test_shipped_processor_takes_none(tmp_path: Path, mine: Path) -> None:
+def test_built_in_processor_takes_none(tmp_path: Path, mine: Path) -> None:
     assert mine.is_file()
     with pytest.raises(OptionError, match="requirements: processor statistics needs no packages: leave out"):
         split(

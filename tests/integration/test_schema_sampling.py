@@ -57,7 +57,7 @@ def test_result_is_independent_of_the_samples(tmp_path: Path, file: str, process
     assert poor == run_in_process(tmp_path, source, **request)
 
 
-def test_gap_in_the_last_records_makes_no_chunk_run_again(tmp_path: Path) -> None:
+def test_gap_in_the_last_records_reruns_no_chunk(tmp_path: Path) -> None:
     scripts = Scripts(tmp_path)
     source = scripts.directory / "data.csv"
     source.write_text("id,x\n" + "".join(f"{row},{row}\n" for row in range(300_000)) + "300000,\n")

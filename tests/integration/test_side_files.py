@@ -12,7 +12,7 @@ from csvswarm.job.directory import JobDirectory
 from csvswarm.job.request import Request
 from csvswarm.job.side_files import find_side_files
 from csvswarm.process.run import process_all
-from csvswarm.processor_api.loader import SHIPPED, load_job_processor, load_processor
+from csvswarm.processor_api.loader import BUILT_IN, load_job_processor, load_processor
 from csvswarm.split.check import check
 from csvswarm.split.run import split
 from csvswarm.verify.run import verify
@@ -146,12 +146,12 @@ def test_module_name_that_is_taken(tmp_path: Path, name: str) -> None:
         load_processor(tmp_path / "mine.py", find_side_files([tmp_path / name]))
 
 
-def test_shipped_processor_imports_no_side_file(tmp_path: Path) -> None:
+def test_built_in_processor_imports_no_side_file(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import side_module\ndef process(block, context): return block\n")
     (tmp_path / "side_module.py").write_text("")
     load_processor(tmp_path / "mine.py", find_side_files([tmp_path / "side_module.py"]))
 
-    load_processor(SHIPPED / "transform.py", find_side_files([tmp_path / "side_module.py"]))
+    load_processor(BUILT_IN / "transform.py", find_side_files([tmp_path / "side_module.py"]))
 
     with pytest.raises(ImportError):
         __import__("side_module")

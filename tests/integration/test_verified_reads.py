@@ -57,7 +57,7 @@ def source(tmp_path: Path) -> Path:
 def test_overlap_rows_are_verified(tmp_path: Path, source: Path) -> None:
     request: dict[str, Any] = {"processor": str(tmp_path / "recent.py"), "chunks": 2, "block_bytes": 64}
     expected = run_in_process(tmp_path, source, **request)
-    (tmp_path / "again").mkdir()
+    (tmp_path / "changed").mkdir()
     changed = DATA.replace(b"149,149", b"149,949")
     assert changed != DATA
 
@@ -71,7 +71,7 @@ def test_overlap_rows_are_verified(tmp_path: Path, source: Path) -> None:
         mock.patch.object(ChunkReader, "verify", after(ChunkReader.verify, change_when_the_first_chunk_is_verified)),
         mock.patch.object(ChunkReader, "blocks", before(ChunkReader.blocks, restore)),
     ):
-        result = run_in_process(tmp_path / "again", source, **request)
+        result = run_in_process(tmp_path / "changed", source, **request)
 
     assert result == expected
 

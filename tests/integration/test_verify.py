@@ -38,7 +38,7 @@ def test_a_groupby_without_combine(tmp_path: Path) -> None:
         verify(request(tmp_path, GROUPBY), tmp_path / "jobs")
 
     first, difference, remedy = str(raised.value).split("\n")
-    assert first.startswith("the processor gives another result when the first 10,000 records are cut in another way: ")
+    assert first.startswith("the processor gives another result when the first 10,000 records are cut differently: ")
     assert "result.csv has 15 rows with 1 chunk of 1 block, " in first
     assert difference.startswith("The first difference is in row 1: '9E,")
     assert "combine(partials, context)" in remedy

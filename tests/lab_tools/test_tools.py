@@ -100,7 +100,7 @@ def test_separate_client_package_is_installed_with_the_engine(clone: Path) -> No
     stand_in(clone, "systemctl", "exit 0")  # used where this machine has systemd
     stand_in(clone, "apt-cache", "echo docker-cli - Linux container runtime")
     made = f"touch {clone}/bin/docker {clone}/bin/dockerd; chmod +x {clone}/bin/docker {clone}/bin/dockerd"
-    stand_in(clone, "apt-get", f'echo "$@" >>{clone}/asked; {made}')
+    stand_in(clone, "apt-get", f'echo "$@" >>{clone}/packages; {made}')
     # Not the log of this machine's engine.
     script = clone / "tools/docker_engine.sh"
     script.write_text(script.read_text().replace("LOG=/var/log/", f"LOG={clone}/").replace("/var/run/", f"{clone}/"))
@@ -108,4 +108,4 @@ def test_separate_client_package_is_installed_with_the_engine(clone: Path) -> No
     done = run(clone, "docker_engine.sh", PATH=str(clone / "bin"))
 
     assert done.returncode == 0, done.stderr
-    assert "docker.io iptables docker-cli" in (clone / "asked").read_text()
+    assert "docker.io iptables docker-cli" in (clone / "packages").read_text()

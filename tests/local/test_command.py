@@ -39,9 +39,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_summary_and_json(folder: Path) -> None:
-    asked = ["run", "data.csv", "--processor", "transform", "--job-id", "one", "--output", "out"]
+    arguments = ["run", "data.csv", "--processor", "transform", "--job-id", "one", "--output", "out"]
 
-    plain, as_json = command(*asked, cwd=folder), command(*asked, "--json", cwd=folder)
+    plain, as_json = command(*arguments, cwd=folder), command(*arguments, "--json", cwd=folder)
 
     assert (plain.returncode, plain.stderr) == (0, "")
     assert plain.stdout.splitlines() == [
@@ -56,9 +56,9 @@ def test_summary_and_json(folder: Path) -> None:
 
 
 def test_a_job_that_files_can_be_added_to_needs_a_name(folder: Path) -> None:
-    asked = ["run", ".", "--processor", "convert", "--incremental"]
+    arguments = ["run", ".", "--processor", "convert", "--incremental"]
 
-    done = command(*asked, cwd=folder)
+    done = command(*arguments, cwd=folder)
 
     assert done.returncode == 2
     assert done.stderr.startswith("csvswarm run: incremental needs a job_id, by which later runs find the job. ")

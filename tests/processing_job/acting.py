@@ -79,14 +79,14 @@ class Place:
 
     # -- what a job runs -------------------------------------------------------------------------------------------
 
-    def ask(self, module: str, *, check: bool = False, **asked: Any) -> dict[str, Any]:
+    def run(self, module: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         """Run a module as a job runs it on the server of the share, for a user of sudo."""
         given: dict[str, Any] = {
             "share": str(self.share),
             "owner": OWNER,
             "job": "one",
             "state": str(self.base / "state"),
-            **asked,
+            **arguments,
         }
         if module == "processing_job_receive":
             given = {"what": "the input", "lock": str(self.base / "lock"), **given}
@@ -98,19 +98,19 @@ class Place:
         arguments = {"path": str(self.share / "results/one"), "owner": OWNER}
         return run_module("processing_job_open_result", arguments, environment={"SUDO_UID": str(SENDER)})
 
-    def answer(self, module: str, **asked: Any) -> dict[str, Any]:
+    def answer(self, module: str, **arguments: Any) -> dict[str, Any]:
         """Return the answer of a run that must succeed, without what Ansible adds."""
-        answer = self.ask(module, **asked)
+        answer = self.run(module, **arguments)
         assert not answer.get("failed"), answer
         return {name: value for name, value in answer.items() if name not in ("changed", "invocation")}
 
-    def look(self, **asked: Any) -> dict[str, Any]:
+    def check(self, **arguments: Any) -> dict[str, Any]:
         """Return whether a file was taken over, without taking it."""
-        return self.answer("processing_job_receive", check=True, **asked)
+        return self.answer("processing_job_receive", check=True, **arguments)
 
-    def refusal(self, module: str, **asked: Any) -> str:
+    def refusal(self, module: str, **arguments: Any) -> str:
         """Return the one line of a run that must fail."""
-        answer = self.ask(module, **asked)
+        answer = self.run(module, **arguments)
         assert answer.get("failed"), answer
         message = str(answer["msg"])
         assert "\n" not in message

@@ -19,11 +19,11 @@ from tests.support.engine_socket import engine_socket
 
 @dataclass
 class RecordedEngine:
-    """Serves recordings. show() changes its answer; asked lists the requests, with the filters."""
+    """Serves recordings. show() changes its answer; requests: those received, with the filters."""
 
     path: str = ""
     answers: dict[str, Any] = field(default_factory=dict)
-    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     posted: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -39,7 +39,7 @@ class RecordedEngine:
             return 200, {}
         url = urllib.parse.urlsplit(path)
         filters = json.loads(urllib.parse.parse_qs(url.query).get("filters", ["{}"])[0])
-        self.asked.append((url.path, filters))
+        self.requests.append((url.path, filters))
         value = self.answers.get(url.path.strip("/"), [])
         return (404 if isinstance(value, dict) and "message" in value else 200), value
 

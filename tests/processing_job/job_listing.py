@@ -13,7 +13,9 @@ REQUEST = {"input": "/home/me/data.csv", "processor": "transform"}
 MANIFEST = {"chunks": [{"rows": 3}, {"rows": 4}], "input": {"path": "/data.csv"}, "processor": {"name": "transform"}}
 
 
-def ask(share: Path, action: str = "list", job: str = "", days: float = 7, owner: int | None = -1) -> dict[str, Any]:
+def perform(
+    share: Path, action: str = "list", job: str = "", days: float = 7, owner: int | None = -1
+) -> dict[str, Any]:
     """Run the module as Ansible does. owner: by default this process, since an unprivileged test has no choice."""
     with files.open_directory(str(share)) as place:
         listing = jobs.Jobs(place, os.geteuid() if owner == -1 else owner)
@@ -24,7 +26,7 @@ def ask(share: Path, action: str = "list", job: str = "", days: float = 7, owner
 
 
 def listed(share: Path) -> dict[str, dict[str, Any]]:
-    return {job["job"]: job for job in ask(share)["jobs"]}
+    return {job["job"]: job for job in perform(share)["jobs"]}
 
 
 def names(directory: Path) -> list[str]:
@@ -32,7 +34,7 @@ def names(directory: Path) -> list[str]:
 
 
 def show(share: Path, name: str, owner: int | None = -1) -> dict[str, Any]:
-    [job] = ask(share, "show", name, owner=owner)["jobs"]
+    [job] = perform(share, "show", name, owner=owner)["jobs"]
     return dict(job)
 
 

@@ -102,7 +102,7 @@ def board(number: int, verified: str = ID, architecture: str = "amd64") -> dict[
 
 
 def swarm(*images: str) -> dict[str, Any]:
-    return {"asked": "n1", "images": [*images]}
+    return {"node_id": "n1", "images": [*images]}
 
 
 @pytest.mark.parametrize(
@@ -221,4 +221,4 @@ def test_similar_ids_have_different_stack_names(one: str, other: str) -> None:
 
 def test_image_id_is_recognised() -> None:
     assert image.processing_job_stack_name("demo") == "csvswarm-demo"
-    assert "flights-of-january" in image.processing_job_stack_name("flights-of-january-in-new-york.again")
+    assert "flights-of-january" in image.processing_job_stack_name("flights-of-january-in-new-york.2")

@@ -38,7 +38,7 @@ def build(cache: Path, tag: str, *, base: bool = True, check: bool = False) -> d
     docker = cache.parent / "bin/docker"
     docker.write_text(DOCKER if base else "#!/bin/sh\necho nobody has it >&2\nexit 1\n")
     docker.chmod(0o755)
-    asked = {
+    parameters = {
         "name": f"csvswarm-job:{tag}",
         "base": "debian:13",
         "root": str(cache.parent),
@@ -47,7 +47,10 @@ def build(cache: Path, tag: str, *, base: bool = True, check: bool = False) -> d
         "python": "3.13",
     }
     return run_module(
-        "processing_job_image_build", asked, check=check, environment={"PATH": f"{docker.parent}:{os.environ['PATH']}"}
+        "processing_job_image_build",
+        parameters,
+        check=check,
+        environment={"PATH": f"{docker.parent}:{os.environ['PATH']}"},
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processing_job.job_listing import MANIFEST, ask, listed, make_fifo, names, show
+from tests.processing_job.job_listing import MANIFEST, listed, make_fifo, names, perform, show
 from tests.processing_job.plugin_loader import files, job_summary, jobs
 
 # Nothing here may block on a hostile file.
@@ -107,7 +107,7 @@ def test_hostile_file_is_reported_and_hides_no_other_job(
     assert found["one"]["damage"].startswith(Path(path).name)
     assert damage in found["one"]["damage"]
     # It can still be removed, and its removal follows nothing.
-    assert ask(share, "remove", "one")["jobs"][0]["job"] == "one"
+    assert perform(share, "remove", "one")["jobs"][0]["job"] == "one"
     assert sorted(listed(share)) == ["two"]
 
 
@@ -131,7 +131,7 @@ def test_symlink_in_place_of_a_job_is_reported_and_only_the_link_is_removed(shar
 
     assert sorted(listed(share)) == ["one", "three", "two"]
     assert listed(share)["three"]["damage"] == "three is a symbolic link"
-    ask(share, "remove", "three")
+    perform(share, "remove", "three")
     assert sorted(listed(share)) == ["one", "two"]
     assert (other / "manifest.json").exists()
 
@@ -141,9 +141,9 @@ def test_symlink_in_place_of_the_jobs_folder_is_refused_on_a_share(share: Path, 
     (share / "jobs").symlink_to(tmp_path / "moved")
 
     with pytest.raises(files.Damaged, match="jobs is a symbolic link"):
-        ask(share)
+        perform(share)
     # A user may have moved the jobs of this machine to another disk.
-    assert len(ask(share, owner=None)["jobs"]) == 2
+    assert len(perform(share, owner=None)["jobs"]) == 2
 
 
 def test_number_of_directory_entries_is_limited(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def test_number_of_directory_entries_is_limited(share: Path, monkeypatch: pytest
 
     monkeypatch.setattr(jobs, "JOBS", 1)
     with pytest.raises(files.Damaged, match="a directory has more than 1 entries"):
-        ask(share)
+        perform(share)
 
 
 def test_bytes_read_are_limited(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_removal_follows_no_symlink_and_removes_every_directory(share: Path, tmp
     for number in range(2500):
         (job / f"receipts/{number}").touch()
 
-    ask(share, "remove", "one")
+    perform(share, "remove", "one")
 
     assert names(share / "jobs") == ["two"]
     assert (keep / "file").read_text() == "of somebody else"
@@ -205,7 +205,7 @@ def test_removal_works_at_any_depth(share: Path) -> None:
             at = below
         os.close(at)
 
-    ask(share, "remove", "one")
+    perform(share, "remove", "one")
 
     assert names(share / "jobs") == ["two"]
 
@@ -219,10 +219,10 @@ def test_root_removes_files_as_the_owner_of_the_share(share: Path) -> None:
     os.chown(share / "jobs/one", 8765, 8765)
 
     with pytest.raises(PermissionError):
-        ask(share, "remove", "one", owner=8765)
+        perform(share, "remove", "one", owner=8765)
     assert (share / "jobs/one/roots/file").exists()
     assert os.geteuid() == 0
 
     os.chown(share / "jobs/one/roots", 8765, 8765)
-    ask(share, "remove", "one", owner=8765)
+    perform(share, "remove", "one", owner=8765)
     assert not (share / "jobs/one").exists()

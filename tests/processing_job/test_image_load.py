@@ -41,14 +41,14 @@ def board(tmp_path: Path) -> Path:
 
 def load(board: Path, architecture: str = KIND, *, check: bool = False) -> dict[str, Any]:
     archives = {architecture: {"name": NAME, "sha256": checksum(CONTENT), "layers": LAYERS, "id": ID}}
-    asked = {
+    parameters = {
         "name": "csvswarm-job:0123",
         "folder": str(board / "images"),
         "archives": archives,
         "lock": str(board / "lock"),
     }
     environment = {"PATH": f"{board}:{os.environ['PATH']}", "PLACE": str(board)}
-    return run_module("processing_job_image", asked, check=check, environment=environment)
+    return run_module("processing_job_image", parameters, check=check, environment=environment)
 
 
 def test_the_image_is_loaded_once(board: Path) -> None:

@@ -10,28 +10,28 @@ from tests.processing_job.plugin_loader import messages
 
 JOBS = "ansible-playbook playbooks/jobs.yml"
 DRIVER = {"state": "running", "board": "board1", "message": "", "since": "2026-01-31T10:15:00.123Z", "ended": False}
-ASKED = {"input": "/a.csv", "options": {"columns": ["a"]}, "null_values": None}
+REQUEST = {"input": "/a.csv", "options": {"columns": ["a"]}, "null_values": None}
 FAILURE = {"job": "demo", "command": "ansible-playbook run_job.yml -e job_id=demo", "jobs": JOBS}
 
 
-def stack(asked: dict[str, Any] | None = None, **driver: Any) -> dict[str, Any]:
-    return {"request": {"asked": asked or ASKED}, "driver": DRIVER | driver}
+def stack(request: dict[str, Any] | None = None, **driver: Any) -> dict[str, Any]:
+    return {"request": {"asked": request or REQUEST}, "driver": DRIVER | driver}
 
 
 def test_same_request_is_accepted() -> None:
-    assert messages.processing_job_other_request(stack(), {**ASKED}, "demo", JOBS) == []
+    assert messages.processing_job_other_request(stack(), {**REQUEST}, "demo", JOBS) == []
 
 
 @pytest.mark.parametrize(
-    ("asked", "named"),
+    ("requested", "named"),
     [
-        (ASKED | {"input": "/b.csv"}, "input differ"),
-        (ASKED | {"options": {}, "null_values": ["-"]}, "null_values, options differ"),
+        (REQUEST | {"input": "/b.csv"}, "input differ"),
+        (REQUEST | {"options": {}, "null_values": ["-"]}, "null_values, options differ"),
         ({"input": "/a.csv"}, "options differ"),
     ],
 )
-def test_different_request_is_refused_with_its_differences(asked: dict[str, Any], named: str) -> None:
-    (message,) = messages.processing_job_other_request(stack(), asked, "demo", JOBS)
+def test_different_request_is_refused_with_its_differences(requested: dict[str, Any], named: str) -> None:
+    (message,) = messages.processing_job_other_request(stack(), requested, "demo", JOBS)
 
     assert message == (
         f"job_id: job demo already runs on the boards (driver on board1 since 2026-01-31 10:15:00 UTC), with another "
@@ -44,7 +44,7 @@ def test_a_job_deployed_by_another_version_is_refused() -> None:
     """A request without the compared fields counts as another one."""
     found = {"request": {}, "driver": DRIVER | {"board": "", "since": ""}}
 
-    (message,) = messages.processing_job_other_request(found, ASKED, "demo", JOBS)
+    (message,) = messages.processing_job_other_request(found, REQUEST, "demo", JOBS)
 
     assert "(driver not placed yet), with another request: input, options differ" in message
 

@@ -48,13 +48,13 @@ def test_one_request_returns_boards_images_and_stack(engine: RecordedEngine) -> 
     answer = read_info(engine)
 
     assert [node["Description"]["Hostname"] for node in answer["nodes"]] == ["board1", "board2", "board3"]
-    assert (answer["asked"], answer["images"]) == ("n1", ["sha256:1"])
+    assert (answer["node_id"], answer["images"]) == ("n1", ["sha256:1"])
     assert answer["stack"]["services"] == ["csvswarm-demo_chunks-1", "csvswarm-demo_driver"]
     assert answer["stack"]["request"] == REQUEST
     assert answer["stack"]["driver"]["id"] == "id-driver"
-    asked = dict(engine.asked)
-    assert asked["/services"] == {"label": ["csvswarm.job=demo"]}
-    assert asked["/tasks"] == {"service": ["csvswarm-demo_driver"]}
+    requests = dict(engine.requests)
+    assert requests["/services"] == {"label": ["csvswarm.job=demo"]}
+    assert requests["/tasks"] == {"service": ["csvswarm-demo_driver"]}
 
 
 def test_job_without_a_stack(engine: RecordedEngine) -> None:
@@ -115,8 +115,15 @@ def test_engine_of_a_worker_is_refused(engine: RecordedEngine) -> None:
         read_info(engine)
 
 
-def ensure(engine: RecordedEngine, *, check: bool = False, **asked: Any) -> dict[str, Any]:
-    given = {"job": "demo", "name": "csvswarm-demo", "state": "present", "replace": True, "node_labels": {}, **asked}
+def ensure(engine: RecordedEngine, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+    given = {
+        "job": "demo",
+        "name": "csvswarm-demo",
+        "state": "present",
+        "replace": True,
+        "node_labels": {},
+        **arguments,
+    }
     with api.Engine(engine.path) as opened:
         answer: dict[str, Any] = stack_module.ensure(opened, given, check=check)
     return answer

@@ -44,8 +44,8 @@ def read(share: Path) -> dict[str, Any] | None:
     return found
 
 
-def read_status(share: Path, **asked: Any) -> dict[str, Any]:
-    given = {"share": str(share), "owner": None, "job": "one", "service": "", "stage": "", "wait": 0, **asked}
+def read_status(share: Path, **arguments: Any) -> dict[str, Any]:
+    given = {"share": str(share), "owner": None, "job": "one", "service": "", "stage": "", "wait": 0, **arguments}
     found: dict[str, Any] = info.wait_for_status(given)
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.processing_job.job_listing import MANIFEST, REQUEST, ask, listed, make_fifo, names, show
+from tests.processing_job.job_listing import MANIFEST, REQUEST, listed, make_fifo, names, perform, show
 from tests.processing_job.plugin_loader import files, job_summary
 from tests.support.jobs import ROOT
 
@@ -92,10 +92,10 @@ with locked(Path({str(share / "jobs/one")!r}), "job one"):
         assert process.stdout
         assert process.stdout.readline() == b"holds\n"
         with pytest.raises(files.Damaged, match="job one is running"):
-            ask(share, "remove", "one", owner=None)
+            perform(share, "remove", "one", owner=None)
         assert (share / "jobs/one").exists()
 
-    ask(share, "remove", "one", owner=None)
+    perform(share, "remove", "one", owner=None)
     assert not (share / "jobs/one").exists()
 
 
@@ -128,13 +128,13 @@ def test_job_with_any_name_can_be_removed_by_its_printed_name(share: Path, name:
     [shown] = listed(share).keys() - {"one", "two"}
     assert shown.isprintable()
     assert show(share, shown)["state"] == "not split"
-    ask(share, "remove", shown)
+    perform(share, "remove", shown)
     assert names(share / "jobs") == ["one", "two"]
 
 
 @pytest.mark.parametrize("name", ["..", ".", "../requests", "one/receipts", "/", ""])
 def test_only_jobs_are_removed(share: Path, name: str) -> None:
-    assert ask(share, "remove", name) == {"jobs": []}
+    assert perform(share, "remove", name) == {"jobs": []}
     assert (share / "jobs/one/receipts").exists()
 
 
@@ -163,7 +163,7 @@ def test_removal_includes_result_and_request(share: Path) -> None:
     (share / "results/one").mkdir(parents=True)
     (share / "results/one/result.csv").write_text("a\n")
 
-    ask(share, "remove", "one")
+    perform(share, "remove", "one")
 
     assert not (share / "requests/one.json").exists()
     assert not (share / "results/one").exists()
@@ -179,14 +179,14 @@ def test_prune_removes_old_finished_jobs_and_uploads(share: Path) -> None:
     (share / "inputs/link").symlink_to("/etc/passwd")
     (share / "inputs/folder").mkdir()
 
-    assert ask(share, "prune", days=7) == {"removed": [], "idle": False}
+    assert perform(share, "prune", days=7) == {"removed": [], "idle": False}
     while time.time() <= (share / "jobs/one/done.json").stat().st_ctime:
         pass  # the clock of files is coarse
-    assert ask(share, "prune", days=0)["removed"] == ["one"]
+    assert perform(share, "prune", days=0)["removed"] == ["one"]
     (share / "jobs/two/done.json").write_text('{"output": "/out"}')
     while time.time() <= (share / "jobs/two/done.json").stat().st_ctime:
         pass
-    assert ask(share, "prune", days=0) == {"removed": ["two", "inputs/a"], "idle": True}
+    assert perform(share, "prune", days=0) == {"removed": ["two", "inputs/a"], "idle": True}
     assert names(share / "inputs") == ["folder", "link"]
 
 
@@ -198,8 +198,8 @@ def test_prune_removes_interrupted_transfers(share: Path) -> None:
     (share / "exchange/.taken").mkdir()
     (share / "exchange/link").symlink_to(share / "jobs")
 
-    assert ask(share, "prune", days=7)["removed"] == []
-    assert ask(share, "prune", days=-1)["removed"][-1] == "exchange/you/.partial-one"
+    assert perform(share, "prune", days=7)["removed"] == []
+    assert perform(share, "prune", days=-1)["removed"][-1] == "exchange/you/.partial-one"
     assert (names(user), names(share / "exchange")) == (["sent"], [".taken", "link", "you"])
 
 
@@ -209,7 +209,7 @@ def test_uploads_are_kept_while_a_job_is_damaged(share: Path) -> None:
     (share / "inputs").mkdir()
     (share / "inputs/a").write_text("sent")
 
-    assert ask(share, "prune", days=-1)["removed"] == []
+    assert perform(share, "prune", days=-1)["removed"] == []
 
 
 def test_prune_keeps_running_and_damaged_jobs(share: Path) -> None:
@@ -223,7 +223,7 @@ def test_prune_keeps_running_and_damaged_jobs(share: Path) -> None:
     (rejecting / "receipts/000001-0001.json").write_text('{"chunk": 1, "status": "done", "message": "", "rejected": 4}')
     (broken / "manifest.json").write_text("{")
 
-    found = {job["job"]: (job["state"], job["reason"].split(",")[0]) for job in ask(share, owner=None)["jobs"]}
+    found = {job["job"]: (job["state"], job["reason"].split(",")[0]) for job in perform(share, owner=None)["jobs"]}
     assert found == {
         "one": ("not split", ""),
         "two": ("not split", ""),
@@ -232,6 +232,6 @@ def test_prune_keeps_running_and_damaged_jobs(share: Path) -> None:
         "rejecting": ("failed", "4 of 7 records are rejected so far"),
         "broken": ("damaged", ""),
     }
-    assert ask(share, "prune", owner=None)["removed"] == []
-    assert ask(share, "prune", days=0, owner=None)["removed"] == ["done", "failed", "one", "rejecting", "two"]
+    assert perform(share, "prune", owner=None)["removed"] == []
+    assert perform(share, "prune", days=0, owner=None)["removed"] == ["done", "failed", "one", "rejecting", "two"]
     assert names(share / "jobs") == ["broken"]

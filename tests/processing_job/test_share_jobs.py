@@ -92,8 +92,8 @@ def test_job_folders_are_created(place: Place) -> None:
 def test_share_of_an_earlier_release_is_refused(place: Place) -> None:
     os.chown(place.share, OWNER, OWNER)
 
-    for module, asked in ((SHARE, {}), (RECEIVE, INPUT)):
-        refusal = place.refusal(module, **asked)
+    for module, arguments in ((SHARE, {}), (RECEIVE, INPUT)):
+        refusal = place.refusal(module, **arguments)
         assert refusal == f"{place.share} does not belong to root alone, as an earlier release left it: run site.yml"
 
 
@@ -144,7 +144,7 @@ def test_input_on_the_share_is_accepted(place: Place) -> None:
 
 def test_uploaded_file_is_taken_over(place: Place) -> None:
     path = send(place)
-    assert place.look(**INPUT) == {"present": False, "record": {}}
+    assert place.check(**INPUT) == {"present": False, "record": {}}
 
     for _ in range(2):
         assert place.answer(RECEIVE, **INPUT) == {"present": True, "record": {}}
@@ -157,7 +157,7 @@ def test_uploaded_file_is_taken_over(place: Place) -> None:
     assert not list((place.share / "exchange/.taken").iterdir())
     assert acting(OWNER, f"cat {taken}", cwd=place.share).stdout == CONTENT
     assert acting(STRANGER, f"cat {taken}", cwd=place.share).returncode
-    assert place.look(**INPUT)["present"]
+    assert place.check(**INPUT)["present"]
     assert place.answer(SHARE, digests=[SUM, "0" * 64])["present"] == [SUM]
     assert place.answer(SHARE, files=["4" * 64, SUM])["files_present"] == [SUM]
 
@@ -218,7 +218,7 @@ def test_unrecorded_archive_is_replaced(place: Place) -> None:
     """One of an earlier release, or of another server."""
     (place.share / "images" / NAME).write_text("of another time")
     assert place.answer(SHARE, images={"amd64": NAME})["images"] == {}
-    assert not place.look(**IMAGE)["present"]
+    assert not place.check(**IMAGE)["present"]
     build(place)
 
     assert place.answer(RECEIVE, **IMAGE)["present"]
@@ -267,7 +267,7 @@ def test_takeover_of_a_built_image_is_safe_against_races(place: Place) -> None:
 
     with repeating("; ".join(swaps), place.share / "jobs/one"):
         for _ in range(ROUNDS):
-            done = place.ask(RECEIVE, **IMAGE)
+            done = place.run(RECEIVE, **IMAGE)
             archive = place.share / "images" / NAME
             if not done.get("failed"):
                 assert archive.read_bytes() == CONTENT

@@ -122,8 +122,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
         "vars_files": [str(path) for path in sorted((ROLE / "vars/main").glob("*.yml"))],
     }
     plays = []
-    for name, asked in CASES.items():
-        plays.append(play | {"vars": found | asked, "tasks": tasks_for(directory, name)})
+    for name, variables in CASES.items():
+        plays.append(play | {"vars": found | variables, "tasks": tasks_for(directory, name)})
     (directory / "plays.yml").write_text(yaml.safe_dump(plays))
     (directory / "hosts.yml").write_text(yaml.safe_dump(INVENTORY))
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
@@ -310,9 +310,9 @@ def test_user_settings_override_the_layout(rendered: dict[str, dict[str, Any]]) 
 
 def test_request_contains_all_that_decides_the_result(rendered: dict[str, dict[str, Any]]) -> None:
     """A run that finds the job deployed compares this: a changed input or processor is another request."""
-    asked = rendered["odd"]["request"]["asked"]
+    request = rendered["odd"]["request"]["asked"]
 
-    assert asked["input_source"] == "/srv/my share/inputs/0123abcd"
-    assert re.fullmatch("[0-9a-f]{64}", asked["processor_digest"])
-    assert asked.keys() >= {"input", "processor", "options", "output", "on_error", "column_types", "null_values"}
-    assert not asked.keys() & {"chunks", "memory", "cpus", "workers"}
+    assert request["input_source"] == "/srv/my share/inputs/0123abcd"
+    assert re.fullmatch("[0-9a-f]{64}", request["processor_digest"])
+    assert request.keys() >= {"input", "processor", "options", "output", "on_error", "column_types", "null_values"}
+    assert not request.keys() & {"chunks", "memory", "cpus", "workers"}

@@ -128,7 +128,7 @@ def test_every_note_is_printed_once(printed: list[str]) -> None:
 
 def test_a_terminal_is_recognised(tmp_path: Path) -> None:
     """Checked in a child whose output is a pipe, as in Ansible's tasks."""
-    ask = (
+    script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import subprocess\n"
         "child = 'import sys; sys.path.insert(0, sys.argv[1]); import processing_job_progress; "
@@ -137,7 +137,7 @@ def test_a_terminal_is_recognised(tmp_path: Path) -> None:
         "open(sys.argv[2], 'w').write(found.stdout + found.stderr)\n"
     )
     for name in ("terminal", "file"):
-        command = [sys.executable, "-c", ask, str(ROLE / "plugin_utils"), str(tmp_path / f"{name}.answer")]
+        command = [sys.executable, "-c", script, str(ROLE / "plugin_utils"), str(tmp_path / f"{name}.answer")]
         if name == "terminal":
             parent, child = pty.openpty()
             subprocess.run(command, stdout=child, check=True, timeout=120)

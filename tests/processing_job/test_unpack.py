@@ -25,9 +25,9 @@ def test_wheels_are_unpacked_and_compiled(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     # Compiled files are used without a check of their source's time, and even without a source.
-    asked = "import importlib, sys; [print(importlib.import_module(name).__cached__) for name in ('one.a', 'two')]"
+    script = "import importlib, sys; [print(importlib.import_module(name).__cached__) for name in ('one.a', 'two')]"
     found = subprocess.run(
-        [sys.executable, "-B", "-c", asked], check=True, capture_output=True, text=True, cwd=tmp_path / "packages"
+        [sys.executable, "-B", "-c", script], check=True, capture_output=True, text=True, cwd=tmp_path / "packages"
     )
     for path in found.stdout.splitlines():
         flags = Path(path).read_bytes()[4:8]

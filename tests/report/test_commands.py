@@ -48,7 +48,7 @@ def test_an_incremental_job_is_repeated_as_a_job_of_its_own(tmp_path: Path) -> N
 
 
 def test_every_option_of_a_job_is_repeated(tmp_path: Path) -> None:
-    """Of a processor of the user's, in a folder that is called as that of those that ship."""
+    """The processor is the user's, in a folder that has the name of the built-in processors' folder."""
     mine, lookup = tmp_path / "processors/mine.py", tmp_path / "lookup.txt"
     mine.parent.mkdir()
     mine.write_text("def process(block, context):\n    return block\n")
@@ -89,7 +89,7 @@ def test_every_option_of_a_job_is_repeated(tmp_path: Path) -> None:
     ("source", "shown"),
     [
         (ROOT / "files/processors/sort.py", "sort"),
-        ("/usr/lib/python3/csvswarm/shipped_processors/sort.py", "sort"),
+        ("/usr/lib/python3/csvswarm/built_in_processors/sort.py", "sort"),
         ("/home/me/processors/sort.py", "/home/me/processors/sort.py"),
     ],
 )

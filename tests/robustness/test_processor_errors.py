@@ -43,7 +43,7 @@ def test_missing_file(scripts: Scripts) -> None:
     source, _ = given(scripts, "")
 
     assert scripts.split(source, "--processor", "nowhere/mine.py").line == (
-        "processor 'nowhere/mine.py' is unknown: pass a shipped one (aggregate, convert, distinct, join, profile, "
+        "processor 'nowhere/mine.py' is unknown: pass a built-in one (aggregate, convert, distinct, join, profile, "
         "sample, sort, statistics, steps, top, transform) or the path of a Python file."
     )
 

@@ -14,7 +14,7 @@ from tests.roles import swarm_answers as answers
 from tests.roles.conftest import ROLES, load
 from tests.roles.test_status_filters import GROUPS, cluster
 
-LOOK = yaml.safe_load((ROLES / "board/vars/main.yml").read_text())["__board_look"]
+PROBE = yaml.safe_load((ROLES / "board/vars/main.yml").read_text())["__board_probe"]
 CHAINS = """table ip filter {
 	chain INPUT {
 		type filter hook input priority filter; policy drop;
@@ -64,7 +64,7 @@ def test_what_is_refused(found: ModuleType, words: str, controllers: list[str], 
 def words_found(programs: Path) -> list[str]:
     """Return the words that the script prints with the programs in a folder before those of this machine."""
     done = subprocess.run(
-        ["sh", "-c", f"echo $({LOOK})"],
+        ["sh", "-c", f"echo $({PROBE})"],
         env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
@@ -108,12 +108,12 @@ def test_ports_that_the_firewall_closes_are_listed(found: ModuleType, tmp_path: 
     (tmp_path / "sockets").write_text(SOCKETS)
     (tmp_path / "ss").write_text(f"#!/bin/sh\ncat {tmp_path}/sockets\n")
     (tmp_path / "ss").chmod(0o755)
-    look = LOOK.replace("/usr/local/sbin/csvswarm-firewall", f"{tmp_path}/firewall")
+    probe = PROBE.replace("/usr/local/sbin/csvswarm-firewall", f"{tmp_path}/firewall")
 
     def run() -> str:
         environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
         return subprocess.run(
-            ["sh", "-c", f"echo $({look})"], env=environment, capture_output=True, text=True, check=True
+            ["sh", "-c", f"echo $({probe})"], env=environment, capture_output=True, text=True, check=True
         ).stdout
 
     assert found.board_closed_ports(run(), [22], []) == (

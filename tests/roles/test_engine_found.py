@@ -124,7 +124,7 @@ def test_script_reports_the_installed_engine(engine: ModuleType, tmp_path: Path)
     for name, body in programs.items():
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / "bin" / name).chmod(0o755)
-    script = VARS["__docker_engine_look"].replace("{% raw %}", "").replace("{% endraw %}", "")
+    script = VARS["__docker_engine_probe"].replace("{% raw %}", "").replace("{% endraw %}", "")
     for folder in ("/etc/", "/var/lib/", "/usr/local/", "/opt/bin/"):
         script = script.replace(folder, f"{tmp_path}{folder}")
 

@@ -59,7 +59,7 @@ class Board:
         (self.folder / "answers").write_text(answers)
         variables = {
             "docker_engine_state": "absent",
-            "__docker_engine_look": f"cat {self.folder}/answers",
+            "__docker_engine_probe": f"cat {self.folder}/answers",
             "__docker_engine_conf": str(self.conf),
             "__docker_engine_record": str(self.record),
             "__docker_engine_source": str(self.folder / "source"),

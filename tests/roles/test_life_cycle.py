@@ -131,7 +131,7 @@ def test_the_server_of_the_share_is_switched_off_last(tmp_path: Path) -> None:
     order = [line.split()[0] for line in changes(boards)]
     assert sorted(order) == ["b1", "b2", "b3"]
     assert order[-1] == "b1"
-    # None of them has it mounted any longer.
+    # None of them still has it mounted.
     journal = boards.journal()
     for board in ("b2", "b3"):
         released = journal.index(f"{board} umount /srv/csvswarm")

@@ -141,7 +141,7 @@ def run(shell: str, text: str, root: Path) -> str:
 @pytest.mark.skipif(os.geteuid() != 0, reason="the id of a share belongs to root")
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 def test_server_script_reports_existing_exports(server_found: ModuleType, root: Path, shell: str) -> None:
-    text = script("nfs_server", "__nfs_server_look", nfs_server_path=f"{root}/share")
+    text = script("nfs_server", "__nfs_server_probe", nfs_server_path=f"{root}/share")
 
     found = server_found.nfs_server_found(run(shell, text, root))
 
@@ -159,7 +159,7 @@ def test_server_script_reports_existing_exports(server_found: ModuleType, root: 
 @pytest.mark.parametrize("spoil", [lambda s: s.write_text("no id"), lambda s: (s.unlink(), s.symlink_to("photos/one"))])
 def test_invalid_share_ids(server_found: ModuleType, root: Path, spoil: Callable[[Path], object]) -> None:
     spoil(root / "share/.csvswarm-cluster")
-    text = script("nfs_server", "__nfs_server_look", nfs_server_path=f"{root}/share")
+    text = script("nfs_server", "__nfs_server_probe", nfs_server_path=f"{root}/share")
 
     assert server_found.nfs_server_found(run("sh", text, root))["id"] == ""
 
@@ -167,8 +167,8 @@ def test_invalid_share_ids(server_found: ModuleType, root: Path, spoil: Callable
 def test_nfs_mounts_are_not_listed(server_found: ModuleType, root: Path) -> None:
     """Its server may be off, and the script would never end."""
     (root / "proc/mounts").write_text(f"192.0.2.11:/srv {root}/share nfs4 rw 0 0\n")
-    server = script("nfs_server", "__nfs_server_look", nfs_server_path=f"{root}/share")
-    client = script("nfs_client", "__nfs_client_look", nfs_client_path=f"{root}/share")
+    server = script("nfs_server", "__nfs_server_probe", nfs_server_path=f"{root}/share")
+    client = script("nfs_client", "__nfs_client_probe", nfs_client_path=f"{root}/share")
 
     assert server_found.nfs_server_found(run("sh", server, root))["names"] == []
     assert run("sh", client, root).split() == ["nfs-own-export", "nfs-mount", "nfs4", "192.0.2.11:/srv"]
@@ -176,7 +176,7 @@ def test_nfs_mounts_are_not_listed(server_found: ModuleType, root: Path) -> None
 
 def test_client_script_reports_existing_mounts(root: Path) -> None:
     (root / "proc/mounts").write_text("")
-    text = script("nfs_client", "__nfs_client_look", nfs_client_path=f"{root}/share")
+    text = script("nfs_client", "__nfs_client_probe", nfs_client_path=f"{root}/share")
 
     assert "nfs-name photos\n" in run("bash", text, root)
 

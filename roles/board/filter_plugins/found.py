@@ -1,4 +1,4 @@
-"""Problems of a board that Ansible's facts do not report (found by `__board_look` in vars/main.yml)."""
+"""Problems of a board that Ansible's facts do not report (found by `__board_probe` in vars/main.yml)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def board_found_problems(found: str, controllers: list[str], firewall_allowed: b
     """Return problems, each with what to change.
 
     Args:
-        found: The words that `__board_look` printed.
+        found: The words that `__board_probe` printed.
         controllers: The kernel's controllers of cgroups.
         firewall_allowed: Whether another firewall of the board lets the cluster's boards in.
     """
@@ -49,7 +49,7 @@ def board_closed_ports(found: str, open_tcp: list[int], open_udp: list[int]) -> 
     """Return which programs of a board will be reachable from the board alone, and what to do; "" where there are none.
 
     Args:
-        found: The words that `__board_look` printed.
+        found: The words that `__board_probe` printed.
         open_tcp: The ports that the firewall lets everybody reach.
         open_udp: The same for UDP.
     """
@@ -80,7 +80,7 @@ def board_docker_problem(found: str, interfaces: list[str], subnet: str, setting
     """Return why a board could not be reached with Docker on it, and what to do, or "".
 
     Args:
-        found: The words that `__board_look` printed: also from where people and Ansible have logged in.
+        found: The words that `__board_probe` printed: also from where people and Ansible have logged in.
         interfaces: The board's network interfaces. A network of Docker's that is there already does no harm.
         subnet: The board's own network (CIDR), which Docker avoids; empty where it is unknown.
         settings: What the inventory adds to daemon.json.

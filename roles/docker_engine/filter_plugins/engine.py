@@ -1,4 +1,4 @@
-"""Docker as found on a board (by `__docker_engine_look` in vars/main.yml), and whether the role can use it."""
+"""Docker as found on a board (by `__docker_engine_probe` in vars/main.yml), and whether the role can use it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _version(text: str) -> tuple[int, int]:
 
 
 def engine_seen(text: str) -> Seen:
-    """Return the facts that `__docker_engine_look` printed.
+    """Return the facts that `__docker_engine_probe` printed.
 
     Returns:
         packages: version by name; snaps, programs: paths; sources: (file, address) of apt's sources; containers: names

@@ -1,4 +1,4 @@
-"""What a board has at the share's path (found by `__nfs_client_look` in vars/main.yml), and why it is refused."""
+"""What a board has at the share's path (found by `__nfs_client_probe` in vars/main.yml), and why it is refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def nfs_client_problems(text: str, path: str, server: str) -> list[str]:
     """Return why a board cannot mount the share, each problem with what to do.
 
     Args:
-        text: What `__nfs_client_look` printed; lines of other scripts are skipped.
+        text: What `__nfs_client_probe` printed; lines of other scripts are skipped.
         path: The share's folder.
         server: The server's address; empty where it is unknown.
     """

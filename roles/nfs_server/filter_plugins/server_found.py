@@ -1,4 +1,4 @@
-"""NFS and share as found on a board (by `__nfs_server_look` in vars/main.yml), and why they are refused."""
+"""NFS and share as found on a board (by `__nfs_server_probe` in vars/main.yml), and why they are refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_NAMES = 5
 
 
 def nfs_server_found(text: str) -> Found:
-    """Return the facts that `__nfs_server_look` printed; lines of other scripts are skipped.
+    """Return the facts that `__nfs_server_probe` printed; lines of other scripts are skipped.
 
     Returns:
         exports: (file, line) of each export, the role's own aside; exported: whether the role's own exist;

@@ -55,7 +55,7 @@ class Watch:
         now = time.monotonic()
         self.answered = now
         self.heard = heard or now
-        self._asked = now
+        self._queried = now
         self._last: tuple[float, float] | None = None
 
     def add(self, status: dict[str, Any]) -> None:
@@ -63,11 +63,11 @@ class Watch:
         self.answered = time.monotonic()
         news = (status["started"], status["updated"]) if status else None
         if news and news != self._last:
-            self._last, self.heard, self._asked = news, self.answered, self.answered
+            self._last, self.heard, self._queried = news, self.answered, self.answered
 
     def is_silent(self) -> bool:
         """Return whether to query a manager for the driver."""
-        return time.monotonic() - max(self.heard, self._asked) >= SILENT_FOR
+        return time.monotonic() - max(self.heard, self._queried) >= SILENT_FOR
 
     def away(self) -> float:
         """Return the seconds since the last answer of the server of the share."""
@@ -102,7 +102,7 @@ class ActionModule(ActionBase):
         progress = _progress.Progress(display, notes=status.get("notes", []))
         began, reloaded = float(seen.get("began", time.monotonic())), bool(seen.get("no_image"))
         while True:
-            answer = self._look(params | {"stage": status.get("stage", ""), "wait": WAIT}, task_vars)
+            answer = self._read_status(params | {"stage": status.get("stage", ""), "wait": WAIT}, task_vars)
             if answer.get("failed"):
                 reason = str(answer["msg"]).strip().splitlines()[0]
                 if watch.away() > MANAGER_TIMEOUT:
@@ -130,7 +130,7 @@ class ActionModule(ActionBase):
             if watch.is_silent() or lacking > reloaded:
                 return result | found | {"ended": False, "silent": True}
 
-    def _look(self, params: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def _read_status(self, params: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = self._execute_module(
                 module_name="processing_job_status_info", module_args=params, task_vars=task_vars

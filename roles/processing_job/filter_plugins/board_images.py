@@ -59,7 +59,7 @@ def processing_job_boards_to_load(
     found = []
     for board in boards:
         wanted = records.get(board["architecture"], {}).get("id")
-        is_gone = board["id"] == swarm["asked"] and wanted not in swarm["images"]
+        is_gone = board["id"] == swarm["node_id"] and wanted not in swarm["images"]
         if several or check_all or is_gone or wanted is None or board["image"] != wanted:
             found.append(board["name"])
     return found

@@ -63,20 +63,20 @@ LAYOUT = (
 )
 
 
-def processing_job_request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
+def processing_job_request(job: dict[str, Any], built_in: list[str]) -> dict[str, Any]:
     """Return the request of a job of this machine, from its manifest: the role's variables by name.
 
     Raises ValueError for a manifest that was changed.
     """
     try:
-        return _request(job, shipped)
+        return _request(job, built_in)
     except (KeyError, TypeError):
         raise ValueError("the job's manifest.json is damaged: remove the job with -e action=remove") from None
 
 
-def _request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
+def _request(job: dict[str, Any], built_in: list[str]) -> dict[str, Any]:
     processor, request = job["processor"], job["request"]
-    is_shipped = processor["name"] in shipped and "/files/processors/" in processor["source"]
+    is_built_in = processor["name"] in built_in and "/files/processors/" in processor["source"]
     names = "options", "on_error", "max_rejected", "delimiter", "quotechar", "column_types"
     return {
         **{name: request[name] for name in names},
@@ -93,7 +93,7 @@ def _request(job: dict[str, Any], shipped: list[str]) -> dict[str, Any]:
         "input": job["input"].get("given") or job["input"]["path"],
         "encoding": job["input"]["encoding"],
         "output": job["output"],
-        "processor": processor["name"] if is_shipped else processor["source"],
+        "processor": processor["name"] if is_built_in else processor["source"],
         # The first one, the empty field, is always among them.
         "null_values": request["null_values"][1:],
     }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MB = 1_000_000
 #: Memory that a board keeps for its system, dockerd, the NFS client and the page cache.
 KEPT_PART, KEPT_LEAST = 0.15, 128 * MB
-#: Default bounds of a container's memory: shipped processors need at least the first.
+#: Default bounds of a container's memory: built-in processors need at least the first.
 LEAST, MOST = 256 * MB, 512 * MB
 #: Minimum memory of split and collection, however small the manager is.
 MIN_ROOM = 64 * MB

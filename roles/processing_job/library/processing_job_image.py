@@ -69,7 +69,7 @@ class ImageError(Exception):
     """A message for the user: why the board does not have the image."""
 
 
-def ask(*words: str) -> str:
+def docker_output(*words: str) -> str:
     """Return the engine's answer; empty if it does not answer."""
     return subprocess.run(["docker", *words], check=False, capture_output=True, text=True).stdout.strip()
 
@@ -113,7 +113,7 @@ def load(path: str, sha256: str) -> None:
 
 def present(name: str, archive: dict[str, Any]) -> bool:
     """Return whether the board's engine has the image, with the layers of the archive."""
-    return ask("image", "inspect", "--format", LAYERS, name) == str(archive["layers"])
+    return docker_output("image", "inspect", "--format", LAYERS, name) == str(archive["layers"])
 
 
 def ensure(params: dict[str, Any], *, check: bool) -> bool:
@@ -152,8 +152,8 @@ def main() -> None:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=changed,
-        node=ask("info", "--format", "{{.Swarm.NodeID}}"),
-        id=ask("image", "inspect", "--format", "{{.Id}}", module.params["name"]),
+        node=docker_output("info", "--format", "{{.Swarm.NodeID}}"),
+        id=docker_output("image", "inspect", "--format", "{{.Id}}", module.params["name"]),
     )
 
 

@@ -36,7 +36,7 @@ nodes:
   description: The nodes, with the relevant fields of C(docker node inspect).
   returned: success
   type: list
-asked:
+node_id:
   description: The id of the manager's own node.
   returned: success
   type: str
@@ -67,7 +67,7 @@ def cluster_info(engine: Engine, job: str, stack: str) -> dict[str, Any]:
     nodes = engine.get("/nodes")
     return {
         "nodes": [node(one) for one in nodes],
-        "asked": engine.get("/info")["Swarm"]["NodeID"],
+        "node_id": engine.get("/info")["Swarm"]["NodeID"],
         "images": [image["Id"] for image in engine.get("/images/json", reference=["csvswarm-job"])],
         "stack": stack_info(engine, job, stack, nodes) if job else None,
     }

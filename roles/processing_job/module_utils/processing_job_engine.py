@@ -43,21 +43,21 @@ class Engine:
     def get(self, path: str, **filters: list[str]) -> Any:
         """Return the answer at `path`. Raises EngineError."""
         query = f"?{urllib.parse.urlencode({'filters': json.dumps(filters)})}" if filters else ""
-        return self._ask("GET", f"{path}{query}")
+        return self._request("GET", f"{path}{query}")
 
     def post(self, path: str, body: Any) -> Any:
         """Send JSON and return the answer. Raises EngineError."""
-        return self._ask("POST", path, json.dumps(body))
+        return self._request("POST", path, json.dumps(body))
 
     def delete(self, path: str) -> None:
         """Remove an object, if it still exists. Raises EngineError."""
         try:
-            self._ask("DELETE", path)
+            self._request("DELETE", path)
         except EngineError as error:
             if error.status != NOT_FOUND:
                 raise
 
-    def _ask(self, method: str, path: str, body: str | None = None) -> Any:
+    def _request(self, method: str, path: str, body: str | None = None) -> Any:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         self._connection.request(method, path, body, headers)
         answer = self._connection.getresponse()

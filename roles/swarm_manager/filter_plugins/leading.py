@@ -86,13 +86,14 @@ def stale_nodes(nodes: list[dict[str, Any]], ids: list[str], names: list[str]) -
     Args:
         nodes: What the leader's engine lists.
         ids: The ids of the boards' present nodes.
-        names: The host names of the boards.
+        names: The host names of the boards, "" for one that is not known.
     """
+    known = {*names} - {""}
     others = [node for node in nodes if node["ID"] not in ids]
     named = [node for node in others if "Hostname" in (node.get("Description") or {})]
     nameless = [node for node in others if "Hostname" not in (node.get("Description") or {})]
     return [
-        *(node for node in named if node["Description"]["Hostname"] in names),
+        *(node for node in named if node["Description"]["Hostname"] in known),
         *(node for node in nameless if node["Status"]["State"] != "ready"),
     ]
 

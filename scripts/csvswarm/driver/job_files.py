@@ -101,7 +101,7 @@ class JobFiles:
 
 def _refresh(directory: int) -> None:
     """Change an open directory, so that an NFS client lists it afresh instead of from its cache."""
-    mark = f".look-{os.getpid()}"
+    mark = f".refresh-{os.getpid()}"
     with suppress(OSError):
         flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         os.close(os.open(mark, flags, 0o644, dir_fd=directory))

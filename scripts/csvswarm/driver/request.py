@@ -41,7 +41,7 @@ class Layout:
 class Request:
     """A job as its driver runs it. Paths ending in _source are on the boards; the others are those of the containers.
 
-    inputs: where each file of the input is on the boards, and in the containers. processor_source: None for a shipped
+    inputs: where each file of the input is on the boards, and in the containers. processor_source: None for a built-in
     processor. files: path -> path on the boards, of side files that the split reads. chunk_limit, deadline: seconds, 0
     for no limit. restarts: how often Swarm restarts a failed attempt.
     """
@@ -66,8 +66,8 @@ class Request:
     restarts: int
 
     @property
-    def is_shipped(self) -> bool:
-        """Whether the processor is a shipped one, whose code is that of the image."""
+    def is_built_in(self) -> bool:
+        """Whether the processor is a built-in one, whose code is that of the image."""
         return self.processor_source is None
 
     @property

@@ -20,11 +20,11 @@ from csvswarm.job.untrusted_files import Damaged
 
 #: Seconds between checks of the receipts, and between requests for the tasks. The latter cost the engine and the driver
 #: time for every chunk of the round, so their number shrinks as the round grows.
-_LOOK = (0.2, 1.0)
+_POLL = (0.2, 1.0)
 _TASKS = (1.0, 15.0)
 _TASKS_WHILE_STOPPED = 2.0
 #: Maximum share of the driver's core for checks of the receipts, and for requests for the tasks.
-_LOOK_SHARE, _TASKS_SHARE = 1 / 400, 1 / 400
+_POLL_SHARE, _TASKS_SHARE = 1 / 400, 1 / 400
 
 
 class RoundRunner:
@@ -83,7 +83,7 @@ class RoundRunner:
     def _watch(self) -> bool:
         """Check the round once, act, and sleep. Return whether the round is over."""
         began = time.process_time()
-        snapshot = self._look()
+        snapshot = self._poll()
         verdict = self._monitor.verdict(snapshot)
         self._report(snapshot, verdict)
         if verdict.over:
@@ -92,10 +92,10 @@ class RoundRunner:
             self._retry(verdict)
         elif verdict.failure:
             raise JobFailed(verdict.failure, "resume")
-        time.sleep(_bounded((time.process_time() - began) / _LOOK_SHARE, _LOOK))
+        time.sleep(_bounded((time.process_time() - began) / _POLL_SHARE, _POLL))
         return False
 
-    def _look(self) -> Snapshot:
+    def _poll(self) -> Snapshot:
         # Tasks are read first: a slot that has stopped has already written its receipt.
         if reads_tasks := time.monotonic() >= self._tasks_due:
             began = time.process_time()

@@ -1,6 +1,6 @@
 """Split, reconcile and collect: as processes of the driver's container, or as services where a user's code runs.
 
-The driver never runs a user's processor. Split and collect run here, which saves a container's start, with a shipped
+The driver never runs a user's processor. Split and collect run here, which saves a container's start, with a built-in
 processor, if the job's copy is identical to the file in the image, and with one that defines only `process`, whose text
 is enough (csvswarm.processor_api.declarations). Other processors must be loaded, in containers of their own without the
 engine's socket. The scripts that run here refuse to load them, whatever the job directory contains.
@@ -34,7 +34,7 @@ from csvswarm.processor_api.declarations import NO_USER_CODE, declarations
 from csvswarm.runtime.progress import VARIABLE
 
 SCRIPTS = Path(__file__).resolve().parents[2]
-SHIPPED = SCRIPTS.parent / "files" / "processors"
+BUILT_IN = SCRIPTS.parent / "files" / "processors"
 _MAX_PROCESSOR_BYTES = 1 << 20
 #: Maximum bytes of a process's output. A list of 100,000 chunks has 3 MB.
 _MAX_ANSWER_BYTES, _MAX_ERROR_BYTES = 64 << 20, 32_768
@@ -76,8 +76,8 @@ class Stages:
             self._process("record", [*command, f"--error={printable(error)}"])
 
     def _run(self, stage: str, command: Sequence[str]) -> None:
-        if self._request.is_shipped:
-            self._require_shipped()
+        if self._request.is_built_in:
+            self._require_built_in()
         elif not self._is_declared():
             self._service(stage, command)
             return
@@ -90,11 +90,11 @@ class Stages:
         except (OSError, NotRegular):  # reported where it is loaded
             return False
 
-    def _require_shipped(self) -> None:
+    def _require_built_in(self) -> None:
         """Refuse a job directory in which another job of that name left code that this process would run."""
-        own = SHIPPED / f"{self._request.processor}.py"
+        own = BUILT_IN / f"{self._request.processor}.py"
         copy = self._request.job_directory / "processor.py"
-        if own.parent != SHIPPED or not own.is_file():
+        if own.parent != BUILT_IN or not own.is_file():
             raise JobFailed(f"processor {self._request.processor!r} is not in the image of the job.")
         try:
             found = read_regular(copy, _MAX_PROCESSOR_BYTES)

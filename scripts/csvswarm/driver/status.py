@@ -1,7 +1,7 @@
 """The status file of a job, which the control node shows. It is small, replaced atomically, and only read by others.
 
-It is in the directory of the result, which no container of a chunk mounts. The driver reads it back only for the
-duration of its predecessor's work.
+It is in the directory of the result, which no container of a chunk mounts. The driver reads it back only to
+continue the times of its predecessor.
 """
 
 from __future__ import annotations

@@ -114,6 +114,6 @@ def _markup_kind(lines: list[str]) -> str | None:
     return None
 
 
-def _share(lines: list[str], holds: Callable[[str], bool]) -> bool:
-    """Whether nearly all lines have the same kind."""
-    return sum(map(holds, lines)) >= SHARE * len(lines)
+def _share(lines: list[str], predicate: Callable[[str], bool]) -> bool:
+    """Return whether the predicate is true for nearly all lines."""
+    return sum(map(predicate, lines)) >= SHARE * len(lines)

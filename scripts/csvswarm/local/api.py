@@ -80,7 +80,7 @@ def run(
 
     Args:
         input: the CSV file.
-        processor: name of a shipped processor, or path of a Python file.
+        processor: name of a built-in processor, or path of a Python file.
         options: options of the processor.
         output: directory of the result; `results/JOB_ID` by default.
         job_id: name of the job. An existing job is resumed; a new one is named after the time.

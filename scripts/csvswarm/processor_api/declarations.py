@@ -1,7 +1,7 @@
 """What a processor's file defines, read from its text without running it.
 
 On boards, a user's code runs only in the containers of chunks. To split the input and collect rows, a job must know
-what the processor declares, and most files only declare `process`, so that their text is enough.
+what the processor declares. Most files only declare `process`, so their text is enough.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from csvswarm.errors import ProcessorError
 
-#: Environment variable of a process that must not run the code of a user: those of the driver.
+#: Environment variable of processes that must not run a user's code: those of the driver.
 NO_USER_CODE = "CSVSWARM_NO_USER_CODE"
 #: The names that csvswarm looks up in a processor.
 HOOKS = frozenset(
@@ -26,7 +26,7 @@ _LITERALS = frozenset({"OPTIONS", "BLOCK", "GAPS", "RAW", "OVERLAP", "overlap", 
 def declarations(source: bytes) -> dict[str, Any] | None:
     """Return the hooks that a processor's file defines, if it defines only `process` and literals; else None.
 
-    None also means a file whose text leaves it open, as with an `if` or a call at the top level: it has to be run.
+    None also means that the text does not determine it, as with an `if` or a call at the top level: run the file.
     """
     try:
         tree = ast.parse(source)
@@ -89,4 +89,4 @@ def _hooks_bound_elsewhere(tree: ast.Module) -> set[str]:
 
 
 def _not_run(*_: object) -> None:
-    raise AssertionError("the code of a user does not run in this process")
+    raise AssertionError("this process must not run a user's code")

@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 _CLONE = Path(__file__).resolve().parents[3] / "files" / "processors"
 #: In a clone and in an image; else in the installed package.
-SHIPPED = _CLONE if _CLONE.is_dir() else Path(__file__).resolve().parents[1] / "shipped_processors"
+BUILT_IN = _CLONE if _CLONE.is_dir() else Path(__file__).resolve().parents[1] / "built_in_processors"
 
 
 def find_processor(name: str) -> Path:
-    """Return the file of a processor, given the name of a shipped one or a path. Raises OptionError."""
-    shipped = sorted(path.stem for path in SHIPPED.glob("*.py"))
-    if re.fullmatch(r"[A-Za-z0-9_-]+", name) and name in shipped:
-        return SHIPPED / f"{name}.py"
+    """Return the file of a processor, given the name of a built-in one or a path. Raises OptionError."""
+    built_in = sorted(path.stem for path in BUILT_IN.glob("*.py"))
+    if re.fullmatch(r"[A-Za-z0-9_-]+", name) and name in built_in:
+        return BUILT_IN / f"{name}.py"
     path = Path(name).expanduser()
     if path.is_file():
         return path
     raise OptionError(
-        f"processor {name!r} is unknown: pass a shipped one ({', '.join(shipped)}) or the path of a Python file."
+        f"processor {name!r} is unknown: pass a built-in one ({', '.join(built_in)}) or the path of a Python file."
     )
 
 
@@ -52,7 +52,7 @@ def load_processor(
 ) -> Processor:
     """Load a processor file. shown: the path for messages, if `path` is a job's copy.
 
-    files, packages: the side files and packages of its job. A shipped processor imports none of them: it runs in the
+    files, packages: the side files and packages of its job. A built-in processor imports none of them: it runs in the
     driver of a job on boards, which runs no user code. Of a user's processor, a process with NO_USER_CODE in its
     environment reads only the declarations.
 
@@ -77,7 +77,7 @@ def load_processor(
     files, packages = files or SideFiles(), packages or Packages()
     withdraw_modules()
     deactivate()
-    if _is_shipped(source):
+    if _is_built_in(source):
         if packages.source:
             raise OptionError(f"requirements: processor {name} needs no packages: leave out requirements.")
         _run_module(code, module, shown)
@@ -93,8 +93,8 @@ def load_processor(
     return Processor(name, module, hashlib.sha256(source).hexdigest(), files, packages)
 
 
-def _is_shipped(source: bytes) -> bool:
-    return any(path.stat().st_size == len(source) and path.read_bytes() == source for path in SHIPPED.glob("*.py"))
+def _is_built_in(source: bytes) -> bool:
+    return any(path.stat().st_size == len(source) and path.read_bytes() == source for path in BUILT_IN.glob("*.py"))
 
 
 def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:

@@ -29,7 +29,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def commands(record: dict[str, Any]) -> dict[str, str]:
-    """Return the commands that repeat a job and that resume it; a job that was not split has no other one.
+    """Return the commands that repeat and resume a job; a job that was not split can only be resumed.
 
     record: what job.json contains.
     """
@@ -59,12 +59,12 @@ def commands(record: dict[str, Any]) -> dict[str, str]:
 
 
 def _processor(processor: dict[str, Any]) -> str:
-    """Return the name of a processor that ships, or the path of the user's."""
+    """Return the name of a built-in processor, or the path of the user's."""
     source = Path(processor["source"])
-    shipped = source.name == f"{processor['name']}.py" and (
-        source.parts[-3:-1] == ("files", "processors") or source.parent.name == "shipped_processors"
+    built_in = source.name == f"{processor['name']}.py" and (
+        source.parts[-3:-1] == ("files", "processors") or source.parent.name == "built_in_processors"
     )
-    return str(processor["name"] if shipped else source)
+    return str(processor["name"] if built_in else source)
 
 
 def _own_nulls(null_values: list[str]) -> list[str] | None:

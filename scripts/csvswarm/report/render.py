@@ -131,7 +131,7 @@ def _timeline(material: Material, lanes: list[Lane]) -> dict[str, Any]:
     return {
         "scale": scale,
         "lanes": drawn,
-        "lanes_left_out": max(0, len(lanes) - MAX_LANES),
+        "omitted_lanes": max(0, len(lanes) - MAX_LANES),
         "stages": stage_bars(stages, scale),
         "styles": {name for lane in drawn for name in lane["paths"]},
     }

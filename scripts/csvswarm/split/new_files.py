@@ -1,4 +1,4 @@
-"""Incremental jobs: adds the files that an earlier run has not seen to its job.
+"""Incremental jobs: add files that earlier runs have not seen.
 
 The job keeps its partials, and the chunks of new files are appended to those it has. What follows is a resume: the
 result is that of one job over all files, the earlier ones first, whatever the processor does with them.
@@ -92,14 +92,14 @@ def add_files(job: JobDirectory, manifest: Manifest, plan: SplitPlan) -> Manifes
 def _require_same_form(
     job: JobDirectory, manifest: Manifest, plan: SplitPlan, inputs: Inputs, sources: Sequence[dict[str, Any]]
 ) -> None:
-    """Raise JobError when the files of a job would be read in another way together with the new ones."""
+    """Raise JobError when the new files would change how the files of the job are read."""
     known = len(manifest.sources)
     header, new = inputs.header, format_names([file["path"] for file in sources[known:]], MAX_NAMED)
     shortened = [file["name"] for file in sources[:known]] != [file["name"] for file in manifest.sources]
     if added := [name for name in header.names if name not in manifest.names]:
         what = f"the input has the new columns {format_names([repr(shown(name)) for name in added], MAX_NAMED)}"
     elif plan.formats.to_json() != manifest.formats:
-        what = "numbers are read in another way (pass decimal and thousands to decide it)"
+        what = "numbers would be parsed differently (pass decimal and thousands)"
     elif shortened and (plan.request.source_file or not manifest.fails_on_bad_records):
         what = "files of the same name need longer names in source_file and rejected.csv"
     elif (
@@ -107,7 +107,7 @@ def _require_same_form(
         or header.record.decode() != manifest.header
         or [file["preamble"] for file in sources[:known]] != [file["preamble"] for file in manifest.sources]
     ):
-        what = "the earlier files are rewritten in another way"
+        what = "the earlier files would be rewritten differently"
     else:
         return
     raise JobError(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from csvswarm.errors import OptionError
-from csvswarm.processor_api.loader import SHIPPED, load_processor
+from csvswarm.processor_api.loader import BUILT_IN, load_processor
 from csvswarm.processor_api.options import check_options
 from csvswarm.steps.chain import Step
 
@@ -31,15 +31,15 @@ def _step(number: int, given: Any) -> Step:
     if not isinstance(given, dict) or not set(given) <= {"processor", "options"} or "processor" not in given:
         raise OptionError(f"step {number} is {given!r}, but must have a processor and may have options, {_FORM}.")
     name, options = given["processor"], given.get("options") or {}
-    shipped = sorted(path.stem for path in SHIPPED.glob("*.py") if path.stem != "steps")
-    if name not in shipped:
+    built_in = sorted(path.stem for path in BUILT_IN.glob("*.py") if path.stem != "steps")
+    if name not in built_in:
         raise OptionError(
-            f"step {number} has the processor {name!r}, but steps are shipped processors: {', '.join(shipped)}. Run a "
-            "processor of your own as a job, and process its result."
+            f"step {number} has the processor {name!r}, but steps are built-in processors: {', '.join(built_in)}. Run "
+            "a processor of your own as a job, and process its result."
         )
     if not isinstance(options, dict):
         raise OptionError(f"the options of step {number} ({name}) are {options!r}, but must be a dictionary.")
-    processor = load_processor(SHIPPED / f"{name}.py")
+    processor = load_processor(BUILT_IN / f"{name}.py")
     try:
         checked = check_options(options, processor.options, name)
     except OptionError as error:

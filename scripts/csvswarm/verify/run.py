@@ -83,8 +83,8 @@ class _Result:
             if ours.exists() and theirs.exists() and ours.read_bytes() == theirs.read_bytes():
                 continue
             raise ProcessorError(
-                f"the processor gives another result when the first {_counted(self.records, 'record')} are cut in "
-                f"another way: {_difference(name, ours, theirs, self._cut, other._cut)}\n{self._remedy()}"
+                f"the processor gives another result when the first {_counted(self.records, 'record')} are cut "
+                f"differently: {_difference(name, ours, theirs, self._cut, other._cut)}\n{self._remedy()}"
             )
 
     def _remedy(self) -> str:

@@ -18,12 +18,12 @@ def test_killed_before_and_after_the_commit(lab: Lab, start_job: StartJob, local
     strace.at_call(before, "link,linkat", 1, "signal=SIGKILL")
     strace.at_call(after, "fsync", strace.AFTER_LINK, "signal=SIGKILL")
     job.release(before.attempt, after.attempt)
-    again = job.wait_for(before.chunk, besides=[before])
+    retry = job.wait_for(before.chunk, besides=[before])
     job.wait_until_committed(after.chunk)
     for killed in (before, after):
         job.wait_until("it was killed", partial(strace.was_killed, killed))
     files = job.files("attempts")
-    job.release(again.attempt, other.attempt)
+    job.release(retry.attempt, other.attempt)
     run = job.end()
 
     # Both had written all files, and only one had committed.
@@ -32,5 +32,5 @@ def test_killed_before_and_after_the_commit(lab: Lab, start_job: StartJob, local
         assert f"{killed.chunk:06d}-{killed.attempt}.1.json" in files
     check_done(job, run, local_result())
     counted_attempts = {attempt["chunk"]: attempt["attempt"] for attempt in run.counted_attempts}
-    assert counted_attempts[before.chunk] == again.attempt
+    assert counted_attempts[before.chunk] == retry.attempt
     assert counted_attempts[after.chunk] == after.attempt

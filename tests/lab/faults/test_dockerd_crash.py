@@ -18,7 +18,7 @@ def test_killed_daemons(lab: Lab, start_job: StartJob, local_result: LocalResult
 
     for one in lost:
         one.board.sh("kill -9 $(pidof dockerd)")
-        wait_until(f"Docker answers again on {one.board.name}", partial(one.board.succeeds, "docker info"))
+        wait_until(f"Docker is back on {one.board.name}", partial(one.board.succeeds, "docker info"))
         job.wait_for(one.chunk, besides=attempts)
     job.release("all")
     run = job.end()

@@ -86,11 +86,11 @@ def test_running_job_is_watched_or_refused(lab: Lab, start_job: StartJob, local_
     attempts = job.wait_for_all()
     job.kill()
     services = lab.leftovers(job.name)
-    asked = dict(job.variables)
+    variables = dict(job.variables)
 
     job.variables["processor"] = "transform"
     refused = job.rerun()
-    job.variables = asked
+    job.variables = variables
     job.start()
     job.wait_until("the run attaches", lambda: f"Job {job.name} is already deployed" in job.output)
     job.release("all")

@@ -20,8 +20,8 @@ def test_full_share(lab: Lab, start_job: StartJob, local_result: LocalResult) ->
 
     check_failed(job, run, "chunk ", "no space is left on the share")
     lab.server.sh(f"rm {FILL}")
-    again = job.rerun()
-    check_done(job, again, local_result())
+    rerun = job.rerun()
+    check_done(job, rerun, local_result())
     assert kept.items() <= read_job_files(job)["receipts"].items()
 
 

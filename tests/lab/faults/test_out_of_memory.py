@@ -18,9 +18,9 @@ def test_out_of_memory_once_and_always(start_job: StartJob, local_result: LocalR
 
     check_failed(job, run, "chunk 2 failed 3 times", "ran out of memory", "-e memory=")
     job.variables["memory"] = "700MB"
-    again = job.rerun()
-    check_done(job, again, local_result(GREEDY))
-    first, *others = (attempt for attempt in again.report["attempts"] if attempt["chunk"] == 1)
+    rerun = job.rerun()
+    check_done(job, rerun, local_result(GREEDY))
+    first, *others = (attempt for attempt in rerun.report["attempts"] if attempt["chunk"] == 1)
     assert (first["status"], first["exit"], first["counts"]) == ("lost", 137, False)
     assert [attempt["counts"] for attempt in others] == [True]
 

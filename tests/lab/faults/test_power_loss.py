@@ -32,15 +32,15 @@ def test_worker_returns_while_its_replacement_runs(lab: Lab, start_job: StartJob
 
     lost.board.cut_power()
     job.release(*(one.chunk for one in attempts if one != lost))
-    again = job.wait_for(lost.chunk, besides=[lost])
+    retry = job.wait_for(lost.chunk, besides=[lost])
     lost.board.power_on()
     wait_until(f"{lost.board.name} is back", lambda: lab.node(lost.board) == "Ready Active", 400)
     job.release("all")
     run = job.end()
 
-    assert again.board != lost.board
+    assert retry.board != lost.board
     results = check_done(job, run, local_result())
-    assert [attempt["attempt"] for attempt in run.counted_attempts if attempt["chunk"] == lost.chunk] == [again.attempt]
+    assert [attempt["attempt"] for attempt in run.counted_attempts if attempt["chunk"] == lost.chunk] == [retry.attempt]
     check_untouched(job, results)
 
 

@@ -125,13 +125,13 @@ class Lab:
         """
         name = f"csvswarm-{job}"
         # grep exits with 1 if it finds nothing, which is the expected case.
-        ask = "\n".join(
+        listing = "\n".join(
             f"docker {kind} ls --format '{kind} {{{{.Name}}}}' | grep -F -- '{name}' || true"
             for kind in ("service", "stack", "network", "config")
         )
         containers = f"docker ps --format '{{{{.Names}}}} {{{{.Status}}}}' | grep -F -- '{name}' || true"
         on = [board for board in self.boards.values() if self.node(board).startswith("Ready")]
-        return self.manager.sh(ask) + "".join(board.sh(containers) for board in on)
+        return self.manager.sh(listing) + "".join(board.sh(containers) for board in on)
 
 
 HAS_SHARE = f"timeout 10 test -s {SHARE}/.csvswarm-cluster"

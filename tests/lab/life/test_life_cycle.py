@@ -32,7 +32,7 @@ def test_reboot(cluster: Lab, play: Play) -> None:
     assert code == 0, output[-4000:]
     for board in cluster.boards.values():
         assert boot(board) != before[board.name]
-    wait_until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards are ready", lambda: all_ready(cluster))
     assert play("playbooks/status.yml")[0] == 0
 
 
@@ -40,7 +40,7 @@ def test_upgrade(cluster: Lab, play: Play) -> None:
     code, output = play("playbooks/upgrade.yml")
 
     assert code == 0, output[-4000:]
-    wait_until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards are ready", lambda: all_ready(cluster))
     for board in cluster.boards.values():
         assert board.sh("apt-get --simulate --quiet=2 dist-upgrade | grep -c ^Inst || true").strip() == "0"
 
@@ -113,4 +113,4 @@ def test_cluster_is_switched_off_and_on(cluster: Lab, play: Play) -> None:
         board.power_on()
     code, output = play("playbooks/power.yml", "-e", "state=on")
     assert code == 0, output[-4000:]
-    wait_until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards are ready", lambda: all_ready(cluster))

@@ -53,7 +53,7 @@ def test_the_share_moves_and_comes_back(cluster: Lab, play: Play, tmp_path: Path
     code, output = play("site.yml", inventory=MOVED)
     assert code == 0, output[-4000:]
     assert there.sh(CONTENT) == content
-    wait_until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards are ready", lambda: all_ready(cluster))
     assert play("playbooks/status.yml", inventory=MOVED)[0] == 0
 
     back = ("-e", f"to={here.name}", "-e", f"backup={tmp_path}")
@@ -62,7 +62,7 @@ def test_the_share_moves_and_comes_back(cluster: Lab, play: Play, tmp_path: Path
     code, output = play("site.yml")
     assert code == 0, output[-4000:]
     assert here.sh(CONTENT) == content
-    wait_until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards are ready", lambda: all_ready(cluster))
     for board in (here, there):
         board.sh(f"rm -r {SHARE}.before")
 
@@ -77,7 +77,7 @@ def test_the_server_and_only_manager_is_replaced(cluster: Lab, play: Play, tmp_p
 
     assert code == 0, output[-4000:]
     assert cluster.server.sh(CONTENT) == content
-    wait_until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards are ready", lambda: all_ready(cluster))
     assert play("playbooks/status.yml")[0] == 0
 
 
@@ -88,7 +88,7 @@ def test_a_worker_is_replaced(cluster: Lab, play: Play) -> None:
     code, output = play("playbooks/replace_board.yml", "-e", f"board={board.name}")
 
     assert code == 0, output[-4000:]
-    wait_until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards are ready", lambda: all_ready(cluster))
     assert len(cluster.manager.sh("docker node ls --quiet").split()) == len(cluster.boards)
 
 
@@ -106,6 +106,6 @@ def test_a_backup_is_restored_on_bare_boards(cluster: Lab, play: Play, tmp_path:
 
     assert code == 0, output[-4000:]
     assert cluster.server.sh(CONTENT) == content
-    wait_until("all boards serve again", lambda: all_ready(cluster))
+    wait_until("all boards are ready", lambda: all_ready(cluster))
     inventory = json.loads(os.environ["CSVSWARM_INVENTORIES"])[1].removeprefix("--inventory=")
     assert (tmp_path / "inventory" / Path(inventory).name).exists()

@@ -54,4 +54,4 @@ def test_cloud_init_leaves_the_names_alone(cluster: Lab, play: Play, board: Boar
 
     assert board.sh("hostname; cat /etc/hostname").split() == [board.name, board.name]
     assert set(cluster.boards) <= set(board.sh("cat /etc/hosts").split())
-    wait_until("all boards serve again", partial(all_ready, cluster))
+    wait_until("all boards are ready", partial(all_ready, cluster))

@@ -123,7 +123,7 @@ def on_files(context: Any) -> dict[str, Callable[[], object]]:
         "see the results": lambda: list((job.parent.parent / "results").iterdir()),
         "see the share": lambda: sorted(path.name for path in job.parent.parent.iterdir()),
         "write on the board's disk": lambda: (job.parent / "mine").write_text("x"),
-        "ask the engine": lambda: knock_unix("/var/run/docker.sock"),
+        "query the engine": lambda: knock_unix("/var/run/docker.sock"),
         "find a disk": lambda: [path.name for path in Path("/dev").iterdir() if path.is_block_device()],
     }
 

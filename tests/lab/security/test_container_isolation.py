@@ -47,7 +47,7 @@ REFUSED = {
     "see the share": "got ['jobs']",
     "see the results": "FileNotFoundError 2",
     "write on the board's disk": "OSError 30",
-    "ask the engine": "FileNotFoundError 2",
+    "query the engine": "FileNotFoundError 2",
     "find a disk": "got []",
     "ways out": "got []",
     "raw packets": "PermissionError 1",

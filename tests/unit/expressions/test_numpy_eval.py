@@ -43,14 +43,14 @@ truths = st.lists(comparisons, min_size=1, max_size=3).flatmap(
 @example("x > -10 and y == y or i != j")
 def test_numpy_values_match_pandas(text: str) -> None:
     expression = Expression(text, list(COLUMNS), "where")
-    quick = expression.evaluate_with_numpy(COLUMNS)
-    if quick is None:
+    computed = expression.evaluate_with_numpy(COLUMNS)
+    if computed is None:
         return
-    assert isinstance(quick, np.ndarray)
-    exact = expression.value(pd.DataFrame(COLUMNS))
-    assert quick.dtype == exact.dtype
-    assert quick.tobytes() == exact.to_numpy().tobytes() or (
-        quick.dtype == np.float64 and np.array_equal(quick, exact.to_numpy(), equal_nan=True)
+    assert isinstance(computed, np.ndarray)
+    expected = expression.value(pd.DataFrame(COLUMNS))
+    assert computed.dtype == expected.dtype
+    assert computed.tobytes() == expected.to_numpy().tobytes() or (
+        computed.dtype == np.float64 and np.array_equal(computed, expected.to_numpy(), equal_nan=True)
     )
 
 

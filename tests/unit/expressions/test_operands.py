@@ -70,20 +70,20 @@ linked = st.recursive(
 @example("0 < a < 3")
 def test_values_match_pandas(text: str) -> None:
     expression = Expression(text, ["a", "b", "i", "t"], "where")
-    quick = expression.evaluate_with_numpy(columns())
-    if quick is None:
+    computed = expression.evaluate_with_numpy(columns())
+    if computed is None:
         return
-    exact = pd.Series(expression.value(frame()))
-    missing = exact.isna().to_numpy()
-    if isinstance(quick, Masked):
-        assert str(exact.dtype) == {"i": "Int64", "b": "boolean"}[quick.dtype.kind]
-        assert quick.missing.tolist() == missing.tolist()
-        assert quick.values[~missing].tolist() == exact[~missing].tolist()
-        if quick.dtype.kind == "b":
-            assert quick.is_true().tolist() == expression.mask(frame()).tolist()
+    expected = pd.Series(expression.value(frame()))
+    missing = expected.isna().to_numpy()
+    if isinstance(computed, Masked):
+        assert str(expected.dtype) == {"i": "Int64", "b": "boolean"}[computed.dtype.kind]
+        assert computed.missing.tolist() == missing.tolist()
+        assert computed.values[~missing].tolist() == expected[~missing].tolist()
+        if computed.dtype.kind == "b":
+            assert computed.is_true().tolist() == expression.mask(frame()).tolist()
     else:
-        assert quick.dtype == exact.dtype
-        assert quick.tolist() == exact.tolist()
+        assert computed.dtype == expected.dtype
+        assert computed.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("text", ["a - b", "a * 2 > i", "a > 60 and t == 'JFK'", "t != 'x' or not (b < 1.5)", "2 - a"])

@@ -157,7 +157,7 @@ def test_failed_run_keeps_the_merged_partials(tmp_path: Path) -> None:
     mark.unlink()
     assert process_all(job, 1).chunks_run == 2
     result = collect(job, tmp_path / "out").result
-    rerun = JobDirectory(tmp_path / "again")
+    rerun = JobDirectory(tmp_path / "rerun")
     split(rerun, Request(input=SAMPLE, processor=str(processor), chunks=1))
     process_all(rerun, 1)
     assert Path(result).read_bytes() == Path(collect(rerun, tmp_path / "other").result).read_bytes()
