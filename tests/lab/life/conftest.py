@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.kit.control_node import ANSIBLE_PLAYBOOK, ROOT
-from tests.lab.kit.lab import Lab
+from tests.lab.kit.lab import HAS_SHARE, Lab
 from tests.lab.kit.polling import wait_until
 
 #: Runs a playbook with these arguments; returns (exit code, output as one line).
@@ -59,5 +59,13 @@ def cluster(reachable_lab: Lab, play: Play) -> Lab:
 
 
 def all_ready(lab: Lab) -> bool:
-    """Return whether every board is ready. False while no manager answers, as after a boot."""
-    return lab.manager.succeeds("docker node ls") and all(map(lab.is_ready, lab.boards.values()))
+    """Return whether every board is ready, and reads the share. False while no manager answers, as after a boot.
+
+    After its start, the NFS server refuses clients for a while (nfs_server_grace_seconds).
+    """
+    boards = lab.boards.values()
+    return (
+        lab.manager.succeeds("docker node ls")
+        and all(map(lab.is_ready, boards))
+        and all(board.succeeds(HAS_SHARE) for board in boards)
+    )
