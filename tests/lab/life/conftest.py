@@ -49,7 +49,8 @@ def cluster(reachable_lab: Lab, play: Play) -> Lab:
             board.power_on()
     for board in reachable_lab.boards.values():
         wait_until(f"{board.name} is reachable", partial(board.succeeds, "true"), 400)
-        board.sh(f"date --set=@{time.time():.0f}")
+        # Only a clock that a test has moved: others would be set to a second that has passed.
+        board.sh(f"now=$(date +%s); [ $((now - {time.time():.0f})) -lt 30 ] || date --set=@{time.time():.0f}")
     try:
         wait_until("the cluster is healthy", partial(all_ready, reachable_lab), 120)
     except AssertionError:
