@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.roles.playing import ROOT
 from tests.roles.pretended import Boards
+from tests.roles.test_life_cycle import cluster
+
+pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
 
 
 def copy(boards: Boards, share: Path, backup: Path, mode: str) -> tuple[int, str]:
@@ -65,3 +69,18 @@ def test_copy_of_another_share_is_refused(boards: Boards) -> None:
     assert code != 0
     assert "is a copy of another share" in " ".join(output.split())
     assert (boards.folder / "backup/share/mine").exists()
+
+
+def test_backup_has_the_share_and_the_inventory(tmp_path: Path) -> None:
+    boards, share, backup = cluster(tmp_path), tmp_path / "share", tmp_path / "backup"
+    for folder in (share, tmp_path / "group_vars"):
+        folder.mkdir()
+    (share / ".csvswarm-cluster").write_text("0d9f1c1a-0000-4000-8000-000000000001\n")
+    (tmp_path / "group_vars/all.yml").write_text("csvswarm_firewall: true\n")
+
+    done = boards.play("playbooks/backup.yml", "-e", f"backup={backup}", "-e", f"csvswarm_share={share}")
+
+    assert done.returncode == 0, done.stdout
+    found = {str(path.relative_to(backup)) for path in backup.rglob("*") if path.is_file()}
+    assert found == {"share/.csvswarm-cluster", "inventory/hosts.json", "inventory/group_vars/all.yml"}
+    assert (backup / "inventory/hosts.json").read_bytes() == (tmp_path / "hosts.json").read_bytes()
