@@ -18,6 +18,9 @@ from tests.lab.kit.polling import wait_until
 
 #: Runs a playbook with these arguments; returns (exit code, output as one line).
 Play = Callable[..., tuple[int, str]]
+#: The inventory in which all boards are managers, and what managers() then returns.
+THREE_MANAGERS = ROOT / "molecule/life/three_managers"
+ALL_MANAGE = ["Leader", "Reachable", "Reachable"]
 
 
 @pytest.fixture
@@ -54,7 +57,8 @@ def cluster(reachable_lab: Lab, play: Play) -> Lab:
     try:
         wait_until("the cluster is healthy", partial(all_ready, reachable_lab), 120)
     except AssertionError:
-        code, output = play("site.yml", "-e", "swarm_worker_leave_other=true")
+        settings = ("-e", "swarm_worker_leave_other=true", "-e", "csvswarm_availability=active")
+        code, output = play("site.yml", *settings)
         assert code == 0, output[-4000:]
     return reachable_lab
 
@@ -70,3 +74,8 @@ def all_ready(lab: Lab) -> bool:
         and all(map(lab.is_ready, boards))
         and all(board.succeeds(HAS_SHARE) for board in boards)
     )
+
+
+def managers(lab: Lab) -> list[str]:
+    """Return the states of the managers in Swarm, sorted."""
+    return sorted(lab.manager.sh("docker node ls --format '{{.ManagerStatus}}'").split())
