@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,22 @@ def test_running_board_is_drained_first(tmp_path: Path) -> None:
     assert node_lines[1].startswith("b1 docker node ps --filter desired-state=running")
     assert "b1 docker node update --availability drain n2" in node_lines
     assert not any("ca --rotate" in line for line in boards.journal())
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
+@pytest.mark.parametrize(("playbook", "tag"), [("remove_board", "board"), ("replace_board", "always")])
+def test_host_key_of_the_old_board_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, playbook: str, tag: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    known = tmp_path / ".ssh/known_hosts"
+    known.parent.mkdir()
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl0"
+    known.write_text(f"[127.0.0.1]:1 {key}\n127.0.0.1 {key}\n")  # the second one is of another machine
+
+    done = cluster(tmp_path, off=("b2",)).play(f"playbooks/{playbook}.yml", "-e", "board=b2", "--tags", tag)
+
+    assert known.read_text() == f"127.0.0.1 {key}\n", done.stdout
 
 
 @pytest.mark.parametrize(

@@ -152,10 +152,11 @@ def test_only_nodes_that_boards_left_behind_are_stale(leading: ModuleType) -> No
         node("joining", "ready"),
         node("wiped", "down", Hostname="b1"),
         node("foreign", "down", Hostname="nas"),
+        node("unnamed", "ready", Hostname=""),
         {"ID": "bare", "Status": {"State": "unknown"}},
     ]
 
-    stale = leading.stale_nodes(nodes, ["present", ""], ["b1", "b2"])
+    stale = leading.stale_nodes(nodes, ["present", ""], ["b1", "b2", ""])
 
     assert [node["ID"] for node in stale] == ["wiped", "nameless", "bare"]
     assert leading.stale_nodes([], ["present"], ["b1"]) == []

@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from tests.lab.kit.control_node import ANSIBLE_PLAYBOOK, ROOT
-from tests.lab.kit.lab import Lab
+from tests.lab.kit.lab import HAS_SHARE, Lab
 from tests.lab.kit.polling import wait_until
 
 #: Runs a playbook with these arguments; returns (exit code, output as one line).
 Play = Callable[..., tuple[int, str]]
+#: The inventory in which all boards are managers, and what managers() then returns.
+THREE_MANAGERS = ROOT / "molecule/life/three_managers"
+ALL_MANAGE = ["Leader", "Reachable", "Reachable"]
 
 
 @pytest.fixture
@@ -49,15 +52,30 @@ def cluster(reachable_lab: Lab, play: Play) -> Lab:
             board.power_on()
     for board in reachable_lab.boards.values():
         wait_until(f"{board.name} is reachable", partial(board.succeeds, "true"), 400)
-        board.sh(f"date --set=@{time.time():.0f}")
+        # Only a clock that a test has moved: others would be set to a second that has passed.
+        board.sh(f"now=$(date +%s); [ $((now - {time.time():.0f})) -lt 30 ] || date --set=@{time.time():.0f}")
     try:
         wait_until("the cluster is healthy", partial(all_ready, reachable_lab), 120)
     except AssertionError:
-        code, output = play("site.yml", "-e", "swarm_worker_leave_other=true")
+        settings = ("-e", "swarm_worker_leave_other=true", "-e", "csvswarm_availability=active")
+        code, output = play("site.yml", *settings)
         assert code == 0, output[-4000:]
     return reachable_lab
 
 
 def all_ready(lab: Lab) -> bool:
-    """Return whether every board is ready. False while no manager answers, as after a boot."""
-    return lab.manager.succeeds("docker node ls") and all(map(lab.is_ready, lab.boards.values()))
+    """Return whether every board is ready, and reads the share. False while no manager answers, as after a boot.
+
+    After its start, the NFS server refuses clients for a while (nfs_server_grace_seconds).
+    """
+    boards = lab.boards.values()
+    return (
+        lab.manager.succeeds("docker node ls")
+        and all(map(lab.is_ready, boards))
+        and all(board.succeeds(HAS_SHARE) for board in boards)
+    )
+
+
+def managers(lab: Lab) -> list[str]:
+    """Return the states of the managers in Swarm, sorted."""
+    return sorted(lab.manager.sh("docker node ls --format '{{.ManagerStatus}}'").split())

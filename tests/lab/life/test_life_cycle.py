@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.lab.kit.board import Board
 from tests.lab.kit.lab import SHARE, Lab
 from tests.lab.kit.polling import wait_until
-from tests.lab.life.conftest import Play, all_ready
+from tests.lab.life.conftest import ALL_MANAGE, THREE_MANAGERS, Play, all_ready, managers
 
 LEFT = """
 find /etc /usr/local -name '*csvswarm*'
@@ -114,3 +116,32 @@ def test_cluster_is_switched_off_and_on(cluster: Lab, play: Play) -> None:
     code, output = play("playbooks/power.yml", "-e", "state=on")
     assert code == 0, output[-4000:]
     wait_until("all boards are ready", lambda: all_ready(cluster))
+
+
+def test_one_manager_becomes_three_and_one_again(cluster: Lab, play: Play) -> None:
+    code, output = play("site.yml", inventory=THREE_MANAGERS)
+    assert code == 0, output[-4000:]
+    wait_until("all boards are managers", lambda: managers(cluster) == ALL_MANAGE)
+
+    code, output = play("site.yml")
+
+    assert code == 0, output[-4000:]
+    wait_until("one board is a manager", lambda: managers(cluster) == ["Leader"])
+    wait_until("all boards are ready", lambda: all_ready(cluster))
+
+
+def test_boards_are_paused_and_labelled(cluster: Lab, play: Play) -> None:
+    settings = {"csvswarm_availability": "pause", "csvswarm_labels": {"disk": "ssd"}}
+    code, output = play("site.yml", "-e", json.dumps(settings))
+
+    assert code == 0, output[-4000:]
+    for board in cluster.boards.values():
+        assert cluster.node(board) == "Ready Pause"
+        label = f"docker node inspect --format '{{{{.Spec.Labels.disk}}}}' {board.name}"
+        assert cluster.manager.sh(label).strip() == "ssd"
+    code, output = play("site.yml")
+    assert code == 0, output[-4000:]
+    assert all(cluster.node(board) == "Ready Pause" for board in cluster.boards.values()), "what was set stays"
+    code, output = play("site.yml", "-e", "csvswarm_availability=active")
+    assert code == 0, output[-4000:]
+    assert all_ready(cluster)

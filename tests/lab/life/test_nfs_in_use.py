@@ -17,7 +17,7 @@ def disk(cluster: Lab) -> Iterator[str]:
     """A disk of the server with a file on it."""
     device = cluster.server.sh(
         f"mkdir -p /var/tmp/life && echo mine >/var/tmp/life/photos && truncate -s 32M {IMAGE}\n"
-        f"mkfs.ext4 -q -d /var/tmp/life {IMAGE} && losetup --show --find {IMAGE}"
+        f"mkfs.ext4 -q -d /var/tmp/life {IMAGE} && modprobe loop && losetup --show --find {IMAGE} && udevadm settle"
     ).strip()
     yield device
     cluster.server.sh(f"losetup --detach {device}; rm -r {IMAGE} /var/tmp/life")
@@ -26,7 +26,6 @@ def disk(cluster: Lab) -> Iterator[str]:
 def test_disk_with_files_of_others(cluster: Lab, play: Play, disk: str) -> None:
     before = cluster.server.sh(f"sha256sum {IMAGE}")
 
-    # The share is on the system's disk, which the new one would hide: the board reports both.
     code, output = play("playbooks/preflight.yml", "-e", f"nfs_server_device={disk}")
 
     assert code != 0

@@ -39,7 +39,7 @@ def board(cluster: Lab) -> Iterator[Board]:
         yield board
     finally:
         remove = "DEBIAN_FRONTEND=noninteractive apt-get purge --yes --quiet cloud-init </dev/null"
-        board.sh(f"{remove}\nrm -rf /etc/cloud /var/lib/cloud", 600)
+        board.sh(f"{remove}\nrm -rf /etc/cloud /var/lib/cloud\nsystemctl reset-failed", 600)
 
 
 def test_cloud_init_leaves_the_names_alone(cluster: Lab, play: Play, board: Board) -> None:
