@@ -25,3 +25,19 @@ def test_order_follows_the_inventory(tmp_path: Path, removed: str) -> None:
 
     kept = " ".join(board for board in BOARDS if board != removed)
     assert f"{kept} / {kept}" in words(done)
+
+
+def test_questions_of_the_roles_are_on_lines_of_their_own(tmp_path: Path) -> None:
+    """The board runs them as one script: a backslash and an n between them damaged the first command of the second."""
+    (tmp_path / "hosts.yml").write_text(
+        "all: {children: {swarm_manager: {hosts: {b1: }}, nfs_server: {hosts: {b1: }}}}\n"
+    )
+    (tmp_path / "play.yml").write_text(
+        f"- {{hosts: b1, gather_facts: false, vars_files: [{ROOT}/playbooks/vars/cluster.yml], "
+        "vars: {__docker_engine_look: echo one, __nfs_server_look: echo two}, tasks: "
+        "[{debug: {msg: \"{{ board_questions.splitlines() | join(' / ') }}\"}}]}\n"
+    )
+
+    done = play(tmp_path / "play.yml", "-i", tmp_path / "hosts.yml", ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"))
+
+    assert "echo one / echo two" in words(done)
