@@ -34,7 +34,7 @@ def test_questions_of_the_roles_are_on_lines_of_their_own(tmp_path: Path) -> Non
     )
     (tmp_path / "play.yml").write_text(
         f"- {{hosts: b1, gather_facts: false, vars_files: [{ROOT}/playbooks/vars/cluster.yml], "
-        "vars: {__docker_engine_look: echo one, __nfs_server_look: echo two}, tasks: "
+        "vars: {__docker_engine_probe: echo one, __nfs_server_probe: echo two}, tasks: "
         "[{debug: {msg: \"{{ board_questions.splitlines() | join(' / ') }}\"}}]}\n"
     )
 
