@@ -165,7 +165,7 @@ def test_summary_of_an_ended_job() -> None:
     assert stopped == f"job demo was stopped. Finished chunks are kept. Resume it: {FAILURE['command']}"
 
 
-REQUEST = {"action": "show", "job_id": "demo", "needs_id": True, "days": "7"}
+JOBS_REQUEST = {"action": "show", "job_id": "demo", "needs_id": True, "days": "7"}
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ REQUEST = {"action": "show", "job_id": "demo", "needs_id": True, "days": "7"}
     ],
 )
 def test_problems_of_a_request_to_jobs_yml(change: dict[str, Any], problem: str) -> None:
-    assert messages.processing_job_jobs_problem(REQUEST | change, ["show", "stop"]) == problem
+    assert messages.processing_job_jobs_problem(JOBS_REQUEST | change, ["show", "stop"]) == problem
 
 
 @pytest.mark.parametrize(
