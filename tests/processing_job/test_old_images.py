@@ -81,6 +81,24 @@ def test_the_newest_image_stays_however_old(board: Board) -> None:
     assert remove(board)["removed"] == []
 
 
+def test_stopped_containers_count_as_a_change(board: Board) -> None:
+    board.images = {"csvswarm-job:new": LOADED["csvswarm-job:new"]}
+
+    for check in (True, False):
+        answer = remove(board, check=check)
+        assert (answer["changed"], answer["removed"], answer["containers"]) == (True, [], ["f00", "ba4"])
+
+    assert board.stopped == []
+    assert not remove(board)["changed"]
+
+
+def test_containers_of_a_board_without_images_of_jobs_stay(board: Board) -> None:
+    board.images = {}
+
+    assert not remove(board)["changed"]
+    assert board.stopped == ["f00", "ba4"]
+
+
 def test_a_board_without_an_engine(board: Board) -> None:
     board.path += "-off"
 

@@ -39,6 +39,10 @@ removed:
   description: The names of the images that were removed.
   returned: success
   type: list
+containers:
+  description: The ids of the stopped containers that were removed.
+  returned: success
+  type: list
 """
 
 DAY = 86_400
@@ -55,25 +59,30 @@ def loaded_at(image: dict[str, Any]) -> float:
         return float("inf")
 
 
-def prune(engine: Engine, before: float, *, check: bool) -> list[str]:
-    """Remove the images that were loaded before a time, but for the newest; return their names. Raises OSError."""
-    names = sorted(
+def image_names(engine: Engine) -> list[str]:
+    """Return the names of the images of csvswarm jobs. Raises OSError."""
+    return sorted(
         name
         for image in engine.get("/images/json", reference=[NAME])
         for name in image.get("RepoTags") or []
         if name.partition(":")[0] == NAME
     )
-    if names and not check:
-        remove_stopped_containers(engine, names)
+
+
+def prune(engine: Engine, before: float, *, check: bool) -> list[str]:
+    """Remove the images that were loaded before a time, but for the newest; return their names. Raises OSError."""
+    names = image_names(engine)
     times = {name: loaded_at(engine.get(f"/images/{name}/json")) for name in names}
     old = sorted(names, key=lambda name: times[name])[:-1]
     return [name for name in old if times[name] < before and (check or removed(engine, name))]
 
 
-def remove_stopped_containers(engine: Engine, images: list[str]) -> None:
-    """Remove the containers of these images that do not run. Raises OSError."""
-    for container in engine.get("/containers/json", ancestor=images, status=["created", "exited", "dead"]):
-        engine.delete(f"/containers/{container['Id']}")
+def stopped_containers(engine: Engine) -> list[str]:
+    """Return the ids of the containers of csvswarm jobs that do not run. Raises OSError."""
+    names = image_names(engine)
+    # Without a name to compare with, the engine would list all stopped containers.
+    found = engine.get("/containers/json", ancestor=names, status=["created", "exited", "dead"]) if names else []
+    return [container["Id"] for container in found]
 
 
 def removed(engine: Engine, name: str) -> bool:
@@ -94,12 +103,16 @@ def main() -> None:
         supports_check_mode=True,
     )
     names: list[str] = []
+    containers: list[str] = []
     try:
         with Engine(module.params["socket"]) as engine:
+            containers = stopped_containers(engine)
+            for container in containers if not module.check_mode else ():
+                engine.delete(f"/containers/{container}")
             names = prune(engine, time.time() - module.params["days"] * DAY, check=module.check_mode)
     except OSError as error:
         module.fail_json(msg=f"could not remove old images: {error}. On the board: sudo systemctl status docker")
-    module.exit_json(changed=bool(names), removed=names)
+    module.exit_json(changed=bool(names or containers), removed=names, containers=containers)
 
 
 if __name__ == "__main__":

@@ -119,9 +119,10 @@ class Lab:
         )
 
     def leftovers(self, job: str) -> str:
-        """Return everything that still runs for a job on reachable boards, or exists in Swarm for it.
+        """Return everything that exists for a job in Swarm and, but for what a power loss left, on reachable boards.
 
-        Stopped containers stay on a board that lost power (`prune` removes them).
+        A board keeps the containers of before its boot, where their service was removed meanwhile (`prune` removes
+        them).
         """
         name = f"csvswarm-{job}"
         # grep exits with 1 if it finds nothing, which is the expected case.
@@ -129,7 +130,15 @@ class Lab:
             f"docker {kind} ls --format '{kind} {{{{.Name}}}}' | grep -F -- '{name}' || true"
             for kind in ("service", "stack", "network", "config")
         )
-        containers = f"docker ps --format '{{{{.Names}}}} {{{{.Status}}}}' | grep -F -- '{name}' || true"
+        containers = (
+            "boot=$(awk '$1 == \"btime\" {print $2}' /proc/stat)\n"
+            f"docker ps --all --filter name={name} --format '{{{{.ID}}}} {{{{.Names}}}} {{{{.Status}}}}' |\n"
+            "while read -r id rest; do\n"
+            # One that is removed meanwhile is none.
+            "  created=$(docker inspect --type container --format '{{.Created}}' $id) || continue\n"
+            '  [ "$(date +%s --date="$created")" -lt "$boot" ] || echo "$rest"\n'
+            "done"
+        )
         on = [board for board in self.boards.values() if self.node(board).startswith("Ready")]
         return self.manager.sh(listing) + "".join(board.sh(containers) for board in on)
 
