@@ -178,3 +178,23 @@ def test_the_scripts_print_warnings_and_pass_them_on(tmp_path: Path) -> None:
     done = scripts.collect().answer
 
     assert [text.split(":")[0] for text in done["warnings"]] == ["column 'a' is text", "The result has no rows"]
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
+def test_a_quote_that_closes_too_late_is_a_warning(tmp_path: Path, chunks: int) -> None:
+    lines = [f"{number},x" for number in range(3000)]
+    lines[99], lines[2899] = '"99,x', '2899,"'
+    source = tmp_path / "data.csv"
+    source.write_text("\n".join(["a,b", *lines]) + "\n")
+
+    *_, warning = warnings_of(tmp_path, source, chunks, on_error="quarantine", processor="convert")
+
+    assert warning.startswith("rejected records, 1 of 200, contain 9")
+    assert "% of the input (first: record 100). A quote may close too late" in warning
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
+def test_rejected_records_of_ordinary_length_are_no_warning(tmp_path: Path, chunks: int) -> None:
+    source = csv_file(tmp_path, [[str(number), *["x"] * (1 + number % 2)] for number in range(3000)])
+
+    assert not warnings_of(tmp_path, source, chunks, on_error="quarantine", processor="convert")

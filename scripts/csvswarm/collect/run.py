@@ -98,7 +98,7 @@ def _write(job: JobDirectory, manifest: Manifest, state: JobState, output: Path,
     """Write the files of the result, the success marker last. The caller must own the locks."""
     receipts = [state.done[chunk.number] for chunk in manifest.chunks]
     findings = Findings(job, manifest, state.schema)
-    warnings = [*manifest.warnings, *findings.of_columns()]
+    warnings = [*manifest.warnings, *findings.of_columns(), *findings.of_rejected(receipts)]
     (output / SUCCESS).unlink(missing_ok=True)  # the result it marked is no longer valid
     progress.begin("collecting", [sum(file["bytes"] for one in receipts for file in one.files.values())])
     claim_output(output, job.job_id, result_name(manifest.request))

@@ -25,6 +25,10 @@ from csvswarm.types.schema import Schema
 
 #: Maximum bytes and columns of a file to examine.
 MAX_BYTES, MAX_COLUMNS = 1 << 16, 200
+#: Times the length of an ordinary record, and share of the input, from which rejected records are too long.
+LONG, LARGE = 20, 0.01
+#: Bytes of rejected.csv beside the text of a record, at most for short values.
+REASON_BYTES = 200
 #: Share of numbers above which a column looks numeric; number of values that a warning names.
 SHARE, NAMED = 0.8, 3
 MAX_WARNINGS = 20
@@ -82,6 +86,23 @@ class Findings:
         context = Context.for_job(self._manifest, self._schema, processor.files)
         columns = processor.columns(context) or context.names
         return [f"{processor.why_empty(context, rows_in)} {self._described(columns)}"]
+
+    def of_rejected(self, receipts: Iterable[Receipt]) -> list[str]:
+        """Return a warning if rejected records are much longer than others, as after a quote that closes too late."""
+        rejecting = [receipt for receipt in receipts if receipt.rejected]
+        records = sum(receipt.rejected for receipt in rejecting)
+        size = sum(receipt.files["rejected"]["bytes"] for receipt in rejecting) - REASON_BYTES * records
+        total = sum(chunk.length for chunk in self._manifest.chunks)
+        ordinary = max(total - size, 0) / max(self._manifest.rows - records, 1)
+        if size <= LARGE * total or size <= LONG * records * ordinary:
+            return []
+        first = min(kind["record"] for receipt in rejecting for kind in receipt.reasons)
+        warning = (
+            f"rejected records, {records:,} of {self._manifest.rows:,}, contain {min(size / total, 1):.0%} of the "
+            f"input (first: {self._manifest.place(first)}). A quote may close too late, which makes many lines one "
+            "record. Fix the input, or pass its quotechar or escape."
+        )
+        return [warning]
 
     def _described(self, names: Sequence[str]) -> str:
         """Return columns for a message, with types and first values."""
