@@ -36,6 +36,12 @@ def main() -> int:
     parser.add_argument(
         "--seconds", default="{}", metavar="JSON", help="seconds of each stage as the user waited: an object by name"
     )
+    parser.add_argument(
+        "--commands",
+        type=json.loads,
+        metavar="JSON",
+        help="the commands that repeat and resume the job: an object with both (those of run_job.yml)",
+    )
     parser.add_argument("--remedy", default="", metavar="TEXT", help="the remedy in the report of a failed job")
     arguments = parser.parse_args()
     if bool(arguments.output) == (arguments.error is not None):
@@ -68,6 +74,7 @@ def _report(job: JobDirectory, arguments: argparse.Namespace) -> tuple[dict[str,
             write_json(directory / REPORT, record)
     material = gather(record, directory, job.logs_directory)
     material.remedy = arguments.remedy
+    material.commands = arguments.commands
     names = ("name", "started", "ended")
     material.stages = [dict(zip(names, stage, strict=True)) for stage in json.loads(arguments.stages)]
     material.seconds = {str(name): float(took) for name, took in json.loads(arguments.seconds).items()}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -84,7 +87,29 @@ def test_exit_codes_are_those_of_the_scripts(folder: Path) -> None:
         '  bad.py:3 in process: raise ValueError("no")'.replace('"', "'"),
         "  in chunk 1, records 1 to 2",
         f"report    {folder}/jobs/one/report.html",
+        "resume    csvswarm run data.csv --processor ./bad.py --job-id=one",
     ]
+
+
+@pytest.mark.parametrize("command_line", [True, False], ids=["command", "function"])
+def test_the_report_of_a_job_without_ansible_names_commands_without_ansible(folder: Path, command_line: bool) -> None:
+    options = {"assign": {"m": "n + 1"}}
+    if command_line:
+        words = ["--processor", "transform", "--options", json.dumps(options), "--job-id", "one"]
+        assert command("run", "data.csv", *words, cwd=folder).returncode == 0
+    else:
+        code = f"import csvswarm; csvswarm.run('data.csv', 'transform', options={options!r}, job_id='one', chunks=2)"
+        subprocess.run([sys.executable, "-c", code], cwd=folder, env=ENVIRONMENT, check=True)
+
+    text = html.unescape((folder / "results/one/report.html").read_text())
+    found = re.findall(r"<pre>(csvswarm run .*?)</pre>", text)
+
+    assert len(found) == 2
+    assert "ansible" not in text
+    for line in found:
+        done = command(*shlex.split(line)[1:], cwd=folder)
+        assert (done.returncode, done.stdout.splitlines()[1]) == (0, "rows      2 in, 2 out")
+    assert found[1].endswith(" --job-id=one")
 
 
 def test_help_lists_the_options_of_a_split(folder: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import CsvswarmError
+from csvswarm.local.commands import commands
 from csvswarm.local.stages import LocalJob, StageFailed, name_job
 
 if TYPE_CHECKING:
@@ -102,9 +103,14 @@ def run(
     job_id = name_job(job_id, incremental=bool(settings.get("incremental")))
     directory = Path(jobs).expanduser().absolute() / job_id
     result = Path(output).expanduser().absolute() if output else Path("results", job_id).absolute()
-    given = {"input": input, "processor": processor, "options": dict(options or {}), **settings}
+    inputs = [input] if isinstance(input, str | os.PathLike) else list(input)
+    arguments = arguments_of({"processor": processor, "options": dict(options) if options else None, **settings})
+    how = commands(
+        inputs, arguments, job_id=job_id, jobs=Path(jobs), output=Path(output) if output else None, workers=workers
+    )
     try:
-        done = LocalJob(directory, result).run(arguments_of(given), str(workers))
+        job = LocalJob(directory, result, how)
+        done = job.run([*arguments_of({"input": inputs}), *arguments], str(workers))
     except StageFailed as failure:
         if failure.error is None:
             raise CsvswarmError(f"a script ended with code {failure.code}, please report this: {failure}") from failure

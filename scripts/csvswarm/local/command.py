@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from csvswarm import __version__
 from csvswarm.errors import OptionError, printable
 from csvswarm.local.api import Result, result_of
+from csvswarm.local.commands import commands
 from csvswarm.local.stages import INTERRUPTED, SCRIPTS, USAGE, LocalJob, StageFailed, name_job
 
 DESCRIPTION = "Process a large CSV file in parallel on this machine. For boards, use run_job.yml."
@@ -67,13 +67,14 @@ def _run(given: argparse.Namespace, others: list[str]) -> int:
         return _report_failure(StageFailed(USAGE, error, ""))
     directory = given.jobs.expanduser().absolute() / job_id
     output = (given.output or Path("results", job_id)).expanduser().absolute()
-    job = LocalJob(directory, output, live=True)
+    how = commands(given.input, others, job_id=job_id, jobs=given.jobs, output=given.output, workers=given.workers)
+    job = LocalJob(directory, output, how, live=True)
     try:
         done = job.run([*(f"--input={path}" for path in given.input), *others], given.workers)
     except StageFailed as failure:
-        return _report_failure(failure)
+        return _report_failure(failure, how["resume"])
     except KeyboardInterrupt:
-        print(f"Interrupted. Resume with: {_resume_command(given, others, job_id)}", file=sys.stderr)
+        print(f"Interrupted. Resume with: {how['resume']}", file=sys.stderr)
         return INTERRUPTED
     if given.json:
         print(json.dumps({"job_id": job_id, **done}))
@@ -82,8 +83,8 @@ def _run(given: argparse.Namespace, others: list[str]) -> int:
     return 0
 
 
-def _report_failure(failure: StageFailed) -> int:
-    """Print the error, and where the report of the failed job is. Return the exit code."""
+def _report_failure(failure: StageFailed, resume: str = "") -> int:
+    """Print the error, where the report of the failed job is, and how to resume it. Return the exit code."""
     if failure.code == USAGE:
         print(f"csvswarm run: {failure.error} (csvswarm run --help lists the options)", file=sys.stderr)
     elif failure.error is None:
@@ -92,14 +93,8 @@ def _report_failure(failure: StageFailed) -> int:
         print(f"{failure}{printable(str(failure.error))}", file=sys.stderr)
     if failure.report:
         print(f"report    {printable(failure.report)}", file=sys.stderr)
+        print(f"resume    {printable(resume)}", file=sys.stderr)
     return failure.code
-
-
-def _resume_command(given: argparse.Namespace, others: list[str], job_id: str) -> str:
-    words = ["csvswarm", "run", *given.input, *others, f"--job-id={job_id}", f"--jobs={given.jobs}"]
-    words += [f"--output={given.output}"] if given.output else []
-    words += [f"--workers={given.workers}"] if given.workers != "auto" else []
-    return shlex.join(word for word in words if word != "--jobs=jobs")
 
 
 def _print(result: Result, collected: dict[str, object]) -> None:

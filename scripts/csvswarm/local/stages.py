@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,12 +48,13 @@ class StageFailed(Exception):
 class LocalJob:
     """A job on this machine.
 
-    directory: its job directory. output: where the result goes. live: print the output of a processor immediately,
-    instead of at the end of a successful stage.
+    directory: its job directory. output: where the result goes. commands: those that repeat and resume it, for its
+    report. live: print the output of a processor immediately, instead of at the end of a successful stage.
     """
 
     directory: Path
     output: Path
+    commands: Mapping[str, str]
     live: bool = False
 
     def run(self, split_arguments: Sequence[str], workers: str = "auto") -> dict[str, Any]:
@@ -65,18 +66,17 @@ class LocalJob:
             collect = _run("collect_results.py", job, output, live=self.live)
         except StageFailed as failure:
             if failure.error is not None:
-                failure.report = _report(job, f"--error={failure.error}")
+                failure.report = self._report(job, f"--error={failure.error}")
             raise
-        return {"split": split, "process": process, "collect": collect, "report": _report(job, output)}
+        return {"split": split, "process": process, "collect": collect, "report": self._report(job, output)}
 
-
-def _report(*arguments: str) -> str | None:
-    """Return the path of the report. A report that cannot be written does not fail the job."""
-    try:
-        path = _run("report_job.py", *arguments)["report"]
-    except StageFailed:
-        return None
-    return None if path is None else str(path)
+    def _report(self, *arguments: str) -> str | None:
+        """Return the path of the report. A report that cannot be written does not fail the job."""
+        try:
+            path = _run("report_job.py", f"--commands={json.dumps(self.commands)}", *arguments)["report"]
+        except StageFailed:
+            return None
+        return None if path is None else str(path)
 
 
 def _run(script: str, *arguments: str, live: bool = False) -> dict[str, Any]:

@@ -51,7 +51,8 @@ class Material:
     """record: job.json. directory: where it and the result are. logs: (name, last lines) of failed attempts.
 
     remedy: what to do after a failure, "" if a resume is enough. stages: additional ones of the control node, in the
-    form of the record. seconds: of each stage as the user waited for it, in order, if known.
+    form of the record. seconds: of each stage as the user waited for it, in order, if known. commands: those that
+    repeat and resume the job, None for those of run_job.yml.
     """
 
     record: dict[str, Any]
@@ -62,6 +63,7 @@ class Material:
     remedy: str = ""
     stages: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    commands: dict[str, str] | None = None
 
     @property
     def attempts(self) -> list[dict[str, Any]]:

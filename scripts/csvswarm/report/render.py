@@ -83,7 +83,7 @@ def _facts(material: Material) -> dict[str, Any]:
         "stage_seconds": stage_seconds,
         "advice": advice(record, boards, span),
         "boards": boards,
-        "commands": commands(record),
+        "commands": material.commands or commands(record),
         "columns": record.get("columns", [])[:MAX_COLUMNS],
         "reasons": material.reasons,
         "kinds": len(record.get("rejected_reasons", [])),
