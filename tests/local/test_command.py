@@ -87,7 +87,11 @@ def test_exit_codes_are_those_of_the_scripts(folder: Path) -> None:
         '  bad.py:3 in process: raise ValueError("no")'.replace('"', "'"),
         "  in chunk 1, records 1 to 2",
         f"report    {folder}/jobs/one/report.html",
-        "resume    csvswarm run data.csv --processor ./bad.py --job-id=one",
+        "If the processor or the input is wrong, fix it and run a new job: csvswarm run data.csv --processor ./bad.py",
+        (
+            "Otherwise, fix the cause and resume. Finished chunks are kept: "
+            "csvswarm run data.csv --processor ./bad.py --job-id=one"
+        ),
     ]
 
 

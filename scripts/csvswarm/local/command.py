@@ -14,7 +14,7 @@ from pathlib import Path
 from csvswarm import __version__
 from csvswarm.errors import OptionError, printable
 from csvswarm.local.api import Result, result_of
-from csvswarm.local.commands import commands
+from csvswarm.local.commands import commands, remedy
 from csvswarm.local.stages import INTERRUPTED, SCRIPTS, USAGE, LocalJob, StageFailed, name_job
 
 DESCRIPTION = "Process a large CSV file in parallel on this machine. For boards, use run_job.yml."
@@ -72,7 +72,7 @@ def _run(given: argparse.Namespace, others: list[str]) -> int:
     try:
         done = job.run([*(f"--input={path}" for path in given.input), *others], given.workers)
     except StageFailed as failure:
-        return _report_failure(failure, how["resume"])
+        return _report_failure(failure, remedy(how))
     except KeyboardInterrupt:
         print(f"Interrupted. Resume with: {how['resume']}", file=sys.stderr)
         return INTERRUPTED
@@ -83,8 +83,8 @@ def _run(given: argparse.Namespace, others: list[str]) -> int:
     return 0
 
 
-def _report_failure(failure: StageFailed, resume: str = "") -> int:
-    """Print the error, where the report of the failed job is, and how to resume it. Return the exit code."""
+def _report_failure(failure: StageFailed, advice: str = "") -> int:
+    """Print the error, where the report of the failed job is, and what to do. Return the exit code."""
     if failure.code == USAGE:
         print(f"csvswarm run: {failure.error} (csvswarm run --help lists the options)", file=sys.stderr)
     elif failure.error is None:
@@ -93,7 +93,7 @@ def _report_failure(failure: StageFailed, resume: str = "") -> int:
         print(f"{failure}{printable(str(failure.error))}", file=sys.stderr)
     if failure.report:
         print(f"report    {printable(failure.report)}", file=sys.stderr)
-        print(f"resume    {printable(resume)}", file=sys.stderr)
+        print(printable(advice), file=sys.stderr)
     return failure.code
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -28,3 +28,11 @@ def commands(
     resume += [f"--output={output}"] if output else []
     resume += [f"--workers={workers}"] if str(workers) != "auto" else []
     return {"repeat": shlex.join(words), "resume": shlex.join(resume)}
+
+
+def remedy(commands: Mapping[str, str]) -> str:
+    """Return what to do after a failed job. commands: those that repeat and resume it."""
+    return (
+        f"If the processor or the input is wrong, fix it and run a new job: {commands['repeat']}\n"
+        f"Otherwise, fix the cause and resume. Finished chunks are kept: {commands['resume']}"
+    )

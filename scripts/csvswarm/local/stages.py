@@ -22,6 +22,7 @@ from typing import Any
 
 from csvswarm import cli, errors
 from csvswarm.errors import CsvswarmError, OptionError
+from csvswarm.local.commands import remedy
 
 #: Beside the package, in a clone as well as installed.
 SCRIPTS = Path(__file__).resolve().parents[2]
@@ -66,7 +67,7 @@ class LocalJob:
             collect = _run("collect_results.py", job, output, live=self.live)
         except StageFailed as failure:
             if failure.error is not None:
-                failure.report = self._report(job, f"--error={failure.error}")
+                failure.report = self._report(job, f"--error={failure.error}", f"--remedy={remedy(self.commands)}")
             raise
         return {"split": split, "process": process, "collect": collect, "report": self._report(job, output)}
 
