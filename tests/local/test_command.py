@@ -95,6 +95,16 @@ def test_exit_codes_are_those_of_the_scripts(folder: Path) -> None:
     ]
 
 
+def test_an_incremental_job_is_repeated_over_all_files(folder: Path) -> None:
+    words = ["run", ".", "--processor", "convert", "--incremental", "--job-id", "one"]
+    assert command(*words, cwd=folder).returncode == 0
+
+    text = html.unescape((folder / "results/one/report.html").read_text())
+
+    assert "<pre>csvswarm run . --processor convert</pre>" in text
+    assert "<pre>csvswarm run . --processor convert --incremental --job-id=one</pre>" in text
+
+
 @pytest.mark.parametrize("command_line", [True, False], ids=["command", "function"])
 def test_the_report_of_a_job_without_ansible_names_commands_without_ansible(folder: Path, command_line: bool) -> None:
     options = {"assign": {"m": "n + 1"}}

@@ -27,7 +27,9 @@ def commands(
     resume += [f"--jobs={jobs}"] if str(jobs) != "jobs" else []
     resume += [f"--output={output}"] if output else []
     resume += [f"--workers={workers}"] if str(workers) != "auto" else []
-    return {"repeat": shlex.join(words), "resume": shlex.join(resume)}
+    # The repetition is a job of its own, over all files; without a name, it could not be incremental.
+    repeat = [word for word in words if word != "--incremental"]
+    return {"repeat": shlex.join(repeat), "resume": shlex.join(resume)}
 
 
 def remedy(commands: Mapping[str, str]) -> str:
