@@ -131,7 +131,7 @@ lint-ansible: setup-dev
 .PHONY: unit
 unit: setup-dev  ## run the tests (T=tests/ansible: only that folder)
 	@# Both print what is missing. Tests that need it are then skipped, and fail in CI.
-	@tools/fault_tools.sh || true
+	@tools/test_tools.sh || true
 	@tools/docker_engine.sh || true
 	python -m pytest $(T)
 
@@ -146,7 +146,7 @@ FAULT_LOG := .faults.jsonl
 
 .PHONY: chaos fuzz fuzz-native setup-fuzz
 chaos: setup-dev  ## run the scripts under a thousand random fault schedules (SEED=7: one, SEED=1-50: some, ATTACK=runs: one kind)
-	@tools/fault_tools.sh
+	@tools/test_tools.sh
 	@rm -f $(FAULT_LOG)
 	CSVSWARM_FAULT_SEEDS=$(SEED) CSVSWARM_FAULT_ATTACK=$(ATTACK) CSVSWARM_FAULT_LOG=$(FAULT_LOG) python -m pytest tests/faults -q
 	@python -m tests.faults.summarize $(FAULT_LOG)

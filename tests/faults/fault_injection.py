@@ -187,7 +187,7 @@ def missing_tools(directory: Path) -> str:
     )
     for name, before in probes:
         if not shutil.which(before[0]):
-            return f"{before[0]} is not installed (tools/fault_tools.sh, or: apt-get install {name})"
+            return f"{before[0]} is not installed (tools/test_tools.sh, or: apt-get install {name})"
         done = subprocess.run([*before, "true"], check=False, capture_output=True, text=True)
         if done.returncode:
             return f"{before[0]} does not work here: {done.stderr.strip()[-200:]}"

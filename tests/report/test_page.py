@@ -188,22 +188,50 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs the package chromium")
+#: A page in a frame of a phone's width, and by how many pixels its content is wider.
+PHONE = """
+<iframe src="{page}" style="border: 0; width: 400px; height: 800px"></iframe>
+<p></p>
+<script>
+onload = () => {{
+  const page = document.querySelector("iframe").contentDocument.documentElement;
+  document.querySelector("p").textContent = page.scrollWidth - page.clientWidth;
+}}
+</script>
+"""
+needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs the package chromium")
+
+
+def browse(page: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Open a page in Chromium. Returns what it prints, the document as it is after scripts ran as stdout."""
+    words = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", *options]
+    profile = f"--user-data-dir={page.parent / 'profile'}"
+    command = [*words, profile, "--dump-dom", page.as_uri()]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+
+
+@needs_chromium
+@pytest.mark.parametrize("failed", [False, True])
+def test_page_fits_on_a_phone(tmp_path: Path, failed: bool) -> None:
+    attempts = [attempt(n + 1, "board1", start=n, message="word" * 200 if failed else "") for n in range(300)]
+    ended = {"status": "failed", "error": "x" * 500, "result": None, "rows_out": None} if failed else {}
+    made_up = record(attempts, columns=[column("n" * 200, "text", ["text"], example="y" * 300)], **ended)
+    (tmp_path / PAGE).write_text(render(Material(made_up, tmp_path)))
+    (tmp_path / "phone.html").write_text(PHONE.format(page=PAGE))
+
+    done = browse(tmp_path / "phone.html", "--allow-file-access-from-files", "--virtual-time-budget=5000")
+
+    assert ":CONSOLE" not in done.stderr
+    assert "<p>0</p>" in done.stdout
+
+
+@needs_chromium
 def test_browser_runs_the_script_without_an_error(tmp_path: Path) -> None:
     attempts = [attempt(n + 1, "board1", start=n, message=EVIL if n == 3 else "") for n in range(300)]
     made_up = record(attempts, columns=[column(EVIL, "text", ["text"], example=EVIL)])
     (tmp_path / PAGE).write_text(render(Material(made_up, tmp_path)))
 
-    done = subprocess.run(
-        [
-            *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
-            *(f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", (tmp_path / PAGE).as_uri()),
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = browse(tmp_path / PAGE)
 
     assert ":CONSOLE" not in done.stderr
     dom = Page(done.stdout)
