@@ -7,8 +7,8 @@ import gzip
 import json
 import random
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
@@ -60,6 +60,12 @@ def process(block, context):
     return block[["id", "x"]]
 """
 TOTALS = '{"assign": {"total": "x * 2 + id"}, "where": "x > 20"}'
+DISTINCT = '{"by": ["carrier", "note"], "keep": "last"}'
+STEPS = (
+    f'{{"steps": [{{"processor": "transform", "options": {TOTALS}}}, '
+    '{"processor": "sort", "options": {"by": ["total"]}}]}'
+)
+EUROPEAN = {"delimiter": ";", "decimal": ",", "comment": "#"}
 GROUPS = '{"group_by": ["carrier", "note"], "metrics": {"x": ["sum", "median"], "y": ["mean", "std"]}}'
 
 
@@ -102,7 +108,7 @@ class Scenario:
     """A job: its input, its options, and its number of chunks.
 
     own: the source of a user's processor, instead of the built-in one `processor`. fails: whether the data must make
-    the job fail with one message.
+    the job fail with one message. layout: options for the input's layout.
     """
 
     name: str
@@ -115,10 +121,20 @@ class Scenario:
     on_error: str = "fail"
     packed: bool = False
     fails: bool = False
+    layout: Mapping[str, str] = field(default_factory=dict)
 
 
 def _usual() -> bytes:
     return rows(2_500)
+
+
+def _european() -> bytes:
+    """Return records with a decimal comma, and comments between them."""
+    lines = ["id;carrier;x;y"]
+    for number in range(2_500):
+        lines += ["# a comment"] * (number % 50 == 0)
+        lines.append(f"{number};{CARRIERS[number % 8]};{number % 97};{number % 89 - 44},{number % 7}5")
+    return ("\n".join(lines) + "\n").encode()
 
 
 SCENARIOS = (
@@ -148,6 +164,14 @@ SCENARIOS = (
     Scenario("late text, chunk files", lambda: rows(LATE_ROWS, _word), mode="files", own=TWICE),
     Scenario("late text, aggregate", lambda: rows(LATE_ROWS, _word), processor="aggregate",
              options='{"group_by": "x", "metrics": {"id": "max"}}'),
+    Scenario("sort", _usual, processor="sort", options='{"by": ["x", "note"], "ascending": [false, true]}'),
+    Scenario("top of groups", _usual, processor="top", options='{"by": ["y"], "n": 3, "group_by": ["carrier"]}'),
+    Scenario("distinct, compressed", _usual, mode="files", processor="distinct", options=DISTINCT, packed=True),
+    Scenario("profile", _usual, chunks=4, processor="profile"),
+    Scenario("steps", _usual, processor="steps", options=STEPS),
+    Scenario("rewritten", _european, mode="files", options=TOTALS, layout=EUROPEAN),
+    Scenario("rewritten, aggregate", _european, chunks=4, mode="files", processor="aggregate",
+             options='{"group_by": ["carrier"], "metrics": {"y": ["mean", "p90"]}}', layout=EUROPEAN),
 )  # fmt: skip
 
 
@@ -183,6 +207,7 @@ class Prepared:
             "--workers": "1",
             "--mode": scenario.mode,
             "--on-error": scenario.on_error,
+            **{f"--{name}": value for name, value in scenario.layout.items()},
         }
         return [part for name, value in given.items() if value for part in (name, value)]
 
@@ -227,7 +252,7 @@ def _reference(prepared: Prepared) -> None:
     """Run the job in one chunk, without faults, and keep the outcome."""
     job, output = JobDirectory(prepared.directory / "whole"), prepared.directory / "reference"
     output.mkdir()
-    split(job, _request(prepared, 1, "files" if prepared.scenario.packed else "ranges"))
+    split(job, _request(prepared, 1, "files" if prepared.scenario.packed or prepared.scenario.layout else "ranges"))
     try:
         process_all(job, 1)
     except CsvswarmError as error:
@@ -248,4 +273,7 @@ def _request(prepared: Prepared, chunks: int, mode: str) -> Request:
         workers=1,
         on_error=scenario.on_error,
         mode=mode,
+        decimal=scenario.layout.get("decimal"),
+        delimiter=scenario.layout.get("delimiter"),
+        comment=scenario.layout.get("comment"),
     )
