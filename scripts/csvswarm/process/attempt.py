@@ -240,11 +240,7 @@ class Attempt:
         context.overlap = len(before) if before is not None else 0
         if before is not None and len(before):
             rows = concat_rows([before, rows])
-        if self._processor.wants_rows:
-            return self._processor.call("process", rows, context)
-        from csvswarm.processor_api.dataframe import to_frame  # lazy: not every processor needs pandas
-
-        return self._processor.call("process", to_frame(rows, self._schema), context)
+        return self._processor.call("process", self._processor.block_of(rows, self._schema), context)
 
     def _check_rejected(self) -> None:
         """Raise an error when this chunk alone has more bad records than the job may have."""

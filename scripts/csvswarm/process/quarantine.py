@@ -47,14 +47,12 @@ def outputs(
 
 def _runner(rows: Rows, processor: Processor, context: Context, schema: Schema) -> Callable[[Indices], Any]:
     """Return a function that processes the rows at some indices, which ascend."""
-    if processor.wants_rows:
+    if processor.block != "frame":
 
         def block(indices: Indices) -> Any:
-            return _taken(rows, indices)
+            return processor.block_of(_taken(rows, indices), schema)
     else:
-        from csvswarm.processor_api.dataframe import to_frame
-
-        frame = to_frame(rows, schema)  # once, because it takes longer than most processors
+        frame = processor.block_of(rows, schema)  # once, because it takes longer than most processors
 
         def block(indices: Indices) -> Any:
             if _is_range(indices):

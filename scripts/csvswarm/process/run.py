@@ -22,6 +22,7 @@ from csvswarm.process.attempt import Attempt
 from csvswarm.process.worker_pool import WorkerPool
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.loader import load_job_processor
+from csvswarm.processor_api.polars_frame import refuse_running_polars
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import progress, resources
 
@@ -69,6 +70,8 @@ def _process_all(job: JobDirectory, manifest: Manifest, workers: int | None) -> 
         importlib.import_module(
             "csvswarm.processor_api.dataframe"
         )  # imports pandas: once here, before the fork, for all workers
+    if state.pending and processor.block == "polars":
+        refuse_running_polars(processor.name)
     run = 0
     shares = [0] * count
     while state.pending:

@@ -44,10 +44,8 @@ def _series(column: pa.ChunkedArray, name: str, schema: Schema) -> Any:
 def to_columns(result: Any, processor: str) -> tuple[list[str], list[pa.Array]]:
     """Return (names, arrays) of a processor's return value; named index levels come first, as columns.
 
-    Raises ProcessorError if it is neither a DataFrame nor a Table.
+    Raises ProcessorError if it is not a DataFrame.
     """
-    if isinstance(result, pa.Table):
-        return list(result.column_names), [as_arrow(column) for column in result.columns]
     if not isinstance(result, pd.DataFrame):
         raise ProcessorError(
             f"processor {processor} returned {type(result).__name__}, "

@@ -16,6 +16,7 @@ from csvswarm.errors import OptionError, ProcessorError
 from csvswarm.job.side_files import SideFiles
 from csvswarm.packages.environment import Packages, deactivate
 from csvswarm.processor_api.declarations import NO_USER_CODE, declarations, require_declared
+from csvswarm.processor_api.polars_frame import require_polars
 from csvswarm.processor_api.processor import Processor
 from csvswarm.processor_api.side_modules import provide_modules, withdraw_modules
 
@@ -104,9 +105,17 @@ def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:
         line = next(
             (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(shown)), 0
         )
+        remedy = " Pass a list of its packages as -e requirements=FILE." if _is_absent(error) else ""
         raise ProcessorError(
-            f"processor {shown} fails to load at line {line}: {type(error).__name__}: {error}."
+            f"processor {shown} fails to load at line {line}: {type(error).__name__}: {error}.{remedy}"
         ) from error
+    if vars(module).get("BLOCK") == "polars":
+        require_polars(shown.stem)
+
+
+def _is_absent(error: BaseException) -> bool:
+    """Whether a package, not a module in one, is missing."""
+    return isinstance(error, ModuleNotFoundError) and "." not in (error.name or ".")
 
 
 def load_job_processor(job: JobDirectory, manifest: Manifest) -> Processor:

@@ -16,11 +16,15 @@ from csvswarm.job.side_files import SideFiles
 from csvswarm.packages.environment import Packages
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.options import check_options
+from csvswarm.processor_api.polars_frame import to_polars
 from csvswarm.processor_api.side_modules import SideModuleLoader
 
 if TYPE_CHECKING:
-    pass
+    from csvswarm.reading.rows import Rows
+    from csvswarm.types.schema import Schema
 
+#: Forms in which `process` gets a block.
+BLOCKS = ("frame", "polars", "rows")
 SHOWN_FRAMES = 3
 #: Exceptions that do not depend on column types.
 NEVER_OF_TYPES = (NameError, ImportError, NotImplementedError, RecursionError, SystemExit)
@@ -42,8 +46,12 @@ class Processor:
         self._read_flags()
 
     def _read_flags(self) -> None:
-        self.wants_rows: bool = getattr(self.module, "BLOCK", "frame") == "rows"
-        self.watches_gaps: bool = not self.wants_rows or getattr(self.module, "GAPS", False)
+        self.block: str = getattr(self.module, "BLOCK", "frame")
+        if self.block not in BLOCKS:
+            raise ProcessorError(
+                f"processor {self.name} sets BLOCK = {self.block!r}, but it must be one of {', '.join(BLOCKS)}."
+            )
+        self.watches_gaps: bool = self.block == "frame" or getattr(self.module, "GAPS", False)
         self.keeps_raw: bool = getattr(self.module, "RAW", False)
 
     @property
@@ -118,10 +126,20 @@ class Processor:
             raise ProcessorError(f"processor {self.name}: the overlap is {rows!r}, but must be a number of rows.")
         return rows
 
+    def block_of(self, rows: Rows, schema: Schema) -> Any:
+        """Return rows in the form that `process` gets: as they are, or as a DataFrame of pandas or polars."""
+        if self.block == "rows":
+            return rows
+        if self.block == "polars":
+            return to_polars(rows.table, self.name)
+        from csvswarm.processor_api.dataframe import to_frame  # lazy: not every processor needs pandas
+
+        return to_frame(rows, schema)
+
     def needs_pandas(self, context: Context) -> bool:
         """Return whether `process` works on DataFrames, so that pandas is imported before workers are forked."""
         declared = getattr(self.module, "needs_pandas", None)
-        return not self.wants_rows if declared is None else bool(self.call(declared, context))
+        return self.block == "frame" if declared is None else bool(self.call(declared, context))
 
     def numeric_columns(self, context: Context) -> list[str]:
         """Return the columns that the processor uses as numbers when they are; by default, the columns it reads."""
