@@ -16,7 +16,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Layout:
-    """How files are written. header: as the option of a job. skipped: lines before the header."""
+    """How files are written.
+
+    header: as the option of a job. skipped: lines before the header. null: what stands for a missing value. trailing:
+    whether every record but the header ends with a delimiter.
+    """
 
     delimiter: str = ","
     decimal: str = "."
@@ -26,6 +30,8 @@ class Layout:
     comment: str = ""
     skipped: Sequence[str] = ()
     header: bool | Sequence[str] = True
+    null: str = ""
+    trailing: bool = False
 
     def request(self) -> dict[str, Any]:
         """The options of a job that read the files."""
@@ -38,15 +44,18 @@ class Layout:
             "comment": self.comment,
             "skip_lines": len(self.skipped),
             "header": self.header,
+            "null_values": [self.null] if self.null else None,
+            "trailing_delimiter": self.trailing or None,
         }
 
-    def file(self, rows: Sequence[Row], names: Sequence[str]) -> str:
-        """A file with these columns."""
+    def file(self, rows: Sequence[Row | None], names: Sequence[str]) -> str:
+        """A file with these columns. rows: None for a record with too many fields."""
         lines = [*self.skipped, *([self._record(names)] if self.header is True else [])]
         for number, row in enumerate(rows):
             if self.comment and number % 2:
                 lines.append(f'{self.comment} note {number}, "not a record')
-            lines.append(self._record([self._field(row[name]) for name in names]))
+            fields = ["x"] * (len(names) + 2) if row is None else [self._field(row[name]) for name in names]
+            lines.append(self._record([*fields, ""] if self.trailing else fields))
         return "".join(line + "\n" for line in lines)
 
     def _record(self, fields: Sequence[str]) -> str:
@@ -54,7 +63,7 @@ class Layout:
 
     def _field(self, value: Any) -> str:
         if value is None:
-            return "NA" if self.delimiter == "whitespace" else ""
+            return self.null or ("NA" if self.delimiter == "whitespace" else "")
         if isinstance(value, dt.date):
             return self._quoted(value.strftime(self.date_format))
         if not isinstance(value, str):
@@ -66,6 +75,12 @@ class Layout:
         if self.escape:
             return '"' + "".join(self.escape + c if c in (self.escape, '"') else c for c in text) + '"'
         return '"' + text.replace('"', '""') + '"'
+
+
+@st.composite
+def with_bad_records(draw: st.DrawFn, rows: Sequence[Row]) -> list[Row | None]:
+    """The rows with bad records, which are None, between and after them."""
+    return [one for row in rows for one in (row, *[None] * draw(st.integers(0, 2)))]
 
 
 @st.composite
@@ -82,6 +97,8 @@ def layouts(draw: st.DrawFn) -> Layout:
         comment=draw(st.sampled_from(["", "#", "//"])),
         skipped=draw(st.lists(st.sampled_from(["Report, of 2024", "", 'he said "hello']), max_size=2)),
         header=draw(st.sampled_from(headers)),
+        null=draw(st.sampled_from(["", "\\N", "?"])),
+        trailing=draw(st.booleans()),
     )
 
 
