@@ -20,7 +20,7 @@ from csvswarm.split.board_packages import lock_for_boards
 from csvswarm.split.run import split
 
 from tests.support.jobs import ROOT, run_in_process, run_with_all_cuts
-from tests.support.packages import LEARNING, need_index
+from tests.support.packages import LEARNING, SCORES, need_index
 
 PROCESSOR = """
 import side_package
@@ -148,21 +148,6 @@ def test_package_without_a_wheel_for_boards(index: Path, tmp_path: Path) -> None
 
 
 # -- packages that people use, from the index --------------------------------------------------------------------------
-
-SCORES = """
-import numpy as np
-import statsmodels.api as sm
-from scipy import stats
-from sklearn.linear_model import LinearRegression
-
-X = np.array([[0.0], [1.0], [2.0]])
-MODEL = LinearRegression().fit(X, np.array([1.0, 3.0, 5.0]))
-SLOPE = sm.OLS(np.array([1.0, 3.0, 5.0]), sm.add_constant(X)).fit().params[1]
-
-def process(block, context):
-    x = block["x"].to_numpy("float64")
-    return block.assign(score=MODEL.predict(x[:, None]).round(6), p=stats.norm.cdf(x).round(6), s=round(SLOPE, 6))
-"""
 
 
 def test_scikit_learn_scipy_and_statsmodels(mine: Path, tmp_path: Path) -> None:

@@ -10,6 +10,21 @@ import pytest
 
 #: A list as users write it. Whoever comes first installs it into the cache of this clone.
 LEARNING = "scikit-learn\nscipy\nstatsmodels\n"
+#: A processor that scores the column x with models of these packages.
+SCORES = """
+import numpy as np
+import statsmodels.api as sm
+from scipy import stats
+from sklearn.linear_model import LinearRegression
+
+X = np.array([[0.0], [1.0], [2.0]])
+MODEL = LinearRegression().fit(X, np.array([1.0, 3.0, 5.0]))
+SLOPE = sm.OLS(np.array([1.0, 3.0, 5.0]), sm.add_constant(X)).fit().params[1]
+
+def process(block, context):
+    x = block["x"].to_numpy("float64")
+    return block.assign(score=MODEL.predict(x[:, None]).round(6), p=stats.norm.cdf(x).round(6), s=round(SLOPE, 6))
+"""
 
 
 def need_index(directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""Jobs whose manager is not the server of the share, built without an engine on this machine, or that fail."""
+"""Jobs whose manager is not the server of the share: with other images, packages or inputs, interrupted, or failing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from tests.lab.kit.control_node import BASE, SAMPLE, ControlNode
 from tests.lab.kit.lab import SHARE, Lab
 from tests.lab.kit.polling import wait_until
+from tests.support.packages import LEARNING, SCORES
 
 SLOW = """
 import time
@@ -51,6 +52,25 @@ def test_board_builds_the_image(control_node: ControlNode, base: str, monkeypatc
 
     assert run.files == control_node.run("local", **variables).files
     assert "Build the image and copy it to the share" in run.output
+
+
+def test_packages_of_a_processor(control_node: ControlNode) -> None:
+    """scikit-learn, scipy and statsmodels are a layer of the image; boards have no index."""
+    (control_node.place / "points.csv").write_text("x\n" + "".join(f"{number / 10}\n" for number in range(-30, 31)))
+    (control_node.place / "packages.txt").write_text(LEARNING)
+    (control_node.place / "scores.py").write_text(SCORES)
+    variables: dict[str, Any] = {
+        "input": "points.csv",
+        "processor": "./scores.py",
+        "requirements": "packages.txt",
+        "chunks": 3,
+    }
+
+    run = control_node.run("swarm", **variables)
+
+    assert run.files == control_node.run("local", **variables).files
+    assert {"scikit-learn", "scipy", "statsmodels"} <= run.report["packages"]["versions"].keys()
+    assert run.files["result.csv"].splitlines()[-1] == b"3.0,7.0,0.99865,2.0"
 
 
 def test_input_on_the_share(control_node: ControlNode, reachable_lab: Lab) -> None:
