@@ -1,8 +1,8 @@
-"""Compare two answers: `python -m bench.answers EXPECTED GOT [COLUMN ...]` prints how the second one is wrong.
+"""Compare two answers: `python -m bench.answers EXPECTED GOT [--shape] [COLUMN ...]` prints how the second is wrong.
 
 Tools name and format the same answer differently: 1.50 or 1.5, "a" or a, a T or a blank in a timestamp. So columns are
 compared by position, numbers to a relative 1e-9, timestamps as points in time, and the rest as text, all in order.
-Prints nothing when the answers are equal.
+With --shape, only the numbers of rows and columns are compared. Prints nothing when the answers are equal.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 TOLERANCE = 1e-9
+SHAPE = "--shape"
 
 
-def difference(expected: Path, got: Path, columns: Sequence[str] = ()) -> str:
-    """Return how an answer is wrong; empty if it is right. columns: those of `expected` to compare, all if empty."""
+def difference(expected: Path, got: Path, columns: Sequence[str] = (), *, shape_only: bool = False) -> str:
+    """Return how an answer is wrong; empty if it is right.
+
+    columns: those of `expected` to compare, all if empty. shape_only: compare no values.
+    """
     import pyarrow as pa
 
     try:
@@ -28,6 +32,8 @@ def difference(expected: Path, got: Path, columns: Sequence[str] = ()) -> str:
         return f"{other.num_columns} columns instead of {right.num_columns}"
     if right.num_rows != other.num_rows:
         return f"{other.num_rows:,} rows instead of {right.num_rows:,}"
+    if shape_only:
+        return ""
     pairs = zip(right.column_names, right.columns, other.columns, strict=True)
     wrong = [name for name, one, two in pairs if not _same(one, two)]
     return f"other values or another order in {', '.join(wrong)}" if wrong else ""
@@ -83,7 +89,8 @@ def _times(text: Any) -> Any:
 def main() -> None:
     """Print the difference."""
     expected, got, *columns = sys.argv[1:]
-    print(difference(Path(expected), Path(got), columns))
+    names = [column for column in columns if column != SHAPE]
+    print(difference(Path(expected), Path(got), names, shape_only=SHAPE in columns))
 
 
 if __name__ == "__main__":

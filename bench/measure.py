@@ -3,6 +3,7 @@
 - CPU is the user and system time of the process and all its descendants, from wait4. Orphans are adopted.
 - The peak of one process is the largest ru_maxrss among them. A process inherits this figure from its parent, so this
   process must stay small: it must not import pandas or other large modules.
+- A limit of memory applies to that peak: a command that exceeds it ends, but fails.
 - The peak of the tree is sampled: every 20 ms, the resident set sizes of all its processes are summed. At each new
   maximum, the sum of PSS is recorded, which counts shared pages only once. Its maximum is reported.
 """
@@ -18,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 INTERVAL = 0.02
@@ -43,13 +44,16 @@ class Measured:
     steps: list[float] = field(default_factory=list)
 
 
-def run(commands: Sequence[Sequence[str]], environment: dict[str, str], seconds: float) -> Measured:
-    """Run commands in sequence until one fails. seconds: time limit of each."""
+def run(commands: Sequence[Sequence[str]], environment: dict[str, str], seconds: float, memory: int = 0) -> Measured:
+    """Run commands in sequence until one fails.
+
+    seconds: time limit of each. memory: limit of each process in bytes, 0 for none.
+    """
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     began = time.perf_counter()
     done: list[Measured] = []
     for command in commands:
-        done.append(_run(command, environment, seconds))
+        done.append(_limited(_run(command, environment, seconds), memory))
         if done[-1].code:
             break
     return Measured(
@@ -61,6 +65,14 @@ def run(commands: Sequence[Sequence[str]], environment: dict[str, str], seconds:
         done[-1].message,
         [one.seconds for one in done],
     )
+
+
+def _limited(done: Measured, memory: int) -> Measured:
+    """Return the measurements of a command, as a failure if one of its processes took more than these bytes."""
+    if not memory or done.code or done.peak_process <= memory:
+        return done
+    message = f"a process took {done.peak_process / 1e6:,.0f} MB, more than the limit of {memory / 1e6:,.0f} MB"
+    return replace(done, code=1, message=message)
 
 
 def _run(command: Sequence[str], environment: dict[str, str], seconds: float) -> Measured:

@@ -16,7 +16,8 @@ from bench.files import File
 class Question:
     """A question. processor: of csvswarm, with its options. compared: columns of csvswarm's answer to compare.
 
-    files: side files of csvswarm, relative to the clone, where all tools run.
+    files: side files of csvswarm, relative to the clone, where all tools run. is_random: every tool draws other
+    records, so that only the numbers of rows and columns are compared.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Question:
     pandas: str | None
     compared: Sequence[str] = field(default=())
     files: Sequence[str] = field(default=())
+    is_random: bool = False
 
     def with_parameters(self, parameters: Mapping[str, str]) -> Question:
         """Return the question with the values of its parameters."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.files import File
 from bench.question import Question
+from bench.record_questions import RECORD_QUESTIONS
 
 MAIN, FLIGHTS, TEXT = File("main"), File("flights"), File("text")
 WIDE, NARROW, HOSTILE = File("wide"), File("narrow"), File("hostile")
@@ -184,46 +185,6 @@ HOSTILE_MAP = Question(
     "SELECT *, quantity * 2 FROM input WHERE quantity >= 50",
     "df[df.quantity >= 50].assign(twice=lambda d: d.quantity * 2)",
 )
-SORT = Question(
-    "sort",
-    MAIN,
-    "sort",
-    {"by": ["price", "id"], "ascending": [False, True]},
-    "lf.sort(['price', 'id'], descending=[True, False], nulls_last=True)",
-    "SELECT * FROM input ORDER BY price DESC NULLS LAST, id",
-    "df.sort_values(['price', 'id'], ascending=[False, True])",
-)
-DISTINCT = Question(
-    "distinct",
-    MAIN,
-    "distinct",
-    {"by": ["category", "quantity"]},
-    "lf.unique(['category', 'quantity'], keep='first', maintain_order=True)",
-    "SELECT * FROM input QUALIFY row_number() OVER (PARTITION BY category, quantity ORDER BY id) = 1 ORDER BY id",
-    "df.drop_duplicates(['category', 'quantity'])",
-)
-TOP = Question(
-    "top of each group",
-    MAIN,
-    "top",
-    {"by": ["price", "id"], "ascending": [False, True], "n": 10, "group_by": ["category"]},
-    "lf.sort(['category', 'price', 'id'], descending=[False, True, False], nulls_last=True)"
-    ".group_by('category', maintain_order=True).head(10).select(lf.collect_schema().names())",
-    "SELECT * FROM input QUALIFY row_number() OVER (PARTITION BY category ORDER BY price DESC NULLS LAST, id) <= 10 "
-    "ORDER BY category, price DESC NULLS LAST, id",
-    "df.sort_values(['category', 'price', 'id'], ascending=[True, False, True]).groupby('category').head(10)",
-)
-JOIN = Question(
-    "join a lookup",
-    MAIN,
-    "join",
-    {"file": "categories.csv", "on": ["category"]},
-    "lf.join(pl.scan_csv('bench/categories.csv'), on='category', how='left', maintain_order='left')",
-    "SELECT i.*, family, rank FROM input AS i LEFT JOIN 'bench/categories.csv' AS l ON i.category = l.category",
-    "df.merge(pd.read_csv('bench/categories.csv', dtype={'rank': 'Int64'}), 'left', 'category')",
-    files=("bench/categories.csv",),
-)
-
 QUESTIONS: tuple[Question, ...] = (
     MAP,
     AGGREGATE,
@@ -264,8 +225,5 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     _groups("by carrier, 10 MB", File("flights", size=10**7), ["carrier"], {"arr_delay": ["mean", "max"]}),
     HOSTILE_MAP,
-    SORT,
-    DISTINCT,
-    TOP,
-    JOIN,
+    *RECORD_QUESTIONS,
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.measure import ROOT, Measured, run
+from bench.question import Question
 from bench.tools import Task, Tool
 
 TIMEOUT = 600.0
@@ -57,7 +58,7 @@ def one_run(tool: Tool, task: Task, row: Row, answer: Path | None = None) -> Non
     shutil.rmtree(task.directory, ignore_errors=True)
     task.directory.mkdir(parents=True)
     try:
-        done = run(tool.command(task), tool.environment, TIMEOUT)
+        done = run(tool.command(task), tool.environment, TIMEOUT, tool.memory)
         row.runs.append(done)
         print(f"  {task.question.name:30}{tool.name:22}{done.seconds:8.2f} s {done.cpu_seconds:8.2f} s CPU", flush=True)
         if done.code or not task.result.exists():
@@ -67,13 +68,14 @@ def one_run(tool: Tool, task: Task, row: Row, answer: Path | None = None) -> Non
                 task.result.rename(answer)
             row.verdict = "equal"
         elif not row.verdict:
-            row.detail = _difference(answer, task.result, task.question.compared)
+            row.detail = _difference(answer, task.result, task.question)
             row.verdict = "different" if row.detail else "equal"
     finally:
         shutil.rmtree(task.directory)
 
 
-def _difference(expected: Path, got: Path, columns: Sequence[str]) -> str:
+def _difference(expected: Path, got: Path, question: Question) -> str:
+    columns = ["--shape"] if question.is_random else question.compared
     command = [sys.executable, "-m", "bench.answers", str(expected), str(got), *columns]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     return done.stdout.strip() if not done.returncode else _last_line(done.stderr)

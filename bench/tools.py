@@ -17,6 +17,8 @@ JOBS = 2
 OURS = ROOT / ".venv/bin"
 PEERS = ROOT / ".venv-bench/bin"
 SCRIPTS, DOOR = "csvswarm", "csvswarm, through Ansible"
+MEMORY = 256 * 10**6
+"""Bytes that a process of csvswarm may take; peers may take any memory."""
 
 Commands = list[list[str]]
 
@@ -46,18 +48,19 @@ class Task:
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool. query: its form of a question, None where it has none."""
+    """A tool. query: its form of a question, None where it has none. memory: limit of each process, 0 for none."""
 
     name: str
     command: Callable[[Task], Commands]
     query: Callable[[Question], str | None]
     environment: dict[str, str] = field(default_factory=dict)
+    memory: int = 0
 
 
 def all_tools() -> list[Tool]:
     """Return the tools in the order of the table; the others are compared with the first one."""
     return [
-        Tool(SCRIPTS, scripts, lambda question: question.processor),
+        Tool(SCRIPTS, scripts, lambda question: question.processor, memory=MEMORY),
         Tool("Polars", _peer("polars"), lambda question: question.polars, {"POLARS_MAX_THREADS": str(JOBS)}),
         Tool("DuckDB", _peer("duckdb"), lambda question: question.duckdb),
         Tool("DuckDB, types given", _peer("duckdb", "typed"), lambda question: question.duckdb),

@@ -68,3 +68,10 @@ def test_some_columns_are_compared(answer: Write) -> None:
 
     assert difference(ours, other, ["price", "id"]) == ""
     assert "in id" in difference(ours, answer("price,id\n1.5,1\n,3\n"), ["price", "id"])
+
+
+def test_shapes_are_compared(answer: Write) -> None:
+    ours, other = answer(HEADER + ROW + OTHER), answer(HEADER + OTHER + ROW)
+
+    assert difference(ours, other, shape_only=True) == ""
+    assert difference(ours, answer(HEADER + OTHER), shape_only=True) == "1 rows instead of 2"

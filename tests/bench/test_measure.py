@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -23,6 +24,15 @@ def test_memory_of_descendants_is_counted() -> None:
     assert done.code == 0
     assert done.peak_process > 150 * MB
     assert done.peak_tree > 150 * MB
+
+
+def test_process_beyond_the_memory_limit_fails() -> None:
+    done = run([python(GROW)], {}, 60)
+
+    assert run([python(GROW)], {}, 60, 2 * done.peak_process).code == 0
+    beyond = run([python(GROW)], {}, 60, 100 * MB)
+    assert beyond.code == 1
+    assert re.fullmatch(r"a process took \d{3} MB, more than the limit of 100 MB", beyond.message)
 
 
 def test_failed_command_stops_the_row_and_is_reported() -> None:
