@@ -13,12 +13,19 @@ from typing import Any
 
 from tests.roles.playing import ROOT, play
 
-# Prints the first recorded answer whose words are a prefix of the program's arguments.
+# Prints the first recorded answer whose words are a prefix of the program's arguments, and that is not used up.
 PROGRAM = """#!/bin/sh
 echo "$BOARD $(basename "$0") $*" >>"$PRETENDED/journal"
 for answer in "$PRETENDED/$BOARD/answers/$(basename "$0")"/*; do
     [ -e "$answer/words" ] || continue
-    case "$* " in "$(cat "$answer/words") "*) cat "$answer/stdout"; exit "$(cat "$answer/code")" ;; esac
+    case "$* " in "$(cat "$answer/words") "*) ;; *) continue ;; esac
+    if [ -e "$answer/times" ]; then
+        left=$(cat "$answer/times")
+        [ "$left" -gt 0 ] || continue
+        echo $((left - 1)) >"$answer/times"
+    fi
+    cat "$answer/stdout"
+    exit "$(cat "$answer/code")"
 done
 """
 SHELL = """#!/bin/sh
@@ -58,8 +65,13 @@ class Boards:
         inventory = {"all": {"hosts": hosts, "children": children}}
         (self.folder / "hosts.json").write_text(json.dumps(inventory))
 
-    def answer(self, board: str, command: str, stdout: str | dict[str, Any] = "", code: int = 0) -> None:
-        """Record what a program prints when its words begin with these; the first that was recorded wins."""
+    def answer(
+        self, board: str, command: str, stdout: str | dict[str, Any] = "", code: int = 0, times: int | None = None
+    ) -> None:
+        """Record what a program prints when its words begin with these; the first that was recorded wins.
+
+        times: how often; then the next one that was recorded answers.
+        """
         program, _, words = command.partition(" ")
         answers = self.folder / board / "answers" / program
         answers.mkdir(parents=True, exist_ok=True)
@@ -68,13 +80,15 @@ class Boards:
         (place / "words").write_text(words)
         (place / "stdout").write_text(stdout if isinstance(stdout, str) else json.dumps(stdout))
         (place / "code").write_text(str(code))
+        if times is not None:
+            (place / "times").write_text(str(times))
 
     def journal(self) -> list[str]:
         """Return the calls of the programs, as "board program arguments"."""
         file = self.folder / "journal"
         return file.read_text().splitlines() if file.exists() else []
 
-    def play(self, playbook: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def play(self, playbook: str | Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a playbook of the project on the boards."""
         return play(
             ROOT / playbook, "-i", self.folder / "hosts.json", *arguments, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg")

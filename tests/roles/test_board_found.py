@@ -15,22 +15,82 @@ from tests.roles.conftest import ROLES, load
 from tests.roles.test_status_filters import GROUPS, cluster
 
 PROBE = yaml.safe_load((ROLES / "board/vars/main.yml").read_text())["__board_probe"]
-CHAINS = """table ip filter {
+# As `nft --stateless --terse list ruleset` prints them: of iptables, Docker and csvswarm, of fail2ban, and of people.
+CHAINS = """# Warning: table ip filter is managed by iptables-nft, do not touch!
+table ip filter {
 	chain INPUT {
 		type filter hook input priority filter; policy drop;
+		counter jump CSVSWARM
+		counter reject with icmp host-prohibited
+	}
+
+	chain CSVSWARM {
+		iifname "lo" counter accept
+		counter drop
+	}
+
+	chain FORWARD {
+		type filter hook forward priority filter; policy drop;
+		counter jump DOCKER-USER
 	}
 }
 table inet mine {
 	chain in {
 		type filter hook input priority filter; policy drop;
 	}
+
 	chain out {
 		type filter hook output priority filter; policy drop;
 	}
 }
-table inet f2b {
-	chain in {
+table inet f2b-table {
+	set addr-set-sshd {
+		type ipv4_addr
+	}
+
+	chain f2b-chain {
 		type filter hook input priority filter - 1; policy accept;
+		tcp dport 22 ip saddr @addr-set-sshd reject with icmp port-unreachable
+		ct state invalid drop
+		ct state invalid counter drop comment "no drop"
+		limit rate over 10/second log prefix "drop " drop
+	}
+}
+table inet router {
+	chain pre {
+		type filter hook prerouting priority raw; policy accept;
+	}
+
+	chain fwd {
+		type filter hook forward priority filter; policy accept;
+		drop
+	}
+
+	chain unused {
+		drop
+	}
+}
+table inet strict {
+	chain input {
+		type filter hook input priority filter; policy accept;
+		ct state established,related accept
+		iif "lo" accept
+		tcp dport { 22, 80 } accept
+		drop
+	}
+}
+table inet polite {
+	chain input {
+		type filter hook input priority filter; policy accept;
+		tcp dport 22 accept
+		counter reject with icmpx admin-prohibited
+	}
+}
+table ip logged {
+	chain input {
+		type filter hook input priority filter; policy accept;
+		tcp dport 22 accept
+		log prefix "input; accept: " level info flags all counter drop comment "the rest"
 	}
 }
 """
@@ -84,6 +144,9 @@ def test_the_script_names_firewalls_that_drop_and_not_iptables_own(tmp_path: Pat
     assert [word for word in words if word.startswith("firewall")] == [
         "firewall:firewalld",
         "firewall:inet/mine",
+        "firewall:inet/strict",
+        "firewall:inet/polite",
+        "firewall:ip/logged",
     ]
 
 

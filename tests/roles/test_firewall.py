@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import jinja2
 import pytest
+import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.roles.playing import ROOT, play
+
 ROLE = ROOT / "roles/firewall"
 SCRIPT = ROLE / "files/csvswarm-firewall"
 
@@ -186,3 +189,52 @@ def test_disabled_firewall_removes_the_chain(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "after").read_text() == (tmp_path / "before").read_text()
     assert not (tmp_path / "script").exists()
+
+
+RENDER = """
+- hosts: swarm_manager:swarm_worker
+  gather_facts: false
+  vars_files: [ROOT/roles/firewall/defaults/main.yml, ROOT/playbooks/vars/cluster.yml]
+  tasks:
+    - {name: first play, copy: {content: RULES, dest: "FOLDER/{{ inventory_hostname }}.first", mode: "0600"}}
+    - name: after demotion
+      copy: {content: RULES, dest: "FOLDER/{{ inventory_hostname }}.demoted", mode: "0600"}
+      vars: VARIABLES
+      when: csvswarm_is_demoted
+"""
+
+
+def test_a_manager_s_port_stays_open_until_it_is_demoted(tmp_path: Path) -> None:
+    """Three managers become one: the others count for the quorum until then."""
+    close = yaml.safe_load((ROOT / "playbooks/tasks/close_manager_port.yml").read_text())[-1]
+    text = RENDER.replace("VARIABLES", json.dumps(close["vars"]))
+    lookup = f"lookup('template', '{ROLE}/templates/rules.j2', template_vars={{'__firewall_version': 'v4'}})"
+    text = text.replace("RULES", f'"{{{{ {lookup} }}}}"').replace("FOLDER", str(tmp_path)).replace("ROOT", str(ROOT))
+    (tmp_path / "play.yml").write_text(text)
+    boards = {f"b{number}": {"board_address": f"192.0.2.{number}"} for number in (1, 2, 3)}
+    hosts = {
+        "b1": boards["b1"] | {"swarm_manager_found": {"manages": True}},
+        "b2": boards["b2"] | {"swarm_manager_found": {"manages": True}},
+        "b3": boards["b3"],
+    }
+    variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    groups = {"swarm_manager": ["b1"], "swarm_worker": ["b2", "b3"], "nfs_server": ["b1"]}
+    children = {group: {"hosts": dict.fromkeys(names)} for group, names in groups.items()}
+    inventory = {"all": {"hosts": hosts, "vars": variables, "children": children}}
+    (tmp_path / "hosts.json").write_text(json.dumps(inventory))
+
+    done = play(tmp_path / "play.yml", "-i", tmp_path / "hosts.json", ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"))
+
+    assert done.returncode == 0, done.stdout
+    opened = {path.name for path in tmp_path.glob("b?.*") if "-s 192.0.2.3 -p tcp --dport 2377" in path.read_text()}
+    assert opened == {"b1.first", "b2.first"}
+    assert {path.name for path in tmp_path.glob("b?.*")} == {"b1.first", "b2.first", "b2.demoted", "b3.first"}
+
+
+def test_site_closes_the_port_after_the_demotion() -> None:
+    tasks = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())[-1]["tasks"]
+
+    names = [str(task.get("ansible.builtin.import_role", task.get("ansible.builtin.include_tasks"))) for task in tasks]
+    assert "nodes.yml" in names[0]
+    assert names[1] == "tasks/close_manager_port.yml"
+    assert "csvswarm_is_demoted" in tasks[1]["when"]

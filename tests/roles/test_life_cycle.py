@@ -72,6 +72,24 @@ def test_running_board_is_drained_first(tmp_path: Path) -> None:
     assert not any("ca --rotate" in line for line in boards.journal())
 
 
+def test_board_is_drained_once_its_chunks_have_ended(tmp_path: Path) -> None:
+    boards = cluster(tmp_path)
+    boards.answer("b1", "docker node ps", "Running 3 minutes ago\n", times=1)
+    boards.answer("b1", "docker node ps", "Complete 1 second ago\nFailed 2 minutes ago\n")
+
+    done = boards.play("playbooks/remove_board.yml", "-e", "board=b2", "-e", "drain_timeout=5", "--tags", "swarm")
+
+    assert done.returncode == 0, done.stdout
+    calls = [line.split()[4:] for line in boards.journal() if re.search(r" docker node (update|ps|rm) ", line)]
+    assert [call[0] if call[0].startswith("--filter") else call for call in calls] == [
+        ["--availability", "pause", "n2"],
+        "--filter",
+        "--filter",
+        ["--availability", "drain", "n2"],
+        ["--force", "n2"],
+    ]
+
+
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
 @pytest.mark.parametrize(("playbook", "tag"), [("remove_board", "board"), ("replace_board", "always")])
 def test_host_key_of_the_old_board_is_removed(

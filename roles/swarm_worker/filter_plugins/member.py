@@ -24,9 +24,27 @@ def member_problem(swarm: dict[str, Any], board: str, address: str) -> str:
     )
 
 
+def foreign_problem(organization: str, board: str, cluster: str) -> str:
+    """Return why a board cannot join the cluster's swarm and what to do, or "".
+
+    Args:
+        organization: The id of the swarm in the board's certificate; empty without one.
+        board: The board's name in the inventory.
+        cluster: The id of the cluster's swarm; empty where it does not exist yet.
+    """
+    if organization in ("", cluster):
+        return ""
+    own = f"is {cluster}" if cluster else "has none"
+    return (
+        f"{board} belongs to another swarm ({organization}, this cluster {own}). "
+        "If it should move here, rerun with -e swarm_worker_leave_other=true, or on the board: sudo docker swarm leave "
+        "--force"
+    )
+
+
 class FilterModule:
     """The filters."""
 
     def filters(self) -> dict[str, Any]:
         """Return them by name."""
-        return {"member_problem": member_problem}
+        return {"foreign_problem": foreign_problem, "member_problem": member_problem}

@@ -1,0 +1,1 @@
+../../roles/swarm_manager/filter_plugins/swarm_found.py
