@@ -79,7 +79,7 @@ lab: setup-dev  ## create virtual boards in Docker and the cluster on them
 lab-down: setup-dev  ## remove the virtual boards
 	@tools/lab down
 
-molecule: setup-dev  ## test site.yml on virtual boards (S=separate_roles, S=fault_injection, S=life: another scenario)
+molecule: setup-dev  ## test site.yml on virtual boards (S=separate_roles, S=fault_injection, S=life, S=ubuntu: another scenario)
 	@tools/molecule_test.sh $(S)
 
 ##### checks and tests
