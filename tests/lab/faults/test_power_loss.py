@@ -60,11 +60,11 @@ def test_manager_and_share_fail_while_a_partial_is_written(
     job.wait_until("a partial is being written", lambda: partial in job.files("attempts"))
     assert not job.committed
     lab.server.cut_power()
+    job.wait_until("the outage is reported", lambda: f"{lab.server.name} has not answered for " in job.output)
     lab.server.power_on()
     wait_until("the server is back", lambda: lab.server.succeeds("docker info && systemctl is-active nfs-server"), 400)
     job.release("all")
     run = job.end()
 
-    assert f"{lab.server.name} has not answered for " in run.output
     results = check_done(job, run, local_result())
     check_untouched(job, results)
