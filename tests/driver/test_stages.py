@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -203,10 +202,9 @@ def test_killed_stage_names_the_board_and_its_memory(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, work: str
 ) -> None:
     """As the kernel ends it when memory runs out."""
-    killed = tmp_path / "killed"
-    killed.write_text("#!/bin/sh\nkill -9 $$\n")
-    killed.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(killed))
+    for script in ("split_dataframe.py", "collect_results.py"):
+        (tmp_path / script).write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    monkeypatch.setattr(stages_module, "SCRIPTS", tmp_path)
 
     with pytest.raises(JobFailed) as failed:
         getattr(make(), stage)()

@@ -9,6 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from csvswarm.driver import stage_process
 from csvswarm.driver.engine import SOCKET, Engine, EngineRefused, EngineUnavailable
 from csvswarm.driver.errors import Stopped
 from csvswarm.driver.privileges import become_owner
@@ -34,6 +35,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return RESTART
     group = become_owner(request.owner, arguments.socket)
+    stage_process.start_importing()
     engine = Engine(arguments.socket, group=group)
     try:
         return _drive(request, engine)

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO, Any
 
+from csvswarm.driver import stage_process
 from csvswarm.driver.engine import Engine
 from csvswarm.driver.errors import JobFailed
 from csvswarm.driver.request import Request
@@ -39,8 +38,6 @@ _MAX_PROCESSOR_BYTES = 1 << 20
 #: Maximum bytes of a process's output. A list of 100,000 chunks has 3 MB.
 _MAX_ANSWER_BYTES, _MAX_ERROR_BYTES = 64 << 20, 32_768
 _SERVICE_POLL = 0.3
-#: Makes the kernel kill the process that needs too much memory, and not the driver beside it.
-_FIRST_TO_KILL = 'echo 1000 >/proc/self/oom_score_adj; exec "$@"'
 
 
 class Stages:
@@ -111,37 +108,29 @@ class Stages:
 
     def _process(self, stage: str, command: Sequence[str]) -> bytes:
         """Run one of the scripts; return its output. Raises JobFailed with its message."""
-        words = ["sh", "-c", _FIRST_TO_KILL, "sh", sys.executable, *command]
         with (
-            tempfile.TemporaryFile() as answer,
-            tempfile.TemporaryFile() as errors,
+            tempfile.NamedTemporaryFile() as answer,
+            tempfile.NamedTemporaryFile() as errors,
             tempfile.TemporaryDirectory() as directory,
         ):
             shown = Path(directory, "status.json")
-            process = subprocess.Popen(
-                words,
-                cwd=SCRIPTS,
-                env=os.environ | {VARIABLE: str(shown), NO_USER_CODE: "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=answer,
-                stderr=errors,
-            )
+            environment = {VARIABLE: str(shown), NO_USER_CODE: "1"}
+            process = stage_process.start(command, SCRIPTS, environment, Path(answer.name), Path(errors.name))
             try:
                 code = self._wait(process, shown)
             finally:
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
+                process.kill()
+                process.join()
             if code == 0:
-                answer.seek(0)
                 return answer.read(_MAX_ANSWER_BYTES)
-            raise self._failure(stage, code, _tail(errors))
+            raise self._failure(stage, code, _tail(errors.file))
 
-    def _wait(self, process: subprocess.Popen[bytes], shown: Path) -> int:
+    def _wait(self, process: BaseProcess, shown: Path) -> int:
         """Return the exit code of a script. shown: its status file, whose progress becomes that of the job."""
         while True:
-            with suppress(subprocess.TimeoutExpired):
-                return process.wait(1.0)
+            process.join(1.0)
+            if process.exitcode is not None:
+                return process.exitcode
             with suppress(OSError, ValueError, KeyError):
                 self._status.show_progress(json.loads(shown.read_text(encoding="ascii")))
             self._status.renew()

@@ -1,0 +1,60 @@
+"""Processes that run the scripts of a job, forked from one that has imported what they need.
+
+A job starts four of them, and their imports take a second each on a small board.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+_IMPORTED = (
+    "csvswarm.driver.reconcile",
+    "csvswarm.split.run",
+    "csvswarm.collect.run",
+)
+_CONTEXT = multiprocessing.get_context("forkserver")
+
+
+def start_importing() -> None:
+    """Start the process that the others are forked from. It ends with this one."""
+    _CONTEXT.set_forkserver_preload([*_IMPORTED])
+    forkserver.ensure_running()
+
+
+def start(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], answer: Path, errors: Path
+) -> BaseProcess:
+    """Start a script, or a module with `-m`, and return its process.
+
+    command: as for Python. folder: where it runs. environment: added variables. answer, errors: existing files, for
+    what it prints.
+    """
+    process = _CONTEXT.Process(
+        target=_run, args=([*command], str(folder), {**environment}, str(answer), str(errors)), daemon=False
+    )
+    process.start()
+    return process
+
+
+def _run(command: list[str], folder: str, environment: dict[str, str], answer: str, errors: str) -> None:
+    # Makes the kernel kill the process that needs too much memory, and not the driver beside it.
+    Path("/proc/self/oom_score_adj").write_text("1000")
+    for stream, path in ((1, answer), (2, errors)):
+        file = os.open(path, os.O_WRONLY | os.O_TRUNC)
+        os.dup2(file, stream)
+        os.close(file)
+    os.chdir(folder)
+    os.environ.update(environment)
+    if command[0] == "-m":
+        sys.argv = command[1:]
+        runpy.run_module(command[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = command
+        runpy.run_path(command[0], run_name="__main__")
