@@ -74,7 +74,7 @@ table inet strict {
 	chain input {
 		type filter hook input priority filter; policy accept;
 		ct state established,related accept
-		iif "lo" accept
+		iifname "lo" accept
 		tcp dport { 22, 80 } accept
 		drop
 	}

@@ -23,14 +23,14 @@ def node(number: int, **changes: str) -> str:
     return json.dumps(entry) + "\n"
 
 
-def cluster(folder: Path, *, jobs: str = "", off: tuple[str, ...] = ()) -> Boards:
-    """A cluster of three boards; jobs: the name of one that runs."""
+def cluster(folder: Path, *, jobs: str = "", off: tuple[str, ...] = (), listed: int | None = None) -> Boards:
+    """A cluster of three boards; jobs: the name of one that runs; listed: how often it is listed before it ends."""
     boards = Boards(folder)
     boards.make(GROUPS, PROGRAMS, off=list(off))
     nodes = [node(number, **({"Status": "Down"} if f"b{number}" in off else {})) for number in (1, 2, 3)]
     boards.answer("b1", "docker node ls --format {{json .}}", "".join(nodes))
     boards.answer("b1", "docker node ls", "Ready\n")
-    boards.answer("b1", "docker service ls", "s1\n" if jobs else "")
+    boards.answer("b1", "docker service ls", "s1\n" if jobs else "", times=listed)
     boards.answer("b1", "docker service inspect", f"job {jobs}\n")
     return boards
 
@@ -155,6 +155,19 @@ def test_running_job_prevents_power_off(tmp_path: Path, playbook: str, argument:
     assert done.returncode != 0
     assert "These jobs run: nightly." in words(done)
     assert changes(boards) == []
+
+
+def test_power_off_waits_for_the_job_on_request(tmp_path: Path) -> None:
+    boards = cluster(tmp_path, jobs="nightly", listed=1)
+
+    done = boards.play("playbooks/power.yml", "-e", "state=off", "-e", "jobs=wait")
+
+    assert done.returncode == 0, done.stdout
+    lists = [number for number, line in enumerate(boards.journal()) if "b1 docker service ls" in line]
+    off = [number for number, line in enumerate(boards.journal()) if line.endswith("systemctl poweroff")]
+    assert len(lists) == 2
+    assert len(off) == 3
+    assert lists[-1] < off[0]
 
 
 def test_the_server_of_the_share_is_switched_off_last(tmp_path: Path) -> None:
