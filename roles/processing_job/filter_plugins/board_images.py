@@ -52,17 +52,19 @@ def processing_job_boards_to_load(
     """Return the names of the boards that must load the image, or verify that they have it.
 
     A service that runs by the image's id cannot run another image, so a board is verified only once. With boards of
-    several architectures it runs by a tag, which any board may give to another image, so all are verified.
+    several architectures, or one with containerd's image store, whose node is never recorded, it runs by a tag, which
+    any board may give to another image, so all are verified.
     swarm: the answer of the module processing_job_swarm_info.
     """
-    several = len({board["architecture"] for board in boards}) > 1
-    found = []
-    for board in boards:
-        wanted = records.get(board["architecture"], {}).get("id")
-        is_gone = board["id"] == swarm["node_id"] and wanted not in swarm["images"]
-        if several or check_all or is_gone or wanted is None or board["image"] != wanted:
-            found.append(board["name"])
-    return found
+    wanted = {board["name"]: records.get(board["architecture"], {}).get("id") for board in boards}
+    is_recorded = all(board["image"] == wanted[board["name"]] for board in boards)
+    if check_all or not is_recorded or len({board["architecture"] for board in boards}) > 1:
+        return [board["name"] for board in boards]
+    return [
+        board["name"]
+        for board in boards
+        if board["id"] == swarm["node_id"] and wanted[board["name"]] not in swarm["images"]
+    ]
 
 
 def processing_job_service_image(
