@@ -95,9 +95,10 @@ def test_invalid_status_is_rejected(share: Path, harm: str) -> None:
     assert read(share) is None
 
 
-def test_another_stage_is_reported_immediately_and_the_same_after_the_wait(share: Path) -> None:
+def test_the_first_status_and_the_end_are_reported_immediately_and_others_after_the_wait(share: Path) -> None:
     assert read_status(share, wait=600)["stage"] == "processing"
     assert read_status(share, stage="processing", wait=0.3)["updated"] == 2.5
+    assert read_status(share, stage="splitting", wait=0.3)["updated"] == 2.5
 
     timer = threading.Timer(0.3, lambda: write(share, WRITTEN | {"stage": "done"}))
     timer.start()

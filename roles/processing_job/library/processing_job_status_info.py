@@ -14,8 +14,8 @@ module: processing_job_status_info
 short_description: Read the status of a csvswarm job
 description:
   - Returns the status that the job's driver renews on the share. Changes nothing.
-  - Waits up to O(wait) seconds for the driver's next stage, or for the job's end. One waiting call costs a small board
-    less than many short ones.
+  - Waits up to O(wait) seconds for the job's end. One waiting call costs a small board less than many short ones, which
+    compete with the driver for its only core.
 options:
   share:
     description: The share's folder.
@@ -34,11 +34,11 @@ options:
     type: str
     default: ""
   stage:
-    description: The known stage. Another one is returned immediately.
+    description: The known stage, empty if the first status is wanted as soon as there is one.
     type: str
     default: ""
   wait:
-    description: Seconds to wait for another stage.
+    description: Seconds to wait.
     type: float
     default: 0
 author: csvswarm
@@ -63,14 +63,14 @@ ended:
 
 
 def wait_for_status(params: dict[str, Any]) -> dict[str, Any]:
-    """Return the status immediately if its stage is not the known one, else after `wait` seconds."""
+    """Return the status immediately if it is the first one or the job has ended, else after `wait` seconds."""
     until = time.monotonic() + params["wait"]
     with open_directory(f"{params['share']}/results/.") as results:
         while True:
             found = read_status(params["job"], results, params["owner"]) or {}
             if params["service"] and found.get("service") != params["service"]:
                 found = {}
-            if (found and found["stage"] != params["stage"]) or time.monotonic() >= until:
+            if (found and (not params["stage"] or found["stage"] in FINAL)) or time.monotonic() >= until:
                 return found
             time.sleep(PAUSE)
 
