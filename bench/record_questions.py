@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bench.files import File
 from bench.question import Question
@@ -35,7 +35,7 @@ TEXTS = {
 }
 
 
-def _profile(name: str, columns: Sequence[str], own: Mapping[str, tuple[str, str, str]]) -> Question:
+def _profile(name: str, columns: Sequence[str], own: dict[str, tuple[str, str, str]]) -> Question:
     """Return the question for a profile. Peers compute only the figures that are compared, csvswarm all."""
     figures = COMMON | own
     polars = ", ".join(f"{form}.alias('{figure}')" for figure, (form, _, _) in figures.items())
