@@ -21,7 +21,8 @@ FAKES = {
 for last; do :; done
 case "$*" in
 *--variant=extract*) mkdir -p "$last/usr/share/keyrings" && echo "$KEYRING" >"$last/usr/share/keyrings/$KEYRING" ;;
-*) for one; do case $one in --keyring=*) cat "${one#*=}" >>"$CALLS" || exit 1 ;; esac; done ;;
+*) for one; do case $one in --keyring=*) cat "${one#*=}" >>"$CALLS" || exit 1 ;; esac; done
+   stat --format=%a "${last%/*}" >>"$CALLS" ;;
 esac""",
 }
 
@@ -55,10 +56,11 @@ def test_packages_are_verified_with_the_keyring_of_debian(tmp_path: Path) -> Non
     code, calls = make_base(tmp_path, "ubuntu-archive-keyring.gpg")
 
     assert code == 0
-    keys, packages, verified_with, imported = calls[-4:]
+    keys, packages, verified_with, permissions, imported = calls[-5:]
     assert keys.startswith("mmdebstrap --quiet --variant=extract --include=ubuntu-keyring trixie ")
     assert "--components=main,universe" in packages
     assert verified_with == "ubuntu-archive-keyring.gpg"
+    assert permissions == "755"  # apt reads the keyring as a user of its own
     assert imported.endswith(" ubuntu:noble")
 
 

@@ -21,6 +21,7 @@ if ! command -v mmdebstrap >/dev/null || ! grep -qs ",$suite," /usr/share/distro
 fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+chmod 755 "$folder" # apt reads the keyring as its own user
 mmdebstrap --quiet --variant=extract --include=ubuntu-keyring trixie "$folder/debian"
 # Docker's package is in universe. apt is not among Ubuntu's required packages.
 mmdebstrap --quiet --format=tar --variant=minbase --components=main,universe --include=apt,ca-certificates \
