@@ -23,14 +23,21 @@ def node(number: int, **changes: str) -> str:
     return json.dumps(entry) + "\n"
 
 
-def cluster(folder: Path, *, jobs: str = "", off: tuple[str, ...] = (), listed: int | None = None) -> Boards:
-    """A cluster of three boards; jobs: the name of one that runs; listed: how often it is listed before it ends."""
+def cluster(
+    folder: Path, *, jobs: str = "", off: tuple[str, ...] = (), listed: int | None = None, ended: bool = False
+) -> Boards:
+    """A cluster of three boards.
+
+    jobs: the name of a job with services. listed: how often it is listed before it ends. ended: whether its tasks have
+    ended.
+    """
     boards = Boards(folder)
     boards.make(GROUPS, PROGRAMS, off=list(off))
     nodes = [node(number, **({"Status": "Down"} if f"b{number}" in off else {})) for number in (1, 2, 3)]
     boards.answer("b1", "docker node ls --format {{json .}}", "".join(nodes))
     boards.answer("b1", "docker node ls", "Ready\n")
     boards.answer("b1", "docker service ls", "s1\n" if jobs else "", times=listed)
+    boards.answer("b1", "docker service ps", "" if ended else "t1\n")
     boards.answer("b1", "docker service inspect", f"job {jobs}\n")
     return boards
 
@@ -155,6 +162,15 @@ def test_running_job_prevents_power_off(tmp_path: Path, playbook: str, argument:
     assert done.returncode != 0
     assert "These jobs run: nightly." in words(done)
     assert changes(boards) == []
+
+
+def test_a_detached_job_that_has_ended_does_not_prevent_power_off(tmp_path: Path) -> None:
+    boards = cluster(tmp_path, jobs="nightly", ended=True)
+
+    done = boards.play("playbooks/power.yml", "-e", "state=off")
+
+    assert done.returncode == 0, done.stdout
+    assert len([line for line in boards.journal() if line.endswith("systemctl poweroff")]) == 3
 
 
 def test_power_off_waits_for_the_job_on_request(tmp_path: Path) -> None:
