@@ -69,9 +69,10 @@ def csv_rows(data: bytes) -> list[list[str]]:
 def is_bad(record: bytes, width: int) -> bool:
     """Whether a record is bad for any types."""
     try:
-        return b"\0" in record or len(fields(record)) != width
+        record.decode()
     except UnicodeDecodeError:
         return True
+    return b"\0" in record or len(fields(record)) != width
 
 
 def text_of(field: Field) -> str | None:
