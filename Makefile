@@ -140,7 +140,6 @@ arm64: setup-dev  ## run the kernel's tests and sample jobs on an emulated arm64
 	@python tools/arm64.py >/dev/null
 	CSVSWARM_ARM64=1 python -m pytest -q --numprocesses=2 tests/arm64
 
-SEED := 1-1000
 CASES := 1000000
 FAULT_LOG := .faults.jsonl
 
@@ -148,7 +147,7 @@ FAULT_LOG := .faults.jsonl
 chaos: setup-dev  ## run the scripts under a thousand random fault schedules (SEED=7: one, SEED=1-50: some, ATTACK=runs: one kind)
 	@tools/test_tools.sh
 	@rm -f $(FAULT_LOG)
-	CSVSWARM_FAULT_SEEDS=$(SEED) CSVSWARM_FAULT_ATTACK=$(ATTACK) CSVSWARM_FAULT_LOG=$(FAULT_LOG) python -m pytest tests/faults -q
+	CSVSWARM_FAULT_SEEDS=$(or $(SEED),1-1000) CSVSWARM_FAULT_ATTACK=$(ATTACK) CSVSWARM_FAULT_LOG=$(FAULT_LOG) python -m pytest tests/faults -q
 	@python -m tests.faults.summarize $(FAULT_LOG)
 
 fuzz: setup-fuzz  ## fuzz the splitter, the reader and expressions with a million cases (CASES=10000: fewer; FROM=2: others)
