@@ -10,9 +10,12 @@ import os
 import runpy
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+from csvswarm import cli
 
 _IMPORTED = (
     "csvswarm.driver.reconcile",
@@ -23,7 +26,7 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 
 
 def start_importing() -> None:
-    """Start the process that the others are forked from. It ends with this one."""
+    """Start the process that the others are forked from, unless it runs. It ends with this one."""
     _CONTEXT.set_forkserver_preload([*_IMPORTED])
     forkserver.ensure_running()
 
@@ -31,11 +34,12 @@ def start_importing() -> None:
 def start(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], answer: Path, errors: Path
 ) -> BaseProcess:
-    """Start a script, or a module with `-m`, and return its process.
+    """Start a script, or the function `main` of a module with `-m`, and return its process.
 
     command: as for Python. folder: where it runs. environment: added variables. answer, errors: existing files, for
     what it prints.
     """
+    start_importing()
     process = _CONTEXT.Process(
         target=_run, args=([*command], str(folder), {**environment}, str(answer), str(errors)), daemon=False
     )
@@ -54,7 +58,8 @@ def _run(command: list[str], folder: str, environment: dict[str, str], answer: s
     os.environ.update(environment)
     if command[0] == "-m":
         sys.argv = command[1:]
-        runpy.run_module(command[1], run_name="__main__", alter_sys=True)
+        # Not runpy, which warns on standard error of modules that are imported already.
+        cli.exit_immediately(import_module(command[1]).main())
     else:
         sys.argv = command
         runpy.run_path(command[0], run_name="__main__")
