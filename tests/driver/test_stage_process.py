@@ -35,28 +35,41 @@ if __name__ == "__main__":
     stage_process.start_importing()
     for name in ("answer", "errors"):
         (folder / name).touch()
-    process = stage_process.start(
-        ["shown.py", "--one", "two words"], folder, {"SHOWN": "yes"}, folder / "answer", folder / "errors"
-    )
+    process = stage_process.start(sys.argv[2:], folder, {"SHOWN": "yes"}, folder / "answer", folder / "errors")
     process.join()
     print(process.exitcode)
 """
 
 
-def test_a_script_starts_with_its_modules_imported(tmp_path: Path) -> None:
-    (tmp_path / "shown.py").write_text(SCRIPT)
-    (tmp_path / "driver.py").write_text(DRIVER)
-
+def run(folder: Path, *command: str) -> str:
+    """Run a command in a folder as a driver does. Returns its exit code and a line end."""
+    (folder / "driver.py").write_text(DRIVER)
     done = subprocess.run(
-        [sys.executable, tmp_path / "driver.py", tmp_path],
+        [sys.executable, folder / "driver.py", folder, *command],
         cwd=ROOT / "scripts",
         env={"PYTHONPATH": str(ROOT / "scripts")},
         check=True,
         capture_output=True,
         text=True,
     )
+    assert done.stderr == ""
+    return done.stdout
 
-    assert (done.stdout, done.stderr) == ("3\n", "")
+
+def test_the_error_of_a_plan_is_all_that_its_process_prints(tmp_path: Path) -> None:
+    """Python warns of modules that run although they are imported."""
+    (tmp_path / "job").mkdir()
+
+    assert run(tmp_path, "-m", "csvswarm.driver.reconcile", str(tmp_path / "job")) == "1\n"
+
+    (line,) = (tmp_path / "errors").read_text().splitlines()
+    assert line.startswith(f"{tmp_path}/job ")
+
+
+def test_a_script_starts_with_its_modules_imported(tmp_path: Path) -> None:
+    (tmp_path / "shown.py").write_text(SCRIPT)
+
+    assert run(tmp_path, "shown.py", "--one", "two words") == "3\n"
     assert (tmp_path / "errors").read_text() == "an error\n"
     found = json.loads((tmp_path / "answer").read_text())
     assert (found["arguments"], found["folder"]) == (["shown.py", "--one", "two words"], str(tmp_path))

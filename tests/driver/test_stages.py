@@ -65,15 +65,6 @@ def test_whole_job_without_an_engine(make: Make, tmp_path: Path) -> None:
     assert Scripts(tmp_path).collect().code == 0
 
 
-def test_the_error_of_a_plan_is_all_that_its_process_prints(make: Make) -> None:
-    """Python warns of modules that run although they are imported."""
-    with pytest.raises(JobFailed) as failed:
-        make().reconcile(fresh=True)
-
-    assert str(failed.value).count("\n") == 0
-    assert "contains no complete split" in str(failed.value)
-
-
 def test_status_has_the_progress_of_a_script(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a split that has read 3 of 9 MB, and runs until its progress is in the driver's status."""
     script, seen = tmp_path / "scripts/split_dataframe.py", tmp_path / "out/.status.json"
