@@ -8,16 +8,16 @@ groups are sorted, as in groupby.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.arithmetic.sort_keys import values_of
 from csvswarm.errors import OptionError, format_names
-from csvswarm.groupby.group_metrics import PICKS, GroupMetrics, StateRows
+from csvswarm.groupby.group_metrics import PICKS, Figures, GroupMetrics
 from csvswarm.groupby.group_table import StateBuilder, combine_states, group_codes, key_names
-from csvswarm.groupby.group_totals import GroupedBlock, GroupTotals
+from csvswarm.groupby.group_totals import GroupArrays, GroupedBlock, GroupTotals
 from csvswarm.groupby.metric_options import ALL_ROWS, Measure, measures_of, require_numbers
-from csvswarm.groupby.state_kinds import COUNT, STATE_KINDS
+from csvswarm.groupby.state_kinds import COUNT, VALUES
 from csvswarm.processor_api.context import Context
 from csvswarm.records.group_columns import GroupColumns, without_missing
 from csvswarm.records.sort_key import sort_key
@@ -53,8 +53,6 @@ OPTIONS = {
     },
 }
 BLOCK = "rows"
-
-BATCH_GROUPS = 8192
 
 
 def columns(context: Context) -> list[str]:
@@ -121,7 +119,7 @@ def why_empty(context: Context, rows: int) -> str:
 
 def keys(context: Context) -> list[str]:
     """Return the columns that identify a row of state."""
-    return key_names(len(context.options["group_by"]))
+    return key_names(len(context.options["group_by"]), with_values=_needs_values(context))
 
 
 def process(rows: Rows, context: Context) -> pa.Table | GroupedBlock:
@@ -141,17 +139,16 @@ def process(rows: Rows, context: Context) -> pa.Table | GroupedBlock:
         mask = pa.array(grouped)
         table, numbers, groups = table.filter(mask), numbers[grouped], [column.filter(mask) for column in groups]
     codes, values_of_groups = group_codes(groups)
-    state = StateBuilder(values_of_groups)
+    state = StateBuilder(values_of_groups, with_values=_needs_values(context))
     for index, (one, needs) in enumerate(_needs(context)):
-        slot = index * STATE_KINDS
         if one.column == ALL_ROWS:
-            state.measure_rows(slot, codes)
+            state.count_rows(index, codes)
         elif one.weight is not None:
             weights = _values(table, one.weight, one, context)
-            state.measure_weighted(slot, _values(table, one.column, one, context), weights, codes)
+            state.measure_weighted(index, _values(table, one.column, one, context), weights, codes)
         else:
-            state.measure(slot, needs, _values(table, one.column, one, context), codes, numbers)
-    return combine([state.table()], context)
+            state.measure(index, needs, _values(table, one.column, one, context), codes, numbers)
+    return state.table()
 
 
 def _values(table: pa.Table, column: str, measure: Measure, context: Context) -> pa.Array:
@@ -168,6 +165,11 @@ def _needs(context: Context) -> list[tuple[Measure, set[int]]]:
     ]
 
 
+def _needs_values(context: Context) -> bool:
+    """Whether a metric needs every distinct value."""
+    return any(VALUES in one.needs for one in _measures(context))
+
+
 def _is_accumulated(context: Context) -> bool:
     """Whether the options need no table: groups of columns without missing values, and metrics of single columns."""
     measures = _measures(context)
@@ -175,45 +177,48 @@ def _is_accumulated(context: Context) -> bool:
     return is_plain and context.options["dropna"] and not _group_by(context).expressions
 
 
-def table_of(totals: GroupTotals, context: Context) -> pa.Table:
-    """Convert groups to the table that `process` returns for other blocks."""
+def table_of(groups: GroupArrays, context: Context) -> pa.Table:
+    """Convert groups to the table that `process` returns for other blocks, in their order."""
     types = [context.type_of(name) for name in context.options["group_by"]]
-    columns = zip(*totals.groups, strict=True) if totals.groups else [()] * len(types)
-    state = StateBuilder([_group_array(list(keys), kind) for keys, kind in zip(columns, types, strict=True)])
-    for index, ((_, needs), column) in enumerate(zip(_needs(context), totals.columns, strict=True)):
-        state.add_totals(index * STATE_KINDS, needs, column)
-    return combine([state.table()], context)
+    arrays = [_group_array(keys, kind) for keys, kind in zip(groups.keys or [()] * len(types), types, strict=True)]
+    state = StateBuilder(arrays, with_values=_needs_values(context))
+    for index, ((_, needs), column) in enumerate(zip(_needs(context), groups.columns, strict=True)):
+        state.add(index, needs, column)
+    return combine([state.table()], context) if _needs_values(context) else state.table()
 
 
-def _group_array(keys: list[Any], kind: str) -> pa.Array:
+def _group_array(keys: Sequence[Any], kind: str) -> pa.Array:
     """Return the values of a grouping column, given as texts or as keys of `sort_keys`."""
     if kind == "text":
         return pa.array(keys, pa.string())
-    values = pa.array(values_of(np.array(keys, np.int64), kind != "float"))
+    values = pa.array(values_of(np.asarray(keys, np.int64), kind != "float"))
     return values.cast(ARROW[kind])
 
 
 def finish_groups(totals: GroupTotals, context: Context) -> tuple[list[str], list[list[str | None]]]:
     """Return (names, rows of text) of the result, like `finish`, for groups without a table."""
     count = len(totals.groups)
-    group_texts = [GroupMetrics(context.type_of(name), [], 0) for name in context.options["group_by"]]
+    group_texts = [GroupMetrics(Figures(context.type_of(name), [], 0, False)) for name in context.options["group_by"]]
     values = [one.group_values(count) if one.values else None for one in totals.columns]
     rows = []
-    new_figures = _figures(context)
+    measures = _figures(context)
     for group in sorted(range(count), key=totals.groups.__getitem__):
         row = [one.text_of_key(key) for one, key in zip(group_texts, totals.groups[group], strict=True)]
-        for figures, one, distinct in zip(new_figures(), totals.columns, values, strict=True):
+        for given, one, distinct in zip(measures, totals.columns, values, strict=True):
+            figures = GroupMetrics(given)
             figures.add_totals(one, group, distinct[group] if distinct else None)
             row += figures.texts()
         rows.append(row)
     return _names(context), rows
 
 
-def _figures(context: Context) -> Callable[[], list[GroupMetrics]]:
-    """Return a function that returns the metrics of a group, without state."""
+def _figures(context: Context) -> list[Figures]:
+    """Return the metrics of each measure."""
     ddof = context.options["ddof"]
-    kinds = [(_type_for_metrics(context, one.column, one), one.metrics) for one in _measures(context)]
-    return lambda: [GroupMetrics(kind, metrics, ddof) for kind, metrics in kinds]
+    return [
+        Figures(_type_for_metrics(context, one.column, one), one.metrics, ddof, VALUES in one.needs)
+        for one in _measures(context)
+    ]
 
 
 def _names(context: Context) -> list[str]:
@@ -230,7 +235,7 @@ def _type_for_metrics(context: Context, column: str, measure: Measure) -> str:
 
 def combine(partials: list[pa.Table], context: Context) -> pa.Table:
     """Return one state, sorted by its keys, which are unique."""
-    return combine_states(partials, len(context.options["group_by"]))
+    return combine_states(partials, keys(context))
 
 
 def finish(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
@@ -249,35 +254,10 @@ def finish(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
 
 
 def _tables(pieces: Iterator[pa.Table], context: Context) -> Iterator[pa.Table]:
-    """Yield the groups in the order of the state."""
-    names = _names(context)
-    group_types = _group_by(context).types(context)
-    done: list[list[Any]] = []
-    group: tuple[Any, ...] | None = None
-    figures: list[GroupMetrics] = []
-    new_figures = _figures(context)
+    """Yield the groups in the order of the state, with their metrics as text."""
+    from csvswarm.groupby.metric_columns import metric_columns  # imports numpy, which few groups do not need
 
-    def batch() -> pa.Table:
-        width = len(group_types)
-        columns = [pa.array([row[i] for row in done], group_types[i]) for i in range(width)]
-        columns += [pa.array([row[i] for row in done], pa.string()) for i in range(width, len(names))]
-        done.clear()
-        return pa.table(columns, names=names)
-
-    def end_group() -> None:
-        if group is not None:
-            done.append([*group, *(text for figure in figures for text in figure.texts())])
-
-    for piece in pieces:
-        rows = StateRows(piece, len(group_types))
-        for start, stop in rows.segments():
-            if rows.group(start) != group:
-                end_group()
-                group = rows.group(start)
-                figures = new_figures()
-            index, state_kind = divmod(int(rows.slot[start]), STATE_KINDS)
-            figures[index].add(state_kind, rows, start, stop)
-        if len(done) >= BATCH_GROUPS:
-            yield batch()
-    end_group()
-    yield batch()
+    types = _group_by(context).types(context)
+    for own, metrics in metric_columns(pieces, _figures(context)):
+        groups = [own.column(index).combine_chunks().cast(kind) for index, kind in enumerate(types)]
+        yield pa.table([*groups, *metrics], names=_names(context))

@@ -19,9 +19,12 @@ def take(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if path == "tables":
         monkeypatch.setattr("csvswarm.groupby.accumulator.grouped_block", lambda *_: None)
         return
-    most = 4000 if path == "files" else 1
-    monkeypatch.setattr("csvswarm.groupby.accumulator.MAX_ROWS", most)
-    monkeypatch.setattr("csvswarm.partials.sorted_runs.MAX_ROWS_IN_MEMORY", most)
+    monkeypatch.setattr("csvswarm.groupby.accumulator.MAX_ROWS", 0)
+    monkeypatch.setattr("csvswarm.groupby.accumulator.PART_GROUPS", 7)
+    if path == "one table":
+        return
+    monkeypatch.setattr("csvswarm.groupby.accumulator.MAX_BYTES", 1 << 18 if path == "files" else 0)
+    monkeypatch.setattr("csvswarm.partials.sorted_runs.BATCH_ROWS", 50)
 
 
 QUESTIONS: list[tuple[list[str], dict[str, Any]]] = [
@@ -31,7 +34,7 @@ QUESTIONS: list[tuple[list[str], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("path", ["tables", "files", "files of one block"])
+@pytest.mark.parametrize("path", ["tables", "one table", "files", "files of one block"])
 @pytest.mark.parametrize(("group_by", "metrics"), QUESTIONS, ids=",".join)
 def test_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, group_by: list[str], metrics: dict[str, Any]

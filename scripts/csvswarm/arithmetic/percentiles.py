@@ -21,3 +21,10 @@ def interpolate(low: int | float, high: int | float, share: Fraction) -> float:
         # like numpy, which starts from the nearer one
         return high - (high - low) * float(1 - share) if share >= 0.5 else low + (high - low) * float(share)
     return to_double(Fraction(low) + (Fraction(high) - Fraction(low)) * share)
+
+
+def middle(low: int | float, high: int | float) -> float:
+    """Return the mean of two values, rounded once; NaN between opposite infinities."""
+    if math.isfinite(low) and math.isfinite(high):
+        return to_double((Fraction(low) + Fraction(high)) / 2)
+    return (low + high) / 2

@@ -6,7 +6,7 @@ several grouping columns are combined in pairs of codes. The state of a column i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,21 +14,24 @@ import numpy.typing as npt
 
 from csvswarm.arithmetic.exact_sum import square_parts
 from csvswarm.arithmetic.sort_keys import keys_of
-from csvswarm.groupby.group_totals import MAX_ROWS, ColumnTotals, GroupedBlock, GroupTotals
+from csvswarm.groupby.group_totals import MAX_ROWS, ColumnArrays, ColumnTotals, GroupArrays, GroupedBlock, GroupTotals
 from csvswarm.groupby.state_kinds import COUNT, FIRST, LARGEST, LAST, SMALLEST, SQUARES, SUM, VALUES
 from csvswarm.native import field_values
 from csvswarm.native.grouping import NumberCodes, TextCodes, add_extremes, add_sums, levels_of, with_room
 from csvswarm.native.record_scan import Offsets
 from csvswarm.reading.native_block import ArrowColumn, Column, NumericColumn, ScannedBlock, TextColumn
+from csvswarm.runtime.lazy_imports import pa, pc
 
 if TYPE_CHECKING:
     from csvswarm.groupby.group_totals import Plain
 
     Integers = npt.NDArray[np.int64]
+    State = tuple[dict[tuple[int, int], Integers], dict[int, tuple[Integers, Integers]]]
     Floats = npt.NDArray[np.float64]
 
-#: Bytes of keys that are kept; more are moved to a file.
-MAX_KEY_BYTES = 32 << 20
+#: Bytes of state that are kept in memory; more are moved to a file.
+MAX_BYTES = 96 << 20
+PART_GROUPS = 1 << 15
 #: Integers below this are exact as floats.
 EXACT = 1 << 53
 LIMITS = np.iinfo(np.int64)
@@ -84,6 +87,7 @@ class GroupAccumulator:
         self._keys: list[TextCodes | NumberCodes] = []
         self._pairs: list[NumberCodes] = []
         self._columns: list[_Accumulated] = []
+        self._nbytes = self._growth = 0
 
     def add(self, block: GroupedBlock) -> None:
         """Add a block. All blocks have the same columns."""
@@ -96,6 +100,8 @@ class GroupAccumulator:
             codes = _encode_pairs(pairs, codes, other)
         for column, (_, values) in zip(self._columns, block.measured, strict=True):
             column.add(values, codes, self.count, block.numbers)
+        nbytes = sum(one.nbytes for one in [*self._keys, *self._pairs, *self._columns])
+        self._nbytes, self._growth = nbytes, nbytes - self._nbytes
 
     @property
     def count(self) -> int:
@@ -104,22 +110,41 @@ class GroupAccumulator:
 
     @property
     def is_full(self) -> bool:
-        """Whether the groups should be moved to a file."""
-        rows = sum(column.rows(self.count) for column in self._columns)
-        return rows > MAX_ROWS or sum(one.key_bytes for one in [*self._keys, *self._columns]) > MAX_KEY_BYTES
+        """Whether the groups should be moved to a file: another block like the last one would be too much."""
+        return self._nbytes + self._growth > MAX_BYTES
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the groups should be a table: lists and their file would take longer."""
+        return sum(column.rows(self.count) for column in self._columns) > MAX_ROWS
 
     def totals(self) -> GroupTotals:
-        """Return the state of all blocks."""
-        codes = np.arange(self.count)
-        columns: list[list[Any]] = []
+        """Return the state of all blocks, as lists."""
+        columns = [_values(known, codes) for known, codes in self._codes_of_keys(np.arange(self.count))]
+        return GroupTotals(list(zip(*columns, strict=True)), [column.totals(self.count) for column in self._columns])
+
+    def parts(self) -> Iterator[GroupArrays]:
+        """Yield the state of all blocks in order of the groups, in parts of PART_GROUPS. No block can be added then."""
+        for known in [*self._keys, *self._pairs]:
+            known.free_table()
+        states = [column.state(self.count) for column in self._columns]
+        keys = [pa.array(_value_array(known, codes)) for known, codes in self._codes_of_keys(np.arange(self.count))]
+        table = pa.table(keys, names=[str(index) for index in range(len(keys))])
+        order = pc.sort_indices(table, [(name, "ascending") for name in table.column_names]).to_numpy().astype(np.int64)
+        for start in range(0, max(1, self.count), PART_GROUPS):
+            codes = order[start : start + PART_GROUPS]
+            keys = [_value_array(known, own) for known, own in self._codes_of_keys(codes)]
+            pairs = zip(self._columns, states, strict=True)
+            yield GroupArrays(keys, [column.arrays(codes, self.count, state) for column, state in pairs])
+
+    def _codes_of_keys(self, codes: Integers) -> list[tuple[TextCodes | NumberCodes, Integers]]:
+        """Return the keys of each grouping column, with their code in every one of some groups."""
+        found = []
         for pairs, known in zip(reversed(self._pairs), reversed(self._keys[1:]), strict=True):
             both = pairs.keys()[codes]
-            codes, own = both >> 32, both & 0xFFFFFFFF
-            columns.append(_values(known, own))
-        if self._keys:
-            columns.append(_values(self._keys[0], codes))
-        groups = list(zip(*reversed(columns), strict=True))
-        return GroupTotals(groups, [column.totals(self.count) for column in self._columns])
+            codes = both >> 32
+            found.append((known, both & 0xFFFFFFFF))
+        return [*zip(self._keys[:1], [codes], strict=False), *reversed(found)]
 
 
 def _encode(known: TextCodes | NumberCodes, column: Plain) -> Offsets:
@@ -145,6 +170,17 @@ def _values(known: TextCodes | NumberCodes, codes: Integers) -> list[Any]:
     return [texts[code] for code in codes.tolist()]
 
 
+def _value_array(known: TextCodes | NumberCodes, codes: Integers) -> Any:
+    if isinstance(known, NumberCodes):
+        return known.keys()[codes]
+    data, offsets = known.arena()
+    return (
+        pa.Array.from_buffers(pa.large_string(), known.count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+        .take(pa.array(codes))
+        .cast(pa.string())
+    )
+
+
 class _Accumulated:
     """The state of one column."""
 
@@ -158,8 +194,16 @@ class _Accumulated:
         self._pairs, self._numbers = NumberCodes(), np.zeros(0, np.int64)
 
     @property
-    def key_bytes(self) -> int:
-        return (self._values.key_bytes if self._values else 0) + self._pairs.key_bytes
+    def nbytes(self) -> int:
+        parts: list[Integers | NumberCodes] = [
+            self._counts,
+            *self._ends.values(),
+            *self._picked.values(),
+            self._pairs,
+            self._numbers,
+        ]
+        parts += [sums.units for sums in self._sums.values()]
+        return sum(part.nbytes for part in parts) + (self._values.nbytes if self._values else 0)
 
     def rows(self, groups: int) -> int:
         sums = sum(one.units.shape[1] for one in self._sums.values())
@@ -219,28 +263,55 @@ class _Accumulated:
         picked[some[better]] = np.stack([numbers[rows], keys[rows]], axis=1)[better]
 
     def totals(self, count: int) -> ColumnTotals:
-        """Return the state of the first `count` groups."""
+        """Return the state of the first `count` groups, as lists."""
+        added, picked = self.state(count)
+        pairs: list[tuple[int, Any]] = []
+        if self._values is not None:
+            groups, keys = self._values_of_groups()
+            pairs = list(zip(groups.tolist(), _values(self._values, keys), strict=True))
+        return ColumnTotals(
+            {slot: units.tolist() for slot, units in added.items()},
+            {kind: (order.tolist(), key.tolist()) for kind, (order, key) in picked.items()},
+            dict(zip(pairs, self._numbers.tolist(), strict=False)),
+        )
+
+    def arrays(self, codes: Integers, count: int, state: State) -> ColumnArrays:
+        """Return the state of some of `count` groups, as arrays. state: of all groups."""
+        added, picked = state
+        values = None
+        if self._values is not None:
+            groups, keys = self._values_of_groups()
+            position = np.full(count, -1)
+            position[codes] = np.arange(len(codes))
+            some = np.flatnonzero(position[groups] >= 0)
+            values = position[groups[some]], pa.array(_value_array(self._values, keys[some])), self._numbers[some]
+        return ColumnArrays(
+            {slot: units[codes] for slot, units in added.items()},
+            {kind: (order[codes], key[codes]) for kind, (order, key) in picked.items()},
+            values,
+        )
+
+    def _values_of_groups(self) -> tuple[Integers, Integers]:
+        """Return the group of every distinct value, and its code."""
+        both = self._pairs.keys()
+        return both >> 32, both & 0xFFFFFFFF
+
+    def state(self, count: int) -> State:
+        """Return what is added and what is picked in the first `count` groups, by their kinds."""
         added = {(COUNT, 0): self._counts}
         for kind, sums in self._sums.items():
             added |= {(kind, sums.lowest + level): units for level, units in enumerate(sums.units.T) if units.any()}
         picked = {kind: (ends, ends) for kind, ends in self._ends.items() if kind in self._kinds}
         picked |= {kind: (pair[:, 0], pair[:, 1]) for kind, pair in self._picked.items()}
-        pairs: list[tuple[int, Any]] = []
-        if self._values is not None:
-            both = self._pairs.keys()
-            keys = _values(self._values, both & 0xFFFFFFFF)
-            pairs = list(zip((both >> 32).tolist(), keys, strict=True))
-        return ColumnTotals(
-            {slot: _listed(units, count) for slot, units in added.items()},
-            {kind: (_listed(order, count), _listed(key, count)) for kind, (order, key) in picked.items()},
-            dict(zip(pairs, self._numbers.tolist(), strict=False)),
+        return (
+            {slot: _padded(units, count) for slot, units in added.items()},
+            {kind: (_padded(order, count), _padded(key, count)) for kind, (order, key) in picked.items()},
         )
 
 
-def _listed(units: Integers, count: int) -> list[int]:
+def _padded(units: Integers, count: int) -> Integers:
     """Return the first `count` entries; there may be room for more, or none yet for groups without a value."""
-    listed: list[int] = units[:count].tolist()
-    return listed + [0] * (count - len(listed))
+    return units[:count] if len(units) >= count else with_room(units, len(units), count, 0)[:count]
 
 
 class _Sums:

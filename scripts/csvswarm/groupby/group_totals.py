@@ -1,22 +1,22 @@
 """The state of groups as columns of numbers, and its file, for partials with a limited number of groups.
 
-It needs neither numpy, pyarrow nor the native kernel: importing these takes longer than merging usual partials. It is
-converted to a table (`group_table`) where one is needed.
+Merging it needs neither numpy, pyarrow nor the native kernel: importing these takes longer than merging usual partials.
+It is converted to a table (`group_table`) where one is needed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import filename_in_errors
 from csvswarm.groupby.state_kinds import COUNT, LOWEST_PICKED
+from csvswarm.runtime.lazy_imports import np, pa
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from csvswarm.reading.native_block import NumericColumn, TextColumn
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
     Plain = TextColumn | NumericColumn
 
-#: Maximum number of rows of state; tables in files handle more.
-MAX_ROWS = 1 << 18
+#: Maximum number of rows of state; for more, a table is faster in spite of its imports.
+MAX_ROWS = 1 << 16
 MAX_INT64 = 2**63 - 1
 #: A group: per grouping column its text, or its value as a key of `sort_keys`.
 Group = tuple[Any, ...]
@@ -41,6 +41,26 @@ class GroupedBlock:
     keys: list[Plain]
     measured: list[tuple[set[int], Plain]]
     numbers: Integers
+
+
+@dataclass(frozen=True)
+class ColumnArrays:
+    """The state of one column, like `ColumnTotals`, as arrays of one entry per group.
+
+    values: (group, key or text, number) of every distinct value, None if values are not needed.
+    """
+
+    added: Mapping[tuple[int, int], Integers]
+    picked: Mapping[int, tuple[Integers, Integers]]
+    values: tuple[Integers, pa.Array, Integers] | None
+
+
+@dataclass(frozen=True)
+class GroupArrays:
+    """The state of groups as arrays. keys: the texts or keys of each grouping column. columns: of each measured one."""
+
+    keys: list[Any]
+    columns: list[ColumnArrays]
 
 
 @dataclass
@@ -77,6 +97,16 @@ class ColumnTotals:
             pair = groups[group], value
             self.values[pair] = self.values.get(pair, 0) + n
 
+    def arrays(self) -> ColumnArrays:
+        """Return the state as arrays."""
+        added = {slot: np.array(units, np.int64) for slot, units in self.added.items()}
+        picked = {kind: (np.array(order), np.array(key)) for kind, (order, key) in self.picked.items()}
+        values = None
+        if self.values:
+            groups, keys = zip(*self.values, strict=True)
+            values = np.array(groups, np.int64), pa.array(keys), np.array(list(self.values.values()), np.int64)
+        return ColumnArrays(added, picked, values)
+
     def _extend(self, other: ColumnTotals, count: int) -> None:
         """Extend every list to an entry per group, also lists that the other rows lack, like a level of a sum."""
         for slot in other.added:
@@ -111,6 +141,10 @@ class GroupTotals:
         """About the number of rows of the table that this state is converted to."""
         per_group = sum(len(one.added) + len(one.picked) for one in self.columns)
         return len(self.groups) * per_group + sum(len(one.values) for one in self.columns)
+
+    def arrays(self) -> GroupArrays:
+        """Return the state as arrays."""
+        return GroupArrays(list(zip(*self.groups, strict=True)), [one.arrays() for one in self.columns])
 
     def merge_from(self, other: GroupTotals) -> None:
         """Add the groups of other rows."""

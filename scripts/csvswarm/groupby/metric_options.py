@@ -15,7 +15,6 @@ from csvswarm.groupby.state_kinds import (
     LARGEST,
     LAST,
     PRODUCTS,
-    ROWS,
     SMALLEST,
     SQUARES,
     SUM,
@@ -56,7 +55,7 @@ class Measure:
     def needs(self) -> set[int]:
         """The kinds of state that the metrics need."""
         if self.column == ALL_ROWS:
-            return {ROWS}
+            return {COUNT}
         if self.weight is not None:
             return {COUNT, PRODUCTS, WEIGHTS}
         return set().union(*(NEEDS.get(name, {COUNT, VALUES}) for name in self.metrics))

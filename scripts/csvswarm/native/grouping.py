@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ Integers = npt.NDArray[np.int64]
 Growing = np.ndarray[Any, Any]
 
 FIRST_ROOM = 1024
+#: Entries from which arrays get less room than twice what they need.
+LARGE = 1 << 16
+#: Rows that are numbered at a time.
+MAX_ROWS = 1 << 16
 
 
 class _Codes:
@@ -31,9 +36,9 @@ class _Codes:
         self.count = 0
 
     @property
-    def key_bytes(self) -> int:
+    def nbytes(self) -> int:
         """Number of bytes of the keys and their table."""
-        return 24 * self.count
+        return self._table.nbytes
 
     def _reserve(self, more: int) -> tuple[int, int]:
         """Make room for more keys in the table; return its address and number of slots."""
@@ -45,6 +50,10 @@ class _Codes:
             _library().csvswarm_grow(self._table.ctypes.data, len(self._table), table.ctypes.data, slots)
             self._table = table
         return self._table.ctypes.data, slots
+
+    def free_table(self) -> None:
+        """Free the table, which only further keys need."""
+        self._table = np.zeros(0, np.uint64)
 
     def _set_count(self, count: int) -> None:
         if count < 0:
@@ -61,6 +70,10 @@ class TextCodes(_Codes):
 
     def encode(self, span: Span, nulls: EncodedNullValues) -> Offsets:
         """Return the code of every text, -1 where it is missing."""
+        parts = (Span(span.data, span.starts[rows], span.stops[rows], span.quote) for rows in _slices(len(span)))
+        return _joined([self._encode(part, nulls) for part in parts])
+
+    def _encode(self, span: Span, nulls: EncodedNullValues) -> Offsets:
         table = self._reserve(len(span))
         used = int(self._ends[self.count])
         self._arena = with_room(self._arena, used, used + int((span.stops - span.starts).sum(dtype=np.int64)))
@@ -72,8 +85,12 @@ class TextCodes(_Codes):
         return codes
 
     @property
-    def key_bytes(self) -> int:
-        return super().key_bytes + int(self._ends[self.count])
+    def nbytes(self) -> int:
+        return super().nbytes + self._arena.nbytes + self._ends.nbytes
+
+    def arena(self) -> tuple[Array, Integers]:
+        """Return the texts in the order of their codes: their bytes, and where each begins and the last one ends."""
+        return self._arena, self._ends[: self.count + 1]
 
     def texts(self) -> list[str]:
         """Return the texts in the order of their codes."""
@@ -89,8 +106,16 @@ class NumberCodes(_Codes):
         super().__init__()
         self._keys = np.empty(FIRST_ROOM, np.int64)
 
+    @property
+    def nbytes(self) -> int:
+        return super().nbytes + self._keys.nbytes
+
     def encode(self, numbers: Integers, missing: Mask | None = None) -> Offsets:
         """Return the code of every integer, -1 where it is missing."""
+        parts = _slices(len(numbers))
+        return _joined([self._encode(numbers[rows], None if missing is None else missing[rows]) for rows in parts])
+
+    def _encode(self, numbers: Integers, missing: Mask | None) -> Offsets:
         table = self._reserve(len(numbers))
         self._keys = with_room(self._keys, self.count, self.count + len(numbers))
         codes = np.empty(len(numbers), np.int32)
@@ -105,6 +130,15 @@ class NumberCodes(_Codes):
         return self._keys[: self.count]
 
 
+def _slices(rows: int) -> Iterator[slice]:
+    """Yield slices of rows, so that there is never much more room than keys."""
+    yield from (slice(start, start + MAX_ROWS) for start in range(0, max(1, rows), MAX_ROWS))
+
+
+def _joined(codes: list[Offsets]) -> Offsets:
+    return codes[0] if len(codes) == 1 else np.concatenate(codes)
+
+
 def with_room(array: Growing, used: int, needed: int, fill: int | None = None) -> Growing:
     """Return the array if it has room for `needed` entries, else a larger one with its first `used` entries.
 
@@ -112,7 +146,8 @@ def with_room(array: Growing, used: int, needed: int, fill: int | None = None) -
     """
     if needed <= len(array):
         return array
-    grown = np.empty((max(needed, 2 * len(array)), *array.shape[1:]), array.dtype)
+    room = needed + (needed // 8 if needed > LARGE else needed)
+    grown = np.empty((room, *array.shape[1:]), array.dtype)
     grown[:used] = array[:used]
     if fill is not None:
         grown[used:] = fill

@@ -144,7 +144,7 @@ def _merge_keyed(
                 paths[index] = job.directory / f"merge-{token}-{len(merged)}.arrow"
                 merged.append(paths[index])
                 write_sorted_run(
-                    paths[index], iter([combine([processor.call("table_of", load_totals(path), context)])])
+                    paths[index], iter([combine([processor.call("table_of", load_totals(path).arrays(), context)])])
                 )
         while len(paths) > FAN_IN:
             path = job.directory / f"merge-{token}-{len(merged)}.arrow"

@@ -12,7 +12,7 @@ from csvswarm.csv_format.canonical_text import as_arrow, common_type, output_typ
 from csvswarm.csv_format.dialect import CANONICAL
 from csvswarm.csv_format.table_writer import encode_table
 from csvswarm.errors import ProcessorError, filename_in_errors
-from csvswarm.groupby.group_totals import GroupTotals
+from csvswarm.groupby.group_totals import GroupArrays
 from csvswarm.job.checksums import file_entry
 from csvswarm.partials.sorted_runs import ExternalMergeStore
 from csvswarm.processor_api.encoded_rows import EncodedRows
@@ -141,7 +141,7 @@ class KeyedWriter(_StatelessWriter):
         path: Path,
         keys: list[str],
         combine: Callable[[list[Any]], Any],
-        table_of: Callable[[GroupTotals], Any],
+        table_of: Callable[[GroupArrays], Any],
     ) -> None:
         self._path = path
         self._store = ExternalMergeStore(keys, combine, lambda number: path.with_suffix(f".run{number}"), table_of)

@@ -13,32 +13,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import filename_in_errors
-from csvswarm.groupby.group_totals import GroupedBlock, GroupTotals, load_all_totals, save_totals
+from csvswarm.groupby.group_totals import GroupArrays, GroupedBlock, GroupTotals, load_all_totals, save_totals
 from csvswarm.runtime.lazy_imports import pa, pc
 
 if TYPE_CHECKING:
     from csvswarm.groupby.accumulator import GroupAccumulator
 
-BATCH_ROWS, BATCH_BYTES = 8192, 1 << 19
+BATCH_ROWS, BATCH_BYTES = 1 << 15, 1 << 19
 MAX_ROWS_IN_MEMORY, MAX_BYTES_IN_MEMORY = 1 << 19, 1 << 24
 FAN_IN = 64
 #: Suffix of a file with `GroupTotals` instead of a table.
 TOTALS_SUFFIX = ".small"
 
 Combine = Callable[[list[Any]], Any]  # batches of Arrow tables
-TableOf = Callable[[GroupTotals], Any]
+TableOf = Callable[[GroupArrays], Any]
 Key = tuple[tuple[bool, Any], ...]
 
 
-def _refuse_totals(_: GroupTotals) -> Any:
+def _refuse_groups(_: GroupArrays) -> Any:
     raise TypeError("this store takes only tables")
 
 
 class ExternalMergeStore:
     """Combines tables, and moves what does not fit in memory to sorted files.
 
-    path: returns the path of the n-th file of this store. table_of: converts totals of groups to a table, where
-    processors return them.
+    path: returns the path of the n-th file of this store. table_of: converts groups to a table, where processors
+    return them.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class ExternalMergeStore:
         keys: Sequence[str],
         combine: Combine,
         path: Callable[[int], Path],
-        table_of: TableOf = _refuse_totals,
+        table_of: TableOf = _refuse_groups,
     ) -> None:
         self._keys, self._combine, self._path, self._table_of = list(keys), combine, path, table_of
         self._groups: GroupAccumulator | None = None
@@ -70,8 +70,12 @@ class ExternalMergeStore:
 
     def _flush_groups(self) -> None:
         if self._groups is not None:
-            totals, self._groups = self._groups.totals(), None
-            self._add_table(self._table_of(totals))
+            self._runs.append(self._write_run(self._tables_of_groups()))
+            self._groups = None
+
+    def _tables_of_groups(self) -> Iterator[pa.Table]:
+        if self._groups is not None:
+            yield from map(self._table_of, self._groups.parts())
 
     def _add_table(self, table: pa.Table) -> None:
         self._in_memory.append(table)
@@ -86,14 +90,13 @@ class ExternalMergeStore:
 
     def save(self, target: Path) -> tuple[Path, int]:
         """Write everything, combined, to one sorted file, `target` or one beside it; return (path, rows)."""
-        if self._groups is not None and not self._in_memory and not self._runs:
-            target = target.with_suffix(TOTALS_SUFFIX)
-            return target, save_totals(target, self._groups.totals())
-        self._flush_groups()
-        return target, self._save_tables(target)
-
-    def _save_tables(self, target: Path) -> int:
-        return write_sorted_run(target, self.merged())
+        if self._groups is None or self._in_memory or self._runs:
+            self._flush_groups()
+            return target, write_sorted_run(target, self.merged())
+        if self._groups.is_large:
+            return target, write_sorted_run(target, self._tables_of_groups())
+        target = target.with_suffix(TOTALS_SUFFIX)
+        return target, save_totals(target, self._groups.totals())
 
     def merged(self) -> Iterator[pa.Table]:
         """Yield the rows of all added tables, combined, in order of the keys. At least one table was added."""
@@ -144,18 +147,22 @@ def write_sorted_run(path: Path, tables: Iterator[pa.Table]) -> int:
 
 
 def merge_sorted_runs(paths: Sequence[Path], keys: Sequence[str], combine: Combine) -> Iterator[pa.Table]:
-    """Yield the rows of sorted files, combined, in order of the keys. Keeps one batch per file in memory."""
+    """Yield the rows of sorted files, combined, in order of the keys. Keeps one batch per file in memory.
+
+    Files may lack columns of others; every table has all of them.
+    """
     with ExitStack() as stack:
         runs = [_SortedRun(pa.ipc.open_stream(stack.enter_context(pa.OSFile(str(path)))), keys) for path in paths]
-        schema = runs[0].schema
+        schemas = [run.schema for run in runs]
+        all_columns = [] if all(map(schemas[0].equals, schemas)) else [pa.unify_schemas(schemas).empty_table()]
         runs = [run for run in runs if run.advance()]
         if not runs:
-            yield combine([schema.empty_table()])
+            yield combine([*all_columns, schemas[0].empty_table()])
         while runs:
             limit = min(run.last for run in runs)
             pieces = [piece for run in runs if (piece := run.take_up_to(limit)).num_rows]
             runs = [run for run in runs if run.has_rows() or run.advance()]
-            yield combine(pieces)
+            yield combine([*all_columns, *pieces])
 
 
 def sort_tables(tables: Iterator[pa.Table], keys: Sequence[str], path: Callable[[int], Path]) -> Iterator[pa.Table]:

@@ -13,7 +13,7 @@ from typing import Any
 from csvswarm.csv_format.dialect import CANONICAL
 from csvswarm.csv_format.row_writer import text_rows
 from csvswarm.errors import CsvswarmError, OptionError, ProcessorError, SchemaMismatch, filename_in_errors, printable
-from csvswarm.groupby.group_totals import GroupTotals
+from csvswarm.groupby.group_totals import GroupArrays
 from csvswarm.job.checksums import file_entry
 from csvswarm.job.chunk import Chunk
 from csvswarm.job.chunk_reader import ChunkReader
@@ -186,8 +186,8 @@ class Attempt:
         processor = self._processor
         if processor.is_keyed:
 
-            def table_of(totals: GroupTotals) -> Any:
-                return processor.call("table_of", totals, self._context)
+            def table_of(groups: GroupArrays) -> Any:
+                return processor.call("table_of", groups, self._context)
 
             return KeyedWriter(self._path("partial.arrow"), processor.keys(self._context), combine, table_of)
         if processor.combines:
