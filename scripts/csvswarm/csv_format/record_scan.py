@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.errors import InputError
+from csvswarm.native.record_scan import toggles as native_toggles
 
 Positions = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -84,7 +85,8 @@ class Grammar:
             ends = self._with_lone_returns(array, piece, positions)
             return Structure(NO_POSITIONS if inside_quotes else ends, NO_POSITIONS, inside_quotes, True)
         if not self._is_regular(array, quotes, previous_byte, inside_quotes):
-            toggles, ends_inside_quotes = self._scan_quotes(piece, quotes, previous_byte, inside_quotes)
+            given = piece, quotes, self.delimiter, previous_byte, inside_quotes
+            toggles, ends_inside_quotes = native_toggles(*given) or quote_toggles(*given)
             ends = self._with_lone_returns(array, piece, positions[~quoting])
             return Structure(unquoted(ends, toggles, inside_quotes), toggles, ends_inside_quotes, False)
         ends_inside_quotes = bool((quotes.size + inside_quotes) % 2)
@@ -118,26 +120,31 @@ class Grammar:
         after_closing = array[closes + 1]
         return bool((self.is_field_end[after_closing] | (after_closing == self.quote)).all())
 
-    def _scan_quotes(
-        self, piece: bytes, quotes: Positions, previous_byte: int, inside_quotes: bool
-    ) -> tuple[Positions, bool]:
-        positions = quotes.tolist()
-        field_ends = (self.delimiter, LF, CR)
-        toggles = []
-        index = 0
-        while index < len(positions):
-            quote = positions[index]
-            index += 1
-            if not inside_quotes:
-                if (piece[quote - 1] if quote else previous_byte) in field_ends:
-                    toggles.append(quote)
-                    inside_quotes = True
-            elif index < len(positions) and positions[index] == quote + 1:
-                index += 1  # doubled: one literal quote
-            else:
+
+def quote_toggles(
+    piece: bytes, quotes: Positions, delimiter: int, previous_byte: int, inside_quotes: bool
+) -> tuple[Positions, bool]:
+    """Return (positions of the quotes that open or close a field, whether the piece ends inside quotes).
+
+    quotes: the positions of all quotes. The kernel does the same (`native.record_scan.toggles`).
+    """
+    positions = quotes.tolist()
+    field_ends = (delimiter, LF, CR)
+    toggles = []
+    index = 0
+    while index < len(positions):
+        quote = positions[index]
+        index += 1
+        if not inside_quotes:
+            if (piece[quote - 1] if quote else previous_byte) in field_ends:
                 toggles.append(quote)
-                inside_quotes = False
-        return np.array(toggles, dtype=np.int64), inside_quotes
+                inside_quotes = True
+        elif index < len(positions) and positions[index] == quote + 1:
+            index += 1  # doubled: one literal quote
+        else:
+            toggles.append(quote)
+            inside_quotes = False
+    return np.array(toggles, dtype=np.int64), inside_quotes
 
 
 def positions_of(array: Bytes, *values: int | None) -> Positions:

@@ -60,6 +60,7 @@ def declare_signatures(library: ctypes.CDLL) -> ctypes.CDLL:
     kinds = {"p": ctypes.c_void_p, "b": ctypes.c_char_p, "i": ctypes.c_int32, "l": ctypes.c_int64}
     for name, takes, returns in (
         ("count", "bliiiiip", "i"),
+        ("toggles", "blpliiipp", "l"),
         ("is_utf8", "bl", "i"),
         ("fields", "bliiipilpppp", "i"),
         ("records", "bliilppp", "l"),

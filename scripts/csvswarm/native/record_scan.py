@@ -1,7 +1,8 @@
-"""Scans blocks in the kernel: counts records, or finds the fields of some columns."""
+"""Scans blocks in the kernel: counts records, finds the quotes of fields, or the fields of some columns."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,21 @@ def count(
     if library.csvswarm_count(piece, *given, out.ctypes.data):
         return None
     return int(out[0]), int(out[1]), bool(out[2])
+
+
+def toggles(
+    piece: bytes, quotes: npt.NDArray[np.int64], delimiter: int, previous_byte: int, inside_quotes: bool
+) -> tuple[npt.NDArray[np.int64], bool] | None:
+    """Return (positions of the quotes that open or close a field, whether the piece ends inside quotes).
+
+    quotes: the positions of all quotes. None without a kernel.
+    """
+    if (library := kernel()) is None:
+        return None
+    found, inside = np.empty(len(quotes), np.int64), ctypes.c_int32()
+    given = len(piece), quotes.ctypes.data, len(quotes), delimiter, previous_byte, inside_quotes
+    count = library.csvswarm_toggles(piece, *given, found.ctypes.data, ctypes.addressof(inside))
+    return None if count < 0 else (found[:count], bool(inside.value))
 
 
 def scan(

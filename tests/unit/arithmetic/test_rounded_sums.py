@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -38,8 +39,13 @@ def test_few_sums_need_exact_arithmetic(scale: float, monkeypatch: pytest.Monkey
     random = np.random.default_rng(1)
     values, codes = np.round(random.normal(0, 50, 30_000), 3) * scale, random.integers(0, 3000, 30_000)
     levels = exact_sum.group_sums(values, codes, 3000)
-    exact: list[object] = []
-    monkeypatch.setattr("csvswarm.arithmetic.rounded_sums.total", lambda one: exact.append(one) or exact_sum.total(one))
+    exact: list[float] = []
+
+    def count(value: Fraction | float) -> float:
+        exact.append(exact_sum.to_double(value))
+        return exact[-1]
+
+    monkeypatch.setattr("csvswarm.arithmetic.rounded_sums.to_double", count)
 
     sums = rounded_sums(levels, np.bincount(codes, minlength=3000))
 

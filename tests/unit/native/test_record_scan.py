@@ -16,6 +16,7 @@ from csvswarm.csv_format.record_scan import (
     Positions,
     blank_records,
     positions_of,
+    quote_toggles,
     record_starts,
     unquoted,
 )
@@ -52,6 +53,19 @@ def test_records_are_counted_as_the_exact_scan_does(piece: bytes, before: int, i
         empty[0] = False
     last = int(ends[-1]) if ends.size else -1
     assert counted == (ends.size - int(np.count_nonzero(empty)), last, structure.ends_inside_quotes)
+
+
+@given(st.one_of(wild_csv, long_csv), st.sampled_from([LF, ord(","), ord("a"), ord('"')]), st.booleans())
+@example(b'5" pipe,"a ""b"""x"\n', LF, False)
+@example(b'"",""a,b"\r"c"', ord(","), True)
+def test_quotes_toggle_as_in_the_loop_of_python(piece: bytes, before: int, inside: bool) -> None:
+    quotes = positions_of(np.frombuffer(piece, np.uint8), COMMA.quote)
+
+    found = record_scan.toggles(piece, quotes, COMMA.delimiter, before, inside)
+
+    assert found is not None
+    toggles, ends_inside = quote_toggles(piece, quotes, COMMA.delimiter, before, inside)
+    assert (found[0].tolist(), found[1]) == (toggles.tolist(), ends_inside)
 
 
 def exact_edges(text: bytes, width: int) -> Positions | None:
