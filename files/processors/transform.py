@@ -16,13 +16,13 @@ import numpy as np
 from csvswarm.csv_format.canonical_text import as_arrow, output_type, to_canonical_text
 from csvswarm.csv_format.row_writer import to_field
 from csvswarm.errors import OptionError
-from csvswarm.expressions.operands import Masked, Operand, Text
+from csvswarm.expressions.operands import ArrowOperand, Masked, Operand, Text
 from csvswarm.expressions.rowwise import Expression
 from csvswarm.native.record_scan import scan
 from csvswarm.native.row_writing import Fields, Values, write_rows
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.encoded_rows import EncodedRows
-from csvswarm.reading.native_block import NumericColumn, ScannedBlock, TextColumn
+from csvswarm.reading.native_block import ArrowColumn, NumericColumn, ScannedBlock, TextColumn
 from csvswarm.reading.rows import Rows
 from csvswarm.records.derived_records import header_of, write_records
 from csvswarm.records.plain_values import plain_values, type_name
@@ -50,6 +50,8 @@ KINDS = {"int": np.int64, "float": np.float64, "null": np.float64}
 NAMES = {"l": "int", "d": "float", "?": "bool"}
 
 Array = np.ndarray[Any, Any]
+#: A mask of the kept rows, None for all, and new columns of these.
+Computed = tuple[Array | None, dict[str, Array | Operand]]
 
 
 def columns(context: Context) -> list[str]:
@@ -92,9 +94,10 @@ def why_empty(context: Context, rows: int) -> str:
 
 def process(rows: Rows, context: Context) -> EncodedRows:
     """Return the kept rows, encoded in the input's dialect."""
-    if (written := _process_native(rows, context)) is not None:
+    computed = _compute_without_pandas(_operands(rows, context), context)
+    if computed is not None and (written := _process_native(rows, *computed, context)) is not None:
         return written
-    return _encode(rows, *compute(rows, context), context)
+    return _encode(rows, *_as_arrow(rows, computed, context), context)
 
 
 def step(rows: Rows, context: Context, raw: bool) -> Rows:
@@ -138,15 +141,14 @@ def _encode(rows: Rows, mask: Array | None, derived: dict[str, pa.Array], contex
     return EncodedRows(data, len(kept), wanted, list(forced))
 
 
-def _process_native(rows: Rows, context: Context) -> EncodedRows | None:
-    """Return the result of `process` directly from bytes; None if it needs pandas or Arrow."""
+def _process_native(
+    rows: Rows, mask: Array | None, values: dict[str, Array | Operand], context: Context
+) -> EncodedRows | None:
+    """Return the result of `process` directly from bytes; None if it needs Arrow. mask, values: as computed."""
     dialect, block, own = context.dialect, rows.block, context.names
-    if block is None or dialect.lineterminator != "\n" or dialect.delimiter in "+-.":
+    derived = {name: one for name, one in values.items() if isinstance(one, (np.ndarray, Masked))}
+    if block is None or dialect.lineterminator != "\n" or dialect.delimiter in "+-." or len(derived) < len(values):
         return None
-    computed = _compute_with_numpy(_operands(rows, context), context)
-    if computed is None:
-        return None
-    mask, derived = computed
     wanted = result_columns(context)
     copied = [] if wanted[: len(own)] == own and not derived.keys() & own else [n for n in wanted if n not in derived]
     if not copied and mask is None and len(wanted) == len(own):
@@ -212,16 +214,22 @@ def needs_pandas(context: Context) -> bool:
             none[name] = values if _is_plain(name, context) else Masked(values, np.empty(0, np.bool_))
         elif kind == "text":
             none[name] = Text(None, None)
-    return bool(context.options["where"] or context.options["assign"]) and _compute_with_numpy(none, context) is None
+        elif kind == "timestamp":
+            none[name] = _timestamps(pa.array([], ARROW[kind]))
+    is_given = bool(context.options["where"] or context.options["assign"])
+    return is_given and _compute_without_pandas(none, context) is None
 
 
 def compute(rows: Rows, context: Context) -> tuple[Array | None, dict[str, pa.Array]]:
     """Return (mask of the kept rows, None for all; new columns of the kept rows)."""
-    if not (context.options["where"] or context.options["assign"]):
-        return None, {}
-    if (computed := _compute_with_numpy(_operands(rows, context), context)) is not None:
+    return _as_arrow(rows, _compute_without_pandas(_operands(rows, context), context), context)
+
+
+def _as_arrow(rows: Rows, computed: Computed | None, context: Context) -> tuple[Array | None, dict[str, pa.Array]]:
+    """Return the result of `compute`. computed: without pandas, None if that is not possible."""
+    if computed is not None:
         mask, values = computed
-        return mask, {name: _arrow(array) for name, array in values.items()}
+        return mask, {name: _arrow(one) for name, one in values.items()}
     from csvswarm.processor_api.dataframe import to_frame  # imports pandas, which most expressions do not need
 
     frame = to_frame(rows, context.schema)
@@ -249,13 +257,21 @@ def _operands(rows: Rows, context: Context) -> dict[str, Array | Operand]:
             found[name] = Masked(column.values, missing)
         elif isinstance(column, TextColumn):
             found[name] = Text(column.span, column.null_values)
+        elif isinstance(column, ArrowColumn) and context.type_of(name) == "timestamp":
+            found[name] = _timestamps(column.array)
     return found
 
 
-def _arrow(values: Array | Masked) -> pa.Array:
+def _timestamps(array: pa.Array) -> Operand:
+    from csvswarm.expressions.arrow_operands import Timestamps  # imports pyarrow
+
+    return Timestamps(array)
+
+
+def _arrow(values: Array | Operand) -> pa.Array:
     if isinstance(values, Masked):
         return pa.array(values.values, mask=values.missing)
-    return pa.array(values, from_pandas=True)
+    return values.array if isinstance(values, ArrowOperand) else pa.array(values, from_pandas=True)
 
 
 def _is_plain(name: str, context: Context) -> bool:
@@ -263,23 +279,21 @@ def _is_plain(name: str, context: Context) -> bool:
     return context.type_of(name) in KINDS and not (context.type_of(name) == "int" and name in context.schema.missing)
 
 
-def _compute_with_numpy(
-    found: dict[str, Any], context: Context
-) -> tuple[Array | None, dict[str, Array | Masked]] | None:
-    """Return the result of `compute` on columns that need no pandas; None if the expressions need it."""
+def _compute_without_pandas(found: dict[str, Any], context: Context) -> Computed | None:
+    """Return (mask of the kept rows, None for all; values of new columns), None if the expressions need pandas."""
     mask = None
     if context.options["where"]:
-        true = Expression(context.options["where"], context.names, "where").evaluate_with_numpy(found)
+        true = Expression(context.options["where"], context.names, "where").evaluate_without_pandas(found)
         if true is None or true.dtype != np.bool_:
             return None
-        mask = true.is_true() if isinstance(true, Masked) else true
-        found = {name: values[mask] for name, values in found.items() if not isinstance(values, Text)}
-    derived: dict[str, Array | Masked] = {}
+        mask = true.is_true() if isinstance(true, Masked) else np.asarray(true)
+    derived: dict[str, Array | Operand] = {}
     for name, expression in _assigned(context):
-        values = expression.evaluate_with_numpy(found)
-        if values is None or (isinstance(values, Masked) and values.dtype != np.int64):
+        columns = {one: found[one] if mask is None else found[one][mask] for one in expression.columns & found.keys()}
+        values = expression.evaluate_without_pandas(columns | derived)
+        if values is None or values.dtype.kind == "M" or (isinstance(values, Masked) and values.dtype != np.int64):
             return None
-        found[name] = derived[name] = values
+        derived[name] = values
     return mask, derived
 
 

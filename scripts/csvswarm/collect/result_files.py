@@ -55,7 +55,7 @@ def write_files(
     with _scratch(job) as scratch:
         text = scratch / "result.csv"
         written, entry = _write_csv(job, manifest, schema, receipts, text, typed=True)
-        layout = layout_of(manifest, schema, load_job_processor(job, manifest), receipts, written)
+        layout = layout_of(manifest, schema, load_job_processor(job, manifest, defer=True), receipts, written)
         check_columns(manifest.request, layout.names)
         target = output / result_name(manifest.request)
         conversion = Conversion(job.job_id, output_format, partition_by, scratch, target)

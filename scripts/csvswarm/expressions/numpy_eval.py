@@ -18,7 +18,7 @@ import numpy as np
 
 from csvswarm.errors import OptionError
 from csvswarm.expressions.members import FUNCTIONS
-from csvswarm.expressions.operands import NeedsPandas, Operand
+from csvswarm.expressions.operands import NeedsPandas, Operand, Text
 from csvswarm.expressions.tree import MAX_TEXT, Apply, Column, Node
 
 Array = np.ndarray[Any, Any]
@@ -46,8 +46,12 @@ def apply(name: str, values: list[Any], literals: dict[str, Any]) -> Any:
     """Return the result of one operation."""
     if name in _OPERATORS:
         return _OPERATORS[name](name, *values, **literals)
+    if isinstance(values[0], Text):
+        values = [values[0].texts(), *values[1:]]
     if any(isinstance(value, Operand) for value in values):
-        raise NeedsPandas
+        from csvswarm.expressions.arrow_operands import call as call_arrow  # imports pyarrow
+
+        return call_arrow(name, values, literals)
     if name in _FUNCTIONS:
         return _constant(_FUNCTIONS[name](*[_number(f"{name}()", value) for value in values]))
     if any(isinstance(value, np.ndarray) for value in values):
@@ -207,6 +211,8 @@ def _comparable(left: Any, right: Any, *kinds: str) -> tuple[Any, Any]:
     for one, other in ((0, 1), (1, 0)):
         pair = [left, right]
         if kinds[one] in ("timestamp", "duration") and isinstance(pair[other], str):
+            if isinstance(pair[one], Operand):
+                raise NeedsPandas
             from csvswarm.expressions.series_methods import moment  # imports pandas
 
             pair[other] = moment(pair[other], pair[one])

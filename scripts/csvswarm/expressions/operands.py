@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from csvswarm.runtime.lazy_imports import pa
+
 if TYPE_CHECKING:
+    from csvswarm.expressions.arrow_operands import Texts
     from csvswarm.native.field_values import EncodedNullValues, Mask, Span
 
 Array = np.ndarray[Any, Any]
@@ -140,8 +143,23 @@ class Masked(Operand):
         return true
 
 
+class ArrowOperand(Operand):
+    """A column as an Arrow array. Subclasses define its dtype."""
+
+    __hash__ = Operand.__hash__
+
+    def __init__(self, array: pa.Array) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, chosen: Array) -> Self:
+        return type(self)(self.array.filter(pa.array(chosen)))
+
+
 class Text(Operand):
-    """Text in place, to be compared with constants. span: None for no rows."""
+    """Text in place, to be compared with constants. span: None for no rows. `texts` returns it for other operations."""
 
     __hash__ = Operand.__hash__
     dtype = np.dtype("U")
@@ -163,3 +181,15 @@ class Text(Operand):
 
     def __ne__(self, other: object) -> Any:
         return ~(self == other)
+
+    def __getitem__(self, chosen: Array) -> Texts:
+        return self.texts()[chosen]
+
+    def texts(self) -> Texts:
+        """Return the texts as an operand of Arrow."""
+        from csvswarm.expressions.arrow_operands import Texts  # imports pyarrow, which comparisons do not need
+        from csvswarm.reading.native_block import TextColumn
+
+        if self._span is None or self._null_values is None:
+            return Texts(pa.array([], pa.string()))
+        return Texts(TextColumn(self._span, self._null_values).arrow())

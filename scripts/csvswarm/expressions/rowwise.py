@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from csvswarm.errors import OptionError, format_names
 from csvswarm.expressions.numpy_eval import Array, evaluate, is_constant, kind_of
-from csvswarm.expressions.operands import Masked, NeedsPandas, Operand
+from csvswarm.expressions.operands import NeedsPandas, Operand
 from csvswarm.expressions.tree import names_in, parse, shown
 
 
@@ -34,14 +34,14 @@ class Expression:
         for name in sorted(self.columns - set(known)):
             raise OptionError(f"{where} names a column {name!r}, but the columns are: {format_names(list(known))}.")
 
-    def evaluate_with_numpy(self, columns: Mapping[str, Array | Operand]) -> Array | Masked | None:
+    def evaluate_without_pandas(self, columns: Mapping[str, Array | Operand]) -> Array | Operand | None:
         """Return the expression's values on columns of plain numbers or operands; None if it needs pandas."""
         try:
             with np.errstate(all="ignore"):
                 value = evaluate(self._tree, columns)
         except (NeedsPandas, OptionError, ArithmeticError, ValueError):
             return None
-        return value if isinstance(value, (np.ndarray, Masked)) else None
+        return value if isinstance(value, (np.ndarray, Operand)) else None
 
     def value(self, columns: Any, index: Any = None) -> Any:
         """Return the expression's value as a Series. columns: a DataFrame, or Series by name with their `index`."""

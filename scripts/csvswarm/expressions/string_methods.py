@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from csvswarm.errors import OptionError
+from csvswarm.expressions.arrow_operands import PATTERN_TESTS, pattern_of
 from csvswarm.expressions.members import TEXT_TESTS
 from csvswarm.runtime.lazy_imports import enable_pandas
 
@@ -59,11 +60,6 @@ def integers(array: pa.Array, like: Series) -> Series:
     return from_arrow(array.cast(pa.int64()), like, pd.Int64Dtype())
 
 
-def truths(array: pa.Array, like: Series, na: bool | None = None) -> Series:
-    """Return booleans as a column of dtype bool with the index of another one. na: the value for missing ones."""
-    return from_arrow(pc.fill_null(array, bool(na)), like, np.dtype(bool))
-
-
 def lists(array: pa.Array, like: Series) -> Series:
     """Return lists of texts as a column with the index of another one."""
     array = array.cast(pa.large_list(pa.large_string()))
@@ -77,6 +73,8 @@ def from_rows(rows: Series, like: Series) -> Series:
 
 def call_on_texts(name: str, series: Series, given: dict[str, Any]) -> Series:
     """Call a member of `.str` on texts."""
+    if name in PATTERN_TESTS:
+        return pd.Series(PATTERN_TESTS[name](to_arrow(series), **given), index=series.index)
     if name in _PATTERNS:
         return _PATTERNS[name](series, **given)
     result = getattr(series.str, name)(**given)
@@ -88,50 +86,12 @@ def call_on_texts(name: str, series: Series, given: dict[str, Any]) -> Series:
     return bounded_texts(result) if name in ("repeat", "slice_replace") else result
 
 
-def _pattern(pat: str, case: bool = True) -> str:
-    """Return a pattern for RE2. Raises OptionError for patterns that RE2 does not support."""
-    pattern = pat if case else f"(?i){pat}"
-    try:
-        pc.match_substring_regex(pa.array([""]), pattern)
-    except pa.ArrowInvalid as error:
-        raise OptionError(
-            f"{pat!r} is not a pattern of RE2, which supports neither lookaround nor references: {error}"
-        ) from error
-    return pattern
-
-
-def _contains(series: Series, pat: str, case: bool, flags: int, na: bool | None, regex: bool = True) -> Series:
-    del flags
-    text = to_arrow(series)
-    if regex:
-        return truths(pc.match_substring_regex(text, _pattern(pat, case)), series, na)
-    return truths(pc.match_substring(text, pat, ignore_case=not case), series, na)
-
-
-def _match(series: Series, pat: str, case: bool, flags: int, na: bool | None) -> Series:
-    _pattern(pat)
-    return _contains(series, f"^(?:{pat})", case, flags, na)
-
-
-def _fullmatch(series: Series, pat: str, case: bool, flags: int, na: bool | None) -> Series:
-    _pattern(pat)
-    return _contains(series, rf"^(?:{pat})\z", case, flags, na)
-
-
-def _starts(series: Series, pat: str, na: bool | None) -> Series:
-    return truths(pc.starts_with(to_arrow(series), pat), series, na)
-
-
-def _ends(series: Series, pat: str, na: bool | None) -> Series:
-    return truths(pc.ends_with(to_arrow(series), pat), series, na)
-
-
 def _replace(series: Series, pat: str, repl: str, n: int, case: bool, flags: int, regex: bool) -> Series:
     del flags
     most = {"max_replacements": n} if n >= 0 else {}
     text = to_arrow(series)
     if regex or not case:
-        pattern = _pattern(pat if regex else re.escape(pat), case)
+        pattern = pattern_of(pat if regex else re.escape(pat), case)
         replacement = repl if regex else repl.replace("\\", "\\\\")
         text = pc.replace_substring_regex(text, pattern, replacement, **most)
     else:
@@ -141,7 +101,7 @@ def _replace(series: Series, pat: str, repl: str, n: int, case: bool, flags: int
 
 def _count(series: Series, pat: str, flags: int) -> Series:
     del flags
-    return integers(pc.count_substring_regex(to_arrow(series), _pattern(pat)), series)
+    return integers(pc.count_substring_regex(to_arrow(series), pattern_of(pat)), series)
 
 
 def _extract(series: Series, pat: str, flags: int, expand: bool) -> Series:
@@ -150,7 +110,7 @@ def _extract(series: Series, pat: str, flags: int, expand: bool) -> Series:
     if sum(part in ("(", "(?P<") for part in parts) != 1:
         raise OptionError(f".str.extract() takes a pattern with one group, not {pat!r}")
     named = "".join("(?P<it>" if part == "(" else part for part in parts)
-    return texts(pc.struct_field(pc.extract_regex(to_arrow(series), _pattern(named)), [0]), series)
+    return texts(pc.struct_field(pc.extract_regex(to_arrow(series), pattern_of(named)), [0]), series)
 
 
 def _split(series: Series, pat: str | None, n: int, expand: bool, regex: bool | None = None) -> Series:
@@ -159,7 +119,7 @@ def _split(series: Series, pat: str | None, n: int, expand: bool, regex: bool | 
         return from_rows(series.str.split(n=n), series)
     most = {"max_splits": n} if n > 0 else {}
     if regex or (regex is None and len(pat) > 1):
-        return lists(pc.split_pattern_regex(to_arrow(series), _pattern(pat), **most), series)
+        return lists(pc.split_pattern_regex(to_arrow(series), pattern_of(pat), **most), series)
     return lists(pc.split_pattern(to_arrow(series), pat, **most), series)
 
 
@@ -180,7 +140,6 @@ def _rpartition(series: Series, sep: str, expand: bool) -> Series:
 
 
 _PATTERNS: dict[str, Callable[..., Series]] = {
-    "contains": _contains, "match": _match, "fullmatch": _fullmatch, "startswith": _starts, "endswith": _ends,
     "replace": _replace, "count": _count, "extract": _extract, "split": _split, "rsplit": _rsplit,
     "partition": _partition, "rpartition": _rpartition,
 }  # fmt: skip

@@ -64,7 +64,7 @@ def write_result(
     typed: bool = False,
 ) -> Written:
     """Write the result of a job as CSV. receipts: of all its chunks, in order. typed: find the types of its columns."""
-    processor = load_job_processor(job, manifest)
+    processor = load_job_processor(job, manifest, defer=True)
     context = Context.for_job(manifest, schema, processor.files, rows=sum(receipt.rows_in for receipt in receipts))
     if not processor.combines:
         return _concatenate(file, job, manifest, processor, context, receipts)

@@ -7,6 +7,7 @@ what the processor declares. Most files only declare `process`, so their text is
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from typing import Any
 
 from csvswarm.errors import ProcessorError
@@ -23,10 +24,11 @@ HOOKS = frozenset(
 _LITERALS = frozenset({"OPTIONS", "BLOCK", "GAPS", "RAW", "OVERLAP", "overlap", "columns"})
 
 
-def declarations(source: bytes) -> dict[str, Any] | None:
-    """Return the hooks that a processor's file defines, if it defines only `process` and literals; else None.
+def declarations(source: bytes, functions: Collection[str] = ("process",)) -> dict[str, Any] | None:
+    """Return the hooks that a processor's file defines, if it defines only these functions and literals; else None.
 
-    None also means that the text does not determine it, as with an `if` or a call at the top level: run the file.
+    Functions are in the result without their code. None also means that the text does not determine it, as with an
+    `if` or a call at the top level: run the file.
     """
     try:
         tree = ast.parse(source)
@@ -38,7 +40,7 @@ def declarations(source: bytes) -> dict[str, Any] | None:
         if names is None or not names.isdisjoint({"*", "__getattr__"}):
             return None
         for name in names & HOOKS:
-            if name == "process" and isinstance(node, ast.FunctionDef):
+            if name in functions and isinstance(node, ast.FunctionDef):
                 found[name] = _not_run
             elif name in _LITERALS and isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
                 try:
@@ -47,16 +49,30 @@ def declarations(source: bytes) -> dict[str, Any] | None:
                     return None
             else:
                 return None
-    return found if "process" in found and _hooks_bound_elsewhere(tree).isdisjoint(HOOKS) else None
+    return (
+        found if found.keys() & {"process", "for_options"} and _hooks_bound_elsewhere(tree).isdisjoint(HOOKS) else None
+    )
+
+
+def imported_packages(source: bytes) -> set[str]:
+    """Return the packages and modules that a file imports at its top level."""
+    found = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
 
 
 def require_declared(source: bytes, defined: dict[str, Any], shown: str) -> None:
     """Raise ProcessorError if a file that was run defines other hooks than its text. defined: its names and values."""
-    declared = declarations(source)
+    declared = declarations(source, HOOKS)
     if declared is None:
         return
     for hook in sorted(HOOKS):
-        differs = hook in defined and hook in declared and hook != "process" and defined[hook] != declared[hook]
+        is_literal = hook in declared and not callable(declared[hook])
+        differs = is_literal and hook in defined and defined[hook] != declared[hook]
         if differs or (hook in defined) != (hook in declared):
             raise ProcessorError(
                 f"processor {shown} sets {hook} while it runs: define it at the top level of the file."

@@ -8,14 +8,16 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import OptionError, ProcessorError
 from csvswarm.job.side_files import SideFiles
 from csvswarm.packages.environment import Packages, deactivate
-from csvswarm.processor_api.declarations import NO_USER_CODE, declarations, require_declared
+from csvswarm.processor_api.declarations import HOOKS, NO_USER_CODE, declarations, imported_packages, require_declared
 from csvswarm.processor_api.polars_frame import require_polars
 from csvswarm.processor_api.processor import Processor
 from csvswarm.processor_api.side_modules import provide_modules, withdraw_modules
@@ -50,8 +52,12 @@ def load_processor(
     *,
     name: str | None = None,
     shown: Path | None = None,
+    defer: bool = False,
 ) -> Processor:
     """Load a processor file. shown: the path for messages, if `path` is a job's copy.
+
+    defer: run a user's file only when one of its functions is called, if its text shows what it defines: its imports
+    take longer than the rest of a small job.
 
     files, packages: the side files and packages of its job. A built-in processor imports none of them: it runs in the
     driver of a job on boards, which runs no user code. Of a user's processor, a process with NO_USER_CODE in its
@@ -89,8 +95,17 @@ def load_processor(
     else:
         packages.activate()
         provide_modules(files)
-        _run_module(code, module, shown)
-        require_declared(source, vars(module), str(shown))
+
+        def run() -> None:
+            _run_module(code, module, shown)
+            require_declared(source, vars(module), str(shown))
+
+        declared = declarations(source, HOOKS) if defer else None
+        if declared is None or not all(map(_can_import, imported_packages(source))):
+            run()
+        else:
+            vars(module).update(_deferred(declared, module, run))
+            _check_block(module, shown)
     return Processor(name, module, hashlib.sha256(source).hexdigest(), files, packages)
 
 
@@ -109,8 +124,30 @@ def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:
         raise ProcessorError(
             f"processor {shown} fails to load at line {line}: {type(error).__name__}: {error}.{remedy}"
         ) from error
+    _check_block(module, shown)
+
+
+def _check_block(module: ModuleType, shown: Path) -> None:
     if vars(module).get("BLOCK") == "polars":
         require_polars(shown.stem)
+
+
+def _can_import(name: str) -> bool:
+    return name in sys.modules or find_spec(name) is not None
+
+
+def _deferred(declared: dict[str, Any], module: ModuleType, run: Callable[[], None]) -> dict[str, Any]:
+    """Return what a file defines, with functions that run the file first."""
+
+    def defer(name: str) -> Callable[..., Any]:
+        def function(*arguments: Any) -> Any:
+            if vars(module)[name] is function:
+                run()
+            return vars(module)[name](*arguments)
+
+        return function
+
+    return {name: defer(name) if callable(value) else value for name, value in declared.items()}
 
 
 def _is_absent(error: BaseException) -> bool:
@@ -118,14 +155,15 @@ def _is_absent(error: BaseException) -> bool:
     return isinstance(error, ModuleNotFoundError) and "." not in (error.name or ".")
 
 
-def load_job_processor(job: JobDirectory, manifest: Manifest) -> Processor:
-    """Return the job's copy of its processor; errors name the user's file."""
+def load_job_processor(job: JobDirectory, manifest: Manifest, *, defer: bool = False) -> Processor:
+    """Return the job's copy of its processor; errors name the user's file. defer: as for `load_processor`."""
     processor = load_processor(
         job.processor_path,
         SideFiles.of_job(job.files_directory, manifest),
         Packages(**manifest.packages),
         name=manifest.processor["name"],
         shown=Path(manifest.processor["source"]),
+        defer=defer,
     )
     processor.use_options(dict(manifest.request["options"]))
     if processor.sha256 != manifest.processor["sha256"]:

@@ -82,7 +82,7 @@ class Findings:
         """Return a warning if a result has no rows although the input has records."""
         if rows_out or not rows_in:
             return []
-        processor = load_job_processor(self._job, self._manifest)
+        processor = load_job_processor(self._job, self._manifest, defer=True)
         context = Context.for_job(self._manifest, self._schema, processor.files)
         columns = processor.columns(context) or context.names
         return [f"{processor.why_empty(context, rows_in)} {self._described(columns)}"]

@@ -220,7 +220,7 @@ def plan_split(request: Request, output: Path | None = None) -> SplitPlan:
     request = replace(request, input=[_plain(path) for path in request.inputs])
     side_files = find_side_files([_plain(path) for path in request.files])
     packages = find_packages(request.requirements and _plain(request.requirements))
-    processor = load_processor(processor_path, side_files, packages)
+    processor = load_processor(processor_path, side_files, packages, defer=True)
     try:
         paths = find_files(request.inputs)
     except FilesError as error:

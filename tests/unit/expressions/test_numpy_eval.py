@@ -43,7 +43,7 @@ truths = st.lists(comparisons, min_size=1, max_size=3).flatmap(
 @example("x > -10 and y == y or i != j")
 def test_numpy_values_match_pandas(text: str) -> None:
     expression = Expression(text, list(COLUMNS), "where")
-    computed = expression.evaluate_with_numpy(COLUMNS)
+    computed = expression.evaluate_without_pandas(COLUMNS)
     if computed is None:
         return
     assert isinstance(computed, np.ndarray)
@@ -72,11 +72,11 @@ def test_numpy_values_match_pandas(text: str) -> None:
     ],
 )
 def test_plain_expressions_need_no_pandas(text: str) -> None:
-    assert Expression(text, list(COLUMNS), "where").evaluate_with_numpy(COLUMNS) is not None
+    assert Expression(text, list(COLUMNS), "where").evaluate_without_pandas(COLUMNS) is not None
 
 
 @pytest.mark.parametrize(
     "text", ["i // j", "x % y", "x.round(1)", "3", "i in [1, 2]", "i.isna()", "j.astype('str')", "x == 'a'"]
 )
 def test_other_expressions_need_pandas(text: str) -> None:
-    assert Expression(text, list(COLUMNS), "where").evaluate_with_numpy(COLUMNS) is None
+    assert Expression(text, list(COLUMNS), "where").evaluate_without_pandas(COLUMNS) is None
