@@ -22,9 +22,10 @@ BASE = "debian:trixie"
 
 @dataclass(frozen=True)
 class ControlNode:
-    """A user's current directory, in which playbooks run."""
+    """A user's current directory, in which playbooks run, and his clone."""
 
     place: Path
+    clone: Path = ROOT
 
     def command(self, engine: str, job: str, variables: dict[str, Any]) -> list[str]:
         inventories = json.loads(os.environ["CSVSWARM_INVENTORIES"]) if engine == "swarm" else []
@@ -36,19 +37,19 @@ class ControlNode:
             "output": f"out-{job}",
             **variables,
         }
-        return [str(ANSIBLE_PLAYBOOK), *inventories, str(ROOT / "run_job.yml"), "-e", json.dumps(arguments)]
+        return [str(ANSIBLE_PLAYBOOK), *inventories, str(self.clone / "run_job.yml"), "-e", json.dumps(arguments)]
 
     def manage(self, action: str, job: str, **variables: Any) -> Run:
         """Run playbooks/jobs.yml on the boards to its end."""
         inventories = json.loads(os.environ["CSVSWARM_INVENTORIES"])
         arguments = json.dumps({"action": action, "job_id": job, "output": f"out-{job}", **variables})
-        command = [str(ANSIBLE_PLAYBOOK), *inventories, str(ROOT / "playbooks/jobs.yml"), "-e", arguments]
+        command = [str(ANSIBLE_PLAYBOOK), *inventories, str(self.clone / "playbooks/jobs.yml"), "-e", arguments]
         log = self.place / f"{action}-{uuid.uuid4().hex[:8]}.log"
         return self.end(job, Playbook.start(command, self.place, self.environment(), log))
 
     def environment(self) -> dict[str, str]:
         env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        return env | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        return env | {"ANSIBLE_CONFIG": str(self.clone / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 
     def start(self, job: str, variables: dict[str, Any], engine: str = "swarm", **environment: str) -> Playbook:
         """Start a job. Its output goes to a file of its own."""

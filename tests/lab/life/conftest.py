@@ -25,14 +25,14 @@ ALL_MANAGE = ["Leader", "Reachable", "Reachable"]
 
 @pytest.fixture
 def play() -> Play:
-    def run(playbook: str, *arguments: str, inventory: Path | None = None) -> tuple[int, str]:
+    def run(playbook: str, *arguments: str, inventory: Path | None = None, clone: Path = ROOT) -> tuple[int, str]:
         inventories = json.loads(os.environ["CSVSWARM_INVENTORIES"])
         if inventory:
             inventories[0] = f"--inventory={inventory}"
         env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         done = subprocess.run(
-            [ANSIBLE_PLAYBOOK, *inventories, ROOT / playbook, *arguments],
-            env=env | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            [ANSIBLE_PLAYBOOK, *inventories, clone / playbook, *arguments],
+            env=env | {"ANSIBLE_CONFIG": str(clone / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

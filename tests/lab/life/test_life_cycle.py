@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 
+from tests.lab.faults.blocking_processors import BLOCKING
+from tests.lab.faults.running_job import RunningJob
 from tests.lab.kit.board import Board
+from tests.lab.kit.control_node import ControlNode
 from tests.lab.kit.lab import SHARE, Lab
 from tests.lab.kit.polling import wait_until
 from tests.lab.life.conftest import ALL_MANAGE, THREE_MANAGERS, Play, all_ready, managers
@@ -85,6 +90,32 @@ def test_board_is_removed_and_added(cluster: Lab, play: Play) -> None:
     assert cluster.manager.sh("docker swarm join-token --quiet worker") != tokens
     assert tokens.strip() not in output
     # It is still in the inventory, so site.yml adds it.
+    code, output = play("site.yml")
+    assert code == 0, output[-4000:]
+    assert all_ready(cluster)
+
+
+def test_a_board_that_is_removed_finishes_its_chunk(cluster: Lab, play: Play, control_node: ControlNode) -> None:
+    (control_node.place / "mine.py").write_text(BLOCKING)
+    job = RunningJob(cluster, control_node, f"life-{uuid.uuid4().hex[:8]}", {"processor": "./mine.py", "chunks": 3})
+    job.start()
+    attempts = job.wait_for_all()
+    board = next(attempt.board for attempt in attempts if attempt.board in cluster.workers)
+
+    with ThreadPoolExecutor() as pool:
+        removal = pool.submit(play, "playbooks/remove_board.yml", "-e", f"board={board.name}")
+        try:
+            wait_until("no new task starts on it", lambda: cluster.node(board) == "Ready Pause", 300)
+            assert not job.committed
+        finally:
+            job.release("all")
+        run = job.end()
+        code, output = removal.result()
+
+    assert code == 0, output[-4000:]
+    locked_out(cluster, board)
+    assert {attempt["attempt"] for attempt in run.counted_attempts} == {attempt.attempt for attempt in attempts}
+    assert run.files == control_node.run("local", **job.variables).files
     code, output = play("site.yml")
     assert code == 0, output[-4000:]
     assert all_ready(cluster)
