@@ -85,7 +85,7 @@ def _two_sum(first: Floats, second: Floats) -> tuple[Floats, Floats]:
 
 
 def _two_product(first: Floats, second: Floats) -> tuple[Floats, Floats]:
-    """Return (product, its rounding error) (T. J. Dekker, Numer. Math. 18 (1971))."""
+    """Return (product, its rounding error) (T. J. Dekker, Numerische Mathematik 18 (1971))."""
     product = first * second
     (high, low), (other_high, other_low) = _halves(first), _halves(second)
     return product, ((high * other_high - product) + high * other_low + low * other_high) + low * other_low

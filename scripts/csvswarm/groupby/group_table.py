@@ -1,6 +1,6 @@
 """The state of groups as a table: one row per group, with a column per measure and kind of state.
 
-For more groups than lists hold well, for blocks that the native kernel declines, and for machines without it. Measures
+For many groups, for blocks that the native kernel declines, and for machines without it. Measures
 that need every value have further rows after that of the group: one per distinct value, with its number (`state_kinds`
 lists what is computed from which state). Tables of the same options may lack columns, which are then empty: a level of
 a sum that no block needed, the smallest of no values.

@@ -54,17 +54,6 @@ def declarations(source: bytes, functions: Collection[str] = ("process",)) -> di
     )
 
 
-def imported_packages(source: bytes) -> set[str]:
-    """Return the packages and modules that a file imports at its top level."""
-    found = set()
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
-    return found
-
-
 def require_declared(source: bytes, defined: dict[str, Any], shown: str) -> None:
     """Raise ProcessorError if a file that was run defines other hooks than its text. defined: its names and values."""
     declared = declarations(source, HOOKS)

@@ -8,16 +8,15 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from csvswarm.errors import OptionError, ProcessorError
 from csvswarm.job.side_files import SideFiles
 from csvswarm.packages.environment import Packages, deactivate
-from csvswarm.processor_api.declarations import HOOKS, NO_USER_CODE, declarations, imported_packages, require_declared
+from csvswarm.processor_api.declarations import NO_USER_CODE, declarations, require_declared
+from csvswarm.processor_api.deferred import deferrable, deferred
 from csvswarm.processor_api.polars_frame import require_polars
 from csvswarm.processor_api.processor import Processor
 from csvswarm.processor_api.side_modules import provide_modules, withdraw_modules
@@ -68,14 +67,7 @@ def load_processor(
     """
     shown = shown or path
     name = name or shown.stem
-    try:
-        source = path.read_bytes()
-        code = compile(source, str(shown), "exec")
-    except OSError as error:
-        raise ProcessorError(f"processor {shown} cannot be read: {error.strerror}.") from error
-    except (SyntaxError, ValueError) as error:
-        line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise ProcessorError(f"processor {shown} is not valid Python:{line}: {error}.") from error
+    source, code = _compiled(path, shown)
     module = ModuleType(f"csvswarm_processor_{re.sub(r'[^A-Za-z0-9_]', '_', name)}")
     module.__file__ = str(shown)
     text = source.decode("utf-8", errors="replace")
@@ -95,18 +87,32 @@ def load_processor(
     else:
         packages.activate()
         provide_modules(files)
-
-        def run() -> None:
-            _run_module(code, module, shown)
-            require_declared(source, vars(module), str(shown))
-
-        declared = declarations(source, HOOKS) if defer else None
-        if declared is None or not all(map(_can_import, imported_packages(source))):
-            run()
-        else:
-            vars(module).update(_deferred(declared, module, run))
-            _check_block(module, shown)
+        _load_user_code(source, code, module, shown, defer=defer)
     return Processor(name, module, hashlib.sha256(source).hexdigest(), files, packages)
+
+
+def _compiled(path: Path, shown: Path) -> tuple[bytes, CodeType]:
+    try:
+        source = path.read_bytes()
+        return source, compile(source, str(shown), "exec")
+    except OSError as error:
+        raise ProcessorError(f"processor {shown} cannot be read: {error.strerror}.") from error
+    except (SyntaxError, ValueError) as error:
+        line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise ProcessorError(f"processor {shown} is not valid Python:{line}: {error}.") from error
+
+
+def _load_user_code(source: bytes, code: CodeType, module: ModuleType, shown: Path, *, defer: bool) -> None:
+    def run() -> None:
+        _run_module(code, module, shown)
+        require_declared(source, vars(module), str(shown))
+
+    declared = deferrable(source) if defer else None
+    if declared is None:
+        run()
+    else:
+        vars(module).update(deferred(declared, module, run))
+        _check_block(module, shown)
 
 
 def _is_built_in(source: bytes) -> bool:
@@ -130,24 +136,6 @@ def _run_module(code: CodeType, module: ModuleType, shown: Path) -> None:
 def _check_block(module: ModuleType, shown: Path) -> None:
     if vars(module).get("BLOCK") == "polars":
         require_polars(shown.stem)
-
-
-def _can_import(name: str) -> bool:
-    return name in sys.modules or find_spec(name) is not None
-
-
-def _deferred(declared: dict[str, Any], module: ModuleType, run: Callable[[], None]) -> dict[str, Any]:
-    """Return what a file defines, with functions that run the file first."""
-
-    def defer(name: str) -> Callable[..., Any]:
-        def function(*arguments: Any) -> Any:
-            if vars(module)[name] is function:
-                run()
-            return vars(module)[name](*arguments)
-
-        return function
-
-    return {name: defer(name) if callable(value) else value for name, value in declared.items()}
 
 
 def _is_absent(error: BaseException) -> bool:

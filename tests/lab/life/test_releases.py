@@ -6,6 +6,7 @@ import subprocess
 import uuid
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.lab.life.conftest import Play, all_ready
 
 #: The commit of the newest release, 0.4.0.
 RELEASE = "3d9c64cd76b077844d0e15e83df3913324aa8016"
-TRANSFORM = {"processor": "transform", "options": {"where": "distance > 500"}, "chunks": 3}
+TRANSFORM: dict[str, Any] = {"processor": "transform", "options": {"where": "distance > 500"}, "chunks": 3}
 # As Debian's release notes have it, in short.
 UPGRADE = """
 export DEBIAN_FRONTEND=noninteractive

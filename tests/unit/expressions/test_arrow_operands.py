@@ -12,7 +12,7 @@ from csvswarm.csv_format.canonical_text import as_arrow, output_type, to_canonic
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.expressions.arrow_operands import Texts, Timestamps
-from csvswarm.expressions.operands import ArrowOperand, Masked, Operand, Text
+from csvswarm.expressions.operands import ArrowOperand, Masked, Text
 from csvswarm.expressions.rowwise import Expression
 from csvswarm.processor_api.dataframe import to_frame
 from csvswarm.reading.native_block import FieldFinder
@@ -52,7 +52,7 @@ def in_place() -> Text:
     return Text(found.span(0), finder.null_values)
 
 
-def operands() -> dict[str, Operand]:
+def operands() -> dict[str, Text | ArrowOperand]:
     return {"t": in_place(), "d": Texts(TABLE["d"].chunk(0)), "at": Timestamps(TABLE["at"].chunk(0))}
 
 
@@ -88,7 +88,7 @@ def test_values_match_pandas(text: str) -> None:
 def test_chosen_rows_match_pandas(text: str) -> None:
     expression, chosen = Expression(text, NAMES, "where"), np.arange(len(WORDS)) % 3 == 1
 
-    computed = expression.evaluate_without_pandas({name: one[chosen] for name, one in operands().items()})  # type: ignore[index]
+    computed = expression.evaluate_without_pandas({name: one[chosen] for name, one in operands().items()})
 
     assert written(values_of(computed)) == written(as_arrow(expression.value(frame()[chosen])))
 
