@@ -293,7 +293,7 @@ def _compute_without_pandas(found: dict[str, Any], context: Context) -> Computed
         values = expression.evaluate_without_pandas(columns | derived)
         if values is None or values.dtype.kind == "M" or (isinstance(values, Masked) and values.dtype != np.int64):
             return None
-        derived[name] = values
+        derived[name] = values.texts() if isinstance(values, Text) else values
     return mask, derived
 
 

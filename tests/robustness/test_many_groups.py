@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 from csvswarm.collect.run import collect
+from csvswarm.groupby import accumulator
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.state import reconcile
 from csvswarm.partials import sorted_runs
@@ -26,8 +27,10 @@ from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.split.run import Request, split
 
 directory, groups = Path(sys.argv[1]), int(sys.argv[2])
-assert {'MAX_ROWS_IN_MEMORY', 'BATCH_ROWS'} <= vars(sorted_runs).keys()
-sorted_runs.MAX_ROWS_IN_MEMORY, sorted_runs.BATCH_ROWS = 1 << 13, 1 << 10
+assert {'MAX_ROWS_IN_MEMORY', 'BATCH_ROWS', 'FAN_IN'} <= vars(sorted_runs).keys()
+sorted_runs.MAX_ROWS_IN_MEMORY, sorted_runs.BATCH_ROWS, sorted_runs.FAN_IN = 1 << 13, 1 << 10, 4
+assert {'MAX_BYTES', 'PART_GROUPS'} <= vars(accumulator).keys()
+accumulator.MAX_BYTES, accumulator.PART_GROUPS = 1 << 18, 1 << 10
 source = directory / "data.csv"
 source.write_text("id,x\\n" + "".join(f"k{row * 7919 % groups},{row % 97}\\n" for row in range(groups)))
 options = {"group_by": "id", "metrics": {"x": ["sum", "median"]}}

@@ -34,7 +34,8 @@ GROUPS = {"group_by": ["carrier"], "metrics": {"dep_delay": ["mean", "min", "nun
         ("aggregate", GROUPS, False),
         ("transform", {}, False),
         ("transform", {"where": "distance > 500", "assign": {"far": "distance > 1000"}}, False),
-        ("transform", {"where": "dest.str.len() == 3"}, True),
+        ("transform", {"where": "dest.str.len() == 3", "assign": {"also": "dest"}}, False),
+        ("transform", {"where": "dest.str.title() == 'Ord'"}, True),
     ],
 )
 def test_pandas_is_imported_only_for_dataframes(tmp_path: Path, processor: str, options: object, needed: bool) -> None:
