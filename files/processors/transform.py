@@ -287,10 +287,11 @@ def _compute_without_pandas(found: dict[str, Any], context: Context) -> Computed
         if true is None or true.dtype != np.bool_:
             return None
         mask = true.is_true() if isinstance(true, Masked) else np.asarray(true)
+        used = set().union(*(expression.columns for _, expression in _assigned(context)))
+        found = {name: found[name][mask] for name in used & found.keys()}
     derived: dict[str, Array | Operand] = {}
     for name, expression in _assigned(context):
-        columns = {one: found[one] if mask is None else found[one][mask] for one in expression.columns & found.keys()}
-        values = expression.evaluate_without_pandas(columns | derived)
+        values = expression.evaluate_without_pandas(found | derived)
         if values is None or values.dtype.kind == "M" or (isinstance(values, Masked) and values.dtype != np.int64):
             return None
         derived[name] = values.texts() if isinstance(values, Text) else values

@@ -19,7 +19,7 @@ def take(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if path == "tables":
         monkeypatch.setattr("csvswarm.groupby.accumulator.grouped_block", lambda *_: None)
         return
-    monkeypatch.setattr("csvswarm.groupby.accumulator.MAX_ROWS", 0)
+    monkeypatch.setattr("csvswarm.groupby.accumulator.MAX_ENTRIES", 0)
     monkeypatch.setattr("csvswarm.groupby.accumulator.PART_GROUPS", 7)
     if path == "one table":
         return
@@ -55,7 +55,7 @@ def test_totals_of_many_chunks_become_tables(tmp_path: Path, monkeypatch: pytest
     job: dict[str, Any] = {"processor": "aggregate", "options": options, "chunks": 3, "block_bytes": 1 << 13}
     expected = run_in_process(tmp_path / "1", source, **job).data
 
-    monkeypatch.setattr("csvswarm.groupby.group_totals.MAX_ROWS", 10)
+    monkeypatch.setattr("csvswarm.groupby.group_totals.MAX_ENTRIES", 10)
 
     assert run_in_process(tmp_path / "2", source, **job).data == expected
 

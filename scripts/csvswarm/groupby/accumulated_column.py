@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,8 +55,8 @@ class AccumulatedColumn:
         parts += [sums.units for sums in self._sums.values()]
         return sum(part.nbytes for part in parts) + (self._values.nbytes if self._values else 0)
 
-    def rows(self, groups: int) -> int:
-        """About the number of rows of the state of `groups` groups."""
+    def entries(self, groups: int) -> int:
+        """Return about the number of entries of the state of `groups` groups."""
         sums = sum(one.units.shape[1] for one in self._sums.values())
         return groups * (len(self._kinds) + sums) + self._pairs.count
 
@@ -125,21 +127,32 @@ class AccumulatedColumn:
             dict(zip(pairs, self._numbers.tolist(), strict=False)),
         )
 
-    def arrays(self, codes: Integers, count: int, state: State) -> ColumnArrays:
-        """Return the state of some of `count` groups, as arrays. state: of all groups."""
-        added, picked = state
-        values = None
-        if self._values is not None:
-            groups, keys = self._values_of_groups()
-            position = np.full(count, -1)
-            position[codes] = np.arange(len(codes))
-            some = np.flatnonzero(position[groups] >= 0)
-            values = position[groups[some]], pa.array(value_array(self._values, keys[some])), self._numbers[some]
-        return ColumnArrays(
-            {slot: units[codes] for slot, units in added.items()},
-            {kind: (order[codes], key[codes]) for kind, (order, key) in picked.items()},
-            values,
-        )
+    def parts(self, order: Integers, size: int) -> Iterator[ColumnArrays]:
+        """Yield the state of the groups in this order, as arrays, at most `size` groups at a time."""
+        added, picked = self.state(len(order))
+        starts = range(0, max(1, len(order)), size)
+        for start, values in zip(starts, self._parts_of_values(order, starts), strict=True):
+            codes = order[start : start + size]
+            yield ColumnArrays(
+                {slot: units[codes] for slot, units in added.items()},
+                {kind: (places[codes], key[codes]) for kind, (places, key) in picked.items()},
+                values,
+            )
+
+    def _parts_of_values(self, order: Integers, starts: range) -> Iterator[tuple[Integers, pa.Array, Integers] | None]:
+        """Yield the values of each part of the groups in this order (see `ColumnArrays`)."""
+        if self._values is None:
+            yield from (None for _ in starts)
+            return
+        groups, keys = self._values_of_groups()
+        position = np.empty(len(order), np.int64)
+        position[order] = np.arange(len(order))
+        position = position[groups]
+        pairs = np.argsort(position, kind="stable")
+        edges = np.searchsorted(position[pairs], [*starts, starts.stop]).tolist()
+        for start, (first, stop) in zip(starts, itertools.pairwise(edges), strict=True):
+            some = pairs[first:stop]
+            yield position[some] - start, pa.array(value_array(self._values, keys[some])), self._numbers[some]
 
     def _values_of_groups(self) -> tuple[Integers, Integers]:
         """Return the group of every distinct value, and its code."""

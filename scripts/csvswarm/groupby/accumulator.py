@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from csvswarm.arithmetic.exact_sum import square_parts
 from csvswarm.groupby.accumulated_column import AccumulatedColumn
-from csvswarm.groupby.group_totals import MAX_ROWS, GroupArrays, GroupedBlock, GroupTotals
+from csvswarm.groupby.group_totals import MAX_ENTRIES, GroupArrays, GroupedBlock, GroupTotals
 from csvswarm.groupby.state_kinds import COUNT, SQUARES, SUM, VALUES
 from csvswarm.groupby.value_codes import encode, encode_pairs, listed_values, value_array
 from csvswarm.native.grouping import NumberCodes, TextCodes, levels_of
@@ -112,7 +112,7 @@ class GroupAccumulator:
     @property
     def is_large(self) -> bool:
         """Whether the groups should be a table: lists and their file would take longer."""
-        return sum(column.rows(self.count) for column in self._columns) > MAX_ROWS
+        return sum(column.entries(self.count) for column in self._columns) > MAX_ENTRIES
 
     def totals(self) -> GroupTotals:
         """Return the state of all blocks, as lists."""
@@ -123,15 +123,13 @@ class GroupAccumulator:
         """Yield the state of all blocks in order of the groups, in parts of PART_GROUPS. No block can be added then."""
         for known in [*self._keys, *self._pairs]:
             known.free_table()
-        states = [column.state(self.count) for column in self._columns]
         keys = [pa.array(value_array(known, codes)) for known, codes in self._codes_of_keys(np.arange(self.count))]
         table = pa.table(keys, names=[str(index) for index in range(len(keys))])
         order = pc.sort_indices(table, [(name, "ascending") for name in table.column_names]).to_numpy().astype(np.int64)
-        for start in range(0, max(1, self.count), PART_GROUPS):
-            codes = order[start : start + PART_GROUPS]
-            keys = [value_array(known, own) for known, own in self._codes_of_keys(codes)]
-            pairs = zip(self._columns, states, strict=True)
-            yield GroupArrays(keys, [column.arrays(codes, self.count, state) for column, state in pairs])
+        columns = zip(*(column.parts(order, PART_GROUPS) for column in self._columns), strict=True)
+        for number, arrays in enumerate(columns):
+            codes = order[number * PART_GROUPS : (number + 1) * PART_GROUPS]
+            yield GroupArrays([value_array(known, own) for known, own in self._codes_of_keys(codes)], list(arrays))
 
     def _codes_of_keys(self, codes: Integers) -> list[tuple[TextCodes | NumberCodes, Integers]]:
         """Return the keys of each grouping column, with their code in every one of some groups."""

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
     Plain = TextColumn | NumericColumn
 
-#: Maximum number of rows of state; for more, a table is faster in spite of its imports.
-MAX_ROWS = 1 << 16
+#: Maximum number of entries of state; for more, a table is faster in spite of its imports.
+MAX_ENTRIES = 1 << 16
 MAX_INT64 = 2**63 - 1
 #: A group: per grouping column its text, or its value as a key of `sort_keys`.
 Group = tuple[Any, ...]
@@ -137,8 +137,8 @@ class GroupTotals:
     _index: dict[Group, int] = field(default_factory=dict, repr=False)
 
     @property
-    def rows(self) -> int:
-        """About the number of rows of the table that this state is converted to."""
+    def entries(self) -> int:
+        """About the number of entries of this state."""
         per_group = sum(len(one.added) + len(one.picked) for one in self.columns)
         return len(self.groups) * per_group + sum(len(one.values) for one in self.columns)
 
@@ -187,11 +187,11 @@ def load_totals(path: Path) -> GroupTotals:
 
 
 def load_all_totals(paths: Iterable[Path]) -> GroupTotals | None:
-    """Return the state of all files together; None if it has more than MAX_ROWS rows."""
+    """Return the state of all files together; None if it has more than MAX_ENTRIES entries."""
     totals = GroupTotals()
     for path in paths:
         totals.merge_from(load_totals(path))
-        if totals.rows > MAX_ROWS:
+        if totals.entries > MAX_ENTRIES:
             return None
     return totals
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.arithmetic.percentiles import interpolate, middle
@@ -50,6 +51,11 @@ class _Measure:
         self._own, self._measure, self._figures, self._ranked = own, measure, figures, ranked
         self._counts = integers_in(own, state_name(measure, COUNT))
 
+    @cached_property
+    def _levels(self) -> dict[int, Array]:
+        """The levels of the sums."""
+        return levels_in(self._own, self._measure, SUM)
+
     def texts(self, name: str) -> pa.Array:
         """Return a metric as text."""
         if name in ("count", "nunique"):
@@ -59,8 +65,7 @@ class _Measure:
         if name == "sum":
             return self._sums()
         if name == "mean":
-            levels = levels_in(self._own, self._measure, SUM)
-            return self._numbers(rounded_sums(levels, np.maximum(self._counts, 1)))
+            return self._numbers(rounded_sums(self._levels, np.maximum(self._counts, 1)))
         if name == "median" or percent_of(name) is not None:
             return self._numbers(self._between(percent_of(name)))
         return self._one_by_one(name, range(len(self._counts)))
@@ -80,7 +85,7 @@ class _Measure:
         return to_canonical_text(values.cast(ARROW[kind]) if kind in ("bool", "timestamp") else values, kind)
 
     def _sums(self) -> pa.Array:
-        sums = rounded_sums(levels_in(self._own, self._measure, SUM), np.ones(len(self._counts), np.int64))
+        sums = rounded_sums(self._levels, np.ones(len(self._counts), np.int64))
         if not self._figures.is_whole:
             return to_canonical_text(pa.array(sums, mask=np.isnan(sums)), "float")
         if (large := ~(np.abs(sums) < _EXACT)).any():

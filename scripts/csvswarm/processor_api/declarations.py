@@ -49,9 +49,9 @@ def declarations(source: bytes, functions: Collection[str] = ("process",)) -> di
                     return None
             else:
                 return None
-    return (
-        found if found.keys() & {"process", "for_options"} and _hooks_bound_elsewhere(tree).isdisjoint(HOOKS) else None
-    )
+    if found.keys().isdisjoint({"process", "for_options"}) or not _hooks_bound_elsewhere(tree).isdisjoint(HOOKS):
+        return None
+    return found
 
 
 def require_declared(source: bytes, defined: dict[str, Any], shown: str) -> None:

@@ -18,6 +18,8 @@ from csvswarm.processor_api.dataframe import to_frame
 from csvswarm.reading.native_block import FieldFinder
 from csvswarm.reading.rows import Rows
 from csvswarm.types.schema import NULL_VALUES, Schema
+from hypothesis import given
+from hypothesis import strategies as st
 
 WORDS = ["JFK", None, "jfk ", "NA", "stra\u00dfe", "\u0130stanbul", "\u03a3\u03a3", "\u01c5x", "a.c"]
 WORDS += ["abc\U0001f408", "x"]
@@ -91,6 +93,19 @@ def test_chosen_rows_match_pandas(text: str) -> None:
     computed = expression.evaluate_without_pandas({name: one[chosen] for name, one in operands().items()})
 
     assert written(values_of(computed)) == written(as_arrow(expression.value(frame()[chosen])))
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.none(), min_size=1, max_size=6),
+    st.sampled_from([text for text in EXPRESSIONS if text.startswith("t.")]),
+)
+def test_methods_of_any_texts_match_pandas(words: list[str | None], text: str) -> None:
+    expression = Expression(text, NAMES, "where")
+
+    computed = expression.evaluate_without_pandas({"t": Texts(pa.array(words, pa.string()))})
+
+    expected = expression.value(pd.DataFrame({"t": pd.Series(words, dtype="str")}))
+    assert written(values_of(computed)) == written(as_arrow(expected))
 
 
 @pytest.mark.parametrize("text", EXPRESSIONS)
