@@ -101,6 +101,7 @@ def test_statistics(tmp_path: Path, data: bytes, cuts: list[tuple[int, int]]) ->
 
 @settings(max_examples=20)
 @given(typed_table(numbers), cuts)
+@example(b"c0,c1,c2,c3\n4,4,4,4\n,,,\n,1e-300,,\n", [(1, 1 << 20), (4, 1)])  # a chunk without a group
 def test_aggregate(tmp_path: Path, data: bytes, cuts: list[tuple[int, int]]) -> None:
     metrics = ["count", "sum", "mean", "min", "max", "std", "median", "nunique", "first", "last"]
     options = {"group_by": ["c0"], "metrics": {"c1": metrics}}

@@ -100,7 +100,9 @@ class ColumnTotals:
     def arrays(self) -> ColumnArrays:
         """Return the state as arrays."""
         added = {slot: np.array(units, np.int64) for slot, units in self.added.items()}
-        picked = {kind: (np.array(order), np.array(key)) for kind, (order, key) in self.picked.items()}
+        picked = {
+            kind: (np.array(order, np.int64), np.array(key, np.int64)) for kind, (order, key) in self.picked.items()
+        }
         values = None
         if self.values:
             groups, keys = zip(*self.values, strict=True)
