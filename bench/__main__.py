@@ -18,7 +18,7 @@ from bench.question import Question
 from bench.questions import MAP, QUESTIONS, parameters
 from bench.report import markdown
 from bench.runs import compare
-from bench.tools import SCRIPTS, Task, Tool, all_tools
+from bench.tools import CSVSWARM, Task, Tool, all_tools
 
 BAD_SIZE = 30 * 10**6
 
@@ -62,7 +62,7 @@ def main() -> int:
     if not chosen:
         parser.error(f"no question's name contains {arguments.only!r}")
     ours, *others = all_tools()
-    peers = [tool for tool in others if tool.name.partition(",")[0] in [SCRIPTS, *arguments.peers.split(",")]]
+    peers = [tool for tool in others if tool.name.partition(",")[0] in [CSVSWARM, *arguments.peers.split(",")]]
     print(f"bench: seed {arguments.seed}", flush=True)
     try:
         figures = measure(arguments.size, arguments.seed, arguments.rounds, chosen, [ours, *peers])

@@ -12,11 +12,11 @@ from matplotlib import pyplot as plt
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.questions import AGGREGATE, MAP
-from bench.tools import SCRIPTS
+from bench.tools import CSVSWARM
 
 WORKS = {MAP.name: "map", AGGREGATE.name: "aggregate"}
-COLOURS = {SCRIPTS: "#0b6e4f", "DuckDB": "#c77700", "Polars": "#2a5db0"}
-MARKERS = {SCRIPTS: "o", "DuckDB": "s", "Polars": "^"}
+COLOURS = {CSVSWARM: "#0b6e4f", "DuckDB": "#c77700", "Polars": "#2a5db0"}
+MARKERS = {CSVSWARM: "o", "DuckDB": "s", "Polars": "^"}
 LIMIT_MB = 200
 
 Points = list[dict[str, str]]
@@ -36,7 +36,7 @@ def draw(name: str, points: Points) -> Any:
                 time.plot(x, [float(point["seconds"]) for point in own], label=tool, **style)
                 total = [float(point["peak_tree"]) / 1e6 for point in own]
                 memory.plot(x, total, label=f"{tool}, all processes", **style)
-                if tool == SCRIPTS:
+                if tool == CSVSWARM:
                     largest = [float(point["peak_process"]) / 1e6 for point in own]
                     memory.plot(x, largest, label=f"{tool}, largest process", linestyle="--", **style)
         memory.axhline(LIMIT_MB, color="#999999", linewidth=1, linestyle=":", label=f"{LIMIT_MB} MB")

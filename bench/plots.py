@@ -18,12 +18,12 @@ from bench.files import DATA, IMAGES, WORK, File, call, data_file, size_of
 from bench.question import Question
 from bench.questions import AGGREGATE, MAP
 from bench.runs import Row, one_run
-from bench.tools import SCRIPTS, Task, Tool, all_tools
+from bench.tools import CSVSWARM, Task, Tool, all_tools
 
 SIZES = "10MB,30MB,100MB,300MB,1GB,2GB"
 CHUNKS = "1,3,10,30,100,300,1000"
 ROUNDS = 3
-PLOTTED = (SCRIPTS, "Polars", "DuckDB")
+PLOTTED = (CSVSWARM, "Polars", "DuckDB")
 FIELDS = ["work", "tool", "bytes", "chunks", "seconds", "peak_process", "peak_tree", "verdict"]
 
 Point = dict[str, Any]
@@ -41,9 +41,9 @@ def by_size(sizes: list[int]) -> Iterator[Point]:
 def by_chunks(size: int, chunks: list[int]) -> Iterator[Point]:
     """Measure csvswarm on one file with these numbers of chunks."""
     source = data_file(File("main"), size)
-    ours = next(tool for tool in all_tools() if tool.name == SCRIPTS)
+    ours = next(tool for tool in all_tools() if tool.name == CSVSWARM)
     for question in (MAP, AGGREGATE):
-        yield from _points(question, source, {(SCRIPTS, str(number)): ours for number in chunks})
+        yield from _points(question, source, {(CSVSWARM, str(number)): ours for number in chunks})
 
 
 def _points(question: Question, source: Path, runs: dict[tuple[str, str], Tool]) -> Iterator[Point]:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from bench import bad_records
-from bench.tools import DOOR, JOBS, SCRIPTS
+from bench.tools import CSVSWARM, DOOR, JOBS
 
 MB = 1e6
 FIGURES = {"seconds": "wall", "cpu_seconds": "CPU"}
@@ -36,7 +36,7 @@ def _about(figures: dict[str, Any]) -> str:
 
 
 def _table(questions: dict[str, list[Row]]) -> str:
-    peers = list(dict.fromkeys(row["tool"] for rows in questions.values() for row in rows if row["tool"] != SCRIPTS))
+    peers = list(dict.fromkeys(row["tool"] for rows in questions.values() for row in rows if row["tool"] != CSVSWARM))
     lines = []
     for name, rows in questions.items():
         ours, *others = rows
@@ -44,7 +44,7 @@ def _table(questions: dict[str, list[Row]]) -> str:
         cells = [_cell(of.get(peer)) for peer in peers]
         ratios = [_ratio(ours, others, figure) for figure in FIGURES]
         lines.append([name, _cell(ours), *cells, *(f"{one:.2f}" if one else "" for one in ratios), _peak(ours)])
-    header = ["wall s / CPU s", SCRIPTS, *peers, "wall to the fastest", "CPU to the fastest", "csvswarm's largest, MB"]
+    header = ["wall s / CPU s", CSVSWARM, *peers, "wall to the fastest", "CPU to the fastest", "csvswarm's largest, MB"]
     rule = ["---", *("---:" for _ in header[1:])]
     return "\n".join("| " + " | ".join(line) + " |" for line in (header, rule, *lines))
 

@@ -16,7 +16,7 @@ JOBS = 2
 """Number of processes or threads of every tool."""
 OURS = ROOT / ".venv/bin"
 PEERS = ROOT / ".venv-bench/bin"
-SCRIPTS, DOOR = "csvswarm", "csvswarm, through Ansible"
+CSVSWARM, DOOR = "csvswarm", "csvswarm, through Ansible"
 MEMORY = 256 * 10**6
 """Bytes that a process of csvswarm may take; peers may take any memory."""
 
@@ -60,7 +60,13 @@ class Tool:
 def all_tools() -> list[Tool]:
     """Return the tools in the order of the table; the others are compared with the first one."""
     return [
-        Tool(SCRIPTS, scripts, lambda question: question.processor, memory=MEMORY),
+        Tool(
+            CSVSWARM,
+            command_line,
+            lambda question: question.processor,
+            {"PYTHONPATH": str(ROOT / "scripts")},
+            memory=MEMORY,
+        ),
         Tool("Polars", _peer("polars"), lambda question: question.polars, {"POLARS_MAX_THREADS": str(JOBS)}),
         Tool("DuckDB", _peer("duckdb"), lambda question: question.duckdb),
         Tool("DuckDB, types given", _peer("duckdb", "typed"), lambda question: question.duckdb),
@@ -75,17 +81,14 @@ def all_tools() -> list[Tool]:
     ]
 
 
-def scripts(task: Task) -> Commands:
-    """Return the commands of the three scripts."""
-    python, job, question = str(OURS / "python"), f"--job={task.job}", task.question
-    split = [f"--input={task.source}", f"--output={task.output}", f"--processor={question.processor}"]
-    split += [f"--file={name}" for name in question.files]
-    split += [f"--options={json.dumps(question.options)}", f"--chunks={task.chunks}", f"--workers={JOBS}"]
-    return [
-        [python, "scripts/split_dataframe.py", job, *split],
-        [python, "scripts/split_processing.py", job, f"--workers={JOBS}"],
-        [python, "scripts/collect_results.py", job, f"--output={task.output}"],
-    ]
+def command_line(task: Task) -> Commands:
+    """Return the command that runs the job on this machine, without Ansible."""
+    question = task.question
+    arguments = [str(task.source), f"--jobs={task.directory}", f"--job-id={task.job.name}", f"--output={task.output}"]
+    arguments += [f"--processor={question.processor}", f"--options={json.dumps(question.options)}"]
+    arguments += [f"--file={name}" for name in question.files]
+    arguments += [f"--chunks={task.chunks}", f"--workers={JOBS}"]
+    return [[str(OURS / "python"), "-m", "csvswarm", "run", *arguments]]
 
 
 def playbook(task: Task) -> Commands:

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 # First, so that garbage collection is off while modules are imported.
 from csvswarm.runtime import startup
@@ -22,6 +22,7 @@ from csvswarm.errors import CsvswarmError, OptionError, printable
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
 from csvswarm.job.round import plan_round
+from csvswarm.runtime.script_process import exit_immediately
 
 __all__ = [
     "add_plan_argument",
@@ -30,6 +31,7 @@ __all__ = [
     "json_value",
     "parser",
     "plan_next_round",
+    "report_error",
     "run",
     "startup",
 ]
@@ -103,11 +105,11 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
         with contextlib.redirect_stdout(sys.stderr):
             done, message = main()
     except CsvswarmError as error:
-        return _fail(str(error), type(error).__name__)
+        return report_error(str(error), type(error).__name__)
     except OSError as error:
-        return _fail(_remedy(error))
+        return report_error(_remedy(error))
     except MemoryError:
-        return _fail(
+        return report_error(
             "out of memory: give this step more and rerun with the same job_id; finished work is kept. A combine "
             "or finish that needs the whole result in memory must return less, or declare keys."
         )
@@ -120,14 +122,6 @@ def run(main: Callable[[], tuple[dict[str, Any], str]], *, as_json: bool) -> int
     else:
         print(printable(message))
     return 0
-
-
-def exit_immediately(code: int) -> NoReturn:
-    """End the process immediately: unloading the imported modules takes as long as a small chunk."""
-    with contextlib.suppress(OSError):  # the reader of a pipe may be gone
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)
 
 
 def _remedy(error: OSError) -> str:
@@ -143,7 +137,8 @@ def _remedy(error: OSError) -> str:
     return f"{where}{error.strerror or error}. Fix it and rerun with the same job_id; finished work is kept."
 
 
-def _fail(message: str, kind: str = "CsvswarmError") -> int:
+def report_error(message: str, kind: str = "CsvswarmError") -> int:
+    """Print an error, or write it to a file for the calling process. Return the exit code. kind: name of its class."""
     if path := os.environ.get(ERROR_FILE):
         with contextlib.suppress(OSError):
             Path(path).write_text(json.dumps({"kind": kind, "message": printable(message)}))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import csvswarm
@@ -92,6 +95,53 @@ def test_errors_are_exceptions_of_csvswarm(folder: Path) -> None:
     assert (folder / "jobs/one/report.html").is_file()
     with pytest.raises(csvswarm.JobError, match="job one was made with another processor"):
         csvswarm.run("data.csv", "transform", job_id="one")
+
+
+def test_a_job_that_is_interrupted_ends_with_its_processes(folder: Path) -> None:
+    """A notebook interrupts the calling process alone, not its group."""
+    (folder / "mine.py").write_text(
+        "import pathlib, time\n\n\ndef process(block, context):\n"
+        f"    pathlib.Path({str(folder / 'started')!r}).touch()\n    time.sleep(600)\n"
+    )
+    # Not guarded by `__name__`, as a notebook is not.
+    code = "import csvswarm, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "try:\n    csvswarm.run('data.csv', 'mine.py', job_id='one')\n"
+    code += "except KeyboardInterrupt:\n    print('interrupted')\n"
+    (folder / "caller.py").write_text(code)
+    caller = subprocess.Popen(
+        [sys.executable, "caller.py"],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}/scripts"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    limit = time.monotonic() + 120
+    while not (folder / "started").exists():
+        assert caller.poll() is None
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+    caller.send_signal(signal.SIGINT)
+
+    assert caller.communicate(timeout=120) == ("interrupted\n", "")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(caller.pid, 0)
+
+
+def test_output_of_a_job_is_printed_although_it_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "bad.py").write_text("def process(block, context):\n    print('at work')\n    raise ValueError('no')\n")
+
+    with pytest.raises(csvswarm.CsvswarmError, match="processor bad failed"):
+        csvswarm.run("data.csv", "bad.py")
+
+    assert capsys.readouterr().err == "at work\n"
+
+
+def test_a_file_may_start_with_a_dash(folder: Path) -> None:
+    (folder / "data.csv").rename(folder / "-data.csv")
+
+    assert csvswarm.run("-data.csv", "convert").path.read_text() == "key,n\na,1\nb,2\na,5\n"
 
 
 def test_job_is_resumed_by_its_name() -> None:

@@ -188,6 +188,26 @@ def test_ctrl_c_prints_how_to_resume(folder: Path, terminal: bool) -> None:
     assert manifest["job_id"] == "one"
 
 
+def test_files_of_the_current_folder_do_not_replace_modules_of_python(folder: Path) -> None:
+    for name in ("csv", "calendar", "statistics", "numpy"):
+        (folder / f"{name}.py").write_text("raise AssertionError('imported')\n")
+    (folder / "mine.py").write_text("import pandas\n\n\ndef process(block, context):\n    return block\n")
+
+    done = command("run", "data.csv", "--processor", "./mine.py", "--output", "out", cwd=folder)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "out/result.csv").read_text() == (folder / "data.csv").read_text()
+
+
+def test_a_killed_script_is_reported(folder: Path) -> None:
+    (folder / "mine.py").write_text("import os\n\n\ndef process(block, context):\n    os.kill(os.getppid(), 9)\n")
+
+    done = command("run", "data.csv", "--processor", "./mine.py", "--job-id", "one", cwd=folder)
+
+    assert done.returncode not in (0, 1, 2)
+    assert done.stderr == "A script ended with code -9. Please report this.\n"
+
+
 def test_installed_package_runs_without_the_clone(folder: Path) -> None:
     """pip install . in a copy of the clone, as pip writes beside what it installs."""
     copy, site = folder / "clone", folder / "site"

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import runpy
-import sys
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from csvswarm import cli
+from csvswarm.runtime.script_process import run_script
 
 _IMPORTED = (
     "csvswarm.driver.reconcile",
@@ -50,16 +47,6 @@ def start(
 def _run(command: list[str], folder: str, environment: dict[str, str], answer: str, errors: str) -> None:
     # Makes the kernel kill the process that needs too much memory, and not the driver beside it.
     Path("/proc/self/oom_score_adj").write_text("1000")
-    for stream, path in ((1, answer), (2, errors)):
-        file = os.open(path, os.O_WRONLY | os.O_TRUNC)
-        os.dup2(file, stream)
-        os.close(file)
     os.chdir(folder)
     os.environ.update(environment)
-    if command[0] == "-m":
-        sys.argv = command[1:]
-        # Not runpy, which warns on standard error of modules that are imported already.
-        cli.exit_immediately(import_module(command[1]).main())
-    else:
-        sys.argv = command
-        runpy.run_path(command[0], run_name="__main__")
+    run_script(command, Path(answer), Path(errors))

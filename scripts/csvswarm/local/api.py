@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csvswarm.errors import CsvswarmError
-from csvswarm.local.commands import commands
-from csvswarm.local.stages import LocalJob, StageFailed, name_job
+from csvswarm.local.run_command import run_command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,22 +99,11 @@ def run(
         ProcessorError: the processor cannot be loaded.
         CsvswarmError: any other reason, such as a failed chunk.
     """
-    job_id = name_job(job_id, incremental=bool(settings.get("incremental")))
-    directory = Path(jobs).expanduser().absolute() / job_id
-    result = Path(output).expanduser().absolute() if output else Path("results", job_id).absolute()
-    inputs = [input] if isinstance(input, str | os.PathLike) else list(input)
     arguments = arguments_of({"processor": processor, "options": dict(options) if options else None, **settings})
-    how = commands(
-        inputs, arguments, job_id=job_id, jobs=Path(jobs), output=Path(output) if output else None, workers=workers
-    )
-    try:
-        job = LocalJob(directory, result, how)
-        done = job.run([*arguments_of({"input": inputs}), *arguments], str(workers))
-    except StageFailed as failure:
-        if failure.error is None:
-            raise CsvswarmError(f"a script ended with code {failure.code}, please report this: {failure}") from failure
-        raise failure.error from None
-    return result_of(job_id, directory, done)
+    arguments += arguments_of({"output": output, "job_id": job_id, "jobs": jobs, "workers": workers})
+    inputs = [input] if isinstance(input, str | os.PathLike) else list(input)
+    done = run_command(inputs, arguments)
+    return result_of(done["job_id"], Path(jobs).expanduser().absolute() / done["job_id"], done)
 
 
 def result_of(job_id: str, directory: Path, done: Mapping[str, Any]) -> Result:

@@ -6,16 +6,19 @@ csvswarm run data.csv --processor statistics --output results/demo
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from csvswarm import __version__
+from csvswarm import __version__, cli
 from csvswarm.errors import OptionError, printable
 from csvswarm.local.api import Result, result_of
 from csvswarm.local.commands import commands, remedy
-from csvswarm.local.stages import INTERRUPTED, SCRIPTS, USAGE, LocalJob, StageFailed, name_job
+from csvswarm.local.stages import USAGE, LocalJob, StageFailed, name_job
+from csvswarm.runtime.script_process import INTERRUPTED, SCRIPTS
 
 DESCRIPTION = "Process a large CSV file in parallel on this machine. For boards, use run_job.yml."
 EPILOG = """\
@@ -70,11 +73,13 @@ def _run(given: argparse.Namespace, others: list[str]) -> int:
     how = commands(given.input, others, job_id=job_id, jobs=given.jobs, output=given.output, workers=given.workers)
     job = LocalJob(directory, output, how, live=True)
     try:
-        done = job.run([*(f"--input={path}" for path in given.input), *others], given.workers)
+        split_arguments = [*(f"--input={path}" for path in given.input), *others]
+        done = job.run(split_arguments, given.workers, with_pandas=_takes_dataframes(others))
     except StageFailed as failure:
         return _report_failure(failure, remedy(how))
     except KeyboardInterrupt:
-        print(f"Interrupted. Resume with: {how['resume']}", file=sys.stderr)
+        if cli.ERROR_FILE not in os.environ:
+            print(f"Interrupted. Resume with: {how['resume']}", file=sys.stderr)
         return INTERRUPTED
     if given.json:
         print(json.dumps({"job_id": job_id, **done}))
@@ -83,8 +88,22 @@ def _run(given: argparse.Namespace, others: list[str]) -> int:
     return 0
 
 
+def _takes_dataframes(options: list[str]) -> bool:
+    """Return whether the processor is a file for DataFrames, judged by its text."""
+    words = [word for option in options for word in option.split("=", 1)]
+    processor = Path(dict(itertools.pairwise(words)).get("--processor", ""))
+    try:
+        return processor.suffix == ".py" and b"BLOCK" not in processor.expanduser().read_bytes()
+    except OSError:
+        return False
+
+
 def _report_failure(failure: StageFailed, advice: str = "") -> int:
     """Print the error, where the report of the failed job is, and what to do. Return the exit code."""
+    if cli.ERROR_FILE in os.environ and failure.error is not None:
+        print(failure, end="", file=sys.stderr)
+        cli.report_error(str(failure.error), type(failure.error).__name__)
+        return failure.code
     if failure.code == USAGE:
         print(f"csvswarm run: {failure.error} (csvswarm run --help lists the options)", file=sys.stderr)
     elif failure.error is None:

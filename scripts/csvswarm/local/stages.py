@@ -1,7 +1,8 @@
 """Runs the scripts of a job one after the other, as run_job.yml does on one machine.
 
-They run in separate processes, so the imports, output and crashes of a processor stay there, and a notebook is not
-forked.
+Each runs in a process of its own, so the imports, output and crashes of a processor stay there. They are forked from
+this one, which imports their modules while the input is split: started on their own, they would take longer to import
+than to process a small file.
 """
 
 from __future__ import annotations
@@ -10,24 +11,28 @@ import json
 import os
 import secrets
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing import get_context
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
 from csvswarm import cli, errors
 from csvswarm.errors import CsvswarmError, OptionError
 from csvswarm.local.commands import remedy
+from csvswarm.runtime.script_process import INTERRUPTED, SCRIPTS, run_script
 
-#: Beside the package, in a clone as well as installed.
-SCRIPTS = Path(__file__).resolve().parents[2]
-#: Exit codes of the scripts, besides that of a reported error.
-USAGE, INTERRUPTED = 2, 130
+USAGE = 2
+"""Exit code of a script for wrong arguments."""
+_SPLIT = ("csvswarm.split.run",)
+_AFTER_SPLIT = ("csvswarm.process.run", "csvswarm.collect.run", "csvswarm.report.data", "csvswarm.report.render")
+#: Imports pandas.
+_DATAFRAMES = "csvswarm.processor_api.dataframe"
 #: Seconds that a script may take to end after Ctrl-C.
 _GRACE = 10
 
@@ -58,10 +63,17 @@ class LocalJob:
     commands: Mapping[str, str]
     live: bool = False
 
-    def run(self, split_arguments: Sequence[str], workers: str = "auto") -> dict[str, Any]:
-        """Split, process, collect and report. Returns summaries by stage. Raises StageFailed and KeyboardInterrupt."""
+    def run(
+        self, split_arguments: Sequence[str], workers: str = "auto", *, with_pandas: bool = False
+    ) -> dict[str, Any]:
+        """Split, process, collect and report. Returns summaries by stage. Raises StageFailed and KeyboardInterrupt.
+
+        with_pandas: whether the processor most likely needs pandas.
+        """
         job, output = f"--job={self.directory}", f"--output={self.output}"
-        split = _run("split_dataframe.py", job, output, f"--workers={workers}", *split_arguments)
+        _import(_SPLIT)
+        later = [*_AFTER_SPLIT, *[_DATAFRAMES] * with_pandas]
+        split = _run("split_dataframe.py", job, output, f"--workers={workers}", *split_arguments, needed_later=later)
         try:
             process = _run("split_processing.py", job, f"--workers={workers}", live=self.live)
             collect = _run("collect_results.py", job, output, live=self.live)
@@ -80,55 +92,67 @@ class LocalJob:
         return None if path is None else str(path)
 
 
-def _run(script: str, *arguments: str, live: bool = False) -> dict[str, Any]:
-    """Run a script and return its summary. live: let it print, instead of keeping its output to the end."""
-    command = [sys.executable, str(SCRIPTS / script), "--json", *arguments]
+def _import(modules: Sequence[str]) -> None:
+    for name in modules:
+        import_module(name)
+
+
+def _run(script: str, *arguments: str, live: bool = False, needed_later: Sequence[str] = ()) -> dict[str, Any]:
+    """Run a script and return its summary.
+
+    live: let it print, instead of keeping its output to the end. needed_later: modules to import while it runs.
+    """
     with tempfile.TemporaryDirectory(prefix="csvswarm-") as name:
-        error_file = Path(name) / "error.json"
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, cli.ERROR_FILE: str(error_file)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=None if live else subprocess.PIPE,
-            text=True,
-            errors="replace",
+        answer, output, error_file = (Path(name, file) for file in ("answer.json", "output.txt", "error.json"))
+        answer.touch()
+        output.touch()
+        command = [str(SCRIPTS / script), "--json", *arguments]
+        sys.stdout.flush()
+        sys.stderr.flush()
+        process = get_context("fork").Process(
+            target=_in_process, args=(command, answer, None if live else output, error_file)
         )
+        process.start()
         try:
-            answer, output = process.communicate()
+            _import(needed_later)
+            process.join()
         except KeyboardInterrupt:
             _interrupt(process)
             raise
-        code, printed = process.returncode, output or ""
+        code, printed = process.exitcode or 0, output.read_text(errors="replace")
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         if code:
             raise StageFailed(code, _error_of(code, error_file, printed), "" if code == USAGE else printed)
         print(printed, end="", file=sys.stderr)
-        summary: dict[str, Any] = json.loads(answer)
+        summary: dict[str, Any] = json.loads(answer.read_text())
         return summary
 
 
-def _interrupt(process: subprocess.Popen[str]) -> None:
+def _in_process(command: list[str], answer: Path, output: Path | None, error_file: Path) -> None:
+    os.environ[cli.ERROR_FILE] = str(error_file)
+    run_script(command, answer, output)
+
+
+def _interrupt(process: ForkProcess) -> None:
     """End a script as Ctrl-C does; on a terminal, it already got the signal, and a second one would disturb its end."""
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(1)
-        return
-    with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGINT)
-    try:
-        process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
+    process.join(1)
+    if process.exitcode is None and process.pid is not None:
+        os.kill(process.pid, signal.SIGINT)
+        process.join(_GRACE)
         process.kill()
-        process.wait()
+        process.join()
 
 
 def _error_of(code: int, error_file: Path, printed: str) -> CsvswarmError | None:
-    """Return the error that a script has reported, as an exception of csvswarm; None for a bug."""
-    if code == USAGE:
-        return OptionError(printed.strip().rpartition("error: ")[2])
+    """Return the error of a script, None for a bug."""
+    return OptionError(printed.strip().rpartition("error: ")[2]) if code == USAGE else read_error(error_file)
+
+
+def read_error(path: Path) -> CsvswarmError | None:
+    """Return the error in a file that `cli.report_error` wrote, None without one."""
     try:
-        found = json.loads(error_file.read_text())
+        found = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
     kind = getattr(errors, found["kind"], CsvswarmError)
