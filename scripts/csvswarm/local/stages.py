@@ -14,8 +14,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.context import ForkProcess
@@ -29,10 +30,6 @@ from csvswarm.runtime.script_process import INTERRUPTED, SCRIPTS, run_script
 
 USAGE = 2
 """Exit code of a script for wrong arguments."""
-_SPLIT = ("csvswarm.split.run",)
-_AFTER_SPLIT = ("csvswarm.process.run", "csvswarm.collect.run", "csvswarm.report.data", "csvswarm.report.render")
-#: Imports pandas.
-_DATAFRAMES = "csvswarm.processor_api.dataframe"
 #: Seconds that a script may take to end after Ctrl-C.
 _GRACE = 10
 
@@ -71,9 +68,9 @@ class LocalJob:
         with_pandas: whether the processor most likely needs pandas.
         """
         job, output = f"--job={self.directory}", f"--output={self.output}"
-        _import(_SPLIT)
-        later = [*_AFTER_SPLIT, *[_DATAFRAMES] * with_pandas]
-        split = _run("split_dataframe.py", job, output, f"--workers={workers}", *split_arguments, needed_later=later)
+        import_module("csvswarm.split.run")
+        arguments = [job, output, f"--workers={workers}", *split_arguments]
+        split = _run("split_dataframe.py", *arguments, meanwhile=partial(_prepare, with_pandas=with_pandas))
         try:
             process = _run("split_processing.py", job, f"--workers={workers}", live=self.live)
             collect = _run("collect_results.py", job, output, live=self.live)
@@ -92,15 +89,21 @@ class LocalJob:
         return None if path is None else str(path)
 
 
-def _import(modules: Sequence[str]) -> None:
-    for name in modules:
+def _prepare(*, with_pandas: bool) -> None:
+    """Import what the scripts after the split need."""
+    for name in ("csvswarm.process.run", "csvswarm.collect.run", "csvswarm.report.data"):
         import_module(name)
+    if with_pandas:
+        import_module("csvswarm.processor_api.dataframe")
+    import_module("csvswarm.report.render").page_template()
 
 
-def _run(script: str, *arguments: str, live: bool = False, needed_later: Sequence[str] = ()) -> dict[str, Any]:
+def _run(
+    script: str, *arguments: str, live: bool = False, meanwhile: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
     """Run a script and return its summary.
 
-    live: let it print, instead of keeping its output to the end. needed_later: modules to import while it runs.
+    live: let it print, instead of keeping its output to the end. meanwhile: called while it runs.
     """
     with tempfile.TemporaryDirectory(prefix="csvswarm-") as name:
         answer, output, error_file = (Path(name, file) for file in ("answer.json", "output.txt", "error.json"))
@@ -114,7 +117,7 @@ def _run(script: str, *arguments: str, live: bool = False, needed_later: Sequenc
         )
         process.start()
         try:
-            _import(needed_later)
+            meanwhile()
             process.join()
         except KeyboardInterrupt:
             _interrupt(process)

@@ -99,8 +99,8 @@ def ranges(table: Table) -> list[dict[str, str]]:
     for index, name in enumerate(table.header[:MAX_COLUMNS]):
         values = [row[index] for row in table.rows if index < len(row)]
         present = [value for value in values if value]
-        numbers = [_number(value) for value in present]
-        if present and all(map(math.isfinite, numbers)):
+        numbers = _numbers(present)
+        if numbers and all(map(math.isfinite, numbers)):
             low, high = number_text(min(numbers)), number_text(max(numbers))
         else:
             low, high = (_cell(min(present)), _cell(max(present))) if present else ("", "")
@@ -111,6 +111,14 @@ def ranges(table: Table) -> list[dict[str, str]]:
 def _figure(text: str) -> str:
     value = _number(text)
     return number_text(value) if math.isfinite(value) else ""
+
+
+def _numbers(texts: list[str]) -> list[float]:
+    """Return texts as numbers, none if one of them is no number."""
+    try:
+        return [*map(float, texts)]
+    except ValueError:
+        return []
 
 
 def _number(text: str) -> float:

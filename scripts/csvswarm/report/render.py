@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,9 @@ def write_report(material: Material, path: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
-def render(material: Material) -> str:
-    """Return the page. All text from a job is escaped, and the page runs no script except its own."""
+@cache
+def page_template() -> jinja2.Template:
+    """Return the compiled template of the page."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -58,9 +60,14 @@ def render(material: Material) -> str:
         "share": numbers.share_text,
         "moment": numbers.moment_text,
     }
+    return environment.get_template("report.html.j2")
+
+
+def render(material: Material) -> str:
+    """Return the page. All text from a job is escaped, and the page runs no script except its own."""
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("report.html.j2").render(
+    return page_template().render(
         **_facts(material),
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         script=script,
