@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from csvswarm.arithmetic.exact_sum import square_parts
 from csvswarm.arithmetic.sort_keys import keys_of
-from csvswarm.groupby.group_totals import ColumnArrays, ColumnTotals
+from csvswarm.groupby.group_totals import ENTRIES_OF_VALUE, ColumnArrays, ColumnTotals
 from csvswarm.groupby.state_kinds import COUNT, FIRST, LARGEST, LAST, SMALLEST, SQUARES, SUM, VALUES
 from csvswarm.groupby.value_codes import encode, encode_pairs, listed_values, value_array
 from csvswarm.native import field_values
@@ -58,7 +58,7 @@ class AccumulatedColumn:
     def entries(self, groups: int) -> int:
         """Return about the number of entries of the state of `groups` groups."""
         sums = sum(one.units.shape[1] for one in self._sums.values())
-        return groups * (len(self._kinds) + sums) + self._pairs.count
+        return groups * (len(self._kinds) + sums) + self._pairs.count * ENTRIES_OF_VALUE
 
     def add(self, column: Plain, codes: Offsets, groups: int, numbers: Integers) -> None:
         """Add a block. codes: the group of every row, below `groups`; numbers: its record number."""

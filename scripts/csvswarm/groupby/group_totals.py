@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Maximum number of entries of state; for more, a table is faster in spite of its imports.
 MAX_ENTRIES = 1 << 16
+#: A distinct value of a group counts as so many: its group, itself, its number, and their places in a dictionary.
+ENTRIES_OF_VALUE = 4
 MAX_INT64 = 2**63 - 1
 #: A group: per grouping column its text, or its value as a key of `sort_keys`.
 Group = tuple[Any, ...]
@@ -142,7 +144,7 @@ class GroupTotals:
     def entries(self) -> int:
         """About the number of entries of this state."""
         per_group = sum(len(one.added) + len(one.picked) for one in self.columns)
-        return len(self.groups) * per_group + sum(len(one.values) for one in self.columns)
+        return len(self.groups) * per_group + sum(len(one.values) for one in self.columns) * ENTRIES_OF_VALUE
 
     def arrays(self) -> GroupArrays:
         """Return the state as arrays."""
