@@ -53,10 +53,12 @@ def rounded_sums(levels: Mapping[int, Integers], divisors: Integers) -> Floats:
     by = divisors.astype(np.float64)
     quotient = high / by
     product, error = _two_product(quotient, by)
-    rest = ((high - product) - error + low) / by
+    remainder, lost = _two_sum((high - product) - error, low)
+    rest = remainder / by
     bound = size / by * _ERROR
-    # Sums of few values are often half way between two doubles. They are exact here, and divided by 1, 2 or 4.
-    bound[is_exact & (np.frexp(by)[0] == 0.5)] = 0
+    # Quotients of few values are often half way between two doubles. Sum and quotient are exact then.
+    product, error = _two_product(rest, by)
+    bound[is_exact & (lost == 0) & (product == remainder) & (error == 0)] = 0
     rounded: Floats = quotient + (rest + bound)
     unsure = np.flatnonzero(rounded != quotient + (rest - bound))
     return _one_by_one(levels, divisors, unsure, rounded)
