@@ -13,6 +13,7 @@ from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.encoded_rows import EncodedRows
 from csvswarm.records.options import key_columns
 from csvswarm.records.ranked import KEYS, combine_ranked, finish_ranked, input_header, ranked_state
+from csvswarm.records.rows_of_keys import rows_of_keys
 from csvswarm.records.sort_key import number_key, sort_key
 from csvswarm.runtime.lazy_imports import pa
 
@@ -49,10 +50,13 @@ def keys(_: Context) -> list[str]:
 
 def process(rows: Rows, context: Context) -> pa.Table:
     """Return the state of one block."""
-    by = columns(context)
-    key = sort_key([rows.table.column(name) for name in by], [True] * len(by))
-    rank = number_key(rows.numbers, ascending=context.options["keep"] == "first")
-    return ranked_state(rows, key, rank, 1)
+    values = [rows.table.column(name).combine_chunks() for name in columns(context)]
+    keeps_first, numbers = context.options["keep"] == "first", rows.numbers
+    kept = rows_of_keys(values, last=not keeps_first)
+    if kept is not None:
+        values, numbers = [column.take(pa.array(kept)) for column in values], numbers[kept]
+    key = sort_key(values, [True] * len(values))
+    return ranked_state(rows, key, number_key(numbers, ascending=keeps_first), 1, kept)
 
 
 def combine(partials: list[pa.Table], _: Context) -> pa.Table:

@@ -116,8 +116,12 @@ def _drawn(rows: Rows, context: Context) -> Array:
 
 
 def _state(rows: Rows, context: Context) -> pa.Table:
-    rank = with_number(fixed_bytes(_hash_numbers(rows.numbers, context.options["seed"])), rows.numbers)
-    return ranked_state(rows, None, rank, context.options["n"])
+    n, hashes, numbers = context.options["n"], _hash_numbers(rows.numbers, context.options["seed"]), rows.numbers
+    kept = None
+    if len(hashes) > n:
+        kept = np.flatnonzero(hashes <= np.partition(hashes, n - 1)[n - 1])
+        hashes, numbers = hashes[kept], numbers[kept]
+    return ranked_state(rows, None, with_number(fixed_bytes(hashes), numbers), n, kept)
 
 
 def _combine(partials: list[pa.Table], context: Context) -> pa.Table:

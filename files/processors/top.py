@@ -16,7 +16,7 @@ from csvswarm.records.group_columns import GroupColumns, without_missing
 from csvswarm.records.options import ASCENDING, MISSING, directions, key_columns
 from csvswarm.records.ranked import KEYS, combine_ranked, finish_ranked, input_header, ranked_state
 from csvswarm.records.sort_key import sort_key, with_number
-from csvswarm.runtime.lazy_imports import pa
+from csvswarm.runtime.lazy_imports import np, pa
 
 if TYPE_CHECKING:
     from csvswarm.reading.rows import Rows
@@ -73,9 +73,12 @@ def process(rows: Rows, context: Context) -> pa.Table:
     ascending = directions(by, context.options["ascending"], False, "top")
     rank = sort_key([rows.table.column(name) for name in by], ascending, context.options["missing"] == "last")
     groups = group_by.values(rows, context)
-    kept = without_missing(groups) if groups and context.options["dropna"] else None
+    rank = with_number(rank, rows.numbers)
     group = sort_key(groups, [True] * len(groups)) if groups else None
-    return ranked_state(rows, group, with_number(rank, rows.numbers), context.options["n"], kept)
+    if group is None or not context.options["dropna"]:
+        return ranked_state(rows, group, rank, context.options["n"])
+    kept = np.flatnonzero(without_missing(groups))
+    return ranked_state(rows, group.take(pa.array(kept)), rank.take(pa.array(kept)), context.options["n"], kept)
 
 
 def combine(partials: list[pa.Table], context: Context) -> pa.Table:

@@ -245,9 +245,18 @@ def group_codes(columns: Sequence[pa.Array]) -> tuple[Array, list[pa.Array]]:
     codes = encoded[0].indices.to_numpy().astype(np.int64)
     rows = np.arange(len(codes))
     for column in encoded[1:]:
-        pairs = codes * max(1, len(column.dictionary)) + column.indices.to_numpy()
-        _, rows, codes = np.unique(pairs, return_index=True, return_inverse=True)
+        pairs = pa.array(codes * max(1, len(column.dictionary)) + column.indices.to_numpy()).dictionary_encode()
+        codes = pairs.indices.to_numpy().astype(np.int64)
+        rows = first_of_each(codes, len(pairs.dictionary))
     return codes, [column.dictionary.take(column.indices.take(pa.array(rows))) for column in encoded]
+
+
+def first_of_each(codes: Array, count: int, *, last: bool = False) -> Array:
+    """Return the first or last row of each group. codes: the group of every row, each of 0 to count - 1 in some row."""
+    found, rows = np.empty(count, np.int64), np.arange(len(codes))
+    step = 1 if last else -1
+    found[codes[::step]] = rows[::step]  # of repeated indices, the last one is assigned
+    return found
 
 
 def present_mask(values: pa.Array) -> Array:

@@ -28,14 +28,14 @@ def ranked_state(
 ) -> pa.Table:
     """Return the state of one block.
 
-    group: binary, shape (n,), None for one group. rank: binary, shape (n,), unique in each group. limit: how many
-    records of each group are kept, None for all. kept: mask of the rows to use, None for all.
+    kept: the n rows to use, None for all. group: binary, shape (n,), None for one group. rank: binary, shape (n,),
+    unique in each group. limit: how many records of each group are kept, None for all.
     """
-    groups = pa.array(np.zeros(len(rows), "S1"), pa.binary()) if group is None else group
-    data = {"group": groups, "rank": rank, "record": pa.array(rows.numbers), "raw": raw_column(rows)}
-    table = pa.table(data)
+    groups = pa.array(np.zeros(len(rank), "S1"), pa.binary()) if group is None else group
+    records = pa.table({"record": pa.array(rows.numbers), "raw": raw_column(rows)})
     if kept is not None:
-        table = table.filter(pa.array(kept))
+        records = records.take(pa.array(kept))
+    table = records.append_column("group", groups).append_column("rank", rank)
     return table if limit is None else combine_ranked([table], limit)
 
 
