@@ -7,4 +7,4 @@ from pathlib import Path
 if not sys.flags.safe_path:
     # Instead of the current directory, whose files must not replace modules of Python.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
-sys.exit(import_module("csvswarm.local.command").main())
+import_module("csvswarm.local.command").main()

@@ -12,13 +12,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from csvswarm import __version__, cli
 from csvswarm.errors import OptionError, printable
 from csvswarm.local.api import Result, result_of
 from csvswarm.local.commands import commands, remedy
 from csvswarm.local.stages import USAGE, LocalJob, StageFailed, name_job
-from csvswarm.runtime.script_process import INTERRUPTED, SCRIPTS
+from csvswarm.runtime.script_process import INTERRUPTED, SCRIPTS, exit_immediately
 
 DESCRIPTION = "Process a large CSV file in parallel on this machine. For boards, use run_job.yml."
 EPILOG = """\
@@ -37,9 +38,13 @@ _NOT_HERE = (
 )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Read the arguments, run the job, return the exit code: that of the scripts."""
-    words = sys.argv[1:] if arguments is None else arguments
+def main() -> NoReturn:
+    """Read the arguments, run the job, exit with the code of the scripts."""
+    exit_immediately(_main())
+
+
+def _main() -> int:
+    words = sys.argv[1:]
     parser = argparse.ArgumentParser(prog="csvswarm", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"csvswarm {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -140,7 +145,3 @@ def _split_options() -> str:
             entries[-1].append(line)
     kept = [entry for entry in entries if entry[0].split()[0].rstrip(",") not in _NOT_HERE]
     return "\n".join(line for entry in kept for line in entry)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -19,7 +19,7 @@ from csvswarm.local.stages import read_error
 from csvswarm.runtime.script_process import INTERRUPTED, SCRIPTS
 
 #: Without the caller's current directory, whose files must not replace modules of Python.
-_COMMAND = "import sys; sys.path.insert(0, sys.argv.pop(1)); from csvswarm.local.command import main; sys.exit(main())"
+_COMMAND = "import sys; sys.path.insert(0, sys.argv.pop(1)); from csvswarm.local.command import main; main()"
 #: Seconds that a job may take to end after Ctrl-C: longer than one of its scripts.
 _GRACE = 15
 
