@@ -199,6 +199,36 @@ def test_files_of_the_current_folder_do_not_replace_modules_of_python(folder: Pa
     assert (folder / "out/result.csv").read_text() == (folder / "data.csv").read_text()
 
 
+def test_a_summary_that_cannot_be_printed_is_reported(folder: Path) -> None:
+    words = [sys.executable, "-m", "csvswarm", "run", "data.csv", "--processor", "convert", "--output", "out"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            words, cwd=folder, env=ENVIRONMENT, check=False, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"the summary of the job cannot be printed: No space left on device. The result is in {folder}/out.\n"
+    )
+    assert (folder / "out/result.csv").is_file()
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_the_reader_of_a_summary_may_close_its_pipe(folder: Path, unbuffered: str) -> None:
+    environment = {**ENVIRONMENT, "PYTHONUNBUFFERED": unbuffered}
+    words = [sys.executable, "-m", "csvswarm", "run", "data.csv", "--processor", "convert"]
+    process = subprocess.Popen(
+        words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+
+    assert process.wait(120) == 0
+    assert process.stderr is not None
+    with process.stderr:
+        assert process.stderr.read() == ""
+
+
 def test_a_killed_script_is_reported(folder: Path) -> None:
     (folder / "mine.py").write_text("import os\n\n\ndef process(block, context):\n    os.kill(os.getppid(), 9)\n")
 

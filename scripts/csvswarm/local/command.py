@@ -86,10 +86,18 @@ def _run(given: argparse.Namespace, others: list[str]) -> int:
         if cli.ERROR_FILE not in os.environ:
             print(f"Interrupted. Resume with: {how['resume']}", file=sys.stderr)
         return INTERRUPTED
-    if given.json:
-        print(json.dumps({"job_id": job_id, **done}))
-    else:
-        _print(result_of(job_id, directory, done), done["collect"])
+    try:
+        if given.json:
+            print(json.dumps({"job_id": job_id, **done}))
+        else:
+            _print(result_of(job_id, directory, done), done["collect"])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # its reader has seen enough
+    except OSError as error:
+        return cli.report_error(
+            f"the summary of the job cannot be printed: {error.strerror}. The result is in {output}."
+        )
     return 0
 
 
