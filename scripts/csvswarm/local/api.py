@@ -20,7 +20,7 @@ _Path = str | os.PathLike[str]
 #: Options with the values true and false; other boolean options are flags.
 _TRUE_OR_FALSE = ("header", "trailing_delimiter")
 #: Options that are repeated for each element of a list.
-_REPEATED = {"files": "file", "input": "input"}
+_REPEATED = {"files": "file"}
 
 
 @dataclass(frozen=True)

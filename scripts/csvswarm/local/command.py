@@ -76,7 +76,7 @@ def _run(given: argparse.Namespace, others: list[str]) -> int:
     directory = given.jobs.expanduser().absolute() / job_id
     output = (given.output or Path("results", job_id)).expanduser().absolute()
     how = commands(given.input, others, job_id=job_id, jobs=given.jobs, output=given.output, workers=given.workers)
-    job = LocalJob(directory, output, how, live=True)
+    job = LocalJob(directory, output, how)
     try:
         split_arguments = [*(f"--input={path}" for path in given.input), *others]
         done = job.run(split_arguments, given.workers, with_pandas=_takes_dataframes(others))

@@ -52,13 +52,12 @@ class LocalJob:
     """A job on this machine.
 
     directory: its job directory. output: where the result goes. commands: those that repeat and resume it, for its
-    report. live: print the output of a processor immediately, instead of at the end of a successful stage.
+    report.
     """
 
     directory: Path
     output: Path
     commands: Mapping[str, str]
-    live: bool = False
 
     def run(
         self, split_arguments: Sequence[str], workers: str = "auto", *, with_pandas: bool = False
@@ -72,8 +71,8 @@ class LocalJob:
         arguments = [job, output, f"--workers={workers}", *split_arguments]
         split = _run("split_dataframe.py", *arguments, meanwhile=partial(_prepare, with_pandas=with_pandas))
         try:
-            process = _run("split_processing.py", job, f"--workers={workers}", live=self.live)
-            collect = _run("collect_results.py", job, output, live=self.live)
+            process = _run("split_processing.py", job, f"--workers={workers}", live=True)
+            collect = _run("collect_results.py", job, output, live=True)
         except StageFailed as failure:
             if failure.error is not None:
                 failure.report = self._report(job, f"--error={failure.error}", f"--remedy={remedy(self.commands)}")
