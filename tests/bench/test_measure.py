@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 
-from bench.measure import run
+from bench.measure import ROOT, Measured, run
 
 MB = 1_000_000
 GROW = "import time; data = bytearray(150_000_000); time.sleep(0.3)"
@@ -16,10 +17,21 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
+def measured(code: str, memory: int = 0) -> Measured:
+    """Return the measurements of Python code, taken by a small process: a command inherits the peak of its parent.
+
+    memory: limit in bytes, 0 for none.
+    """
+    measure = "import json, sys; from bench.measure import run; command, memory = json.loads(sys.argv[1]); "
+    measure += "print(json.dumps(vars(run([command], {}, 60, memory))))"
+    command = [sys.executable, "-c", measure, json.dumps([python(code), memory])]
+    return Measured(**json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout))
+
+
 def test_memory_of_descendants_is_counted() -> None:
     nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {GROW!r}])"
 
-    done = run([python(nested)], {}, 60)
+    done = measured(nested)
 
     assert done.code == 0
     assert done.peak_process > 150 * MB
@@ -27,12 +39,12 @@ def test_memory_of_descendants_is_counted() -> None:
 
 
 def test_process_beyond_the_memory_limit_fails() -> None:
-    done = run([python(GROW)], {}, 60)
+    done = measured(GROW)
 
-    assert run([python(GROW)], {}, 60, 2 * done.peak_process).code == 0
-    beyond = run([python(GROW)], {}, 60, 100 * MB)
+    assert measured(GROW, 2 * done.peak_process).code == 0
+    beyond = measured(GROW, 100 * MB)
     assert beyond.code == 1
-    assert re.fullmatch(r"a process took \d{3} MB, more than the limit of 100 MB", beyond.message)
+    assert re.fullmatch(r"a process took 1\d\d MB, more than the limit of 100 MB", beyond.message)
 
 
 def test_failed_command_stops_the_row_and_is_reported() -> None:
