@@ -11,6 +11,7 @@ from csvswarm.reading.rows import Rows
 from csvswarm.runtime.lazy_imports import pa
 
 BLOCK = "rows"
+ARROW = True
 
 
 def result_columns(context: Context) -> list[str]:

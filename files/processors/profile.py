@@ -30,6 +30,7 @@ OPTIONS = {
     },
 }
 BLOCK = "rows"
+ARROW = True
 
 
 def columns(context: Context) -> list[str]:

@@ -43,6 +43,7 @@ OPTIONS = {
 }
 BLOCK = "rows"
 RAW = True  # records are copied from the file
+ARROW = True
 
 Array = Any
 

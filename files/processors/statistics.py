@@ -31,6 +31,7 @@ OPTIONS = {
     "ddof": {"type": "int", "default": 1, "min": 0, "description": "what variances subtract from the count"},
 }
 BLOCK = "rows"
+ARROW = True
 
 #: A column of only quoted "" or "NA" counts as numeric without values, because numbers may follow in later blocks.
 NUMERIC = ("null", "quoted", "int", "float")

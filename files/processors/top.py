@@ -35,6 +35,7 @@ OPTIONS = {
 }
 BLOCK = "rows"
 RAW = True  # records are copied from the file
+ARROW = True
 
 
 def columns(context: Context) -> list[str]:

@@ -79,7 +79,7 @@ def _run(given: argparse.Namespace, others: list[str]) -> int:
     job = LocalJob(directory, output, how)
     try:
         split_arguments = [*(f"--input={path}" for path in given.input), *others]
-        done = job.run(split_arguments, given.workers, with_pandas=_takes_dataframes(others))
+        done = job.run(split_arguments, given.workers, _processor(others))
     except StageFailed as failure:
         return _report_failure(failure, remedy(how))
     except KeyboardInterrupt:
@@ -101,14 +101,10 @@ def _run(given: argparse.Namespace, others: list[str]) -> int:
     return 0
 
 
-def _takes_dataframes(options: list[str]) -> bool:
-    """Return whether the processor is a file for DataFrames, judged by its text."""
+def _processor(options: list[str]) -> str:
+    """Return the processor in options of the split."""
     words = [word for option in options for word in option.split("=", 1)]
-    processor = Path(dict(itertools.pairwise(words)).get("--processor", ""))
-    try:
-        return processor.suffix == ".py" and b"BLOCK" not in processor.expanduser().read_bytes()
-    except OSError:
-        return False
+    return dict(itertools.pairwise(words)).get("--processor", "statistics")
 
 
 def _report_failure(failure: StageFailed, advice: str = "") -> int:

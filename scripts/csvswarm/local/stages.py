@@ -1,20 +1,20 @@
 """Runs the scripts of a job one after the other, as run_job.yml does on one machine.
 
 Each runs in a process of its own, so the imports, output and crashes of a processor stay there. They are forked from
-this one, which imports their modules while the input is split: started on their own, they would take longer to import
-than to process a small file.
+this one, which imports the modules of the next stage while one runs: started on their own, they would take longer to
+import than to process a small file.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -59,19 +59,16 @@ class LocalJob:
     output: Path
     commands: Mapping[str, str]
 
-    def run(
-        self, split_arguments: Sequence[str], workers: str = "auto", *, with_pandas: bool = False
-    ) -> dict[str, Any]:
+    def run(self, split_arguments: Sequence[str], workers: str, processor: str) -> dict[str, Any]:
         """Split, process, collect and report. Returns summaries by stage. Raises StageFailed and KeyboardInterrupt.
 
-        with_pandas: whether the processor most likely needs pandas.
+        processor: the one in the arguments of the split, as passed.
         """
         job, output = f"--job={self.directory}", f"--output={self.output}"
-        import_module("csvswarm.split.run")
         arguments = [job, output, f"--workers={workers}", *split_arguments]
-        split = _run("split_dataframe.py", *arguments, meanwhile=partial(_prepare, with_pandas=with_pandas))
+        split = _run("split_dataframe.py", *arguments, meanwhile=partial(_prepare_to_process, processor))
         try:
-            process = _run("split_processing.py", job, f"--workers={workers}", live=True)
+            process = _run("split_processing.py", job, f"--workers={workers}", live=True, meanwhile=_prepare_to_collect)
             collect = _run("collect_results.py", job, output, live=True)
         except StageFailed as failure:
             if failure.error is not None:
@@ -88,12 +85,25 @@ class LocalJob:
         return None if path is None else str(path)
 
 
-def _prepare(*, with_pandas: bool) -> None:
-    """Import what the scripts after the split need."""
-    for name in ("csvswarm.process.run", "csvswarm.collect.run", "csvswarm.report.data"):
+def _prepare_to_process(processor: str) -> None:
+    """Import what the processes of the next stages need, and find out what they would all find out."""
+    import_module("csvswarm.process.run")
+    import_module("csvswarm.native.library").kernel()
+    import_module("csvswarm.job.fingerprint").versions()
+    loader = import_module("csvswarm.processor_api.loader")
+    with suppress(CsvswarmError, OSError):  # which the split reports
+        path = loader.find_processor(processor)
+        if path.parent == loader.BUILT_IN:
+            if loader.load_processor(path).uses_arrow:
+                import_module("csvswarm.runtime.lazy_imports").import_arrow()
+        elif b"BLOCK" not in path.read_bytes():  # most likely a file for DataFrames
+            import_module("csvswarm.processor_api.dataframe")
+
+
+def _prepare_to_collect() -> None:
+    """Import what collect and report need."""
+    for name in ("csvswarm.collect.run", "csvswarm.report.data"):
         import_module(name)
-    if with_pandas:
-        import_module("csvswarm.processor_api.dataframe")
     import_module("csvswarm.report.render").page_template()
 
 
@@ -168,4 +178,4 @@ def name_job(job_id: str | None, *, incremental: bool = False) -> str:
         return job_id
     if incremental:
         raise OptionError("incremental needs a job_id, by which later runs find the job.")
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"

@@ -10,6 +10,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from csvswarm.runtime.cache_directory import cache_directory
+
 PACKAGE = Path(__file__).resolve().parent
 SOURCES = PACKAGE / "src"
 #: No -march: the library may be copied. No -ffast-math or contraction: floats must be the same everywhere.
@@ -34,11 +36,8 @@ def library_name(machine: str = "") -> str:
 
 def search_directories() -> list[Path]:
     """Return the directories searched for a library; it is built in the first writable one."""
-    found = [PACKAGE / "built"]
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  # accepts a missing home
-    if cache.startswith("/"):
-        found.append(Path(cache) / "csvswarm" / "native")
-    return found
+    cache = cache_directory("native")
+    return [PACKAGE / "built", *([cache] if cache else [])]
 
 
 @cache

@@ -25,6 +25,7 @@ from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.processor_api.polars_frame import refuse_running_polars
 from csvswarm.processor_api.processor import Processor
 from csvswarm.runtime import progress, resources
+from csvswarm.runtime.lazy_imports import import_arrow
 
 #: File of local attempts that ended without a receipt, in the form of `tasks-0001.json`, and their maximum number.
 LOCAL_TASKS, MAX_LOST = "tasks-0000.json", 1000
@@ -70,6 +71,8 @@ def _process_all(job: JobDirectory, manifest: Manifest, workers: int | None) -> 
         importlib.import_module(
             "csvswarm.processor_api.dataframe"
         )  # imports pandas: once here, before the fork, for all workers
+    elif state.pending and processor.uses_arrow:
+        import_arrow()
     if state.pending and processor.block == "polars":
         refuse_running_polars(processor.name)
     run = 0

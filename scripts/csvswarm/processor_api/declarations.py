@@ -18,10 +18,10 @@ NO_USER_CODE = "CSVSWARM_NO_USER_CODE"
 HOOKS = frozenset(
     {"process", "for_options", "columns", "copied_columns", "result_columns", "result_kinds", "keeps_rows", "overlap",
      "needs_pandas", "numeric_columns", "why_empty", "header", "keys", "combine", "finish", "finish_groups", "table_of",
-     "outline", "step", "OPTIONS", "BLOCK", "GAPS", "RAW", "OVERLAP"}
+     "outline", "step", "OPTIONS", "ARROW", "BLOCK", "GAPS", "RAW", "OVERLAP"}
 )  # fmt: skip
 #: Those whose value may be read when it is written as a literal.
-_LITERALS = frozenset({"OPTIONS", "BLOCK", "GAPS", "RAW", "OVERLAP", "overlap", "columns"})
+_LITERALS = frozenset({"OPTIONS", "ARROW", "BLOCK", "GAPS", "RAW", "OVERLAP", "overlap", "columns"})
 
 
 def declarations(source: bytes, functions: Collection[str] = ("process",)) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import traceback
+from functools import cache
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
@@ -94,12 +95,17 @@ def load_processor(
 def _compiled(path: Path, shown: Path) -> tuple[bytes, CodeType]:
     try:
         source = path.read_bytes()
-        return source, compile(source, str(shown), "exec")
+        return source, _code_of(source, str(shown))
     except OSError as error:
         raise ProcessorError(f"processor {shown} cannot be read: {error.strerror}.") from error
     except (SyntaxError, ValueError) as error:
         line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise ProcessorError(f"processor {shown} is not valid Python:{line}: {error}.") from error
+
+
+@cache
+def _code_of(source: bytes, shown: str) -> CodeType:
+    return compile(source, shown, "exec")
 
 
 def _load_user_code(source: bytes, code: CodeType, module: ModuleType, shown: Path, *, defer: bool) -> None:

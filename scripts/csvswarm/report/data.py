@@ -15,7 +15,7 @@ from csvswarm.job.durable_files import open_regular
 from csvswarm.job.rejections import kind_of
 
 #: Bytes to read of a result and of the rejected records, and rows of a result to show.
-RESULT_BYTES, REJECTED_BYTES, FIRST_ROWS = 1 << 20, 4 << 20, 10
+RESULT_BYTES, REJECTED_BYTES, FIRST_ROWS = 1 << 18, 4 << 20, 10
 #: Maximum numbers of examples per reason, of reasons, and of characters of a whole message.
 EXAMPLES, REASONS, MESSAGE_CHARS = 3, 20, 1500
 #: Maximum number of logs, and bytes of the end of each.

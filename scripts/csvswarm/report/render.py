@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from csvswarm.report.glance import glance
 from csvswarm.report.lanes import Board, Lane, begin, boards_of, lanes_of, outliers, waited
 from csvswarm.report.memory import memory_plot
 from csvswarm.report.timeline import MAX_LANES, bar_style, paths, scale_of, stage_bars
+from csvswarm.runtime.cache_directory import cache_directory
 from csvswarm.types.schema import NULL_VALUES
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -47,11 +49,31 @@ def write_report(material: Material, path: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
+class _BytecodeCache(jinja2.FileSystemBytecodeCache):
+    """Keeps the compiled template: compiling takes longer than rendering. Without a cache that works, both are done."""
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        try:
+            super().load_bytecode(bucket)
+        except Exception:  # noqa: BLE001  # pickle may raise any for a damaged file
+            bucket.reset()
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        with suppress(OSError):
+            Path(self.directory).mkdir(parents=True, exist_ok=True)
+            super().dump_bytecode(bucket)
+
+
 @cache
 def page_template() -> jinja2.Template:
     """Return the compiled template of the page."""
+    directory = cache_directory("report")
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        bytecode_cache=_BytecodeCache(str(directory)) if directory else None,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "count": numbers.count_text,

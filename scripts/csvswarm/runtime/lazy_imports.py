@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow.compute as pc
     import pyarrow.csv as pacsv
 
-__all__ = ["enable_pandas", "np", "pa", "pacsv", "pc", "suppress_pandas"]
+__all__ = ["enable_pandas", "import_arrow", "np", "pa", "pacsv", "pc", "suppress_pandas"]
 
 
 class _PandasImportBlocker:
@@ -65,6 +65,12 @@ if not TYPE_CHECKING:
         _LazyModule("pyarrow.compute"),
         _LazyModule("pyarrow.csv"),
     )
+
+
+def import_arrow() -> None:
+    """Import pyarrow in a process that is about to fork others, so that not each of them does."""
+    _suppress_pandas_once()
+    importlib.import_module("pyarrow.compute")
 
 
 def suppress_pandas() -> None:

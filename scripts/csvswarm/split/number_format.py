@@ -21,8 +21,11 @@ MAX_BYTES, MAX_COLUMNS, MIN_VALUES = 1 << 16, 1000, 2
 _SEPARATORS = {".": "[.]", ",": ",", " ": "[ \u00a0\u202f]"}
 
 
-def _style(decimal: str, thousands: str) -> tuple[str, str, re.Pattern[str], re.Pattern[str]]:
-    """Return (decimal, thousands, pattern of all values of a column, pattern that one of them must match)."""
+def _style(decimal: str, thousands: str) -> tuple[str, str, str, re.Pattern[str], re.Pattern[str]]:
+    """Return (decimal, thousands, a class of characters, pattern of all values of a column, pattern for one of them).
+
+    A value that matches the last pattern has one of the characters.
+    """
     point = f"[{decimal}]"
     if not thousands:
         digits = "[0-9]+"
@@ -31,7 +34,8 @@ def _style(decimal: str, thousands: str) -> tuple[str, str, re.Pattern[str], re.
         groups = f"[1-9][0-9]{{0,2}}(?:{_SEPARATORS[thousands]}[0-9]{{3}})"
         digits = f"(?:[0-9]+|{groups}+)"
         sure = f"{groups}+{point}[0-9]+" + (f"|{groups}{{2,}}" if thousands == "," else "")
-    return decimal, thousands, re.compile(f"-?{digits}(?:{point}[0-9]+)?"), re.compile(f"-?(?:{sure})")
+    needed = "," if decimal == "," else _SEPARATORS[thousands]
+    return decimal, thousands, needed, re.compile(f"-?{digits}(?:{point}[0-9]+)?"), re.compile(f"-?(?:{sure})")
 
 
 _STYLES = [_style(*style) for style in ((",", "."), (",", " "), (",", ""), (".", ","), (".", " "))]
@@ -73,9 +77,12 @@ def _found(columns: Sequence[tuple[str, list[str]]], *, may_be_comma: bool) -> t
     for name, values in columns:
         if len(values) < MIN_VALUES:
             continue
-        for decimal, thousands, every, one in _STYLES:
+        text = "\n".join(values)
+        for decimal, thousands, needed, every, one in _STYLES:
+            if (decimal == "," and not may_be_comma) or not re.search(needed, text) or not every.fullmatch(values[0]):
+                continue
             like = next((value for value in values if one.fullmatch(value)), None)
-            if like is not None and (decimal != "," or may_be_comma) and all(map(every.fullmatch, values)):
+            if like is not None and all(map(every.fullmatch, values)):
                 found.append((decimal, thousands, name, like))
                 break
     if not found:

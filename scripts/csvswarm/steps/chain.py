@@ -53,6 +53,7 @@ class Chain:
             "BLOCK": "rows",
             "RAW": last.keeps_raw,
             "GAPS": any(processor.watches_gaps for processor in processors),
+            "ARROW": any(processor.uses_arrow for processor in processors),
             "DIGEST": hashlib.sha256("".join(one.sha256 for one in processors).encode()).hexdigest(),
             "columns": self.columns,
             "numeric_columns": self.numeric_columns,

@@ -1,0 +1,58 @@
+"""The compiled template of the report is kept, and a cache that does not work does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import jinja2
+import pytest
+from csvswarm.report.render import page_template
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The directory of the cache, which does not exist yet."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    page_template.cache_clear()
+    yield tmp_path / "cache" / "csvswarm" / "report"
+    page_template.cache_clear()
+
+
+def is_compiled(monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Return whether a new process would compile the template."""
+    calls = []
+    real = jinja2.Environment.compile
+
+    def compile_(self: jinja2.Environment, *arguments: object, **options: object) -> object:
+        calls.append(arguments)
+        return real(self, *arguments, **options)  # type: ignore[call-overload]
+
+    page_template.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(jinja2.Environment, "compile", compile_)
+        assert page_template().name == "report.html.j2"
+    return bool(calls)
+
+
+def test_template_is_compiled_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_compiled(monkeypatch)
+    assert not is_compiled(monkeypatch)
+    assert len(list(cache.iterdir())) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"j2", b"\0" * 100])
+def test_damaged_file_is_replaced(cache: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    assert is_compiled(monkeypatch)
+    (file,) = cache.iterdir()
+    intact = file.read_bytes()
+    for damaged in (content, intact[:-100], intact[:20]):
+        file.write_bytes(damaged)
+        assert is_compiled(monkeypatch)
+        assert file.read_bytes() == intact
+
+
+def test_without_a_directory_the_template_is_compiled(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.parent.parent.write_text("a file where the cache would be")
+    assert is_compiled(monkeypatch)
+    assert is_compiled(monkeypatch)
