@@ -65,6 +65,7 @@ class LocalJob:
         processor: the one in the arguments of the split, as passed.
         """
         job, output = f"--job={self.directory}", f"--output={self.output}"
+        import_module("csvswarm.split.run")  # most of which the next stages need as well
         arguments = [job, output, f"--workers={workers}", *split_arguments]
         split = _run("split_dataframe.py", *arguments, meanwhile=partial(_prepare_to_process, processor))
         try:
