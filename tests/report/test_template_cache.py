@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import jinja2
 import pytest
@@ -19,40 +20,33 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     page_template.cache_clear()
 
 
-def is_compiled(monkeypatch: pytest.MonkeyPatch) -> bool:
+def is_compiled() -> bool:
     """Return whether a new process would compile the template."""
-    calls = []
-    real = jinja2.Environment.compile
-
-    def compile_(self: jinja2.Environment, *arguments: object, **options: object) -> object:
-        calls.append(arguments)
-        return real(self, *arguments, **options)  # type: ignore[call-overload]
-
     page_template.cache_clear()
-    with monkeypatch.context() as patch:
-        patch.setattr(jinja2.Environment, "compile", compile_)
+    real = jinja2.Environment.compile
+    with mock.patch.object(jinja2.Environment, "compile", autospec=True, side_effect=real) as compiling:
         assert page_template().name == "report.html.j2"
-    return bool(calls)
+    return bool(compiling.called)
 
 
-def test_template_is_compiled_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert is_compiled(monkeypatch)
-    assert not is_compiled(monkeypatch)
+def test_template_is_compiled_once(cache: Path) -> None:
+    assert is_compiled()
+    assert not is_compiled()
     assert len(list(cache.iterdir())) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"j2", b"\0" * 100])
-def test_damaged_file_is_replaced(cache: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    assert is_compiled(monkeypatch)
+def test_damaged_file_is_replaced(cache: Path, content: bytes) -> None:
+    assert is_compiled()
     (file,) = cache.iterdir()
     intact = file.read_bytes()
     for damaged in (content, intact[:-100], intact[:20]):
         file.write_bytes(damaged)
-        assert is_compiled(monkeypatch)
+        assert is_compiled()
         assert file.read_bytes() == intact
 
 
-def test_without_a_directory_the_template_is_compiled(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_directory_the_template_is_compiled(cache: Path) -> None:
     cache.parent.parent.write_text("a file where the cache would be")
-    assert is_compiled(monkeypatch)
-    assert is_compiled(monkeypatch)
+    assert is_compiled()
+    assert is_compiled()

@@ -58,9 +58,10 @@ def declare_signatures(library: ctypes.CDLL) -> ctypes.CDLL:
     """Declare argument and return types: p for pointer, b for bytes, i and l for integers of 32 and 64 bits."""
     kinds = {"p": ctypes.c_void_p, "b": ctypes.c_char_p, "i": ctypes.c_int32, "l": ctypes.c_int64}
     for name, takes, returns in (
-        ("count", "bliiiiip", "i"),
+        ("count", "bliiiiiip", "i"),
         ("toggles", "blpliiipp", "l"),
         ("is_utf8", "bl", "i"),
+        ("line_feeds", "bliip", "l"),
         ("fields", "bliiipilpppp", "i"),
         ("records", "bliilppp", "l"),
         ("kinds", "bpplibpi", "i"),

@@ -21,30 +21,40 @@ MAX_BYTES = (1 << 31) - 128
 class Scan:
     """Record ends of a block, and the start and stop of the fields of some columns.
 
-    ends: shape (records,). starts, stops: shape (columns, records). has_quotes: whether there are quotes. is_ascii:
-    whether there is nothing but ASCII.
+    ends: shape (records,). starts, stops: shape (columns, records). has_quotes: whether there are quotes.
+    has_literal_quotes: whether there are some in fields without quotes around them, as in 5" pipe. is_ascii: whether
+    there is nothing but ASCII.
     """
 
     ends: Offsets
     starts: Offsets
     stops: Offsets
     has_quotes: bool
+    has_literal_quotes: bool
     is_ascii: bool
 
 
 def count(
-    piece: bytes, delimiter: int, quote: int | None, previous_byte: int, inside_quotes: bool, at_record_start: bool
+    piece: bytes,
+    delimiter: int,
+    quote: int | None,
+    previous_byte: int,
+    inside_quotes: bool,
+    at_record_start: bool,
+    *,
+    exact: bool,
 ) -> tuple[int, int, bool] | None:
     """Count the records that end in a piece, which is cut as `Grammar.read_piece` cuts it.
 
-    before: the byte before the piece. inside: whether the piece starts inside quotes. fresh: whether a record starts
-    with it. Returns (records without blank lines, offset of the last line end or -1, whether the piece ends inside
-    quotes); None when the kernel cannot decide.
+    previous_byte: the byte before the piece. inside_quotes: whether the piece starts inside quotes. at_record_start:
+    whether a record starts with it. exact: whether all this is known; otherwise, an irregular piece is declined.
+    Returns (records without blank lines, offset of the last line end or -1, whether the piece ends inside quotes); None
+    when the kernel cannot decide.
     """
     if (library := kernel()) is None:
         return None
     out = np.empty(3, np.int64)
-    given = len(piece), delimiter, _quote(quote), previous_byte, inside_quotes, at_record_start
+    given = len(piece), delimiter, _quote(quote), previous_byte, inside_quotes, at_record_start, exact
     if library.csvswarm_count(piece, *given, out.ctypes.data):
         return None
     return int(out[0]), int(out[1]), bool(out[2])
@@ -79,15 +89,15 @@ def scan(
     wanted = np.array(columns, np.int32)
     ends = np.empty(max_records, np.int32)
     spans = np.empty((2, len(columns), max_records), np.int32)
-    out = np.empty(3, np.int64)
+    out = np.empty(4, np.int64)
     given = len(data), delimiter, _quote(quote), width, wanted.ctypes.data, len(columns), max_records
     found = ends.ctypes.data, spans[0].ctypes.data, spans[1].ctypes.data, out.ctypes.data
     if library.csvswarm_fields(data, *given, *found):
         return None
-    records, quoted, high = out.tolist()
+    records, quoted, high, literal = out.tolist()
     if rows not in (None, records):
         return None
-    return Scan(ends[:records], spans[0, :, :records], spans[1, :, :records], bool(quoted), not high)
+    return Scan(ends[:records], spans[0, :, :records], spans[1, :, :records], bool(quoted), bool(literal), not high)
 
 
 #: What a record may contain, one bit each.
@@ -116,6 +126,22 @@ def is_utf8(data: bytes) -> bool:
     """Whether bytes are UTF-8; False without a kernel."""
     library = kernel()
     return library is not None and bool(library.csvswarm_is_utf8(data, len(data)))
+
+
+def with_line_feeds(data: bytes, delimiter: int, quote: int | None) -> bytes | None:
+    """Return a block of whole records with an LF after each, instead of CRLF or the end of the file.
+
+    None if the kernel declines, or there is none.
+    """
+    if (library := kernel()) is None:
+        return None
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    if b"\r" not in data:
+        return data
+    out = np.empty(len(data), np.uint8)
+    size = library.csvswarm_line_feeds(data, len(data), delimiter, _quote(quote), out.ctypes.data)
+    return None if size < 0 else out[:size].tobytes()
 
 
 def _quote(quote: int | None) -> int:

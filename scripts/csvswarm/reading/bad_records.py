@@ -66,8 +66,11 @@ class _Records:
 
 def _records(data: bytes, grammar: Grammar) -> _Records:
     """Return the records of a block, from the native kernel unless it declines."""
-    terminated = data if data.endswith(b"\n") else data + b"\n"
-    if (found := record_scan.records(terminated, grammar.delimiter, grammar.quote)) is not None:
+    terminated = record_scan.with_line_feeds(data, grammar.delimiter, grammar.quote)
+    if (
+        terminated is not None
+        and (found := record_scan.records(terminated, grammar.delimiter, grammar.quote)) is not None
+    ):
         beyond = np.flatnonzero(found[2] & record_scan.BEYOND_ASCII)
         maybe_not_utf8 = NO_POSITIONS if not beyond.size or record_scan.is_utf8(terminated) else beyond
         ends, fields = found[0].astype(np.int64), found[1].astype(np.int64)

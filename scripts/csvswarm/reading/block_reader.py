@@ -126,7 +126,9 @@ class Reader:
             if kind in ("int", "bool") and name not in self._schema.missing and self._watch_gaps and column.gaps:
                 return None
             columns[name] = column
-        return ScannedBlock(found.data, found.scan.ends, None if found.quote < 0 else found.quote, columns)
+        scan = found.scan
+        quotes = scan.has_quotes, scan.has_literal_quotes
+        return ScannedBlock(found.data, scan.ends, self._grammar, *quotes, columns)
 
     @staticmethod
     def _is_clean(data: bytes) -> bool:

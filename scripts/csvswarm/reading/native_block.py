@@ -15,7 +15,6 @@ import numpy as np
 from csvswarm.csv_format.record_scan import NO_POSITIONS, Grammar, Positions, positions_of
 from csvswarm.native import field_values, record_scan
 from csvswarm.native.field_values import EncodedNullValues, Mask, Span
-from csvswarm.native.library import kernel
 from csvswarm.runtime.lazy_imports import pa
 
 Array = np.ndarray[Any, Any]
@@ -79,14 +78,17 @@ class ArrowColumn:
 
 @dataclass(frozen=True)
 class ScannedBlock:
-    """A scanned block. data: its records, each ended by LF. ends: their ends. quote: the quote byte, None if unused.
+    """A scanned block. data: its records, each ended by LF. ends: their ends. grammar: of its dialect.
 
-    columns: the values of columns by their names.
+    has_quotes: whether there are quotes. has_literal_quotes: whether some do not open or close a field. columns: the
+    values of columns by their names.
     """
 
     data: bytes
     ends: record_scan.Offsets
-    quote: int | None
+    grammar: Grammar
+    has_quotes: bool
+    has_literal_quotes: bool
     columns: Mapping[str, Column]
 
     @cached_property
@@ -97,8 +99,15 @@ class ScannedBlock:
     def __len__(self) -> int:
         return len(self.ends)
 
-    def quote_positions(self) -> Positions:
-        """Return the positions of all quotes."""
+    @property
+    def quote(self) -> int | None:
+        """The quote byte, None if it is not used."""
+        return self.grammar.quote if self.has_quotes else None
+
+    def toggles(self) -> Positions:
+        """Return the positions of the quotes that open or close a field, and perhaps of doubled ones."""
+        if self.has_literal_quotes:
+            return self.grammar.scan(self.data).quote_toggles
         return NO_POSITIONS if self.quote is None else positions_of(np.frombuffer(self.data, np.uint8), self.quote)
 
 
@@ -139,10 +148,12 @@ class FieldFinder:
 
         rows: the expected number of records.
         """
-        if not self._is_supported or kernel() is None or not data:
+        if not self._is_supported or not data:
             return None
-        if not data.endswith(b"\n"):
-            data += b"\n"
+        unified = record_scan.with_line_feeds(data, self._grammar.delimiter, self._grammar.quote)
+        if unified is None:
+            return None
+        data = unified
         found = record_scan.scan(data, self._grammar.delimiter, self._grammar.quote, self._width, self._columns, rows)
         if found is None or not (found.is_ascii or record_scan.is_utf8(data)):
             return None

@@ -68,7 +68,7 @@ class Rows:
     @cached_property
     def toggles(self) -> Positions:
         """int64, shape (q,): byte offsets in `data` of the quotes that open or close a field, in order."""
-        return self._find_toggles() if self.block is None else self.block.quote_positions()
+        return self._find_toggles() if self.block is None else self.block.toggles()
 
     def plain(self, name: str) -> npt.NDArray[np.generic]:
         """Return a numeric column as a numpy array, without converting it to Arrow first.

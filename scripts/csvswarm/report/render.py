@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import pickle
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -49,13 +50,17 @@ def write_report(material: Material, path: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
+#: What reading a missing or damaged file of the cache raises: see Python's pickle module.
+_DAMAGED = (OSError, pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, ValueError)
+
+
 class _BytecodeCache(jinja2.FileSystemBytecodeCache):
     """Keeps the compiled template: compiling takes longer than rendering. Without a cache that works, both are done."""
 
     def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
         try:
             super().load_bytecode(bucket)
-        except Exception:  # noqa: BLE001  # pickle may raise any for a damaged file
+        except _DAMAGED:
             bucket.reset()
 
     def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:

@@ -1,4 +1,4 @@
-"""Where csvswarm keeps files of a user that it can create again."""
+"""Where csvswarm keeps files of a user that it can recreate."""
 
 from __future__ import annotations
 

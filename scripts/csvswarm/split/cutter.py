@@ -98,7 +98,8 @@ class Cutter:
         base, view = self._position, memoryview(piece)
         if self._target is None or self._target > base + len(piece):
             grammar, fresh = self._grammar, self._record_start == base
-            counted = count(piece, grammar.delimiter, grammar.quote, self._before, self._inside, fresh)
+            state = self._before, self._inside, fresh
+            counted = count(piece, grammar.delimiter, grammar.quote, *state, exact=self._adaptive)
             if counted is not None:
                 records, last, inside = counted
                 self._position += len(piece)

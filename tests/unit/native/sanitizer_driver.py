@@ -72,8 +72,10 @@ def _read_int32s(address: int, count: int) -> list[int]:
 def run(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Memory) -> None:
     """Call every function with random bytes and with the results of earlier calls."""
     text = ctypes.cast(memory.copy(data), ctypes.c_char_p)
-    size, out = len(data), memory.room(24)
-    library.csvswarm_count(text, size, 44, source.choice([34, -1]), 10, source.random() < 0.5, 1, out)
+    size, out = len(data), memory.room(32)
+    flags = source.random() < 0.5, 1, source.random() < 0.5
+    library.csvswarm_count(text, size, 44, source.choice([34, -1]), 10, *flags, out)
+    library.csvswarm_line_feeds(text, size, 44, source.choice([34, -1]), memory.room(size))
     library.csvswarm_is_utf8(text, size)
     positions = [position for position, byte in enumerate(data) if byte == 34] + source.choice([[], [size]])
     quotes = memory.copy(b"".join(position.to_bytes(8, "little") for position in positions))

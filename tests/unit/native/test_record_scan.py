@@ -14,6 +14,7 @@ from csvswarm.csv_format.record_scan import (
     LF,
     Grammar,
     Positions,
+    Structure,
     blank_records,
     positions_of,
     quote_toggles,
@@ -31,20 +32,49 @@ from tests.support.reference_record_scan import table, wild_csv
 COMMA = Grammar(Dialect())
 #: Long enough for several words of 64 bytes, with few special bytes.
 long_csv = st.lists(
-    st.sampled_from([b"x" * 61, b",", b"\n", b'"', b'""', b'"a,b"', b'"x\ny",', b"\xc3\xa9", b"1", b'5" pipe']),
+    st.sampled_from(
+        [b"x" * 61, b",", b"\n", b'"', b'""', b'"a,b"', b'"x\ny",', b"\r\n", b'"x\r\ny"', b"\xc3\xa9", b"1", b'5" pipe']
+    ),
     max_size=30,
 ).map(b"".join)
 
 
-@given(st.one_of(wild_csv, long_csv), st.sampled_from([LF, ord(","), ord("a"), ord('"')]), st.booleans(), st.booleans())
-@example(b"a" * 63 + b"\n" + b"\n" + b"b" * 62 + b"\n\n", LF, False, True)
-@example(b'"' + b"a" * 62 + b'"' + b"b\n", LF, False, True)
-@example(b'"' + b"a" * 62 + b'"' + b",b\n", LF, False, True)
-@example(b"\n\na\n\n", LF, False, True)
-def test_records_are_counted_as_the_exact_scan_does(piece: bytes, before: int, inside: bool, fresh: bool) -> None:
-    counted = record_scan.count(piece, COMMA.delimiter, COMMA.quote, before, inside, fresh)
+def has_text_after_quotes(piece: bytes, structure: Structure, inside: bool = False) -> bool:
+    """Whether text follows a closing quote, as in "a"b: the kernel declines that."""
+    closing = structure.quote_toggles[1 - int(inside) :: 2]
+    return any(piece[at + 1 : at + 2] not in (b"", b",", b"\n", b"\r", b'"') for at in closing.tolist())
+
+
+def returns_outside_quotes(piece: bytes, structure: Structure, inside: bool = False) -> list[int]:
+    """Return the positions of CRs that end a line, perhaps with an LF."""
+    returns = positions_of(np.frombuffer(piece, np.uint8), CR)
+    return [int(position) for position in unquoted(returns, structure.quote_toggles, inside)]
+
+
+@given(
+    st.one_of(wild_csv, long_csv),
+    st.sampled_from([LF, ord(","), ord("a")]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+@example(b"a" * 63 + b"\n" + b"\n" + b"b" * 62 + b"\n\n", LF, False, True, False)
+@example(b'"' + b"a" * 62 + b'"' + b"b\n", LF, False, True, True)
+@example(b'"' + b"a" * 62 + b'"' + b",b\n", LF, False, True, False)
+@example(b'5" pipe' + b"," * 56 + b'"' + b'""\n"a"\n', LF, False, True, True)
+@example(b"a" * 63 + b'"' + b'"",""\n"x\ny"\n', LF, False, True, True)
+@example(b"\n\na\n\n", LF, False, True, False)
+@example(b"a\r\n\r\n" + b"b" * 55 + b"\r\n" + b"\r\n\r\n", LF, False, True, False)
+@example(b"\r\n" + b"a" * 61 + b"\r\n\r\n", LF, False, False, True)
+@example(b"a" * 63 + b"\r", LF, False, False, True)
+def test_records_are_counted_as_the_exact_scan_does(
+    piece: bytes, before: int, inside: bool, fresh: bool, exact: bool
+) -> None:
+    counted = record_scan.count(piece, COMMA.delimiter, COMMA.quote, before, inside, fresh, exact=exact)
     structure = COMMA.scan(piece, previous_byte=before, inside_quotes=inside)
-    assert (counted is None) == (CR in piece or not structure.is_regular)
+    declines = has_text_after_quotes(piece, structure, inside) if exact else not structure.is_regular
+    returns = returns_outside_quotes(piece, structure, inside)
+    assert (counted is None) == (declines or any(piece[at + 1 : at + 2] != b"\n" for at in returns))
     if counted is None:
         return
     ends = structure.ends
@@ -68,10 +98,20 @@ def test_quotes_toggle_as_in_the_loop_of_python(piece: bytes, before: int, insid
     assert (found[0].tolist(), found[1]) == (toggles.tolist(), ends_inside)
 
 
+def has_literal_quotes(text: bytes) -> bool:
+    """Whether there are quotes outside of quoted fields that do not open one."""
+    toggles = COMMA.scan(text).quote_toggles
+    quotes = positions_of(np.frombuffer(text, np.uint8), COMMA.quote)
+    outside = np.searchsorted(toggles, quotes) % 2 == 0
+    return bool((outside & ~np.isin(quotes, toggles)).any())
+
+
 def exact_edges(text: bytes, width: int) -> Positions | None:
     """Where fields end, shape (records, width); None for a block that the kernel must decline."""
     structure = COMMA.scan(text)
-    if CR in text or b"\0" in text or structure.ends_inside_quotes or not structure.is_regular:
+    if b"\0" in text or structure.ends_inside_quotes or has_text_after_quotes(text, structure):
+        return None
+    if returns_outside_quotes(text, structure):
         return None
     delimiters = unquoted(positions_of(np.frombuffer(text, np.uint8), COMMA.delimiter), structure.quote_toggles, False)
     edges = np.sort(np.concatenate([delimiters, structure.ends]))
@@ -93,9 +133,29 @@ def test_fields_are_found_where_the_exact_scan_finds_them(text: bytes, width: in
         return
     assert found.ends.tolist() == edges[:, -1].tolist()
     assert found.has_quotes == (b'"' in text)
+    assert found.has_literal_quotes == has_literal_quotes(text)
     assert found.is_ascii == text.isascii()
     assert found.stops.tolist() == edges.T.tolist()
     assert found.starts.T.ravel().tolist() == [0, *(edges.ravel()[:-1] + 1)]
+
+
+@given(st.one_of(wild_csv, long_csv, table()))
+@example(b'"a\r\nb",5" pipe\r\n' * 9)
+@example(b"a" * 63 + b"\r\n" + b"b" * 63 + b"\r\n")
+@example(b"a" * 64 + b"\r")
+def test_line_feeds_end_records(text: bytes) -> None:
+    text = text if text.endswith(b"\n") else text + b"\n"
+    structure = COMMA.scan(text)
+    returns = returns_outside_quotes(text, structure)
+
+    unified = record_scan.with_line_feeds(text, COMMA.delimiter, COMMA.quote)
+
+    if b"\r" not in text:
+        assert unified == text
+    elif has_text_after_quotes(text, structure) or any(text[at + 1 : at + 2] != b"\n" for at in returns):
+        assert unified is None
+    else:
+        assert unified == np.delete(np.frombuffer(text, np.uint8), returns).tobytes()
 
 
 def test_more_fields_than_one_batch() -> None:
@@ -144,24 +204,24 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     return declare_signatures(ctypes.CDLL(str(path)))
 
 
-@given(st.one_of(wild_csv, long_csv, table()), st.integers(2, 4))
-def test_plain_c_matches_simd(plain: ctypes.CDLL, text: bytes, width: int) -> None:
+@given(st.one_of(wild_csv, long_csv, table()), st.integers(2, 4), st.booleans())
+def test_plain_c_matches_simd(plain: ctypes.CDLL, text: bytes, width: int, exact: bool) -> None:
     text += b"\n"
-    found, counted = (
+    found, unified, counted = (
         record_scan.scan(text, COMMA.delimiter, COMMA.quote, width, range(width)),
-        record_scan.count(text, COMMA.delimiter, COMMA.quote, LF, False, True),
+        record_scan.with_line_feeds(text, COMMA.delimiter, COMMA.quote),
+        record_scan.count(text, COMMA.delimiter, COMMA.quote, LF, False, True, exact=exact),
     )
     with mock.patch("csvswarm.native.record_scan.kernel", return_value=plain):
         other = record_scan.scan(text, COMMA.delimiter, COMMA.quote, width, range(width))
-        assert record_scan.count(text, COMMA.delimiter, COMMA.quote, LF, False, True) == counted
+        assert record_scan.count(text, COMMA.delimiter, COMMA.quote, LF, False, True, exact=exact) == counted
+        assert record_scan.with_line_feeds(text, COMMA.delimiter, COMMA.quote) == unified
     assert (found is None) == (other is None)
     if found is not None and other is not None:
         assert (found.ends.tolist(), found.starts.tolist()) == (other.ends.tolist(), other.starts.tolist())
-        assert (found.stops.tolist(), found.has_quotes, found.is_ascii) == (
-            other.stops.tolist(),
-            other.has_quotes,
-            other.is_ascii,
-        )
+        assert found.stops.tolist() == other.stops.tolist()
+        flags = "has_quotes", "has_literal_quotes", "is_ascii"
+        assert [getattr(found, name) for name in flags] == [getattr(other, name) for name in flags]
 
 
 @given(

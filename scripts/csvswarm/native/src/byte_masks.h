@@ -128,23 +128,59 @@ static inline uint64_t prefix_parity(uint64_t bits)
     return bits;
 }
 
-/* State of the quote scan between words. It is valid as long as each quote is at the edge of a field or doubled. */
+/* State of the quote scan between words. */
 typedef struct {
     uint64_t inside_quotes;     /* all ones if the previous word ended inside quotes, else zero */
-    uint64_t after_field_end;   /* 1 if the last byte ended a field or was a quote */
+    uint64_t after_field_end;   /* 1 if the last byte ended a field, or was a quote that opened or closed one */
     uint64_t closing;           /* 1 if the last byte closed a quote: a field end or a quote must follow */
+    uint64_t literal;           /* 1 if a quote was literal, as in 5" pipe */
 } Quoting;
 
-/* Return the bits inside quotes; set *regular to 0 if quote parity is unreliable. field_ends: bits of all delimiters
-   and line ends. */
-static inline uint64_t quoted_bits(Quoting *state, uint64_t quotes, uint64_t field_ends, int *regular)
+/* Do the same as quoted_bits, quote by quote, where a quote outside of quotes is literal unless a field starts with it.
+   Set *status to DECLINED for text between a closing quote and the end of its field. */
+static uint64_t exact_quoted_bits(Quoting *state, uint64_t quotes, uint64_t field_ends, int *status)
+{
+    uint64_t fitting = field_ends | quotes, quoted = 0;
+    /* The bit after a closing quote, where a second quote makes both literal and reopens the field. */
+    uint64_t reopens = state->closing, starts = field_ends << 1 | (state->after_field_end & ~state->closing);
+    uint64_t inside = state->inside_quotes & 1, opened = 1;
+    if (state->closing & ~fitting) *status = DECLINED;
+    state->closing = 0;
+    for (; quotes; quotes &= quotes - 1) {
+        uint64_t quote = quotes & -quotes;
+        if (inside) {
+            quoted |= quote - opened;
+            inside = 0;
+            reopens = quote << 1;
+            state->closing = quote >> 63;
+            if (reopens & ~fitting) *status = DECLINED;
+        } else if (quote & (reopens | starts)) {
+            inside = 1;
+            opened = quote;
+            state->closing = 0;
+        } else {
+            state->literal = 1;
+        }
+    }
+    if (inside) quoted |= ~(opened - 1);
+    state->inside_quotes = (uint64_t)0 - inside;
+    state->after_field_end = field_ends >> 63 | state->closing;
+    return quoted;
+}
+
+/* Return the bits inside quotes. field_ends: bits of all delimiters and line ends. exact: whether quotes may be literal;
+   the state must then be exact, not a guess. Set *status to DECLINED if the bits cannot be found. */
+static inline uint64_t quoted_bits(Quoting *state, uint64_t quotes, uint64_t field_ends, int exact, int *status)
 {
     uint64_t fitting = field_ends | quotes;
     uint64_t quoted = prefix_parity(quotes) ^ state->inside_quotes;
     uint64_t opens = quotes & quoted, closes = quotes & ~quoted;
+    /* Parity is reliable as long as each quote is at the edge of a field or doubled. */
     if (UNLIKELY((opens & ~(fitting << 1 | state->after_field_end)) || (closes & ~(fitting >> 1 | (uint64_t)1 << 63)) ||
-                 (state->closing & ~fitting)))
-        *regular = 0;
+                 (state->closing & ~fitting))) {
+        if (exact) return exact_quoted_bits(state, quotes, field_ends, status);
+        *status = DECLINED;
+    }
     state->inside_quotes = (uint64_t)((int64_t)quoted >> 63);
     state->after_field_end = fitting >> 63;
     state->closing = closes >> 63;

@@ -5,12 +5,12 @@ enum { NUL = 1, BEYOND_ASCII = 2 };
 
 /* data: whole records, the last one ended by LF. ends, fields and flags: room for `capacity` records.
 
-   Returns their number; DECLINED for blocks with a CR, a blank line, or unreliable quote parity. */
+   Returns their number; DECLINED for blocks with a CR outside quotes, a blank line, or text after a closing quote. */
 EXPORT int64_t csvswarm_records(const uint8_t *data, int64_t size, int delimiter, int quote, int64_t capacity,
                                 int32_t *ends, int32_t *fields, uint8_t *flags)
 {
     if (size <= 0 || size > INT32_MAX - 64 || data[size - 1] != LF) return DECLINED;
-    Quoting state = {0, 1, 0};
+    Quoting state = {0, 1, 0, 0};
     int64_t records = 0;
     int32_t count = 0, last = -1;
     int nul = 0, beyond = 0;
@@ -20,19 +20,21 @@ EXPORT int64_t csvswarm_records(const uint8_t *data, int64_t size, int delimiter
         uint64_t lines = equal_bits(&bytes, LF) & valid;
         uint64_t field_ends = (equal_bits(&bytes, (uint8_t)delimiter) & valid) | lines;
         uint64_t zeros = equal_bits(&bytes, 0) & valid, high = high_bits(&bytes) & valid;
-        if (UNLIKELY(equal_bits(&bytes, CR) & valid)) return DECLINED;
+        uint64_t returns = equal_bits(&bytes, CR) & valid;
         if (quote >= 0) {
             uint64_t quotes = equal_bits(&bytes, (uint8_t)quote) & valid;
             if (quotes | state.inside_quotes | state.closing) {
-                int regular = 1;
-                uint64_t quoted = quoted_bits(&state, quotes, field_ends | ~valid, &regular);
-                if (UNLIKELY(!regular)) return DECLINED;
+                int status = 0;
+                uint64_t quoted = quoted_bits(&state, quotes, field_ends | ~valid, 1, &status);
+                if (UNLIKELY(status)) return DECLINED;
                 field_ends &= ~quoted;
                 lines &= ~quoted;
+                returns &= ~quoted;
             } else {
                 state.after_field_end = field_ends >> 63;
             }
         }
+        if (UNLIKELY(returns)) return DECLINED;
         while (lines) {
             uint64_t line = lines & -lines, up_to = line | (line - 1);
             int32_t end = (int32_t)(base + __builtin_ctzll(line));
