@@ -15,7 +15,7 @@ from csvswarm.groupby.group_totals import ENTRIES_OF_VALUE, ColumnArrays, Column
 from csvswarm.groupby.state_kinds import COUNT, FIRST, LARGEST, LAST, SMALLEST, SQUARES, SUM, VALUES
 from csvswarm.groupby.value_codes import encode, encode_pairs, listed_values, value_array
 from csvswarm.native import field_values
-from csvswarm.native.grouping import NumberCodes, TextCodes, add_extremes, add_sums, levels_of, with_room
+from csvswarm.native.grouping import NumberCodes, TextCodes, add_counts, add_sums, levels_of, with_room
 from csvswarm.native.record_scan import Offsets
 from csvswarm.reading.native_block import NumericColumn, TextColumn
 from csvswarm.runtime.lazy_imports import pa
@@ -36,7 +36,8 @@ class AccumulatedColumn:
     def __init__(self, kinds: set[int]) -> None:
         self._kinds = kinds
         self._counts = np.zeros(0, np.int64)
-        self._ends = {SMALLEST: np.zeros(0, np.int64), LARGEST: np.zeros(0, np.int64)}
+        # Both or none: the kernel finds them together.
+        self._ends = {kind: np.zeros(0, np.int64) for kind in (SMALLEST, LARGEST) if kinds & {SMALLEST, LARGEST}}
         self._picked = {kind: np.zeros((0, 2), np.int64) for kind in kinds & {FIRST, LAST}}
         self._sums = {kind: _Sums() for kind in kinds & {SUM, SQUARES}}
         self._values: TextCodes | NumberCodes | None = None
@@ -64,13 +65,13 @@ class AccumulatedColumn:
         """Add a block. codes: the group of every row, below `groups`; numbers: its record number."""
         used = len(self._counts)
         self._counts = with_room(self._counts, used, groups, 0)
-        for kind, fill in ((SMALLEST, LIMITS.max), (LARGEST, LIMITS.min)):
-            self._ends[kind] = with_room(self._ends[kind], used, groups, fill)
+        for kind, ends in self._ends.items():
+            self._ends[kind] = with_room(ends, used, groups, LIMITS.max if kind == SMALLEST else LIMITS.min)
         if isinstance(column, TextColumn):
             self._add_texts(column, codes)
             return
         own = codes if column.missing is None else np.where(column.missing, np.int32(-1), codes)
-        add_extremes(column.values, own, self._counts, self._ends[SMALLEST], self._ends[LARGEST])
+        add_counts(column.values, own, self._counts, self._ends.get(SMALLEST), self._ends.get(LARGEST))
         if self._sums:
             floats = column.values.astype(np.float64, copy=False)
             for kind, sums in self._sums.items():
@@ -108,7 +109,7 @@ class AccumulatedColumn:
         limit = LIMITS.max if kind == FIRST else LIMITS.min
         picked = self._picked[kind] = with_room(self._picked[kind], len(self._picked[kind]), groups, limit)
         count, first, last = np.zeros(groups, np.int64), np.full(groups, LIMITS.max), np.full(groups, LIMITS.min)
-        add_extremes(np.arange(len(codes)), codes, count, first, last)
+        add_counts(np.arange(len(codes)), codes, count, first, last)
         some = np.flatnonzero(count)
         rows = (first if kind == FIRST else last)[some]
         better = numbers[rows] < picked[some, 0] if kind == FIRST else numbers[rows] > picked[some, 0]

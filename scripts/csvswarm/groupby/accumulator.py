@@ -123,13 +123,23 @@ class GroupAccumulator:
         """Yield the state of all blocks in order of the groups, in parts of PART_GROUPS. No block can be added then."""
         for known in [*self._keys, *self._pairs]:
             known.free_table()
-        keys = [pa.array(value_array(known, codes)) for known, codes in self._codes_of_keys(np.arange(self.count))]
-        table = pa.table(keys, names=[str(index) for index in range(len(keys))])
-        order = pc.sort_indices(table, [(name, "ascending") for name in table.column_names]).to_numpy().astype(np.int64)
+        order = self._order()
         columns = zip(*(column.parts(order, PART_GROUPS) for column in self._columns), strict=True)
         for number, arrays in enumerate(columns):
             codes = order[number * PART_GROUPS : (number + 1) * PART_GROUPS]
             yield GroupArrays([value_array(known, own) for known, own in self._codes_of_keys(codes)], list(arrays))
+
+    def _order(self) -> Integers:
+        """Return the codes of all groups in order of their keys."""
+        order: Integers
+        first = self._keys[0]
+        if not self._pairs and isinstance(first, NumberCodes):
+            order = np.argsort(first.keys())
+            return order
+        keys = [pa.array(value_array(known, codes)) for known, codes in self._codes_of_keys(np.arange(self.count))]
+        table = pa.table(keys, names=[str(index) for index in range(len(keys))])
+        order = pc.sort_indices(table, [(name, "ascending") for name in table.column_names]).to_numpy().astype(np.int64)
+        return order
 
     def _codes_of_keys(self, codes: Integers) -> list[tuple[TextCodes | NumberCodes, Integers]]:
         """Return the keys of each grouping column, with their code in every one of some groups."""

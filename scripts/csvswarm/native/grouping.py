@@ -43,7 +43,7 @@ class _Codes:
     def _reserve(self, more: int) -> tuple[int, int]:
         """Make room for more keys in the table; return its address and number of slots."""
         slots = len(self._table)
-        while slots < 2 * (self.count + more):
+        while 2 * slots < 3 * (self.count + more):
             slots *= 2
         if slots != len(self._table):
             table = np.zeros(slots, np.uint64)
@@ -173,13 +173,16 @@ def add_sums(values: npt.NDArray[np.float64], codes: Offsets, lowest: int, sums:
         raise ValueError("a value is outside of the levels of its sum")
 
 
-def add_extremes(values: Array, codes: Offsets, counts: Integers, smallest: Integers, largest: Integers) -> None:
-    """Add the values to the counts, smallest and largest keys (see `sort_keys`) of their groups.
+def add_counts(
+    values: Array, codes: Offsets, counts: Integers, smallest: Integers | None = None, largest: Integers | None = None
+) -> None:
+    """Add the values to the counts of their groups, and to the smallest and largest keys (see `sort_keys`) if given.
 
     values: int64 or float64. NaN and rows without a group (-1) are skipped.
     """
     given = values.ctypes.data, values.dtype == np.int64, codes.ctypes.data, len(values), len(counts)
-    if _library().csvswarm_extremes(*given, *(array.ctypes.data for array in (counts, smallest, largest))):
+    ends = (None if array is None else array.ctypes.data for array in (smallest, largest))
+    if _library().csvswarm_extremes(*given, counts.ctypes.data, *ends):
         raise ValueError("a group is out of range")
 
 

@@ -7,7 +7,7 @@ from csvswarm.arithmetic import exact_sum
 from csvswarm.arithmetic.sort_keys import keys_of
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import Grammar
-from csvswarm.native.grouping import Integers, NumberCodes, TextCodes, add_extremes, add_sums, levels_of
+from csvswarm.native.grouping import Integers, NumberCodes, TextCodes, add_counts, add_sums, levels_of
 from csvswarm.reading.native_block import FieldFinder
 from csvswarm.types.schema import NULL_VALUES
 from hypothesis import example, given
@@ -65,7 +65,7 @@ def test_sums_and_extremes(rows: list[tuple[float, int]]) -> None:
     for part in (slice(0, 7), slice(7, None)):
         if levels:
             add_sums(numbers[part], codes[part], levels.start, sums)
-        add_extremes(numbers[part], codes[part], *extremes)
+        add_counts(numbers[part], codes[part], *extremes)
     for group in range(4):
         own = numbers[(codes == group) & ~np.isnan(numbers)]
         expected = exact_sum.total(exact_sum.group_levels(exact_sum.group_sums(own)))
@@ -85,7 +85,7 @@ def _extremes(groups: int) -> tuple[Integers, Integers, Integers]:
 def test_extremes_of_integers(rows: list[tuple[int, int]]) -> None:
     numbers, codes = np.array([n for n, _ in rows], np.int64), np.array([code for _, code in rows], np.int32)
     extremes = _extremes(3)
-    add_extremes(numbers, codes, *extremes)
+    add_counts(numbers, codes, *extremes)
     for group in range(3):
         own = [n for n, code in rows if code == group]
         assert extremes[0][group] == len(own)

@@ -56,7 +56,7 @@ static inline size_t unescape(uint8_t *out, const uint8_t *text, const uint8_t *
 }
 
 /* Tables of codes: distinct keys are numbered from 0 by first appearance, over any number of calls. A slot is 0, or
-   hash << 32 | code + 1. There are twice as many slots as keys, a power of two. */
+   hash << 32 | code + 1. The number of slots is a power of two, at least 1.5 times that of keys. */
 static inline uint64_t free_slot(const uint64_t *table, int64_t slots, uint32_t hash)
 {
     uint64_t slot = hash & (uint64_t)(slots - 1);
@@ -82,7 +82,7 @@ EXPORT int64_t csvswarm_text_codes(const uint8_t *data, const int32_t *starts, c
                                    int32_t *codes)
 {
     NullValues nulls = null_values_of(null_bytes, null_ends, null_count);
-    if (slots < 2 * (known + count) || (slots & (slots - 1)) || known + count > INT32_MAX) return DECLINED;
+    if (2 * slots < 3 * (known + count) || (slots & (slots - 1)) || known + count > INT32_MAX) return DECLINED;
     for (int64_t i = 0; i < count; i++) {
         const uint8_t *text, *end;
         int quoted;
@@ -117,17 +117,26 @@ EXPORT int64_t csvswarm_text_codes(const uint8_t *data, const int32_t *starts, c
     return known;
 }
 
+/* Keys whose slots are prefetched together, as a large table is not in the cache. */
+#define PREFETCHED 32
+
 /* The same for integers. missing: NULL for none. keys[n]: the integer with code n. */
 EXPORT int64_t csvswarm_number_codes(const int64_t *numbers, const uint8_t *missing, int64_t count, uint64_t *table,
                                      int64_t slots, int64_t *keys, int64_t known, int32_t *codes)
 {
-    if (slots < 2 * (known + count) || (slots & (slots - 1)) || known + count > INT32_MAX) return DECLINED;
+    if (2 * slots < 3 * (known + count) || (slots & (slots - 1)) || known + count > INT32_MAX) return DECLINED;
+    uint32_t hashes[PREFETCHED];
     for (int64_t i = 0; i < count; i++) {
+        if (i % PREFETCHED == 0)
+            for (int64_t k = 0; k < PREFETCHED && i + k < count; k++) {
+                hashes[k] = (uint32_t)mix(0, (uint64_t)numbers[i + k]);
+                __builtin_prefetch(table + (hashes[k] & (uint64_t)(slots - 1)));
+            }
         if (missing && missing[i]) {
             codes[i] = -1;
             continue;
         }
-        uint32_t hash = (uint32_t)mix(0, (uint64_t)numbers[i]);
+        uint32_t hash = hashes[i % PREFETCHED];
         uint64_t slot = hash & (uint64_t)(slots - 1), entry;
         while ((entry = table[slot]) && ((uint32_t)(entry >> 32) != hash || keys[(entry & UINT32_MAX) - 1] != numbers[i]))
             slot = (slot + 1) & (uint64_t)(slots - 1);
@@ -212,9 +221,9 @@ static inline int64_t sorted_key(double value)
     return bits < 0 ? bits ^ INT64_MAX : bits;
 }
 
-/* Add the values to the counts of their groups, and to the smallest and largest keys. whole: the values are int64 and
-   their own keys; otherwise they are doubles. NaN and groups below 0 are skipped. Returns 0, DECLINED for a group out of
-   range. */
+/* Add the values to the counts of their groups, and to the smallest and largest keys unless both are NULL. whole: the
+   values are int64 and their own keys; otherwise they are doubles. NaN and groups below 0 are skipped. Returns 0, DECLINED
+   for a group out of range. */
 EXPORT int csvswarm_extremes(const void *values, int whole, const int32_t *codes, int64_t count, int32_t groups,
                              int64_t *counts, int64_t *smallest, int64_t *largest)
 {
@@ -224,8 +233,9 @@ EXPORT int csvswarm_extremes(const void *values, int whole, const int32_t *codes
         int32_t group = codes[i];
         if (group < 0 || (!whole && doubles[i] != doubles[i])) continue;
         if (UNLIKELY(group >= groups)) return DECLINED;
-        int64_t key = whole ? integers[i] : sorted_key(doubles[i]);
         counts[group]++;
+        if (!smallest || !largest) continue;
+        int64_t key = whole ? integers[i] : sorted_key(doubles[i]);
         if (key < smallest[group]) smallest[group] = key;
         if (key > largest[group]) largest[group] = key;
     }
