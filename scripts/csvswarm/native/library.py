@@ -16,6 +16,8 @@ PACKAGE = Path(__file__).resolve().parent
 SOURCES = PACKAGE / "src"
 #: No -march: the library may be copied. No -ffast-math or contraction: floats must be the same everywhere.
 FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-s")
+#: The functions of avx2.c.
+COMPILED_FOR_AVX2 = ("count", "fields", "records", "line_feeds")
 
 
 def digest() -> str:
@@ -54,9 +56,13 @@ def kernel() -> ctypes.CDLL | None:
     return None
 
 
-def declare_signatures(library: ctypes.CDLL) -> ctypes.CDLL:
-    """Declare argument and return types: p for pointer, b for bytes, i and l for integers of 32 and 64 bits."""
+def declare_signatures(library: ctypes.CDLL, *, avx2: bool = True) -> ctypes.CDLL:
+    """Declare argument and return types: p for pointer, b for bytes, i and l for integers of 32 and 64 bits.
+
+    avx2: whether to use AVX2 where this machine has it.
+    """
     kinds = {"p": ctypes.c_void_p, "b": ctypes.c_char_p, "i": ctypes.c_int32, "l": ctypes.c_int64}
+    wide = COMPILED_FOR_AVX2 if avx2 and library.csvswarm_has_avx2() else ()
     for name, takes, returns in (
         ("count", "bliiiiiip", "i"),
         ("toggles", "blpliiipp", "l"),
@@ -79,7 +85,8 @@ def declare_signatures(library: ctypes.CDLL) -> ctypes.CDLL:
         ("sums", "ppliiip", "i"),
         ("extremes", "piplippp", "i"),
     ):
-        function = getattr(library, f"csvswarm_{name}")
+        function = getattr(library, f"csvswarm_{name}_avx2" if name in wide else f"csvswarm_{name}")
         function.argtypes = [kinds[letter] for letter in takes]
         function.restype = kinds[returns]
+        setattr(library, f"csvswarm_{name}", function)
     return library

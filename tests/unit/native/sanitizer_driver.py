@@ -1,4 +1,4 @@
-"""Random bytes for a kernel with sanitizers: python sanitized.py LIBRARY SEED CASES, with the runtime preloaded.
+"""Random bytes for a kernel with sanitizers: sanitizer_driver.py LIBRARY SEED CASES VECTORS, its runtime preloaded.
 
 Every input of the kernel is in memory of exactly its size, so that an access one byte too far ends the process.
 """
@@ -202,7 +202,7 @@ def _table(library: ctypes.CDLL, data: bytes, source: random.Random, memory: Mem
 def main() -> None:
     """Run the cases."""
     path, seed, cases = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    library, memory = declare_signatures(ctypes.CDLL(path)), Memory()
+    library, memory = declare_signatures(ctypes.CDLL(path), avx2=sys.argv[4] == "AVX2"), Memory()
     source = random.Random(seed)
     for _ in range(cases):
         width = source.choice([3, 10, 60])

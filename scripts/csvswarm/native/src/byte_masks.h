@@ -1,12 +1,38 @@
 /* Scan 64 bytes per step into one bit per byte; the first byte is the lowest bit.
 
-   Every x86-64 has SSE2 and every aarch64 has NEON, so nothing is selected at run time. */
+   Every x86-64 has SSE2 and every aarch64 has NEON; avx2.c compiles what uses this for AVX2 as well. */
 #ifndef CSVSWARM_MASKS_H
 #define CSVSWARM_MASKS_H
 
 #include "kernel.h"
 
-#if defined(__SSE2__) && !defined(CSVSWARM_PLAIN)
+#if defined(CSVSWARM_AVX2)
+#include <immintrin.h>
+
+typedef struct { __m256i part[2]; } Bytes64;
+
+static inline Bytes64 load64(const uint8_t *data)
+{
+    Bytes64 bytes;
+    for (int i = 0; i < 2; i++) bytes.part[i] = _mm256_loadu_si256((const __m256i *)(const void *)(data + 32 * i));
+    return bytes;
+}
+
+static inline uint64_t gather(const __m256i part[2])
+{
+    return (uint64_t)(uint32_t)_mm256_movemask_epi8(part[1]) << 32 | (uint32_t)_mm256_movemask_epi8(part[0]);
+}
+
+static inline uint64_t equal_bits(const Bytes64 *bytes, uint8_t value)
+{
+    __m256i found[2], wanted = _mm256_set1_epi8((char)value);
+    for (int i = 0; i < 2; i++) found[i] = _mm256_cmpeq_epi8(bytes->part[i], wanted);
+    return gather(found);
+}
+
+static inline uint64_t high_bits(const Bytes64 *bytes) { return gather(bytes->part); }
+
+#elif defined(__SSE2__) && !defined(CSVSWARM_PLAIN)
 #include <emmintrin.h>
 
 typedef struct { __m128i part[4]; } Bytes64;
