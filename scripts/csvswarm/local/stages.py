@@ -97,7 +97,7 @@ def _prepare_to_process(processor: str) -> None:
         if path.parent == loader.BUILT_IN:
             if loader.load_processor(path).uses_arrow:
                 import_module("csvswarm.runtime.lazy_imports").import_arrow()
-        elif b"BLOCK" not in path.read_bytes():  # most likely a file for DataFrames
+        elif path.suffix == ".py" and b"BLOCK" not in path.read_bytes():  # most likely for DataFrames
             import_module("csvswarm.processor_api.dataframe")
 
 
