@@ -135,6 +135,9 @@ def test_host_key_of_the_old_board_is_removed(
         ("replace_board", ["board=b9"], (), "Pass a board of the inventory, as in -e board="),
         ("replace_board", ["board=b1", "backup=/nonexistent"], (), "/nonexistent/share has no copy of a share"),
         ("power", [], (), "Pass -e state=off or -e state=on"),
+        ("power", ["state=on", "csvswarm_mac=b1"], (), "b1 has csvswarm_mac: b1. Write the hardware address"),
+        # Without quotes, YAML reads an address of digits alone as a number.
+        ("power", ["state=on", '{"csvswarm_mac": 34566191}'], (), "b1 has csvswarm_mac: 34566191. Write the hardw"),
         ("reboot", [], ("b1",), "No manager answers for the swarm (b1)"),
     ],
 )

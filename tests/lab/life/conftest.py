@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,13 @@ def all_ready(lab: Lab) -> bool:
         and all(map(lab.is_ready, boards))
         and all(board.succeeds(HAS_SHARE) for board in boards)
     )
+
+
+def host_variables(folder: Path, variables: dict[str, dict[str, Any]]) -> tuple[str, str]:
+    """Return arguments that add variables of single boards to the inventory."""
+    file = folder / "host_variables.yml"
+    file.write_text(json.dumps({"all": {"hosts": variables}}))
+    return "--inventory", str(file)
 
 
 def managers(lab: Lab) -> list[str]:

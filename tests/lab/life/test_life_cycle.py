@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tests.lab.faults.blocking_processors import BLOCKING
 from tests.lab.faults.running_job import RunningJob
 from tests.lab.kit.board import Board
 from tests.lab.kit.control_node import ControlNode
 from tests.lab.kit.lab import SHARE, Lab
+from tests.lab.kit.network_card import NetworkCard
 from tests.lab.kit.polling import wait_until
-from tests.lab.life.conftest import ALL_MANAGE, THREE_MANAGERS, Play, all_ready, managers
+from tests.lab.life.conftest import ALL_MANAGE, THREE_MANAGERS, Play, all_ready, host_variables, managers
 
 LEFT = """
 find /etc /usr/local -name '*csvswarm*'
@@ -20,6 +22,9 @@ grep -l csvswarm /etc/hosts || true
 grep ' nfs4 ' /etc/fstab /proc/mounts || true
 iptables -S | grep CSVSWARM || true
 """
+
+#: As a user reads it, for csvswarm_mac.
+MAC = "cat /sys/class/net/$(ip route show default | sed 's/.* dev //; s/ .*//')/address"
 
 
 def boot(board: Board) -> str:
@@ -137,14 +142,28 @@ def test_dead_board_is_removed_and_locked_out(cluster: Lab, play: Play) -> None:
     assert cluster.node(board) == ""
 
 
-def test_cluster_is_switched_off_and_on(cluster: Lab, play: Play) -> None:
+def test_cluster_is_switched_off_and_on(cluster: Lab, play: Play, tmp_path: Path) -> None:
+    by_hand, *others = cluster.boards.values()
+    cards = [NetworkCard(board, address(cluster, board), board.sh(MAC).strip()) for board in others]
+    macs = host_variables(tmp_path, {card.board.name: {"csvswarm_mac": card.mac} for card in cards})
     code, output = play("playbooks/power.yml", "-e", "state=off")
 
     assert code == 0, output[-4000:]
     wait_until("all boards are off", lambda: not any(board.is_on for board in cluster.boards.values()))
-    for board in cluster.boards.values():
-        board.power_on()
-    code, output = play("playbooks/power.yml", "-e", "state=on")
+    with ThreadPoolExecutor() as pool:
+        try:
+            for card in cards:
+                card.stand_by()
+            power = pool.submit(play, "playbooks/power.yml", "-e", "state=on", *macs)
+            for card in cards:
+                wait_until(f"a packet arrives at {card.board.name}", card.has_woken, 120)
+        finally:
+            for card in cards:
+                card.remove()
+                card.board.power_on()
+            # The one without csvswarm_mac is switched on by hand.
+            by_hand.power_on()
+        code, output = power.result()
     assert code == 0, output[-4000:]
     wait_until("all boards are ready", lambda: all_ready(cluster))
 
