@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.lab.faults.blocking_processors import BLOCKING
 from tests.lab.faults.running_job import RunningJob
@@ -25,6 +31,43 @@ iptables -S | grep CSVSWARM || true
 
 #: As a user reads it, for csvswarm_mac.
 MAC = "cat /sys/class/net/$(ip route show default | sed 's/.* dev //; s/ .*//')/address"
+LABEL = "docker node inspect --format '{{.Spec.Labels.disk}}' "
+PACKAGES = "dpkg-query --show"
+ARCHIVE = "/var/tmp/life-archive"
+#: The Docker of the board's archive, under a higher version than any before.
+OFFER = f"""
+mkdir {ARCHIVE}
+cd {ARCHIVE}
+apt-get update --quiet=2 </dev/null
+apt-get download --quiet=2 docker.io </dev/null
+dpkg-deb --raw-extract docker.io_*.deb package
+rm docker.io_*.deb
+sed -i "s/^Version: .*/&+life$(date +%s)/" package/DEBIAN/control
+dpkg-deb --build -Znone package docker.io.deb
+rm -r package
+dpkg-deb --field docker.io.deb >Packages
+printf 'Filename: ./docker.io.deb\\nSize: %s\\nSHA256: %s\\n' \\
+    "$(stat --format %s docker.io.deb)" "$(sha256sum docker.io.deb | cut -d' ' -f1)" >>Packages
+echo 'deb [trusted=yes] file:{ARCHIVE} ./' >/etc/apt/sources.list.d/life.list
+"""
+TRANSFORM: dict[str, Any] = {"processor": "transform", "options": {"where": "distance > 500"}, "chunks": 3}
+
+
+@contextmanager
+def node_changes(manager: Board) -> Iterator[list[tuple[str, str]]]:
+    """Collect the changes of availability while a block runs, as (board, new availability)."""
+    found: list[tuple[str, str]] = []
+    command = "sudo timeout 1800 docker events --filter type=node --format '{{json .Actor.Attributes}}'"
+    with subprocess.Popen([*manager.ssh, command], stdout=subprocess.PIPE, text=True) as events:
+        try:
+            yield found
+        finally:
+            events.terminate()
+        assert events.stdout
+        for line in events.stdout:
+            attributes = json.loads(line)
+            if "availability.new" in attributes:
+                found.append((attributes["name"], attributes["availability.new"]))
 
 
 def boot(board: Board) -> str:
@@ -48,13 +91,35 @@ def test_reboot(cluster: Lab, play: Play) -> None:
     assert play("playbooks/status.yml")[0] == 0
 
 
-def test_upgrade(cluster: Lab, play: Play) -> None:
-    code, output = play("playbooks/upgrade.yml")
+@pytest.fixture
+def newer_docker(cluster: Lab) -> Iterator[Board]:
+    """A worker to which an archive of its own offers a newer Docker."""
+    board = cluster.workers[0]
+    try:
+        board.sh(OFFER, 600)
+        yield board
+    finally:
+        board.sh(f"rm -rf {ARCHIVE} /etc/apt/sources.list.d/life.list; apt-get update --quiet=2 </dev/null", 300)
+
+
+def test_upgrade(cluster: Lab, play: Play, control_node: ControlNode, newer_docker: Board) -> None:
+    boards = cluster.boards.values()
+    before = {board.name: (boot(board), board.sh(PACKAGES)) for board in boards}
+    with node_changes(cluster.manager) as changed:
+        code, output = play("playbooks/upgrade.yml")
 
     assert code == 0, output[-4000:]
     wait_until("all boards are ready", lambda: all_ready(cluster))
-    for board in cluster.boards.values():
+    for board in boards:
         assert board.sh("apt-get --simulate --quiet=2 dist-upgrade | grep -c ^Inst || true").strip() == "0"
+        boot_before, packages = before[board.name]
+        assert (boot(board) != boot_before) == (board.sh(PACKAGES) != packages), board.name
+    assert "+life" in newer_docker.sh("dpkg-query --show --showformat '${Version}' docker.io")
+    assert boot(newer_docker) != before[newer_docker.name][0]
+    assert [new for name, new in changed if name == newer_docker.name] == ["pause", "drain", "active"]
+    run = control_node.run("swarm", **TRANSFORM)
+    assert run.files == control_node.run("local", **TRANSFORM).files
+    assert newer_docker.name in {attempt["board"] for attempt in run.counted_attempts}
 
 
 def test_one_board_is_reset(cluster: Lab, play: Play) -> None:
@@ -180,18 +245,44 @@ def test_one_manager_becomes_three_and_one_again(cluster: Lab, play: Play) -> No
     wait_until("all boards are ready", lambda: all_ready(cluster))
 
 
-def test_boards_are_paused_and_labelled(cluster: Lab, play: Play) -> None:
-    settings = {"csvswarm_availability": "pause", "csvswarm_labels": {"disk": "ssd"}}
-    code, output = play("site.yml", "-e", json.dumps(settings))
+def test_boards_are_drained_paused_and_labelled(
+    cluster: Lab, play: Play, control_node: ControlNode, tmp_path: Path
+) -> None:
+    drained, paused = cluster.workers
+    settings: dict[str, dict[str, Any]] = {
+        drained.name: {"csvswarm_availability": "drain"},
+        paused.name: {"csvswarm_availability": "pause", "csvswarm_labels": {"disk": "ssd"}},
+    }
+    availability = {cluster.manager: "Ready Active", drained: "Ready Drain", paused: "Ready Pause"}
+    (control_node.place / "mine.py").write_text(BLOCKING)
+    job = RunningJob(cluster, control_node, f"life-{uuid.uuid4().hex[:8]}", {"processor": "./mine.py", "chunks": 3})
+    job.start()
+    first = {attempt.board: attempt.attempt for attempt in job.wait_for_all()}
+    assert set(first) == set(availability)
+    try:
+        code, output = play("site.yml", *host_variables(tmp_path, settings))
 
-    assert code == 0, output[-4000:]
-    for board in cluster.boards.values():
-        assert cluster.node(board) == "Ready Pause"
-        label = f"docker node inspect --format '{{{{.Spec.Labels.disk}}}}' {board.name}"
-        assert cluster.manager.sh(label).strip() == "ssd"
+        assert code == 0, output[-4000:]
+        assert {board: cluster.node(board) for board in availability} == availability
+        wait_until("its attempt ends", lambda: not drained.sh("docker ps --quiet --filter label=csvswarm.job"), 60)
+    finally:
+        job.release("all")
+    run = job.end()
+
+    # The chunk of the drained board starts on the only board that is left; the paused one finishes its own.
+    assert run.files == control_node.run("local", **job.variables).files
+    counted = {attempt["attempt"]: attempt["board"] for attempt in run.counted_attempts}
+    assert sorted(counted.values()) == sorted([cluster.manager.name, cluster.manager.name, paused.name])
+    assert {first[cluster.manager], first[paused]} <= set(counted)
+
     code, output = play("site.yml")
     assert code == 0, output[-4000:]
-    assert all(cluster.node(board) == "Ready Pause" for board in cluster.boards.values()), "what was set stays"
-    code, output = play("site.yml", "-e", "csvswarm_availability=active")
+    assert {board: cluster.node(board) for board in availability} == availability, "what was set stays"
+
+    settings = {board.name: {"csvswarm_availability": "active"} for board in cluster.workers}
+    code, output = play("site.yml", *host_variables(tmp_path, settings))
     assert code == 0, output[-4000:]
     assert all_ready(cluster)
+    labels = {board: cluster.manager.sh(LABEL + board.name).strip() for board in availability}
+    assert labels == {cluster.manager: "<no value>", drained: "<no value>", paused: "ssd"}
+    cluster.manager.sh(f"docker node update --label-rm disk {paused.name}")
