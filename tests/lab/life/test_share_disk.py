@@ -87,6 +87,7 @@ def test_the_disk_of_the_share_moves(
     wait_until("all boards are ready", partial(all_ready, cluster))
 
     # The card of the server breaks, and the disk is put into a new board of the same name.
+    there.sh("sync")
     swap_card(there)
     code, output = play("site.yml", *disk, inventory=MOVED)
 
