@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from csvswarm.native.library import kernel
 from csvswarm.processor_api.context import Context
 from csvswarm.processor_api.encoded_rows import EncodedRows
+from csvswarm.records.keys_of_chunk import Integers, KeysOfChunk
 from csvswarm.records.options import key_columns
 from csvswarm.records.ranked import KEYS, combine_ranked, finish_ranked, input_header, ranked_state
 from csvswarm.records.rows_of_keys import rows_of_keys
@@ -51,13 +53,24 @@ def keys(_: Context) -> list[str]:
 
 def process(rows: Rows, context: Context) -> pa.Table:
     """Return the state of one block."""
-    values = [rows.table.column(name).combine_chunks() for name in columns(context)]
-    keeps_first, numbers = context.options["keep"] == "first", rows.numbers
-    kept = rows_of_keys(values, last=not keeps_first)
+    names, keeps_first, numbers = columns(context), context.options["keep"] == "first", rows.numbers
+    kept = _new_rows(rows, names, context) if keeps_first else None
+    values = [rows.table.column(name).combine_chunks() for name in names]
+    if kept is None:
+        kept = rows_of_keys(values, last=not keeps_first)
     if kept is not None:
         values, numbers = [column.take(pa.array(kept)) for column in values], numbers[kept]
     key = sort_key(values, [True] * len(values))
     return ranked_state(rows, key, number_key(numbers, ascending=keeps_first), 1, kept)
+
+
+def _new_rows(rows: Rows, names: list[str], context: Context) -> Integers | None:
+    """Return the first row of each key that no earlier block of the chunk has; None if they are not known."""
+    if kernel() is None:
+        return None
+    keys: KeysOfChunk = context.seen or KeysOfChunk()
+    context.seen = keys
+    return keys.new_rows(rows.block, names, [context.type_of(name) for name in names])
 
 
 def combine(partials: list[pa.Table], _: Context) -> pa.Table:

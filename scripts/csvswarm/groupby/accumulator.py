@@ -44,7 +44,7 @@ def grouped_block(
 
     needs: column -> the kinds of state of it. types: column -> its type.
     """
-    plain = {name: _plain(block.columns[name], types[name]) for name in {*group_by, *needs}}
+    plain = {name: plain_column(block.columns[name], types[name]) for name in {*group_by, *needs}}
     measured = []
     for name, kinds in needs.items():
         column = plain[name]
@@ -55,7 +55,8 @@ def grouped_block(
     return GroupedBlock(keys, measured, numbers) if len(keys) == len(group_by) else None
 
 
-def _plain(column: Column, kind: str) -> Plain | None:
+def plain_column(column: Column, kind: str) -> Plain | None:
+    """Return a column whose values have codes; None if it has none."""
     if isinstance(column, TextColumn) or (isinstance(column, NumericColumn) and kind in ("int", "float")):
         return column
     if isinstance(column, ArrowColumn) and kind in ("bool", "timestamp"):

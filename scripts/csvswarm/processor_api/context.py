@@ -34,6 +34,7 @@ class Context:
         rows: number of records processed in the whole file, set for `finish`; 0 elsewhere.
         sorter: internal; what `sort` calls in `finish`.
         files: the side files of the job; see `file`.
+        seen: internal; what a built-in processor keeps of the earlier blocks of its chunk.
     """
 
     options: dict[str, Any]
@@ -47,6 +48,7 @@ class Context:
     rows: int = field(default=0, repr=False)
     sorter: Callable[[Iterator[Any], Sequence[str]], Iterator[Any]] | None = field(default=None, repr=False)
     files: SideFiles = field(default_factory=SideFiles, repr=False)
+    seen: Any = field(default=None, repr=False)
 
     def type_of(self, column: str) -> str:
         """Return the type of an input column in the whole file.
