@@ -132,15 +132,13 @@ class GroupAccumulator:
 
     def _order(self) -> Integers:
         """Return the codes of all groups in order of their keys."""
-        order: Integers
         first = self._keys[0]
         if not self._pairs and isinstance(first, NumberCodes):
-            order = np.argsort(first.keys())
-            return order
+            return np.argsort(first.keys()).astype(np.int64, copy=False)
         keys = [pa.array(value_array(known, codes)) for known, codes in self._codes_of_keys(np.arange(self.count))]
         table = pa.table(keys, names=[str(index) for index in range(len(keys))])
-        order = pc.sort_indices(table, [(name, "ascending") for name in table.column_names]).to_numpy().astype(np.int64)
-        return order
+        order = pc.sort_indices(table, [(name, "ascending") for name in table.column_names])
+        return np.asarray(order.to_numpy(), np.int64)
 
     def _codes_of_keys(self, codes: Integers) -> list[tuple[TextCodes | NumberCodes, Integers]]:
         """Return the keys of each grouping column, with their code in every one of some groups."""

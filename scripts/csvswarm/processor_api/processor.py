@@ -53,7 +53,7 @@ class Processor:
             )
         self.watches_gaps: bool = self.block == "frame" or getattr(self.module, "GAPS", False)
         self.keeps_raw: bool = getattr(self.module, "RAW", False)
-        self.uses_arrow: bool = self.block == "arrow" or getattr(self.module, "ARROW", False)
+        self.uses_arrow: bool = getattr(self.module, "ARROW", False)
 
     @property
     def is_keyed(self) -> bool:
