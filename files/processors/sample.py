@@ -22,7 +22,6 @@ from csvswarm.records.ranked import (
     finish_ranked,
     input_header,
     ranked_state,
-    raw_column,
 )
 from csvswarm.records.sort_key import fixed_bytes, sort_key, with_number
 from csvswarm.records.step_rows import filter_rows
@@ -79,7 +78,7 @@ def why_empty(context: Context, rows: int) -> str:
 
 def process(rows: Rows, context: Context) -> EncodedRows:
     """Return the records of a block that are drawn."""
-    return encode_raw(raw_column(rows).filter(pa.array(_drawn(rows, context))), context)
+    return encode_raw(rows.records().filter(pa.array(_drawn(rows, context))), context)
 
 
 def step(rows: Rows, context: Context, raw: bool) -> Rows:

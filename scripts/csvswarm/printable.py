@@ -12,18 +12,16 @@ import re
 
 #: C0 and C1 controls and DEL, line separators, bidirectional controls and surrogates. Newline and tab are kept.
 _UNPRINTABLE = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
-_CONTROLS = re.compile(f"[{_UNPRINTABLE}]")
-_CONTROLS_OF_A_LINE = re.compile(f"[{_UNPRINTABLE}\n\t]")
 
 
 def printable(text: str) -> str:
     r"""Return a text with its control characters escaped: \x1b, \u202e. Newline and tab stay."""
-    return _CONTROLS.sub(_escape, text)
+    return text if text.isprintable() else re.sub(f"[{_UNPRINTABLE}]", _escape, text)
 
 
 def printable_line(text: str) -> str:
     r"""Return a text as one line with its control characters escaped, newline and tab included: \x0a, \x09."""
-    return _CONTROLS_OF_A_LINE.sub(_escape, text)
+    return text if text.isprintable() else re.sub(f"[{_UNPRINTABLE}\n\t]", _escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:

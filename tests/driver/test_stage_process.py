@@ -13,15 +13,16 @@ from tests.support.jobs import ROOT
 SCRIPT = """
 import json, os, pathlib, sys
 
-print(json.dumps({
-    "arguments": sys.argv,
-    "folder": os.getcwd(),
-    "variable": os.environ["SHOWN"],
-    "imported": sorted(name for name in sys.modules if name.startswith(("csvswarm.", "docker"))),
-    "score": int(pathlib.Path("/proc/self/oom_score_adj").read_text()),
-}))
-print("an error", file=sys.stderr)
-sys.exit(3)
+def main():
+    print(json.dumps({
+        "arguments": sys.argv,
+        "folder": os.getcwd(),
+        "variable": os.environ["SHOWN"],
+        "imported": sorted(name for name in sys.modules if name.startswith(("csvswarm.", "docker"))),
+        "score": int(pathlib.Path("/proc/self/oom_score_adj").read_text()),
+    }))
+    print("an error", file=sys.stderr)
+    return 3
 """
 #: Starts it as a driver does, and prints its exit code.
 DRIVER = """

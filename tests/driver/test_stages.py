@@ -65,20 +65,28 @@ def test_whole_job_without_an_engine(make: Make, tmp_path: Path) -> None:
     assert Scripts(tmp_path).collect().code == 0
 
 
+def replace_scripts(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Replace the scripts by one with this code, indented, in its function `main`."""
+    (folder / "replaced.py").write_text(f"def main():{code}")
+    monkeypatch.syspath_prepend(folder)
+    for name in ("SPLIT", "COLLECT"):
+        monkeypatch.setattr(stages_module, name, "replaced.py")
+
+
 def test_status_has_the_progress_of_a_script(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a split that has read 3 of 9 MB, and runs until its progress is in the driver's status."""
-    script, seen = tmp_path / "scripts/split_dataframe.py", tmp_path / "out/.status.json"
-    script.parent.mkdir()
-    script.write_text(
-        "import json, os, pathlib, sys, time\n"
-        "shown = {'bytes': {'total': 9_000_000, 'done': 3_000_000}, 'rows_per_second': 7, 'seconds_left': 4.5}\n"
-        "pathlib.Path(os.environ['CSVSWARM_STATUS']).write_text(json.dumps(shown))\n"
-        f"seen, limit = pathlib.Path({str(seen)!r}), time.monotonic() + 60\n"
-        "while not seen.exists() or '3000000' not in seen.read_text():\n"
-        "    assert time.monotonic() < limit, 'the status has no progress'\n"
-        "    time.sleep(0.05)\n"
-    )
-    monkeypatch.setattr(stages_module, "SCRIPTS", script.parent)
+    seen = tmp_path / "out/.status.json"
+    code = f"""
+    import json, os, pathlib, time
+    shown = {{"bytes": {{"total": 9_000_000, "done": 3_000_000}}, "rows_per_second": 7, "seconds_left": 4.5}}
+    pathlib.Path(os.environ["CSVSWARM_STATUS"]).write_text(json.dumps(shown))
+    seen, limit = pathlib.Path({str(seen)!r}), time.monotonic() + 60
+    while not seen.exists() or "3000000" not in seen.read_text():
+        assert time.monotonic() < limit, "the status has no progress"
+        time.sleep(0.05)
+    return 0
+"""
+    replace_scripts(tmp_path, monkeypatch, code)
 
     make().split()
 
@@ -202,9 +210,7 @@ def test_killed_stage_names_the_board_and_its_memory(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, work: str
 ) -> None:
     """As the kernel ends it when memory runs out."""
-    for script in ("split_dataframe.py", "collect_results.py"):
-        (tmp_path / script).write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
-    monkeypatch.setattr(stages_module, "SCRIPTS", tmp_path)
+    replace_scripts(tmp_path, monkeypatch, "\n    import os, signal\n    os.kill(os.getpid(), signal.SIGKILL)\n")
 
     with pytest.raises(JobFailed) as failed:
         getattr(make(), stage)()

@@ -11,8 +11,9 @@ from csvswarm.runtime.script_process import SCRIPTS
 
 IMPORTED = """
 import sys
-from csvswarm.local.stages import _prepare_to_process
-_prepare_to_process(sys.argv[1])
+from csvswarm.local.stages import _preparations
+for prepare in _preparations(sys.argv[1]):
+    prepare()
 print(*({"csvswarm.process.run", "pyarrow.compute", "pandas"} & sys.modules.keys()))
 """
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.errors import InputError
+from csvswarm.native.record_scan import count as native_count
 from csvswarm.native.record_scan import toggles as native_toggles
 
 Positions = npt.NDArray[np.int64]
@@ -70,6 +71,18 @@ class Grammar:
             if len(piece) > max_bytes:
                 raise InputError(f"more than {MAX_RECORD_BYTES >> 20} MB consist only of quotes: is it a CSV?")
         return piece
+
+    def decided(self, piece: bytes) -> bytes:
+        """Return a piece without the quotes and CRs at its end, whose meaning the bytes after it decide."""
+        while piece and piece[-1] in self.undecided_bytes:
+            piece = piece[:-1]
+        return piece
+
+    def is_regular(self, piece: bytes, previous_byte: int, inside_quotes: bool) -> bool:
+        """Whether every quote of a piece that starts inside quotes or not is at an edge (see the module)."""
+        given = previous_byte, inside_quotes
+        counted = native_count(piece, self.delimiter, self.quote, *given, False, exact=False)
+        return counted is not None or self.scan(piece, previous_byte=given[0], inside_quotes=given[1]).is_regular
 
     def scan(self, piece: bytes, *, previous_byte: int = LF, inside_quotes: bool = False) -> Structure:
         """Return the structure of `piece`, which follows the byte `previous_byte` and starts inside quotes or not.

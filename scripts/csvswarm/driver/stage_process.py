@@ -16,8 +16,8 @@ from csvswarm.runtime.script_process import run_script
 
 _IMPORTED = (
     "csvswarm.driver.reconcile",
-    "csvswarm.split.run",
-    "csvswarm.collect.run",
+    "split_dataframe",
+    "collect_results",
 )
 _CONTEXT = multiprocessing.get_context("forkserver")
 

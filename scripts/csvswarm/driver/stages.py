@@ -31,8 +31,9 @@ from csvswarm.job.durable_files import START_OVER, NotRegular, read_regular
 from csvswarm.job.untrusted_files import Damaged
 from csvswarm.processor_api.declarations import NO_USER_CODE, declarations
 from csvswarm.runtime.progress import VARIABLE
+from csvswarm.runtime.script_process import SCRIPTS
 
-SCRIPTS = Path(__file__).resolve().parents[2]
+SPLIT, COLLECT = "split_dataframe.py", "collect_results.py"
 BUILT_IN = SCRIPTS.parent / "files" / "processors"
 _MAX_PROCESSOR_BYTES = 1 << 20
 #: Maximum bytes of a process's output. A list of 100,000 chunks has 3 MB.
@@ -52,7 +53,7 @@ class Stages:
     def split(self) -> None:
         """Split the input, unless it is already split. Raises JobFailed."""
         arguments = [word for word in self._request.split_arguments if word not in ("--plan", "--durable", "--json")]
-        self._run("split", ["split_dataframe.py", "--durable", "--json", *arguments])
+        self._run("split", [SPLIT, "--durable", "--json", *arguments])
 
     def reconcile(self, *, fresh: bool) -> dict[str, Any]:
         """Return what must run next: see csvswarm.driver.reconcile. Raises JobFailed with the error of a chunk."""
@@ -63,7 +64,7 @@ class Stages:
     def collect(self) -> None:
         """Collect the result. Raises JobFailed."""
         arguments = [word for word in self._request.collect_arguments if word not in ("--plan", "--json")]
-        self._run("collect", ["collect_results.py", "--json", *arguments])
+        self._run("collect", [COLLECT, "--json", *arguments])
 
     def record_failure(self, error: str) -> None:
         """Write the record of a failed job, for its report. An error in this does not replace the job's error."""

@@ -27,35 +27,32 @@ SIGNATURES = (
     (b"Rar!\x1a\x07", "a RAR archive: unpack it first"),
     (b"\x80\x04\x95", "a Python pickle: save the data as CSV first"),
 )
-_ORC = re.compile(rb"ORC.{0,16}?[\x00-\x08]", re.DOTALL)  # a CSV may begin with these letters as well
+_ORC = rb"(?s)ORC.{0,16}?[\x00-\x08]"  # a CSV may begin with these letters as well
 _TAR_MAGIC, _TAR_OFFSET = b"ustar", 257
 #: Number of lines that decide, and the share of them that must have the same form.
 LINES, SHARE = 50, 0.8
 
 _TIME = r"\d{2}:\d{2}:\d{2}(?:[.,]\d+)?"
 _LEVEL = "(?:TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|CRITICAL|FATAL)"
-_LOG_LINES = tuple(
-    re.compile(pattern)
-    for pattern in (
-        # 2024-01-31 12:00:00,123 [worker] INFO text
-        rf"\[?\d{{4}}[-/]\d{{2}}[-/]\d{{2}}[ T]{_TIME}(?:Z|[+-]\d{{2}}:?\d{{2}})?\]?[ \t:|-]+.{{0,60}}?\b{_LEVEL}\b",
-        # INFO:logger:text and [ERROR] text
-        rf"\[?{_LEVEL}\]?(?::|\s*-\s|\s{{1,2}}\S+\s)",
-        # 127.0.0.1 - - [31/Jan/2024:12:00:00 +0000] "GET / HTTP/1.1" 200 1
-        r'\S+ \S+ \S+ \[\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\] "',
-        # Jan 31 12:00:00 host program[1]: text, and the same with an ISO time
-        rf"(?:[A-Z][a-z]{{2}} [ \d]\d {_TIME}|\d{{4}}-\d{{2}}-\d{{2}}T{_TIME}\S*) \S+ [\w./-]+(?:\[\d+\])?: ",
-    )
+_LOG_LINES = (
+    # 2024-01-31 12:00:00,123 [worker] INFO text
+    rf"\[?\d{{4}}[-/]\d{{2}}[-/]\d{{2}}[ T]{_TIME}(?:Z|[+-]\d{{2}}:?\d{{2}})?\]?[ \t:|-]+.{{0,60}}?\b{_LEVEL}\b",
+    # INFO:logger:text and [ERROR] text
+    rf"\[?{_LEVEL}\]?(?::|\s*-\s|\s{{1,2}}\S+\s)",
+    # 127.0.0.1 - - [31/Jan/2024:12:00:00 +0000] "GET / HTTP/1.1" 200 1
+    r'\S+ \S+ \S+ \[\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\] "',
+    # Jan 31 12:00:00 host program[1]: text, and the same with an ISO time
+    rf"(?:[A-Z][a-z]{{2}} [ \d]\d {_TIME}|\d{{4}}-\d{{2}}-\d{{2}}T{_TIME}\S*) \S+ [\w./-]+(?:\[\d+\])?: ",
 )
-_XML = re.compile(r"<(?:\?xml\b|!doctype\b|html\b|svg\b|rss\b|table\b)", re.IGNORECASE)
-_TAG = re.compile(r"</?[A-Za-z_][\w:.-]*(?:\s[^<>]*)?/?>")
+_XML = r"(?i)<(?:\?xml\b|!doctype\b|html\b|svg\b|rss\b|table\b)"
+_TAG = r"</?[A-Za-z_][\w:.-]*(?:\s[^<>]*)?/?>"
 
 
 def binary_kind(head: bytes) -> str | None:
     """Return what a file is and what to do, by its first bytes; None if they may be text. head: at least 512 bytes."""
     if head[_TAR_OFFSET : _TAR_OFFSET + len(_TAR_MAGIC)] == _TAR_MAGIC:
         return "a tar archive: unpack it first"
-    if _ORC.match(head):
+    if re.match(_ORC, head):
         return "an ORC file: convert it to CSV first"
     for signature, kind in SIGNATURES:
         if head.startswith(signature):
@@ -87,7 +84,8 @@ def is_json_lines(text: str, *, named_so: bool = False) -> bool:
 
 
 def _is_log_line(line: str) -> bool:
-    return any(pattern.match(line) for pattern in _LOG_LINES)
+    has_parts = ":" in line or len(line.split()) > 1  # a header usually has none, and no pattern is compiled then
+    return has_parts and any(re.match(pattern, line) for pattern in _LOG_LINES)
 
 
 def _json_kind(lines: list[str]) -> str | None:
@@ -109,7 +107,7 @@ def _is_json(line: str) -> bool:
 
 def _markup_kind(lines: list[str]) -> str | None:
     first = lines[0].lstrip()
-    if _XML.match(first) or (_TAG.match(first) and _share(lines, lambda line: line.lstrip().startswith("<"))):
+    if re.match(_XML, first) or (re.match(_TAG, first) and _share(lines, lambda line: line.lstrip().startswith("<"))):
         return "XML or HTML: convert its table to CSV first, for example with pandas.read_xml or pandas.read_html"
     return None
 

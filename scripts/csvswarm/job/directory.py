@@ -18,14 +18,15 @@ from csvswarm.job.manifest import FORMAT, Manifest
 from csvswarm.job.receipt import Receipt, read_receipt
 from csvswarm.types.schema import Schema
 
-JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+#: Patterns are text, which Python compiles on first use: most commands use few of them.
+JOB_ID = r"[a-z0-9][a-z0-9._-]{0,62}"
 SUCCESS = "_SUCCESS"
 #: Record and report of a failed job, in its job directory.
 FAILURE_FILES = ("job.json", "report.html")
 #: Names of the files that a job creates in its directories. No other file in them is ever removed.
-_CHUNK_FILE = re.compile(r"[0-9]{6}(-header)?\.csv")
-_ATTEMPT_FILE = re.compile(r"[0-9]{6}-.+\.(csv|arrow|small|json|run[0-9]+)")
-_RECEIPT_FILE = re.compile(r"[0-9]{6}-[0-9]{4}\.json")
+_CHUNK_FILE = r"[0-9]{6}(-header)?\.csv"
+_ATTEMPT_FILE = r"[0-9]{6}-.+\.(csv|arrow|small|json|run[0-9]+)"
+_RECEIPT_FILE = r"[0-9]{6}-[0-9]{4}\.json"
 
 
 class JobDirectory:
@@ -74,7 +75,7 @@ class JobDirectory:
 
         Raises JobError if the job id is invalid, or the directory contains other files.
         """
-        if not JOB_ID.fullmatch(self.job_id):
+        if not re.fullmatch(JOB_ID, self.job_id):
             raise JobError(
                 f"{self.job_id!r} cannot be a job id: use up to 63 of a-z, 0-9, '.', '_' and '-', "
                 "the first a letter or digit."
@@ -230,7 +231,7 @@ class JobDirectory:
         for path in self.directory.glob("merge-*"):
             path.unlink(missing_ok=True)
         names = {file["name"] for receipt in kept for file in receipt.files.values()}
-        _remove_matching(self.attempts_directory, re.compile(rf"(?!.*\.json$){_ATTEMPT_FILE.pattern}"), names)
+        _remove_matching(self.attempts_directory, rf"(?!.*\.json$){_ATTEMPT_FILE}", names)
         self.remove_chunks(chunks)
 
     def discard_empty_receipts(self) -> None:
@@ -249,9 +250,9 @@ class JobDirectory:
         self.revoke(receipt for receipt in receipts if receipt.status != "done")
 
 
-def _remove_matching(directory: Path, names: re.Pattern[str], kept: Collection[str | None] = ()) -> None:
-    """Remove the files in a directory whose names match, if the directory exists."""
+def _remove_matching(directory: Path, pattern: str, kept: Collection[str | None] = ()) -> None:
+    """Remove the files in a directory whose names match a pattern, if the directory exists."""
     with suppress(FileNotFoundError):
         for path in directory.iterdir():
-            if names.fullmatch(path.name) and path.name not in kept:
+            if re.fullmatch(pattern, path.name) and path.name not in kept:
                 path.unlink(missing_ok=True)

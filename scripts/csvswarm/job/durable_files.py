@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import stat
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -23,7 +22,7 @@ MAX_JSON_BYTES = 256 << 20
 
 def new_token() -> str:
     """Return a unique name."""
-    return uuid.uuid4().hex[:12]
+    return os.urandom(6).hex()
 
 
 def write_durably(path: Path, data: bytes) -> None:

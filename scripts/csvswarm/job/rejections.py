@@ -19,10 +19,10 @@ MAX_REJECTED = "50%"
 MAX_KINDS = 100
 OTHER = "other reasons"
 MOST_COMMON = 3
-_LIMIT = re.compile(r"(\d{1,15})|(\d{1,3}(?:\.\d{1,6})?)%")
+_LIMIT = r"(\d{1,15})|(\d{1,3}(?:\.\d{1,6})?)%"
 #: Parts that differ between reasons of one kind: quoted values, positions, and the message of an exception.
-_VALUES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<=position )\d+""")
-_EXCEPTION = re.compile(r"^(processor .+? failed: \w+)(?::.*?)?( \(\S+:\d+ in \S+\))?$", re.DOTALL)
+_VALUES = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<=position )\d+"""
+_EXCEPTION = r"(?s)^(processor .+? failed: \w+)(?::.*?)?( \(\S+:\d+ in \S+\))?$"
 
 
 class Reasons:
@@ -67,15 +67,15 @@ class Reasons:
 
 def kind_of(column: str, reason: str) -> str:
     """Return the kind of a reason, without what differs between records. column: "" if no column is the cause."""
-    if (exception := _EXCEPTION.match(reason)) is not None:
+    if (exception := re.match(_EXCEPTION, reason)) is not None:
         return exception[1] + (exception[2] or "")
-    return (f"column {shown(column)!r}: " if column else "") + _VALUES.sub("…", reason)
+    return (f"column {shown(column)!r}: " if column else "") + re.sub(_VALUES, "…", reason)
 
 
 def check_max_rejected(given: str) -> str:
     """Return a limit as the manifest keeps it. Raises OptionError unless it is a number of records or a share."""
     text = given.strip()
-    found = _LIMIT.fullmatch(text)
+    found = re.fullmatch(_LIMIT, text)
     if found is None or (found[2] and float(found[2]) > 100):
         raise OptionError(f"max_rejected is {given!r}, but must be a number of records, or a share from 0% to 100%.")
     return text

@@ -30,7 +30,7 @@ RESULT_NAMES = (*(f"result{ending}" for ending in FORMATS.values()), PARTITIONED
 #: The name of a result in the default format.
 RESULT = "result.csv"
 _ENDINGS = "|".join(re.escape(ending) for ending in FORMATS.values())
-_PART = re.compile(rf"{PARTITIONED}(/[^/=\0]+=[^/\0]*)+/part({_ENDINGS})")
+_PART = rf"{PARTITIONED}(/[^/=\0]+=[^/\0]*)+/part({_ENDINGS})"
 #: Names of options that choose the format.
 FORMAT_OPTIONS = ("output_format", "partition_by")
 
@@ -106,4 +106,4 @@ def reads_values(request: dict[str, Any]) -> bool:
 
 def is_part_name(name: str) -> bool:
     """Whether a name is that of a file of a partitioned result, and so below its directory."""
-    return bool(_PART.fullmatch(name))
+    return bool(re.fullmatch(_PART, name))

@@ -13,7 +13,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -65,12 +66,12 @@ class LocalJob:
         processor: the one in the arguments of the split, as passed.
         """
         job, output = f"--job={self.directory}", f"--output={self.output}"
-        import_module("csvswarm.split.run")  # most of which the next stages need as well
-        arguments = [job, output, f"--workers={workers}", *split_arguments]
-        split = _run("split_dataframe.py", *arguments, meanwhile=partial(_prepare_to_process, processor))
+        import_module("split_dataframe")  # most of whose modules the next stages need as well
+        later = deque(_preparations(processor))
+        split = _run("split_dataframe.py", job, output, f"--workers={workers}", *split_arguments, later=later)
         try:
-            process = _run("split_processing.py", job, f"--workers={workers}", live=True, meanwhile=_prepare_to_collect)
-            collect = _run("collect_results.py", job, output, live=True)
+            process = _run("split_processing.py", job, f"--workers={workers}", live=True, later=later)
+            collect = _run("collect_results.py", job, output, live=True, later=later)
         except StageFailed as failure:
             if failure.error is not None:
                 failure.report = self._report(job, f"--error={failure.error}", f"--remedy={remedy(self.commands)}")
@@ -86,14 +87,22 @@ class LocalJob:
         return None if path is None else str(path)
 
 
-def _prepare_to_process(processor: str) -> None:
-    """Import what the processes of the next stages need, and find out what they would all find out."""
-    import_module("csvswarm.process.run")
-    import_module("csvswarm.native.library").kernel()
-    import_module("csvswarm.job.fingerprint").versions()
+def _preparations(processor: str) -> Iterator[Callable[[], object]]:
+    """Yield what imports the modules of the next stages, or finds out what each of them would, in order of need."""
+    yield partial(import_module, "split_processing")
+    yield lambda: import_module("csvswarm.native.library").kernel()
+    yield lambda: import_module("csvswarm.job.fingerprint").versions()
+    yield partial(_prepare_processor, processor)
+    yield partial(import_module, "collect_results")
+    yield partial(import_module, "report_job")
+    yield partial(import_module, "csvswarm.report.data")
+    yield lambda: import_module("csvswarm.report.render").page_template()
+
+
+def _prepare_processor(name: str) -> None:
     loader = import_module("csvswarm.processor_api.loader")
     with suppress(CsvswarmError, OSError):  # which the split reports
-        path = loader.find_processor(processor)
+        path = loader.find_processor(name)
         if path.parent == loader.BUILT_IN:
             if loader.load_processor(path).uses_arrow:
                 import_module("csvswarm.runtime.lazy_imports").import_arrow()
@@ -101,19 +110,13 @@ def _prepare_to_process(processor: str) -> None:
             import_module("csvswarm.processor_api.dataframe")
 
 
-def _prepare_to_collect() -> None:
-    """Import what collect and report need."""
-    for name in ("csvswarm.collect.run", "csvswarm.report.data"):
-        import_module(name)
-    import_module("csvswarm.report.render").page_template()
-
-
 def _run(
-    script: str, *arguments: str, live: bool = False, meanwhile: Callable[[], None] = lambda: None
+    script: str, *arguments: str, live: bool = False, later: deque[Callable[[], object]] | None = None
 ) -> dict[str, Any]:
     """Run a script and return its summary.
 
-    live: let it print, instead of keeping its output to the end. meanwhile: called while it runs.
+    live: let it print, instead of keeping its output to the end. later: called one after the other, and removed, as
+    long as the script runs.
     """
     with tempfile.TemporaryDirectory(prefix="csvswarm-") as name:
         answer, output, error_file = (Path(name, file) for file in ("answer.json", "output.txt", "error.json"))
@@ -127,7 +130,8 @@ def _run(
         )
         process.start()
         try:
-            meanwhile()
+            while later and process.is_alive():
+                later.popleft()()
             process.join()
         except KeyboardInterrupt:
             _interrupt(process)

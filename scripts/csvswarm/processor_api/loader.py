@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
@@ -95,7 +96,7 @@ def load_processor(
 def _compiled(path: Path, shown: Path) -> tuple[bytes, CodeType]:
     try:
         source = path.read_bytes()
-        return source, _code_of(source, str(shown))
+        return source, _code_of(source, shown)
     except OSError as error:
         raise ProcessorError(f"processor {shown} cannot be read: {error.strerror}.") from error
     except (SyntaxError, ValueError) as error:
@@ -104,8 +105,18 @@ def _compiled(path: Path, shown: Path) -> tuple[bytes, CodeType]:
 
 
 @cache
-def _code_of(source: bytes, shown: str) -> CodeType:
+def _code_of(source: bytes, shown: Path) -> CodeType:
+    if shown.parent == BUILT_IN and (code := _cached_code(source, shown)) is not None:
+        return code
     return compile(source, shown, "exec")
+
+
+def _cached_code(source: bytes, path: Path) -> CodeType | None:
+    """Return the code of a built-in processor as of an import, which compiles it once; None if the file differs."""
+    try:
+        return SourceFileLoader(path.stem, str(path)).get_code(path.stem) if path.read_bytes() == source else None
+    except (OSError, ImportError):
+        return None
 
 
 def _load_user_code(source: bytes, code: CodeType, module: ModuleType, shown: Path, *, defer: bool) -> None:

@@ -85,6 +85,12 @@ class Rows:
         column = self.block.columns[name] if self.block else None
         return column.values if isinstance(column, NumericColumn) else self.table.column(name).to_numpy()
 
+    def records(self) -> pa.Array:
+        """Return the raw records as binary, shape (n,), each ended by one LF. Requires `RAW = True`."""
+        offsets = np.zeros(len(self) + 1, np.int32)
+        offsets[1:] = self.ends + 1
+        return pa.Array.from_buffers(pa.binary(), len(self), [None, pa.py_buffer(offsets), pa.py_buffer(self.data)])
+
     def __len__(self) -> int:
         return len(self.numbers)
 

@@ -32,18 +32,11 @@ def ranked_state(
     unique in each group. limit: how many records of each group are kept, None for all.
     """
     groups = pa.array(np.zeros(len(rank), "S1"), pa.binary()) if group is None else group
-    records = pa.table({"record": pa.array(rows.numbers), "raw": raw_column(rows)})
+    records = pa.table({"record": pa.array(rows.numbers), "raw": rows.records()})
     if kept is not None:
         records = records.take(pa.array(kept))
     table = records.append_column("group", groups).append_column("rank", rank)
     return table if limit is None else combine_ranked([table], limit)
-
-
-def raw_column(rows: Rows) -> pa.Array:
-    """Return the raw records as binary, shape (n,), each ended by one LF."""
-    offsets = np.zeros(len(rows) + 1, np.int32)
-    offsets[1:] = rows.ends + 1
-    return pa.Array.from_buffers(pa.binary(), len(rows), [None, pa.py_buffer(offsets), pa.py_buffer(rows.data)])
 
 
 def combine_ranked(tables: list[pa.Table], limit: int | None) -> pa.Table:

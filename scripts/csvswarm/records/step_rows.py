@@ -14,7 +14,6 @@ from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.csv_format.row_writer import value_bytes
 from csvswarm.processor_api.context import Context
 from csvswarm.reading.rows import Rows
-from csvswarm.records.ranked import raw_column
 from csvswarm.runtime.lazy_imports import pa
 
 
@@ -42,5 +41,5 @@ def filter_rows(rows: Rows, mask: npt.NDArray[np.bool_], context: Context, *, ra
     """Return the rows for which the mask is true. raw: whether their raw records are needed."""
     table = rows.table.filter(pa.array(mask))
     columns = {name: table.column(name) for name in table.column_names}
-    data = value_bytes(raw_column(rows).filter(pa.array(mask))) if raw else None
+    data = value_bytes(rows.records().filter(pa.array(mask))) if raw else None
     return with_columns(columns, table.column_names, rows.numbers[mask], data, context)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import runpy
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -17,7 +16,9 @@ INTERRUPTED = 130
 
 
 def run_script(command: Sequence[str], answer: Path, errors: Path | None) -> NoReturn:
-    """Turn this process into that of a script, or of the function `main` of a module with `-m`.
+    """Turn this process into that of a script, or of a module with `-m`: call its function `main`.
+
+    A script is imported like a module, so its code is compiled once, and the process that forks this one can import it.
 
     command: as for Python. answer, errors: existing files for what it prints; None keeps standard error.
     """
@@ -27,13 +28,9 @@ def run_script(command: Sequence[str], answer: Path, errors: Path | None) -> NoR
             os.dup2(file, stream)
             os.close(file)
     try:
-        if command[0] == "-m":
-            sys.argv = [*command[1:]]
-            # Not runpy, which warns on standard error of modules that are imported already.
-            exit_immediately(import_module(command[1]).main())
-        sys.argv = [*command]
-        runpy.run_path(command[0], run_name="__main__")
-        exit_immediately(0)
+        sys.argv = [*command[1:]] if command[0] == "-m" else [*command]
+        module = sys.argv[0] if command[0] == "-m" else Path(sys.argv[0]).stem
+        exit_immediately(import_module(module).main())
     except KeyboardInterrupt:  # before the script handles it
         exit_immediately(INTERRUPTED)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES, Grammar
@@ -20,6 +20,7 @@ from csvswarm.job.free_space import FreeSpaceGuard
 from csvswarm.job.request import Request
 from csvswarm.native.library import kernel
 from csvswarm.runtime import progress, resources
+from csvswarm.runtime.threads import map_in_threads
 from csvswarm.split.chunk_files import ChunkFiles
 from csvswarm.split.cutter import (
     PIECE_BYTES,
@@ -31,10 +32,7 @@ from csvswarm.split.cutter import (
     sized_targets,
 )
 
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
-GUESS_BYTES = 64 << 10
+GUESS_BYTES, FIRST_END_BYTES = 64 << 10, 2 << 10
 #: Pieces of a stream that are unpacked while one is cut: enough for the time that a chunk file takes to reach the disk.
 PIECES_AHEAD = 8
 HEADER_FILE = "000000-header.csv"
@@ -204,45 +202,43 @@ def _cut_ranges(source: Source, header: InputHeader, count: int, request: Reques
     with source.path.open("rb") as file:
         boundaries = {start, *(_next_record(file, cut, end, header.dialect) for cut in cuts[1:])} - {end}
     starts = sorted(boundaries or {start})
-    arguments = [
-        (source.path, low, high, header.dialect, request.block_bytes, slot)
+    ranges = [
+        _Range(source.path, low, high, header.dialect, request.block_bytes, slot)
         for slot, (low, high) in enumerate(zip(starts, [*starts[1:], end], strict=True))
     ]
-    progress.begin("splitting", [high - low for _, low, high, *_ in arguments])
+    progress.begin("splitting", [one.high - one.low for one in ranges])
     workers = resources.workers_for(request.workers, min(len(starts), (end - start) // (4 << 20) + 1))
-    with _Workers(workers, header.dialect) as run:
-        return list(renumbered(run(_cut_range, arguments)))
+    return list(renumbered(_cut_all(ranges, workers)))
 
 
-def _new_pool(count: int, dialect: Dialect) -> Executor:
-    """Return a pool of threads if the native kernel does the work, because it releases the GIL; else of processes."""
-    if kernel() is not None and dialect.lineterminator == "\n":
-        from concurrent.futures import ThreadPoolExecutor
+def _cut_all(ranges: Sequence[_Range], count: int) -> Iterable[list[Chunk]]:
+    """Cut ranges with `count` workers, or in this process if one is enough.
 
-        return ThreadPoolExecutor(count)
+    The workers are threads if the native kernel does the work, because it releases the GIL; else processes.
+    """
+    if count == 1:
+        return map(_cut_range, ranges)
+    if kernel() is not None and ranges[0].dialect.lineterminator == "\n":
+        return map_in_threads(_cut_range, ranges, count)
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    return ProcessPoolExecutor(count, mp_context=get_context("fork"))
+    pool = ProcessPoolExecutor(count, mp_context=get_context("fork"))
+    try:
+        return list(pool.map(_cut_range, ranges))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-class _Workers:
-    """Maps a function over arguments with `count` workers, or in this process if one is enough."""
-
-    def __init__(self, count: int, dialect: Dialect) -> None:
-        self._pool = _new_pool(count, dialect) if count > 1 else None
-
-    def __enter__(self) -> Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], list[Any]]:
-        def run(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-            if self._pool is None:
-                return [function(*given) for given in arguments]
-            return list(self._pool.map(function, *zip(*arguments, strict=True)))
-
-        return run
-
-    def __exit__(self, *exception: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+def first_end(grammar: Grammar, data: bytes, before: int, inside: bool) -> int | None:
+    """Return the offset of the first record end in regular data, None without one. Reads no more than it needs."""
+    size = FIRST_END_BYTES
+    while True:
+        part = grammar.decided(data[:size]) if size < len(data) else data
+        ends = grammar.scan(part, previous_byte=before, inside_quotes=inside).ends
+        if ends.size or size >= len(data):
+            return int(ends[0]) if ends.size else None
+        size *= 4
 
 
 def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int:
@@ -258,12 +254,11 @@ def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int
         file.seek(offset - 1)
         before = file.read(1)[0]
         data = grammar.read_piece(file, min(size, end - offset))
-        scans = [grammar.scan(data, previous_byte=before, inside_quotes=inside) for inside in (False, True)]
-        likely = next((scan for scan in scans if scan.is_regular), None)
+        likely = next((inside for inside in (False, True) if grammar.is_regular(data, before, inside)), None)
         if likely is None:
             raise UnreliableQuoteParity
-        if likely.ends.size:
-            return offset + int(likely.ends[0]) + 1
+        if (found := first_end(grammar, data, before, likely)) is not None:
+            return offset + found + 1
         if offset + len(data) >= end:
             return end
         size *= 4
@@ -271,11 +266,23 @@ def _next_record(file: BinaryIO, offset: int, end: int, dialect: Dialect) -> int
             raise UnreliableQuoteParity  # the scan from the start reports which record is too long
 
 
-def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: int, slot: int) -> list[Chunk]:
-    """Cut the bytes [low, high) into one chunk of blocks. slot: of the progress counters."""
+class _Range(NamedTuple):
+    """The bytes [low, high) of a file. slot: of the progress counters."""
+
+    path: Path
+    low: int
+    high: int
+    dialect: Dialect
+    block_bytes: int
+    slot: int
+
+
+def _cut_range(given: _Range) -> list[Chunk]:
+    """Cut a range into one chunk of blocks."""
+    low, high, dialect, block_bytes = given.low, given.high, given.dialect, given.block_bytes
     cutter = Cutter(dialect, offset=low, next_target=no_targets, block_bytes=block_bytes, adaptive=False)
     grammar = Grammar(dialect)
-    with path.open("rb") as file:
+    with given.path.open("rb") as file:
         file.seek(low)
         while low < high:
             piece = grammar.read_piece(file, min(PIECE_BYTES, block_bytes, high - low))
@@ -284,5 +291,5 @@ def _cut_range(path: Path, low: int, high: int, dialect: Dialect, block_bytes: i
             piece = piece[: high - low]
             cutter.feed(piece)
             low += len(piece)
-            progress.advance(slot, len(piece))
+            progress.advance(given.slot, len(piece))
     return cutter.finish()

@@ -21,11 +21,13 @@ MAX_BYTES, MAX_COLUMNS, MIN_VALUES = 1 << 16, 1000, 2
 _SEPARATORS = {".": "[.]", ",": ",", " ": "[ \u00a0\u202f]"}
 
 
-def _style(decimal: str, thousands: str) -> tuple[str, str, str, re.Pattern[str], re.Pattern[str]]:
-    """Return (decimal, thousands, a class of characters, pattern of all values of a column, pattern for one of them).
+def _needed(decimal: str, thousands: str) -> str:
+    """Return the class of characters of which a number in a style has one if no other style is possible."""
+    return "," if decimal == "," else _SEPARATORS[thousands]
 
-    A value that matches the last pattern has one of the characters.
-    """
+
+def _patterns(decimal: str, thousands: str) -> tuple[str, str]:
+    """Return (pattern of all values of a column in a style, pattern for one of them)."""
     point = f"[{decimal}]"
     if not thousands:
         digits = "[0-9]+"
@@ -34,12 +36,11 @@ def _style(decimal: str, thousands: str) -> tuple[str, str, str, re.Pattern[str]
         groups = f"[1-9][0-9]{{0,2}}(?:{_SEPARATORS[thousands]}[0-9]{{3}})"
         digits = f"(?:[0-9]+|{groups}+)"
         sure = f"{groups}+{point}[0-9]+" + (f"|{groups}{{2,}}" if thousands == "," else "")
-    needed = "," if decimal == "," else _SEPARATORS[thousands]
-    return decimal, thousands, needed, re.compile(f"-?{digits}(?:{point}[0-9]+)?"), re.compile(f"-?(?:{sure})")
+    return f"-?{digits}(?:{point}[0-9]+)?", f"-?(?:{sure})"
 
 
-_STYLES = [_style(*style) for style in ((",", "."), (",", " "), (",", ""), (".", ","), (".", " "))]
-_POINT = re.compile(r"-?[0-9]*[.][0-9]+")
+_STYLES = ((",", "."), (",", " "), (",", ""), (".", ","), (".", " "))
+_POINT = r"-?[0-9]*[.][0-9]+"
 
 
 def find_formats(inputs: Inputs, request: Request, declared: dict[str, str]) -> tuple[Formats, list[str]]:
@@ -78,8 +79,11 @@ def _found(columns: Sequence[tuple[str, list[str]]], *, may_be_comma: bool) -> t
         if len(values) < MIN_VALUES:
             continue
         text = "\n".join(values)
-        for decimal, thousands, needed, every, one in _STYLES:
-            if (decimal == "," and not may_be_comma) or not re.search(needed, text) or not every.fullmatch(values[0]):
+        for decimal, thousands in _STYLES:
+            if (decimal == "," and not may_be_comma) or not re.search(_needed(decimal, thousands), text):
+                continue
+            every, one = map(re.compile, _patterns(decimal, thousands))
+            if not every.fullmatch(values[0]):
                 continue
             like = next((value for value in values if one.fullmatch(value)), None)
             if like is not None and all(map(every.fullmatch, values)):
@@ -89,7 +93,7 @@ def _found(columns: Sequence[tuple[str, list[str]]], *, may_be_comma: bool) -> t
         return None
     decimals = {decimal for decimal, *_ in found}
     separators = {thousands for _, thousands, *_ in found} - {""}
-    has_point = any(all(map(_POINT.fullmatch, values)) for _, values in columns if values)
+    has_point = any(all(re.fullmatch(_POINT, value) for value in values) for _, values in columns if values)
     if len(decimals) > 1 or len(separators) > 1 or (has_point and "," in decimals):
         return None
     return max(found, key=lambda style: style[1] != "")

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 from csvswarm.csv_format.dialect import records_of
-from csvswarm.csv_format.record_scan import Grammar
+from csvswarm.csv_format.record_scan import LF, Grammar
 from csvswarm.input.combined_files import Inputs
 from csvswarm.input.header import HEAD_BYTES, InputHeader
 from csvswarm.input.source import Source
@@ -15,13 +15,19 @@ from csvswarm.job.chunk import BLOCK_BYTES, Chunk
 from csvswarm.job.chunk_reader import read_range
 from csvswarm.job.directory import JobDirectory
 from csvswarm.job.manifest import Manifest
+from csvswarm.native.library import kernel
+from csvswarm.native.record_scan import count
 from csvswarm.reading.block_reader import Reader
+from csvswarm.runtime import resources
+from csvswarm.runtime.threads import map_in_threads
 from csvswarm.types.conversion import TextConverter
 from csvswarm.types.formats import Formats
 from csvswarm.types.number_text import survey
 from csvswarm.types.schema import Schema
 
 SAMPLES, SAMPLE_BYTES = 64, 16 << 10
+#: Bytes of samples that are worth threads.
+MANY_BYTES = 1 << 20
 #: Number of stored values that keep a column from being numeric.
 MAX_EXAMPLES = 3
 
@@ -55,17 +61,36 @@ class Sampler:
 
     def schema(self, samples: Sequence[tuple[bytes, bool]]) -> Schema:
         """Return the schema of samples; each is (bytes from the start of a record, whether they end with a record)."""
-        samples_of_records = (data if complete else self._whole_records(data) for data, complete in samples)
-        return self._empty_schema.widen(self._reader.observe(data, 1) for data in samples_of_records)
+        threads = resources.cores()
+        if threads > 1 and kernel() is not None and sum(len(data) for data, _ in samples) > MANY_BYTES:
+            # The last sample is as long as all others, and its parts come first.
+            parts = [*self._parts(samples[-1], threads), *samples[:-1]]
+            return self._empty_schema.widen(map_in_threads(self._observe, parts, threads))
+        return self._empty_schema.widen(map(self._observe, samples))
+
+    def _parts(self, sample: tuple[bytes, bool], count: int) -> Iterator[tuple[bytes, bool]]:
+        """Yield a sample in parts of whole records."""
+        data, complete = sample
+        for left in range(count, 1, -1):
+            part = self._whole_records(data[: len(data) // left])
+            yield part, True
+            data = data[len(part) :]
+        yield data, complete
+
+    def _observe(self, sample: tuple[bytes, bool]) -> tuple[dict[str, str], set[str]]:
+        data, complete = sample
+        return self._reader.observe(data if complete else self._whole_records(data), 1)
 
     def schema_of_first_records(self, inputs: Inputs) -> Schema:
         """Return a schema of the first records, for checking options."""
         return self.schema([inputs.first_bytes(HEAD_BYTES)])
 
     def _whole_records(self, data: bytes) -> bytes:
-        while data and data[-1] in self._grammar.undecided_bytes:
-            data = data[:-1]
-        ends = self._grammar.scan(data).ends
+        data, grammar = self._grammar.decided(data), self._grammar
+        counted = count(data, grammar.delimiter, grammar.quote, LF, False, True, exact=True)
+        if counted is not None:
+            return data[: counted[1] + 1]
+        ends = grammar.scan(data).ends
         return data[: int(ends[-1]) + 1] if ends.size else b""
 
 

@@ -35,9 +35,9 @@ STYLES = {
     "thousands_blank": rf"{_SIGN}{_BY_BLANK}(?:[.][0-9]*)?",
     "thousands_apostrophe": rf"{_SIGN}{_BY_APOSTROPHE}(?:[.][0-9]*)?",
 }
-_PLAIN = re.compile(r"-?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?inf(?:inity)?", re.IGNORECASE)
+_PLAIN = r"(?i)-?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?inf(?:inity)?"
 #: Values of which a number would lose digits: a leading zero, a plus sign, more than 64 bits.
-_DIGIT_CODE = re.compile(r"0[0-9]+|\+[0-9 ]+|-?[0-9]{19,}|0[xX][0-9a-fA-F]+")
+_DIGIT_CODE = r"0[0-9]+|\+[0-9 ]+|-?[0-9]{19,}|0[xX][0-9a-fA-F]+"
 
 
 @cache
@@ -48,12 +48,12 @@ def _styles() -> list[tuple[str, re.Pattern[str]]]:
 
 def is_plain(text: str) -> bool:
     """Whether a value is a number without any setting."""
-    return bool(_PLAIN.fullmatch(text)) and not _DIGIT_CODE.fullmatch(text)
+    return bool(re.fullmatch(_PLAIN, text)) and not re.fullmatch(_DIGIT_CODE, text)
 
 
 def is_code(text: str) -> bool:
     """Whether a value would lose digits as a number, like 007."""
-    return bool(_DIGIT_CODE.fullmatch(text))
+    return bool(re.fullmatch(_DIGIT_CODE, text))
 
 
 @dataclass

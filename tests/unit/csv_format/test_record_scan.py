@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.csv
@@ -10,8 +11,9 @@ import pytest
 from csvswarm.csv_format.dialect import Dialect
 from csvswarm.csv_format.record_scan import Grammar
 from csvswarm.errors import InputError
+from csvswarm.split.chunking import first_end
 from csvswarm.split.cutter import Cutter, even_targets, no_targets, sized_targets
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.support.reference_record_scan import count_records, is_unclosed, record_texts, wild_csv
@@ -37,6 +39,25 @@ def test_record_ends_are_independent_of_pieces(data: bytes, size: int) -> None:
     if texts and (inside or not data.endswith((b"\n", b"\r"))):
         expected.pop()
     assert ends == expected
+
+
+@given(wild_csv, st.booleans(), st.sampled_from([b",", b"\n", b"x"]))
+def test_regular_pieces_are_those_of_a_scan(data: bytes, inside: bool, before: bytes) -> None:
+    grammar = Grammar(Dialect())
+    piece = grammar.decided(data)
+    scanned = grammar.scan(piece, previous_byte=before[0], inside_quotes=inside)
+
+    assert grammar.is_regular(piece, before[0], inside) == scanned.is_regular
+
+
+@given(wild_csv, st.booleans(), st.integers(1, 9))
+def test_first_end_is_found_in_a_part_of_the_data(data: bytes, inside: bool, size: int) -> None:
+    grammar = Grammar(Dialect())
+    piece = grammar.decided(data)
+    scanned = grammar.scan(piece, inside_quotes=inside)
+    assume(scanned.is_regular)
+    with mock.patch("csvswarm.split.chunking.FIRST_END_BYTES", size):
+        assert first_end(grammar, piece, 10, inside) == (int(scanned.ends[0]) if scanned.ends.size else None)
 
 
 @given(wild_csv)

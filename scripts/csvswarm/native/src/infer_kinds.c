@@ -70,7 +70,7 @@ EXPORT int csvswarm_kinds(const uint8_t *data, const int32_t *starts, const int3
         unquote(data, starts[i], stops[i], quote, &text, &end, &quoted);
         if (quoted && memchr(text, quote, (size_t)(end - text))) kinds |= TEXT;
         else if (is_null(&nulls, text, (size_t)(end - text))) kinds |= quoted ? QUOTED_NULL : GAP;
-        else kinds |= kind_of(text, end);
+        else if (!(kinds & TEXT)) kinds |= kind_of(text, end); /* beside text, other kinds do not matter */
     }
     return kinds;
 }
