@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from csvswarm.csv_format.record_scan import MAX_RECORD_BYTES
 from csvswarm.errors import InputError
@@ -25,8 +25,7 @@ _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0
 Field = tuple[str, bool]
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """The format of the text to rewrite, and that of the rewritten text.
 
     delimiter: one character, or WHITESPACE. quotechar, escape: one character or "". comment: prefix of lines that

@@ -8,8 +8,7 @@ loop over the quotes gives the exact answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +29,7 @@ MAX_RECORD_BYTES = 64 << 20
 NO_POSITIONS: Positions = np.empty(0, dtype=np.int64)
 
 
-@dataclass(frozen=True)
-class Structure:
+class Structure(NamedTuple):
     """The result of scanning one piece.
 
     ends: positions of the last byte of every record terminator (LF, CRLF, or a lone CR) outside quotes.

@@ -6,9 +6,8 @@ import bisect
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from csvswarm.arithmetic import exact_sum
 from csvswarm.arithmetic.percentiles import interpolate, middle, ranks_of
@@ -34,8 +33,7 @@ PICKS = {"min": SMALLEST, "max": LARGEST, "first": FIRST, "last": LAST}
 MEDIAN = Fraction(50)
 
 
-@dataclass(frozen=True)
-class Figures:
+class Figures(NamedTuple):
     """The metrics of one measure. kind: the type of its column. needs_values: whether they need every value."""
 
     kind: str

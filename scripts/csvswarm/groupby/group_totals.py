@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from csvswarm.errors import filename_in_errors
 from csvswarm.groupby.state_kinds import COUNT, LOWEST_PICKED
@@ -33,8 +33,7 @@ MAX_INT64 = 2**63 - 1
 Group = tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class GroupedBlock:
+class GroupedBlock(NamedTuple):
     """The grouping columns of a block, and its measured ones with the kinds of state that they need.
 
     numbers: the rows' record numbers.
@@ -45,8 +44,7 @@ class GroupedBlock:
     numbers: Integers
 
 
-@dataclass(frozen=True)
-class ColumnArrays:
+class ColumnArrays(NamedTuple):
     """The state of one column, like `ColumnTotals`, as arrays of one entry per group.
 
     values: (group, key or text, number) of every distinct value, None if values are not needed.
@@ -57,8 +55,7 @@ class ColumnArrays:
     values: tuple[Integers, pa.Array, Integers] | None
 
 
-@dataclass(frozen=True)
-class GroupArrays:
+class GroupArrays(NamedTuple):
     """The state of groups as arrays. keys: the texts or keys of each grouping column. columns: of each measured one."""
 
     keys: list[Any]

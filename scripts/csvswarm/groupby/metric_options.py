@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from csvswarm.errors import OptionError
 from csvswarm.groupby.state_kinds import (
@@ -43,8 +42,7 @@ _PERCENTILE = re.compile(r"p(100|[0-9]{1,2}(\.[0-9]{1,6})?)")
 _FOR_NUMBERS = {"sum", "mean", "std", "var", "median"}
 
 
-@dataclass(frozen=True)
-class Measure:
+class Measure(NamedTuple):
     """Metrics of one column. column: `ALL_ROWS` for the number of rows. weight: the column of weights, or None."""
 
     column: str

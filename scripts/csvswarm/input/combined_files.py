@@ -7,7 +7,8 @@ from the common CSV is rewritten while it is split; the others are read in place
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from csvswarm.csv_format.normalize import Rules
 from csvswarm.csv_format.row_writer import encode_header
@@ -22,8 +23,7 @@ MAX_NAMED = 10
 Member = tuple[Source, InputHeader]
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """An input whose files were inspected.
 
     members: each file, with where its records start. header: that of the whole input; data_offset and preamble are
@@ -130,15 +130,14 @@ def _arranged(
             continue
         index = {name: place for place, name in enumerate(header.names)}
         rules = source.rules or _plain_rules(header.layout)
-        rules = replace(
-            rules,
+        rules = rules._replace(
             out_delimiter=dialect.delimiter,
             out_quote=dialect.quotechar,
             width=len(header.names),
             columns=() if header.names == names else tuple(index.get(name, -1) for name in names),
             added=None if added is None else added[number],
         )
-        rewritten = replace(source, rules=rules, null_values=tuple(null_values))
+        rewritten = source._replace(rules=rules, null_values=tuple(null_values))
         start = read_header(
             rewritten,
             delimiter=dialect.delimiter,

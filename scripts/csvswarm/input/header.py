@@ -46,7 +46,7 @@ class InputHeader:
 
 def open_layout(source: Source, given: Given, null_values: list[str]) -> tuple[Source, InputHeader]:
     """Return the input as a source of plain CSV, and its header. Raises InputError, OptionError."""
-    source = replace(source, null_values=tuple(null_values))
+    source = source._replace(null_values=tuple(null_values))
     if source.content == PARQUET:
         return _open_table(source, given)
     with source.open() as file:
@@ -57,7 +57,7 @@ def open_layout(source: Source, given: Given, null_values: list[str]) -> tuple[S
         with source.open() as file:
             columns = json_columns(cast(BinaryIO, Counted(file)), source.path)
         progress.finish()
-        return _open_table(replace(source, content=JSON_LINES, columns=columns), given)
+        return _open_table(source._replace(content=JSON_LINES, columns=columns), given)
     check_text(data, source, any_text=given.delimiter is not None)
     tabs_first = ".tsv" in source.path.suffixes or ".tab" in source.path.suffixes
     layout = find_layout(text, len(data) < HEAD_BYTES, given, tabs_first=tabs_first)
@@ -71,7 +71,7 @@ def open_layout(source: Source, given: Given, null_values: list[str]) -> tuple[S
             skip_lines=layout.skip_lines,
         )
     else:
-        source = replace(source, rules=rules)
+        source = source._replace(rules=rules)
         found = read_header(source, delimiter=rules.out_delimiter, quotechar=rules.out_quote, header=layout.header)
     return source, _described(found, layout)
 

@@ -6,9 +6,8 @@ import codecs
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from csvswarm.csv_format.dialect import BOM
 from csvswarm.csv_format.normalize import Normalizer, Rules
@@ -38,8 +37,7 @@ class OpenedSource(BinaryIO):
     position: int
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """An input file: its path, its size in bytes, its compression ("" for none), the encoding of its text.
 
     rules: how its text is rewritten as plain CSV, None if it already is plain CSV. null_values: words for a missing

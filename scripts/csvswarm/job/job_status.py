@@ -6,15 +6,13 @@ Needs only the standard library: Ansible also sends this file to boards, where c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 DONE, RUNNING, FAILED, INTERRUPTED = "done", "running", "failed", "interrupted"
 UNFINISHED, NOT_SPLIT, DAMAGED = "unfinished", "not split", "damaged"
 
 
-@dataclass(frozen=True)
-class JobStatus:
+class JobStatus(NamedTuple):
     """name: one of the states above. reason: why a job failed. finished: number of chunks that are done."""
 
     name: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from csvswarm.errors import JobError
 from csvswarm.job.directory import JobDirectory
@@ -16,8 +15,7 @@ from csvswarm.job.state import reconcile
 MAX_SLOTS = 2000
 
 
-@dataclass(frozen=True)
-class Round:
+class Round(NamedTuple):
     """Chunks to run under one generation of the schema. Slot n, counted from 1, is chunks[n - 1]."""
 
     number: int
@@ -25,7 +23,7 @@ class Round:
     chunks: list[int]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return self._asdict()
 
     def chunk(self, slot: int) -> int:
         """Return the chunk of a slot. Raises JobError if the slot does not exist."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from csvswarm.csv_format.canonical_text import common_type
 from csvswarm.errors import CsvswarmError, ProcessorError
@@ -13,8 +14,7 @@ from csvswarm.job.rejections import check_rejected
 from csvswarm.types.schema import Schema
 
 
-@dataclass(frozen=True)
-class JobState:
+class JobState(NamedTuple):
     """done: chunk -> the receipt that counts. pending: chunks to run under the newest schema.
 
     mismatches: receipts of chunks that require a wider schema. errors: of chunks that failed in a way that

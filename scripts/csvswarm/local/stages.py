@@ -16,13 +16,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.context import ForkProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from csvswarm import cli, errors
 from csvswarm.errors import CsvswarmError, OptionError
@@ -48,8 +47,7 @@ class StageFailed(Exception):
         self.report: str | None = None
 
 
-@dataclass(frozen=True)
-class LocalJob:
+class LocalJob(NamedTuple):
     """A job on this machine.
 
     directory: its job directory. output: where the result goes. commands: those that repeat and resume it, for its

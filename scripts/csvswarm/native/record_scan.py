@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,7 @@ Offsets = npt.NDArray[np.int32]
 MAX_BYTES = (1 << 31) - 128
 
 
-@dataclass(frozen=True)
-class Scan:
+class Scan(NamedTuple):
     """Record ends of a block, and the start and stop of the fields of some columns.
 
     ends: shape (records,). starts, stops: shape (columns, records). has_quotes: whether there are quotes.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -30,8 +30,7 @@ class Column(Protocol):
         """Return them as an Arrow array."""
 
 
-@dataclass(frozen=True)
-class NumericColumn:
+class NumericColumn(NamedTuple):
     """values: int64, or float64 with NaN where missing. missing: mask of missing integers, None for none."""
 
     values: Array
@@ -45,8 +44,7 @@ class NumericColumn:
         return pa.array(self.values, mask=self.missing, from_pandas=True)
 
 
-@dataclass(frozen=True)
-class TextColumn:
+class TextColumn(NamedTuple):
     """Text in place, in its block."""
 
     span: Span
@@ -62,8 +60,7 @@ class TextColumn:
         return pa.Array.from_buffers(pa.string(), len(self.span), [valid, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
-@dataclass(frozen=True)
-class ArrowColumn:
+class ArrowColumn(NamedTuple):
     """Values that are an Arrow array already."""
 
     array: pa.Array
@@ -111,8 +108,7 @@ class ScannedBlock:
         return NO_POSITIONS if self.quote is None else positions_of(np.frombuffer(self.data, np.uint8), self.quote)
 
 
-@dataclass(frozen=True)
-class LocatedFields:
+class LocatedFields(NamedTuple):
     """A block whose fields are located but not converted. rows: row of the scan by column index."""
 
     data: bytes

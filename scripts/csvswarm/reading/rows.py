@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,7 @@ from csvswarm.reading.native_block import NumericColumn, ScannedBlock
 from csvswarm.runtime.lazy_imports import pa
 
 
-@dataclass(frozen=True)
-class Rejected:
+class Rejected(NamedTuple):
     """A rejected record: its number in the input (from 1, without the header), the reason, and its text.
 
     details: the whole message of the error, where the reason is a short form of it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from csvswarm.errors import OptionError
 from csvswarm.runtime.lazy_imports import pa, pc
@@ -40,8 +40,7 @@ class Format(Protocol):
         """Return text as the plain text of the same values."""
 
 
-@dataclass(frozen=True)
-class NumberFormat:
+class NumberFormat(NamedTuple):
     """decimal: one character. thousands: one character between groups of three digits, or "". style: of `STYLES`."""
 
     decimal: str = "."
@@ -106,8 +105,7 @@ def _class_of(thousands: str) -> str:
     return re.escape(thousands)
 
 
-@dataclass(frozen=True)
-class DateFormat:
+class DateFormat(NamedTuple):
     """text: as for Python's strptime, with the numeric directives %Y %y %m %d %H %M %S %f."""
 
     text: str
