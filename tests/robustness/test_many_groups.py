@@ -27,8 +27,9 @@ from csvswarm.processor_api.loader import load_job_processor
 from csvswarm.split.run import Request, split
 
 directory, groups = Path(sys.argv[1]), int(sys.argv[2])
-assert {'MAX_ROWS_IN_MEMORY', 'BATCH_ROWS', 'FAN_IN'} <= vars(sorted_runs).keys()
+assert {'MAX_ROWS_IN_MEMORY', 'BATCH_ROWS', 'FAN_IN', 'MERGE_BYTES'} <= vars(sorted_runs).keys()
 sorted_runs.MAX_ROWS_IN_MEMORY, sorted_runs.BATCH_ROWS, sorted_runs.FAN_IN = 1 << 13, 1 << 10, 4
+sorted_runs.MERGE_BYTES = 1 << 16
 assert {'MAX_BYTES', 'PART_GROUPS'} <= vars(accumulator).keys()
 accumulator.MAX_BYTES, accumulator.PART_GROUPS = 1 << 18, 1 << 10
 source = directory / "data.csv"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from csvswarm.groupby.group_totals import ENTRIES_OF_VALUE, ColumnArrays, Column
 from csvswarm.groupby.state_kinds import COUNT, FIRST, LARGEST, LAST, SMALLEST, SQUARES, SUM, VALUES
 from csvswarm.groupby.value_codes import encode, encode_pairs, listed_values, value_array
 from csvswarm.native import field_values
-from csvswarm.native.grouping import NumberCodes, TextCodes, add_counts, add_sums, levels_of, with_room
+from csvswarm.native.grouping import NumberCodes, TextCodes, add_counts, add_sums, levels_of, with_room, zeros
 from csvswarm.native.record_scan import Offsets
 from csvswarm.reading.native_block import NumericColumn, TextColumn
 from csvswarm.runtime.lazy_imports import pa
@@ -34,7 +35,7 @@ class AccumulatedColumn:
     """The state of one column, by the codes of groups."""
 
     def __init__(self, kinds: set[int]) -> None:
-        self._kinds = kinds
+        self._kinds, self._groups = kinds, 0
         self._counts = np.zeros(0, np.int64)
         # Both or none: the kernel finds them together.
         self._ends = {kind: np.zeros(0, np.int64) for kind in (SMALLEST, LARGEST) if kinds & {SMALLEST, LARGEST}}
@@ -45,16 +46,12 @@ class AccumulatedColumn:
 
     @property
     def nbytes(self) -> int:
-        """Number of bytes of the state."""
-        parts: list[Integers | NumberCodes] = [
-            self._counts,
-            *self._ends.values(),
-            *self._picked.values(),
-            self._pairs,
-            self._numbers,
-        ]
+        """Number of bytes of the state that are in use."""
+        parts = [self._counts, *self._ends.values(), *self._picked.values()]
         parts += [sums.units for sums in self._sums.values()]
-        return sum(part.nbytes for part in parts) + (self._values.nbytes if self._values else 0)
+        of_group = sum(part.itemsize * math.prod(part.shape[1:]) for part in parts)
+        of_values = self._pairs.nbytes + self._pairs.count * self._numbers.itemsize if self._values else 0
+        return self._groups * of_group + of_values + (self._values.nbytes if self._values else 0)
 
     def entries(self, groups: int) -> int:
         """Return about the number of entries of the state of `groups` groups."""
@@ -63,8 +60,8 @@ class AccumulatedColumn:
 
     def add(self, column: Plain, codes: Offsets, groups: int, numbers: Integers) -> None:
         """Add a block. codes: the group of every row, below `groups`; numbers: its record number."""
-        used = len(self._counts)
-        self._counts = with_room(self._counts, used, groups, 0)
+        used, self._groups = self._groups, groups
+        self._counts = with_room(self._counts, used, groups)
         for kind, ends in self._ends.items():
             self._ends[kind] = with_room(ends, used, groups, LIMITS.max if kind == SMALLEST else LIMITS.min)
         if isinstance(column, TextColumn):
@@ -82,7 +79,7 @@ class AccumulatedColumn:
                 own = np.where(np.isnan(column.values), np.int32(-1), own)
             keys = keys_of(column.values)
             for kind in self._picked:
-                self._pick(kind, keys, own, groups, numbers)
+                self._pick(kind, keys, own, used, groups, numbers)
             if VALUES in self._kinds:
                 self._values = self._values or NumberCodes()
                 self._add_values(own, encode(self._values, NumericColumn(keys, own < 0)))
@@ -97,17 +94,18 @@ class AccumulatedColumn:
             copied = field_values.texts(column.span, column.null_values)
             missing = copied[2] if copied else None
             own = codes if missing is None else np.where(missing, np.int32(-1), codes)
-        self._counts += np.bincount(own[own >= 0], minlength=len(self._counts))
+        self._counts[: self._groups] += np.bincount(own[own >= 0], minlength=self._groups)
 
     def _add_values(self, codes: Offsets, found: Offsets) -> None:
+        used = self._pairs.count
         pairs = encode_pairs(self._pairs, codes, found)
-        self._numbers = with_room(self._numbers, len(self._numbers), self._pairs.count, 0)
-        self._numbers += np.bincount(pairs[pairs >= 0], minlength=len(self._numbers))
+        self._numbers = with_room(self._numbers, used, self._pairs.count)
+        self._numbers[: self._pairs.count] += np.bincount(pairs[pairs >= 0], minlength=self._pairs.count)
 
-    def _pick(self, kind: int, keys: Integers, codes: Offsets, groups: int, numbers: Integers) -> None:
-        """Keep the first or last value of every group."""
+    def _pick(self, kind: int, keys: Integers, codes: Offsets, used: int, groups: int, numbers: Integers) -> None:
+        """Keep the first or last value of every group. used: number of groups before this block."""
         limit = LIMITS.max if kind == FIRST else LIMITS.min
-        picked = self._picked[kind] = with_room(self._picked[kind], len(self._picked[kind]), groups, limit)
+        picked = self._picked[kind] = with_room(self._picked[kind], used, groups, limit)
         count, first, last = np.zeros(groups, np.int64), np.full(groups, LIMITS.max), np.full(groups, LIMITS.min)
         add_counts(np.arange(len(codes)), codes, count, first, last)
         some = np.flatnonzero(count)
@@ -164,7 +162,8 @@ class AccumulatedColumn:
         """Return what is added and what is picked in the first `count` groups, by their kinds."""
         added = {(COUNT, 0): self._counts}
         for kind, sums in self._sums.items():
-            added |= {(kind, sums.lowest + level): units for level, units in enumerate(sums.units.T) if units.any()}
+            levels = enumerate(sums.units[:count].T, sums.lowest)
+            added |= {(kind, level): units for level, units in levels if units.any()}
         picked = {kind: (ends, ends) for kind, ends in self._ends.items() if kind in self._kinds}
         picked |= {kind: (pair[:, 0], pair[:, 1]) for kind, pair in self._picked.items()}
         return (
@@ -175,21 +174,21 @@ class AccumulatedColumn:
 
 def _padded(units: Integers, count: int) -> Integers:
     """Return the first `count` entries; there may be room for more, or none yet for groups without a value."""
-    return units[:count] if len(units) >= count else with_room(units, len(units), count, 0)[:count]
+    return units[:count] if len(units) >= count else with_room(units, len(units), count)[:count]
 
 
 class _Sums:
     """Exact sums of every group. units: shape (groups, levels), in units of the levels from `lowest` on."""
 
     def __init__(self) -> None:
-        self.lowest, self.units = 0, np.zeros((0, 0), np.int64)
+        self.lowest, self.units, self._used = 0, np.zeros((0, 0), np.int64), 0
 
     def add(self, values: Floats, codes: Offsets, groups: int) -> None:
         levels = levels_of(values)
         if not levels:
             return
         self._cover(levels)
-        self.units = with_room(self.units, len(self.units), groups, 0)
+        self.units, self._used = with_room(self.units, self._used, groups), groups
         add_sums(values, codes, self.lowest, self.units)
 
     def _cover(self, levels: range) -> None:
@@ -197,6 +196,6 @@ class _Sums:
         lowest = min(levels.start, self.lowest) if width else levels.start
         stop = max(levels.stop, self.lowest + width) if width else levels.stop
         if (lowest, stop - lowest) != (self.lowest, width):
-            units = np.zeros((len(self.units), stop - lowest), np.int64)
-            units[:, self.lowest - lowest : self.lowest - lowest + width] = self.units
+            units = zeros((len(self.units), stop - lowest), np.int64)
+            units[: self._used, self.lowest - lowest : self.lowest - lowest + width] = self.units[: self._used]
             self.lowest, self.units = lowest, units

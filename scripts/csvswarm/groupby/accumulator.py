@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
 
 #: Bytes of state that are kept in memory; more are moved to a file.
-MAX_BYTES = 96 << 20
+MAX_BYTES = 72 << 20
 PART_GROUPS = 1 << 15
 #: Integers below this are exact as floats.
 EXACT = 1 << 53

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import math
+import mmap
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -22,8 +25,8 @@ Integers = npt.NDArray[np.int64]
 Growing = np.ndarray[Any, Any]
 
 FIRST_ROOM = 1024
-#: Entries from which arrays get less room than twice what they need.
-LARGE = 1 << 16
+#: Bytes from which an array is mapped: pages that are not used take no memory, and it is all returned when it is freed.
+LARGE_BYTES = 1 << 20
 #: Rows that are numbered at a time.
 MAX_ROWS = 1 << 16
 
@@ -37,7 +40,7 @@ class _Codes:
 
     @property
     def nbytes(self) -> int:
-        """Number of bytes of the keys and their table."""
+        """Number of bytes of the keys and their table that are in use."""
         return self._table.nbytes
 
     def _reserve(self, more: int) -> tuple[int, int]:
@@ -46,7 +49,7 @@ class _Codes:
         while 2 * slots < 3 * (self.count + more):
             slots *= 2
         if slots != len(self._table):
-            table = np.zeros(slots, np.uint64)
+            table = zeros((slots,), np.uint64)
             _library().csvswarm_grow(self._table.ctypes.data, len(self._table), table.ctypes.data, slots)
             self._table = table
         return self._table.ctypes.data, slots
@@ -86,7 +89,7 @@ class TextCodes(_Codes):
 
     @property
     def nbytes(self) -> int:
-        return super().nbytes + self._arena.nbytes + self._ends.nbytes
+        return super().nbytes + int(self._ends[self.count]) + self.count * self._ends.itemsize
 
     def arena(self) -> tuple[Array, Integers]:
         """Return the texts in the order of their codes: their bytes, and where each begins and the last one ends."""
@@ -108,7 +111,7 @@ class NumberCodes(_Codes):
 
     @property
     def nbytes(self) -> int:
-        return super().nbytes + self._keys.nbytes
+        return super().nbytes + self.count * self._keys.itemsize
 
     def encode(self, numbers: Integers, missing: Mask | None = None) -> Offsets:
         """Return the code of every integer, -1 where it is missing."""
@@ -139,19 +142,30 @@ def _joined(codes: list[Offsets]) -> Offsets:
     return codes[0] if len(codes) == 1 else np.concatenate(codes)
 
 
-def with_room(array: Growing, used: int, needed: int, fill: int | None = None) -> Growing:
+def with_room(array: Growing, used: int, needed: int, fill: int = 0) -> Growing:
     """Return the array if it has room for `needed` entries, else a larger one with its first `used` entries.
 
-    fill: value of the other entries; None leaves them undefined.
+    fill: value of the other entries, 0 by default.
     """
     if needed <= len(array):
         return array
-    room = needed + (needed // 8 if needed > LARGE else needed)
-    grown = np.empty((room, *array.shape[1:]), array.dtype)
+    # Room that is not used takes no memory, unless it is filled (see `zeros`).
+    grown: Growing = zeros((needed + (needed // 8 if fill else 3 * needed), *array.shape[1:]), array.dtype)
     grown[:used] = array[:used]
-    if fill is not None:
+    if fill:
         grown[used:] = fill
     return grown
+
+
+def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Growing:
+    """Return an array of zeros."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < LARGE_BYTES:
+        return np.zeros(shape, dtype)
+    memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(OSError):  # a kernel without huge pages
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, dtype).reshape(shape)
 
 
 def levels_of(values: npt.NDArray[np.float64]) -> range | None:

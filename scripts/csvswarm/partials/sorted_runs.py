@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 BATCH_ROWS, BATCH_BYTES = 1 << 15, 1 << 19
 MAX_ROWS_IN_MEMORY, MAX_BYTES_IN_MEMORY = 1 << 19, 1 << 24
-FAN_IN = 64
+#: Files that are merged at once, and bytes that are kept of all of them together, if that is more than a batch of each.
+FAN_IN, MERGE_BYTES = 64, 12 << 20
 #: Suffix of a file with `GroupTotals` instead of a table.
 TOTALS_SUFFIX = ".small"
 
@@ -147,12 +148,13 @@ def write_sorted_run(path: Path, tables: Iterator[pa.Table]) -> int:
 
 
 def merge_sorted_runs(paths: Sequence[Path], keys: Sequence[str], combine: Combine) -> Iterator[pa.Table]:
-    """Yield the rows of sorted files, combined, in order of the keys. Keeps one batch per file in memory.
+    """Yield the rows of sorted files, combined, in order of the keys. Keeps some batches per file in memory.
 
     Files may lack columns of others; every table has all of them.
     """
     with ExitStack() as stack:
-        runs = [_SortedRun(pa.ipc.open_stream(stack.enter_context(pa.OSFile(str(path)))), keys) for path in paths]
+        files = [pa.ipc.open_stream(stack.enter_context(pa.OSFile(str(path)))) for path in paths]
+        runs = [_SortedRun(file, keys, MERGE_BYTES // len(files)) for file in files]
         schemas = [run.schema for run in runs]
         all_columns = [] if all(map(schemas[0].equals, schemas)) else [pa.unify_schemas(schemas).empty_table()]
         runs = [run for run in runs if run.advance()]
@@ -182,23 +184,29 @@ def sort_tables(tables: Iterator[pa.Table], keys: Sequence[str], path: Callable[
 
 
 class _SortedRun:
-    """One sorted file, read batch by batch."""
+    """One sorted file, of which about `size` bytes are in memory, at least a batch."""
 
-    def __init__(self, reader: Any, keys: Sequence[str]) -> None:
-        self._reader, self._keys = reader, keys
+    def __init__(self, reader: Any, keys: Sequence[str], size: int) -> None:
+        self._reader, self._keys, self._size = reader, keys, size
         self.schema = reader.schema
         self._batch: pa.RecordBatch | None = None
         self._start = 0
         self.last: Key = ()
 
     def advance(self) -> bool:
+        batches, size = [], 0
         for batch in self._reader:
-            if batch.num_rows:
-                self._batch, self._start = batch, 0
-                self._columns = [batch.column(key) for key in self._keys]
-                self.last = self._key(batch.num_rows - 1)
-                return True
-        return False
+            batches.append(batch)
+            size += batch.nbytes
+            if size >= self._size:
+                break
+        whole = pa.Table.from_batches(batches, self.schema).combine_chunks().to_batches()
+        if not whole or not whole[0].num_rows:
+            return False
+        (self._batch,), self._start = whole, 0
+        self._columns = [self._batch.column(key) for key in self._keys]
+        self.last = self._key(self._batch.num_rows - 1)
+        return True
 
     def has_rows(self) -> bool:
         return self._batch is not None and self._start < self._batch.num_rows
